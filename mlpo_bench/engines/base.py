@@ -1,0 +1,62 @@
+"""What every engine offers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlpo_bench.chat import Completion, Message, Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What was loaded, for the record and for the identity of requests.
+
+    `revision` is the hub's commit, or `sha256:...` of a folder's weights, or what a server says of itself.
+    `context` is the longest prompt plus answer, in tokens. `parameters` is None where nobody tells (a server).
+    """
+
+    name: str
+    engine: str
+    revision: str
+    dtype: str
+    context: int
+    parameters: int | None = None
+    note: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of all that decides a completion besides the request: part of every request's key."""
+        return f"{self.name}|{self.revision}|{self.dtype}|{self.engine}"
+
+
+class Engine(Protocol):
+    """Serves one model."""
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What was loaded; known once the engine is open."""
+        ...
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
+        """Answer one chat.
+
+        `seed` (0 to 2**32 - 1) makes a sampled completion repeatable as far as the engine can.
+
+        Raises:
+            ContextOverflow: the prompt and `sampling.max_tokens` exceed the context.
+            EngineFault: the machinery failed.
+        """
+        ...
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Return the length of a chat in tokens, as the model would read it (an estimate for a server)."""
+        ...
+
+    async def close(self) -> None:
+        """Stop what was started; a closed engine is not opened again."""
+        ...

@@ -1,0 +1,56 @@
+"""What can go wrong, sorted by whose fault it is.
+
+A person's mistake (`BadInput`) ends the command with one sentence and exit code 2. A fault of the machinery
+(`EngineFault`) is retried and, if it stays, leaves its question without an answer: it is never scored as wrong.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class BadInput(Exception):
+    """Something a person asked for cannot be done; the message says what is wrong and what to do instead."""
+
+
+class EngineFault(Exception):
+    """An engine failed to answer. `transient` says whether asking again may help."""
+
+    def __init__(self, message: str, *, transient: bool = True) -> None:
+        super().__init__(message)
+        self.transient = transient
+
+
+class ContextOverflow(EngineFault):
+    """A prompt and its answer do not fit the model's context. Nothing is ever cut to make them fit.
+
+    Sizes are in tokens: `prompt` as the model's chat template renders it, `answer` the most that may be written.
+    """
+
+    def __init__(self, *, model: str, prompt: int, answer: int, context: int) -> None:
+        super().__init__(
+            f"{model} holds {context} tokens, but this prompt has {prompt} and its answer may take {answer}: "
+            f"{prompt + answer - context} too many. Lower the answer's length (--gen-kwargs max_gen_toks=N), "
+            "ask fewer peers, or take a model with a longer context.",
+            transient=False,
+        )
+        self.model, self.prompt, self.answer, self.context = model, prompt, answer, context
+
+
+def nearest(wrong: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for the known name closest to a wrong one, or nothing where none is close."""
+    close = difflib.get_close_matches(wrong.lower(), list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def unknown(kind: str, wrong: str, known: Iterable[str]) -> BadInput:
+    """Return the error for a name that is not one of the known ones, with the nearest right one."""
+    names = sorted(known)
+    listed = ", ".join(names) if len(names) <= 30 else f"{', '.join(names[:30])}, … ({len(names)} in all)"  # noqa: PLR2004
+    hint = nearest(wrong, names)
+    return BadInput(f"no {kind} is called {wrong!r}{hint or '.'} Known: {listed}.")

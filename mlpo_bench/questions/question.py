@@ -1,0 +1,36 @@
+"""What is asked. A question never carries its gold answer; an `Item`, which the harness alone handles, does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a protocol gets to see.
+
+    `prompt` is the whole text a model reads (the bare question and one sentence on the answer's form);
+    `answer_format` names the reader and judge in `mlpo_bench.answers`.
+    """
+
+    suite: str
+    subject: str
+    id: str
+    prompt: str
+    answer_format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A question as its publishers give it, with its gold answer: `text` has no instruction yet.
+
+    `id` is `<suite>/<subject>/<index or split-index>` and is stable over versions; `gold` is the answer alone
+    (`(B)`, `True`, `24`, a LaTeX expression without dollars).
+    """
+
+    suite: str
+    subject: str
+    id: str
+    text: str
+    gold: str
+    answer_format: str
