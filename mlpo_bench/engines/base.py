@@ -17,7 +17,7 @@ class ModelFacts:
     """What was loaded, for the record and for the identity of requests.
 
     `revision` is the hub's commit, or `sha256:...` of a folder's weights, or what a server says of itself.
-    `context` is the longest prompt plus answer, in tokens. `parameters` is None where nobody tells (a server).
+    `context` is the longest prompt plus answer, in tokens. `parameters` is None where a server does not tell.
     """
 
     name: str

