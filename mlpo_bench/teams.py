@@ -19,13 +19,13 @@ Every fault in it is named by file, line and field.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mlpo_bench import yamls
 from mlpo_bench.chat import Sampling
-from mlpo_bench.errors import BadInput, nearest
+from mlpo_bench.errors import BadInput
 
 
 if TYPE_CHECKING:
@@ -117,6 +117,11 @@ class Team(_Strict):
         """The members without repetition: each is one model, sampling and persona."""
         return tuple(dict.fromkeys(self.members))
 
+    @property
+    def specs(self) -> tuple[ModelSpec, ...]:
+        """The distinct models behind the seats: one engine serves each."""
+        return tuple(dict.fromkeys(member.spec for member in self.members))
+
     def with_peers(self, count: int) -> Team:
         """Return the team with `count` peers: the first ones, or all of them over again where there are fewer."""
         if not 1 <= count <= MAX_PEERS:
@@ -125,3 +130,28 @@ class Team(_Strict):
             raise BadInput("this team file names no peers, so a protocol with peers cannot be run.")
         repeated = self.peers * (-(-count // len(self.peers)))
         return self.model_copy(update={"peers": repeated[:count]})
+
+
+class _PeerEntry(Member):
+    """A peer as a team file lists it: `count` seats of the same member."""
+
+    count: Annotated[int, Field(ge=1, le=MAX_PEERS)] = 1
+
+    @property
+    def member(self) -> Member:
+        return Member(**{name: getattr(self, name) for name in Member.model_fields})
+
+
+class _TeamFile(_Strict):
+    leader: Member
+    peers: tuple[_PeerEntry, ...] = ()
+
+
+def read_team(path: Path) -> Team:
+    """Read a team file (its form is in this module's docstring).
+
+    Raises:
+        BadInput: one line for each fault, with file, line and field.
+    """
+    file = yamls.read(path, _TeamFile, "team file")
+    return Team(leader=file.leader, peers=tuple(e.member for e in file.peers for _ in range(e.count)))

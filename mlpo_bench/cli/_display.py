@@ -1,0 +1,187 @@
+"""What a person sees while a run is under way: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rich.console import RenderableType
+
+    from mlpo_bench.dispatch import Tally
+    from mlpo_bench.matrix import Cell
+    from mlpo_bench.runs.carry_out import Watcher
+    from mlpo_bench.runs.records import Record
+
+PLAIN_LINE_EVERY_S = 10.0
+BAR_WIDTH = 16
+
+
+@dataclass(slots=True)
+class _CellState:
+    """How far a cell has come."""
+
+    cell: Cell
+    total: int
+    done: int = 0
+    answered: int = 0
+    right: int = 0
+    errors: int = 0
+    tokens: int = 0
+
+    def add(self, record: Record) -> None:
+        self.done += 1
+        self.errors += record.error is not None
+        self.answered += record.error is None
+        self.right += bool(record.right)
+        self.tokens += record.completion_tokens
+
+    @property
+    def accuracy(self) -> str:
+        return f"{self.right / self.answered:.1%}" if self.answered else "-"
+
+
+class _Silent:
+    """Shows nothing."""
+
+    def say(self, text: str) -> None:
+        pass
+
+    def begin(self, cells: Sequence[Cell], questions: Mapping[str, int], tally: Tally) -> None:
+        pass
+
+    def conversed(self, cell: Cell, record: Record) -> None:
+        pass
+
+
+class _Board(_Silent):
+    """The state of all cells."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, _CellState] = {}
+        self.tally: Tally | None = None
+        self.started = time.monotonic()
+
+    def begin(self, cells: Sequence[Cell], questions: Mapping[str, int], tally: Tally) -> None:
+        self.states = {cell.id: _CellState(cell, questions[cell.suite]) for cell in cells}
+        self.tally = tally
+        self.started = time.monotonic()
+
+    def conversed(self, cell: Cell, record: Record) -> None:
+        self.states[cell.id].add(record)
+
+    @property
+    def seconds(self) -> float:
+        return max(time.monotonic() - self.started, 1e-9)
+
+    @property
+    def done(self) -> int:
+        return sum(s.done for s in self.states.values())
+
+    @property
+    def total(self) -> int:
+        return sum(s.total for s in self.states.values())
+
+    def time_left(self, done: int, total: int) -> str:
+        """Return the time left at the pace so far, as minutes and seconds."""
+        if not done:
+            return "-:--"
+        left = round(self.seconds / done * (total - done))
+        return f"{left // 60}:{left % 60:02}"
+
+    def summary(self) -> str:
+        """Return one line on the whole run."""
+        tally = self.tally
+        if tally is None:
+            return ""
+        return (
+            f"{self.done}/{self.total} conversations, {tally.made} completions made, "
+            f"{tally.found + tally.shared} reused, {tally.paid.completion / self.seconds:.0f} tokens/s written, "
+            f"{self.time_left(self.done, self.total)} left"
+        )
+
+
+class _Terminal(_Board):
+    """A live table."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def say(self, text: str) -> None:
+        self._console.print(Text(text, style="dim"), soft_wrap=True)
+
+    def __rich__(self) -> RenderableType:
+        if not self.states:
+            return Text("Preparing ...", style="dim")
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        table.add_column("cell")
+        table.add_column("")
+        for title in ("done", "questions/s", "tokens/s", "accuracy", "left"):
+            table.add_column(title, justify="right")
+        for state in self.states.values():
+            table.add_row(*self._row(state))
+        return Group(table, Text(self.summary(), style="dim"))
+
+    def _row(self, state: _CellState) -> tuple[RenderableType, ...]:
+        done = f"{state.done}/{state.total}" + (f" ({state.errors} failed)" if state.errors else "")
+        return (
+            Text(f"{state.cell.suite}  {state.cell.label}"),
+            ProgressBar(total=state.total, completed=state.done, width=BAR_WIDTH),
+            done,
+            f"{state.done / self.seconds:.1f}",
+            f"{state.tokens / self.seconds:.0f}",
+            state.accuracy,
+            self.time_left(state.done, state.total),
+        )
+
+
+class _Plain(_Board):
+    """A line now and then, for logs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = time.monotonic()
+
+    def say(self, text: str) -> None:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+    def conversed(self, cell: Cell, record: Record) -> None:
+        super().conversed(cell, record)
+        state = self.states[cell.id]
+        if state.done == state.total:
+            failed = f", {state.errors} failed" if state.errors else ""
+            self.say(f"{cell.suite} {cell.label}: {state.done} done, accuracy {state.accuracy}{failed}")
+        if time.monotonic() - self._last >= PLAIN_LINE_EVERY_S:
+            self._last = time.monotonic()
+            self.say(self.summary())
+
+
+@contextlib.contextmanager
+def display(*, quiet: bool) -> Iterator[Watcher]:
+    """Yield the display that fits: nothing when quiet, a live table on a terminal, lines elsewhere.
+
+    Progress goes to standard error, so that a result on standard output can be piped on.
+    """
+    console = Console(stderr=True)
+    if quiet:
+        yield _Silent()
+    elif not console.is_terminal:
+        yield _Plain()
+    else:
+        board = _Terminal(console)
+        with Live(board, console=console, refresh_per_second=4, get_renderable=lambda: board):
+            yield board

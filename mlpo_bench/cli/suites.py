@@ -1,0 +1,37 @@
+"""`mlpo-bench suites`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def suites(
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder with the suites' published files.", envvar="MLPO_BENCH_DATA"),
+    ] = None,
+    subjects: Annotated[bool, typer.Option("--subjects", help="List each suite's subjects.")] = False,
+) -> None:
+    """List the suites, and where their questions would come from on this machine."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from mlpo_bench import questions
+    from mlpo_bench.errors import BadInput
+
+    table = Table(header_style="bold")
+    for title in ("suite", "title", "subjects", "test", "train", "source"):
+        table.add_column(title, justify="right" if title in {"test", "train"} else "left", overflow="fold")
+    for name, suite in questions.SUITES.items():
+        listed = ", ".join(suite.subjects) if subjects else str(len(suite.subjects))
+        try:
+            loaded = {split: questions.load(name, split, data) for split in ("test", "train")}
+        except BadInput as missing:
+            table.add_row(name, suite.title, listed, "-", "-", str(missing))
+        else:
+            counts = (f"{len(loaded[split].items):,}" for split in ("test", "train"))
+            table.add_row(name, suite.title, listed, *counts, loaded["test"].source.describe())
+    Console().print(table)

@@ -1,0 +1,30 @@
+"""`mlpo-bench transcript`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def transcript(
+    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")],
+    question: Annotated[str, typer.Argument(help="A question's id, or its end: navigate/6")],
+    cell: Annotated[
+        str | None, typer.Option(help="Only cells whose label or id has this in it: 'leader, 2 rounds'")
+    ] = None,
+    prompts: Annotated[
+        bool, typer.Option("--prompts", help="Show what each seat read, not only what it wrote.")
+    ] = False,
+) -> None:
+    """Print the conversations over a question, turn by turn."""
+    from rich.console import Console
+
+    from mlpo_bench.reports.conversation import print_conversation
+    from mlpo_bench.runs import RunFolder
+    from mlpo_bench.runs.transcripts import find_transcripts
+
+    folder = RunFolder.open(run)
+    console = Console()
+    for found_cell, found in find_transcripts(folder, question, cell):
+        print_conversation(found_cell, found, console, prompts=prompts)

@@ -1,0 +1,41 @@
+"""`mlpo-bench validate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+FAILED = 1
+
+
+def validate(
+    suite: Annotated[str, typer.Option(help="Suites, comma-separated.")] = "bbh,mmlu,math",
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder with the suites' published files.", envvar="MLPO_BENCH_DATA"),
+    ] = None,
+) -> None:
+    """Check that every gold answer, written as a model would write it, is read and judged right.
+
+    Needs no model. Exit codes: 0 all are, 1 some are not (each is printed), 2 bad usage.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    from mlpo_bench.cli._options import names
+    from mlpo_bench.harness import gold
+
+    console = Console()
+    failed = 0
+    for name in names(suite) or ():
+        with console.status(f"{name}: reading every gold answer"):
+            report = gold.check(name, data=data)
+        failed += len(report.failures)
+        console.print(f"{name}: {report.describe()}", soft_wrap=True)
+        for failure in report.failures:
+            console.print(Text(f"  {failure}"), soft_wrap=True)
+    if failed:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,212 @@
+"""One suite as lm-eval sees it: its tasks loaded once, its documents rendered once, and any final texts scored."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from lm_eval.api.model import LM
+from lm_eval.evaluator import evaluate
+from lm_eval.tasks import TaskManager
+
+from mlpo_bench import answers, questions
+from mlpo_bench.harness import chats, documents
+from mlpo_bench.harness._files import tasks_folder
+
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from lm_eval.api.instance import Instance
+    from lm_eval.api.task import Task
+
+    from mlpo_bench.chat import Sampling
+    from mlpo_bench.questions import Question, Source
+
+SPLITS = ("test", "train", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with what only the harness may know: where it stands in lm-eval, and its gold answer.
+
+    `index` is the document's place in its lm-eval task; `instance` is lm-eval's request for it.
+    """
+
+    question: Question
+    sampling: Sampling
+    task: str
+    index: int
+    instance: Instance
+
+    @property
+    def gold(self) -> str:
+        """The gold answer, for the judge alone."""
+        return str(self.instance.doc["answer"])
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a final text came to: the answer read from it (None where none could be), and whether it is right."""
+
+    answer: str | None
+    right: bool
+
+    @property
+    def unread(self) -> bool:
+        """Whether no answer could be read."""
+        return self.answer is None
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """lm-eval's word on a cell: its results document, and its verdict on each question (by question id)."""
+
+    results: dict[str, Any]
+    verdicts: dict[str, Verdict]
+
+
+def as_question(context: str, doc: Mapping[str, Any]) -> Question:
+    """Return what a protocol gets to see of a document: the rendered prompt and public fields, never the gold."""
+    *preamble, prompt = chats.unpack(context)
+    return replace(documents.question(prompt.content, doc), preamble=tuple(preamble))
+
+
+class Suite:
+    """A suite's tasks with the documents that a run asks.
+
+    Args:
+        name: `bbh`, `mmlu` or `math`.
+        split: `train`, `test` or `all`.
+        limit: how many questions at most, spread evenly over subjects.
+        subjects: only these; None for all.
+        data: a folder with the suites' published files.
+
+    Raises:
+        BadInput: no such suite or subject, or no source for its data.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        split: str = "test",
+        limit: int | None = None,
+        subjects: Collection[str] | None = None,
+        data: Path | None = None,
+    ) -> None:
+        self.name = name
+        loaded = questions.load(name, split, data)
+        self.source: Source = loaded.source
+        chosen = questions.select(loaded.items, limit, subjects)
+        manager = _task_manager(split, data)
+        tasks = manager.load([f"mlpo_{name}"])
+        self._group = tasks["groups"][f"mlpo_{name}"]
+        self._tasks: dict[str, Task] = tasks["tasks"]
+        wanted = {item.id for item in chosen}
+        subjects_asked = dict.fromkeys(item.subject for item in chosen)
+        self.asked = tuple(
+            asked for subject in subjects_asked for asked in self._render(f"mlpo_{name}_{subject}", wanted)
+        )
+
+    def _render(self, name: str, wanted: Collection[str]) -> Iterator[Asked]:
+        """Have lm-eval render a task's chosen documents, once for all cells."""
+        task = self._tasks[name]
+        indices = [n for n, doc in enumerate(task.eval_docs) if doc["id"] in wanted]
+        task.build_all_requests(samples=indices, apply_chat_template=True, chat_template=chats.pack)
+        for index, instance in zip(indices, task.instances, strict=True):
+            context, generation = instance.args
+            question = as_question(context, instance.doc)
+            yield Asked(question, chats.sampling(generation), name, index, instance)
+
+    def judge(self, asked: Asked, text: str) -> Verdict:
+        """Return the verdict on a text, by the reader and the judge that lm-eval's filter and metric use."""
+        answer = answers.read(asked.question.answer_format, text)
+        return Verdict(answer, answers.judge(asked.question.answer_format, answer, asked.gold))
+
+    def score(self, finals: Mapping[str, str]) -> Scores:
+        """Have lm-eval filter, judge and aggregate a cell's final texts (by question id).
+
+        Questions without a final text are left out: a fault of the machinery is no wrong answer.
+        """
+        kept: dict[str, list[Asked]] = {}
+        for asked in self.asked:
+            if asked.question.id in finals:
+                kept.setdefault(asked.task, []).append(asked)
+        if not kept:
+            return Scores({}, {})
+        tasks = {name: self._as_rendered(name, asked) for name, asked in kept.items()}
+        done = evaluate(
+            _Finished(finals),
+            {"tasks": tasks, "groups": {self._group.name: self._only(tasks)}, "group_map": {}},
+            samples={name: [a.index for a in asked] for name, asked in kept.items()},
+            bootstrap_iters=0,
+        )
+        samples = done.pop("samples")
+        verdicts = {s["doc"]["id"]: _verdict(s) for of_task in samples.values() for s in of_task}
+        return Scores(dict(done), verdicts)
+
+    def _as_rendered(self, name: str, asked: Sequence[Asked]) -> Task:
+        """Return a task that takes its requests as they were rendered before instead of rendering them anew."""
+        task = self._tasks[name]
+        fresh = [
+            replace(a.instance, metadata=(name, place, 1), resps=[], filtered_resps={}) for place, a in enumerate(asked)
+        ]
+
+        def build_all_requests(**_: object) -> None:
+            task._instances = fresh  # noqa: SLF001 - what lm-eval's own method sets
+
+        task.build_all_requests = build_all_requests
+        return task
+
+    def _only(self, tasks: Collection[str]) -> Any:  # noqa: ANN401 - lm-eval's Group, untyped here
+        """Return the suite's group with those of its tasks that were asked."""
+        children = {task.task_name: task for task in self._group if task.task_name in tasks}
+        return replace(self._group, _children=children)
+
+
+class _Finished(LM):  # type: ignore[misc]
+    """The model that lm-eval scores: it hands over what was already answered."""
+
+    def __init__(self, finals: Mapping[str, str]) -> None:
+        super().__init__()
+        self._finals = finals
+
+    def generate_until(self, requests: Sequence[Instance]) -> list[str]:
+        return [self._finals[request.doc["id"]] for request in requests]
+
+    def loglikelihood(self, requests: Sequence[Instance]) -> list[tuple[float, bool]]:
+        raise NotImplementedError
+
+    def loglikelihood_rolling(self, requests: Sequence[Instance]) -> list[float]:
+        raise NotImplementedError
+
+
+def _task_manager(split: str, data: Path | None) -> TaskManager:
+    """Return lm-eval's task manager over our own folder alone: its 13,879 other files take seven seconds to index."""
+    return TaskManager(
+        include_path=str(tasks_folder()),
+        include_defaults=False,
+        metadata={"split": split, "data": None if data is None else str(data)},
+    )
+
+
+def _verdict(sample: Mapping[str, Any]) -> Verdict:
+    """Read the verdict out of one of lm-eval's logged samples."""
+    answer = None if sample["unread"] else str(sample["filtered_resps"][0])
+    return Verdict(answer, bool(sample["acc"]))
+
+
+@contextlib.contextmanager
+def quiet_lm_eval() -> Iterator[None]:
+    """Keep lm-eval's chatter (a warning a task, a progress bar a task) off a live display."""
+    logger = logging.getLogger("lm_eval")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

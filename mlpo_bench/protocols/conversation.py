@@ -1,0 +1,36 @@
+"""One question under one protocol, from the first turn to the transcript."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlpo_bench.protocols.room import Room
+
+
+if TYPE_CHECKING:
+    from mlpo_bench.chat import Sampling
+    from mlpo_bench.dispatch import Dispatch
+    from mlpo_bench.protocols.base import Protocol
+    from mlpo_bench.protocols.room import Transcript
+    from mlpo_bench.questions import Question
+    from mlpo_bench.teams import Team
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all conversations of a cell have in common: team, protocol, seed, and settings that go before others."""
+
+    team: Team
+    protocol: Protocol
+    seed: int = 0
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+    async def converse(self, question: Question, dispatch: Dispatch, sampling: Sampling) -> Transcript:
+        """Hold the conversation over one question.
+
+        Raises:
+            EngineFault: an engine failed for good, or a prompt did not fit.
+        """
+        room = Room(question, self.team, dispatch, sampling, self.overrides, self.seed)
+        return room.transcript(await self.protocol.solve(question, room))

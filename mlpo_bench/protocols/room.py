@@ -1,0 +1,203 @@
+"""Where members confer over one question: protocols ask seats, the room keeps the transcript."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from mlpo_bench import answers
+from mlpo_bench.chat import Message, Sampling, Usage
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlpo_bench.chat import FinishReason
+    from mlpo_bench.dispatch import Dispatch
+    from mlpo_bench.questions import Question
+    from mlpo_bench.teams import Member, Team
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A member's place in this room: `leader`, `peer 1`, `peer 2`, ..."""
+
+    name: str
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One completion in a conversation.
+
+    `stage` counts the steps of the conversation that had to wait for one another: turns of one stage ran side by
+    side. `sample` tells apart equal requests of one stage. `answer` is what a reader finds in `text`, or None.
+    """
+
+    seat: str
+    round: int
+    stage: int
+    sample: int
+    read: tuple[Message, ...]
+    text: str
+    answer: str | None
+    usage: Usage
+    finish_reason: FinishReason
+    seconds: float
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the text ended because it reached its greatest length."""
+        return self.finish_reason == "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a conversation cost if nothing were shared with others.
+
+    `serial_calls` and `serial_seconds` measure its longest chain of turns that had to wait for one another.
+    """
+
+    calls: int = 0
+    usage: Usage = Usage()
+    seconds: float = 0.0
+    serial_calls: int = 0
+    serial_seconds: float = 0.0
+
+    @classmethod
+    def of(cls, turns: Sequence[Turn]) -> Cost:
+        """Add up the turns of one conversation."""
+        slowest: dict[int, float] = {}
+        usage, seconds = Usage(), 0.0
+        for turn in turns:
+            usage += turn.usage
+            seconds += turn.seconds
+            slowest[turn.stage] = max(slowest.get(turn.stage, 0.0), turn.seconds)
+        return cls(len(turns), usage, seconds, len(slowest), sum(slowest.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A question, its turns in the order in which they were asked, and the final text."""
+
+    question: Question
+    turns: tuple[Turn, ...]
+    final: str
+
+    @property
+    def cost(self) -> Cost:
+        """What the conversation cost."""
+        return Cost.of(self.turns)
+
+
+@dataclass(slots=True)
+class Room:
+    """One question's conversation.
+
+    Args:
+        question: what is asked.
+        team: who sits here.
+        dispatch: the way to the engines.
+        sampling: how answers are drawn where a member does not say otherwise.
+        overrides: settings that go before a member's own (a command line's `--gen-kwargs`).
+        seed: the run's seed.
+    """
+
+    question: Question
+    team: Team
+    dispatch: Dispatch
+    sampling: Sampling
+    overrides: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    leader: Seat = field(init=False)
+    peers: tuple[Seat, ...] = field(init=False)
+    _turns: list[Turn | None] = field(default_factory=list, init=False)
+    _stages: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.leader = Seat("leader", self.team.leader)
+        self.peers = tuple(Seat(f"peer {n}", member) for n, member in enumerate(self.team.peers, start=1))
+
+    async def ask(self, seat: Seat, prompt: str, *, round: int) -> Turn:  # noqa: A002 - the field's word
+        """Ask one seat, and wait for its answer."""
+        (turn,) = await self.ask_each([seat], prompt, round=round)
+        return turn
+
+    async def ask_each(
+        self,
+        seats: Sequence[Seat],
+        prompts: str | Sequence[str],
+        *,
+        round: int,  # noqa: A002
+    ) -> list[Turn]:
+        """Ask several seats side by side (a seat may stand there more than once), each its prompt or all the same.
+
+        Returns:
+            Their turns, in the order of `seats`.
+        """
+        if isinstance(prompts, str):
+            prompts = [prompts] * len(seats)
+        stage, first = self._stages, len(self._turns)
+        self._stages += 1
+        self._turns.extend([None] * len(seats))
+        earlier: dict[tuple[Member, str], int] = {}
+        asked = []
+        for place, (seat, prompt) in enumerate(zip(seats, prompts, strict=True), start=first):
+            sample = earlier.get((seat.member, prompt), 0)
+            earlier[seat.member, prompt] = sample + 1
+            asked.append(self._take_turn(place, seat, prompt, round, stage, sample))
+        if len(asked) == 1:
+            return [await asked[0]]
+        return list(await asyncio.gather(*asked))
+
+    async def _take_turn(
+        self,
+        place: int,
+        seat: Seat,
+        prompt: str,
+        round: int,  # noqa: A002
+        stage: int,
+        sample: int,
+    ) -> Turn:
+        read = self._chat(seat.member, prompt)
+        made = await self.dispatch.ask(seat.member, read, self._sampling(seat.member), sample=sample, seed=self.seed)
+        turn = Turn(
+            seat=seat.name,
+            round=round,
+            stage=stage,
+            sample=sample,
+            read=read,
+            text=made.text,
+            answer=self.read(made.text),
+            usage=made.usage,
+            finish_reason=made.finish_reason,
+            seconds=made.seconds,
+        )
+        self._turns[place] = turn
+        return turn
+
+    def _chat(self, member: Member, prompt: str) -> tuple[Message, ...]:
+        preamble = self.question.preamble
+        if not member.persona:
+            return (*preamble, Message("user", prompt))
+        system = member.persona
+        if preamble and preamble[0].role == "system":
+            system, preamble = f"{system}\n\n{preamble[0].content}", preamble[1:]
+        return (Message("system", system), *preamble, Message("user", prompt))
+
+    def _sampling(self, member: Member) -> Sampling:
+        chosen = member.sampling.over(self.sampling)
+        return replace(chosen, **self.overrides) if self.overrides else chosen
+
+    def read(self, text: str) -> str | None:
+        """Return the answer that a text gives to this room's question, or None where it gives none."""
+        return answers.read(self.question.answer_format, text)
+
+    def same(self, answer: str) -> str:
+        """Return a key that equal answers share."""
+        return answers.key(self.question.answer_format, answer)
+
+    def transcript(self, final: str) -> Transcript:
+        """Return the conversation as it ended."""
+        return Transcript(self.question, tuple(t for t in self._turns if t is not None), final)

@@ -1,0 +1,93 @@
+"""What a run came to, cell by cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from mlpo_bench.evidence import wilson
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
+    from mlpo_bench.matrix import Cell
+    from mlpo_bench.runs.records import Record
+
+
+class CellResult(BaseModel):
+    """A cell's figures.
+
+    `n` counts the questions that were answered, right or wrong; `errors` those that a fault of the machinery left
+    unanswered, which no other figure includes. `low` and `high` bound the 95 % interval of `accuracy`. Calls, tokens
+    and seconds are totals over the cell's questions, as if nothing had been shared with other cells;
+    `serial_seconds` adds up each question's longest chain of turns that had to wait for one another. Seconds are
+    those that the engine took when the completion was first made.
+    """
+
+    cell: str
+    suite: str
+    label: str
+    protocol: str
+    peers: int
+    seed: int
+    n: int
+    right: int
+    accuracy: float | None
+    low: float | None
+    high: float | None
+    unread: int
+    cut_off: int
+    errors: int
+    calls: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    seconds: float
+    serial_seconds: float
+    lm_eval: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, cell: Cell, records: Sequence[Record], lm_eval: dict[str, Any]) -> Self:
+        """Sum up a cell's records."""
+        answered = [r for r in records if r.error is None]
+        n, right = len(answered), sum(bool(r.right) for r in answered)
+        low, high = wilson(right, n) if n else (None, None)
+        return cls(
+            cell=cell.id,
+            suite=cell.suite,
+            label=cell.label,
+            protocol=cell.setting.protocol.name,
+            peers=cell.peers,
+            seed=cell.setting.seed,
+            n=n,
+            right=right,
+            accuracy=right / n if n else None,
+            low=low,
+            high=high,
+            unread=sum(r.unread for r in answered),
+            cut_off=sum(r.cut_off for r in answered),
+            errors=len(records) - n,
+            calls=sum(r.calls for r in answered),
+            prompt_tokens=sum(r.prompt_tokens for r in answered),
+            cached_tokens=sum(r.cached_tokens for r in answered),
+            completion_tokens=sum(r.completion_tokens for r in answered),
+            seconds=sum(r.seconds for r in answered),
+            serial_seconds=sum(r.serial_seconds for r in answered),
+            lm_eval=lm_eval,
+        )
+
+
+class Results(BaseModel):
+    """All cells of a run, in the order of its matrix, and where each suite's questions came from."""
+
+    config_sha256: str
+    sources: dict[str, str]
+    cells: tuple[CellResult, ...]
+
+    @property
+    def failed(self) -> tuple[CellResult, ...]:
+        """The cells that lack answers."""
+        return tuple(cell for cell in self.cells if cell.errors)

@@ -1,0 +1,134 @@
+"""Conversations on disk: JSON lines under zstd, a file for each cell, in the order of the questions."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import zstandard
+
+from mlpo_bench.errors import BadInput
+from mlpo_bench.matrix import cells
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Self
+
+    from mlpo_bench.harness.suite import Verdict
+    from mlpo_bench.matrix import Cell
+    from mlpo_bench.protocols import Transcript, Turn
+    from mlpo_bench.runs.folder import RunFolder
+
+LEVEL = 6
+
+
+class TranscriptWriter:
+    """Writes a cell's conversations in the order of their places, whatever the order in which they end.
+
+    What ends early waits in memory for its turn. The file gets its name only when all is written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._beside = path.with_name(f".{path.name}")
+        self._file = self._beside.open("wb")
+        self._stream = zstandard.ZstdCompressor(level=LEVEL).stream_writer(self._file)
+        self._waiting: dict[int, bytes] = {}
+        self._next = 0
+
+    def put(self, place: int, line: bytes) -> None:
+        """Take the conversation that belongs at `place` (from 0)."""
+        self._waiting[place] = line
+        while (ready := self._waiting.pop(self._next, None)) is not None:
+            self._stream.write(ready)
+            self._next += 1
+
+    def finish(self) -> None:
+        """Write the end and give the file its name."""
+        self._stream.close()
+        self._file.close()
+        self._beside.replace(self._path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._file.closed:  # an interruption: the next run writes it anew from the store
+            self._file.close()
+            self._beside.unlink(missing_ok=True)
+
+
+def to_line(transcript: Transcript, verdict: Verdict) -> bytes:
+    """Return a conversation as one line of JSON."""
+    question = transcript.question
+    value = {
+        "question": question.id,
+        "suite": question.suite,
+        "subject": question.subject,
+        "answer": verdict.answer,
+        "right": verdict.right,
+        "final": transcript.final,
+        "turns": [_turn(turn) for turn in transcript.turns],
+    }
+    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def failed_line(question_id: str, error: str) -> bytes:
+    """Return the line of a conversation that a fault of the machinery ended."""
+    return orjson.dumps({"question": question_id, "error": error}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _turn(turn: Turn) -> dict[str, Any]:
+    return {
+        "seat": turn.seat,
+        "round": turn.round,
+        "stage": turn.stage,
+        "sample": turn.sample,
+        "read": [{"role": m.role, "content": m.content} for m in turn.read],
+        "text": turn.text,
+        "answer": turn.answer,
+        "prompt_tokens": turn.usage.prompt,
+        "cached_tokens": turn.usage.cached,
+        "completion_tokens": turn.usage.completion,
+        "finish_reason": turn.finish_reason,
+        "seconds": turn.seconds,
+    }
+
+
+def read_transcripts(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield a cell's conversations as they were written."""
+    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+        for line in io.BufferedReader(stream):  # type: ignore[arg-type]
+            yield orjson.loads(line)
+
+
+def find_transcripts(
+    folder: RunFolder, question: str, part_of_cell: str | None = None
+) -> list[tuple[Cell, dict[str, Any]]]:
+    """Return a question's conversations in a run: `question` is an id or the end of one.
+
+    Raises:
+        BadInput: the run has no such cell or question, or more than one question whose id ends so.
+    """
+    matrix = [c for c in cells(folder.config) if not part_of_cell or part_of_cell in c.label or part_of_cell in c.id]
+    if not matrix:
+        listed = ", ".join(sorted({c.label for c in cells(folder.config)}))
+        raise BadInput(f"no cell of this run has {part_of_cell!r} in its name. Cells: {listed}.")
+    found = [
+        (cell, line)
+        for cell in matrix
+        if folder.transcript_path(cell).exists()
+        for line in read_transcripts(folder.transcript_path(cell))
+        if line["question"] == question or line["question"].endswith(f"/{question}")
+    ]
+    ids = sorted({line["question"] for _, line in found})
+    if not found:
+        raise BadInput(
+            f"no question of the run {folder.path} is called {question!r}; ids stand in {folder.records_path}."
+        )
+    if len(ids) > 1:
+        raise BadInput(f"{question!r} may be {', '.join(ids)}; name one of them.")
+    return found

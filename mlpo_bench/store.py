@@ -1,0 +1,131 @@
+"""Every completion ever made, found again by its content.
+
+One SQLite file (write-ahead log) shared by all runs and processes. A key is the SHA-256 of a request's identity (see
+`request_key`); a value is the completion with its usage. Writes are gathered and committed together, at least once
+a second while `Dispatch` is at work, so that a killed process loses a second at most.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import time
+from typing import TYPE_CHECKING
+
+import orjson
+from platformdirs import user_cache_path
+
+from mlpo_bench.chat import Completion, Usage
+from mlpo_bench.errors import BadInput
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from typing import Self
+
+    from mlpo_bench.chat import Message, Sampling
+
+COMMIT_EVERY_S = 0.5
+COMMIT_EVERY_ROWS = 2_000
+SCHEMA_VERSION = 1
+
+
+def default_path() -> Path:
+    """Return where the store lies unless a run names another place: in the user's cache folder."""
+    return user_cache_path("mlpo-bench") / "completions.sqlite"
+
+
+def request_key(fingerprint: str, messages: Sequence[Message], sampling: Sampling, sample: int, seed: int) -> bytes:
+    """Return the identity of a request, 32 bytes.
+
+    A greedy request is the same for every sample index and seed, so both are left out of its identity.
+    """
+    if sampling.greedy:
+        drawn = ["greedy", sampling.max_tokens, sampling.stop]
+    else:
+        s = sampling
+        drawn = [s.temperature, s.top_p, s.top_k, s.max_tokens, s.stop, sample, seed]
+    identity = [fingerprint, [[m.role, m.content] for m in messages], drawn]
+    return hashlib.sha256(orjson.dumps(identity)).digest()
+
+
+def derived_seed(key: bytes) -> int:
+    """Return the seed of a request, 32 bits: it follows from the identity alone, never from order or time."""
+    return int.from_bytes(key[:4], "big")
+
+
+class Store:
+    """The completions on disk.
+
+    Raises:
+        BadInput: the file cannot be opened, or is no store of this version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._pending: dict[bytes, bytes] = {}
+        self._committed = time.monotonic()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
+            self._prepare()
+        except (OSError, sqlite3.Error) as error:
+            raise BadInput(f"the store {path} cannot be opened: {error}. Name another with --store.") from None
+
+    def _prepare(self) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version not in {0, SCHEMA_VERSION}:
+            raise BadInput(f"the store {self.path} is of version {version}; this is {SCHEMA_VERSION}.")
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS completions (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+        )
+        self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def get(self, key: bytes) -> Completion | None:
+        """Return the completion of a request, or None where it was never made."""
+        value = self._pending.get(key)
+        if value is None:
+            row = self._db.execute("SELECT value FROM completions WHERE key = ?", (key,)).fetchone()
+            if row is None:
+                return None
+            value = row[0]
+        text, prompt, cached, completion, finish_reason, seconds = orjson.loads(value)
+        return Completion(text, Usage(prompt, cached, completion), finish_reason, seconds)
+
+    def put(self, key: bytes, made: Completion) -> None:
+        """Keep a completion; the first one of a request stays."""
+        u = made.usage
+        row = [made.text, u.prompt, u.cached, u.completion, made.finish_reason, made.seconds]
+        self._pending[key] = orjson.dumps(row)
+        due = time.monotonic() - self._committed >= COMMIT_EVERY_S
+        if due or len(self._pending) >= COMMIT_EVERY_ROWS:
+            self.commit()
+
+    def commit(self) -> None:
+        """Write what is pending; safe to call at any time."""
+        self._committed = time.monotonic()
+        if not self._pending:
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany("INSERT OR IGNORE INTO completions VALUES (?, ?)", self._pending.items())
+        self._db.execute("COMMIT")
+        self._pending.clear()
+
+    def __len__(self) -> int:
+        self.commit()
+        (count,) = self._db.execute("SELECT COUNT(*) FROM completions").fetchone()
+        return int(count)
+
+    def close(self) -> None:
+        """Commit and let go of the file."""
+        self.commit()
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
