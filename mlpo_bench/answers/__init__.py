@@ -1,0 +1,72 @@
+"""Reading an answer out of a text, and judging it: one file for each answer format."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from mlpo_bench.answers.brackets import Brackets
+from mlpo_bench.answers.format import Format
+from mlpo_bench.answers.mathematics import Mathematics
+from mlpo_bench.answers.number import Number
+from mlpo_bench.answers.option import Option
+from mlpo_bench.answers.phrase import Phrase
+from mlpo_bench.answers.verdict import TrueFalse, ValidInvalid, YesNo
+from mlpo_bench.answers.words import Words
+from mlpo_bench.errors import unknown
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+__all__ = ["FORMATS", "Format", "judge", "key", "read"]
+
+_ALL: tuple[Format, ...] = (
+    Option(),
+    YesNo(),
+    TrueFalse(),
+    ValidInvalid(),
+    Number(),
+    Words(),
+    Brackets(),
+    Mathematics(),
+    Phrase(),
+)
+
+FORMATS: Mapping[str, Format] = MappingProxyType({one.name: one for one in _ALL})
+"""The answer formats by name."""
+
+
+def read(name: str, text: str) -> str | None:
+    """Return the canonical answer in a text, or None where none can be read; never raises for any text.
+
+    Raises:
+        BadInput: No format has that name.
+    """
+    return _format(name).read(text)
+
+
+def judge(name: str, answer: str | None, gold: str) -> bool:
+    """Return whether an answer that was read is the gold one; an answer that could not be read is wrong.
+
+    Raises:
+        BadInput: No format has that name.
+        EngineFault: The processes that compare mathematical expressions cannot be started.
+    """
+    return answer is not None and _format(name).judge(answer, gold)
+
+
+def key(name: str, answer: str) -> str:
+    """Return a string that equal answers share: what a majority vote counts. Cheap, by text alone.
+
+    Raises:
+        BadInput: No format has that name.
+    """
+    return _format(name).key(answer)
+
+
+def _format(name: str) -> Format:
+    if name not in FORMATS:
+        raise unknown("answer format", name, FORMATS)
+    return FORMATS[name]

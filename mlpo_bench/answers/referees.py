@@ -1,0 +1,129 @@
+"""Processes that compare mathematical expressions, each killed and replaced where it takes too long.
+
+They are plain child processes on pipes, so they work from any thread, beside any event loop, and need nothing of the
+program's main module. They end by themselves when their input closes, so they never hold up an exit.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from mlpo_bench.errors import EngineFault
+
+
+_SCRIPT = Path(__file__).with_name("_verifier.py")
+_START_SECONDS = 120.0
+_ATTEMPTS = 2
+
+
+class _Referee:
+    """One process. Used by one thread at a time; `overdue` once it was killed for taking too long."""
+
+    def __init__(self) -> None:
+        self.overdue = False
+        # -P: the script's folder holds this package's modules, which must not shadow a library's.
+        self._process = subprocess.Popen(  # noqa: S603 - our own script, run by this interpreter
+            [sys.executable, "-P", str(_SCRIPT)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+        )
+        if self._line(_START_SECONDS) != "ready":
+            self.end()
+            raise EngineFault("the process that compares mathematical answers does not start.", transient=False)
+
+    def same(self, answer: str, gold: str, seconds: float) -> bool | None:
+        """Return whether two expressions are equal, or None where the process is dead: out of time, or crashed."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps([answer, gold]) + "\n")
+            self._process.stdin.flush()
+        except (OSError, ValueError):
+            return None
+        line = self._line(seconds)
+        return json.loads(line) if line in {"true", "false"} else None
+
+    def _line(self, seconds: float) -> str:
+        """Return the next line, or an empty one where none came in time; the process is killed then."""
+        assert self._process.stdout is not None
+        alarm = threading.Timer(seconds, self._give_up)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            return self._process.stdout.readline().strip()
+        finally:
+            alarm.cancel()
+
+    def _give_up(self) -> None:
+        self.overdue = True
+        self._process.kill()
+
+    def end(self) -> None:
+        """Kill the process and let go of its pipes."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+
+class Referees:
+    """At most `count` processes, started when first needed.
+
+    Args:
+        count: How many may work at once.
+        seconds: The longest that one comparison may take.
+    """
+
+    def __init__(self, count: int, seconds: float = 5.0) -> None:
+        self._seconds = seconds
+        self._seats = threading.BoundedSemaphore(count)
+        self._idle: list[_Referee] = []
+        self._lock = threading.Lock()
+        atexit.register(self.close)
+
+    def same(self, answer: str, gold: str) -> bool:
+        """Return whether two expressions are equal; one that cannot be settled in time is not.
+
+        Raises:
+            EngineFault: No process can be started.
+        """
+        with self._seats:
+            for _ in range(_ATTEMPTS):  # one that died while idle deserves another try; one out of time does not
+                referee = self._take()
+                verdict = referee.same(answer, gold, self._seconds)
+                if verdict is not None:
+                    with self._lock:
+                        self._idle.append(referee)
+                    return verdict
+                referee.end()
+                if referee.overdue:
+                    break
+        return False
+
+    def _take(self) -> _Referee:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return _Referee()
+
+    def close(self) -> None:
+        """End every idle process."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for referee in idle:
+            referee.end()
+
+
+shared = Referees(min(4, os.cpu_count() or 1))
+"""The referees of this program."""

@@ -1,0 +1,105 @@
+"""What the task files in `tasks/` call: documents for lm-eval, the filter that reads answers, the metric.
+
+A document has `id`, `suite`, `subject`, `question` (bare), `instruction` (the sentence on the answer's form), `answer`
+(gold) and `answer_format`.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import datasets
+
+from mlpo_bench import answers, questions
+from mlpo_bench.errors import BadInput
+from mlpo_bench.questions import Item, Question
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+log = logging.getLogger(__name__)
+
+UNREAD = "[unread]"
+"""What the filter gives for a response no answer can be read from. No format reads it as an answer."""
+
+_FIELDS = ("id", "suite", "subject", "question", "instruction", "answer", "answer_format")
+
+
+def build(
+    suite: str,
+    subject: str,
+    split: str = "test",
+    data: str | Path | None = None,
+    limit: int | None = None,
+    **_: object,
+) -> dict[str, datasets.Dataset]:
+    """Return the documents of one task: lm-eval's `custom_dataset`.
+
+    lm-eval passes the task's metadata as arguments, so `--metadata '{"split": "train"}'` reaches this function;
+    what else stands in there is ignored.
+
+    Args:
+        suite: `bbh`, `mmlu` or `math`.
+        subject: One of the suite's subjects.
+        split: `test`, `train` or `all`; the documents are called `test` whatever they are.
+        data: A folder with the suites' published files.
+        limit: Questions of the whole suite, of which this task gets its subject's.
+
+    Returns:
+        The documents, as `test`; and as `train` what worked examples may be drawn from.
+
+    Raises:
+        BadInput: A name is unknown, no source has the suite, or no document is left.
+    """
+    folder = Path(data) if data else None
+    loaded = questions.load(suite, split, folder)
+    if subject not in questions.SUITES[suite].subjects:
+        questions.select(loaded.items, subjects=[subject])
+    log.log(logging.WARNING if loaded.source.partial else logging.INFO, "%s from %s", suite, loaded.source)
+    chosen = [item for item in questions.select(loaded.items, limit) if item.subject == subject]
+    if not chosen:
+        raise BadInput(f"no question of {suite}/{subject} is in the {split} split's first {limit}; raise the limit.")
+    shots = [item for item in questions.load(suite, "train", folder).items if item.subject == subject]
+    return {"test": _dataset(chosen), "train": _dataset(shots)}
+
+
+def read(resps: Iterable[Sequence[str]], docs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Return the answers read from each document's responses: lm-eval's custom filter."""
+    return [
+        [answers.read(doc["answer_format"], response) or UNREAD for response in responses]
+        for responses, doc in zip(resps, docs, strict=True)
+    ]
+
+
+def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, int]:
+    """Return `acc` and `unread` (each 0 or 1) of a filtered response: lm-eval's metrics for a document."""
+    answer = results[0]
+    unread = answer == UNREAD
+    right = not unread and answers.judge(doc["answer_format"], answer, doc["answer"])
+    return {"acc": int(right), "unread": int(unread)}
+
+
+def question(prompt: str, doc: Mapping[str, Any]) -> Question:
+    """Return what a protocol gets to see of a document, rendered as `prompt`: public fields, never the gold answer."""
+    return Question(doc["suite"], doc["subject"], doc["id"], prompt, doc["answer_format"])
+
+
+def _document(item: Item) -> dict[str, str]:
+    return {
+        "id": item.id,
+        "suite": item.suite,
+        "subject": item.subject,
+        "question": item.text,
+        "instruction": answers.FORMATS[item.answer_format].instruction,
+        "answer": item.gold,
+        "answer_format": item.answer_format,
+    }
+
+
+def _dataset(items: Iterable[Item]) -> datasets.Dataset:
+    documents = [_document(item) for item in items]
+    return datasets.Dataset.from_dict({field: [doc[field] for doc in documents] for field in _FIELDS})

@@ -1,0 +1,146 @@
+"""Checks, without any model, that every gold answer is read and judged right however a model would write it.
+
+Each answer is written in several ways, read back by its format and judged; and another question's answer, written the
+same way, is judged wrong. A harness that fails here would report its own faults as a model's.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlpo_bench import answers, questions
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from mlpo_bench.questions import Item, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A gold answer that was not judged as it should be.
+
+    `wrapping` names the way it was written, `written` is the answer inside, `read` what was read from it (None:
+    nothing). `written` differs from `gold` where another question's answer was judged right.
+    """
+
+    id: str
+    wrapping: str
+    gold: str
+    written: str
+    read: str | None
+
+    def __str__(self) -> str:
+        told = "nothing was read" if self.read is None else f"{self.read!r} was read"
+        wrong = "judged wrong" if self.written == self.gold else f"judged right for {self.gold!r}"
+        return f"{self.id} ({self.wrapping}): {self.written!r}: {told}, {wrong}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check came to: questions, judgements made, those that failed, and how long it took in seconds."""
+
+    suite: str
+    source: Source
+    questions: int
+    judgements: int
+    failures: tuple[Failure, ...]
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether every answer was judged as it should be, and there was one."""
+        return self.questions > 0 and not self.failures
+
+
+WRAPPINGS: Mapping[str, Callable[[str, str], str]] = {
+    "tag": lambda gold, _: f"Let me think about it.\n\n<answer>{gold}</answer>",
+    "spaced tag": lambda gold, _: f"Done.\n<answer>\n{gold}\n</answer>\n",
+    "open tag": lambda gold, _: f"Let me think about it. <answer>{gold}",
+    "box": lambda gold, _: f"Hence the result.\n\n$\\boxed{{{gold}}}$",
+    "sentence": lambda gold, _: f"Step by step it becomes clear.\nSo the answer is {gold}.",
+    "sentence without a stop": lambda gold, _: f"The answer is: {gold}",
+    "bold": lambda gold, _: f"Some reasoning first.\n\n**Answer: {gold}**",
+    "after a thought": lambda gold, other: (
+        f"<think>At first sight it is <answer>{other}</answer></think>I was wrong.\n\nThe final answer is {gold}."
+    ),
+}
+"""How a model writes an answer; the second argument is another answer of the same format."""
+
+
+def check(
+    suite: str,
+    split: str = "all",
+    data: Path | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Return how the gold answers of a suite fare with their own readers and judges.
+
+    Args:
+        suite: `bbh`, `mmlu` or `math`.
+        split: `train`, `test` or `all`.
+        data: A folder with the suites' published files.
+        on_progress: Called with the questions done and their total, after each.
+
+    Raises:
+        BadInput: A name is unknown, or no source has the suite.
+    """
+    started = time.monotonic()
+    loaded = questions.load(suite, split, data)
+    others = _others(loaded.items)
+    failures: list[Failure] = []
+    judgements = 0
+    for done, (item, other) in enumerate(zip(loaded.items, others, strict=True), start=1):
+        for failure in _judgements(item, other):
+            judgements += 1
+            if failure is not None:
+                failures.append(failure)
+        if on_progress is not None:
+            on_progress(done, len(loaded.items))
+    seconds = time.monotonic() - started
+    return Report(suite, loaded.source, len(loaded.items), judgements, tuple(failures), seconds)
+
+
+def _judgements(item: Item, other: str) -> Iterator[Failure | None]:
+    """Yield a failure or None for each way of writing the gold answer, and for another answer in its place."""
+    form = item.answer_format
+    for name, write in WRAPPINGS.items():
+        answer = answers.read(form, write(_as_written(form, item.gold), _as_written(form, other)))
+        right = answers.judge(form, answer, item.gold)
+        yield None if right else Failure(item.id, name, item.gold, item.gold, answer)
+    if other:
+        answer = answers.read(form, WRAPPINGS["tag"](_as_written(form, other), item.gold))
+        wrong = answer is not None and not answers.judge(form, answer, item.gold)
+        yield None if wrong else Failure(item.id, "another's answer", item.gold, other, answer)
+
+
+def _as_written(form: str, answer: str) -> str:
+    """Return an answer as it stands in a sentence: a formula between dollars."""
+    return f"${answer}$" if form == "maths" and answer else answer
+
+
+def _others(items: Sequence[Item]) -> list[str]:
+    """Return for each item the gold answer of the next one of its format that reads differently, or nothing.
+
+    The format's own key says what reads differently, as the textual difference of two formulas says little.
+    """
+    found = []
+    for at, item in enumerate(items):
+        mine = answers.key(item.answer_format, item.gold)
+        around = (*items[at + 1 :], *items[:at]) if at + 50 >= len(items) else items[at + 1 : at + 50]
+        found.append(
+            next(
+                (
+                    candidate.gold
+                    for candidate in around
+                    if candidate.answer_format == item.answer_format
+                    and answers.key(item.answer_format, candidate.gold) != mine
+                ),
+                "",
+            )
+        )
+    return found
