@@ -16,7 +16,7 @@ def models() -> None:
     for title in ("model", "from", "here", "size"):
         table.add_column(title, justify="right" if title == "size" else "left", overflow="fold")
     for model in known():
-        size = f"{model.bytes / 2**20:,.0f} MiB" if model.bytes else "-"
+        size = f"{model.size / 2**20:,.0f} MiB" if model.size else "-"
         table.add_row(model.name, model.source, "yes" if model.present else "no", size)
     console.print(table)
     for engine, word in available().items():

@@ -33,5 +33,5 @@ def suites(
             table.add_row(name, suite.title, listed, "-", "-", str(missing))
         else:
             counts = (f"{len(loaded[split].items):,}" for split in ("test", "train"))
-            table.add_row(name, suite.title, listed, *counts, loaded["test"].source.describe())
+            table.add_row(name, suite.title, listed, *counts, str(loaded["test"].source))
     Console().print(table)

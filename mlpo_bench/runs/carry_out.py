@@ -78,7 +78,7 @@ def load_suites(config: RunConfig, watcher: Watcher) -> dict[str, Suite]:
                 data=Path(config.data) if config.data else None,
             )
             source = suites[name].source
-            watcher.say(f"{name}: {len(suites[name].asked)} questions from {source.describe()}")
+            watcher.say(f"{name}: {len(suites[name].asked)} questions from {source}")
     return suites
 
 
@@ -176,7 +176,7 @@ def _score_all(
             records.append(of_cell)
             found.append(CellResult.of(one.cell, of_cell, scores.results))
     write_records(folder.records_path, records)
-    sources = {name: suite.source.describe() for name, suite in suites.items()}
+    sources = {name: str(suite.source) for name, suite in suites.items()}
     results = Results(config_sha256=config.digest, sources=sources, cells=tuple(found))
     folder.write_results(results)
     return results

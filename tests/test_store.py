@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlpo_bench.chat import Completion, Message, Sampling, Usage
+from mlpo_bench.errors import BadInput
+from mlpo_bench.store import Store, derived_seed, request_key
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MADE = Completion("text\x00 with \N{SNOWMAN}", Usage(3, 2, 1), "length", 0.25)
+ASKED = (Message("user", "Why?"),)
+
+
+def key(**changes: object) -> bytes:
+    request = {"fingerprint": "m", "messages": ASKED, "sampling": Sampling(), "sample": 0, "seed": 0} | changes
+    return request_key(**request)  # type: ignore[arg-type]
+
+
+def test_a_completion_comes_back_as_it_was(tmp_path: Path) -> None:
+    with Store(tmp_path / "deep" / "store.sqlite") as store:
+        store.put(key(), MADE)
+        assert store.get(key()) == MADE
+        assert store.get(key(sample=1)) is None
+    with Store(tmp_path / "deep" / "store.sqlite") as store:
+        assert store.get(key()) == MADE
+
+
+def test_the_first_completion_of_a_request_stays(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    with Store(path) as one, Store(path) as other:
+        one.put(key(), MADE)
+        one.commit()
+        other.put(key(), Completion("later", Usage(), "stop", 0))
+        other.commit()
+        assert other.get(key()) == MADE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fingerprint": "n"},
+        {"messages": (Message("system", "Why?"),)},
+        {"messages": (Message("user", "Why"), Message("user", "?"))},
+        {"sampling": Sampling(temperature=0.8)},
+        {"sampling": Sampling(top_p=0.9)},
+        {"sampling": Sampling(top_k=5)},
+        {"sampling": Sampling(max_tokens=7)},
+        {"sampling": Sampling(stop=("x",))},
+        {"sample": 1},
+        {"seed": 1},
+    ],
+)
+def test_every_part_of_a_request_is_part_of_its_identity(change: dict[str, object]) -> None:
+    assert key(**change) != key()
+
+
+def test_a_greedy_request_is_the_same_for_every_seed_and_sample() -> None:
+    greedy = Sampling(temperature=0)
+    assert key(sampling=greedy) == key(sampling=greedy, sample=3, seed=9)
+    assert key(sampling=greedy) != key(sampling=Sampling(temperature=0, max_tokens=7))
+
+
+@given(st.lists(st.tuples(st.sampled_from(["user", "assistant"]), st.text()), max_size=4), st.integers(0, 2**40))
+def test_any_chat_has_a_key_and_a_seed_of_32_bits(chat: list[tuple[str, str]], seed: int) -> None:
+    messages = tuple(Message(role, text.encode("utf-8", "replace").decode()) for role, text in chat)  # type: ignore[arg-type]
+    found = key(messages=messages, seed=seed)
+    assert len(found) == 32
+    assert 0 <= derived_seed(found) < 2**32
+
+
+KILLED = """
+import asyncio, os, sys
+from pathlib import Path
+from mlpo_bench.chat import Completion, Usage
+from mlpo_bench.dispatch import Dispatch
+from mlpo_bench.store import Store
+
+async def main():
+    store = Store(Path(sys.argv[1]))
+    async with Dispatch({}, store).at_work():
+        store.put(b"k" * 32, Completion("kept", Usage(), "stop", 0.0))
+        await asyncio.sleep(1)
+        print("waited", flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def test_what_is_a_second_old_survives_kill_9(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waited\n"
+        os.kill(process.pid, signal.SIGKILL)
+    with Store(path) as store:
+        found = store.get(b"k" * 32)
+    assert found is not None
+    assert found.text == "kept"
+
+
+def test_a_file_that_is_no_store_is_bad_input(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("these are notes, not a database, and more than a hundred bytes of them " * 3)
+    with pytest.raises(BadInput, match=r"notes.txt cannot be opened.*--store"):
+        Store(path)
+
+
+def test_a_store_of_another_version_is_bad_input(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version=99")
+    db.close()
+    with pytest.raises(BadInput, match="of version 99"):
+        Store(path)
