@@ -15,8 +15,11 @@ from mlpo_bench.answers.referees import shared
 
 
 _REMEMBERED = 1 << 16
+_INSIDE = r"(?:[^$\\]|\\.){1,2000}"  # a dollar that is escaped is money
 _DELIMITED = re.compile(
-    r"\$\$(?P<a>[^$]{1,2000})\$\$|\$(?P<b>[^$]{1,2000})\$|\\\((?P<c>.{1,2000}?)\\\)|\\\[(?P<d>.{1,2000}?)\\\]", re.DOTALL
+    rf"(?<!\\)\$\$(?P<a>{_INSIDE})\$\$|(?<!\\)\$(?P<b>{_INSIDE})\$"
+    r"|\\\((?P<c>.{1,2000}?)\\\)|\\\[(?P<d>.{1,2000}?)\\\]",
+    re.DOTALL,
 )
 _PLAIN_NUMBER = re.compile(r"[-−]?\$?[0-9][0-9,]{0,40}(?:\.[0-9]{1,40})?(?:/[0-9]{1,40})?%?")
 _DISPLAY = re.compile(r"\A(?:\$\$|\\\[)")
@@ -83,6 +86,7 @@ _DEGREES = re.compile(r"\^\s?(?:\\circ|\{\s?\\circ\s?\})|\\degree|°")
 _GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?:(?:,|\{,\}|\\,|\\!|,\\!)[0-9]{3}){1,20}(?:\.[0-9]{1,60})?")
 _SHORT_FRACTION = re.compile(r"\\frac\s?([0-9a-zA-Z])\s?([0-9a-zA-Z])(?![{0-9])")
 _HALF_FRACTION = re.compile(r"\\frac\s?(?:([0-9a-zA-Z])\s?(\{[^{}]{1,300}\})|(\{[^{}]{1,300}\})\s?([0-9a-zA-Z]))")
+_UNITS = re.compile(r"\\?[$%]")  # asked for a percentage or a price, a bare number is the same answer
 _SHORT_ROOT = re.compile(r"\\sqrt\s?([0-9a-zA-Z])")
 
 
@@ -97,8 +101,8 @@ def _normalised(expression: str) -> str:
     expression = _SHORT_ROOT.sub(r"\\sqrt{\1}", expression)
     expression = _TEXT.sub(r"\1", expression)
     expression = _DEGREES.sub("", expression)
-    expression = _SPACING.sub("", expression).replace("−", "-").replace("\\$", "").replace("$", "").replace("\\%", "%")
-    return expression.rstrip(".").removeprefix("+")
+    expression = _SPACING.sub("", expression).replace("−", "-")
+    return _UNITS.sub("", expression).rstrip(".").removeprefix("+")
 
 
 def _braced(match: re.Match[str]) -> str:

@@ -14,7 +14,7 @@ from mlpo_bench import answers, questions
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from mlpo_bench.questions import Item, Source
@@ -94,8 +94,8 @@ def check(
     others = _others(loaded.items)
     failures: list[Failure] = []
     judgements = 0
-    for done, (item, other) in enumerate(zip(loaded.items, others, strict=True), start=1):
-        for failure in _judgements(item, other):
+    for done, item in enumerate(loaded.items, start=1):
+        for failure in _judgements(item, others[item.id]):
             judgements += 1
             if failure is not None:
                 failures.append(failure)
@@ -123,24 +123,21 @@ def _as_written(form: str, answer: str) -> str:
     return f"${answer}$" if form == "maths" and answer else answer
 
 
-def _others(items: Sequence[Item]) -> list[str]:
-    """Return for each item the gold answer of the next one of its format that reads differently, or nothing.
+def _others(items: Iterable[Item]) -> dict[str, str]:
+    """Return for each item (by id) another gold answer of its format, or an empty string where there is none.
 
-    The format's own key says what reads differently, as the textual difference of two formulas says little.
+    The answers of a format are put in a ring in the order they first occur, each once by its key; an item is given
+    the one after its own.
     """
-    found = []
-    for at, item in enumerate(items):
-        mine = answers.key(item.answer_format, item.gold)
-        around = (*items[at + 1 :], *items[:at]) if at + 50 >= len(items) else items[at + 1 : at + 50]
-        found.append(
-            next(
-                (
-                    candidate.gold
-                    for candidate in around
-                    if candidate.answer_format == item.answer_format
-                    and answers.key(item.answer_format, candidate.gold) != mine
-                ),
-                "",
-            )
-        )
-    return found
+    rings: dict[str, dict[str, str]] = {}
+    keys = {item.id: answers.key(item.answer_format, item.gold) for item in items}
+    for item in items:
+        rings.setdefault(item.answer_format, {}).setdefault(keys[item.id], item.gold)
+    following = {
+        form: dict(zip(ring, (*list(ring.values())[1:], *list(ring.values())[:1]), strict=True))
+        for form, ring in rings.items()
+    }
+    return {
+        item.id: following[item.answer_format][keys[item.id]] if len(rings[item.answer_format]) > 1 else ""
+        for item in items
+    }

@@ -98,7 +98,8 @@ def math(subject: str, index: int, problem: str, solution: str, *, tested: bool)
     Raises:
         ValueError: The solution boxes nothing.
     """
-    item = Item("math", subject, f"math/{subject}/{index}", problem.strip(), last_box(solution), "maths")
+    gold = " ".join(last_box(solution).split())  # to LaTeX a line break is a space
+    item = Item("math", subject, f"math/{subject}/{index}", problem.strip(), gold, "maths")
     return Entry(item, tested=tested)
 
 
