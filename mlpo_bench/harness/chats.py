@@ -31,7 +31,7 @@ _SETTINGS = {
 _MARK = '{"chat":'
 
 
-def pack(history: Sequence[Mapping[str, str]]) -> str:
+def pack(history: Sequence[Mapping[str, str]], add_generation_prompt: bool = True) -> str:  # noqa: ARG001 - lm-eval's
     """Return a chat (`role` and `content` of each message) as one string."""
     return orjson.dumps({"chat": [[m["role"], m["content"]] for m in history]}).decode()
 

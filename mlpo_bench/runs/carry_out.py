@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mlpo_bench.dispatch import Dispatch, Tally
 from mlpo_bench.engines import close_engines, open_engines
-from mlpo_bench.errors import EngineFault
+from mlpo_bench.errors import BadInput, EngineFault
 from mlpo_bench.harness.suite import Suite, quiet_lm_eval
 from mlpo_bench.matrix import cells
 from mlpo_bench.questions import SUITES
@@ -52,7 +52,7 @@ class Watcher(Protocol):
 
 
 @dataclass(slots=True)
-class _Progress:
+class CellProgress:
     """A cell on its way: its records by place, and the final texts by question."""
 
     cell: Cell
@@ -105,10 +105,10 @@ async def carry_out(config: RunConfig, folder: RunFolder, store_path: Path, watc
             watcher.begin(matrix, {name: len(a) for name, a in asked.items()}, dispatch.tally)
             with ExitStack() as stack:
                 progress = [
-                    _Progress(c, stack.enter_context(TranscriptWriter(folder.transcript_path(c)))) for c in matrix
+                    CellProgress(c, stack.enter_context(TranscriptWriter(folder.transcript_path(c)))) for c in matrix
                 ]
                 async with dispatch.at_work():
-                    await _converse_all(progress, suites, dispatch, watcher)
+                    await converse_all(progress, suites, dispatch, watcher)
                 results = _score_all(config, progress, suites, folder, watcher)
         finally:
             await close_engines(engines)
@@ -116,8 +116,8 @@ async def carry_out(config: RunConfig, folder: RunFolder, store_path: Path, watc
     return results
 
 
-async def _converse_all(
-    progress: Sequence[_Progress], suites: Mapping[str, Suite], dispatch: Dispatch, watcher: Watcher
+async def converse_all(
+    progress: Sequence[CellProgress], suites: Mapping[str, Suite], dispatch: Dispatch, watcher: Watcher
 ) -> None:
     """Hold every conversation. No question waits for another one; a bounded number is in flight.
 
@@ -135,7 +135,7 @@ async def _converse_all(
 
 
 async def _converse(
-    one: _Progress, suite: Suite, place: int, asked: Asked, dispatch: Dispatch, watcher: Watcher
+    one: CellProgress, suite: Suite, place: int, asked: Asked, dispatch: Dispatch, watcher: Watcher
 ) -> None:
     try:
         transcript = await one.cell.setting.converse(asked.question, dispatch, asked.sampling)
@@ -160,7 +160,7 @@ async def _judge(suite: Suite, asked: Asked, transcript: Transcript) -> Verdict:
 
 def _score_all(
     config: RunConfig,
-    progress: Sequence[_Progress],
+    progress: Sequence[CellProgress],
     suites: Mapping[str, Suite],
     folder: RunFolder,
     watcher: Watcher,
@@ -191,10 +191,17 @@ def _scored(record: Record, verdicts: Mapping[str, Verdict]) -> Record:
 
 
 def _subjects_of(suite: str, config: RunConfig) -> tuple[str, ...] | None:
-    """Return the subjects that were asked for and belong to a suite; None for all of them."""
+    """Return the subjects that were asked for and belong to a suite; None for all of them.
+
+    Raises:
+        BadInput: none of them does.
+    """
     if config.subjects is None:
         return None
-    return tuple(s for s in config.subjects if s in SUITES[suite].subjects)
+    of_suite = tuple(s for s in config.subjects if s in SUITES[suite].subjects)
+    if not of_suite:
+        raise BadInput(f"none of the subjects asked for belongs to {suite}; leave that suite out, or add one of its own.")
+    return of_suite
 
 
 def _counted(tally: Tally) -> dict[str, int]:

@@ -1,0 +1,145 @@
+"""Every wrong input gets one clear sentence and exit code 2."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+Cli = Any
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--suite", "bhh"], "no suite is called 'bhh'; did you mean 'bbh'?"),
+        (["--subjects", "navigat"], "no subject is called 'navigat'; did you mean 'navigate'?"),
+        (["--protocol", "solo,leeder"], "no protocol is called 'leeder'; did you mean 'leader'?"),
+        (["--split", "tset"], "--split: "),
+        (["--limit", "0"], "--limit: input should be greater than or equal to 1 (it is 0)."),
+        (["--rounds", "1,two"], "--rounds takes whole numbers separated by commas, such as 1,2,5; 'two' is none."),
+        (["--rounds", "0"], "--rounds: "),
+        (["--peers", "65"], "--peers: "),
+        (["--samples", "0"], "--samples: "),
+        (["--share", "all"], "--share: "),
+        (["--engine", "vlm"], "did you mean 'vllm'?"),
+        (["--gen-kwargs", "temprature=1"], "no generation setting is called 'temprature'; did you mean 'temperature'?"),
+        (["--gen-kwargs", "temperature"], "--gen-kwargs takes name=value pairs"),
+        (["--gen-kwargs", "max_gen_toks=none"], "max_gen_toks must be a number"),
+        (["--gen-kwargs", "top_p=3"], "top_p cannot be 3"),
+        (["--team", "nowhere.yaml"], "nowhere.yaml cannot be read: No such file"),
+        (["--config", "nowhere.yaml"], "nowhere.yaml cannot be read: No such file"),
+        (["--suite", "math", "--subjects", "navigate"], "none of the subjects asked for belongs to math"),
+        (["--data", "nowhere", "--suite", "bbh"], "nowhere does not exist"),
+    ],
+)
+def test_run_names_what_is_wrong(mlpo_bench: Cli, arguments: list[str], message: str) -> None:
+    said = mlpo_bench("run", *arguments)
+    assert said.code == 2
+    assert message in said.err
+    assert "Traceback" not in said.err
+    assert said.out == ""
+
+
+def test_an_unknown_option_is_bad_usage(mlpo_bench: Cli) -> None:
+    said = mlpo_bench("run", "--suit", "bbh")
+    assert said.code == 2
+    assert "--suite" in said.err
+
+
+def test_a_fault_in_a_team_file_is_named_by_line(mlpo_bench: Cli, tmp_path: Path) -> None:
+    (tmp_path / "team.yaml").write_text("leader:\n  model: x\n  personna: y\n")
+    said = mlpo_bench("run", "--team", "team.yaml")
+    assert said.code == 2
+    assert "team.yaml:3: unknown field 'leader.personna'; did you mean 'persona'?" in said.err
+
+
+def test_a_faulty_configuration_is_named_by_file(mlpo_bench: Cli, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("suites: [bbh]\nround: [1]\n")
+    said = mlpo_bench("run", "--config", "config.yaml")
+    assert said.code == 2
+    assert "config.yaml:2: unknown field 'round'; did you mean 'rounds'?" in said.err
+    (tmp_path / "config.yaml").write_text("suites: [bhh]\n")
+    assert "config.yaml: no suite is called 'bhh'" in mlpo_bench("run", "--config", "config.yaml").err
+
+
+def test_no_such_model(mlpo_bench: Cli, tmp_path: Path, made_up: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (tmp_path / "team.yaml").write_text("leader: {model: nobody/nothing, engine: hf}\n")
+    said = mlpo_bench("run", "--suite", "bbh", "--data", made_up, "--team", "team.yaml", "--protocol", "solo", "-q")
+    assert said.code == 2
+    assert "nobody/nothing" in said.err
+    assert "Traceback" not in said.err
+
+
+def test_an_unreachable_server(mlpo_bench: Cli, tmp_path: Path, made_up: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    (tmp_path / "team.yaml").write_text(f"leader: {{model: m, engine: openai, base_url: '{url}'}}\n")
+    said = mlpo_bench("run", "--suite", "bbh", "--data", made_up, "--team", "team.yaml", "--protocol", "solo", "-q")
+    assert said.code == 2
+    assert url in said.err
+    assert "Traceback" not in said.err
+
+
+def test_a_context_too_short_is_refused_with_the_numbers(
+    mlpo_bench: Cli, tmp_path: Path, made_up: Path, script: Path
+) -> None:
+    (tmp_path / "team.yaml").write_text(f"leader: {{model: {script}, engine: scripted, context: 600}}\n")
+    said = mlpo_bench("run", "--suite", "bbh", "--data", made_up, "--team", "team.yaml", "--protocol", "solo", "-q")
+    assert said.code == 0
+    (tmp_path / "team.yaml").write_text(
+        f"leader: {{model: {script}, engine: scripted, context: 600}}\npeers: [{{model: {script}, engine: scripted}}]\n"
+    )
+    run = ("run", "--suite", "bbh", "--data", made_up, "--team", "team.yaml", "-q", "--name", "too-long")
+    said = mlpo_bench(*run, "--protocol", "leader")
+    assert said.code == 2
+    assert "holds 600" in said.err
+    assert "3 x 512" in said.err
+    assert "questions are never cut" in said.err
+
+
+def test_a_run_folder_made_with_another_configuration(
+    mlpo_bench: Cli, made_up: Path, team_file: Path
+) -> None:
+    run = ("run", "--suite", "bbh", "--data", made_up, "--team", team_file, "--name", "mine", "-q", "--protocol", "solo")
+    assert mlpo_bench(*run).code == 0
+    said = mlpo_bench(*run, "--seed", "7")
+    assert said.code == 2
+    assert "made with another configuration (seed differ" in said.err
+
+
+def test_a_folder_that_is_no_run_is_left_alone(mlpo_bench: Cli, tmp_path: Path) -> None:
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    (tmp_path / "runs" / "mine" / "thesis.txt").write_text("precious")
+    said = mlpo_bench("run", "--suite", "bbh", "--name", "mine")
+    assert said.code == 2
+    assert "is not a run; choose another --name" in said.err
+
+
+def test_a_folder_that_cannot_be_written(mlpo_bench: Cli, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file, where a folder would have to be made")
+    said = mlpo_bench("run", "--suite", "bbh", "--output", tmp_path / "taken" / "runs")
+    assert said.code == 2
+    assert "cannot be written: Not a directory" in said.err
+    assert "--output" in said.err
+
+
+def test_a_store_that_cannot_be_opened(mlpo_bench: Cli, tmp_path: Path, made_up: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no database " * 50)
+    said = mlpo_bench("run", "--suite", "bbh", "--data", made_up, "--store", tmp_path / "notes.txt", "-q")
+    assert said.code == 2
+    assert "notes.txt cannot be opened" in said.err
+
+
+@pytest.mark.parametrize("command", [("show", "nothing"), ("transcript", "nothing", "q")])
+def test_a_run_that_does_not_exist(mlpo_bench: Cli, tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "runs" / "something").mkdir(parents=True)
+    (tmp_path / "runs" / "something" / "config.yaml").write_text("{}")
+    said = mlpo_bench(*command)
+    assert said.code == 2
+    assert "there is no run 'nothing'; did you mean 'something'?" in said.err

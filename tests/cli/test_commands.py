@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+
+Cli = Any
+FILES = ("config.yaml", "results.json", "records.parquet")
+
+
+@pytest.fixture
+def run(made_up: Path, team_file: Path) -> tuple[object, ...]:
+    """A small run of scripted models."""
+    return ("run", "--suite", "bbh", "--data", made_up, "--team", team_file, "--limit", "9")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files of a run that must not differ between two runs of one configuration."""
+    paths = [folder / name for name in FILES] + sorted((folder / "transcripts").iterdir())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def test_help_is_light_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['mlpo-bench', '--help']\n"
+        "from mlpo_bench.cli import main\n"
+        "try: main()\n"
+        "finally: print([m for m in ('torch', 'lm_eval', 'vllm', 'transformers', 'datasets') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "lm-eval" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", ["run", "show", "transcript", "validate", "suites", "models"])
+def test_every_command_explains_itself(mlpo_bench: Cli, command: str) -> None:
+    said = mlpo_bench(command, "--help")
+    assert said.code == 0
+    assert f"mlpo-bench {command}" in said.out
+
+
+def test_the_shell_can_complete_commands() -> None:
+    environment = os.environ | {
+        "_MLPO_BENCH_COMPLETE": "complete_bash",
+        "COMP_WORDS": "mlpo-bench tr",
+        "COMP_CWORD": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.argv[0] = 'mlpo-bench'; from mlpo_bench.cli import main; main()"],
+        capture_output=True, text=True, check=False, env=environment,
+    )  # fmt: skip
+    assert done.stdout.split() == ["transcript"]
+
+
+def test_a_run_leaves_all_its_files_and_a_table(mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path) -> None:
+    said = mlpo_bench(*run, "--name", "mine", "--rounds", "1,2")
+    assert said.code == 0
+    for word in ("solo", "vote of 8", "leader, 1 round", "leader, 2 rounds", "95 % interval", "unread", "tokens out"):
+        assert word in said.out
+    folder = tmp_path / "runs" / "mine"
+    rows = pq.read_table(folder / "records.parquet").to_pylist()
+    assert len(rows) == 4 * 9
+    results = json.loads((folder / "results.json").read_text())
+    for cell in results["cells"]:
+        of_cell = [r for r in rows if r["cell"] == cell["cell"]]
+        assert cell["right"] == sum(r["right"] for r in of_cell)
+        assert cell["lm_eval"]["groups"]["mlpo_bbh"]["acc,read"] == pytest.approx(cell["accuracy"])
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["ended"] >= manifest["started"]
+    assert manifest["models"][0]["revision"].startswith("sha256:")
+    assert manifest["sources"]["bbh"]["kind"] == "folder"
+    assert manifest["versions"]["lm_eval"].startswith("0.4.")
+    made = manifest["completions"]
+    assert made["made"] < sum(r["calls"] for r in rows) == sum(made[k] for k in ("made", "shared_in_flight", "found_in_store"))
+
+
+def test_the_same_command_again_asks_nothing_and_shows_the_same(mlpo_bench: Cli, run: tuple[object, ...]) -> None:
+    first = mlpo_bench(*run)
+    again = mlpo_bench(*run)
+    assert again.code == 0
+    assert "nothing was asked" in again.out
+    assert first.out.splitlines()[:8] == again.out.splitlines()[:8]
+
+
+def test_json_is_all_that_goes_to_standard_output(mlpo_bench: Cli, run: tuple[object, ...]) -> None:
+    said = mlpo_bench(*run, "--json", "--name", "mine")
+    shown = mlpo_bench("show", "mine", "--json")
+    assert json.loads(said.out) == json.loads(shown.out)
+    assert {c["label"] for c in json.loads(said.out)["cells"]} >= {"solo", "vote of 8"}
+
+
+def test_quiet_says_nothing_but_the_table(mlpo_bench: Cli, run: tuple[object, ...]) -> None:
+    said = mlpo_bench(*run, "--quiet")
+    assert said.err == ""
+    assert "accuracy" in said.out
+
+
+def test_config_yaml_repeats_the_run(mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path) -> None:
+    assert mlpo_bench(*run, "--name", "one", "--order", "shuffled", "--seed", "3").code == 0
+    one, two = tmp_path / "runs" / "one", tmp_path / "runs" / "two"
+    again = mlpo_bench("run", "--config", one / "config.yaml", "--name", "two", "--store", tmp_path / "other.sqlite")
+    assert again.code == 0
+    assert contents(one) == contents(two)
+
+
+def test_another_seed_gives_other_completions(mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path) -> None:
+    for seed in (1, 2):
+        assert mlpo_bench(*run, "--name", seed, "--seed", seed).code == 0
+    one, two = (contents(tmp_path / "runs" / str(seed)) for seed in (1, 2))
+    assert one["transcripts/bbh.solo.jsonl.zst"] != two["transcripts/bbh.solo.jsonl.zst"]
+
+
+def test_a_conversation_can_be_read(mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path) -> None:
+    mlpo_bench(*run, "--name", "mine")
+    rows = pq.read_table(tmp_path / "runs" / "mine" / "records.parquet").to_pylist()
+    question = rows[0]["question"]
+    said = mlpo_bench("transcript", "mine", question, "--cell", "leader, 2 rounds")
+    assert said.code == 0
+    assert "Made up for" in said.out
+    assert "round 2, leader" in said.out
+    assert "round 1, peer 3" in said.out
+    assert "Your last attempt" not in said.out
+    assert "Your last attempt" in mlpo_bench("transcript", "mine", question, "--prompts").out
+    unknown = mlpo_bench("transcript", "mine", "bbh/navigate/999")
+    assert unknown.code == 2
+    assert "no question of the run" in unknown.err
+
+
+def test_a_failing_member_fails_its_questions_and_the_rest_is_done(
+    mlpo_bench: Cli, run: tuple[object, ...], script: Path, tmp_path: Path
+) -> None:
+    rules = script.read_text()
+    script.write_text("- when: 'navigate'\n  fail: the machine is on fire\n" + rules)
+    said = mlpo_bench(*run, "--subjects", "navigate,snarks", "--name", "mine")
+    assert said.code == 1
+    assert "2 of 4 questions could not be asked" in said.out
+    rows = pq.read_table(tmp_path / "runs" / "mine" / "records.parquet").to_pylist()
+    failed = [r for r in rows if r["error"]]
+    assert {r["subject"] for r in failed} == {"navigate"}
+    assert {r["right"] for r in failed} == {None}
+    assert {r["error"] for r in failed} == {"the machine is on fire"}
+    assert "Not answered: the machine is on fire" in mlpo_bench("transcript", "mine", failed[0]["question"]).out
+    script.write_text(rules)
+    mended = mlpo_bench(*run, "--subjects", "navigate,snarks", "--name", "mine")
+    assert mended.code == 0
+
+
+def test_kill_9_and_the_same_command_again_equals_an_undisturbed_run(
+    run: tuple[object, ...], script: Path, tmp_path: Path
+) -> None:
+    slow = script.read_text().replace("  say:", "  delay: 0.15\n  say:").replace("- say:", "- delay: 0.15\n  say:")
+    script.write_text(slow)
+
+    def start(name: str, cache: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "mlpo_bench", *map(str, run), "--name", name, "--rounds", "1,2,5", "-q"]
+        environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / cache)}
+        return subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+
+    killed = start("killed", "cache-a")
+    store = tmp_path / "cache-a" / "mlpo-bench" / "completions.sqlite"
+    for _ in range(600):
+        if store.exists() and completions(store) > 20:
+            break
+        time.sleep(0.05)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    kept = completions(store)
+    assert kept > 20
+    assert not (tmp_path / "runs" / "killed" / "results.json").exists()
+    for name, cache in (("killed", "cache-a"), ("undisturbed", "cache-b")):
+        process = start(name, cache)
+        process.communicate(timeout=120)
+        assert process.returncode == 0
+    assert contents(tmp_path / "runs" / "killed") == contents(tmp_path / "runs" / "undisturbed")
+    manifest = json.loads((tmp_path / "runs" / "killed" / "manifest.json").read_text())
+    assert manifest["completions"]["made"] == completions(store) - kept
+
+
+def completions(store: Path) -> int:
+    import sqlite3
+
+    try:
+        db = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
+        (count,) = db.execute("SELECT COUNT(*) FROM completions").fetchone()
+        db.close()
+    except sqlite3.OperationalError:  # not made yet
+        return 0
+    return int(count)
+
+
+def test_ctrl_c_keeps_what_was_answered_and_says_how_to_go_on(
+    run: tuple[object, ...], script: Path, tmp_path: Path
+) -> None:
+    script.write_text("- delay: 0.3\n  say: [The answer is (A)., The answer is (B).]\n")
+    command = [sys.executable, "-m", "mlpo_bench", *map(str, run), "--name", "mine", "--rounds", "5"]
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    store = tmp_path / "cache" / "mlpo-bench" / "completions.sqlite"
+    for _ in range(600):
+        if completions(store) > 5:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted" in said
+    assert "--config runs/mine/config.yaml" in said
+    assert "Traceback" not in said
+    assert completions(store) > 5

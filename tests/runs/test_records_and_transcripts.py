@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlpo_bench.chat import Message, Usage
+from mlpo_bench.harness.suite import Verdict
+from mlpo_bench.matrix import Cell
+from mlpo_bench.protocols import Setting, Solo, Transcript, Turn
+from mlpo_bench.questions import Question
+from mlpo_bench.runs.records import Record, read_records, write_records
+from mlpo_bench.runs.results import CellResult
+from mlpo_bench.runs.transcripts import TranscriptWriter, read_transcripts, to_line
+from mlpo_bench.teams import Team
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CELL = Cell("bbh", Setting(Team(), Solo()), "solo")
+QUESTION = Question("bbh", "navigate", "bbh/navigate/1", "Is 1 odd?", "yes-no")
+
+
+def turn(text: str, stage: int, seconds: float, reason: str = "stop") -> Turn:
+    read = (Message("user", "Is 1 odd?"),)
+    return Turn("leader", 0, stage, 0, read, text, None, Usage(5, 2, 3), reason, seconds)  # type: ignore[arg-type]
+
+
+def record(right: bool | None, **changes: object) -> Record:
+    done = Transcript(QUESTION, (turn("a", 0, 1.0), turn("b", 0, 3.0), turn("c", 1, 2.0, "length")), "c")
+    made = Record.of(CELL, done, Verdict("Yes" if right else None, bool(right)))
+    from dataclasses import replace
+
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def test_a_record_counts_the_whole_conversation() -> None:
+    made = record(right=True)
+    assert (made.calls, made.prompt_tokens, made.cached_tokens, made.completion_tokens) == (3, 15, 6, 9)
+    assert (made.seconds, made.serial_calls, made.serial_seconds) == (6.0, 2, 5.0)
+    assert made.cut_off
+    assert not made.unread
+
+
+def test_records_come_back_as_they_were(tmp_path: Path) -> None:
+    records = [record(right=True), record(right=False), Record.failed(CELL, QUESTION, "the engine died")]
+    write_records(tmp_path / "records.parquet", [records, []])
+    assert read_records(tmp_path / "records.parquet") == records
+
+
+def test_a_fault_is_in_no_figure_but_its_own() -> None:
+    records = [record(right=True), record(right=False), Record.failed(CELL, QUESTION, "the engine died")]
+    result = CellResult.of(CELL, records, {})
+    assert (result.n, result.right, result.accuracy, result.errors, result.unread) == (2, 1, 0.5, 1, 1)
+    assert result.calls == 6
+
+
+def test_a_cell_without_any_answer_has_no_accuracy() -> None:
+    result = CellResult.of(CELL, [Record.failed(CELL, QUESTION, "x")], {})
+    assert (result.accuracy, result.low, result.high, result.errors) == (None, None, None, 1)
+
+
+@given(st.permutations(range(6)))
+def test_conversations_stand_in_the_order_of_their_places(
+    tmp_path_factory: pytest.TempPathFactory, order: list[int]
+) -> None:
+    path = tmp_path_factory.mktemp("t") / "cell.jsonl.zst"
+    with TranscriptWriter(path) as writer:
+        for place in order:
+            done = Transcript(QUESTION, (turn(f"text {place} \N{SNOWMAN}", 0, 0),), f"text {place}")
+            writer.put(place, to_line(done, Verdict(None, right=False)))
+        assert not path.exists()
+        writer.finish()
+    assert [line["final"] for line in read_transcripts(path)] == [f"text {n}" for n in range(6)]
+
+
+def test_an_interrupted_file_never_gets_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "cell.jsonl.zst"
+    with pytest.raises(KeyboardInterrupt), TranscriptWriter(path) as writer:
+        writer.put(0, b"{}\n")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
