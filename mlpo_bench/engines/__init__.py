@@ -1,12 +1,14 @@
 """Who answers: one engine serves one model to everybody who asks for it.
 
-`open_engine` starts the right one for a `ModelSpec`; the rest of the house knows engines only by the `Engine`
-protocol.
+`open_engines` starts the right ones for a set of `ModelSpec`; the rest of the house knows engines only by the
+`Engine` protocol. Importing this room imports no torch, transformers or vllm.
 """
 
 from __future__ import annotations
 
-from mlpo_bench.engines.base import Engine, ModelFacts
+from mlpo_bench.engines.base import Engine, ModelFacts, Share
+from mlpo_bench.engines.opening import open_engine, open_engines
+from mlpo_bench.engines.scripted import ScriptedEngine
 
 
-__all__ = ["Engine", "ModelFacts"]
+__all__ = ["Engine", "ModelFacts", "ScriptedEngine", "Share", "open_engine", "open_engines"]

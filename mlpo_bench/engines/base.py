@@ -34,6 +34,17 @@ class ModelFacts:
         return f"{self.name}|{self.revision}|{self.dtype}|{self.engine}"
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """An engine's part of a device's memory: one of `engines` equal parts, and the `opened`-th to be taken."""
+
+    engines: int = 1
+    opened: int = 1
+
+
+ALONE = Share()
+
+
 class Engine(Protocol):
     """Serves one model."""
 

@@ -50,9 +50,7 @@ class ChatTokens:
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
         except (OSError, ValueError, KeyError) as error:
-            raise BadInput(
-                f"the tokenizer in {folder} cannot be read: {str(error).splitlines()[0]}"
-            ) from error
+            raise BadInput(f"the tokenizer in {folder} cannot be read: {str(error).splitlines()[0]}") from error
         return cls(tokenizer)
 
     @property

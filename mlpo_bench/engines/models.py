@@ -51,9 +51,7 @@ class ResolvedModel:
         """The type the weights were published in, such as `bfloat16`."""
         config = self.config
         text = config.get("text_config") or {}
-        return str(
-            next((c[k] for c in (config, text) for k in ("dtype", "torch_dtype") if c.get(k)), "float32")
-        )
+        return str(next((c[k] for c in (config, text) for k in ("dtype", "torch_dtype") if c.get(k)), "float32"))
 
     @property
     def context(self) -> int | None:

@@ -87,9 +87,7 @@ class ScriptedEngine:
         prompt = self.count_tokens(messages)
         if prompt + sampling.max_tokens > self._facts.context:
             facts = self._facts
-            raise ContextOverflow(
-                model=facts.name, prompt=prompt, answer=sampling.max_tokens, context=facts.context
-            )
+            raise ContextOverflow(model=facts.name, prompt=prompt, answer=sampling.max_tokens, context=facts.context)
         if self._delay:
             await asyncio.sleep(self._delay)
         text, words, reason = _cut(self._answer(messages, sampling, seed), sampling)
@@ -186,9 +184,7 @@ def _read(path: Path) -> str:
 
 def _parse(path: Path, content: str) -> list[_Rule]:
     try:
-        return TypeAdapter(Annotated[list[_Rule], Field(min_length=1)]).validate_python(
-            yaml.safe_load(content)
-        )
+        return TypeAdapter(Annotated[list[_Rule], Field(min_length=1)]).validate_python(yaml.safe_load(content))
     except yaml.YAMLError as error:
         raise BadInput(f"the script {path} is not valid YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:

