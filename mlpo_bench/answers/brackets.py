@@ -43,7 +43,7 @@ class Brackets(Format):
         for written, bracket in _LATEX.items():
             passage = passage.replace(written, bracket)
         passage = re.sub(r"\\text(?:tt|bf)?\s?\{(.{0,200})\}", r"\1", passage)
-        passage = re.sub(r"[\s*_`\"'“”‘’,.$\\]+", "", passage)
+        passage = re.sub(r"[\s*_`\"',.$\\]+", "", passage)
         if not passage or passage.strip(_BRACKETS):
             return None
         return " ".join(passage)

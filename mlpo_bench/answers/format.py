@@ -26,7 +26,7 @@ class Format(ABC):
 
     def read(self, text: str) -> str | None:
         """Return the canonical answer in a text, or None where none can be read. Never raises."""
-        text = passages.without_thoughts(text)
+        text = passages.without_thoughts(passages.plain(text))
         for passage in self.passages(text):
             if len(passage) <= self.longest and (answer := self.parse(passage)) is not None:
                 return answer

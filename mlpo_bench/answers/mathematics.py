@@ -21,12 +21,12 @@ _DELIMITED = re.compile(
     r"|\\\((?P<c>.{1,2000}?)\\\)|\\\[(?P<d>.{1,2000}?)\\\]",
     re.DOTALL,
 )
-_PLAIN_NUMBER = re.compile(r"[-−]?\$?[0-9][0-9,]{0,40}(?:\.[0-9]{1,40})?(?:/[0-9]{1,40})?%?")
+_PLAIN_NUMBER = re.compile(r"-?\$?[0-9][0-9,]{0,40}(?:\.[0-9]{1,40})?(?:/[0-9]{1,40})?%?")
 _DISPLAY = re.compile(r"\A(?:\$\$|\\\[)")
 
 
 class Mathematics(Format):
-    """An expression, as `\\frac{1}{2}`."""
+    r"""An expression, as `\frac{1}{2}`."""
 
     name = "maths"
     instruction = "End with the final expression in LaTeX, written as <answer>...</answer>."
@@ -38,7 +38,11 @@ class Mathematics(Format):
             return displayed.group()
         line = passages.first_line(head)
         formula = _DELIMITED.search(line)
-        if formula and len(_DELIMITED.findall(passages.sentence(line))) == 1 and not line[: formula.start()].strip("*: "):
+        if (
+            formula
+            and len(_DELIMITED.findall(passages.sentence(line))) == 1
+            and not line[: formula.start()].strip("*: ")
+        ):
             return formula.group()
         return passages.sentence(line)
 
@@ -92,7 +96,7 @@ _SHORT_ROOT = re.compile(r"\\sqrt\s?([0-9a-zA-Z])")
 
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _normalised(expression: str) -> str:
-    expression = _undelimited(expression[: Mathematics.longest])
+    expression = _undelimited(passages.plain(expression[: Mathematics.longest]))
     if _GROUPED.fullmatch(expression):
         expression = re.sub(r"[^0-9.+-]", "", expression)
     expression = re.sub(r"\\[dtc]frac(?![a-zA-Z])", r"\\frac", expression)
@@ -101,7 +105,7 @@ def _normalised(expression: str) -> str:
     expression = _SHORT_ROOT.sub(r"\\sqrt{\1}", expression)
     expression = _TEXT.sub(r"\1", expression)
     expression = _DEGREES.sub("", expression)
-    expression = _SPACING.sub("", expression).replace("−", "-")
+    expression = _SPACING.sub("", expression)
     return _UNITS.sub("", expression).rstrip(".").removeprefix("+")
 
 

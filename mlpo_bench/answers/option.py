@@ -12,11 +12,11 @@ _STATED = re.compile(
     r"(?:(?:the\s)?(?:correct\s|right\s|best\s)?(?:option|choice|letter|answer)\s{0,2}:?\s{0,2})?"
     r"[*_`\"'$]{0,4}"
     r"(?:[(\[{]\s?(?P<inside>[A-Za-z])\s?[)\]}]|(?P<alone>[A-Za-z])"
-    r"(?=[*_`\"'$]{0,4}\s{0,3}(?:\Z|[.,:;)!?*\]}=\n]|[-–—]\s|because\b|since\b|as\b|which\b|and\b|or\b|&|/)))"
+    r"(?=[*_`\"'$]{0,4}\s{0,3}(?:\Z|[.,:;)!?*\]}=\n]|[-—]\s|because\b|since\b|as\b|which\b|and\b|or\b|&|/)))"
     r"[*_`\"'$]{0,4}",
     re.IGNORECASE,
 )
-_ANOTHER = re.compile(r"[\s,;/&]{0,4}(?:and\b|or\b|,|;|/|&)[\s*_]{0,4}(?:[(\[]\s?[A-Z]\s?[)\]]|[A-Z]\b(?!['’]))")
+_ANOTHER = re.compile(r"[\s,;/&]{0,4}(?:and\b|or\b|,|;|/|&)[\s*_]{0,4}(?:[(\[]\s?[A-Z]\s?[)\]]|[A-Z]\b(?!'))")
 _IN_BRACKETS = re.compile(r"\(([A-Z])\)")
 _NAMED = re.compile(
     r"\b(?:[Oo]ption|[Cc]hoice|[Ll]etter)(?:\sis)?[\s:]{1,3}[*_]{0,2}([A-Z])"

@@ -6,6 +6,7 @@ Every function here takes time linear in the text, whatever it holds: patterns r
 from __future__ import annotations
 
 import re
+from collections import deque
 from typing import TYPE_CHECKING
 
 
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
 
 
 _READ_TO = 200_000
+_PLAIN = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u201b\u2032", "'")
+    | dict.fromkeys("\u201c\u201d\u201f\u2033", '"')
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d", "-")
+    | dict.fromkeys("\u00a0\u2002\u2003\u2009\u202f\u3000", " ")
+    | dict.fromkeys("\u200b\u200c\u200d\ufeff", "")
+    | {chr(0xFF10 + digit): str(digit) for digit in range(10)}
+)
 _BOXES_TRIED = 20
 
 _THOUGHT = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
@@ -34,13 +43,17 @@ _CONCLUSION = re.compile(
 )
 
 
+def plain(text: str) -> str:
+    """Return the end of a text with typographic quotes, hyphens, minus signs, spaces and wide digits made ASCII."""
+    return text[-_READ_TO:].translate(_PLAIN)
+
+
 def without_thoughts(text: str) -> str:
-    """Return the end of a text without what stands in `<think>` blocks.
+    """Return a text without what stands in `<think>` blocks.
 
     A block whose opening stands in the prompt (only `</think>` is seen) and one that was cut off before it closed are
     taken away too: a thought is no answer.
     """
-    text = text[-_READ_TO:]
     kept: list[str] = []
     start, depth = 0, 0
     for tag in _THOUGHT.finditer(text):
@@ -74,7 +87,7 @@ def tagged(text: str) -> Iterator[str]:
 
 def boxed(text: str) -> Iterator[str]:
     r"""Yield what the last closed `\boxed{}` or `\fbox{}` holds, its braces matched."""
-    for box in reversed([*_BOX.finditer(text)][-_BOXES_TRIED:]):
+    for box in reversed(deque(_BOX.finditer(text), maxlen=_BOXES_TRIED)):
         content = to_closing_brace(text, box.end())
         if content is not None and content.strip():
             yield content.strip()
@@ -98,10 +111,8 @@ def to_closing_brace(text: str, start: int) -> str | None:
 
 def after_answer_is(text: str) -> str | None:
     """Return what follows the last "answer is" (or "answer:"), or None where nothing does."""
-    last = None
-    for last in _ANSWER_IS.finditer(text):
-        pass
-    return text[last.end() :].strip() if last else None
+    found = deque(_ANSWER_IS.finditer(text), maxlen=1)
+    return text[found[0].end() :].strip() if found else None
 
 
 def sentence(text: str) -> str:
@@ -131,9 +142,12 @@ def bare(text: str) -> str:
     previous = None
     while previous != text:
         previous = text
-        text = text.strip().strip("*_`\"'“”‘’$").strip()
+        text = text.strip().strip("*_`\"'$").strip()
         text = re.sub(r"\A\\[\(\[](.{0,2000}?)\\[\)\]]\Z", r"\1", text, flags=re.DOTALL)
         text = re.sub(
-            r"\A\\(?:boxed|fbox|text|textbf|mathrm|mathbf|mbox|textit)\s?\{(.{0,2000}?)\}\Z", r"\1", text, flags=re.DOTALL
+            r"\A\\(?:boxed|fbox|text|textbf|mathrm|mathbf|mbox|textit)\s?\{(.{0,2000}?)\}\Z",
+            r"\1",
+            text,
+            flags=re.DOTALL,
         )
     return text

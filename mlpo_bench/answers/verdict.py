@@ -26,8 +26,9 @@ class Verdict(Format):
     def last_resort(self, text: str) -> str | None:
         """Return the word that the closing line consists of, opens with, or comes to as a conclusion or a result."""
         line = passages.last_line(text)
-        if opening := re.match(r"[*_]{0,2}([A-Za-z]{2,7})[*_]{0,2}[.,:;!]\s", line):
-            return self.parse(opening.group(1))
+        opening = re.match(r"[*_]{0,2}([A-Za-z]{2,7})[*_]{0,2}[.,:;!]\s", line)
+        if opening and (said := self.parse(opening.group(1))):
+            return said
         stated = line.rpartition("=")[2]
         if passages.concludes(line) or passages.bare(stated.rstrip(". *")).isalpha():
             return self.parse(stated)
@@ -35,7 +36,7 @@ class Verdict(Format):
 
 
 def _word(pattern: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w'’-])(?:{pattern})(?![\w'’-])", re.IGNORECASE)
+    return re.compile(rf"(?<![\w'-])(?:{pattern})(?![\w'-])", re.IGNORECASE)
 
 
 class YesNo(Verdict):
@@ -46,7 +47,7 @@ class YesNo(Verdict):
     words: ClassVar = {
         _word("yes"): "Yes",
         re.compile(
-            r"(?<![\w'’-])no(?=[\s*_`\"'”)}$]{0,4}(?:\Z|[.,:;!?—–]|-\s|because\b|since\b|as\b))", re.IGNORECASE
+            r"(?<![\w'-])no(?=[\s*_`\"')}$]{0,4}(?:\Z|[.,:;!?—]|-\s|because\b|since\b|as\b))", re.IGNORECASE
         ): "No",
     }
 
@@ -69,8 +70,6 @@ class ValidInvalid(Verdict):
     name = "valid_invalid"
     instruction = "End with valid or invalid, written as <answer>valid</answer> or <answer>invalid</answer>."
     words: ClassVar = {
-        re.compile(r"(?<![\w'’-])(?<!not )(?<!n't )(?<!not deductively )(?:deductively\s)?valid(?![\w'’-])", re.IGNORECASE): (
-            "valid"
-        ),
+        _word(r"(?<!not )(?<!n't )(?<!not deductively )(?:deductively\s)?valid"): "valid",
         _word(r"invalid|(?:not|isn't)\s(?:deductively\s)?valid"): "invalid",
     }

@@ -11,7 +11,7 @@ from mlpo_bench.answers.format import Format
 _BULLET = re.compile(r"^[ \t]{0,8}(?:[-*•+]|\(?[0-9]{1,3}[.):])[ \t]{1,8}", re.MULTILINE)
 _INLINE_NUMBER = re.compile(r"(?:(?<=\s)|\A)\(?[0-9]{1,3}[.):]\s")
 _BETWEEN = re.compile(r"[\s,;<>|→⟶/]+|(?:->)|(?:\\n)")
-_AROUND = "*_`\"“”‘[](){}$.:!?"
+_AROUND = '*_`"[](){}$.:!?'
 _WORD = re.compile(r"[\w&'-]+")
 _LISTS = re.compile(r"sort|order|alphabet|list|result|words", re.IGNORECASE)
 
@@ -20,7 +20,9 @@ class Words(Format):
     """A word list: separated by spaces, commas or lines, numbered or not."""
 
     name = "words"
-    instruction = "End with all the words in order, separated by spaces, written as <answer>first second third</answer>."
+    instruction = (
+        "End with all the words in order, separated by spaces, written as <answer>first second third</answer>."
+    )
     longest = 5_000
 
     def clause(self, after: str) -> str:
@@ -33,7 +35,7 @@ class Words(Format):
 
     def parse(self, passage: str) -> str | None:
         """Return the words of a passage, or None where it is not made of words."""
-        passage = passages.bare(passage.replace("\\&", "&").replace("’", "'"))
+        passage = passages.bare(passage.replace("\\&", "&"))
         if re.match(r"[^\n:]{0,60}:\s", passage):
             passage = passage.partition(":")[2]
         passage = _INLINE_NUMBER.sub(" ", _BULLET.sub("", passage))
@@ -56,7 +58,7 @@ class Words(Format):
 
     def key(self, answer: str) -> str:
         """Return the words in lower case with single spaces."""
-        return " ".join(answer.casefold().replace("’", "'").split())
+        return " ".join(passages.plain(answer).casefold().split())
 
 
 def _stripped(word: str) -> str:

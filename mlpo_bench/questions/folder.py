@@ -14,7 +14,6 @@ import csv
 import hashlib
 import io
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from mlpo_bench.errors import BadInput
@@ -27,6 +26,7 @@ from mlpo_bench.questions.suites import BBH, MATH, MMLU
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 
 _MMLU_COLUMNS = 6
@@ -84,9 +84,7 @@ def read(suite: str, data: Path) -> tuple[list[Entry], Source] | None:
     try:
         entries = _READERS[suite](reader)
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise BadInput(
-            f"{root} is not laid out as {suite} is published ({type(error).__name__}: {error})."
-        ) from error
+        raise BadInput(f"{root} is not laid out as {suite} is published ({type(error).__name__}: {error}).") from error
     return entries, Source("folder", str(root), reader.revision)
 
 
@@ -106,9 +104,7 @@ def _mmlu(reader: _Reader) -> list[Entry]:
             for index, row in enumerate(rows):
                 if len(row) != _MMLU_COLUMNS:
                     raise ValueError(f"row {index + 1} of {part}/{subject}_{part}.csv has {len(row)} columns")
-                entries.append(
-                    items.mmlu(subject, part, index, row[0], row[1:5], "ABCD".index(row[5].strip()))
-                )
+                entries.append(items.mmlu(subject, part, index, row[0], row[1:5], "ABCD".index(row[5].strip())))
     return entries
 
 

@@ -39,9 +39,7 @@ class Repository:
         """Return the rows of one split of one configuration, fetched or from the cache."""
         import datasets
 
-        loaded: Iterable[dict[str, Any]] = datasets.load_dataset(
-            self.name, config, split=split, revision=self.commit
-        )
+        loaded: Iterable[dict[str, Any]] = datasets.load_dataset(self.name, config, split=split, revision=self.commit)
         return loaded
 
 
@@ -98,9 +96,7 @@ def _mmlu() -> list[Entry]:
 def _math() -> list[Entry]:
     tested = {fingerprint(row["problem"]) for row in MATH_500_REPOSITORY.rows(None, "test")}
     return [
-        items.math(
-            subject, index, row["problem"], row["solution"], tested=fingerprint(row["problem"]) in tested
-        )
+        items.math(subject, index, row["problem"], row["solution"], tested=fingerprint(row["problem"]) in tested)
         for subject in MATH.subjects
         for index, row in enumerate(MATH_REPOSITORY.rows(subject, "test"))
     ]

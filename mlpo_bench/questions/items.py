@@ -1,4 +1,4 @@
-"""From a publisher's row to an `Item`: the text of the question, its gold answer, and how it is answered.
+r"""From a publisher's row to an `Item`: the text of the question, its gold answer, and how it is answered.
 
 Oddities of the data are met by rule, not by lists of exceptions:
 
@@ -6,7 +6,7 @@ Oddities of the data are met by rule, not by lists of exceptions:
   publisher cut into several options; their target is the whole phrase, which is no letter. A target that is none of
   the letters offered is therefore answered in words (format `phrase`).
 - BBH writes yes and no in lower case in one subtask and capitalised in others; judges ignore case.
-- The `answer` column of some copies of MATH is damaged (backslashes lost); gold is the last `\\boxed{}` of the official
+- The `answer` column of some copies of MATH is damaged (backslashes lost); gold is the last `\boxed{}` of the official
   solution.
 """
 
@@ -77,9 +77,7 @@ def mmlu(subject: str, part: Part, index: int, question: str, choices: Sequence[
         choices: The four options.
         answer: The position of the right one, from 0.
     """
-    options = "\n".join(
-        f"({letter}) {choice.strip()}" for letter, choice in zip("ABCD", choices, strict=True)
-    )
+    options = "\n".join(f"({letter}) {choice.strip()}" for letter, choice in zip("ABCD", choices, strict=True))
     text = f"{question.strip()}\nOptions:\n{options}"
     item = Item("mmlu", subject, f"mmlu/{subject}/{part}-{index}", text, f"({'ABCD'[answer]})", "option")
     return Entry(item, tested=part == "test")

