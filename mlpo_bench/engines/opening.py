@@ -12,7 +12,7 @@ from mlpo_bench.engines.base import ALONE, Engine, Share
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from mlpo_bench.engines.choose import Kind
     from mlpo_bench.engines.models import ResolvedModel
@@ -84,6 +84,11 @@ async def open_engines(
             started[plan.identity] = engine
         undo.pop_all()
     return {plan.spec: started[plan.identity] for plan in plans}
+
+
+async def close_engines(engines: Mapping[ModelSpec, Engine]) -> None:
+    """Close every engine once, however many specs it serves."""
+    await asyncio.gather(*(engine.close() for engine in {id(e): e for e in engines.values()}.values()))
 
 
 async def _plan(spec: ModelSpec, *, deterministic: bool) -> _Plan:

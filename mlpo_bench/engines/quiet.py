@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @contextlib.contextmanager
@@ -42,3 +45,22 @@ def quiet_hub() -> Iterator[None]:
     finally:
         if shown:
             enable_progress_bars()
+
+
+@contextlib.contextmanager
+def stderr_into(log: Path) -> Iterator[None]:
+    """Send what processes started inside write to stderr, for as long as they live, to the end of a file.
+
+    This process's own `sys.stderr` still reaches the terminal.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr.flush()
+    terminal, own = os.dup(2), sys.stderr
+    try:
+        with log.open("a") as file, os.fdopen(os.dup(terminal), "w", buffering=1) as sys.stderr:
+            os.dup2(file.fileno(), 2)
+            yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        sys.stderr = own

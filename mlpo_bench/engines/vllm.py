@@ -15,6 +15,8 @@ Settings for CPUs were measured on 2 cores with SmolLM2-135M:
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import itertools
 import multiprocessing
 import os
@@ -25,12 +27,14 @@ from mlpo_bench.chat import Completion, Message, Sampling, Usage
 from mlpo_bench.engines.base import ALONE, ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.engines.orphans import Watcher
-from mlpo_bench.engines.quiet import quiet_transformers
+from mlpo_bench.engines.models import cache_dir
+from mlpo_bench.engines.quiet import quiet_transformers, stderr_into
 from mlpo_bench.errors import BadInput, ContextOverflow, EngineFault
 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from mlpo_bench.engines.base import Engine, Share
     from mlpo_bench.engines.models import ResolvedModel
@@ -133,9 +137,13 @@ class VLLMEngine:
         if self._llm is None:
             return
         llm, self._llm = self._llm, None
-        llm.shutdown()
-        del llm  # its finaliser needs modules that are gone when the interpreter ends
+        await asyncio.to_thread(llm.shutdown)
         self._watcher.close()
+        log_file().unlink(missing_ok=True)
+        # Its finaliser fails noisily when it runs as late as the interpreter's end.
+        await asyncio.sleep(0)
+        del llm
+        gc.collect()
 
 
 def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = False, share: Share = ALONE) -> VLLMEngine:
@@ -166,13 +174,14 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
         disable_log_stats=True,
         **settings,
     )
-    with quiet_transformers():
+    with quiet_transformers(), stderr_into(log_file()):
         chats = ChatTokens.of_folder(resolved.folder, trust_remote_code=resolved.trust_remote_code)
         before = set(multiprocessing.active_children())
         try:
             llm = AsyncLLM.from_engine_args(args)
         except (ValueError, RuntimeError, NotImplementedError) as error:
-            raise BadInput(f"vLLM cannot serve {resolved.name}: {_last_line(error)}") from error
+            reason = f"{_last_line(error)} (more in {log_file()})"
+            raise BadInput(f"vLLM cannot serve {resolved.name}: {reason}") from error
     started = set(multiprocessing.active_children()) - before
     facts = ModelFacts(
         name=resolved.name,
@@ -186,11 +195,16 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
     return VLLMEngine(llm, chats, facts, Watcher(p.pid for p in started if p.pid))
 
 
+def log_file() -> Path:
+    """Return where this process's vLLM engines write what they have to say; removed when they end well."""
+    return cache_dir() / "logs" / f"vllm-{os.getpid()}.log"
+
+
 def prepare_environment(*, deterministic: bool) -> None:
     """Set what vLLM reads from the environment when it is imported; what a person has set stays."""
     settings = {
-        "VLLM_LOGGING_LEVEL": "ERROR",  # its lines would tear the live display apart
-        "TORCH_CPP_LOG_LEVEL": "ERROR",
+        "VLLM_LOGGING_LEVEL": "WARNING",
+        "VLLM_LOGGING_STREAM": "ext://sys.stderr",  # which goes to a file: it would tear the display apart
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_CPU_OMP_THREADS_BIND": _cores(),
     }
@@ -242,8 +256,6 @@ async def check_invariance(engine: Engine) -> None:
     Raises:
         BadInput: the answers differ, so the engine is not deterministic on this device.
     """
-    import asyncio
-
     sampling = Sampling(temperature=1.0, max_tokens=48)
     chats = [[Message("user", f"Tell a story about {n} ships. " * n)] for n in range(1, 25)]
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 import logging
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import lm_eval.api.task
 from lm_eval.api.model import LM
 from lm_eval.evaluator import evaluate
 from lm_eval.tasks import TaskManager
@@ -107,6 +111,8 @@ class Suite:
         tasks = manager.load([f"mlpo_{name}"])
         self._group = tasks["groups"][f"mlpo_{name}"]
         self._tasks: dict[str, Task] = tasks["tasks"]
+        # lm-eval's configuration of every task that was scored: the same for all cells, so it is kept here once.
+        self.configs: dict[str, Any] = {}
         wanted = {item.id for item in chosen}
         subjects_asked = dict.fromkeys(item.subject for item in chosen)
         self.asked = tuple(
@@ -147,6 +153,7 @@ class Suite:
             bootstrap_iters=BOOTSTRAPS,
         )
         samples = done.pop("samples")
+        self.configs |= _without_addresses(done.pop("configs"))
         verdicts = {s["doc"]["id"]: _verdict(s) for of_task in samples.values() for s in of_task}
         return Scores(dict(done), verdicts)
 
@@ -195,6 +202,12 @@ def _task_manager(split: str, data: Path | None) -> TaskManager:
     )
 
 
+def _without_addresses(configs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return lm-eval's task configurations as plain JSON; functions in them lose their place in memory."""
+    plain: dict[str, Any] = json.loads(re.sub(r" at 0x[0-9a-f]+", "", json.dumps(configs, default=str)))
+    return plain
+
+
 def _verdict(sample: Mapping[str, Any]) -> Verdict:
     """Read the verdict out of one of lm-eval's logged samples."""
     answer = None if sample["unread"] else str(sample["filtered_resps"][0])
@@ -205,9 +218,11 @@ def _verdict(sample: Mapping[str, Any]) -> Verdict:
 def quiet_lm_eval() -> Iterator[None]:
     """Keep lm-eval's chatter (a warning a task, a progress bar a task) off a live display."""
     logger = logging.getLogger("lm_eval")
-    level = logger.level
+    level, bar = logger.level, lm_eval.api.task.tqdm
     logger.setLevel(logging.ERROR)
+    lm_eval.api.task.tqdm = functools.partial(bar, disable=True)
     try:
         yield
     finally:
+        lm_eval.api.task.tqdm = bar
         logger.setLevel(level)

@@ -52,7 +52,13 @@ def load(suite: str, split: str = "test", data: Path | None = None) -> Loaded:
     if suite not in SUITES:
         raise unknown("suite", suite, SUITES)
     named = data or (Path(value) if (value := os.environ.get(DATA_VARIABLE)) else None)
-    entries, source = _find(suite, named.expanduser().resolve() if named else None)
+    return _load(suite, split, named.expanduser().resolve() if named else None)
+
+
+@functools.lru_cache(maxsize=32)
+def _load(suite: str, split: str, data: Path | None) -> Loaded:
+    """Return a split, made once in a process: lm-eval asks for it once for each of a suite's subjects."""
+    entries, source = _find(suite, data)
     return Loaded(take(entries, split), source)
 
 
@@ -70,3 +76,9 @@ def _find(suite: str, data: Path | None) -> tuple[tuple[Entry, ...], Source]:
         f"no source of {SUITES[suite].title} was found, and the hub cannot be reached: "
         f"pass --data FOLDER (or set {DATA_VARIABLE}) with a folder {suite}/ in it{wheels}."
     )
+
+
+def forget() -> None:
+    """Forget what was loaded, so that it is read anew."""
+    _load.cache_clear()
+    _find.cache_clear()

@@ -177,7 +177,8 @@ def _score_all(
             found.append(CellResult.of(one.cell, of_cell, scores.results))
     write_records(folder.records_path, records)
     sources = {name: str(suite.source) for name, suite in suites.items()}
-    results = Results(config_sha256=config.digest, sources=sources, cells=tuple(found))
+    configs = {task: settings for suite in suites.values() for task, settings in suite.configs.items()}
+    results = Results(config_sha256=config.digest, sources=sources, lm_eval_configs=configs, cells=tuple(found))
     folder.write_results(results)
     return results
 
@@ -200,7 +201,9 @@ def _subjects_of(suite: str, config: RunConfig) -> tuple[str, ...] | None:
         return None
     of_suite = tuple(s for s in config.subjects if s in SUITES[suite].subjects)
     if not of_suite:
-        raise BadInput(f"none of the subjects asked for belongs to {suite}; leave that suite out, or add one of its own.")
+        raise BadInput(
+            f"none of the subjects asked for belongs to {suite}; leave that suite out, or add one of its own."
+        )
     return of_suite
 
 

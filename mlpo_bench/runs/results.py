@@ -81,10 +81,14 @@ class CellResult(BaseModel):
 
 
 class Results(BaseModel):
-    """All cells of a run, in the order of its matrix, and where each suite's questions came from."""
+    """All cells of a run, in the order of its matrix, and where each suite's questions came from.
+
+    `lm_eval_configs` holds lm-eval's configuration of every task, which all cells share.
+    """
 
     config_sha256: str
     sources: dict[str, str]
+    lm_eval_configs: dict[str, Any] = {}
     cells: tuple[CellResult, ...]
 
     @property

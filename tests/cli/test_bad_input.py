@@ -103,10 +103,21 @@ def test_a_context_too_short_is_refused_with_the_numbers(
     assert "questions are never cut" in said.err
 
 
-def test_a_run_folder_made_with_another_configuration(
-    mlpo_bench: Cli, made_up: Path, team_file: Path
-) -> None:
-    run = ("run", "--suite", "bbh", "--data", made_up, "--team", team_file, "--name", "mine", "-q", "--protocol", "solo")
+def test_a_run_folder_made_with_another_configuration(mlpo_bench: Cli, made_up: Path, team_file: Path) -> None:
+    run = (
+        "run",
+        "--suite",
+        "bbh",
+        "--data",
+        made_up,
+        "--team",
+        team_file,
+        "--name",
+        "mine",
+        "-q",
+        "--protocol",
+        "solo",
+    )
     assert mlpo_bench(*run).code == 0
     said = mlpo_bench(*run, "--seed", "7")
     assert said.code == 2

@@ -81,7 +81,11 @@ def test_a_run_leaves_all_its_files_and_a_table(mlpo_bench: Cli, run: tuple[obje
     assert manifest["sources"]["bbh"]["kind"] == "folder"
     assert manifest["versions"]["lm_eval"].startswith("0.4.")
     made = manifest["completions"]
-    assert made["made"] < sum(r["calls"] for r in rows) == sum(made[k] for k in ("made", "shared_in_flight", "found_in_store"))
+    assert (
+        made["made"]
+        < sum(r["calls"] for r in rows)
+        == sum(made[k] for k in ("made", "shared_in_flight", "found_in_store"))
+    )
 
 
 def test_the_same_command_again_asks_nothing_and_shows_the_same(mlpo_bench: Cli, run: tuple[object, ...]) -> None:

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mlpo_bench.dispatch import Dispatch
+from mlpo_bench.engines.scripted import ScriptedEngine
+from mlpo_bench.harness.suite import Suite, quiet_lm_eval
+from mlpo_bench.protocols import Leader, Setting, Solo, Vote
+from mlpo_bench.questions import SUITES
+from mlpo_bench.store import Store
+from mlpo_bench.teams import Member, Team
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mlpo_bench.chat import Message, Sampling
+
+CANARY = "zebracrossing"
+
+
+@pytest.fixture(scope="module")
+def suite(made_up: Path) -> Suite:
+    with quiet_lm_eval():
+        return Suite("bbh", data=made_up)
+
+
+def test_the_test_split_is_asked_in_order(suite: Suite) -> None:
+    ids = [a.question.id for a in suite.asked]
+    assert ids == [f"bbh/{s}/{n}" for s in SUITES["bbh"].subjects for n in (1, 6)]
+    first = suite.asked[0].question
+    assert first.prompt.startswith("Made up for boolean_expressions, number 1: is 1 even?\n\nEnd with True or False")
+    assert first.answer_format == "true_false"
+    assert first.preamble == ()
+
+
+def test_right_wrong_and_unread_are_told_apart_by_lm_eval_and_by_us(suite: Suite) -> None:
+    texts = (
+        "<answer>{}</answer>",
+        "<answer>(Z)</answer> <answer>{}</answer>",
+        "nothing to read",
+        "<answer>(Z)</answer>",
+    )
+    finals = {a.question.id: texts[n % 4].format(a.gold) for n, a in enumerate(suite.asked)}
+    with quiet_lm_eval():
+        scores = suite.score(finals)
+    mine = {a.question.id: suite.judge(a, finals[a.question.id]) for a in suite.asked}
+    assert scores.verdicts == mine
+    right = sum(v.right for v in mine.values())
+    unread = sum(v.unread for v in mine.values())
+    assert 0 < unread < len(mine) - right < len(mine)
+    group = scores.results["groups"]["mlpo_bbh"]
+    assert group["acc,read"] == pytest.approx(right / len(mine))
+    assert group["unread,read"] == pytest.approx(unread / len(mine))
+
+
+def test_scoring_twice_gives_the_same_and_questions_without_a_final_are_left_out(suite: Suite) -> None:
+    finals = {a.question.id: f"<answer>{a.gold}</answer>" for a in suite.asked[3:]}
+    with quiet_lm_eval():
+        first, second = suite.score(finals), suite.score(finals)
+    assert first == second
+    assert len(first.verdicts) == len(suite.asked) - 3
+    assert all(v.right for v in first.verdicts.values())
+    assert "mlpo_bbh_boolean_expressions" not in first.results["results"]
+    with quiet_lm_eval():
+        assert suite.score({}).verdicts == {}
+
+
+def test_lm_evals_standard_errors_are_there(suite: Suite) -> None:
+    finals = {a.question.id: f"<answer>{a.gold if n % 2 else '-'}</answer>" for n, a in enumerate(suite.asked)}
+    with quiet_lm_eval():
+        results = suite.score(finals).results
+    assert results["groups"]["mlpo_bbh"]["acc_stderr,read"] > 0
+    assert not math.isnan(results["groups"]["mlpo_bbh"]["acc_stderr,read"])
+
+
+def test_results_hold_nothing_that_differs_from_process_to_process(suite: Suite) -> None:
+    with quiet_lm_eval():
+        results = suite.score({a.question.id: "-" for a in suite.asked}).results
+    assert len(suite.configs) == 27
+    assert " at 0x" not in json.dumps([results, suite.configs])
+
+
+def test_a_limit_and_subjects_choose_questions(made_up: Path) -> None:
+    with quiet_lm_eval():
+        few = Suite("bbh", data=made_up, limit=5)
+        one = Suite("bbh", data=made_up, subjects=["snarks"], split="all")
+    assert len(few.asked) == 5
+    assert len({a.question.subject for a in few.asked}) == 5
+    assert [a.question.id for a in one.asked] == [f"bbh/snarks/{n}" for n in range(11)]
+
+
+@pytest.mark.parametrize("protocol", [Solo(), Vote(3), Leader(3, memory=True), Leader(2, share="answer")])
+def test_gold_answers_never_reach_a_prompt(tmp_path: Path, protocol: Solo | Vote | Leader) -> None:
+    (tmp_path / "bbh").mkdir()
+    for subject in SUITES["bbh"].subjects:
+        examples = [{"input": f"Question {n} of {subject}?", "target": f"{CANARY}{n}"} for n in range(3)]
+        (tmp_path / "bbh" / f"{subject}.json").write_text(json.dumps({"examples": examples}))
+    with quiet_lm_eval():
+        suite = Suite("bbh", data=tmp_path)
+    assert all(CANARY in asked.gold for asked in suite.asked)
+    prompts: list[str] = []
+
+    def listen(messages: Sequence[Message], sampling: Sampling, seed: int) -> str:
+        prompts.append(repr((messages, sampling, seed)))
+        return "The answer is (A)."
+
+    async def main() -> None:
+        team = Team(leader=Member(model="m"), peers=(Member(model="m"),) * 3)
+        with Store(tmp_path / "store.sqlite") as store:
+            dispatch = Dispatch(dict.fromkeys(team.specs, ScriptedEngine(listen)), store)
+            for asked in suite.asked:
+                done = await Setting(team, protocol).converse(asked.question, dispatch, asked.sampling)
+                assert CANARY not in repr(done)
+
+    asyncio.run(main())
+    assert len(prompts) >= len(suite.asked)
+    assert not any(CANARY in prompt for prompt in prompts)
