@@ -47,13 +47,15 @@ class Mathematics(Format):
         return passages.sentence(line)
 
     def parse(self, passage: str) -> str | None:
-        """Return a passage without dollars, boxes and a closing full stop; its one formula where words surround it."""
+        """Return a passage without dollars, boxes and a full stop: its one formula, or its several as a list."""
         for content in passages.boxed(passage):
             passage = content
         passage = _undelimited(passage)
         formulas = [next(filter(None, match.groups())) for match in _DELIMITED.finditer(passage)]
         if len(formulas) == 1:
             passage = _undelimited(formulas[0])
+        elif formulas:
+            passage = re.sub(r"\s(?:and|or)\s", ", ", re.sub(r"(?<!\\)\$", "", passage))
         return passage or None
 
     def last_resort(self, text: str) -> str | None:
@@ -84,7 +86,9 @@ class Mathematics(Format):
 
 _same = functools.lru_cache(maxsize=_REMEMBERED)(shared.same)
 
-_SPACING = re.compile(r"\\(?:left|right|[bB]ig{1,2}[lr]?|displaystyle|limits)(?![a-zA-Z])|\\[,;:!> ]|~|\s+|\{\}")
+_SIZING = re.compile(r"\\(?:left|right|[bB]ig{1,2}[lr]?|displaystyle|limits)(?![a-zA-Z])|\\!|\{\}")
+_SPACE = re.compile(r"\\[,;:> ]|~")
+_NEEDLESS_SPACE = re.compile(r"(?<![0-9\s])\s+|\s+(?![0-9\s])")  # `1 1/2` is not `11/2`
 _TEXT = re.compile(r"\\(?:text|mbox|textbf|textit|mathrm|mathbf|textrm|operatorname)\s?\{([^{}]{0,300})\}")
 _DEGREES = re.compile(r"\^\s?(?:\\circ|\{\s?\\circ\s?\})|\\degree|°")
 _GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?:(?:,|\{,\}|\\,|\\!|,\\!)[0-9]{3}){1,20}(?:\.[0-9]{1,60})?")
@@ -105,7 +109,7 @@ def _normalised(expression: str) -> str:
     expression = _SHORT_ROOT.sub(r"\\sqrt{\1}", expression)
     expression = _TEXT.sub(r"\1", expression)
     expression = _DEGREES.sub("", expression)
-    expression = _SPACING.sub("", expression)
+    expression = _NEEDLESS_SPACE.sub("", _SPACE.sub(" ", _SIZING.sub("", expression)))
     return _UNITS.sub("", expression).rstrip(".").removeprefix("+")
 
 
@@ -121,7 +125,7 @@ def _undelimited(passage: str) -> str:
     while previous != passage:
         previous = passage
         passage = passage.strip().strip("*`").strip()
-        passage = re.sub(r"(?<!\d)\.\Z|(?<=\d)\.\Z", "", passage)
+        passage = passage.removesuffix(".")
         whole = _DELIMITED.fullmatch(passage)
         if whole and not ("\\(" in passage[2:] or "\\[" in passage[2:]):
             passage = next(filter(None, whole.groups()))

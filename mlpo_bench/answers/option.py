@@ -11,15 +11,15 @@ from mlpo_bench.answers.format import Format
 _STATED = re.compile(
     r"(?:(?:the\s)?(?:correct\s|right\s|best\s)?(?:option|choice|letter|answer)\s{0,2}:?\s{0,2})?"
     r"[*_`\"'$]{0,4}"
-    r"(?:[(\[{]\s?(?P<inside>[A-Za-z])\s?[)\]}]|(?P<alone>[A-Za-z])"
+    r"(?:[(\[{]\s?(?P<inside>[A-R])\s?[)\]}]|(?P<alone>[A-R])"
     r"(?=[*_`\"'$]{0,4}\s{0,3}(?:\Z|[.,:;)!?*\]}=\n]|[-—]\s|because\b|since\b|as\b|which\b|and\b|or\b|&|/)))"
     r"[*_`\"'$]{0,4}",
     re.IGNORECASE,
 )
-_ANOTHER = re.compile(r"[\s,;/&]{0,4}(?:and\b|or\b|,|;|/|&)[\s*_]{0,4}(?:[(\[]\s?[A-Z]\s?[)\]]|[A-Z]\b(?!'))")
-_IN_BRACKETS = re.compile(r"\(([A-Z])\)")
+_ANOTHER = re.compile(r"[\s,;/&]{0,4}(?:and\b|or\b|,|;|/|&)[\s*_]{0,4}(?:[(\[]\s?[A-R]\s?[)\]]|[A-R]\b(?!'))")
+_IN_BRACKETS = re.compile(r"\(([A-R])\)")
 _NAMED = re.compile(
-    r"\b(?:[Oo]ption|[Cc]hoice|[Ll]etter)(?:\sis)?[\s:]{1,3}[*_]{0,2}([A-Z])"
+    r"\b(?:[Oo]ption|[Cc]hoice|[Ll]etter)(?:\sis)?[\s:]{1,3}[*_]{0,2}([A-R])"
     r"(?=[*_\s]{0,4}(?:\Z|[.,:;)]|is\b|because\b|since\b|as\b))"
 )
 _ENTRY = re.compile(r"[\s*_\-]{0,6}\(?[A-Z]\)\s")
@@ -29,7 +29,8 @@ class Option(Format):
     """A letter, as `(B)`.
 
     A letter alone counts only where it cannot be a word: "A dog" names no option. Where several options are named
-    with nothing to tell which is meant, none is.
+    with nothing to tell which is meant, none is. Letters go to R, the most that a question offers, so the (X) of the
+    instruction, echoed, is no answer.
     """
 
     name = "option"
@@ -48,15 +49,11 @@ class Option(Format):
         """Return the one option that the closing line names, unless that line is an entry of a list of options."""
         *_, before, line = ["", *(text.strip().rsplit("\n", 1))]
         line = line.strip()
-        if re.fullmatch(r"[*_`\"'$\s]{0,6}\(?[A-Z]\)?[.*_`\"'$\s]{0,6}", line):
+        if re.fullmatch(r"[*_`\"'$\s]{0,6}\(?[A-R]\)?[.*_`\"'$\s]{0,6}", line):
             return _canonical(re.sub(r"[^A-Z]", "", line))
         if _ENTRY.match(line) and _ENTRY.match(passages.last_line(before)):
             return None
         return _only(line)
-
-    def judge(self, answer: str, gold: str) -> bool:
-        """Return whether two letters are the same one."""
-        return self.key(answer) == self.key(gold)
 
     def key(self, answer: str) -> str:
         """Return the letter alone."""

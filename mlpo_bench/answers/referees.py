@@ -86,11 +86,16 @@ class Referees:
     """
 
     def __init__(self, count: int, seconds: float = 5.0) -> None:
-        self._seconds = seconds
-        self._seats = threading.BoundedSemaphore(count)
-        self._idle: list[_Referee] = []
-        self._lock = threading.Lock()
+        self._count, self._seconds = count, seconds
+        self._begin()
         atexit.register(self.close)
+        if hasattr(os, "register_at_fork"):  # a forked child must not write into its parent's pipes
+            os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self._seats = threading.BoundedSemaphore(self._count)
+        self._lock = threading.Lock()
+        self._idle: list[_Referee] = []
 
     def same(self, answer: str, gold: str) -> bool:
         """Return whether two expressions are equal; one that cannot be settled in time is not.

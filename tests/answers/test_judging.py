@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -33,6 +34,7 @@ from mlpo_bench.answers.referees import Referees
         ("maths", r"1+\sqrt2", r"\sqrt{2}+1"),
         ("maths", r"12\%", "12"),
         ("maths", "[2,5)", r"x \in [2,5)"),
+        ("maths", "3, 4", "3,4"),
     ],
 )
 def test_equal(form: str, answer: str, gold: str) -> None:
@@ -51,6 +53,7 @@ def test_equal(form: str, answer: str, gold: str) -> None:
         ("maths", "3", "4"),
         ("maths", "(1,2)", "(2,1)"),
         ("maths", "1234", "(1,234)"),
+        ("maths", "1 1/2", "11/2"),
         ("maths", r"\frac{", "1"),
     ],
 )
@@ -121,3 +124,17 @@ def test_a_verdict_can_be_had_from_a_thread_beside_an_event_loop() -> None:
         return await asyncio.to_thread(answers.judge, "maths", "3/4", "0.75")
 
     assert asyncio.run(verdict())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_has_processes_of_its_own() -> None:
+    program = (
+        "import os, warnings; warnings.simplefilter('ignore');"
+        "from mlpo_bench.answers.referees import shared; assert shared.same('1/2', '0.5');"
+        "child = os.fork();"
+        "assert not shared._idle if child == 0 else len(shared._idle) == 1;"
+        "assert shared.same('1/4', '0.25');"
+        "assert child == 0 or os.waitpid(child, 0)[1] == 0"
+    )
+    done = subprocess.run([sys.executable, "-c", program], timeout=60, check=False)
+    assert done.returncode == 0

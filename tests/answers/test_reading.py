@@ -76,6 +76,7 @@ READ = [
     ("maths", "The answer is 3.5.", "3.5"),
     ("maths", r"<answer>\$18.90</answer>", r"\$18.90"),
     ("maths", "<answer>$x^2$</answer>", "x^2"),
+    ("maths", "The answer is $3$ and $4$.", "3, 4"),
     ("phrase", "The answer is Salt, Pepper & Co.", "Salt, Pepper & Co"),
     ("phrase", "<answer>**Salt, Pepper**</answer>", "Salt, Pepper"),
 ]
@@ -92,6 +93,7 @@ UNREAD = [
     ("option", "Answer: I think so"),
     ("option", "<answer></answer>"),
     ("option", "a"),
+    ("option", "<answer>(X)</answer>"),
     ("yes_no", "There is no longer a way to know"),
     ("yes_no", "Yes or no? The answer is yes or no."),
     ("true_false", "The answer is not True"),
