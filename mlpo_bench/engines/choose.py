@@ -57,10 +57,10 @@ def vllm_hindrance(resolved: ResolvedModel) -> str | None:
     """Return why vLLM cannot serve a model here, or None where it can."""
     if find_spec("vllm") is None:
         return "vllm is not installed"
-    from mlpo_bench.engines.vllm import prepare_environment
+    from mlpo_bench.engines.vllm import import_vllm
 
-    prepare_environment(deterministic=False)
     try:
+        import_vllm()
         from vllm import ModelRegistry
         from vllm.platforms import current_platform
     except (ImportError, RuntimeError, OSError) as error:

@@ -16,8 +16,11 @@ Settings for CPUs were measured on 2 cores with SmolLM2-135M:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import io
 import itertools
+import logging
 import multiprocessing
 import os
 import time
@@ -26,8 +29,8 @@ from typing import TYPE_CHECKING, Any
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
 from mlpo_bench.engines.base import ALONE, ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
-from mlpo_bench.engines.orphans import Watcher
 from mlpo_bench.engines.models import cache_dir
+from mlpo_bench.engines.orphans import Watcher
 from mlpo_bench.engines.quiet import quiet_transformers, stderr_into
 from mlpo_bench.errors import BadInput, ContextOverflow, EngineFault
 
@@ -152,7 +155,7 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
     Raises:
         BadInput: vLLM cannot serve the model here, or deterministic mode was asked for where it does not hold.
     """
-    prepare_environment(deterministic=deterministic)
+    import_vllm(deterministic=deterministic)
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.platforms import current_platform
     from vllm.v1.engine.async_llm import AsyncLLM
@@ -182,6 +185,7 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
         except (ValueError, RuntimeError, NotImplementedError) as error:
             reason = f"{_last_line(error)} (more in {log_file()})"
             raise BadInput(f"vLLM cannot serve {resolved.name}: {reason}") from error
+    _log_into_file()  # starting has set up vLLM's logging once more
     started = set(multiprocessing.active_children()) - before
     facts = ModelFacts(
         name=resolved.name,
@@ -200,7 +204,21 @@ def log_file() -> Path:
     return cache_dir() / "logs" / f"vllm-{os.getpid()}.log"
 
 
-def prepare_environment(*, deterministic: bool) -> None:
+def import_vllm(*, deterministic: bool = False) -> None:
+    """Import vLLM, with its settings in place and its messages in a file."""
+    _prepare_environment(deterministic=deterministic)
+    with contextlib.redirect_stderr(io.StringIO()):
+        import vllm.platforms  # noqa: F401
+    _log_into_file()
+
+
+def _log_into_file() -> None:
+    logger = logging.getLogger("vllm")
+    logger.handlers = [logging.FileHandler(log_file(), delay=True)]
+    logger.propagate = False
+
+
+def _prepare_environment(*, deterministic: bool) -> None:
     """Set what vLLM reads from the environment when it is imported; what a person has set stays."""
     settings = {
         "VLLM_LOGGING_LEVEL": "WARNING",

@@ -1,0 +1,164 @@
+"""The transformers engine on a tiny model: batching, seeds, limits, stops, faults."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mlpo_bench.chat import Completion, Message, Sampling
+from mlpo_bench.engines import models
+from mlpo_bench.errors import BadInput, ContextOverflow, EngineFault
+from mlpo_bench.teams import ModelSpec
+
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from mlpo_bench.engines import hf  # noqa: E402 - after the skip
+from mlpo_bench.engines.sampling import RowSampler  # noqa: E402
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+CHATS = [[Message("user", " ".join("abcdefgh"[: n % 8 + 1]))] for n in range(12)]
+MIXED = [Sampling(temperature=(0.0, 0.7, 1.5)[n % 3], top_k=n % 4, max_tokens=4 + n) for n in range(12)]
+
+
+@pytest.fixture
+def engine(tiny_folder: Path) -> Iterator[hf.HFEngine]:
+    spec = ModelSpec(model=str(tiny_folder))
+    loaded = hf.load(models.resolve(spec), spec)
+    yield loaded
+    asyncio.run(loaded.close())
+
+
+def ask_all(engine: hf.HFEngine, order: Sequence[int], samplings: Sequence[Sampling] = MIXED) -> dict[int, Completion]:
+    async def gathered() -> list[Completion]:
+        return await asyncio.gather(*(engine.complete(CHATS[i], samplings[i], i) for i in order))
+
+    return dict(zip(order, asyncio.run(gathered()), strict=True))
+
+
+def plain_greedy(engine: hf.HFEngine, messages: list[Message], tokens: int) -> str:
+    """What transformers itself writes for one prompt, without any of our batching."""
+    ids = torch.tensor([engine._chats.ids(messages)])
+    out = engine._model.generate(
+        ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens, do_sample=False, pad_token_id=2
+    )
+    text: str = engine._chats.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
+    return text
+
+
+def test_greedy_answers_are_those_of_transformers_itself(engine: hf.HFEngine) -> None:
+    greedy = [Sampling(temperature=0, max_tokens=8)] * len(CHATS)
+    made = ask_all(engine, range(len(CHATS)), greedy)
+    assert [made[i].text for i in made] == [plain_greedy(engine, chat, 8) for chat in CHATS]
+
+
+def test_different_samplings_and_seeds_share_a_batch(engine: hf.HFEngine) -> None:
+    together = ask_all(engine, range(12))
+    engine._batch_rows = 1
+    alone = ask_all(engine, list(reversed(range(12))))
+    assert {i: c.text for i, c in together.items()} == {i: alone[i].text for i in together}
+    assert {i: c.usage for i, c in together.items()} == {i: alone[i].usage for i in together}
+
+
+def test_seeds_tell_draws_apart(engine: hf.HFEngine) -> None:
+    async def draws() -> set[str]:
+        hot = Sampling(temperature=2.0, max_tokens=10)
+        made = await asyncio.gather(*(engine.complete(CHATS[0], hot, seed) for seed in range(20)))
+        return {c.text for c in made}
+
+    assert len(asyncio.run(draws())) > 10
+
+
+def test_each_row_ends_at_its_own_length_and_counts_only_its_tokens(engine: hf.HFEngine) -> None:
+    made = ask_all(engine, range(12))
+    assert all(1 <= c.usage.completion <= MIXED[i].max_tokens for i, c in made.items())
+    cut = {i: c for i, c in made.items() if c.finish_reason == "length"}
+    assert cut
+    assert all(c.usage.completion == MIXED[i].max_tokens for i, c in cut.items())
+    assert all(c.usage.prompt == engine.count_tokens(CHATS[i]) for i, c in made.items())
+
+
+def test_a_stop_string_ends_the_text_before_it(engine: hf.HFEngine) -> None:
+    whole = ask_all(engine, [5], [Sampling(temperature=0, max_tokens=20)] * 12)[5]
+    stop = whole.text.split()[3]
+    made = ask_all(engine, [5], [Sampling(temperature=0, max_tokens=20, stop=(stop,))] * 12)[5]
+    assert made.text == whole.text[: whole.text.index(stop)]
+    assert made.finish_reason == "stop"
+    assert made.usage.completion <= 4
+
+
+def test_what_does_not_fit_is_refused_with_its_numbers(engine: hf.HFEngine) -> None:
+    with pytest.raises(ContextOverflow) as caught:
+        asyncio.run(engine.complete(CHATS[0], Sampling(max_tokens=60), 0))
+    assert (caught.value.prompt, caught.value.answer, caught.value.context) == (6, 60, 64)
+
+
+def test_a_failing_model_is_a_fault_and_the_engine_goes_on(
+    engine: hf.HFEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(**_: object) -> None:
+        raise RuntimeError("broken on purpose")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine._model, "generate", fails)
+        with pytest.raises(EngineFault, match="broken on purpose"):
+            ask_all(engine, [0])
+    assert ask_all(engine, [0])[0].usage.completion > 0
+
+
+def test_memory_that_runs_out_halves_the_batch(engine: hf.HFEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    generate, rows = engine._model.generate, []
+
+    def tight(input_ids: Any, **given: Any) -> Any:
+        rows.append(len(input_ids))
+        if len(input_ids) > 3:
+            raise torch.cuda.OutOfMemoryError
+        return generate(input_ids=input_ids, **given)
+
+    expected = {i: c.text for i, c in ask_all(engine, range(8)).items()}
+    monkeypatch.setattr(engine._model, "generate", tight)
+    assert {i: c.text for i, c in ask_all(engine, range(8)).items()} == expected
+    assert rows == [8, 4, 2, 2, 4, 2, 2]
+
+
+def test_a_cancelled_request_does_not_disturb_the_others(engine: hf.HFEngine) -> None:
+    async def go() -> str:
+        tasks = [asyncio.create_task(engine.complete(CHATS[i], MIXED[i], i)) for i in range(4)]
+        await asyncio.sleep(0)
+        tasks[2].cancel()
+        made = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(made[2], asyncio.CancelledError)
+        assert isinstance(made[3], Completion)
+        return made[3].text
+
+    assert asyncio.run(go()) == ask_all(engine, [3])[3].text
+
+
+def test_facts_say_what_was_loaded(engine: hf.HFEngine, tiny_folder: Path) -> None:
+    facts = engine.facts
+    assert (facts.name, facts.engine, facts.dtype, facts.context) == (str(tiny_folder), "hf", "float32", 64)
+    assert facts.revision.startswith("sha256:")
+    assert facts.parameters == sum(p.numel() for p in engine._model.parameters())
+
+
+def test_deterministic_contradicts_a_short_dtype(tiny_folder: Path) -> None:
+    spec = ModelSpec(model=str(tiny_folder), dtype="bfloat16")
+    with pytest.raises(BadInput, match="float32"):
+        hf.load(models.resolve(spec), spec, deterministic=True)
+
+
+def test_draws_follow_the_distribution_that_top_k_and_top_p_leave() -> None:
+    logits = torch.log(torch.tensor([[0.4, 0.3, 0.2, 0.1]])).repeat(3000, 1)
+    sampling = Sampling(temperature=1.0, top_k=3, top_p=0.7)
+    scores = RowSampler([sampling] * 3000, range(3000))(torch.zeros(3000, 1), logits)
+    share = torch.bincount(scores.argmax(dim=1), minlength=4) / 3000
+    # Of the best three (4/9, 3/9, 2/9) the first two reach 0.7 of the mass.
+    assert share[2:].tolist() == [0.0, 0.0]
+    assert abs(share[0].item() - 4 / 7) < 0.04
