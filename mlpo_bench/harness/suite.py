@@ -216,13 +216,15 @@ def _verdict(sample: Mapping[str, Any]) -> Verdict:
 
 @contextlib.contextmanager
 def quiet_lm_eval() -> Iterator[None]:
-    """Keep lm-eval's chatter (a warning a task, a progress bar a task) off a live display."""
-    logger = logging.getLogger("lm_eval")
-    level, bar = logger.level, lm_eval.api.task.tqdm
-    logger.setLevel(logging.ERROR)
+    """Keep what lm-eval and our tasks tell of every single task (warnings, a progress bar) off a live display."""
+    loggers = [logging.getLogger(name) for name in ("lm_eval", documents.__name__)]
+    levels, bar = [logger.level for logger in loggers], lm_eval.api.task.tqdm
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     lm_eval.api.task.tqdm = functools.partial(bar, disable=True)
     try:
         yield
     finally:
         lm_eval.api.task.tqdm = bar
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

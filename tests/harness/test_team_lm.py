@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlpo_bench.errors import BadInput
+from mlpo_bench.harness.command_line import register
+from mlpo_bench.harness.suite import quiet_lm_eval
+from mlpo_bench.harness.team_lm import TeamLM
+from mlpo_bench.protocols import Leader, Vote
+
+
+TASKS = Path(__file__).parents[2] / "tasks"
+
+
+def test_the_settings_of_a_protocol_are_arguments_of_the_model(team_file: Path, tmp_path: Path) -> None:
+    arguments = {"team": str(team_file), "store": str(tmp_path / "s.sqlite"), "batch_size": 8, "device": "cpu"}
+    led = TeamLM(protocol="leader", rounds=3, peers=2, **arguments)
+    assert led.setting.protocol == Leader(rounds=3)
+    assert len(led.setting.team.peers) == 2
+    assert TeamLM(protocol="vote", samples=4, **arguments).setting.protocol == Vote(4)
+    assert led.get_model_info()["protocol"] == "leader, 3 rounds"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"protocol": "ledaer"}, "did you mean 'leader'"), ({"protocol": "vote", "rounds": 2}, "no setting among rounds")],
+)
+def test_wrong_settings_are_bad_input(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        TeamLM(**arguments)
+
+
+def test_lm_eval_finds_the_team_beside_its_own_models() -> None:
+    register()
+    register()
+    from lm_eval.api.registry import get_model
+
+    assert get_model("mlpo-team") is TeamLM
+    assert get_model("dummy").__name__ == "DummyLM"
+
+
+def test_simple_evaluate_runs_a_team(made_up: Path, team_file: Path, tmp_path: Path) -> None:
+    from lm_eval import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    with quiet_lm_eval():
+        done = simple_evaluate(
+            TeamLM(str(team_file), "leader", rounds=2, store=tmp_path / "s.sqlite"),
+            tasks=["mlpo_bbh_snarks", "mlpo_bbh_navigate"],
+            task_manager=TaskManager(
+                include_path=str(TASKS), include_defaults=False, metadata={"data": str(made_up)}
+            ),
+            system_instruction="Be brief.",
+            apply_chat_template=True,
+        )
+    assert set(done["results"]) == {"mlpo_bbh_snarks", "mlpo_bbh_navigate"}
+    for of_task in done["samples"].values():
+        for sample in of_task:
+            assert sample["resps"][0][0].startswith("<think>")
+            assert "Be brief." in sample["arguments"][0][0]
+    assert done["config"]["protocol"] == "leader, 2 rounds"
+
+
+def test_the_command_line_of_lm_eval_runs_a_team(made_up: Path, team_file: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable, "-m", "mlpo_bench", "lm-eval", "run", "--model", "mlpo-team",
+        "--model_args", f"team={team_file},protocol=vote,samples=3,store={tmp_path / 's.sqlite'}",
+        "--tasks", "mlpo_bbh_snarks", "--apply_chat_template", "--output_path", str(tmp_path / "out"),
+        "--metadata", json.dumps({"data": str(made_up)}),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=os.environ)
+    assert done.returncode == 0, done.stderr
+    assert "mlpo_bbh_snarks" in done.stdout
+    (results,) = (tmp_path / "out").rglob("results_*.json")
+    found = json.loads(results.read_text())
+    assert found["results"]["mlpo_bbh_snarks"]["acc,read"] in {0.0, 0.5, 1.0}
+    assert found["config"]["protocol"] == "vote of 3"
+
+
+def test_help_of_lm_eval_is_passed_through(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mlpo_bench", "lm-eval", "run", "--help"],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "--apply_chat_template" in done.stdout
