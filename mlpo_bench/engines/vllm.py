@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import contextlib
 import gc
-import io
 import itertools
 import json
+import logging
 import multiprocessing
 import os
 import time
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
@@ -38,6 +38,7 @@ from mlpo_bench.errors import BadInput, ContextOverflow, EngineFault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from multiprocessing.process import BaseProcess
     from pathlib import Path
 
     from mlpo_bench.engines.base import Engine, Share
@@ -147,7 +148,9 @@ class VLLMEngine:
         # Its finaliser fails noisily when it runs as late as the interpreter's end.
         await asyncio.sleep(0)
         del llm
-        gc.collect()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # sockets that vLLM leaves to the collector
+            gc.collect()
 
 
 def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = False, share: Share = ALONE) -> VLLMEngine:
@@ -159,7 +162,6 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
     import_vllm(deterministic=deterministic)
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.platforms import current_platform
-    from vllm.v1.engine.async_llm import AsyncLLM
 
     on_cpu = current_platform.is_cpu()
     if deterministic and on_cpu:
@@ -167,36 +169,50 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
             "vLLM on a CPU gives answers that depend on what else is in its batch, so it cannot be deterministic. "
             "Take engine hf (engine auto does so by itself)."
         )
-    context = _context(resolved, spec)
-    settings = _cpu_settings(context, share) if on_cpu else _gpu_settings(share, deterministic=deterministic)
+    settings = _cpu_settings(_context(resolved, spec), share) if on_cpu else _gpu_settings(share, deterministic)
+    note = f"vLLM on {current_platform.device_type}{', batch-invariant' if deterministic else ''}"
     args = AsyncEngineArgs(
         model=str(resolved.folder),
         dtype=resolved.dtype if spec.dtype == "auto" else spec.dtype,
-        max_model_len=context,
+        max_model_len=_context(resolved, spec),
         load_format="safetensors",
         trust_remote_code=resolved.trust_remote_code,
         disable_log_stats=True,
         **settings,
     )
-    with quiet_transformers(), stderr_into(log_file()):
-        chats = ChatTokens.of_folder(resolved.folder, trust_remote_code=resolved.trust_remote_code)
-        before = set(multiprocessing.active_children())
-        try:
-            llm = AsyncLLM.from_engine_args(args)
-        except (ValueError, RuntimeError, NotImplementedError) as error:
-            reason = f"{_last_line(error)} (more in {log_file()})"
-            raise BadInput(f"vLLM cannot serve {resolved.name}: {reason}") from error
+    before = set(multiprocessing.active_children())
+    try:
+        # In no variable of this function: vLLM's optional imports fail with exceptions that are kept, and with them
+        # the variables of all that was under way, so that the engine's finaliser would run too late.
+        return _serving(_start(args), resolved, note, before)
+    except (ValueError, RuntimeError, NotImplementedError) as error:
+        reason = f"{_last_line(error)} (more in {log_file()})"
+        raise BadInput(f"vLLM cannot serve {resolved.name}: {reason}") from error
+
+
+def _start(args: Any) -> Any:  # noqa: ANN401 - vLLM's own classes
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    with stderr_into(log_file()):
+        return AsyncLLM.from_engine_args(args)
+
+
+def _serving(llm: Any, resolved: ResolvedModel, note: str, before: set[BaseProcess]) -> VLLMEngine:  # noqa: ANN401
+    """Return the engine around a started AsyncLLM; what runs besides the processes `before` belongs to it."""
     started = set(multiprocessing.active_children()) - before
+    watcher = Watcher(process.pid for process in started if process.pid)
+    with quiet_transformers():
+        chats = ChatTokens.of_folder(resolved.folder, trust_remote_code=resolved.trust_remote_code)
     facts = ModelFacts(
         name=resolved.name,
         engine="vllm",
         revision=resolved.revision,
         dtype=str(llm.model_config.dtype).removeprefix("torch."),
-        context=context,
+        context=llm.model_config.max_model_len,
         parameters=resolved.parameters,
-        note=f"vLLM on {current_platform.device_type}{', batch-invariant' if deterministic else ''}",
+        note=note,
     )
-    return VLLMEngine(llm, chats, facts, Watcher(p.pid for p in started if p.pid))
+    return VLLMEngine(llm, chats, facts, watcher)
 
 
 def log_file() -> Path:
@@ -207,8 +223,9 @@ def log_file() -> Path:
 def import_vllm(*, deterministic: bool = False) -> None:
     """Import vLLM, with its settings in place and its messages in a file."""
     _prepare_environment(deterministic=deterministic)
-    with contextlib.redirect_stderr(io.StringIO()):
-        import vllm.platforms  # noqa: F401
+    # Until vLLM sets up its logging, Python would print its warnings on the terminal.
+    logging.getLogger("vllm").addHandler(logging.NullHandler())
+    import vllm.platforms  # noqa: F401
 
 
 def _logging_config() -> Path:
@@ -266,7 +283,7 @@ def _cpu_settings(context: int, share: Share) -> dict[str, Any]:
     }
 
 
-def _gpu_settings(share: Share, *, deterministic: bool) -> dict[str, Any]:
+def _gpu_settings(share: Share, deterministic: bool) -> dict[str, Any]:
     # vLLM counts what others on the device already hold, so each further engine names a larger total.
     settings: dict[str, Any] = {"gpu_memory_utilization": GPU_MEMORY * share.opened / share.engines}
     if deterministic:

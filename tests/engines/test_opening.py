@@ -1,0 +1,113 @@
+"""Choosing and opening engines: auto, sharing, closing when one fails."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mlpo_bench.engines import Engine, ScriptedEngine, choose, models, open_engines, scripted
+from mlpo_bench.engines.orphans import Watcher
+from mlpo_bench.engines.vllm import check_invariance
+from mlpo_bench.errors import BadInput
+from mlpo_bench.teams import ModelSpec
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def script(folder: Path, name: str = "s.yaml") -> ModelSpec:
+    (folder / name).write_text("- say: x\n", encoding="utf-8")
+    return ModelSpec(engine="scripted", model=str(folder / name))
+
+
+def test_importing_the_room_imports_no_heavy_library() -> None:
+    program = (
+        "import sys, mlpo_bench.engines\n"
+        "print([m for m in ('torch', 'transformers', 'vllm', 'openai') if m in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"
+
+
+def test_auto_takes_the_server_where_there_is_an_address() -> None:
+    spec = ModelSpec(model="m", base_url="http://127.0.0.1:1/v1")
+    assert choose.chosen(spec, None) == ("openai", "a base_url is given")
+
+
+def test_auto_takes_transformers_where_vllm_is_missing(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choose, "find_spec", lambda _: None)
+    spec = ModelSpec(model=str(tiny_folder))
+    assert choose.chosen(spec, models.resolve(spec)) == ("hf", "vllm is not installed")
+
+
+def test_auto_takes_transformers_for_deterministic_runs(tiny_folder: Path) -> None:
+    spec = ModelSpec(model=str(tiny_folder))
+    kind, why = choose.chosen(spec, models.resolve(spec), deterministic=True)
+    assert (kind, why) == ("hf", "a deterministic run answers each request alone")
+
+
+def test_specs_of_the_same_weights_share_an_engine(tiny_folder: Path) -> None:
+    by_name = ModelSpec(model=str(tiny_folder), engine="hf")
+    revision = models.resolve(by_name).revision
+    by_revision = by_name.model_copy(update={"revision": revision, "dtype": "float32"})
+    shorter = by_name.model_copy(update={"context": 32})
+    events: list[str] = []
+
+    async def go() -> dict[ModelSpec, Engine]:
+        engines = await open_engines([by_name, by_revision, shorter, by_name], on_event=events.append)
+        for engine in set(engines.values()):
+            await engine.close()
+        return engines
+
+    engines = asyncio.run(go())
+    assert engines[by_name] is engines[by_revision]
+    assert engines[by_name] is not engines[shorter]
+    assert [engines[by_name].facts.context, engines[shorter].facts.context] == [64, 32]
+    assert events == [f"{tiny_folder}: engine hf (as asked)"] * 2
+
+
+def test_if_one_cannot_be_opened_the_others_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
+
+    async def close(self: ScriptedEngine) -> None:
+        closed.append(self.facts.name)
+
+    monkeypatch.setattr(scripted.ScriptedEngine, "close", close)
+    good = script(tmp_path)
+    bad = ModelSpec(engine="scripted", model=str(tmp_path / "none.yaml"))
+    with pytest.raises(BadInput, match="cannot be read"):
+        asyncio.run(open_engines([good, bad]))
+    assert closed == [good.model]
+
+
+def test_an_engine_whose_answers_depend_on_company_is_found_out() -> None:
+    asyncio.run(check_invariance(ScriptedEngine(lambda messages, _, seed: f"{messages[0].content} {seed}")))
+    calls = iter(range(1_000))
+    with pytest.raises(BadInput, match="does not hold on this device"):
+        asyncio.run(check_invariance(ScriptedEngine(lambda *_: str(next(calls)))))
+
+
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(300)"]
+
+
+def test_a_watcher_kills_when_its_parent_is_killed() -> None:
+    with subprocess.Popen(SLEEPER) as watched:
+        program = (
+            "import os, signal\nfrom mlpo_bench.engines.orphans import Watcher\n"
+            f"watcher = Watcher([{watched.pid}])\nimport time; time.sleep(1)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+        )
+        subprocess.run([sys.executable, "-c", program], check=False)
+        assert watched.wait(timeout=30) == -9
+
+
+def test_a_closed_watcher_leaves_processes_alone() -> None:
+    with subprocess.Popen(SLEEPER) as watched:
+        Watcher([watched.pid]).close()
+        with pytest.raises(subprocess.TimeoutExpired):
+            watched.wait(timeout=0.5)
+        watched.kill()
