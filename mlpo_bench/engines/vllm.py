@@ -87,6 +87,11 @@ class VLLMEngine:
         """The AsyncLLM itself, for measuring it without what this class adds."""
         return self._llm
 
+    @property
+    def tokenizer(self) -> Any:  # noqa: ANN401 - transformers has no types
+        """The model's tokenizer, likewise."""
+        return self._chats.tokenizer
+
     async def complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
         """Answer one chat.
 

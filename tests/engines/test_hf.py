@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -162,3 +165,37 @@ def test_draws_follow_the_distribution_that_top_k_and_top_p_leave() -> None:
     # Of the best three (4/9, 3/9, 2/9) the first two reach 0.7 of the mass.
     assert share[2:].tolist() == [0.0, 0.0]
     assert abs(share[0].item() - 4 / 7) < 0.04
+
+
+DETERMINISTIC = """
+import asyncio, json, sys
+from mlpo_bench.chat import Message, Sampling
+from mlpo_bench.engines import open_engine
+from mlpo_bench.teams import ModelSpec
+
+async def go(order):
+    engine = await open_engine(ModelSpec(), deterministic=True)
+    ask = lambda i: engine.complete([Message("user", f"Say something of {i} ships. " * (i + 1))],
+                                    Sampling(temperature=1.0, max_tokens=12), i)
+    made = await asyncio.gather(*map(ask, order))
+    await engine.close()
+    return {i: [c.text, c.usage.completion] for i, c in zip(order, made)}
+
+print(json.dumps(asyncio.run(go(json.loads(sys.argv[1]))), sort_keys=True))
+"""
+
+
+@pytest.mark.model
+def test_deterministic_answers_are_equal_whatever_the_order_or_the_process() -> None:
+    orders = [[0, 1, 2, 3, 4, 5], [5, 3, 1, 0, 2, 4], [4, 2], [5, 3, 1, 0]]
+    said = [
+        json.loads(
+            subprocess.run(
+                [sys.executable, "-c", DETERMINISTIC, json.dumps(order)], stdout=subprocess.PIPE, check=True
+            ).stdout
+        )
+        for order in orders
+    ]
+    assert said[0] == said[1]
+    assert said[0] == said[2] | said[3]
+    assert len({text for text, _ in said[0].values()}) == 6
