@@ -28,26 +28,7 @@ from mlpo_bench.teams import Member
 
 
 LEAST_RATIO = 0.95
-WORDS = [
-    "prove",
-    "count",
-    "find",
-    "each",
-    "number",
-    "apple",
-    "box",
-    "red",
-    "blue",
-    "if",
-    "then",
-    "left",
-    "right",
-    "sum",
-    "odd",
-    "even",
-    "before",
-    "after",
-]
+WORDS = ("prove", "count", "find", "each", "number", "apple", "red", "blue", "if", "then", "left", "sum", "odd")
 
 Chats = list[list[Message]]
 

@@ -47,21 +47,30 @@ class RowSampler(LogitsProcessor):
 
     def _draw(self, logits: torch.Tensor) -> torch.Tensor:
         """Return the tokens, of shape (rows, 1), that rows of logits draw."""
-        logits = logits / self._column([s.temperature for s in self._samplings], logits)
-        ordered, tokens = logits.sort(dim=-1, descending=True, stable=True)
-        weights = ordered.softmax(dim=-1, dtype=torch.float64)
-        before = weights.cumsum(dim=-1) - weights
-        ranks = torch.arange(weights.shape[1], device=logits.device)
-        top_k = self._column([s.top_k or weights.shape[1] for s in self._samplings], before)
-        top_p = self._column([s.top_p for s in self._samplings], before)
-        # Nucleus sampling works on what top-k leaves: its share of the mass counts from there.
-        weights = weights.masked_fill(ranks >= top_k, 0.0)
-        before = weights.cumsum(dim=-1) - weights
-        weights = weights.masked_fill(before >= top_p * weights.sum(dim=-1, keepdim=True), 0.0)
+        temperatures = self._column([s.temperature for s in self._samplings], logits)
+        weights = (logits / temperatures).softmax(dim=-1, dtype=torch.float64)
+        trimmed = [i for i, s in enumerate(self._samplings) if s.top_k or s.top_p < 1]
+        if trimmed:
+            rows = torch.tensor(trimmed, device=weights.device)
+            weights = weights.index_copy(0, rows, self._trimmed(weights[rows], [self._samplings[i] for i in trimmed]))
         reached = weights.cumsum(dim=-1)
         point = self._column([source.random() for source in self._sources], reached) * reached[:, -1:]
-        rank = torch.searchsorted(reached, point, right=True).clamp(max=weights.shape[1] - 1)
-        return tokens.gather(1, rank)
+        return torch.searchsorted(reached, point, right=True).clamp(max=weights.shape[1] - 1)
+
+    def _trimmed(self, weights: torch.Tensor, samplings: Sequence[Sampling]) -> torch.Tensor:
+        """Return weights of shape (rows, vocabulary) with nothing left outside each row's top-k and nucleus.
+
+        Sorting a vocabulary takes longer than all else that drawing does, so rows that need none are not here.
+        """
+        ordered, tokens = weights.sort(dim=-1, descending=True, stable=True)
+        ranks = torch.arange(weights.shape[1], device=weights.device)
+        top_k = self._column([s.top_k or weights.shape[1] for s in samplings], ordered)
+        ordered = ordered.masked_fill(ranks >= top_k, 0.0)
+        # Nucleus sampling works on what top-k leaves: its share of the mass counts from there.
+        before = ordered.cumsum(dim=-1) - ordered
+        top_p = self._column([s.top_p for s in samplings], ordered)
+        ordered = ordered.masked_fill(before >= top_p * ordered.sum(dim=-1, keepdim=True), 0.0)
+        return torch.zeros_like(weights).scatter_(1, tokens, ordered)
 
     @staticmethod
     def _column(values: Sequence[float], like: torch.Tensor) -> torch.Tensor:

@@ -24,7 +24,6 @@ import logging
 import multiprocessing
 import os
 import time
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
@@ -150,12 +149,11 @@ class VLLMEngine:
         await asyncio.to_thread(llm.shutdown)
         self._watcher.close()
         log_file().unlink(missing_ok=True)
+        _close_sockets(llm)
         # Its finaliser fails noisily when it runs as late as the interpreter's end.
         await asyncio.sleep(0)
         del llm
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)  # sockets that vLLM leaves to the collector
-            gc.collect()
+        gc.collect()
 
 
 def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = False, share: Share = ALONE) -> VLLMEngine:
@@ -218,6 +216,17 @@ def _serving(llm: Any, resolved: ResolvedModel, note: str, before: set[BaseProce
         note=note,
     )
     return VLLMEngine(llm, chats, facts, watcher)
+
+
+def _close_sockets(llm: Any) -> None:  # noqa: ANN401 - vLLM's own class
+    """Close what vLLM's shutdown leaves to the garbage collector, which would warn of it at some later time."""
+    # The first is asyncio's view of the second, whose sockets it keeps; only the second is to be ended, once.
+    view, owner = getattr(llm.engine_core, "ctx", None), getattr(llm.engine_core.resources, "ctx", None)
+    for context in (view, owner):
+        for socket in list(getattr(context, "_sockets", None) or ()):
+            socket.close(0)
+    if owner is not None and not owner.closed:
+        owner.destroy(linger=0)
 
 
 def log_file() -> Path:

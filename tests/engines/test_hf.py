@@ -187,7 +187,7 @@ print(json.dumps(asyncio.run(go(json.loads(sys.argv[1]))), sort_keys=True))
 
 @pytest.mark.model
 def test_deterministic_answers_are_equal_whatever_the_order_or_the_process() -> None:
-    orders = [[0, 1, 2, 3, 4, 5], [5, 3, 1, 0, 2, 4], [4, 2], [5, 3, 1, 0]]
+    orders = [[0, 1, 2, 3], [3, 1], [2, 0]]
     said = [
         json.loads(
             subprocess.run(
@@ -196,6 +196,5 @@ def test_deterministic_answers_are_equal_whatever_the_order_or_the_process() -> 
         )
         for order in orders
     ]
-    assert said[0] == said[1]
-    assert said[0] == said[2] | said[3]
-    assert len({text for text, _ in said[0].values()}) == 6
+    assert said[0] == said[1] | said[2]
+    assert len({text for text, _ in said[0].values()}) == 4

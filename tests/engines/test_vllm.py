@@ -33,7 +33,7 @@ class Served:
 
     def __init__(self, spec: ModelSpec) -> None:
         self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
         self.engine: Engine = self(open_engine(spec))
 
