@@ -75,5 +75,3 @@ def test_arrows_point_down(path: Path) -> None:
 def test_a_library_stays_in_its_room(library: str) -> None:
     users = {room_of(p) for p in SOURCES if any(name.split(".")[0] == library for name in imported(p))}
     assert users <= AT_HOME[library]
-
-

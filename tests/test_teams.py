@@ -36,7 +36,10 @@ def test_a_team_file_is_read_with_counts_and_personas(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("leader: {model: a}\npeers:\n  - {modell: b}\n", "team.yaml:3: unknown field 'peers.0.modell'; did you mean 'mod"),
+        (
+            "leader: {model: a}\npeers:\n  - {modell: b}\n",
+            "team.yaml:3: unknown field 'peers.0.modell'; did you mean 'mod",
+        ),
         ("leader:\n  model: a\n  concurrency: many\n", "team.yaml:3: field 'leader.concurrency': "),
         ("leader:\n  model: a\n  sampling:\n    top_p: 7\n", "team.yaml:4: field 'leader.sampling.top_p': "),
         ("peers: []\n", "team.yaml:1: field 'leader': field required."),

@@ -54,9 +54,7 @@ def test_simple_evaluate_runs_a_team(made_up: Path, team_file: Path, tmp_path: P
         done = simple_evaluate(
             TeamLM(str(team_file), "leader", rounds=2, store=tmp_path / "s.sqlite"),
             tasks=["mlpo_bbh_snarks", "mlpo_bbh_navigate"],
-            task_manager=TaskManager(
-                include_path=str(TASKS), include_defaults=False, metadata={"data": str(made_up)}
-            ),
+            task_manager=TaskManager(include_path=str(TASKS), include_defaults=False, metadata={"data": str(made_up)}),
             system_instruction="Be brief.",
             apply_chat_template=True,
         )

@@ -100,7 +100,11 @@ def test_a_leader_with_memory_reads_its_own_last_output(converse: Converse) -> N
 
 @pytest.mark.parametrize(
     ("share", "seen", "unseen"),
-    [("whole", "<think>thought", None), ("without-thinking", "<answer>(A) v", "thought"), ("answer", "(A)", "<answer>")],
+    [
+        ("whole", "<think>thought", None),
+        ("without-thinking", "<answer>(A) v", "thought"),
+        ("answer", "(A)", "<answer>"),
+    ],
 )
 def test_what_of_the_leaders_turn_travels_is_a_setting(
     converse: Converse, share: str, seen: str, unseen: str | None
@@ -154,7 +158,7 @@ def test_a_persona_is_the_system_message_and_joins_one_that_stands_there(convers
 
 
 @pytest.mark.parametrize("protocol", [Solo(), Vote(7), Leader(1), Leader(4), Leader(2, memory=True)])
-def test_calls_and_longest_prompt_are_as_announced(converse: Converse, protocol: Any) -> None:  # noqa: ANN401
+def test_calls_and_longest_prompt_are_as_announced(converse: Converse, protocol: Any) -> None:
     """Every answer is one rare word, so that a prompt can be searched for how many it holds."""
     done = converse(protocol, lambda *_: "xylophone")
     assert len(done.turns) == done.cost.calls == protocol.calls(3)

