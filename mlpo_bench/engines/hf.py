@@ -7,6 +7,7 @@ of its own in float32, so that its answer depends on nothing else.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -225,6 +226,8 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
     Raises:
         BadInput: transformers does not know the architecture, or the dtype contradicts deterministic mode.
     """
+    # Threads that spin while they wait make torch several times slower as soon as anything else wants a core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
     from transformers import AutoModelForCausalLM
 
