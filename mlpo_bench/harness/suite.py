@@ -176,7 +176,7 @@ class Suite:
         return replace(self._group, _children=children)
 
 
-class _Finished(LM):  # type: ignore[misc]
+class _Finished(LM):
     """The model that lm-eval scores: it hands over what was already answered."""
 
     def __init__(self, finals: Mapping[str, str]) -> None:

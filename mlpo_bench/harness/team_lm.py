@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mlpo_bench.protocols import Protocol
 
 
-class TeamLM(LM):  # type: ignore[misc]
+class TeamLM(LM):
     """Holds a team and a protocol, and answers lm-eval's generation requests with their conversations.
 
     Args:

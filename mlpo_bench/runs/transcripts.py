@@ -48,7 +48,7 @@ class TranscriptWriter:
 
     def finish(self) -> None:
         """Write the end and give the file its name."""
-        self._stream.close()
+        self._stream.close()  # type: ignore[no-untyped-call]
         self._file.close()
         self._beside.replace(self._path)
 
@@ -101,7 +101,7 @@ def _turn(turn: Turn) -> dict[str, Any]:
 def read_transcripts(path: Path) -> Iterator[dict[str, Any]]:
     """Yield a cell's conversations as they were written."""
     with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
-        for line in io.BufferedReader(stream):  # type: ignore[arg-type]
+        for line in io.BufferedReader(stream):
             yield orjson.loads(line)
 
 

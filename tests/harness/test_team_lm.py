@@ -20,7 +20,12 @@ TASKS = Path(__file__).parents[2] / "tasks"
 
 
 def test_the_settings_of_a_protocol_are_arguments_of_the_model(team_file: Path, tmp_path: Path) -> None:
-    arguments = {"team": str(team_file), "store": str(tmp_path / "s.sqlite"), "batch_size": 8, "device": "cpu"}
+    arguments: dict[str, Any] = {
+        "team": str(team_file),
+        "store": str(tmp_path / "s.sqlite"),
+        "batch_size": 8,
+        "device": "cpu",
+    }
     led = TeamLM(protocol="leader", rounds=3, peers=2, **arguments)
     assert led.setting.protocol == Leader(rounds=3)
     assert len(led.setting.team.peers) == 2
