@@ -34,7 +34,12 @@ def validate(
         with console.status(f"{name}: reading every gold answer"):
             report = gold.check(name, data=data)
         failed += len(report.failures)
-        console.print(f"{name}: {report.describe()}", soft_wrap=True)
+        found = f"{len(report.failures)} failures" if report.failures else "all read and judged right"
+        console.print(
+            f"{name}: {report.questions:,} gold answers from {report.source}, {report.judgements:,} judgements in "
+            f"{report.seconds:.0f} s: {found}",
+            soft_wrap=True,
+        )
         for failure in report.failures:
             console.print(Text(f"  {failure}"), soft_wrap=True)
     if failed:
