@@ -92,7 +92,7 @@ async def carry_out(config: RunConfig, folder: RunFolder, store_path: Path, watc
         BadInput: something the configuration asks for cannot be done.
     """
     matrix = cells(config)
-    with Store(store_path) as store:
+    with folder.taken(), Store(store_path) as store:
         suites = load_suites(config, watcher)
         specs = dict.fromkeys(spec for cell in matrix for spec in cell.setting.team.specs)
         engines = await open_engines(specs, deterministic=config.deterministic, on_event=watcher.say)
@@ -139,11 +139,11 @@ async def _converse(
 ) -> None:
     try:
         transcript = await one.cell.setting.converse(asked.question, dispatch, asked.sampling)
+        verdict = await _judge(suite, asked, transcript)
     except EngineFault as fault:
         record = Record.failed(one.cell, asked.question, str(fault))
         line = failed_line(asked.question.id, str(fault))
     else:
-        verdict = await _judge(suite, asked, transcript)
         record = Record.of(one.cell, transcript, verdict)
         line = to_line(transcript, verdict)
         one.finals[asked.question.id] = transcript.final

@@ -10,11 +10,13 @@ results.json          a cell's figures beside lm-eval's own results document
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from filelock import FileLock, Timeout
 
 from mlpo_bench.config import RunConfig, read_config
 from mlpo_bench.errors import BadInput, nearest
@@ -22,6 +24,8 @@ from mlpo_bench.runs.results import Results
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mlpo_bench.matrix import Cell
 
 
@@ -82,6 +86,23 @@ class RunFolder:
             f"the run folder {self.path} was made with another configuration ({', '.join(changed)} differ). "
             "Choose another --name, or repeat that run with --config."
         )
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[None]:
+        """Keep the run to this process while inside.
+
+        Raises:
+            BadInput: another process is carrying it out.
+        """
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise BadInput(f"another process is carrying out the run {self.path}; wait for it, or end it.") from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     @property
     def config(self) -> RunConfig:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 
 Cli = Any
@@ -154,3 +155,37 @@ def test_a_run_that_does_not_exist(mlpo_bench: Cli, tmp_path: Path, command: tup
     said = mlpo_bench(*command)
     assert said.code == 2
     assert "there is no run 'nothing'; did you mean 'something'?" in said.err
+
+
+def test_a_run_that_another_process_carries_out(
+    mlpo_bench: Cli, made_up: Path, team_file: Path, tmp_path: Path
+) -> None:
+    run = (
+        "run",
+        "--suite",
+        "bbh",
+        "--data",
+        made_up,
+        "--team",
+        team_file,
+        "--name",
+        "mine",
+        "-q",
+        "--protocol",
+        "solo",
+    )
+    assert mlpo_bench(*run).code == 0
+    (tmp_path / "runs" / "mine" / "results.json").unlink()
+    with FileLock(tmp_path / "runs" / "mine" / ".lock"):
+        said = mlpo_bench(*run)
+    assert said.code == 2
+    assert "another process is carrying out the run" in said.err
+    assert mlpo_bench(*run).code == 0
+
+
+def test_a_run_without_results_says_how_to_go_on(mlpo_bench: Cli, tmp_path: Path) -> None:
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    (tmp_path / "runs" / "mine" / "config.yaml").write_text("{}")
+    said = mlpo_bench("show", "mine")
+    assert said.code == 2
+    assert "`mlpo-bench run --config runs/mine/config.yaml` goes on with it" in said.err

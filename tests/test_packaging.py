@@ -1,0 +1,58 @@
+"""What an installed package holds: tasks and recipes travel in the wheel."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from mlpo_bench.harness._files import tasks_folder
+from mlpo_bench.questions import SUITES
+
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (path,) = folder.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_tasks_and_recipes_travel_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    held = set(wheel.namelist())
+    for name, suite in SUITES.items():
+        tasks = {f"mlpo_bench/_files/tasks/{name}/{subject}.yaml" for subject in suite.subjects}
+        assert tasks < held
+        assert f"mlpo_bench/_files/tasks/{name}/_base" in held
+    assert "mlpo_bench/_files/recipes/README.md" in held
+    assert "mlpo_bench/protocols/prompts/leader.txt" in held
+    assert "mlpo_bench/py.typed" in held
+
+
+def test_the_wheel_holds_no_tests_and_no_benchmark_data(wheel: zipfile.ZipFile) -> None:
+    roots = {name.split("/")[0].split("-")[0] for name in wheel.namelist()}
+    assert roots == {"mlpo_bench"}
+    assert not [n for n in wheel.namelist() if n.endswith((".json", ".jsonl", ".arrow", ".csv"))]
+
+
+def test_an_installed_package_finds_its_own_tasks(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    wheel.extractall(tmp_path)
+    code = "from mlpo_bench.harness._files import tasks_folder; print(tasks_folder())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert Path(done.stdout.strip()) == tmp_path / "mlpo_bench" / "_files" / "tasks"
+    assert tasks_folder() == ROOT / "tasks"
+
+
+def test_the_command_and_the_model_are_entry_points() -> None:
+    (command,) = entry_points(group="console_scripts", name="mlpo-bench")
+    assert command.value == "mlpo_bench.cli:main"
+    (model,) = entry_points(group="lm_eval.models", name="mlpo-team")
+    assert model.load().__name__ == "TeamLM"
