@@ -40,9 +40,12 @@ class _CellState:
     right: int = 0
     errors: int = 0
     tokens: int = 0
+    seconds: float | None = None
+    """How long it took, once it is finished; its rates then stay as they are."""
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Record, now: float) -> None:
         self.done += 1
+        self.seconds = now if self.done == self.total else None
         self.errors += record.error is not None
         self.answered += record.error is None
         self.right += bool(record.right)
@@ -80,7 +83,7 @@ class _Board(_Silent):
         self.started = time.monotonic()
 
     def conversed(self, cell: Cell, record: Record) -> None:
-        self.states[cell.id].add(record)
+        self.states[cell.id].add(record, self.seconds)
 
     @property
     def seconds(self) -> float:
@@ -136,13 +139,14 @@ class _Terminal(_Board):
         return Group(table, Text(self.summary(), style="dim"))
 
     def _row(self, state: _CellState) -> tuple[RenderableType, ...]:
+        seconds = state.seconds or self.seconds
         done = f"{state.done}/{state.total}" + (f" ({state.errors} failed)" if state.errors else "")
         return (
             Text(f"{state.cell.suite}  {state.cell.label}"),
             ProgressBar(total=state.total, completed=state.done, width=BAR_WIDTH),
             done,
-            f"{state.done / self.seconds:.1f}",
-            f"{state.tokens / self.seconds:.0f}",
+            f"{state.done / seconds:.1f}",
+            f"{state.tokens / seconds:.0f}",
             state.accuracy,
             self.time_left(state.done, state.total),
         )

@@ -50,7 +50,7 @@ class _Job:
 
 
 class HFEngine:
-    """One model in this process. Make it with `open_hf`, or from what is already loaded (as tests do).
+    """One model in this process. Make it with `load`, or from what is already loaded (as tests do).
 
     Args:
         model: a transformers causal language model.

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from mlpo_bench.chat import Usage
+from mlpo_bench.cli import _display
+from mlpo_bench.dispatch import Tally
+from mlpo_bench.matrix import Cell
+from mlpo_bench.protocols import Setting, Solo
+from mlpo_bench.runs.records import Record
+from mlpo_bench.teams import Team
+
+
+CELL = Cell("bbh", Setting(Team(), Solo()), "solo")
+RECORD = Record(
+    cell="bbh.solo", suite="bbh", subject="navigate", question="q", seed=0, answer="Yes", right=True, unread=False,
+    cut_off=False, error=None, calls=1, prompt_tokens=1, cached_tokens=0, completion_tokens=50, seconds=1.0,
+    serial_calls=1, serial_seconds=1.0,
+)  # fmt: skip
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(_display.time, "monotonic", lambda: now[0])
+    return now
+
+
+def shown(board: _display._Terminal) -> str:
+    console = Console(file=io.StringIO(), width=120)
+    console.print(board)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_terminal_shows_done_rates_accuracy_and_time_left(clock: list[float]) -> None:
+    board = _display._Terminal(Console(file=io.StringIO()))
+    assert "Preparing" in shown(board)
+    tally = Tally(made=2, found=1, shared=1, paid=Usage(10, 0, 100))
+    board.begin([CELL], {"bbh": 4}, tally)
+    clock[0] += 10
+    board.conversed(CELL, RECORD)
+    board.conversed(CELL, replace(RECORD, right=False))
+    row = next(line for line in shown(board).splitlines() if "solo" in line).split()
+    assert row[0:2] == ["bbh", "solo"]
+    assert row[-5:] == ["2/4", "0.2", "10", "50.0%", "0:10"]
+    assert "2/4 conversations, 2 completions made, 2 reused, 10 tokens/s written, 0:10 left" in shown(board)
+
+
+def test_a_finished_cells_rates_stay_as_they_are(clock: list[float]) -> None:
+    board = _display._Terminal(Console(file=io.StringIO()))
+    board.begin([CELL], {"bbh": 1}, Tally())
+    clock[0] += 5
+    board.conversed(CELL, RECORD)
+    then = shown(board).splitlines()[1]
+    clock[0] += 500
+    assert shown(board).splitlines()[1] == then
+
+
+def test_questions_that_failed_are_counted_apart(clock: list[float]) -> None:
+    board = _display._Terminal(Console(file=io.StringIO()))
+    board.begin([CELL], {"bbh": 2}, Tally())
+    clock[0] += 1
+    board.conversed(CELL, replace(RECORD, right=None, error="the engine died"))
+    assert "1/2 (1 failed)" in shown(board)
+    assert " - " in shown(board)
+
+
+def test_a_log_gets_plain_lines(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    with _display.display(quiet=False) as watcher:
+        watcher.begin([CELL], {"bbh": 2}, Tally())
+        watcher.conversed(CELL, RECORD)
+        assert capsys.readouterr().err == ""
+        clock[0] += 11
+        watcher.conversed(CELL, RECORD)
+    said = capsys.readouterr().err
+    assert "bbh solo: 2 done, accuracy 100.0%" in said
+    assert "2/2 conversations" in said
+    assert "\x1b" not in said
