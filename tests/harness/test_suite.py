@@ -41,13 +41,11 @@ def test_the_test_split_is_asked_in_order(suite: Suite) -> None:
 
 
 def test_right_wrong_and_unread_are_told_apart_by_lm_eval_and_by_us(suite: Suite) -> None:
-    texts = (
-        "<answer>{}</answer>",
-        "<answer>(Z)</answer> <answer>{}</answer>",
-        "nothing to read",
-        "<answer>(Z)</answer>",
-    )
-    finals = {a.question.id: texts[n % 4].format(a.gold) for n, a in enumerate(suite.asked)}
+    texts = ("<answer>{gold}</answer>", "nothing to read", "<answer>{gold}</answer><answer>{other}</answer>")
+    finals = {
+        a.question.id: texts[n % 3].format(gold=a.gold, other=suite.asked[n ^ 1].gold)
+        for n, a in enumerate(suite.asked)
+    }
     with quiet_lm_eval():
         scores = suite.score(finals)
     mine = {a.question.id: suite.judge(a, finals[a.question.id]) for a in suite.asked}
