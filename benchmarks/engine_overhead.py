@@ -1,11 +1,11 @@
-"""What our engine and dispatch cost on top of a bare vLLM loop.
+"""What a solo run costs on top of a bare vLLM loop.
 
     python benchmarks/engine_overhead.py --requests 256 --max-tokens 64 --repetitions 3
 
 One vLLM engine with the embedded model answers the same prompts, all in flight, in two ways by turns: called directly
-with tokens, and asked through `Dispatch`, the store and `VLLMEngine`. Its prefix cache is emptied before each turn, and
-each repetition has prompts of its own. Prints tokens per second of both, and the median ratio. Exit code 1 where that
-is below 0.95.
+with tokens, and asked as a run asks it (conversation, dispatch, store, transcripts, records). Its prefix cache is
+emptied before each turn, and each repetition has prompts of its own. Prints tokens per second of both, and the median
+ratio. Exit code 1 where that is below 0.95.
 """
 
 from __future__ import annotations
@@ -23,8 +23,14 @@ from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import open_engine
 from mlpo_bench.engines.vllm import VLLMEngine
+from mlpo_bench.harness.suite import Verdict
+from mlpo_bench.matrix import Cell
+from mlpo_bench.protocols import Setting, Solo
+from mlpo_bench.questions import Question
+from mlpo_bench.runs.records import Record
+from mlpo_bench.runs.transcripts import TranscriptWriter, to_line
 from mlpo_bench.store import Store, derived_seed, request_key
-from mlpo_bench.teams import Member
+from mlpo_bench.teams import Member, Team
 
 
 LEAST_RATIO = 0.95
@@ -64,14 +70,25 @@ async def bare(engine: VLLMEngine, chats: Chats, sampling: Sampling) -> float:
 
 
 async def ours(engine: VLLMEngine, chats: Chats, sampling: Sampling) -> float:
-    """Return tokens per second through the dispatch and a new store."""
+    """Return tokens per second of solo as a run holds it: conversations, a new store, transcripts, records."""
     member = Member()
+    cell = Cell("bbh", Setting(Team(leader=member, peers=()), Solo()), "solo")
+    questions = [Question("bbh", "made-up", f"bbh/made-up/{n}", c[0].content, "option") for n, c in enumerate(chats)]
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "store.sqlite") as store:
         dispatch = Dispatch({member.spec: engine}, store)
-        started = time.perf_counter()
-        async with dispatch.at_work():
-            made = await asyncio.gather(*(dispatch.ask(member, chat, sampling, sample=0, seed=0) for chat in chats))
-        return sum(c.usage.completion for c in made) / (time.perf_counter() - started)
+        with TranscriptWriter(Path(folder) / "solo.jsonl.zst") as writer:
+
+            async def one(place: int, question: Question) -> Record:
+                done = await cell.setting.converse(question, dispatch, sampling)
+                verdict = Verdict(done.turns[0].answer, right=False)
+                writer.put(place, to_line(done, verdict))
+                return Record.of(cell, done, verdict)
+
+            started = time.perf_counter()
+            async with dispatch.at_work():
+                records = await asyncio.gather(*(one(n, question) for n, question in enumerate(questions)))
+            writer.finish()
+            return sum(r.completion_tokens for r in records) / (time.perf_counter() - started)
 
 
 async def compare(requests: int, max_tokens: int, repetitions: int) -> float:
@@ -98,7 +115,7 @@ async def compare(requests: int, max_tokens: int, repetitions: int) -> float:
 
 def main() -> int:
     """Measure and judge."""
-    parser = argparse.ArgumentParser(description="What our engine and dispatch cost on top of a bare vLLM loop.")
+    parser = argparse.ArgumentParser(description="What a solo run costs on top of a bare vLLM loop.")
     parser.add_argument("--requests", type=int, default=256)
     parser.add_argument("--max-tokens", type=int, default=64)
     parser.add_argument("--repetitions", type=int, default=3)
