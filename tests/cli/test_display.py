@@ -26,7 +26,7 @@ RECORD = Record(
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr(_display.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("mlpo_bench.cli._display.time.monotonic", lambda: now[0])
     return now
 
 
