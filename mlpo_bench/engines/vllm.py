@@ -3,11 +3,10 @@
 Hundreds of requests may be in flight: vLLM batches them continuously. Prompts are rendered here, once, and handed
 over as tokens; answers come back whole, not token by token, so that this room adds next to nothing per request.
 
-Settings for CPUs were measured on 2 cores with SmolLM2-135M:
+Settings for CPUs, and what was seen with them on 2 shared cores with SmolLM2-135M:
 
-- Eager, bound to all cores: loads in 28 to 33 s. vLLM's own choice of cores leaves one free, which on 2 cores is half
-  of them; compiling takes longer than most runs of a model that fits a CPU.
-- Requests in flight are worth more than any other setting: 360 to 455 tokens/s with 32, up to 573 with 256.
+- Eager: loads in 28 to 33 s. Bound to all cores: vLLM's own choice leaves one free, which on 2 cores is half of them.
+- Many requests in flight: 333 to 455 tokens/s with 32, 336 to 573 with 256.
 - Prefills are never split: a request with a seed whose prefill is split kills vLLM 0.32 ("CPU Generator does not
   use offset"). So chunked prefill is off, and the token budget of a step is at least the context.
 - Prefix-cache blocks of 32 tokens: the prompts of a team share beginnings of some hundred tokens. With vLLM's 128 none
