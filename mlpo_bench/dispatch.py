@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlpo_bench.chat import Usage
-from mlpo_bench.errors import EngineFault
+from mlpo_bench.errors import EngineFault, Stopped
 from mlpo_bench.store import COMMIT_EVERY_S, derived_seed, request_key
 
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 TRIES = 3
 FIRST_WAIT_S = 0.5
+# So many requests in a row that failed for good, each after its tries: the engine is taken to be down for the run.
+FAULTS_UNTIL_DOWN = 8
 
 
 @dataclass(slots=True)
@@ -40,6 +43,35 @@ class Tally:
         return self.made + self.found + self.shared
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A completion as one conversation got it.
+
+    `request` is the request's identity (see `request_key`), which equal requests share; `waited` is how many seconds
+    of wall time this conversation waited, next to nothing where the completion was known.
+    """
+
+    completion: Completion
+    request: bytes
+    waited: float
+
+
+@dataclass(slots=True)
+class _Line:
+    """The line to one engine: its fingerprint, and how it has been doing."""
+
+    engine: Engine
+    fingerprint: str
+    faults: int = 0
+    down: EngineFault | None = None
+
+    def failed(self, fault: EngineFault) -> None:
+        """Count a fault that trying again may mend; after many in a row nobody waits for this engine any longer."""
+        self.faults += fault.transient
+        if self.faults >= FAULTS_UNTIL_DOWN:
+            self.down = EngineFault(f"{self.engine.facts.name} is taken to be down: {fault}", transient=False)
+
+
 class Dispatch:
     """The one door between conversations and engines.
 
@@ -49,46 +81,62 @@ class Dispatch:
     """
 
     def __init__(self, engines: Mapping[ModelSpec, Engine], store: Store) -> None:
-        self._engines = {spec: (engine, engine.facts.fingerprint) for spec, engine in engines.items()}
+        lines = {id(engine): _Line(engine, engine.facts.fingerprint) for engine in engines.values()}
+        self._lines = {spec: lines[id(engine)] for spec, engine in engines.items()}
         self._store = store
         self._flights: dict[bytes, asyncio.Future[Completion]] = {}
         # A member's spec is built anew on every access; conversations ask for it some hundred thousand times.
-        self._by_member: dict[int, tuple[Member, Engine, str]] = {}
+        self._by_member: dict[int, tuple[Member, _Line]] = {}
+        self._stopped = False
         self.tally = Tally()
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests engines are working on."""
+        return len(self._flights)
+
+    def stop(self) -> None:
+        """Send nothing more to any engine; what is in flight still arrives and is kept."""
+        self._stopped = True
 
     async def ask(
         self, member: Member, messages: Sequence[Message], sampling: Sampling, *, sample: int, seed: int
-    ) -> Completion:
+    ) -> Reply:
         """Return the completion of a request: from the store, from an equal one in flight, or newly made.
 
         `sample` tells apart draws of one and the same request; `seed` is the run's, from which, with the
         request's content, its own seed follows.
 
         Raises:
-            EngineFault: the engine failed, `TRIES` times where trying again could help.
+            EngineFault: the engine failed, `TRIES` times where trying again could help, or is down.
+            Stopped: nothing more is asked, and this would have to be.
         """
-        engine, fingerprint = self._engine_of(member)
-        key = request_key(fingerprint, messages, sampling, sample, seed)
+        line = self._line_of(member)
+        key = request_key(line.fingerprint, messages, sampling, sample, seed)
         if (known := self._store.get(key)) is not None:
             self.tally.found += 1
-            return known
+            return Reply(known, key, 0.0)
+        started = time.perf_counter()
         if (flight := self._flights.get(key)) is not None:
+            made = await asyncio.shield(flight)
             self.tally.shared += 1
-            return await asyncio.shield(flight)
-        return await self._fly(key, engine, messages, sampling)
+        else:
+            made = await self._fly(key, line, messages, sampling)
+        return Reply(made, key, time.perf_counter() - started)
 
-    def _engine_of(self, member: Member) -> tuple[Engine, str]:
+    def _line_of(self, member: Member) -> _Line:
         known = self._by_member.get(id(member))
         if known is None:
-            engine, fingerprint = self._engines[member.spec]
-            known = self._by_member[id(member)] = (member, engine, fingerprint)
-        return known[1], known[2]
+            known = self._by_member[id(member)] = (member, self._lines[member.spec])
+        return known[1]
 
-    async def _fly(self, key: bytes, engine: Engine, messages: Sequence[Message], sampling: Sampling) -> Completion:
+    async def _fly(self, key: bytes, line: _Line, messages: Sequence[Message], sampling: Sampling) -> Completion:
+        if self._stopped:
+            raise Stopped
         flight: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
         self._flights[key] = flight
         try:
-            made = await self._complete(engine, messages, sampling, derived_seed(key))
+            made = await self._complete(line, messages, sampling, derived_seed(key))
             self._store.put(key, made)
         except asyncio.CancelledError:
             flight.cancel()
@@ -104,16 +152,22 @@ class Dispatch:
         self.tally.paid += made.usage
         return made
 
-    async def _complete(self, engine: Engine, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
+    async def _complete(self, line: _Line, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
         for attempt in range(TRIES):
+            if line.down is not None:
+                raise line.down
+            if attempt and self._stopped:
+                raise Stopped
             try:
-                made = await engine.complete(messages, sampling, seed)
+                made = await line.engine.complete(messages, sampling, seed)
             except EngineFault as fault:
                 if not fault.transient or attempt == TRIES - 1:
+                    line.failed(fault)
                     raise
                 self.tally.retried += 1
                 await asyncio.sleep(FIRST_WAIT_S * 2**attempt)
             else:
+                line.faults = 0
                 # A server may send half of a surrogate pair, which no UTF-8 file can hold.
                 return replace(made, text=made.text.encode("utf-8", "replace").decode())
         raise AssertionError  # the last attempt returns or raises

@@ -26,6 +26,10 @@ class EngineFault(Exception):
         self.transient = transient
 
 
+class Stopped(Exception):
+    """A person wants the run to end: nothing more is asked. What was answered until then is kept."""
+
+
 class ContextOverflow(EngineFault):
     """A prompt and its answer do not fit the model's context. Nothing is ever cut to make them fit.
 

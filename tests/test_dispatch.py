@@ -48,7 +48,8 @@ class Counting:
 
 
 async def ask(dispatch: Dispatch, text: str = "Why?", *, sample: int = 0, seed: int = 0) -> Completion:
-    return await dispatch.ask(MEMBER, (Message("user", text),), Sampling(), sample=sample, seed=seed)
+    reply = await dispatch.ask(MEMBER, (Message("user", text),), Sampling(), sample=sample, seed=seed)
+    return reply.completion
 
 
 @pytest.fixture

@@ -33,6 +33,8 @@ class Turn:
 
     `stage` counts the steps of the conversation that had to wait for one another: turns of one stage ran side by
     side. `sample` tells apart equal requests of one stage. `answer` is what a reader finds in `text`, or None.
+    `request` is the request's identity, 32 bytes, which equal turns of other conversations share. `seconds` are those
+    that the engine took when the completion was made, `waited` those that this conversation waited for it.
     """
 
     seat: str
@@ -45,6 +47,8 @@ class Turn:
     usage: Usage
     finish_reason: FinishReason
     seconds: float
+    waited: float
+    request: bytes
 
     @property
     def cut_off(self) -> bool:
@@ -161,7 +165,8 @@ class Room:
         sample: int,
     ) -> Turn:
         read = self._chat(seat.member, prompt)
-        made = await self.dispatch.ask(seat.member, read, self._sampling(seat.member), sample=sample, seed=self.seed)
+        reply = await self.dispatch.ask(seat.member, read, self._sampling(seat.member), sample=sample, seed=self.seed)
+        made = reply.completion
         turn = Turn(
             seat=seat.name,
             round=round,
@@ -173,6 +178,8 @@ class Room:
             usage=made.usage,
             finish_reason=made.finish_reason,
             seconds=made.seconds,
+            waited=reply.waited,
+            request=reply.request,
         )
         self._turns[place] = turn
         return turn

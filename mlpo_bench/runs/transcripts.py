@@ -95,6 +95,7 @@ def _turn(turn: Turn) -> dict[str, Any]:
         "completion_tokens": turn.usage.completion,
         "finish_reason": turn.finish_reason,
         "seconds": turn.seconds,
+        "request": turn.request.hex(),
     }
 
 
