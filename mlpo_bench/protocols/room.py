@@ -47,8 +47,8 @@ class Turn:
     usage: Usage
     finish_reason: FinishReason
     seconds: float
-    waited: float
-    request: bytes
+    request: bytes = b""
+    waited: float = field(default=0.0, compare=False)
 
     @property
     def cut_off(self) -> bool:
@@ -178,8 +178,8 @@ class Room:
             usage=made.usage,
             finish_reason=made.finish_reason,
             seconds=made.seconds,
-            waited=reply.waited,
             request=reply.request,
+            waited=reply.waited,
         )
         self._turns[place] = turn
         return turn
