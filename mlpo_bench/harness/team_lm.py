@@ -15,10 +15,10 @@ from lm_eval.api.model import LM
 
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import close_engines, open_engines
-from mlpo_bench.errors import BadInput, unknown
+from mlpo_bench.errors import BadInput
 from mlpo_bench.harness import chats
 from mlpo_bench.harness.suite import as_question
-from mlpo_bench.protocols import PROTOCOLS, Setting
+from mlpo_bench.protocols import Setting, build
 from mlpo_bench.store import Store, default_path
 from mlpo_bench.teams import Team, read_team
 
@@ -44,7 +44,7 @@ class TeamLM(LM):
         settings: the protocol's own (`rounds=2`, `samples=8`, `share=answer`).
 
     Raises:
-        BadInput: no such protocol or setting, or a team that cannot be read.
+        BadInput: no such protocol or setting, a team that cannot be read, or a protocol that lm-eval cannot serve.
     """
 
     def __init__(
@@ -65,9 +65,10 @@ class TeamLM(LM):
         seated = read_team(Path(team)) if isinstance(team, str) else team or Team()
         self.setting = Setting(
             seated.with_peers(peers) if peers else seated,
-            _protocol(protocol, settings) if isinstance(protocol, str) else protocol,
+            build(protocol, settings) if isinstance(protocol, str) else protocol,
             seed,
         )
+        _check(self.setting)
         self._store = Path(store) if store else default_path()
         self._deterministic = deterministic
 
@@ -126,10 +127,12 @@ class TeamLM(LM):
         }
 
 
-def _protocol(name: str, settings: dict[str, Any]) -> Protocol:
-    if name not in PROTOCOLS:
-        raise unknown("protocol", name, PROTOCOLS)
-    try:
-        return PROTOCOLS[name](**settings)
-    except TypeError:
-        raise BadInput(f"protocol {name!r} has no setting among {', '.join(settings)}.") from None
+def _check(setting: Setting) -> None:
+    protocol = setting.protocol
+    if protocol.ceiling or protocol.weighs:
+        needs = "gold answers" if protocol.ceiling else "its members' scores on the train split"
+        raise BadInput(
+            f"protocol {protocol.name!r} needs {needs}, which no model of lm-eval has: use `mlpo-bench run`."
+        )
+    if protocol.uses_peers and not setting.team.peers:
+        raise BadInput(f"protocol {protocol.name!r} needs peers, and this team has none.")

@@ -1,26 +1,45 @@
 """How members confer over a question: one file for each protocol, its prompts as templates beside it."""
 
+from mlpo_bench.protocols._build import PROTOCOLS, build
 from mlpo_bench.protocols.base import Protocol
 from mlpo_bench.protocols.conversation import Setting
+from mlpo_bench.protocols.critique import Critique
+from mlpo_bench.protocols.debate import Debate
 from mlpo_bench.protocols.leader import Leader
+from mlpo_bench.protocols.mixture import Mixture, SelfMixture
+from mlpo_bench.protocols.oracle import Oracle
+from mlpo_bench.protocols.pick import Pick
+from mlpo_bench.protocols.recursive import Recursive
+from mlpo_bench.protocols.refine import Refine
 from mlpo_bench.protocols.room import Cost, Room, Seat, Transcript, Turn
+from mlpo_bench.protocols.select import Select
 from mlpo_bench.protocols.solo import Solo
 from mlpo_bench.protocols.vote import Vote, majority
+from mlpo_bench.protocols.weighted import Weighted
 
 
 __all__ = [
     "PROTOCOLS",
     "Cost",
+    "Critique",
+    "Debate",
     "Leader",
+    "Mixture",
+    "Oracle",
+    "Pick",
     "Protocol",
+    "Recursive",
+    "Refine",
     "Room",
     "Seat",
+    "Select",
+    "SelfMixture",
     "Setting",
     "Solo",
     "Transcript",
     "Turn",
     "Vote",
+    "Weighted",
+    "build",
     "majority",
 ]
-
-PROTOCOLS: dict[str, type[Protocol]] = {cls.name: cls for cls in (Solo, Vote, Leader)}

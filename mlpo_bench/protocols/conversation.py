@@ -9,22 +9,28 @@ from mlpo_bench.protocols.room import Room
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mlpo_bench.chat import Sampling
     from mlpo_bench.dispatch import Dispatch
     from mlpo_bench.protocols.base import Protocol
     from mlpo_bench.protocols.room import Transcript
     from mlpo_bench.questions import Question
-    from mlpo_bench.teams import Team
+    from mlpo_bench.teams import Member, Team
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all conversations of a cell have in common: team, protocol, seed, and settings that go before others."""
+    """What all conversations of a cell have in common: team, protocol, seed, and settings that go before others.
+
+    `weights` are the members' scores on the train split, for protocols that weigh.
+    """
 
     team: Team
     protocol: Protocol
     seed: int = 0
     overrides: dict[str, Any] = field(default_factory=dict)
+    weights: Mapping[Member, float] = field(default_factory=dict)
 
     async def converse(self, question: Question, dispatch: Dispatch, sampling: Sampling) -> Transcript:
         """Hold the conversation over one question.
@@ -32,5 +38,5 @@ class Setting:
         Raises:
             EngineFault: an engine failed for good, or a prompt did not fit.
         """
-        room = Room(question, self.team, dispatch, sampling, self.overrides, self.seed)
+        room = Room(question, self.team, dispatch, sampling, self.overrides, self.seed, self.weights)
         return room.transcript(await self.protocol.solve(question, room))

@@ -6,16 +6,23 @@ peers' attempts of the current round, and writes `<think>...</think><answer>...<
 
 What the paper leaves open is a setting here: whether the leader's thinking travels to the peers (`share`), in which
 order the attempts stand (`order`), and whether the leader reads its own last output (`memory`).
+
+Two settings beyond the paper, where the number of rounds is fixed, save calls. `early_stop` ends the conversation
+after a round in which leader and peers all give one answer. `adaptive` calls the team only where the leader wavers: it
+first answers the bare question alone, and so many times more; if at least half of these give its first answer, that
+answer is final, else the rounds begin.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from mlpo_bench.protocols._prompts import render
-from mlpo_bench.protocols.base import shuffler
+from mlpo_bench.protocols.base import Depth, Protocol, counted, shuffler
 
 
 if TYPE_CHECKING:
@@ -32,27 +39,39 @@ UNREAD = "(no answer could be read)"
 
 
 @dataclass(frozen=True, slots=True)
-class Leader:
+class Leader(Protocol):
     """MLPO's inference with K peers and T `rounds`: (K + 1) * T calls in 2 * T serial steps."""
 
-    rounds: int = 5
+    rounds: Depth = 5
     share: Share = "whole"
     order: Order = "fixed"
     memory: bool = False
+    early_stop: bool = False
+    adaptive: Annotated[int, Field(ge=0, le=64)] = 0
 
     name: ClassVar[str] = "leader"
+    depth: ClassVar[str] = "rounds"
 
     @property
     def label(self) -> str:
         """`leader, 2 rounds`, with what differs from the paper's protocol."""
-        rounds = "1 round" if self.rounds == 1 else f"{self.rounds} rounds"
         extras = [f"shares {self.share}"] * (self.share != "whole")
         extras += ["shuffled"] * (self.order == "shuffled") + ["memory"] * self.memory
-        return ", ".join([f"{self.name}, {rounds}", *extras])
+        extras += ["early stop"] * self.early_stop + [f"adaptive {self.adaptive}"] * (self.adaptive > 0)
+        return ", ".join([self.name, counted(self.rounds, "round"), *extras])
 
     def calls(self, peers: int) -> int:
-        """Every seat speaks once a round."""
-        return (peers + 1) * self.rounds
+        """Every seat speaks once a round, after the leader's attempts alone."""
+        return self.alone + (peers + 1) * self.rounds
+
+    def fewest_calls(self, peers: int) -> int:
+        """The leader is sure of itself, or all agree in the first round."""
+        return self.alone or (peers + 1) * (1 if self.early_stop else self.rounds)
+
+    @property
+    def alone(self) -> int:
+        """How often the leader answers alone before the rounds."""
+        return 1 + self.adaptive if self.adaptive else 0
 
     def reads(self, peers: int) -> int:
         """The leader reads all peers (and itself, with memory); a peer reads itself and the leader."""
@@ -61,9 +80,15 @@ class Leader:
 
     async def solve(self, question: Question, room: Room) -> str:
         """Peers propose, the leader judges, peers revise, and so on; the last verdict is final."""
+        if self.adaptive:
+            first, *again = await room.ask_each([room.leader] * self.alone, question.prompt, round=0)
+            if 2 * sum(agree([first, turn], room) for turn in again) >= self.adaptive:
+                return first.text
         proposals = await room.ask_each(room.peers, question.prompt, round=0)
         verdict = await room.ask(room.leader, self.leader_prompt(question, room, proposals, None), round=0)
         for round in range(1, self.rounds):  # noqa: A001 - the field's word
+            if self.early_stop and agree([*proposals, verdict], room):
+                break
             revisions = [self.revision_prompt(question, own, verdict) for own in proposals]
             proposals = await room.ask_each(room.peers, revisions, round=round)
             prompt = self.leader_prompt(question, room, proposals, verdict)
@@ -92,3 +117,9 @@ class Leader:
         if self.share == "without-thinking":
             return _THINKING.sub("", turn.text).strip()
         return turn.text.strip()
+
+
+def agree(turns: Sequence[Turn], room: Room) -> bool:
+    """Return whether all turns give one and the same answer, and all can be read."""
+    keys = {room.key(turn) for turn in turns}
+    return len(keys) == 1 and None not in keys

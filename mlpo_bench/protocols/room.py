@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from mlpo_bench.chat import Message, Sampling, Usage
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mlpo_bench.chat import FinishReason
     from mlpo_bench.dispatch import Dispatch
@@ -21,10 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A member's place in this room: `leader`, `peer 1`, `peer 2`, ..."""
+    """A member's place in this room: `leader`, `peer 1`, `peer 2`, ...
+
+    `twin` counts the peers before it that are the same member. Where all peers are asked the same, it is the sample
+    index that tells this peer's completion from theirs.
+    """
 
     name: str
     member: Member
+    twin: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,7 @@ class Room:
         sampling: how answers are drawn where a member does not say otherwise.
         overrides: settings that go before a member's own (a command line's `--gen-kwargs`).
         seed: the run's seed.
+        weights: the members' scores on the train split, for protocols that weigh.
     """
 
     question: Question
@@ -114,6 +121,7 @@ class Room:
     sampling: Sampling
     overrides: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
+    weights: Mapping[Member, float] = field(default_factory=dict)
     leader: Seat = field(init=False)
     peers: tuple[Seat, ...] = field(init=False)
     _turns: list[Turn | None] = field(default_factory=list, init=False)
@@ -121,11 +129,29 @@ class Room:
 
     def __post_init__(self) -> None:
         self.leader = Seat("leader", self.team.leader)
-        self.peers = tuple(Seat(f"peer {n}", member) for n, member in enumerate(self.team.peers, start=1))
+        twins: Counter[Member] = Counter()
+        peers = []
+        for n, member in enumerate(self.team.peers, start=1):
+            peers.append(Seat(f"peer {n}", member, twins[member]))
+            twins[member] += 1
+        self.peers = tuple(peers)
 
-    async def ask(self, seat: Seat, prompt: str, *, round: int) -> Turn:  # noqa: A002 - the field's word
-        """Ask one seat, and wait for its answer."""
-        (turn,) = await self.ask_each([seat], prompt, round=round)
+    @property
+    def seats(self) -> tuple[Seat, ...]:
+        """The leader, then the peers."""
+        return (self.leader, *self.peers)
+
+    async def ask(
+        self,
+        seat: Seat,
+        prompt: str,
+        *,
+        round: int,  # noqa: A002 - the field's word
+        sample: int | None = None,
+    ) -> Turn:
+        """Ask one seat, and wait for its answer; `sample`, where given, says which draw of this request is meant."""
+        samples = None if sample is None else [sample]
+        (turn,) = await self._ask([seat], [prompt], round, samples)
         return turn
 
     async def ask_each(
@@ -140,17 +166,23 @@ class Room:
         Returns:
             Their turns, in the order of `seats`.
         """
-        if isinstance(prompts, str):
-            prompts = [prompts] * len(seats)
+        return await self._ask(seats, [prompts] * len(seats) if isinstance(prompts, str) else prompts, round, None)
+
+    async def _ask(
+        self,
+        seats: Sequence[Seat],
+        prompts: Sequence[str],
+        round: int,  # noqa: A002
+        samples: Sequence[int] | None,
+    ) -> list[Turn]:
         stage, first = self._stages, len(self._turns)
         self._stages += 1
         self._turns.extend([None] * len(seats))
-        earlier: dict[tuple[Member, str], int] = {}
-        asked = []
-        for place, (seat, prompt) in enumerate(zip(seats, prompts, strict=True), start=first):
-            sample = earlier.get((seat.member, prompt), 0)
-            earlier[seat.member, prompt] = sample + 1
-            asked.append(self._take_turn(place, seat, prompt, round, stage, sample))
+        samples = _counted_samples(seats, prompts) if samples is None else samples
+        asked = [
+            self._take_turn(place, seat, prompt, round, stage, sample)
+            for place, (seat, prompt, sample) in enumerate(zip(seats, prompts, samples, strict=True), start=first)
+        ]
         if len(asked) == 1:
             return [await asked[0]]
         return list(await asyncio.gather(*asked))
@@ -205,6 +237,24 @@ class Room:
         """Return a key that equal answers share."""
         return answers.key(self.question.answer_format, answer)
 
+    def key(self, turn: Turn) -> str | None:
+        """Return a key that turns with equal answers share, or None for a turn without a readable one."""
+        return None if turn.answer is None else self.same(turn.answer)
+
+    def weight(self, seat: Seat) -> float:
+        """Return the score of a seat's member on the train split; 0 where it is not known."""
+        return self.weights.get(seat.member, 0.0)
+
     def transcript(self, final: str) -> Transcript:
         """Return the conversation as it ended."""
         return Transcript(self.question, tuple(t for t in self._turns if t is not None), final)
+
+
+def _counted_samples(seats: Sequence[Seat], prompts: Sequence[str]) -> list[int]:
+    """Number the equal requests of one stage from 0, so that each is a draw of its own."""
+    earlier: Counter[tuple[Member, str]] = Counter()
+    samples = []
+    for seat, prompt in zip(seats, prompts, strict=True):
+        samples.append(earlier[seat.member, prompt])
+        earlier[seat.member, prompt] += 1
+    return samples

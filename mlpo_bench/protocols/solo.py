@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from mlpo_bench.protocols.base import Protocol
+
 
 if TYPE_CHECKING:
     from mlpo_bench.protocols.room import Room
@@ -12,10 +14,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Solo:
+class Solo(Protocol):
     """The leader's seat answers alone; to measure another member, seat it there."""
 
     name: ClassVar[str] = "solo"
+
+    @property
+    def uses_peers(self) -> bool:
+        """One seat is asked."""
+        return False
 
     @property
     def label(self) -> str:

@@ -1,10 +1,17 @@
-"""Self-consistency (Wang et al. 2022, arXiv 2203.11171): many answers of one model, the most frequent one wins."""
+"""Self-consistency (Wang et al. 2022, arXiv 2203.11171): many answers, drawn apart, the most frequent one wins.
+
+The paper draws all of them from one model, and so does a vote over the `leader`. Over the `team` the ballots go round:
+leader, peer 1, ..., peer K, leader, ...: what a team is worth whose members never hear of one another.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from itertools import cycle, islice
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from mlpo_bench.protocols.base import Draws, Protocol
 
 
 if TYPE_CHECKING:
@@ -13,19 +20,27 @@ if TYPE_CHECKING:
     from mlpo_bench.protocols.room import Room, Turn
     from mlpo_bench.questions import Question
 
+Electorate = Literal["leader", "team"]
+
 
 @dataclass(frozen=True, slots=True)
-class Vote:
-    """`samples` answers of the leader's model, drawn apart; the majority of those that could be read."""
+class Vote(Protocol):
+    """`samples` answers of the leader's model or of the team's in turn; the majority of those that could be read."""
 
-    samples: int = 5
+    samples: Draws = 5
+    over: Electorate = "leader"
 
     name: ClassVar[str] = "vote"
 
     @property
+    def uses_peers(self) -> bool:
+        """Peers vote where the team does."""
+        return self.over == "team"
+
+    @property
     def label(self) -> str:
-        """`vote of 5`."""
-        return f"vote of {self.samples}"
+        """`vote of 5`, `team vote of 5`."""
+        return f"team vote of {self.samples}" if self.over == "team" else f"vote of {self.samples}"
 
     def calls(self, peers: int) -> int:  # noqa: ARG002
         """One call a sample."""
@@ -37,19 +52,27 @@ class Vote:
 
     async def solve(self, question: Question, room: Room) -> str:
         """Ask `samples` times, then count."""
-        ballots = await room.ask_each([room.leader] * self.samples, question.prompt, round=0)
+        voters = room.seats if self.over == "team" else (room.leader,)
+        ballots = await room.ask_each(list(islice(cycle(voters), self.samples)), question.prompt, round=0)
         return majority(ballots, room).text
 
 
-def majority(ballots: Sequence[Turn], room: Room) -> Turn:
-    """Return the first ballot that gives the most frequent answer.
+def majority(ballots: Sequence[Turn], room: Room, weights: Sequence[float] | None = None) -> Turn:
+    """Return the first ballot that gives the most frequent answer, or the heaviest where ballots have weights.
 
-    Ballots without a readable answer do not count; where none can be read, the first ballot stands. Among equally
-    frequent answers the one that was given earliest wins.
+    Ballots without a readable answer do not count; where none can be read, the first ballot stands. Among answers of
+    equal weight the one that was given earliest wins. Where all that can be read weighs nothing, it counts equally.
     """
-    keys = [None if b.answer is None else room.same(b.answer) for b in ballots]
-    counts = Counter(key for key in keys if key is not None)
-    if not counts:
+    keys = [room.key(ballot) for ballot in ballots]
+    scales: dict[str, list[float]] = {}
+    for key, weight in zip(keys, weights or [1.0] * len(ballots), strict=True):
+        if key is not None:
+            scales.setdefault(key, []).append(weight)
+    if not scales:
         return ballots[0]
-    most = max(counts.values())
-    return next(b for b, key in zip(ballots, keys, strict=True) if key is not None and counts[key] == most)
+    if not any(weight for on_scale in scales.values() for weight in on_scale):
+        return majority(ballots, room)
+    # `max` keeps the first of equals, and answers lie here in the order in which they were first given; `fsum` does
+    # not depend on the order of its terms, so equal ballots weigh the same.
+    winner = max(scales, key=lambda key: math.fsum(scales[key]))
+    return ballots[keys.index(winner)]

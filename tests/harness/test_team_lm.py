@@ -35,7 +35,13 @@ def test_the_settings_of_a_protocol_are_arguments_of_the_model(team_file: Path, 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"protocol": "ledaer"}, "did you mean 'leader'"), ({"protocol": "vote", "rounds": 2}, "no setting among rounds")],
+    [
+        ({"protocol": "ledaer"}, "did you mean 'leader'"),
+        ({"protocol": "vote", "rounds": 2}, "no setting 'rounds'"),
+        ({"protocol": "leader", "rounds": 0}, "'rounds' .* should be greater than or equal to 1, not 0"),
+        ({"protocol": "oracle"}, "needs gold answers.* use `mlpo-bench run`"),
+        ({"protocol": "weighted"}, "scores on the train split.* use `mlpo-bench run`"),
+    ],
 )
 def test_wrong_settings_are_bad_input(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):

@@ -171,7 +171,8 @@ def test_the_serial_chain_of_a_leader_is_two_steps_a_round(converse: Converse) -
 
 
 def test_every_protocol_is_known_by_its_name() -> None:
-    assert {name: cls.name for name, cls in PROTOCOLS.items()} == {n: n for n in ("solo", "vote", "leader")}
+    names = "solo vote weighted leader debate mixture self-mixture refine critique select pick oracle recursive"
+    assert {name: cls.name for name, cls in PROTOCOLS.items()} == {name: name for name in names.split()}
 
 
 @given(st.text(), st.text())

@@ -1,0 +1,78 @@
+"""The leader defers: it names the peer whose answer stands, and writes none of its own.
+
+What a leader that judges is worth without one that solves: the MLPO paper (arXiv 2507.08960) compares with such a
+"deferral leader". How that one is asked is not known; here it reads the question and all attempts, numbered, and ends
+with `<choice>N</choice>`. Where no peer's number can be read, no answer stands, and the question counts as unread.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from mlpo_bench.protocols._prompts import render
+from mlpo_bench.protocols.base import Protocol
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlpo_bench.protocols.room import Room, Turn
+    from mlpo_bench.questions import Question
+
+_TAG = re.compile(r"<\s?choice\s?>([^<]{0,80})", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![\w.,-])0{0,9}([0-9]{1,3})(?![\w%]|[.,][0-9])")
+_NAMED = re.compile(
+    r"\b(?:attempt|answer|choice|choose|member|number|option|peer|pick|select|solution)s?\b"
+    r"(?:\s(?:is|of|attempt|member|number|peer|no\.?))?[\s:#*_`(\[]{0,4}([0-9]{1,3})(?![\w%]|[.,][0-9])",
+    re.IGNORECASE,
+)
+_ALONE = re.compile(r"[\s*_`\"'(\[#]{0,6}([0-9]{1,3})[\s*_`\"')\].!]{0,6}")
+
+
+@dataclass(frozen=True, slots=True)
+class Select(Protocol):
+    """K peers answer and the leader names one of them: K + 1 calls in 2 serial steps."""
+
+    name: ClassVar[str] = "select"
+
+    @property
+    def label(self) -> str:
+        """`select`."""
+        return self.name
+
+    def calls(self, peers: int) -> int:
+        """Every seat speaks once."""
+        return peers + 1
+
+    def reads(self, peers: int) -> int:
+        """The leader reads all peers."""
+        return peers
+
+    async def solve(self, question: Question, room: Room) -> str:
+        """Peers answer, the leader chooses."""
+        proposals = await room.ask_each(room.peers, question.prompt, round=0)
+        choice = await room.ask(room.leader, choice_prompt(question, proposals), round=0)
+        number = chosen(choice.text, len(proposals))
+        return "" if number is None else proposals[number - 1].text
+
+
+def choice_prompt(question: Question, proposals: Sequence[Turn]) -> str:
+    """Return what the leader reads: the question and every peer's attempt, numbered from 1."""
+    return render("select.txt", {"question": question.prompt, "attempts": [turn.text.strip() for turn in proposals]})
+
+
+def chosen(text: str, count: int) -> int | None:
+    """Return the number from 1 to `count` that a leader named, or None where it named none or several.
+
+    The last `<choice>` that holds a number counts, closed or not. Where there is none, the closing line counts if it
+    is a number or calls one attempt by its number.
+    """
+    named = next((found for tag in reversed(_TAG.findall(text)) if (found := set(_NUMBER.findall(tag)))), None)
+    if named is None:
+        line = text.strip().rpartition("\n")[2][:400]
+        alone = _ALONE.fullmatch(line)
+        named = {alone[1]} if alone else set(_NAMED.findall(line))
+    numbers = {int(digits) for digits in named}
+    return numbers.pop() if len(numbers) == 1 and numbers <= set(range(1, count + 1)) else None
