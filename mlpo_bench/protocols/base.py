@@ -26,6 +26,7 @@ class Protocol(ABC):
     Attributes:
         name: what it is called in configurations and tables.
         depth: the field that counts its T (`rounds`, `layers`, `steps`); None where it has none.
+        uses_leader: whether the leader's seat is asked at all.
         weighs: whether it needs the members' scores on the train split.
         ceiling: whether its final text is chosen by the harness, with the gold answer in hand.
     """
@@ -34,6 +35,7 @@ class Protocol(ABC):
 
     name: ClassVar[str]
     depth: ClassVar[str | None] = None
+    uses_leader: ClassVar[bool] = True
     weighs: ClassVar[bool] = False
     ceiling: ClassVar[bool] = False
 

@@ -22,6 +22,7 @@ class Oracle(Protocol):
     """K peers answer, whoever is right stands: K calls, side by side."""
 
     name: ClassVar[str] = "oracle"
+    uses_leader: ClassVar[bool] = False
     ceiling: ClassVar[bool] = True
 
     @property

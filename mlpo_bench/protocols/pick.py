@@ -18,6 +18,7 @@ class Pick(Protocol):
     """One of K peers, drawn anew for every question: 1 call, and the very completion that this peer opens with."""
 
     name: ClassVar[str] = "pick"
+    uses_leader: ClassVar[bool] = False
 
     @property
     def label(self) -> str:

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 _TAG = re.compile(r"<\s?choice\s?>([^<]{0,80})", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.,-])0{0,9}([0-9]{1,3})(?![\w%]|[.,][0-9])")
 _NAMED = re.compile(
-    r"\b(?:attempt|answer|choice|choose|member|number|option|peer|pick|select|solution)s?\b"
-    r"(?:\s(?:is|of|attempt|member|number|peer|no\.?))?[\s:#*_`(\[]{0,4}([0-9]{1,3})(?![\w%]|[.,][0-9])",
+    r"\b(?:attempt|choice|member|peer)\b(?:\s(?:is|number|no\.?|that should stand is))?[\s:#*_`(\[]{0,4}"
+    r"([0-9]{1,3})(?![\w%]|[.,][0-9]|\s{0,2}(?:or|and|to|,|/|&|-)\s{0,2}(?:attempt\s)?[0-9])",
     re.IGNORECASE,
 )
+_AGAINST = re.compile(r"\b(?:not?|none|neither|wrong|mistaken|incorrect|error)\b|n't\b", re.IGNORECASE)
 _ALONE = re.compile(r"[\s*_`\"'(\[#]{0,6}([0-9]{1,3})[\s*_`\"')\].!]{0,6}")
 
 
@@ -67,12 +68,12 @@ def chosen(text: str, count: int) -> int | None:
     """Return the number from 1 to `count` that a leader named, or None where it named none or several.
 
     The last `<choice>` that holds a number counts, closed or not. Where there is none, the closing line counts if it
-    is a number or calls one attempt by its number.
+    is a number or calls one attempt by its number, and does not speak against it.
     """
     named = next((found for tag in reversed(_TAG.findall(text)) if (found := set(_NUMBER.findall(tag)))), None)
     if named is None:
         line = text.strip().rpartition("\n")[2][:400]
         alone = _ALONE.fullmatch(line)
-        named = {alone[1]} if alone else set(_NAMED.findall(line))
+        named = {alone[1]} if alone else set() if _AGAINST.search(line) else set(_NAMED.findall(line))
     numbers = {int(digits) for digits in named}
     return numbers.pop() if len(numbers) == 1 and numbers <= set(range(1, count + 1)) else None
