@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import lm_eval.api.task
+import lm_eval.utils
 from lm_eval.api.model import LM
+from lm_eval.api.task import ConfigurableTask
 from lm_eval.evaluator import evaluate
 from lm_eval.tasks import TaskManager
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lm_eval.api.instance import Instance
-    from lm_eval.api.task import Task
 
     from mlpo_bench.chat import Sampling
     from mlpo_bench.questions import Question, Source
@@ -36,15 +37,11 @@ BOOTSTRAPS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question with what only the harness may know: where it stands in lm-eval, and its gold answer.
-
-    `index` is the document's place in its lm-eval task; `instance` is lm-eval's request for it.
-    """
+    """A question with what only the harness may know: its lm-eval task, lm-eval's request for it, its gold answer."""
 
     question: Question
     sampling: Sampling
     task: str
-    index: int
     instance: Instance
 
     @property
@@ -110,24 +107,24 @@ class Suite:
         manager = task_manager(split, data)
         tasks = manager.load([f"mlpo_{name}"])
         self._group = tasks["groups"][f"mlpo_{name}"]
-        self._tasks: dict[str, Task] = tasks["tasks"]
+        self._tasks: dict[str, ConfigurableTask] = tasks["tasks"]
         # lm-eval's configuration of every task that was scored: the same for all cells, so it is kept here once.
         self.configs: dict[str, Any] = {}
         wanted = {item.id for item in chosen}
         subjects_asked = dict.fromkeys(item.subject for item in chosen)
-        self.asked = tuple(
-            asked for subject in subjects_asked for asked in self._render(f"mlpo_{name}_{subject}", wanted)
-        )
+        with _templates_compiled_once():
+            self.asked = tuple(
+                asked for subject in subjects_asked for asked in self._render(f"mlpo_{name}_{subject}", wanted)
+            )
 
     def _render(self, name: str, wanted: Collection[str]) -> Iterator[Asked]:
         """Have lm-eval render a task's chosen documents, once for all cells."""
         task = self._tasks[name]
-        indices = [n for n, doc in enumerate(task.eval_docs) if doc["id"] in wanted]
+        indices = [n for n, identity in enumerate(task.eval_docs["id"]) if identity in wanted]
         task.build_all_requests(samples=indices, apply_chat_template=True, chat_template=chats.pack)
-        for index, instance in zip(indices, task.instances, strict=True):
+        for instance in task.instances:
             context, generation = instance.args
-            question = as_question(context, instance.doc)
-            yield Asked(question, chats.sampling(generation), name, index, instance)
+            yield Asked(as_question(context, instance.doc), chats.sampling(generation), name, instance)
 
     def judge(self, asked: Asked, text: str) -> Verdict:
         """Return the verdict on a text, by the reader and the judge that lm-eval's filter and metric use."""
@@ -139,41 +136,57 @@ class Suite:
 
         Questions without a final text are left out: a fault of the machinery is no wrong answer.
         """
-        kept: dict[str, list[Asked]] = {}
+        answered: dict[str, list[Instance]] = {}
         for asked in self.asked:
             if asked.question.id in finals:
-                kept.setdefault(asked.task, []).append(asked)
-        if not kept:
+                answered.setdefault(asked.task, []).append(asked.instance)
+        if not answered:
             return Scores({}, {})
-        tasks = {name: self._as_rendered(name, asked) for name, asked in kept.items()}
+        tasks = {name: _Answered(self._tasks[name], instances) for name, instances in answered.items()}
         done = evaluate(
             _Finished(finals),
             {"tasks": tasks, "groups": {self._group.name: self._only(tasks)}, "group_map": {}},
-            samples={name: [a.index for a in asked] for name, asked in kept.items()},
             bootstrap_iters=BOOTSTRAPS,
+            log_samples=False,  # renders each gold answer and hashes each document and prompt, for every cell anew
         )
-        samples = done.pop("samples")
-        self.configs |= _without_addresses(done.pop("configs"))
-        verdicts = {s["doc"]["id"]: _verdict(s) for of_task in samples.values() for s in of_task}
-        return Scores(dict(done), verdicts)
+        configs = done.pop("configs")
+        self.configs |= _without_addresses({name: configs[name] for name in configs if name not in self.configs})
+        return Scores(dict(done), {name: verdict for task in tasks.values() for name, verdict in task.verdicts.items()})
 
-    def _as_rendered(self, name: str, asked: Sequence[Asked]) -> Task:
-        """Return a task that takes its requests as they were rendered before instead of rendering them anew."""
-        task = self._tasks[name]
-        fresh = [
-            replace(a.instance, metadata=(name, place, 1), resps=[], filtered_resps={}) for place, a in enumerate(asked)
-        ]
-
-        def build_all_requests(**_: object) -> None:
-            task._instances = fresh  # noqa: SLF001 - what lm-eval's own method sets
-
-        task.build_all_requests = build_all_requests
-        return task
-
-    def _only(self, tasks: Collection[str]) -> Any:  # noqa: ANN401 - lm-eval's Group, untyped here
+    def _only(self, tasks: Mapping[str, _Answered]) -> Any:  # noqa: ANN401 - lm-eval's Group, untyped here
         """Return the suite's group with those of its tasks that were asked."""
-        children = {task.task_name: task for task in self._group if task.task_name in tasks}
-        return replace(self._group, _children=children)
+        names = [task.task_name for task in self._group]
+        return replace(self._group, _children={name: tasks[name] for name in names if name in tasks})
+
+
+class _Answered(ConfigurableTask):
+    """A task as one cell answered it: lm-eval's own in all but where its requests and documents come from.
+
+    Those were rendered before, and are neither rendered nor read from their data set anew. What scoring writes, it
+    writes here, so that nothing of one cell is left for the next.
+    """
+
+    def __init__(self, task: ConfigurableTask, rendered: Sequence[Instance]) -> None:
+        self.__dict__.update(task.__dict__)  # in place of lm-eval's constructor, which would build the data set again
+        name = task.task_name
+        self._instances = [
+            replace(instance, metadata=(name, place, 1), resps=[], filtered_resps={})
+            for place, instance in enumerate(rendered)
+        ]
+        self.verdicts: dict[str, Verdict] = {}
+
+    def build_all_requests(self, **_: object) -> None:
+        """Keep the requests there are."""
+
+    def doc_iterator(self, **_: object) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield the documents that the requests were made of."""
+        return ((place, instance.doc) for place, instance in enumerate(self._instances))
+
+    def process_results(self, doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
+        """Return the metrics of a filtered response, and take note of the verdict that they state."""
+        metrics: dict[str, Any] = super().process_results(doc, results)
+        self.verdicts[doc["id"]] = _verdict(None if metrics["unread"] else str(results[0]), bool(metrics["acc"]))
+        return metrics
 
 
 class _Finished(LM):
@@ -208,10 +221,19 @@ def _without_addresses(configs: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _verdict(sample: Mapping[str, Any]) -> Verdict:
-    """Read the verdict out of one of lm-eval's logged samples."""
-    answer = None if sample["unread"] else str(sample["filtered_resps"][0])
-    return Verdict(answer, bool(sample["acc"]))
+# A run keeps a verdict on every question of every cell, most of them equal: these share one.
+_verdict = functools.lru_cache(maxsize=1 << 12)(Verdict)
+
+
+@contextlib.contextmanager
+def _templates_compiled_once() -> Iterator[None]:
+    """Let lm-eval compile a template of a task file once, instead of once for each document it renders."""
+    environment, compiled = lm_eval.utils.env, lm_eval.utils.env.from_string
+    environment.from_string = functools.lru_cache(maxsize=64)(compiled)
+    try:
+        yield
+    finally:
+        environment.from_string = compiled
 
 
 @contextlib.contextmanager

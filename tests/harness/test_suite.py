@@ -5,11 +5,14 @@ import json
 import math
 from typing import TYPE_CHECKING
 
+import lm_eval.utils
 import pytest
+from lm_eval.api.model import LM
+from lm_eval.evaluator import evaluate
 
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines.scripted import ScriptedEngine
-from mlpo_bench.harness.suite import Suite, quiet_lm_eval
+from mlpo_bench.harness.suite import Suite, quiet_lm_eval, task_manager
 from mlpo_bench.protocols import Leader, Setting, Solo, Vote
 from mlpo_bench.questions import SUITES
 from mlpo_bench.store import Store
@@ -19,6 +22,8 @@ from mlpo_bench.teams import Member, Team
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from lm_eval.api.instance import Instance
 
     from mlpo_bench.chat import Message, Sampling
 
@@ -68,6 +73,51 @@ def test_scoring_twice_gives_the_same_and_questions_without_a_final_are_left_out
     assert "mlpo_bbh_boolean_expressions" not in first.results["results"]
     with quiet_lm_eval():
         assert suite.score({}).verdicts == {}
+
+
+def test_a_cell_scored_after_another_is_scored_as_by_a_fresh_suite(suite: Suite, made_up: Path) -> None:
+    before = {a.question.id: "<answer>-</answer>" for a in suite.asked[1:40]}
+    finals = {a.question.id: f"<answer>{a.gold if n % 3 else '-'}</answer>" for n, a in enumerate(suite.asked)}
+    with quiet_lm_eval():
+        fresh = Suite("bbh", data=made_up)
+        suite.score(before)
+        after, alone = suite.score(finals), fresh.score(finals)
+    assert after == alone
+    assert list(after.verdicts) == [a.question.id for a in suite.asked]
+    assert suite.configs == fresh.configs
+    assert not any(a.instance.resps or a.instance.filtered_resps for a in suite.asked)
+
+
+class Scripted(LM):
+    def __init__(self, finals: dict[str, str]) -> None:
+        super().__init__()
+        self.finals = finals
+
+    def generate_until(self, requests: list[Instance]) -> list[str]:
+        return [self.finals[request.doc["id"]] for request in requests]
+
+    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
+        raise NotImplementedError
+
+    def loglikelihood_rolling(self, requests: list[Instance]) -> list[float]:
+        raise NotImplementedError
+
+
+def test_what_is_done_once_for_all_cells_changes_no_result(suite: Suite, made_up: Path) -> None:
+    finals = {a.question.id: f"<answer>{a.gold if n % 3 else '-'}</answer>" for n, a in enumerate(suite.asked)}
+    with quiet_lm_eval():
+        scores = suite.score(finals)
+        plain = evaluate(Scripted(finals), task_manager("test", made_up).load(["mlpo_bbh"]), bootstrap_iters=1_000)
+    samples = {s["doc"]["id"]: s for of_task in plain.pop("samples").values() for s in of_task}
+    assert plain.pop("configs").keys() == suite.configs.keys()
+    assert scores.results == plain
+    assert {name: v.right for name, v in scores.verdicts.items()} == {n: bool(s["acc"]) for n, s in samples.items()}
+    assert {name: v.unread for name, v in scores.verdicts.items()} == {n: bool(s["unread"]) for n, s in samples.items()}
+
+
+def test_lm_eval_compiles_templates_as_ever_once_a_suite_is_loaded(suite: Suite) -> None:
+    assert suite.asked
+    assert not hasattr(lm_eval.utils.env.from_string, "cache_info")
 
 
 def test_lm_evals_standard_errors_are_there(suite: Suite) -> None:
