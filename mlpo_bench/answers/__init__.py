@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 
 __all__ = ["FORMATS", "Format", "judge", "key", "read"]
+
+# Cells in flight together read the same texts of a question shortly one after the other.
+_REMEMBERED = 1 << 12
 
 _ALL: tuple[Format, ...] = (
     Option(),
@@ -44,7 +48,7 @@ def read(name: str, text: str) -> str | None:
     Raises:
         BadInput: No format has that name.
     """
-    return _format(name).read(text)
+    return _read(name, text)
 
 
 def judge(name: str, answer: str | None, gold: str) -> bool:
@@ -64,6 +68,11 @@ def key(name: str, answer: str) -> str:
         BadInput: No format has that name.
     """
     return _format(name).key(answer)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _read(name: str, text: str) -> str | None:
+    return _format(name).read(text)
 
 
 def _format(name: str) -> Format:

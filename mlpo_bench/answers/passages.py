@@ -28,12 +28,13 @@ _BOXES_TRIED = 20
 _THOUGHT = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s{0,3}\{")
+# Begins with letters in one case, as such a pattern is searched for many times faster than one blind to case.
 _ANSWER_IS = re.compile(
-    r"""\banswer(?:\ (?:to|for|of|here)\b[^.:\n]{0,80}?)?   # the answer to the question
+    r"""answer(?<=\banswer)(?:\ (?:to|for|of|here)\b[^.:\n]{0,80}?)?   # the answer to the question
         [\s*_]{0,4}
         (?:\b(?:is|was|would\ be|should\ be|must\ be)\b|:|=)
         (?:[\s*_]{0,4}:)?""",
-    re.IGNORECASE | re.VERBOSE,
+    re.VERBOSE,
 )
 _SENTENCE_END = re.compile(r"[.!?](?=[\s*_\"')\]$]{1,4}[A-Z\s]|[\s*_]{0,4}$)")
 _CONCLUSION = re.compile(
@@ -111,8 +112,13 @@ def to_closing_brace(text: str, start: int) -> str | None:
 
 def after_answer_is(text: str) -> str | None:
     """Return what follows the last "answer is" (or "answer:"), or None where nothing does."""
-    found = deque(_ANSWER_IS.finditer(text), maxlen=1)
+    found = deque(_ANSWER_IS.finditer(_lower(text)), maxlen=1)
     return text[found[0].end() :].strip() if found else None
+
+
+def _lower(text: str) -> str:
+    """Return a text in lower case, as long as before; what a pattern blind to case takes for s or i becomes one."""
+    return text.replace("\u017f", "s").replace("\u0131", "i").replace("\u0130", "i").lower()
 
 
 def sentence(text: str) -> str:

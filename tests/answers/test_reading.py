@@ -147,6 +147,19 @@ def test_an_empty_tag_leaves_the_rest_to_be_read() -> None:
     assert answers.read("number", "The answer is 4. <answer></answer>") == "4"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "THE ANSWER IS B.",
+        "The An\u017fwer \u0131\u017f B.",
+        "\u0130\u0130 \u2014 The Answer \u0130S: B.",
+        "no\u00e9answer: A. Answer: B",
+    ],
+)
+def test_the_phrase_is_found_in_any_case_and_beside_any_script(text: str) -> None:
+    assert answers.read("option", text) == "(B)"
+
+
 def test_an_unknown_format_is_named() -> None:
     with pytest.raises(BadInput, match="did you mean 'option'"):
         answers.read("opton", "x")
