@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import hashlib
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -15,10 +16,10 @@ from mlpo_bench.teams import Member, Team
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from mlpo_bench.chat import Message
+    from mlpo_bench.chat import Completion, Message
     from mlpo_bench.protocols import Protocol, Transcript
 
     Answer = Callable[[Sequence[Message], Sampling, int], str]
@@ -40,6 +41,47 @@ def converse(tmp_path: Path) -> Converse:
             with Store(tmp_path / "store.sqlite") as store:
                 dispatch = Dispatch(dict.fromkeys(seated.specs, engine), store)
                 return await Setting(seated, protocol, seed).converse(question, dispatch, Sampling())
+
+        return asyncio.run(main())
+
+    return go
+
+
+class Memory(dict[bytes, "Completion"]):
+    """As much of a store as a conversation needs, gone when it ends."""
+
+    def put(self, key: bytes, made: Completion) -> None:
+        self[key] = made
+
+
+def lettered(messages: Sequence[Message], _: Sampling, seed: int) -> str:
+    """Answer by content alone: a text of its own for each request, and one of three options."""
+    content = "\n".join(m.content for m in messages)
+    digest = hashlib.sha256(f"{seed}\n{content}".encode()).hexdigest()
+    return f"Attempt {digest[:16]}. The answer is ({'ABC'[int(digest, 16) % 3]})."
+
+
+@pytest.fixture(scope="session")
+def hold() -> Converse:
+    """Hold a conversation that nothing outlasts; each model is an engine of its own and answers by content alone."""
+
+    def go(
+        protocol: Protocol,
+        team: Team | int = 3,
+        answer: Answer = lettered,
+        *,
+        question: Question = QUESTION,
+        seed: int = 0,
+        weights: Mapping[Member, float] | None = None,
+    ) -> Transcript:
+        async def main() -> Transcript:
+            seated = (
+                Team(leader=Member(model="m"), peers=(Member(model="m"),) * team) if isinstance(team, int) else team
+            )
+            engines: dict[Any, Any] = {s: ScriptedEngine(answer, fingerprint=s.model) for s in seated.specs}
+            dispatch = Dispatch(engines, cast("Store", Memory()))
+            setting = Setting(seated, protocol, seed, weights=weights or {})
+            return await setting.converse(question, dispatch, Sampling())
 
         return asyncio.run(main())
 

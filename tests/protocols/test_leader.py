@@ -7,11 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlpo_bench.chat import Message, Sampling
-from mlpo_bench.protocols import PROTOCOLS, Leader, Solo, Vote
+from mlpo_bench.protocols import Leader, Vote
 from mlpo_bench.protocols._prompts import render
 from mlpo_bench.protocols.leader import UNREAD
-from mlpo_bench.questions import Question
-from mlpo_bench.teams import Member, Team
 
 
 if TYPE_CHECKING:
@@ -38,35 +36,6 @@ def numbered() -> Callable[[Sequence[Message], Sampling, int], str]:
 
 def reads(transcript: Transcript, place: int) -> str:
     return transcript.turns[place].read[-1].content
-
-
-def test_solo_asks_the_leaders_seat_once_and_reads_the_bare_question(converse: Converse) -> None:
-    done = converse(Solo(), lambda *_: "The answer is (C).")
-    assert [t.seat for t in done.turns] == ["leader"]
-    assert reads(done, 0) == done.question.prompt
-    assert (done.final, done.turns[0].answer) == ("The answer is (C).", "(C)")
-
-
-def ballots(*texts: str) -> Callable[..., str]:
-    left = iter(texts)
-    return lambda *_: next(left)
-
-
-@pytest.mark.parametrize(
-    ("texts", "final"),
-    [
-        (["The answer is (A).", "The answer is (B).", "Answer: the answer is B."], "The answer is (B)."),
-        (["The answer is (B).", "The answer is (A).", "(A)?", "(B)?"], "The answer is (B)."),
-        (["no idea", "The answer is (D).", "no idea"], "The answer is (D)."),
-        (["no idea", "none at all"], "no idea"),
-    ],
-)
-def test_the_majority_of_readable_ballots_wins_and_the_earliest_breaks_ties(
-    converse: Converse, texts: list[str], final: str
-) -> None:
-    done = converse(Vote(len(texts)), ballots(*texts))
-    assert done.final == final
-    assert [t.sample for t in done.turns] == list(range(len(texts)))
 
 
 def test_a_leader_and_its_peers_read_what_the_paper_says(converse: Converse) -> None:
@@ -139,25 +108,7 @@ def test_more_rounds_hold_fewer_rounds_within_them(converse: Converse) -> None:
     assert long.turns[: len(short.turns)] == short.turns
 
 
-def test_solo_first_ballot_and_first_opening_are_one_request(converse: Converse) -> None:
-    answer = numbered()
-    solo, vote, led = (converse(p, answer) for p in (Solo(), Vote(4), Leader(rounds=1)))
-    assert solo.turns[0].text == vote.turns[0].text == led.turns[0].text
-    assert [t.text for t in vote.turns[:3]] == [t.text for t in led.turns[:3]]
-
-
-def test_a_persona_is_the_system_message_and_joins_one_that_stands_there(converse: Converse) -> None:
-    team = Team(leader=Member(model="m", persona="You doubt."), peers=())
-    done = converse(Solo(), lambda *_: "", team=team)
-    assert done.turns[0].read[0] == Message("system", "You doubt.")
-    preamble = (Message("system", "Be brief."), Message("user", "1?"), Message("assistant", "odd"))
-    question = Question("bbh", "s", "bbh/s/0", "2?", "option", preamble)
-    read = converse(Solo(), lambda *_: "", team=team, question=question).turns[0].read
-    assert [m.role for m in read] == ["system", "user", "assistant", "user"]
-    assert read[0].content == "You doubt.\n\nBe brief."
-
-
-@pytest.mark.parametrize("protocol", [Solo(), Vote(7), Leader(1), Leader(4), Leader(2, memory=True)])
+@pytest.mark.parametrize("protocol", [Leader(1), Leader(4), Leader(2, memory=True)])
 def test_calls_and_longest_prompt_are_as_announced(converse: Converse, protocol: Any) -> None:
     """Every answer is one rare word, so that a prompt can be searched for how many it holds."""
     done = converse(protocol, lambda *_: "xylophone")
@@ -167,12 +118,6 @@ def test_calls_and_longest_prompt_are_as_announced(converse: Converse, protocol:
 
 def test_the_serial_chain_of_a_leader_is_two_steps_a_round(converse: Converse) -> None:
     assert converse(Leader(rounds=4), numbered()).cost.serial_calls == 8
-    assert converse(Vote(9), numbered()).cost.serial_calls == 1
-
-
-def test_every_protocol_is_known_by_its_name() -> None:
-    names = "solo vote weighted leader debate mixture self-mixture refine critique select pick oracle recursive"
-    assert {name: cls.name for name, cls in PROTOCOLS.items()} == {name: name for name in names.split()}
 
 
 @given(st.text(), st.text())
@@ -180,3 +125,61 @@ def test_model_text_is_never_taken_for_a_template(own: str, verdict: str) -> Non
     prompt = render("peer_revision.txt", {"question": "q", "own_last": own + "{{ 7 * 7 }}", "verdict": verdict})
     assert own + "{{ 7 * 7 }}" in prompt
     assert verdict in prompt
+
+
+def says(*letters: str) -> Callable[..., str]:
+    left = iter(letters)
+    return lambda *_: f"The answer is ({next(left)})."
+
+
+@pytest.mark.parametrize(
+    ("letters", "calls"),
+    [("AAAA", 4), ("AABA" + "AAAA", 8), ("AAAB" + "BBBB", 8), ("AAAB" * 3, 12), ("ABCA" + "CBAA" + "AAAA", 12)],
+)
+def test_early_stop_ends_after_a_round_in_which_all_agree(converse: Converse, letters: str, calls: int) -> None:
+    done = converse(Leader(rounds=3, early_stop=True), says(*letters))
+    assert len(done.turns) == calls
+    assert done.final == done.turns[-1].text
+    assert done.turns[-1].seat == "leader"
+
+
+def test_nobody_agrees_on_an_answer_that_cannot_be_read(converse: Converse) -> None:
+    done = converse(Leader(rounds=3, early_stop=True, adaptive=2), lambda *_: "mumble")
+    assert len(done.turns) == 3 + 3 * 4
+
+
+@pytest.mark.parametrize(
+    ("letters", "sure"), [("AAAA", True), ("AAAB", True), ("AABC", False), ("ABBB", False), ("ABAB", False)]
+)
+def test_a_leader_that_is_sure_of_itself_asks_nobody(converse: Converse, letters: str, sure: bool) -> None:
+    done = converse(Leader(rounds=2, adaptive=3), says(*letters, *"CCCC" * 2))
+    alone, rest = done.turns[:4], done.turns[4:]
+    assert {t.seat for t in alone} == {"leader"}
+    assert {t.stage for t in alone} == {0}
+    assert [t.sample for t in alone] == [0, 1, 2, 3]
+    assert all(t.read[-1].content == done.question.prompt for t in alone)
+    assert done.final == ("The answer is (A)." if sure else "The answer is (C).")
+    assert len(rest) == (0 if sure else 8)
+
+
+def test_of_an_even_number_of_resamples_half_is_enough(converse: Converse) -> None:
+    assert len(converse(Leader(rounds=1, adaptive=2), says(*"AAB")).turns) == 3
+
+
+def test_the_answers_given_alone_are_the_ballots_of_a_vote(converse: Converse) -> None:
+    vote, led = (converse(p, numbered()) for p in (Vote(4), Leader(rounds=1, adaptive=3)))
+    assert [t.request for t in vote.turns] == [t.request for t in led.turns[:4]]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "label", "fewest", "most"),
+    [
+        (Leader(1), "leader, 1 round", 4, 4),
+        (Leader(3, "answer", "shuffled", True), "leader, 3 rounds, shares answer, shuffled, memory", 12, 12),
+        (Leader(3, early_stop=True), "leader, 3 rounds, early stop", 4, 12),
+        (Leader(3, adaptive=3), "leader, 3 rounds, adaptive 3", 4, 16),
+        (Leader(2, early_stop=True, adaptive=5), "leader, 2 rounds, early stop, adaptive 5", 6, 14),
+    ],
+)
+def test_labels_and_calls_follow_the_settings(protocol: Leader, label: str, fewest: int, most: int) -> None:
+    assert (protocol.label, protocol.fewest_calls(3), protocol.calls(3)) == (label, fewest, most)
