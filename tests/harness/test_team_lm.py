@@ -13,7 +13,8 @@ from mlpo_bench.errors import BadInput
 from mlpo_bench.harness.command_line import register
 from mlpo_bench.harness.suite import quiet_lm_eval
 from mlpo_bench.harness.team_lm import TeamLM
-from mlpo_bench.protocols import Leader, Vote
+from mlpo_bench.protocols import Leader, Refine, Vote
+from mlpo_bench.teams import Team
 
 
 TASKS = Path(__file__).parents[2] / "tasks"
@@ -46,6 +47,13 @@ def test_the_settings_of_a_protocol_are_arguments_of_the_model(team_file: Path, 
 def test_wrong_settings_are_bad_input(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         TeamLM(**arguments)
+
+
+def test_a_team_without_peers_serves_only_protocols_that_ask_none(tmp_path: Path) -> None:
+    alone: dict[str, Any] = {"team": Team(peers=()), "store": tmp_path / "s.sqlite"}
+    assert TeamLM(protocol="refine", rounds="2", **alone).setting.protocol == Refine(2)
+    with pytest.raises(BadInput, match="protocol 'debate' needs peers, and this team has none"):
+        TeamLM(protocol="debate", **alone)
 
 
 def test_lm_eval_finds_the_team_beside_its_own_models() -> None:
