@@ -8,7 +8,9 @@ from mlpo_bench.answers import passages
 from mlpo_bench.answers.format import Format
 
 
-_NUMBER = re.compile(r"(?<![\w.,])[-+]?\$?[0-9]{1,60}(?:,[0-9]{3}){0,20}(?:\.[0-9]{1,60})?(?![\w]|[.,][0-9])")
+_NUMBER = re.compile(
+    r"(?<![\w.,])(?:\$[-+]|[-+]?\$?)(?:[0-9]{1,60}(?:,[0-9]{3}){0,20}(?:\.[0-9]{1,60})?|\.[0-9]{1,60})(?![\w]|[.,][0-9])"
+)
 _NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 _NAMES += ["eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
 _NAMES += ["twenty"]
@@ -46,7 +48,7 @@ class Number(Format):
 
 def _plain(number: str) -> str:
     """Return a number's canonical text, made without computing anything, so that no number is too long."""
-    sign = "-" if number.startswith("-") else ""
+    sign = "-" if number.startswith(("-", "$-")) else ""
     whole, _, fraction = number.lstrip("+-$").replace(",", "").partition(".")
     whole, fraction = whole.lstrip("0") or "0", fraction.rstrip("0")
     plain = f"{whole}.{fraction}" if fraction else whole
