@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "mlpo_bench"
 # A room may import rooms of lower floors only. Rooms of one floor do not know each other.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
-    frozenset({"chat", "evidence"}),
+    frozenset({"chat", "evidence", "gym"}),
     frozenset({"yamls", "store"}),
     frozenset({"teams"}),
     frozenset({"engines", "questions", "answers"}),
@@ -35,6 +35,7 @@ AT_HOME = {
     "torch": {"engines"},
     "openai": {"engines"},
     "trl": {"training"},
+    "reasoning_gym": {"gym"},
     "typer": {"cli"},
 }
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mlpo_bench.answers.brackets import Brackets
+from mlpo_bench.answers.exercise import Exercise
 from mlpo_bench.answers.format import Format
 from mlpo_bench.answers.mathematics import Mathematics
 from mlpo_bench.answers.number import Number
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-__all__ = ["FORMATS", "Format", "judge", "key", "read"]
+__all__ = ["FORMATS", "Format", "judge", "key", "read", "written"]
 
 # Cells in flight together read the same texts of a question shortly one after the other.
 _REMEMBERED = 1 << 12
@@ -36,6 +37,7 @@ _ALL: tuple[Format, ...] = (
     Brackets(),
     Mathematics(),
     Phrase(),
+    Exercise(),
 )
 
 FORMATS: Mapping[str, Format] = MappingProxyType({one.name: one for one in _ALL})
@@ -55,7 +57,7 @@ def judge(name: str, answer: str | None, gold: str) -> bool:
     """Return whether an answer that was read is the gold one; an answer that could not be read is wrong.
 
     Raises:
-        BadInput: No format has that name.
+        BadInput: No format has that name, or the package that judges this one cannot.
         EngineFault: The processes that compare mathematical expressions cannot be started.
     """
     return answer is not None and _format(name).judge(answer, gold)
@@ -68,6 +70,15 @@ def key(name: str, answer: str) -> str:
         BadInput: No format has that name.
     """
     return _format(name).key(answer)
+
+
+def written(name: str, gold: str) -> str:
+    """Return a gold answer as a model would write it.
+
+    Raises:
+        BadInput: No format has that name.
+    """
+    return _format(name).written(gold)
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)

@@ -21,6 +21,8 @@ class Format(ABC):
 
     name: ClassVar[str]
     instruction: ClassVar[str]
+    slow: ClassVar[bool] = False
+    """Whether judging may wait for another process or long computation, and so is not for an event loop."""
     longest: ClassVar[int] = 2_000
     """Passages of more characters than this hold no answer."""
 
@@ -58,3 +60,7 @@ class Format(ABC):
     def key(self, answer: str) -> str:
         """Return a string that equal answers share."""
         return answer.strip().casefold()
+
+    def written(self, gold: str) -> str:
+        """Return a gold answer as it stands in a sentence."""
+        return gold

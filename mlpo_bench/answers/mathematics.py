@@ -29,6 +29,7 @@ class Mathematics(Format):
     r"""An expression, as `\frac{1}{2}`."""
 
     name = "maths"
+    slow = True
     instruction = "End with the final expression in LaTeX, written as <answer>...</answer>."
 
     def clause(self, after: str) -> str:
@@ -82,6 +83,10 @@ class Mathematics(Format):
     def key(self, answer: str) -> str:
         """Return the expression normalised as text: cheap, and blind to spacing and ways of writing alone."""
         return _normalised(answer)
+
+    def written(self, gold: str) -> str:
+        """Return the expression between dollars."""
+        return f"${gold}$"
 
 
 _same = functools.lru_cache(maxsize=_REMEMBERED)(shared.same)

@@ -6,6 +6,7 @@ A document has `id`, `suite`, `subject`, `question` (bare), `instruction` (the s
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,14 +44,14 @@ def build(
     what else stands in there is ignored.
 
     Args:
-        suite: `bbh`, `mmlu` or `math`.
+        suite: One of `questions.SUITES`.
         subject: One of the suite's subjects.
         split: `test`, `train` or `all`; the documents are called `test` whatever they are.
         data: A folder with the suites' published files.
         limit: Questions of the whole suite, of which this task gets its subject's.
 
     Returns:
-        The documents, as `test`; and as `train` what worked examples may be drawn from.
+        The documents, as `test`; and as `train` what worked examples may be drawn from, where the source has any.
 
     Raises:
         BadInput: A name is unknown, no source has the suite, or no document is left.
@@ -63,7 +64,9 @@ def build(
     chosen = [item for item in questions.select(loaded.items, limit) if item.subject == subject]
     if not chosen:
         raise BadInput(f"no question of {suite}/{subject} is in the {split} split's first {limit}; raise the limit.")
-    shots = [item for item in questions.load(suite, "train", folder).items if item.subject == subject]
+    shots: list[Item] = []
+    with contextlib.suppress(BadInput):  # what is asked was found, so all that can be missing is a train split
+        shots += (item for item in questions.load(suite, "train", folder).items if item.subject == subject)
     return {"test": _dataset(chosen), "train": _dataset(shots)}
 
 
@@ -81,6 +84,11 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
     unread = answer == UNREAD
     right = not unread and answers.judge(doc["answer_format"], answer, doc["answer"])
     return {"acc": int(right), "unread": int(unread)}
+
+
+def target(doc: Mapping[str, Any]) -> str:
+    """Return how a worked example answers: for tasks whose gold answer is not what a model would write."""
+    return f"<answer>{answers.written(doc['answer_format'], doc['answer'])}</answer>"
 
 
 def question(prompt: str, doc: Mapping[str, Any]) -> Question:

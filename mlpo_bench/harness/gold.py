@@ -81,7 +81,7 @@ def check(
     """Return how the gold answers of a suite fare with their own readers and judges.
 
     Args:
-        suite: `bbh`, `mmlu` or `math`.
+        suite: One of `questions.SUITES`.
         split: `train`, `test` or `all`.
         data: A folder with the suites' published files.
         on_progress: Called with the questions done and their total, after each.
@@ -108,36 +108,37 @@ def check(
 def _judgements(item: Item, other: str) -> Iterator[Failure | None]:
     """Yield a failure or None for each way of writing the gold answer, and for another answer in its place."""
     form = item.answer_format
+    own = answers.written(form, item.gold)
     for name, write in WRAPPINGS.items():
-        answer = answers.read(form, write(_as_written(form, item.gold), _as_written(form, other)))
+        answer = answers.read(form, write(own, other))
         right = answers.judge(form, answer, item.gold)
-        yield None if right else Failure(item.id, name, item.gold, item.gold, answer)
+        yield None if right else Failure(item.id, name, own, own, answer)
     if other:
-        answer = answers.read(form, WRAPPINGS["tag"](_as_written(form, other), item.gold))
+        answer = answers.read(form, WRAPPINGS["tag"](other, own))
         wrong = answer is not None and not answers.judge(form, answer, item.gold)
-        yield None if wrong else Failure(item.id, "another's answer", item.gold, other, answer)
-
-
-def _as_written(form: str, answer: str) -> str:
-    """Return an answer as it stands in a sentence: a formula between dollars."""
-    return f"${answer}$" if form == "maths" and answer else answer
+        yield None if wrong else Failure(item.id, "another's answer", own, other, answer)
 
 
 def _others(items: Iterable[Item]) -> dict[str, str]:
-    """Return for each item (by id) another gold answer of its format, or an empty string where there is none.
+    """Return for each item (by id) another gold answer of its format as written, or an empty string if there is none.
 
     The answers of a format are put in a ring in the order they first occur, each once by its key; an item is given
-    the one after its own.
+    the one across the ring, as a neighbour of its own subject may be right for it too: another path of equal length.
     """
     rings: dict[str, dict[str, str]] = {}
-    keys = {item.id: answers.key(item.answer_format, item.gold) for item in items}
+    keys: dict[str, str] = {}
     for item in items:
-        rings.setdefault(item.answer_format, {}).setdefault(keys[item.id], item.gold)
-    following = {
-        form: dict(zip(ring, (*list(ring.values())[1:], *list(ring.values())[:1]), strict=True))
-        for form, ring in rings.items()
-    }
+        own = answers.written(item.answer_format, item.gold)
+        keys[item.id] = answers.key(item.answer_format, own)
+        rings.setdefault(item.answer_format, {}).setdefault(keys[item.id], own)
+    across = {form: dict(zip(ring, _turned(list(ring.values())), strict=True)) for form, ring in rings.items()}
     return {
-        item.id: following[item.answer_format][keys[item.id]] if len(rings[item.answer_format]) > 1 else ""
+        item.id: across[item.answer_format][keys[item.id]] if len(rings[item.answer_format]) > 1 else ""
         for item in items
     }
+
+
+def _turned(ring: list[str]) -> list[str]:
+    """Return a ring turned by half of its length."""
+    half = len(ring) // 2
+    return ring[half:] + ring[:half]

@@ -4,7 +4,7 @@ from mlpo_bench.questions.loading import Loaded, load
 from mlpo_bench.questions.question import Item, Question
 from mlpo_bench.questions.source import Source
 from mlpo_bench.questions.splits import select
-from mlpo_bench.questions.suites import SUITES, Suite
+from mlpo_bench.questions.suites import PAPER, SUITES, Suite
 
 
-__all__ = ["SUITES", "Item", "Loaded", "Question", "Source", "Suite", "load", "select"]
+__all__ = ["PAPER", "SUITES", "Item", "Loaded", "Question", "Source", "Suite", "load", "select"]

@@ -4,6 +4,7 @@
     DATA/mmlu/{dev,val,test}/<subject>_<part>.csv    question, four options, letter; no header
     DATA/math/test/<subject>/<number>.json      {"problem", "solution", ...}
     DATA/math/test.jsonl                        MATH-500: one {"problem", ...} on each line
+    DATA/gsm8k/{train,test}.jsonl               one {"question", "answer"} on each line
 
 A suite's folder is read whole or not at all: a missing file is named.
 """
@@ -63,6 +64,17 @@ class _Reader:
         except ValueError as error:
             raise BadInput(f"{self.root / name} is no JSON: {error}.") from error
 
+    def lines(self, name: str) -> list[Any]:
+        """Return the values of a file of JSON lines.
+
+        Raises:
+            BadInput: It cannot be read or one of its lines is no JSON.
+        """
+        try:
+            return [json.loads(line) for line in self.text(name).split("\n") if line.strip()]
+        except ValueError as error:
+            raise BadInput(f"{self.root / name} is no file of JSON lines: {error}.") from error
+
     @property
     def revision(self) -> str:
         """The digest of all that was read, in the order it was read."""
@@ -78,7 +90,7 @@ def read(suite: str, data: Path) -> tuple[list[Entry], Source] | None:
     if not data.is_dir():
         raise BadInput(f"the data folder {data} does not exist.")
     root = data / suite
-    if not root.is_dir():
+    if suite not in _READERS or not root.is_dir():
         return None
     reader = _Reader(root)
     try:
@@ -109,8 +121,7 @@ def _mmlu(reader: _Reader) -> list[Entry]:
 
 
 def _math(reader: _Reader) -> list[Entry]:
-    lines = reader.text("test.jsonl").splitlines()
-    tested = {fingerprint(json.loads(line)["problem"]) for line in lines if line.strip()}
+    tested = {fingerprint(row["problem"]) for row in reader.lines("test.jsonl")}
     entries = []
     for subject in MATH.subjects:
         names = sorted((reader.root / "test" / subject).glob("*.json"), key=lambda path: _number(path.stem))
@@ -123,9 +134,22 @@ def _math(reader: _Reader) -> list[Entry]:
     return entries
 
 
+def _gsm8k(reader: _Reader) -> list[Entry]:
+    return [
+        items.gsm8k(part, index, row["question"], row["answer"])
+        for part in items.GSM8K_PARTS
+        for index, row in enumerate(reader.lines(f"{part}.jsonl"))
+    ]
+
+
 def _number(stem: str) -> tuple[int, str]:
     """Return a key that puts `9` before `10`."""
     return (int(stem) if stem.isascii() and stem.isdigit() else 0, stem)
 
 
-_READERS: Mapping[str, Callable[[_Reader], list[Entry]]] = {"bbh": _bbh, "mmlu": _mmlu, "math": _math}
+_READERS: Mapping[str, Callable[[_Reader], list[Entry]]] = {
+    "bbh": _bbh,
+    "mmlu": _mmlu,
+    "math": _math,
+    "gsm8k": _gsm8k,
+}

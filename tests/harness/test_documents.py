@@ -71,6 +71,19 @@ def test_an_unknown_subject_is_named(made_up: Path) -> None:
         documents.build("bbh", "navigat", data=made_up)
 
 
+def test_a_source_without_a_train_split_gives_no_worked_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    only = Loaded((Item("gsm8k", "gsm8k", "gsm8k/gsm8k/0", "?", "1", "number"),), Source("wheel", "-", "-"))
+
+    def load(_suite: str, split: str, _data: object) -> Loaded:
+        if split == "train":
+            raise BadInput("there is none")
+        return only
+
+    monkeypatch.setattr(questions, "load", load)
+    built = documents.build("gsm8k", "gsm8k")
+    assert (len(built["test"]), len(built["train"])) == (1, 0)
+
+
 def test_the_filter_reads_each_response_by_its_document_s_format() -> None:
     docs = [DOC, DOC | {"answer_format": "number"}]
     read = documents.read([["The answer is yes.", "perhaps"], ["\\boxed{7}"]], docs)
@@ -138,7 +151,7 @@ def test_every_published_gold_answer_is_read_and_judged_right(suite: str, publis
         report = gold.check(suite, data=published)
     except BadInput as absent:
         pytest.skip(str(absent))
+    assert [str(failure) for failure in report.failures] == []
     if report.source.partial:
         pytest.skip(f"only {report.source} is here")
     assert report.questions == SUITES[suite].size
-    assert [str(failure) for failure in report.failures] == []

