@@ -13,7 +13,7 @@ from mlpo_bench import yamls
 from mlpo_bench.errors import unknown
 from mlpo_bench.harness import chats
 from mlpo_bench.protocols import PROTOCOLS
-from mlpo_bench.questions import SUITES
+from mlpo_bench.questions import PAPER, SUITES
 from mlpo_bench.teams import MAX_PEERS, Team
 
 
@@ -33,7 +33,7 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    suites: tuple[str, ...] = tuple(SUITES)
+    suites: tuple[str, ...] = PAPER
     split: Split = "test"
     limit: Annotated[int, Field(ge=1)] | None = None
     subjects: tuple[str, ...] | None = None
