@@ -1,4 +1,19 @@
-"""All that decides a run, complete: the same configuration repeats it."""
+"""All that decides a run, complete: the same configuration repeats it.
+
+The same YAML is a matrix that a person writes and the `config.yaml` of a run::
+
+    suites: [bbh, math]
+    limit: 100
+    seeds: 3                          # or a list of seeds
+    team: team.yaml                   # or `teams: {small: small.yaml, mixed: mixed.yaml}`, or written out
+    rounds: [1, 2, 5]                 # T where a protocol below says nothing else
+    peers: [1, 3, 5]                  # K, likewise
+    protocols:
+      - solo
+      - vote: {samples: [calls, tokens]}        # at each leader cell's calls, and at its tokens
+      - leader: {share: [whole, answer]}        # every setting takes a list; all combinations are cells
+      - debate: {rounds: 2, peers: 3}
+"""
 
 from __future__ import annotations
 
@@ -7,28 +22,37 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from mlpo_bench import yamls
-from mlpo_bench.errors import unknown
+from mlpo_bench.errors import BadInput, unknown
 from mlpo_bench.harness import chats
-from mlpo_bench.protocols import PROTOCOLS
-from mlpo_bench.questions import PAPER, SUITES
-from mlpo_bench.teams import MAX_PEERS, Team
+from mlpo_bench.protocols import Leader
+from mlpo_bench.questions import SUITES
+from mlpo_bench.questions.suites import PAPER
+from mlpo_bench.sweeps import Sweep
+from mlpo_bench.teams import MAX_PEERS, Team, read_team
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mlpo_bench.teams import Price
+
 Split = Literal["test", "train", "all"]
+
+TEAM = "team"
+"""The name of a run's team where there is only one."""
+MAX_SEEDS = 100
+BALLOTS_WITHOUT_A_LEADER = 5
 
 
 class RunConfig(BaseModel):
     """What a run asks, of whom, and how.
 
-    `samples` is the number of ballots of a vote; where it is None, as many as the calls of the largest leader cell.
-    `generation` holds lm-eval's generation settings that go before everybody's own. Suites, subjects and protocols
-    are checked by name.
+    `rounds`, `peers` and `samples` hold for protocols that do not say otherwise; where `samples` is None, a vote has
+    as many ballots as the largest leader cell has calls. `calibration` is the number of train questions a suite from
+    which votes are weighted. `generation` holds lm-eval's generation settings that go before everybody's own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,17 +62,68 @@ class RunConfig(BaseModel):
     limit: Annotated[int, Field(ge=1)] | None = None
     subjects: tuple[str, ...] | None = None
     data: str | None = None
-    protocols: tuple[str, ...] = ("solo", "vote", "leader")
+    seeds: tuple[int, ...] = (0,)
+    teams: dict[str, Team] = {TEAM: Team()}
+    protocols: tuple[Sweep, ...] = (Sweep.of("solo"), Sweep.of("vote"), Sweep.of("leader"))
     rounds: tuple[Annotated[int, Field(ge=1, le=64)], ...] = (1, 2)
     peers: tuple[Annotated[int, Field(ge=1, le=MAX_PEERS)], ...] = (3,)
     samples: Annotated[int, Field(ge=1, le=4096)] | None = None
-    share: Literal["whole", "without-thinking", "answer"] = "whole"
-    order: Literal["fixed", "shuffled"] = "fixed"
-    memory: bool = False
-    seed: int = 0
+    calibration: Annotated[int, Field(ge=1)] = 64
     generation: dict[str, Any] = {}
     deterministic: bool = False
-    team: Team = Team()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, given: Any) -> Any:  # noqa: ANN401 - whatever a file holds
+        if isinstance(given, dict):
+            given = dict(given)
+            for short, field in (("team", "teams"), ("seed", "seeds")):
+                if short in given and field in given:
+                    raise ValueError(f"give {short!r} or {field!r}, not both")
+            if "team" in given:
+                given["teams"] = {TEAM: given.pop("team")}
+            if "seed" in given:
+                given["seeds"] = [given.pop("seed")]
+        return given
+
+    @field_validator("rounds", "peers", "suites", "subjects", mode="before")
+    @classmethod
+    def _one_or_many(cls, given: Any) -> Any:  # noqa: ANN401
+        return [given] if isinstance(given, (int, str)) else given
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _counted_seeds(cls, given: Any) -> Any:  # noqa: ANN401
+        if isinstance(given, int) and not isinstance(given, bool):
+            if not 1 <= given <= MAX_SEEDS:
+                raise ValueError(f"a run repeats its cells with 1 to {MAX_SEEDS} seeds")
+            return tuple(range(given))
+        return given
+
+    @field_validator("seeds")
+    @classmethod
+    def _some_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if not seeds:
+            raise ValueError("give at least one seed")
+        return tuple(dict.fromkeys(seeds))
+
+    @field_validator("teams", mode="before")
+    @classmethod
+    def _team_files(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401
+        """Read teams that are named by file, relative to the file that names them."""
+        if not isinstance(given, dict):
+            return given
+        return {
+            name: read_team(yamls.beside(team, info.context)) if isinstance(team, str) else team
+            for name, team in given.items()
+        }
+
+    @field_validator("teams")
+    @classmethod
+    def _some_team(cls, teams: dict[str, Team]) -> dict[str, Team]:
+        if not teams:
+            raise ValueError("a run needs a team")
+        return teams
 
     @field_validator("suites")
     @classmethod
@@ -67,25 +142,35 @@ class RunConfig(BaseModel):
                 raise unknown("subject", name, known)
         return subjects
 
-    @field_validator("protocols")
-    @classmethod
-    def _protocols_exist(cls, protocols: tuple[str, ...]) -> tuple[str, ...]:
-        for name in protocols:
-            if name not in PROTOCOLS:
-                raise unknown("protocol", name, PROTOCOLS)
-        return tuple(dict.fromkeys(protocols))
-
     @field_validator("generation")
     @classmethod
     def _generation_is_known(cls, generation: dict[str, Any]) -> dict[str, Any]:
         chats.settings(generation)
         return generation
 
+    @model_validator(mode="after")
+    def _sweeps_name_known_teams(self) -> RunConfig:
+        for sweep in self.protocols:
+            for name in sweep.teams or ():
+                if name not in self.teams:
+                    raise unknown("team", name, self.teams)
+        return self
+
+    @property
+    def team(self) -> Team:
+        """The first team."""
+        return next(iter(self.teams.values()))
+
+    @property
+    def prices(self) -> dict[str, Price]:
+        """The prices of all teams' models."""
+        return {model: price for team in self.teams.values() for model, price in team.prices.items()}
+
     @property
     def digest(self) -> str:
-        """Identity of the configuration: SHA-256 of its content, in hex."""
-        canonical = orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
-        return hashlib.sha256(canonical).hexdigest()
+        """Identity of the configuration: SHA-256 of its content, in hex. Prices decide nothing that is asked."""
+        content = self.model_dump(mode="json", exclude={"teams": {"__all__": {"prices"}}})
+        return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     @property
     def default_name(self) -> str:
@@ -93,13 +178,55 @@ class RunConfig(BaseModel):
         leader = self.team.leader.model.rstrip("/").rsplit("/", 1)[-1]
         return f"{'-'.join(self.suites)}_{leader}_{self.digest[:8]}"
 
+    @property
+    def ballots(self) -> int:
+        """How many ballots a vote has where nothing else is said: as many as the largest leader cell has calls."""
+        if self.samples is not None:
+            return self.samples
+        calls = [
+            protocol.calls(peers)
+            for sweep in self.protocols
+            if sweep.protocol == Leader.name
+            for settled in [sweep.settled(self.rounds, self.peers, BALLOTS_WITHOUT_A_LEADER)]
+            for protocol in settled.protocols()
+            for peers in settled.peers or self.peers
+        ]
+        return max(calls, default=BALLOTS_WITHOUT_A_LEADER)
+
+    @property
+    def sweeps(self) -> tuple[Sweep, ...]:
+        """The protocols with all that they leave to the run filled in."""
+        return tuple(sweep.settled(self.rounds, self.peers, self.ballots) for sweep in self.protocols)
+
     def to_yaml(self) -> str:
         """Return the configuration as the text of `config.yaml`."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
+    def extended(self, other: RunConfig) -> RunConfig:
+        """Return a configuration with the cells of both.
+
+        Raises:
+            BadInput: they differ in something that decides how every cell is asked.
+        """
+        axes = {"suites", "seeds", "teams", "protocols", "rounds", "peers", "samples"}
+        mine, its = self.model_dump(mode="json", exclude=axes), other.model_dump(mode="json", exclude=axes)
+        if changed := [name for name in mine if mine[name] != its[name]]:
+            raise BadInput(f"--add extends a run by cells; {', '.join(changed)} must stay as the run has them.")
+        for name, team in other.teams.items():
+            if self.teams.get(name, team) != team:
+                raise BadInput(f"the run has another team called {name!r}; give the new one another name.")
+        return self.model_copy(
+            update={
+                "suites": tuple(dict.fromkeys(self.suites + other.suites)),
+                "seeds": tuple(dict.fromkeys(self.seeds + other.seeds)),
+                "teams": self.teams | other.teams,
+                "protocols": (*self.sweeps, *(s for s in other.sweeps if s not in self.sweeps)),
+            }
+        )
+
 
 def read_config(path: Path) -> RunConfig:
-    """Read a run's `config.yaml`.
+    """Read a matrix, or a run's `config.yaml`.
 
     Raises:
         BadInput: one line for each fault, with file, line and field.

@@ -57,19 +57,50 @@ class Reply:
 
 
 @dataclass(slots=True)
-class _Line:
-    """The line to one engine: its fingerprint, and how it has been doing."""
+class Line:
+    """The line to one engine, and how it has been doing.
+
+    `made` and `written` count its completions and their tokens; `busy` is for how many seconds of wall time it had
+    something to do.
+    """
 
     engine: Engine
     fingerprint: str
-    faults: int = 0
-    down: EngineFault | None = None
+    made: int = 0
+    written: int = 0
+    busy: float = 0.0
+    _under_way: int = 0
+    _since: float = 0.0
+    _faults: int = 0
+    _down: EngineFault | None = None
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
+        """Ask the engine, unless it is down.
+
+        Raises:
+            EngineFault: it failed, or is down.
+        """
+        if self._down is not None:
+            raise self._down
+        self._under_way += 1
+        if self._under_way == 1:
+            self._since = time.perf_counter()
+        try:
+            made = await self.engine.complete(messages, sampling, seed)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self.busy += time.perf_counter() - self._since
+        self._faults = 0
+        self.made += 1
+        self.written += made.usage.completion
+        return made
 
     def failed(self, fault: EngineFault) -> None:
-        """Count a fault that trying again may mend; after many in a row nobody waits for this engine any longer."""
-        self.faults += fault.transient
-        if self.faults >= FAULTS_UNTIL_DOWN:
-            self.down = EngineFault(f"{self.engine.facts.name} is taken to be down: {fault}", transient=False)
+        """Count a request that failed for good; after many in a row nobody waits for this engine any longer."""
+        self._faults += fault.transient
+        if self._faults >= FAULTS_UNTIL_DOWN:
+            self._down = EngineFault(f"{self.engine.facts.name} is taken to be down: {fault}", transient=False)
 
 
 class Dispatch:
@@ -81,13 +112,13 @@ class Dispatch:
     """
 
     def __init__(self, engines: Mapping[ModelSpec, Engine], store: Store) -> None:
-        lines = {id(engine): _Line(engine, engine.facts.fingerprint) for engine in engines.values()}
-        self._lines = {spec: lines[id(engine)] for spec, engine in engines.items()}
+        lines = {id(engine): Line(engine, engine.facts.fingerprint) for engine in engines.values()}
+        self.lines = {spec: lines[id(engine)] for spec, engine in engines.items()}
         self._store = store
         self._flights: dict[bytes, asyncio.Future[Completion]] = {}
         # A member's spec is built anew on every access; conversations ask for it some hundred thousand times.
-        self._by_member: dict[int, tuple[Member, _Line]] = {}
-        self._stopped = False
+        self._by_member: dict[int, tuple[Member, Line]] = {}
+        self.stopped = False
         self.tally = Tally()
 
     @property
@@ -97,7 +128,7 @@ class Dispatch:
 
     def stop(self) -> None:
         """Send nothing more to any engine; what is in flight still arrives and is kept."""
-        self._stopped = True
+        self.stopped = True
 
     async def ask(
         self, member: Member, messages: Sequence[Message], sampling: Sampling, *, sample: int, seed: int
@@ -124,14 +155,14 @@ class Dispatch:
             made = await self._fly(key, line, messages, sampling)
         return Reply(made, key, time.perf_counter() - started)
 
-    def _line_of(self, member: Member) -> _Line:
+    def _line_of(self, member: Member) -> Line:
         known = self._by_member.get(id(member))
         if known is None:
-            known = self._by_member[id(member)] = (member, self._lines[member.spec])
+            known = self._by_member[id(member)] = (member, self.lines[member.spec])
         return known[1]
 
-    async def _fly(self, key: bytes, line: _Line, messages: Sequence[Message], sampling: Sampling) -> Completion:
-        if self._stopped:
+    async def _fly(self, key: bytes, line: Line, messages: Sequence[Message], sampling: Sampling) -> Completion:
+        if self.stopped:
             raise Stopped
         flight: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
         self._flights[key] = flight
@@ -152,14 +183,12 @@ class Dispatch:
         self.tally.paid += made.usage
         return made
 
-    async def _complete(self, line: _Line, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
+    async def _complete(self, line: Line, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
         for attempt in range(TRIES):
-            if line.down is not None:
-                raise line.down
-            if attempt and self._stopped:
+            if attempt and self.stopped:
                 raise Stopped
             try:
-                made = await line.engine.complete(messages, sampling, seed)
+                made = await line.complete(messages, sampling, seed)
             except EngineFault as fault:
                 if not fault.transient or attempt == TRIES - 1:
                     line.failed(fault)
@@ -167,7 +196,6 @@ class Dispatch:
                 self.tally.retried += 1
                 await asyncio.sleep(FIRST_WAIT_S * 2**attempt)
             else:
-                line.faults = 0
                 # A server may send half of a surrogate pair, which no UTF-8 file can hold.
                 return replace(made, text=made.text.encode("utf-8", "replace").decode())
         raise AssertionError  # the last attempt returns or raises

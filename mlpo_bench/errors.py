@@ -30,6 +30,10 @@ class Stopped(Exception):
     """A person wants the run to end: nothing more is asked. What was answered until then is kept."""
 
 
+class StoppedAtOnce(Stopped):
+    """A person will not wait for what is under way either."""
+
+
 class ContextOverflow(EngineFault):
     """A prompt and its answer do not fit the model's context. Nothing is ever cut to make them fit.
 

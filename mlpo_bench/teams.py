@@ -13,6 +13,9 @@ A team file is YAML::
         base_url: http://127.0.0.1:8000/v1
         persona: You check every step of a calculation.
         count: 2
+    untrained: {model: Qwen/Qwen2.5-7B-Instruct}    # what a trained leader was made of, to be measured beside it
+    prices:                                         # for a million tokens, in whatever currency, by model
+      served-name: {prompt: 0.15, cached: 0.03, completion: 0.60}
 
 Every fault in it is named by file, line and field.
 """
@@ -25,11 +28,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mlpo_bench import yamls
 from mlpo_bench.chat import Sampling
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import BadInput, unknown
 
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mlpo_bench.chat import Usage
 
 EngineKind = Literal["auto", "vllm", "hf", "openai", "scripted"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -101,16 +106,53 @@ class Member(ModelSpec):
         return f"{name} ({self.persona[:24]})" if self.persona else name
 
 
+class Price(_Strict):
+    """What a million tokens cost: fresh ones of a prompt, cached ones (as fresh ones unless said), written ones."""
+
+    prompt: Annotated[float, Field(ge=0)]
+    completion: Annotated[float, Field(ge=0)]
+    cached: Annotated[float, Field(ge=0)] | None = None
+
+    def of(self, usage: Usage) -> float:
+        """Return the price of so many tokens."""
+        cached = self.prompt if self.cached is None else self.cached
+        return (usage.prompt * self.prompt + usage.cached * cached + usage.completion * self.completion) / 1e6
+
+
 class Team(_Strict):
-    """A leader and its peers, in the order in which the leader reads them."""
+    """A leader and its peers, in the order in which the leader reads them.
+
+    `untrained` is what a trained leader was before its training; `prices` go by model and decide nothing that is
+    asked.
+    """
 
     leader: Member = Member()
     peers: tuple[Member, ...] = (Member(), Member(), Member())
+    untrained: Member | None = None
+    prices: dict[str, Price] = {}
+
+    @model_validator(mode="after")
+    def _priced_models_sit_here(self) -> Self:
+        seated = {member.model for member in self.members} | {m.model for m in [self.untrained] if m}
+        for model in self.prices:
+            if model not in seated:
+                raise unknown("model of this team", model, seated)
+        return self
+
+    @property
+    def before_training(self) -> Team | None:
+        """The same team led by what its leader was before training."""
+        return None if self.untrained is None else self.model_copy(update={"leader": self.untrained, "untrained": None})
 
     @property
     def members(self) -> tuple[Member, ...]:
         """The leader, then the peers."""
         return (self.leader, *self.peers)
+
+    @property
+    def seats(self) -> dict[str, Member]:
+        """The members by the names of their seats: `leader`, `peer 1`, `peer 2`, ..."""
+        return {"leader": self.leader} | {f"peer {n}": peer for n, peer in enumerate(self.peers, start=1)}
 
     @property
     def distinct(self) -> tuple[Member, ...]:
@@ -145,6 +187,12 @@ class _PeerEntry(Member):
 class _TeamFile(_Strict):
     leader: Member
     peers: tuple[_PeerEntry, ...] = ()
+    untrained: Member | None = None
+    prices: dict[str, Price] = {}
+
+    def team(self) -> Team:
+        peers = tuple(entry.member for entry in self.peers for _ in range(entry.count))
+        return Team(leader=self.leader, peers=peers, untrained=self.untrained, prices=self.prices)
 
 
 def read_team(path: Path) -> Team:
@@ -154,4 +202,7 @@ def read_team(path: Path) -> Team:
         BadInput: one line for each fault, with file, line and field.
     """
     file = yamls.read(path, _TeamFile, "team file")
-    return Team(leader=file.leader, peers=tuple(e.member for e in file.peers for _ in range(e.count)))
+    try:
+        return file.team()
+    except BadInput as mistake:
+        raise BadInput(f"{path}: {mistake}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import yaml
@@ -11,12 +12,13 @@ from mlpo_bench.errors import BadInput, nearest
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from pydantic_core import ErrorDetails
 
 Model = TypeVar("Model", bound=BaseModel)
+
+FOLDER = "folder"
 
 
 def read(path: Path, model: type[Model], kind: str) -> Model:
@@ -38,12 +40,18 @@ def read(path: Path, model: type[Model], kind: str) -> Model:
     if not isinstance(value, dict):
         raise BadInput(f"the {kind} {path} must hold settings (`name: value`), not {type(value).__name__}.")
     try:
-        return model.model_validate(value)
+        return model.model_validate(value, context={FOLDER: path.parent})
     except ValidationError as error:
         faults = [f"{path}:{_line(tree, e['loc'])}: {_say(e, model)}" for e in error.errors()]
         raise BadInput("\n".join(faults)) from None
     except BadInput as mistake:  # a validator that knows the right names
         raise BadInput(f"{path}: {mistake}") from None
+
+
+def beside(named: str, context: Mapping[str, Path] | None) -> Path:
+    """Return the path of a file that a file names: relative to the one that names it (a validator's context)."""
+    path = Path(named).expanduser()
+    return path if context is None else context[FOLDER] / path
 
 
 def _one_line(error: yaml.YAMLError) -> str:

@@ -19,7 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"engines", "questions", "answers"}),
     frozenset({"dispatch"}),
     frozenset({"protocols"}),
-    frozenset({"harness"}),
+    frozenset({"harness", "sweeps"}),
     frozenset({"config"}),
     frozenset({"matrix"}),
     frozenset({"runs"}),

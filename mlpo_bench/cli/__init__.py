@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlpo_bench.cli import lm_eval, models, run, show, suites, transcript, validate
+from mlpo_bench.cli import lm_eval, models, plan, run, show, suites, transcript, validate
 from mlpo_bench.errors import BadInput
 
 
@@ -19,6 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("plan")(plan.plan)
 app.command("show")(show.show)
 app.command("transcript")(transcript.transcript)
 app.command("validate")(validate.validate)

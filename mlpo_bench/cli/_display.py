@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,17 +17,23 @@ from rich.text import Text
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rich.console import RenderableType
 
     from mlpo_bench.dispatch import Tally
     from mlpo_bench.matrix import Cell
-    from mlpo_bench.runs.carry_out import Watcher
     from mlpo_bench.runs.records import Record
+    from mlpo_bench.runs.results import CellResult
+    from mlpo_bench.runs.watcher import Watcher
 
 PLAIN_LINE_EVERY_S = 10.0
 BAR_WIDTH = 16
+LINES_AROUND = 5
+"""Lines of a terminal that the table leaves free: its header, the summary, a message."""
+
+# A cell's states in the order in which they are told, each with its style.
+_STYLES = {"done": "green", "running": "default", "waiting": "dim", "failed": "red"}
 
 
 @dataclass(slots=True)
@@ -40,6 +47,7 @@ class _CellState:
     right: int = 0
     errors: int = 0
     tokens: int = 0
+    scored: bool = False
     seconds: float | None = None
     """How long it took, once it is finished; its rates then stay as they are."""
 
@@ -50,6 +58,15 @@ class _CellState:
         self.answered += record.error is None
         self.right += bool(record.right)
         self.tokens += record.completion_tokens
+
+    @property
+    def state(self) -> str:
+        """Return `waiting`, `running`, `done`, or `failed` where a question could not be asked."""
+        if self.errors:
+            return "failed"
+        if self.scored:
+            return "done"
+        return "running" if self.done else "waiting"
 
     @property
     def accuracy(self) -> str:
@@ -68,6 +85,9 @@ class _Silent:
     def conversed(self, cell: Cell, record: Record) -> None:
         pass
 
+    def scored(self, result: CellResult) -> None:
+        pass
+
 
 class _Board(_Silent):
     """The state of all cells."""
@@ -84,6 +104,9 @@ class _Board(_Silent):
 
     def conversed(self, cell: Cell, record: Record) -> None:
         self.states[cell.id].add(record, self.seconds)
+
+    def scored(self, result: CellResult) -> None:
+        self.states[result.cell].scored = True
 
     @property
     def seconds(self) -> float:
@@ -109,15 +132,28 @@ class _Board(_Silent):
         tally = self.tally
         if tally is None:
             return ""
+        reused = tally.found + tally.shared
+        prompt = tally.paid.prompt + tally.paid.cached
         return (
-            f"{self.done}/{self.total} conversations, {tally.made} completions made, "
-            f"{tally.found + tally.shared} reused, {tally.paid.completion / self.seconds:.0f} tokens/s written, "
+            f"{_counted(self.states.values())} | {self.done}/{self.total} conversations, {tally.made} completions "
+            f"made, {reused} reused ({_share(reused, tally.asked)}), {tally.paid.completion / self.seconds:.0f} tokens/s "
+            f"written, {_share(tally.paid.cached, prompt)} of prompts cached, "
             f"{self.time_left(self.done, self.total)} left"
         )
 
 
+def _counted(states: Iterable[_CellState]) -> str:
+    """Return how many cells are in which state: `3 done, 12 running`."""
+    counts = Counter(state.state for state in states)
+    return "cells: " + ", ".join(f"{counts[name]} {name}" for name in _STYLES if counts[name])
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else "-"
+
+
 class _Terminal(_Board):
-    """A live table."""
+    """A live table: a row for each cell where they fit, else one for each suite."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -129,27 +165,48 @@ class _Terminal(_Board):
     def __rich__(self) -> RenderableType:
         if not self.states:
             return Text("Preparing ...", style="dim")
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        table.add_column("cell")
-        table.add_column("")
-        for title in ("done", "questions/s", "tokens/s", "accuracy", "left"):
-            table.add_column(title, justify="right")
-        for state in self.states.values():
-            table.add_row(*self._row(state))
-        return Group(table, Text(self.summary(), style="dim"))
+        fits = len(self.states) <= self._console.height - LINES_AROUND
+        return Group(self._cells() if fits else self._suites(), Text(self.summary(), style="dim"))
 
-    def _row(self, state: _CellState) -> tuple[RenderableType, ...]:
-        seconds = state.seconds or self.seconds
-        done = f"{state.done}/{state.total}" + (f" ({state.errors} failed)" if state.errors else "")
-        return (
-            Text(f"{state.cell.suite}  {state.cell.label}"),
-            ProgressBar(total=state.total, completed=state.done, width=BAR_WIDTH),
-            done,
-            f"{state.done / seconds:.1f}",
-            f"{state.tokens / seconds:.0f}",
-            state.accuracy,
-            self.time_left(state.done, state.total),
-        )
+    def _cells(self) -> Table:
+        table = _table("cell", "done", "questions/s", "tokens/s", "accuracy", "left")
+        for state in self.states.values():
+            seconds = state.seconds or self.seconds
+            cell = state.cell
+            seed = f", seed {cell.setting.seed}" if cell.setting.seed else ""
+            table.add_row(
+                Text(f"{cell.suite}  {cell.label}{seed}", style=_STYLES[state.state]),
+                ProgressBar(total=state.total, completed=state.done, width=BAR_WIDTH),
+                f"{state.done}/{state.total}" + (f" ({state.errors} failed)" if state.errors else ""),
+                f"{state.done / seconds:.1f}",
+                f"{state.tokens / seconds:.0f}",
+                state.accuracy,
+                self.time_left(state.done, state.total),
+            )
+        return table
+
+    def _suites(self) -> Table:
+        table = _table("suite", "conversations", "left", "cells")
+        for suite in dict.fromkeys(state.cell.suite for state in self.states.values()):
+            states = [state for state in self.states.values() if state.cell.suite == suite]
+            done, total = sum(s.done for s in states), sum(s.total for s in states)
+            table.add_row(
+                suite,
+                ProgressBar(total=total, completed=done, width=BAR_WIDTH),
+                f"{done}/{total}",
+                self.time_left(done, total),
+                _counted(states).removeprefix("cells: "),
+            )
+        return table
+
+
+def _table(first: str, *rest: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(first)
+    table.add_column("")
+    for title in rest:
+        table.add_column(title, justify="right")
+    return table
 
 
 class _Plain(_Board):

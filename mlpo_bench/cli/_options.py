@@ -1,22 +1,222 @@
-"""Turning options into a run's configuration, with one clear sentence for each that is wrong."""
+"""The options that make a run's configuration, which `run` and `plan` share; one clear sentence for each wrong one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import inspect
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import ValidationError
-
-from mlpo_bench.config import RunConfig, read_config
-from mlpo_bench.errors import BadInput, nearest
-from mlpo_bench.teams import Team, read_team
+import typer
 
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterable
+
+    from mlpo_bench.config import RunConfig
+    from mlpo_bench.sweeps import Sweep
+    from mlpo_bench.teams import Team
+
+WHAT, WHO, HOW, WHERE = "What is asked", "Who answers", "How", "Where"
+Option = partial(typer.Option, show_default=False)
 
 # Where an option's name is not the field's.
-_OPTIONS = {"suites": "--suite", "protocols": "--protocol", "generation": "--gen-kwargs"}
+_OPTIONS = {"suites": "--suite", "protocols": "--protocol", "generation": "--gen-kwargs", "teams": "--team"}
 _ENGINES = ("auto", "vllm", "hf")
+_LEADING = ("share", "order", "memory", "early_stop", "adaptive")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a person chose on the command line; `build` makes a configuration of it."""
+
+    fields: dict[str, Any]
+    leading: dict[str, Any]
+    protocols: tuple[str, ...] | None
+    matrix: str | None
+    teams: tuple[str, ...] | None
+    engine: str | None
+    seed: int | None
+    seeds: int | None
+
+    def build(self, base: RunConfig | None = None) -> RunConfig:
+        """Return the configuration: a matrix's, or else `base` or the defaults, with what was chosen in its place.
+
+        Raises:
+            BadInput: an option's value is wrong.
+        """
+        from pydantic import ValidationError
+
+        from mlpo_bench.config import RunConfig
+        from mlpo_bench.errors import BadInput
+
+        base = _matrix(self.matrix) if self.matrix else base or RunConfig()
+        changes: dict[str, Any] = {name: value for name, value in self.fields.items() if value is not None}
+        try:
+            changes["protocols"] = self._protocols(base)
+            changes["teams"] = self._teams(base)
+            changes["seeds"] = self._seeds(base)
+            return RunConfig.model_validate({**dict(base), **changes})
+        except ValidationError as error:
+            raise BadInput("\n".join(_say(e["loc"], e["msg"], e["input"]) for e in error.errors())) from None
+
+    def _protocols(self, base: RunConfig) -> tuple[Sweep, ...]:
+        from mlpo_bench.sweeps import Sweep
+
+        sweeps = base.protocols if self.protocols is None else tuple(map(Sweep.of, dict.fromkeys(self.protocols)))
+        chosen = {name: (value,) for name, value in self.leading.items() if value is not None}
+        return tuple(
+            Sweep.model_validate({**dict(sweep), "settings": sweep.settings | chosen})
+            if sweep.protocol == "leader"
+            else sweep
+            for sweep in sweeps
+        )
+
+    def _teams(self, base: RunConfig) -> dict[str, Team]:
+        from mlpo_bench.config import TEAM
+        from mlpo_bench.teams import read_team
+
+        teams = base.teams
+        if self.teams:
+            paths = [Path(name) for name in self.teams]
+            teams = {TEAM if len(paths) == 1 else path.stem: read_team(path) for path in paths}
+        return {name: _with_engine(team, self.engine) for name, team in teams.items()} if self.engine else teams
+
+    def _seeds(self, base: RunConfig) -> tuple[int, ...]:
+        from mlpo_bench.config import MAX_SEEDS
+        from mlpo_bench.errors import BadInput
+
+        if self.seeds is not None and not 1 <= self.seeds <= MAX_SEEDS:
+            raise BadInput(f"--seeds {self.seeds}: cells are repeated with 1 to {MAX_SEEDS} seeds.")
+        if self.seed is None and self.seeds is None:
+            return base.seeds
+        first = self.seed or 0
+        return tuple(range(first, first + (self.seeds or 1)))
+
+
+def configuration(
+    suite: Annotated[
+        str | None,
+        Option(help="Suites, comma-separated: bbh, mmlu, math, gsm8k, reasoning_gym.", rich_help_panel=WHAT),
+    ] = None,
+    split: Annotated[str | None, Option(help="test, train or all.  [default: test]", rich_help_panel=WHAT)] = None,
+    limit: Annotated[
+        int | None,
+        Option("--limit", "-L", help="Questions a suite, spread evenly over its subjects.", rich_help_panel=WHAT),
+    ] = None,
+    subjects: Annotated[str | None, Option(help="Only these subjects, comma-separated.", rich_help_panel=WHAT)] = None,
+    data: Annotated[
+        Path | None,
+        Option(help="Folder with the suites' published files.", envvar="MLPO_BENCH_DATA", rich_help_panel=WHAT),
+    ] = None,
+    team: Annotated[
+        str | None,
+        Option(
+            help="Team files (YAML), comma-separated.  [default: SmolLM2-135M in all seats]",
+            rich_help_panel=WHO,
+        ),
+    ] = None,
+    engine: Annotated[str | None, Option(help="auto, vllm or hf, for all members.", rich_help_panel=WHO)] = None,
+    peers: Annotated[str | None, Option(help="Peers K, comma-separated.  [default: 3]", rich_help_panel=WHO)] = None,
+    matrix: Annotated[
+        str | None,
+        Option(
+            "--matrix",
+            "--config",
+            help="'default', a matrix file, or a run's config.yaml to repeat; other options go before it.",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        Option(help="Protocols, comma-separated.  [default: solo,vote,leader]", rich_help_panel=HOW),
+    ] = None,
+    rounds: Annotated[
+        str | None,
+        Option(help="Rounds T (layers, steps), comma-separated.  [default: 1,2]", rich_help_panel=HOW),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        Option(help="Ballots of a vote.  [default: as many as the largest leader cell calls]", rich_help_panel=HOW),
+    ] = None,
+    share: Annotated[
+        str | None,
+        Option(help="What others read of a turn: whole, without-thinking or answer.", rich_help_panel=HOW),
+    ] = None,
+    order: Annotated[
+        str | None, Option(help="Order of the peers' answers: fixed or shuffled.", rich_help_panel=HOW)
+    ] = None,
+    memory: Annotated[
+        bool | None, Option(help="Whether the leader reads its own last output.", rich_help_panel=HOW)
+    ] = None,
+    early_stop: Annotated[
+        bool | None,
+        Option(help="Whether rounds end when leader and peers agree.", rich_help_panel=HOW),
+    ] = None,
+    adaptive: Annotated[
+        int | None,
+        Option(help="Ask peers only if so many resamples do not support the leader.", rich_help_panel=HOW),
+    ] = None,
+    gen_kwargs: Annotated[
+        str | None,
+        Option(
+            "--gen-kwargs",
+            "--gen_kwargs",
+            help="Generation settings before all others: temperature=0,max_gen_toks=256",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
+    seed: Annotated[int | None, Option(help="Seed of all draws.  [default: 0]", rich_help_panel=HOW)] = None,
+    seeds: Annotated[
+        int | None, Option(help="Repeat every cell with so many seeds, from --seed on.", rich_help_panel=HOW)
+    ] = None,
+    deterministic: Annotated[
+        bool | None,
+        Option(
+            "--deterministic",
+            help="Completions independent of batching and order. Slower.",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
+) -> Chosen:
+    """Gather the options that make a configuration."""
+    return Chosen(
+        fields={
+            "suites": names(suite),
+            "split": split,
+            "limit": limit,
+            "subjects": names(subjects),
+            "data": str(data.resolve()) if data else None,
+            "peers": numbers("--peers", peers),
+            "rounds": numbers("--rounds", rounds),
+            "samples": samples,
+            "generation": settings(gen_kwargs),
+            "deterministic": deterministic,
+        },
+        leading=dict(zip(_LEADING, (share, order, memory, early_stop, adaptive), strict=True)),
+        protocols=names(protocol),
+        matrix=matrix,
+        teams=names(team),
+        engine=engine,
+        seed=seed,
+        seeds=seeds,
+    )
+
+
+def configured(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `configuration` before its own, and hand it what they chose."""
+    shared = inspect.signature(configuration, eval_str=True).parameters
+    _, *own = inspect.signature(command, eval_str=True).parameters.values()
+
+    def call(**given: Any) -> None:  # noqa: ANN401 - Typer hands over what the signature below names
+        command(configuration(**{name: given.pop(name) for name in shared}), **given)
+
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*shared.values(), *own)]
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {p.name: p.annotation for p in parameters}
+    call.__doc__ = command.__doc__
+    return call
 
 
 def names(value: str | None) -> tuple[str, ...] | None:
@@ -30,6 +230,8 @@ def numbers(option: str, value: str | None) -> tuple[int, ...] | None:
     Raises:
         BadInput: one of them is none.
     """
+    from mlpo_bench.errors import BadInput
+
     parts = names(value)
     if parts is None:
         return None
@@ -45,6 +247,8 @@ def settings(value: str | None) -> dict[str, Any] | None:
     Raises:
         BadInput: a part is no `name=value`.
     """
+    from mlpo_bench.errors import BadInput
+
     if value is None:
         return None
     found: dict[str, Any] = {}
@@ -65,25 +269,23 @@ def _plain(text: str) -> str | int | float:
     return text
 
 
-def build(given: dict[str, Any], *, config: Path | None, team: Path | None, engine: str | None) -> RunConfig:
-    """Return the configuration: a file's where one is named, with the options that were given in place of its own.
+def _matrix(name: str) -> RunConfig:
+    from mlpo_bench.config import read_config
+    from mlpo_bench.errors import BadInput, nearest
+    from mlpo_bench.matrix import SHIPPED
 
-    Raises:
-        BadInput: an option's value is wrong.
-    """
-    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    base = read_config(config) if config else None
-    if team:
-        changes["team"] = read_team(team)
-    if engine:
-        changes["team"] = _with_engine(changes.get("team", base.team if base else Team()), engine)
-    try:
-        return RunConfig.model_validate({**(dict(base) if base else {}), **changes})
-    except ValidationError as error:
-        raise BadInput("\n".join(_say(e["loc"], e["msg"], e["input"]) for e in error.errors())) from None
+    shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+    if name in shipped:
+        return read_config(shipped[name])
+    if not Path(name).exists():
+        hint = nearest(name, shipped) or "."
+        raise BadInput(f"there is no matrix {name!r}: it is neither a file nor one of {', '.join(shipped)}{hint}")
+    return read_config(Path(name))
 
 
 def _with_engine(team: Team, engine: str) -> Team:
+    from mlpo_bench.errors import BadInput, nearest
+
     if engine not in _ENGINES:
         hint = nearest(engine, _ENGINES) or "."
         raise BadInput(f"--engine takes {', '.join(_ENGINES)} (servers are named in a team file), not {engine!r}{hint}")
@@ -92,11 +294,13 @@ def _with_engine(team: Team, engine: str) -> Team:
         update={
             "leader": team.leader.model_copy(update=change),
             "peers": tuple(peer.model_copy(update=change) for peer in team.peers),
+            "untrained": team.untrained and team.untrained.model_copy(update=change),
         }
     )
 
 
-def _say(location: tuple[int | str, ...], message: str, value: object) -> str:
-    field = str(location[0]) if location else ""
+def _say(location: Iterable[int | str], message: str, value: object) -> str:
+    field = str(next(iter(location), ""))
     option = _OPTIONS.get(field, f"--{field}")
+    message = message.removeprefix("Value error, ")
     return f"{option}: {message[:1].lower()}{message[1:]} (it is {value!r})."

@@ -9,17 +9,24 @@ import typer
 
 def show(
     run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")],
+    ledger: Annotated[
+        str | None,
+        typer.Option(help="Show what the cells with this word in their name cost, by seat and round."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
 ) -> None:
-    """Print a run's table again."""
-    from mlpo_bench.runs import RunFolder
-
-    results = RunFolder.open(run).results()
-    if json:
-        typer.echo(results.model_dump_json(indent=2))
-        return
+    """Print a run's table again, what it cost, and how far its plan was off."""
     from rich.console import Console
 
+    from mlpo_bench.reports.costs import print_ledger
     from mlpo_bench.reports.table import print_results
+    from mlpo_bench.runs import RunFolder
 
-    print_results(results, Console())
+    folder = RunFolder.open(run)
+    results = folder.results()
+    if json:
+        typer.echo(results.model_dump_json(indent=2))
+    elif ledger is not None:
+        print_ledger(results, folder, ledger, Console())
+    else:
+        print_results(results, folder, Console())

@@ -1,194 +1,242 @@
-"""Carrying out a run: all conversations of all cells in flight together, then every cell scored by lm-eval."""
+"""Carrying out a run: all conversations of all cells in flight together, every cell scored as soon as it is complete.
+
+Two waves go through the engines: first the cells that are known beforehand, then the votes whose number of ballots
+follows from what other cells turned out to spend.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+import contextlib
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from mlpo_bench.dispatch import Dispatch, Tally
+from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import close_engines, open_engines
-from mlpo_bench.errors import BadInput, EngineFault
+from mlpo_bench.errors import BadInput, EngineFault, Stopped, StoppedAtOnce
 from mlpo_bench.harness.suite import Suite, quiet_lm_eval
-from mlpo_bench.matrix import cells
+from mlpo_bench.matrix import cells, chosen
 from mlpo_bench.questions import SUITES
+from mlpo_bench.runs import pace
+from mlpo_bench.runs.calibration import calibrated
+from mlpo_bench.runs.conversing import converse_all
+from mlpo_bench.runs.files import write_json
 from mlpo_bench.runs.fit import check_fit
-from mlpo_bench.runs.folder import write_json
-from mlpo_bench.runs.manifest import circumstances, now
-from mlpo_bench.runs.records import Record, write_records
-from mlpo_bench.runs.results import CellResult, Results
-from mlpo_bench.runs.transcripts import TranscriptWriter, failed_line, to_line
+from mlpo_bench.runs.manifest import Manifest
+from mlpo_bench.runs.matching import matched
+from mlpo_bench.runs.plan import plan
+from mlpo_bench.runs.progress import CellProgress
+from mlpo_bench.runs.records import read_records
+from mlpo_bench.runs.scoring import score
 from mlpo_bench.store import Store
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Self
 
     from mlpo_bench.config import RunConfig
-    from mlpo_bench.harness.suite import Asked, Verdict
+    from mlpo_bench.engines import Engine
     from mlpo_bench.matrix import Cell
-    from mlpo_bench.protocols import Transcript
     from mlpo_bench.runs.folder import RunFolder
+    from mlpo_bench.runs.records import Record
+    from mlpo_bench.runs.results import Results
+    from mlpo_bench.runs.watcher import Watcher
+    from mlpo_bench.teams import ModelSpec
 
-# Enough for an engine's batches to stay full while conversations wait for their slowest peer; more costs memory.
-CONVERSATIONS_IN_FLIGHT = 1_024
-# Judging mathematics waits for a worker process; everything else takes microseconds.
-SLOW_FORMATS = frozenset({"mathematics"})
+
+async def carry_out(
+    config: RunConfig, folder: RunFolder, store_path: Path, watcher: Watcher, only: tuple[str, ...] = ()
+) -> Results:
+    """Carry out what is left of a run, or of some of its cells, and write all its files.
+
+    Cells that are done stay as they are. Whatever was answered before, by this run or another, is taken from the
+    store. An interruption loses nothing that was answered.
+
+    Raises:
+        BadInput: something the configuration asks for cannot be done.
+        Stopped: a person stopped the run.
+    """
+    every = cells(config)
+    todo = [cell for cell in chosen(every, only) if not folder.done(cell.id)]
+    with folder.taken(), Store(store_path) as store, quiet_lm_eval():
+        try:
+            if todo:
+                await _carry_out(config, todo, folder, store, watcher)
+        except Stopped as stop:
+            if not isinstance(stop, StoppedAtOnce):
+                folder.write_results(every)
+            raise
+        return folder.write_results(every)
 
 
-class Watcher(Protocol):
-    """What a display gets to know of a run."""
-
-    def say(self, text: str) -> None:
-        """Take a sentence on what happens now."""
-
-    def begin(self, cells: Sequence[Cell], questions: Mapping[str, int], tally: Tally) -> None:
-        """Take the cells, how many questions each suite has, and a tally that counts on by itself."""
-
-    def conversed(self, cell: Cell, record: Record) -> None:
-        """Take the record of a conversation that has ended."""
+async def _carry_out(
+    config: RunConfig, todo: Sequence[Cell], folder: RunFolder, store: Store, watcher: Watcher
+) -> None:
+    suites = load_suites(config, dict.fromkeys(cell.suite for cell in todo), watcher)
+    specs = dict.fromkeys(spec for cell in todo for spec in cell.setting.team.specs)
+    watcher.say("Estimating what it will take")
+    write_json(folder.plan_path, (await plan(todo, suites, config.prices)).model_dump(mode="json"))
+    engines = await open_engines(specs, deterministic=config.deterministic, on_event=watcher.say)
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(close_engines, engines)
+        asked = {name: suite.asked for name, suite in suites.items()}
+        check_fit(todo, asked, engines)
+        dispatch = Dispatch(engines, store)
+        manifest = Manifest(folder.manifest_path, config, {n: s.source for n, s in suites.items()}, engines.values())
+        watcher.begin(todo, {name: len(a) for name, a in asked.items()}, dispatch.tally)
+        try:
+            with _stopped_by_interrupts(dispatch, watcher), _Work(folder, suites, engines, dispatch, watcher) as work:
+                async with dispatch.at_work():
+                    await work.through(await calibrated(todo, config, dispatch, watcher))
+        except StoppedAtOnce:
+            closing.pop_all()  # the process is about to end, and its engines with it
+            raise
+        finally:
+            manifest.end(dispatch.tally)
+        pace.learn(dispatch, todo, suites, folder)
 
 
 @dataclass(slots=True)
-class CellProgress:
-    """A cell on its way: its records by place, and the final texts by question."""
+class _Work:
+    """The cells of a run on their way through engines and lm-eval.
 
-    cell: Cell
-    writer: TranscriptWriter
-    records: dict[int, Record] = field(default_factory=dict)
-    finals: dict[str, str] = field(default_factory=dict)
+    Scoring has a thread of its own: it keeps neither engines nor conversations waiting.
+    """
+
+    folder: RunFolder
+    suites: Mapping[str, Suite]
+    engines: Mapping[ModelSpec, Engine]
+    dispatch: Dispatch
+    watcher: Watcher
+    _files: ExitStack = field(default_factory=ExitStack)
+    _scorer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "scoring"))
+    _scoring: list[asyncio.Future[None]] = field(default_factory=list)
+
+    async def through(self, todo: Sequence[Cell]) -> None:
+        """Carry all cells through.
+
+        Raises:
+            Stopped: a person wants the run to stop, and all that was asked has been answered.
+        """
+        await self._hold([cell for cell in todo if cell.matched is None])
+        await self._hold(await self._matched([cell for cell in todo if cell.matched is not None]))
+        if self.dispatch.stopped:
+            raise Stopped
+
+    async def _hold(self, some: Sequence[Cell]) -> None:
+        progress = [
+            self._files.enter_context(CellProgress(cell, len(self.suites[cell.suite].asked), self.folder))
+            for cell in some
+        ]
+        await converse_all(progress, self.suites, self.dispatch, self._ended)
+        await asyncio.gather(*self._scoring)
+        self._scoring.clear()
+
+    def _ended(self, one: CellProgress, record: Record) -> None:
+        self.watcher.conversed(one.cell, record)
+        if one.complete:
+            self._scoring.append(asyncio.ensure_future(self._score(one)))
+
+    async def _score(self, one: CellProgress) -> None:
+        suite = self.suites[one.cell.suite]
+        loop = asyncio.get_running_loop()
+        self.watcher.scored(await loop.run_in_executor(self._scorer, score, one, suite, self.engines, self.folder))
+        one.forget()
+
+    async def _matched(self, votes: Sequence[Cell]) -> list[Cell]:
+        """Return votes with their numbers of ballots; a vote on a cell that has no figures cannot be counted."""
+        found = await asyncio.gather(*(self._match(vote) for vote in votes))
+        return [vote for vote in found if vote is not None]
+
+    async def _match(self, vote: Cell) -> Cell | None:
+        assert vote.matched_id is not None
+        try:
+            spent = self._spent(vote.matched_id)
+            return await matched(vote, spent, self.suites[vote.suite], self.dispatch)
+        except Stopped:
+            return None
+        except EngineFault as fault:
+            self.watcher.say(f"{vote.suite}, {vote.label}: not run. {fault}")
+            return None
+
+    def _spent(self, cell_id: str) -> dict[str, int]:
+        """Return the tokens that a cell took for each question that it answered."""
+        if self.folder.cell(cell_id) is None:
+            if self.dispatch.stopped:
+                raise Stopped
+            raise EngineFault(f"{cell_id} has no figures to match.", transient=False)
+        records = read_records(self.folder.records_path(cell_id))
+        spent = {
+            r.question: r.prompt_tokens + r.cached_tokens + r.completion_tokens for r in records if r.error is None
+        }
+        if not spent:
+            raise EngineFault(f"{cell_id} answered nothing.", transient=False)
+        return spent
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._files.close()
+        self._scorer.shutdown(cancel_futures=True)
 
 
-def load_suites(config: RunConfig, watcher: Watcher) -> dict[str, Suite]:
-    """Load the suites of a run, and say where their questions come from.
+@contextlib.contextmanager
+def _stopped_by_interrupts(dispatch: Dispatch, watcher: Watcher) -> Iterator[None]:
+    """Let Ctrl-C stop the asking, and a second one everything, while inside.
+
+    Raises:
+        StoppedAtOnce: at the second one.
+    """
+    loop, work = asyncio.get_running_loop(), asyncio.current_task()
+    assert work is not None
+
+    def interrupted() -> None:
+        if dispatch.stopped:
+            loop.remove_signal_handler(signal.SIGINT)
+            work.cancel()
+        else:
+            dispatch.stop()
+            waiting = f"waiting for {dispatch.in_flight} answers under way" if dispatch.in_flight else "saving"
+            watcher.say(f"Stopping: nothing more is asked; {waiting}. Ctrl-C again stops at once.")
+
+    try:
+        loop.add_signal_handler(signal.SIGINT, interrupted)
+    except (NotImplementedError, ValueError, RuntimeError):  # not in the main thread, or not on this system
+        yield
+        return
+    try:
+        yield
+    except asyncio.CancelledError:
+        if dispatch.stopped and work.uncancel() == 0:
+            raise StoppedAtOnce from None
+        raise
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+def load_suites(config: RunConfig, names: Iterable[str], watcher: Watcher) -> dict[str, Suite]:
+    """Load suites as a run asks them, and say where their questions come from.
 
     Raises:
         BadInput: no such subject, or no source for a suite.
     """
     suites = {}
-    with quiet_lm_eval():
-        for name in config.suites:
-            suites[name] = Suite(
-                name,
-                split=config.split,
-                limit=config.limit,
-                subjects=_subjects_of(name, config),
-                data=Path(config.data) if config.data else None,
-            )
-            source = suites[name].source
-            watcher.say(f"{name}: {len(suites[name].asked)} questions from {source}")
+    for name in names:
+        suites[name] = Suite(
+            name,
+            split=config.split,
+            limit=config.limit,
+            subjects=_subjects_of(name, config),
+            data=Path(config.data) if config.data else None,
+        )
+        watcher.say(f"{name}: {len(suites[name].asked)} questions from {suites[name].source}")
     return suites
-
-
-async def carry_out(config: RunConfig, folder: RunFolder, store_path: Path, watcher: Watcher) -> Results:
-    """Carry out a run and write all its files.
-
-    Whatever was answered before, by this run or another, is taken from the store. An interruption loses nothing
-    that was answered.
-
-    Raises:
-        BadInput: something the configuration asks for cannot be done.
-    """
-    matrix = cells(config)
-    with folder.taken(), Store(store_path) as store:
-        suites = load_suites(config, watcher)
-        specs = dict.fromkeys(spec for cell in matrix for spec in cell.setting.team.specs)
-        engines = await open_engines(specs, deterministic=config.deterministic, on_event=watcher.say)
-        try:
-            asked = {name: suite.asked for name, suite in suites.items()}
-            check_fit(matrix, asked, engines)
-            manifest = circumstances(config, {n: s.source for n, s in suites.items()}, engines.values())
-            write_json(folder.manifest_path, manifest)
-            dispatch = Dispatch(engines, store)
-            watcher.begin(matrix, {name: len(a) for name, a in asked.items()}, dispatch.tally)
-            with ExitStack() as stack:
-                progress = [
-                    CellProgress(c, stack.enter_context(TranscriptWriter(folder.transcript_path(c)))) for c in matrix
-                ]
-                async with dispatch.at_work():
-                    await converse_all(progress, suites, dispatch, watcher)
-                results = _score_all(config, progress, suites, folder, watcher)
-        finally:
-            await close_engines(engines)
-    write_json(folder.manifest_path, manifest | {"ended": now(), "completions": _counted(dispatch.tally)})
-    return results
-
-
-async def converse_all(
-    progress: Sequence[CellProgress], suites: Mapping[str, Suite], dispatch: Dispatch, watcher: Watcher
-) -> None:
-    """Hold every conversation. No question waits for another one; a bounded number is in flight.
-
-    Questions run in the outer loop and cells in the inner one, so that equal requests of different cells meet.
-    """
-    room_left = asyncio.Semaphore(CONVERSATIONS_IN_FLIGHT)
-    async with asyncio.TaskGroup() as group:
-        for name, suite in suites.items():
-            of_suite = [p for p in progress if p.cell.suite == name]
-            for place, asked in enumerate(suite.asked):
-                for one in of_suite:
-                    await room_left.acquire()
-                    task = group.create_task(_converse(one, suite, place, asked, dispatch, watcher))
-                    task.add_done_callback(lambda _: room_left.release())
-
-
-async def _converse(
-    one: CellProgress, suite: Suite, place: int, asked: Asked, dispatch: Dispatch, watcher: Watcher
-) -> None:
-    try:
-        transcript = await one.cell.setting.converse(asked.question, dispatch, asked.sampling)
-        verdict = await _judge(suite, asked, transcript)
-    except EngineFault as fault:
-        record = Record.failed(one.cell, asked.question, str(fault))
-        line = failed_line(asked.question.id, str(fault))
-    else:
-        record = Record.of(one.cell, transcript, verdict)
-        line = to_line(transcript, verdict)
-        one.finals[asked.question.id] = transcript.final
-    one.records[place] = record
-    one.writer.put(place, line)
-    watcher.conversed(one.cell, record)
-
-
-async def _judge(suite: Suite, asked: Asked, transcript: Transcript) -> Verdict:
-    if asked.question.answer_format in SLOW_FORMATS:
-        return await asyncio.to_thread(suite.judge, asked, transcript.final)
-    return suite.judge(asked, transcript.final)
-
-
-def _score_all(
-    config: RunConfig,
-    progress: Sequence[CellProgress],
-    suites: Mapping[str, Suite],
-    folder: RunFolder,
-    watcher: Watcher,
-) -> Results:
-    """Have lm-eval score each cell; write transcripts, records and results."""
-    watcher.say("Scoring with lm-eval")
-    found, records = [], []
-    with quiet_lm_eval():
-        for one in progress:
-            one.writer.finish()
-            scores = suites[one.cell.suite].score(one.finals)
-            of_cell = [_scored(one.records[place], scores.verdicts) for place in sorted(one.records)]
-            records.append(of_cell)
-            found.append(CellResult.of(one.cell, of_cell, scores.results))
-    write_records(folder.records_path, records)
-    sources = {name: str(suite.source) for name, suite in suites.items()}
-    configs = {task: settings for suite in suites.values() for task, settings in suite.configs.items()}
-    results = Results(config_sha256=config.digest, sources=sources, lm_eval_configs=configs, cells=tuple(found))
-    folder.write_results(results)
-    return results
-
-
-def _scored(record: Record, verdicts: Mapping[str, Verdict]) -> Record:
-    """Return the record with lm-eval's verdict, which is the one that counts."""
-    verdict = verdicts.get(record.question)
-    if verdict is None:
-        return record
-    return replace(record, answer=verdict.answer, right=verdict.right, unread=verdict.unread)
 
 
 def _subjects_of(suite: str, config: RunConfig) -> tuple[str, ...] | None:
@@ -205,15 +253,3 @@ def _subjects_of(suite: str, config: RunConfig) -> tuple[str, ...] | None:
             f"none of the subjects asked for belongs to {suite}; leave that suite out, or add one of its own."
         )
     return of_suite
-
-
-def _counted(tally: Tally) -> dict[str, int]:
-    return {
-        "made": tally.made,
-        "found_in_store": tally.found,
-        "shared_in_flight": tally.shared,
-        "retried": tally.retried,
-        "prompt_tokens": tally.paid.prompt,
-        "cached_tokens": tally.paid.cached,
-        "completion_tokens": tally.paid.completion,
-    }

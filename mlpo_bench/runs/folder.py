@@ -1,17 +1,20 @@
 """A run on disk.
 
-config.yaml           all that decides the run; running it again repeats it
-manifest.json         versions, git state, hardware, models, data sources, start and end: what differs between
-                      two runs of one configuration stands here and nowhere else
+config.yaml               all that decides the run; running it again repeats it
+plan.json                 what it was expected to cost before it began
+manifest.json             versions, git state, hardware, models, data sources, sessions: what differs between two
+                          runs of one configuration stands here, and in the seconds of the ledger, and nowhere else
+suites/*.json             where a suite's questions came from, and lm-eval's configuration of its tasks
 transcripts/*.jsonl.zst   every conversation, a file for each cell, in the order of the questions
-records.parquet       a row for each question and cell
-results.json          a cell's figures beside lm-eval's own results document
+records/*.parquet         a row for each question of a cell
+ledger/*.parquet          a row for each turn of a cell: what it cost
+cells/*.json              a cell's figures beside lm-eval's own results; written last, so a cell that has it is done
+results.json              all cells that are done, and what was paid for them together
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +23,18 @@ from filelock import FileLock, Timeout
 
 from mlpo_bench.config import RunConfig, read_config
 from mlpo_bench.errors import BadInput, nearest
-from mlpo_bench.runs.results import Results
+from mlpo_bench.runs.files import write_json, write_whole
+from mlpo_bench.runs.ledger import shared
+from mlpo_bench.runs.plan import Plan
+from mlpo_bench.runs.results import CellResult, Results
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mlpo_bench.matrix import Cell
+
+PARTS = ("suites", "transcripts", "records", "ledger", "cells")
 
 
 class RunFolder:
@@ -35,26 +43,31 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config_path = path / "config.yaml"
+        self.plan_path = path / "plan.json"
         self.manifest_path = path / "manifest.json"
-        self.records_path = path / "records.parquet"
         self.results_path = path / "results.json"
-        self.transcripts_path = path / "transcripts"
 
     @classmethod
-    def for_run(cls, config: RunConfig, parent: Path, name: str | None) -> RunFolder:
-        """Make the folder of a run, or take it up again.
+    def for_run(cls, config: RunConfig, parent: Path, name: str | None, *, add: bool = False) -> RunFolder:
+        """Make the folder of a run, or take it up again; with `add`, extend it by the cells of `config`.
 
         Raises:
-            BadInput: it cannot be written, or was made with another configuration.
+            BadInput: it cannot be written, or was made with another configuration that cannot be extended.
         """
         folder = cls(parent / (name or config.default_name))
         if folder.config_path.exists():
+            if add:
+                config = folder.config.extended(config)
+                write_whole(folder.config_path, config.to_yaml().encode())
             folder._check_same(config)
             return folder
+        if add:
+            raise BadInput(f"--add extends a run, but there is none at {folder.path}; give its --name.")
         if folder.path.exists() and any(folder.path.iterdir()):
             raise BadInput(f"the folder {folder.path} exists and is not a run; choose another --name.")
         try:
-            folder.transcripts_path.mkdir(parents=True, exist_ok=True)
+            for part in PARTS:
+                (folder.path / part).mkdir(parents=True, exist_ok=True)
             write_whole(folder.config_path, config.to_yaml().encode())
         except OSError as error:
             raise BadInput(
@@ -84,7 +97,7 @@ class RunFolder:
         changed = [name for name in now if was.get(name) != now[name]]
         raise BadInput(
             f"the run folder {self.path} was made with another configuration ({', '.join(changed)} differ). "
-            "Choose another --name, or repeat that run with --config."
+            "Choose another --name, repeat that run with --config, or extend it with --add."
         )
 
     @contextlib.contextmanager
@@ -111,13 +124,39 @@ class RunFolder:
 
     def transcript_path(self, cell: Cell) -> Path:
         """Return where a cell's conversations lie."""
-        return self.transcripts_path / f"{cell.id}.jsonl.zst"
+        return self.path / "transcripts" / f"{cell.id}.jsonl.zst"
+
+    def records_path(self, cell_id: str) -> Path:
+        """Return where a cell's records lie."""
+        return self.path / "records" / f"{cell_id}.parquet"
+
+    def ledger_path(self, cell_id: str) -> Path:
+        """Return where a cell's turns are accounted for."""
+        return self.path / "ledger" / f"{cell_id}.parquet"
+
+    def cell_path(self, cell_id: str) -> Path:
+        """Return where a cell's figures lie."""
+        return self.path / "cells" / f"{cell_id}.json"
+
+    def suite_path(self, suite: str) -> Path:
+        """Return where it lies what a suite's cells have in common."""
+        return self.path / "suites" / f"{suite}.json"
+
+    def cell(self, cell_id: str) -> CellResult | None:
+        """Return a cell's figures, or None where it has not come to an end."""
+        path = self.cell_path(cell_id)
+        return CellResult.model_validate_json(path.read_bytes()) if path.exists() else None
+
+    def done(self, cell_id: str) -> bool:
+        """Whether every question of a cell was answered; it is never run again then."""
+        found = self.cell(cell_id)
+        return found is not None and not found.errors
 
     def results(self) -> Results:
-        """Read the results.
+        """Read the results of all cells that have come to an end.
 
         Raises:
-            BadInput: the run has not come to an end yet.
+            BadInput: none has yet.
         """
         if not self.results_path.exists():
             raise BadInput(
@@ -125,30 +164,32 @@ class RunFolder:
             )
         return Results.model_validate_json(self.results_path.read_bytes())
 
-    def finished(self) -> Results | None:
-        """Return the results if every question of every cell was answered."""
-        if not self.results_path.exists():
-            return None
-        results = self.results()
-        return None if results.failed else results
-
-    def write_results(self, results: Results) -> None:
-        """Write the results, whole or not at all."""
+    def write_results(self, every: Sequence[Cell]) -> Results:
+        """Put together what the cells of a run have come to so far, and write it."""
+        found = [(cell, self.cell(cell.id)) for cell in every]
+        ended = [result for _, result in found if result]
+        suites = {
+            name: orjson.loads(self.suite_path(name).read_bytes()) for name in dict.fromkeys(r.suite for r in ended)
+        }
+        results = Results(
+            config_sha256=self.config.digest,
+            sources={name: suite["source"] for name, suite in suites.items()},
+            cells=tuple(ended),
+            unfinished=tuple(cell.id for cell, result in found if result is None),
+            shared=shared((self.ledger_path(r.cell), r.seats) for r in ended),
+        )
         write_json(self.results_path, results.model_dump(mode="json"))
+        return results
+
+    def plan(self) -> Plan | None:
+        """Read what the run was expected to take; None before it began."""
+        return Plan.model_validate_json(self.plan_path.read_bytes()) if self.plan_path.exists() else None
+
+    def seconds(self) -> float:
+        """Return how long the run's sessions took, in seconds of conversing and scoring."""
+        return sum(float(session.get("seconds", 0)) for session in self.manifest()["sessions"])
 
     def manifest(self) -> dict[str, Any]:
         """Read the manifest."""
         found: dict[str, Any] = orjson.loads(self.manifest_path.read_bytes())
         return found
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write a value as indented JSON, whole or not at all."""
-    write_whole(path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place and rename it: nobody ever sees half of it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(content)
-    beside.replace(path)

@@ -6,19 +6,24 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 import mlpo_bench
+from mlpo_bench.runs.files import write_json
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from mlpo_bench.config import RunConfig
+    from mlpo_bench.dispatch import Tally
     from mlpo_bench.engines import Engine
     from mlpo_bench.questions import Source
 
@@ -28,21 +33,46 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def circumstances(config: RunConfig, sources: Mapping[str, Source], engines: Iterable[Engine]) -> dict[str, Any]:
-    """Return the manifest of a run that starts now."""
-    models = {facts.fingerprint: asdict(facts) for facts in (engine.facts for engine in engines)}
-    return {
-        "started": now(),
-        "ended": None,
-        "config_sha256": config.digest,
-        "command": sys.argv,
-        "seeds": {"run": config.seed},
-        "models": list(models.values()),
-        "sources": {suite: asdict(source) for suite, source in sources.items()},
-        "versions": _versions(),
-        "git": _git_state(Path(mlpo_bench.__file__).parent),
-        "hardware": _hardware(),
-    }
+class Manifest:
+    """The manifest of a run in which a session starts now. What earlier sessions wrote of theirs stays."""
+
+    def __init__(self, path: Path, config: RunConfig, sources: Mapping[str, Source], engines: Iterable[Engine]) -> None:
+        self._path = path
+        before = orjson.loads(path.read_bytes()) if path.exists() else {}
+        models = [asdict(engine.facts) for engine in {id(engine): engine for engine in engines}.values()]
+        self._session: dict[str, Any] = {"started": now(), "ended": None, "command": sys.argv}
+        self._started = time.monotonic()
+        self._content = {
+            "config_sha256": config.digest,
+            "seeds": config.seeds,
+            "models": [*(m for m in before.get("models", []) if m not in models), *models],
+            "sources": before.get("sources", {}) | {suite: asdict(source) for suite, source in sources.items()},
+            "versions": _versions(),
+            "git": _git_state(Path(mlpo_bench.__file__).parent),
+            "hardware": _hardware(),
+        }
+        self._sessions = before.get("sessions", [])
+        self._write()
+
+    def end(self, tally: Tally) -> None:
+        """Add how the session ended."""
+        self._session |= {
+            "ended": now(),
+            "seconds": round(time.monotonic() - self._started, 1),
+            "completions": {
+                "made": tally.made,
+                "found_in_store": tally.found,
+                "shared_in_flight": tally.shared,
+                "retried": tally.retried,
+                "prompt_tokens": tally.paid.prompt,
+                "cached_tokens": tally.paid.cached,
+                "completion_tokens": tally.paid.completion,
+            },
+        }
+        self._write()
+
+    def _write(self) -> None:
+        write_json(self._path, self._content | {"sessions": [*self._sessions, self._session]})
 
 
 def now() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from mlpo_bench.harness.suite import Verdict
@@ -50,7 +50,8 @@ class Record:
     def of(cls, cell: Cell, transcript: Transcript, verdict: Verdict) -> Record:
         """Make the record of a conversation that came to an end."""
         cost, question = transcript.cost, transcript.question
-        final = next(t for t in reversed(transcript.turns) if t.text == transcript.final)
+        # A deferral that names nobody ends in no turn's text; what the last turn was cut off from is its choice.
+        final = next((t for t in reversed(transcript.turns) if t.text == transcript.final), transcript.turns[-1])
         return cls(
             cell=cell.id,
             suite=cell.suite,
@@ -89,15 +90,14 @@ _TYPES = {
 SCHEMA = pa.schema([(f.name, _TYPES[str(f.type)]) for f in fields(Record)])
 
 
-def write_records(path: Path, records: Iterable[Sequence[Record]]) -> None:
-    """Write the records of all cells, a row group for each cell, whole or not at all."""
+def write_records(path: Path, records: Sequence[Record]) -> None:
+    """Write a cell's records, whole or not at all."""
     beside = path.with_name(f".{path.name}")
-    with pq.ParquetWriter(beside, SCHEMA, compression="zstd") as writer:
-        for of_cell in records:
-            writer.write_table(pa.Table.from_pylist([asdict(r) for r in of_cell], schema=SCHEMA))
+    columns = {field: [getattr(record, field) for record in records] for field in SCHEMA.names}
+    pq.write_table(pa.Table.from_pydict(columns, schema=SCHEMA), beside, compression="zstd")
     beside.replace(path)
 
 
 def read_records(path: Path) -> list[Record]:
-    """Read all records back."""
+    """Read a cell's records back."""
     return [Record(**row) for row in pq.read_table(path).to_pylist()]

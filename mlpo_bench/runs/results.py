@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from mlpo_bench.evidence import wilson
+from mlpo_bench.runs.ledger import SeatCost, Shared
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
     from mlpo_bench.matrix import Cell
@@ -24,15 +25,21 @@ class CellResult(BaseModel):
     unanswered, which no other figure includes. `low` and `high` bound the 95 % interval of `accuracy`. Calls, tokens
     and seconds are totals over the cell's questions, as if nothing had been shared with other cells;
     `serial_seconds` adds up each question's longest chain of turns that had to wait for one another. Seconds are
-    those that the engine took when the completion was first made.
+    those that the engine took when the completion was first made. `seats` tells the same seat by seat; `samples` is
+    the number of ballots of a vote whose tokens were matched to those of the cell `matched`; `scores` are what
+    ballots were weighted with, by member.
     """
 
     cell: str
     suite: str
     label: str
+    team: str
     protocol: str
     peers: int
     seed: int
+    samples: int | None = None
+    matched: str | None = None
+    scores: dict[str, float] = {}
     n: int
     right: int
     accuracy: float | None
@@ -46,11 +53,15 @@ class CellResult(BaseModel):
     cached_tokens: int
     completion_tokens: int
     seconds: float
+    serial_calls: int
     serial_seconds: float
+    seats: dict[str, SeatCost] = {}
     lm_eval: dict[str, Any] = {}
 
     @classmethod
-    def of(cls, cell: Cell, records: Sequence[Record], lm_eval: dict[str, Any]) -> Self:
+    def of(
+        cls, cell: Cell, records: Sequence[Record], seats: Mapping[str, SeatCost], lm_eval: Mapping[str, Any]
+    ) -> Self:
         """Sum up a cell's records."""
         answered = [r for r in records if r.error is None]
         n, right = len(answered), sum(bool(r.right) for r in answered)
@@ -59,9 +70,13 @@ class CellResult(BaseModel):
             cell=cell.id,
             suite=cell.suite,
             label=cell.label,
+            team=cell.team,
             protocol=cell.setting.protocol.name,
             peers=cell.peers,
             seed=cell.setting.seed,
+            samples=cell.samples if cell.matched else None,
+            matched=cell.matched_id,
+            scores={member.label: score for member, score in cell.setting.weights.items()},
             n=n,
             right=right,
             accuracy=right / n if n else None,
@@ -75,21 +90,31 @@ class CellResult(BaseModel):
             cached_tokens=sum(r.cached_tokens for r in answered),
             completion_tokens=sum(r.completion_tokens for r in answered),
             seconds=sum(r.seconds for r in answered),
+            serial_calls=sum(r.serial_calls for r in answered),
             serial_seconds=sum(r.serial_seconds for r in answered),
-            lm_eval=lm_eval,
+            seats=dict(seats),
+            lm_eval=dict(lm_eval),
         )
+
+    @property
+    def operations(self) -> float | None:
+        """An estimate of the cell's floating-point operations; None where a model's size is not known."""
+        found = [seat.operations(seat.parameters) for seat in self.seats.values()]
+        return None if None in found else sum(found)  # type: ignore[arg-type]
 
 
 class Results(BaseModel):
-    """All cells of a run, in the order of its matrix, and where each suite's questions came from.
+    """The cells of a run that have come to an end, in the order of its matrix.
 
-    `lm_eval_configs` holds lm-eval's configuration of every task, which all cells share.
+    `sources` tells where each suite's questions came from, `unfinished` names the cells that have yet to end, and
+    `shared` what was paid for all cells together.
     """
 
     config_sha256: str
     sources: dict[str, str]
-    lm_eval_configs: dict[str, Any] = {}
     cells: tuple[CellResult, ...]
+    unfinished: tuple[str, ...] = ()
+    shared: Shared = Shared()
 
     @property
     def failed(self) -> tuple[CellResult, ...]:

@@ -15,7 +15,6 @@ from mlpo_bench.matrix import cells
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from typing import Self
 
     from mlpo_bench.harness.suite import Verdict
     from mlpo_bench.matrix import Cell
@@ -23,42 +22,44 @@ if TYPE_CHECKING:
     from mlpo_bench.runs.folder import RunFolder
 
 LEVEL = 6
+FRAME_BYTES = 1 << 18
 
 
 class TranscriptWriter:
-    """Writes a cell's conversations in the order of their places, whatever the order in which they end.
+    """Writes a cell's conversations; the file gets its name only when all is written.
 
-    What ends early waits in memory for its turn. The file gets its name only when all is written.
+    Lines are gathered and appended as one zstd frame at a time, so that a run with hundreds of cells under way holds
+    no file open for each.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._beside = path.with_name(f".{path.name}")
-        self._file = self._beside.open("wb")
-        self._stream = zstandard.ZstdCompressor(level=LEVEL).stream_writer(self._file)
-        self._waiting: dict[int, bytes] = {}
-        self._next = 0
+        self._beside.unlink(missing_ok=True)
+        self._lines: list[bytes] = []
+        self._gathered = 0
 
-    def put(self, place: int, line: bytes) -> None:
-        """Take the conversation that belongs at `place` (from 0)."""
-        self._waiting[place] = line
-        while (ready := self._waiting.pop(self._next, None)) is not None:
-            self._stream.write(ready)
-            self._next += 1
+    def put(self, line: bytes) -> None:
+        """Take the next conversation."""
+        self._lines.append(line)
+        self._gathered += len(line)
+        if self._gathered >= FRAME_BYTES:
+            self._append()
+
+    def _append(self) -> None:
+        with self._beside.open("ab") as file:
+            file.write(zstandard.compress(b"".join(self._lines), LEVEL))
+        self._lines.clear()
+        self._gathered = 0
 
     def finish(self) -> None:
         """Write the end and give the file its name."""
-        self._stream.close()  # type: ignore[no-untyped-call]
-        self._file.close()
+        self._append()
         self._beside.replace(self._path)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if not self._file.closed:  # an interruption: the next run writes it anew from the store
-            self._file.close()
-            self._beside.unlink(missing_ok=True)
+    def abandon(self) -> None:
+        """Leave nothing behind of a cell that did not come to its end."""
+        self._beside.unlink(missing_ok=True)
 
 
 def to_line(transcript: Transcript, verdict: Verdict) -> bytes:
@@ -101,7 +102,7 @@ def _turn(turn: Turn) -> dict[str, Any]:
 
 def read_transcripts(path: Path) -> Iterator[dict[str, Any]]:
     """Yield a cell's conversations as they were written."""
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
         for line in io.BufferedReader(stream):
             yield orjson.loads(line)
 

@@ -1,0 +1,45 @@
+"""`mlpo-bench plan`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlpo_bench.cli._options import WHERE, Chosen, configured
+
+
+@configured
+def plan(
+    chosen: Chosen,
+    speed: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            help="Tokens that a model writes a second.  [default: as measured in earlier runs]",
+            rich_help_panel=WHERE,
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.", rich_help_panel=WHERE)] = False,
+) -> None:
+    """Say what a run with these options would take: cells, calls, tokens, time and price. Starts no model."""
+    import asyncio
+
+    from rich.console import Console
+
+    from mlpo_bench.cli._display import display
+    from mlpo_bench.harness.suite import quiet_lm_eval
+    from mlpo_bench.matrix import cells
+    from mlpo_bench.reports.plan import print_plan
+    from mlpo_bench.runs.carry_out import load_suites
+    from mlpo_bench.runs.plan import plan as reckon
+
+    config = chosen.build()
+    every = cells(config)
+    with display(quiet=json) as watcher, quiet_lm_eval():
+        suites = load_suites(config, config.suites, watcher)
+        found = asyncio.run(reckon(every, suites, config.prices, speed))
+    if json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        print_plan(found, Console())

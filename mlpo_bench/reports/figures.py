@@ -1,0 +1,39 @@
+"""Numbers as a person reads them."""
+
+from __future__ import annotations
+
+
+_UNITS = ((1e21, "Z"), (1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+
+
+def duration(seconds: float | None) -> str:
+    """Return `42 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`; `unknown` for None."""
+    if seconds is None:
+        return "unknown"
+    whole = round(seconds)
+    for unit, name, part, part_name in (
+        (_DAY, "d", _HOUR, "h"),
+        (_HOUR, "h", _MINUTE, "min"),
+        (_MINUTE, "min", 1, "s"),
+    ):
+        if whole >= unit:
+            return f"{whole // unit} {name} {whole % unit // part} {part_name}"
+    return f"{whole} s"
+
+
+def operations(count: float | None) -> str:
+    """Return floating-point operations as `1.2 P`; `-` where they are not known."""
+    if count is None:
+        return "-"
+    for size, unit in _UNITS:
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count:.0f}"
+
+
+def price(amount: float | None) -> str:
+    """Return a price with as many digits as it needs; `-` where it is not known."""
+    if amount is None:
+        return "-"
+    return f"{amount:,.2f}" if amount >= 1 else f"{amount:.4f}"

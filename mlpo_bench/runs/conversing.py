@@ -1,0 +1,97 @@
+"""Holding conversations: thousands in flight, none waiting for another, each written to its cell as it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mlpo_bench.answers import FORMATS
+from mlpo_bench.errors import EngineFault, Stopped
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from typing import Any, Self
+
+    from mlpo_bench.dispatch import Dispatch
+    from mlpo_bench.harness.suite import Asked, Suite, Verdict
+    from mlpo_bench.matrix import Cell
+    from mlpo_bench.protocols import Transcript
+    from mlpo_bench.runs.progress import CellProgress
+    from mlpo_bench.runs.records import Record
+
+# Enough for an engine's batches to stay full while conversations wait for their slowest peer; more costs memory.
+CONVERSATIONS_IN_FLIGHT = 1_024
+
+
+async def converse_all(
+    progress: Sequence[CellProgress],
+    suites: Mapping[str, Suite],
+    dispatch: Dispatch,
+    ended: Callable[[CellProgress, Record], None],
+) -> None:
+    """Hold every conversation of some cells, and tell of each when it has ended.
+
+    Questions run in the outer loop and cells in the inner one, so that equal requests of different cells meet.
+    """
+
+    async def converse(one: CellProgress, place: int, asked: Asked) -> None:
+        try:
+            transcript = await one.cell.setting.converse(asked.question, dispatch, asked.sampling)
+            transcript, verdict = await judged(one.cell, suites[one.cell.suite], asked, transcript)
+        except EngineFault as fault:
+            ended(one, one.fail(place, asked.question, fault))
+        except Stopped:
+            return  # its place stays empty, and so its cell is not done
+        else:
+            ended(one, one.put(place, transcript, verdict))
+
+    async with InFlight() as flights:
+        for name, suite in suites.items():
+            of_suite = [one for one in progress if one.cell.suite == name]
+            for place, asked in enumerate(suite.asked):
+                for one in of_suite:
+                    if dispatch.stopped:
+                        return
+                    await flights.start(converse(one, place, asked))
+
+
+class InFlight:
+    """A task group that holds back when enough tasks are under way, and raises the first fault as it is."""
+
+    def __init__(self, most: int = CONVERSATIONS_IN_FLIGHT) -> None:
+        self._group = asyncio.TaskGroup()
+        self._room_left = asyncio.Semaphore(most)
+
+    async def start(self, conversation: Coroutine[Any, Any, None]) -> None:
+        """Start a task as soon as there is room for it."""
+        await self._room_left.acquire()
+        task = self._group.create_task(conversation)
+        task.add_done_callback(lambda _: self._room_left.release())
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        try:
+            await self._group.__aexit__(*error)  # type: ignore[arg-type]
+        except BaseExceptionGroup as faults:
+            raise faults.exceptions[0] from None  # the others were cancelled on its account
+
+
+async def judged(cell: Cell, suite: Suite, asked: Asked, transcript: Transcript) -> tuple[Transcript, Verdict]:
+    """Return a conversation with the verdict on it; where the harness chooses the final text, with its choice."""
+    if FORMATS[asked.question.answer_format].slow:
+        return await asyncio.to_thread(_judged, cell, suite, asked, transcript)
+    return _judged(cell, suite, asked, transcript)
+
+
+def _judged(cell: Cell, suite: Suite, asked: Asked, transcript: Transcript) -> tuple[Transcript, Verdict]:
+    verdict = suite.judge(asked, transcript.final)
+    if cell.setting.protocol.ceiling and not verdict.right:
+        for turn in transcript.turns:
+            if (other := suite.judge(asked, turn.text)).right:
+                return replace(transcript, final=turn.text), other
+    return transcript, verdict

@@ -1,0 +1,127 @@
+"""How fast models wrote on this machine, and how long their answers were: what a plan is reckoned with.
+
+Every run adds to one small file in the user's cache folder. It decides nothing that is asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from platformdirs import user_cache_path
+from pydantic import BaseModel, ValidationError
+
+from mlpo_bench.chat import Message
+from mlpo_bench.runs.files import write_json
+from mlpo_bench.runs.ledger import Spent
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from mlpo_bench.dispatch import Dispatch, Line
+    from mlpo_bench.harness.suite import Asked, Suite
+    from mlpo_bench.matrix import Cell
+    from mlpo_bench.runs.folder import RunFolder
+    from mlpo_bench.teams import Member, ModelSpec
+
+ANSWER_TOKENS = 256
+"""How long an answer is taken to be where nothing was measured, and the task allows as many."""
+CHARACTERS_A_TOKEN = 4.0
+# A speed measured over less than this says more of the engine's start than of its work.
+LEAST_SECONDS = 5.0
+_COUNTED_QUESTIONS = 32
+
+
+class Pace(BaseModel):
+    """What was measured of one model.
+
+    `tokens_a_second` counts written tokens over the seconds in which the engine had something to do;
+    `answer_tokens` is the mean length of an answer, by suite and greatest length (`math at most 1024`).
+    """
+
+    tokens_a_second: float | None = None
+    answer_tokens: dict[str, float] = {}
+    characters_a_token: float = CHARACTERS_A_TOKEN
+    measured: str | None = None
+
+    def answer(self, suite: str, longest: int) -> float:
+        """Return the expected length of an answer, in tokens."""
+        return self.answer_tokens.get(_bounded(suite, longest), min(ANSWER_TOKENS, longest))
+
+    def knows(self, suite: str, longest: int) -> bool:
+        """Whether answers to a suite were measured at this greatest length."""
+        return _bounded(suite, longest) in self.answer_tokens
+
+
+class _Paces(BaseModel):
+    models: dict[str, Pace] = {}
+
+
+def known() -> dict[str, Pace]:
+    """Return what was measured so far, by model (see `name`)."""
+    try:
+        return _Paces.model_validate_json(_path().read_bytes()).models
+    except (OSError, ValidationError):
+        return {}
+
+
+def name(spec: ModelSpec) -> str:
+    """Return under which name a model's pace is kept."""
+    return " ".join(part for part in (spec.engine, spec.model, spec.base_url) if part)
+
+
+def learn(dispatch: Dispatch, cells: Sequence[Cell], suites: Mapping[str, Suite], folder: RunFolder) -> None:
+    """Add what a run has shown to what is known."""
+    paces = known()
+    for spec, line in dispatch.lines.items():
+        before = paces.get(name(spec), Pace())
+        if line.busy >= LEAST_SECONDS:
+            before = before.model_copy(update=_speed(line) | _density(line, suites))
+        paces[name(spec)] = before
+    for (model, answers), spent in _answers(cells, suites, folder).items():
+        paces[model].answer_tokens[answers] = round(spent.completion_tokens / spent.calls, 1)
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs an estimate, not a run
+        _path().parent.mkdir(parents=True, exist_ok=True)
+        write_json(_path(), _Paces(models=paces).model_dump(mode="json"))
+
+
+def _answers(cells: Sequence[Cell], suites: Mapping[str, Suite], folder: RunFolder) -> dict[tuple[str, str], Spent]:
+    """Return what some cells' answers came to, by model, suite and greatest length."""
+    found: dict[tuple[str, str], Spent] = {}
+    for cell in cells:
+        if (result := folder.cell(cell.id)) is None:
+            continue
+        for seat, member in cell.setting.team.seats.items():
+            if seat in result.seats:
+                key = name(member.spec), _bounded(cell.suite, longest(cell, member, suites[cell.suite].asked[0]))
+                found[key] = found.get(key, Spent()) + result.seats[seat]
+    return found
+
+
+def longest(cell: Cell, member: Member, asked: Asked) -> int:
+    """Return how long an answer of a member may be, in tokens."""
+    return int(cell.setting.overrides.get("max_tokens", member.sampling.over(asked.sampling).max_tokens))
+
+
+def _speed(line: Line) -> dict[str, object]:
+    return {
+        "tokens_a_second": round(line.written / line.busy, 1),
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _density(line: Line, suites: Mapping[str, Suite]) -> dict[str, object]:
+    texts = [asked.question.prompt for suite in suites.values() for asked in suite.asked[:_COUNTED_QUESTIONS]]
+    tokens = sum(line.engine.count_tokens([Message("user", text)]) for text in texts)
+    return {"characters_a_token": round(sum(map(len, texts)) / tokens, 2)}
+
+
+def _bounded(suite: str, longest: int) -> str:
+    return f"{suite} at most {longest}"
+
+
+def _path() -> Path:
+    return user_cache_path("mlpo-bench") / "pace.json"

@@ -1,0 +1,94 @@
+"""A cell on its way: what has ended so far, written in the order of the questions whatever the order of their ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlpo_bench.runs.ledger import LedgerWriter
+from mlpo_bench.runs.records import Record
+from mlpo_bench.runs.transcripts import TranscriptWriter, failed_line, to_line
+
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from mlpo_bench.harness.suite import Verdict
+    from mlpo_bench.matrix import Cell
+    from mlpo_bench.protocols import Transcript
+    from mlpo_bench.questions import Question
+    from mlpo_bench.runs.folder import RunFolder
+
+
+class CellProgress:
+    """Takes a cell's conversations as they end.
+
+    Conversations that end early wait in memory for their turn in the files. Leaving it unfinished leaves no files:
+    the next run writes them anew from the store.
+
+    Args:
+        cell: the cell.
+        total: how many questions it has.
+        folder: the run.
+    """
+
+    def __init__(self, cell: Cell, total: int, folder: RunFolder) -> None:
+        self.cell = cell
+        self.total = total
+        self.finals: dict[str, str] = {}
+        self._records: dict[int, Record] = {}
+        self._waiting: dict[int, tuple[bytes, Transcript | None]] = {}
+        self._next = 0
+        self._transcripts = TranscriptWriter(folder.transcript_path(cell))
+        self._ledger = LedgerWriter(folder.ledger_path(cell.id))
+        self._written = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether every question has come to an end."""
+        return len(self._records) == self.total
+
+    @property
+    def records(self) -> list[Record]:
+        """The records in the order of the questions."""
+        return [self._records[place] for place in sorted(self._records)]
+
+    def put(self, place: int, transcript: Transcript, verdict: Verdict) -> Record:
+        """Take a conversation that came to its end, the one over question `place` (from 0)."""
+        self.finals[transcript.question.id] = transcript.final
+        return self._put(place, Record.of(self.cell, transcript, verdict), to_line(transcript, verdict), transcript)
+
+    def fail(self, place: int, question: Question, fault: Exception) -> Record:
+        """Take a conversation that a fault of the machinery ended."""
+        line = failed_line(question.id, str(fault))
+        return self._put(place, Record.failed(self.cell, question, str(fault)), line, None)
+
+    def _put(self, place: int, record: Record, line: bytes, transcript: Transcript | None) -> Record:
+        self._records[place] = record
+        self._waiting[place] = (line, transcript)
+        while (ready := self._waiting.pop(self._next, None)) is not None:
+            self._transcripts.put(ready[0])
+            if ready[1] is not None:
+                self._ledger.put(ready[1])
+            self._next += 1
+        return record
+
+    def finish(self) -> None:
+        """Write the ends of the files and give them their names."""
+        self._transcripts.finish()
+        self._ledger.finish()
+        self._written = True
+
+    def forget(self) -> None:
+        """Let go of what the files hold now."""
+        self.finals.clear()
+        self._records.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._written:
+            self._transcripts.abandon()

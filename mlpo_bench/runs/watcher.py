@@ -1,0 +1,30 @@
+"""What a display gets to know of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mlpo_bench.dispatch import Tally
+    from mlpo_bench.matrix import Cell
+    from mlpo_bench.runs.records import Record
+    from mlpo_bench.runs.results import CellResult
+
+
+class Watcher(Protocol):
+    """Takes what happens as it happens, from one thread."""
+
+    def say(self, text: str) -> None:
+        """Take a sentence on what happens now."""
+
+    def begin(self, cells: Sequence[Cell], questions: Mapping[str, int], tally: Tally) -> None:
+        """Take the cells, how many questions each suite has, and a tally that counts on by itself."""
+
+    def conversed(self, cell: Cell, record: Record) -> None:
+        """Take the record of a conversation that has ended."""
+
+    def scored(self, result: CellResult) -> None:
+        """Take the figures of a cell that is written."""
