@@ -68,9 +68,11 @@ def hold(questions: int, folder: Path) -> float:
     from mlpo_bench.matrix import Cell
     from mlpo_bench.protocols import Leader, Setting
     from mlpo_bench.questions import Question
-    from mlpo_bench.runs.carry_out import CellProgress, converse_all
+    from mlpo_bench.runs import RunFolder
+    from mlpo_bench.runs.conversing import converse_all
+    from mlpo_bench.runs.folder import PARTS
+    from mlpo_bench.runs.progress import CellProgress
     from mlpo_bench.runs.records import write_records
-    from mlpo_bench.runs.transcripts import TranscriptWriter
     from mlpo_bench.store import Store
     from mlpo_bench.teams import Member, Team
 
@@ -82,38 +84,28 @@ def hold(questions: int, folder: Path) -> float:
             Question("bbh", "made-up", f"bbh/made-up/{n}", f"Question {n}: which of A, B, C and D? " * 8, "option"),
             Sampling(),
             "made-up",
-            n,
             None,
         )
         for n in range(questions)
     )
 
+    for part in PARTS:
+        (folder / part).mkdir()
+    run = RunFolder(folder)
+
     async def main() -> None:
-        with Store(folder / "store.sqlite") as store, TranscriptWriter(folder / "cell.jsonl.zst") as writer:
+        with Store(folder / "store.sqlite") as store, CellProgress(cell, len(asked), run) as progress:
             dispatch = Dispatch({member.spec: ScriptedEngine(answer)}, store)
-            progress = CellProgress(cell, writer)
+            suites = {"bbh": Suite(asked)}
             async with dispatch.at_work():
-                await converse_all([progress], {"bbh": Suite(asked)}, dispatch, Silent())  # type: ignore[dict-item]
-            writer.finish()
-            write_records(folder / "records.parquet", [list(progress.records.values())])
+                await converse_all([progress], suites, dispatch, lambda *_: None)  # type: ignore[arg-type]
+            progress.finish()
+            write_records(run.records_path(cell.id), progress.records)
             assert dispatch.tally.asked == questions * TURNS_A_QUESTION
 
     start = time.perf_counter()
     asyncio.run(main())
     return time.perf_counter() - start
-
-
-class Silent:
-    """Watches nothing."""
-
-    def say(self, text: str) -> None:
-        """Keep quiet."""
-
-    def begin(self, cells: object, questions: object, tally: object) -> None:
-        """Keep quiet."""
-
-    def conversed(self, cell: object, record: object) -> None:
-        """Keep quiet."""
 
 
 def measure(questions: int) -> dict[str, float]:

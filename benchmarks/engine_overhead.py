@@ -27,8 +27,9 @@ from mlpo_bench.harness.suite import Verdict
 from mlpo_bench.matrix import Cell
 from mlpo_bench.protocols import Setting, Solo
 from mlpo_bench.questions import Question
-from mlpo_bench.runs.records import Record
-from mlpo_bench.runs.transcripts import TranscriptWriter, to_line
+from mlpo_bench.runs import RunFolder
+from mlpo_bench.runs.folder import PARTS
+from mlpo_bench.runs.progress import CellProgress
 from mlpo_bench.store import Store, derived_seed, request_key
 from mlpo_bench.teams import Member, Team
 
@@ -74,21 +75,25 @@ async def ours(engine: VLLMEngine, chats: Chats, sampling: Sampling) -> float:
     member = Member()
     cell = Cell("bbh", Setting(Team(leader=member, peers=()), Solo()), "solo")
     questions = [Question("bbh", "made-up", f"bbh/made-up/{n}", c[0].content, "option") for n, c in enumerate(chats)]
-    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "store.sqlite") as store:
-        dispatch = Dispatch({member.spec: engine}, store)
-        with TranscriptWriter(Path(folder) / "solo.jsonl.zst") as writer:
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent)
+        for part in PARTS:
+            (folder / part).mkdir()
+        with (
+            Store(folder / "store.sqlite") as store,
+            CellProgress(cell, len(questions), RunFolder(folder)) as progress,
+        ):
+            dispatch = Dispatch({member.spec: engine}, store)
 
-            async def one(place: int, question: Question) -> Record:
+            async def one(place: int, question: Question) -> None:
                 done = await cell.setting.converse(question, dispatch, sampling)
-                verdict = Verdict(done.turns[0].answer, right=False)
-                writer.put(place, to_line(done, verdict))
-                return Record.of(cell, done, verdict)
+                progress.put(place, done, Verdict(done.turns[0].answer, right=False))
 
             started = time.perf_counter()
             async with dispatch.at_work():
-                records = await asyncio.gather(*(one(n, question) for n, question in enumerate(questions)))
-            writer.finish()
-            return sum(r.completion_tokens for r in records) / (time.perf_counter() - started)
+                await asyncio.gather(*(one(n, question) for n, question in enumerate(questions)))
+            progress.finish()
+            return sum(r.completion_tokens for r in progress.records) / (time.perf_counter() - started)
 
 
 async def compare(requests: int, max_tokens: int, repetitions: int) -> float:

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval import simple_evaluate
 
-from mlpo_bench.config import RunConfig
+from mlpo_bench.config import TEAM, RunConfig
 from mlpo_bench.engines.models import resolve
 from mlpo_bench.harness.suite import Suite, quiet_lm_eval, task_manager
 from mlpo_bench.runs import RunFolder
 from mlpo_bench.runs.carry_out import carry_out
 from mlpo_bench.runs.records import read_records
 from mlpo_bench.store import default_path
+from mlpo_bench.sweeps import Sweep
 from mlpo_bench.teams import Member, Team
 
 
@@ -49,6 +50,9 @@ class Told:
     def conversed(self, cell: Cell, record: object) -> None:
         """Take a record."""
 
+    def scored(self, result: object) -> None:
+        """Take a cell's figures."""
+
 
 def ours(suite: str, limit: int, tokens: int, data: Path | None) -> dict[str, tuple[bool, str]]:
     """Return the score and the text of each question through mlpo-bench."""
@@ -56,14 +60,14 @@ def ours(suite: str, limit: int, tokens: int, data: Path | None) -> dict[str, tu
         suites=(suite,),
         limit=limit,
         data=str(data) if data else None,
-        protocols=("solo",),
+        protocols=(Sweep.of("solo"),),
         generation={"temperature": 0.0, "max_gen_toks": tokens},
-        team=Team(leader=MEMBER, peers=()),
+        teams={TEAM: Team(leader=MEMBER, peers=())},
     )
     with tempfile.TemporaryDirectory() as parent:
         folder = RunFolder.for_run(config, Path(parent), "parity")
-        asyncio.run(carry_out(config, folder, default_path(), Told()))
-        records = read_records(folder.records_path)
+        asyncio.run(carry_out(folder, default_path(), Told()))
+        records = read_records(folder.records_path(f"{suite}.solo"))
     return {r.question: (bool(r.right), r.answer or "") for r in records}
 
 
@@ -73,7 +77,7 @@ def theirs(suite: str, limit: int, tokens: int, data: Path | None) -> dict[str, 
         asked = Suite(suite, limit=limit, data=data).asked
         chosen: dict[str, list[int]] = {}
         for one in asked:
-            chosen.setdefault(one.task, []).append(one.index)
+            chosen.setdefault(one.task, []).append(one.instance.doc_id)
         done: dict[str, Any] = simple_evaluate(
             model="hf",
             model_args={"pretrained": str(resolve(MEMBER.spec).folder), "dtype": "float32"},

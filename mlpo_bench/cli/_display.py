@@ -135,10 +135,10 @@ class _Board(_Silent):
         reused = tally.found + tally.shared
         prompt = tally.paid.prompt + tally.paid.cached
         return (
-            f"{_counted(self.states.values())} | {self.done}/{self.total} conversations, {tally.made} completions "
-            f"made, {reused} reused ({_share(reused, tally.asked)}), {tally.paid.completion / self.seconds:.0f} tokens/s "
-            f"written, {_share(tally.paid.cached, prompt)} of prompts cached, "
-            f"{self.time_left(self.done, self.total)} left"
+            f"{_counted(self.states.values())} | {self.done}/{self.total} conversations, "
+            f"{tally.made} completions made, {reused} reused ({_share(reused, tally.asked)}), "
+            f"{tally.paid.completion / self.seconds:.0f} tokens/s written, "
+            f"{_share(tally.paid.cached, prompt)} of prompts cached, {self.time_left(self.done, self.total)} left"
         )
 
 

@@ -54,11 +54,13 @@ def run(
 
     before = RunFolder.open(output / name).config if add and name else None
     folder = RunFolder.for_run(chosen.build(before), output, name, add=add)
-    results = _carry_out(folder, names(only) or (), store, quiet=quiet or json)
+    words = names(only) or ()
+    left = folder.left(words)
+    results = _carry_out(folder, words, store, quiet=quiet or json)
     if json:
         typer.echo(results.model_dump_json(indent=2))
     else:
-        _print(results, folder)
+        _print(results, folder, asked_nothing=not left)
     if results.failed:
         raise typer.Exit(FAILED_IN_PART)
 
@@ -73,7 +75,7 @@ def _carry_out(folder: RunFolder, only: tuple[str, ...], store: Path | None, *, 
 
     try:
         with display(quiet=quiet) as watcher:
-            return asyncio.run(carry_out(folder.config, folder, store or default_path(), watcher, only))
+            return asyncio.run(carry_out(folder, store or default_path(), watcher, only))
     except StoppedAtOnce:
         _say_how_to_go_on(folder)
         os._exit(INTERRUPTED)  # nothing is waited for; engines end with this process
@@ -90,11 +92,13 @@ def _say_how_to_go_on(folder: RunFolder) -> None:
     sys.stderr.flush()
 
 
-def _print(results: Results, folder: RunFolder) -> None:
+def _print(results: Results, folder: RunFolder, *, asked_nothing: bool) -> None:
     from rich.console import Console
 
     from mlpo_bench.reports.table import print_results
 
     console = Console()
     print_results(results, folder, console)
+    if asked_nothing:
+        console.print("All these cells were done before; nothing was asked.", style="dim")
     console.print(f"Files: {folder.path}", style="dim", soft_wrap=True)

@@ -19,7 +19,6 @@ from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import close_engines, open_engines
 from mlpo_bench.errors import BadInput, EngineFault, Stopped, StoppedAtOnce
 from mlpo_bench.harness.suite import Suite, quiet_lm_eval
-from mlpo_bench.matrix import cells, chosen
 from mlpo_bench.questions import SUITES
 from mlpo_bench.runs import pace
 from mlpo_bench.runs.calibration import calibrated
@@ -49,9 +48,7 @@ if TYPE_CHECKING:
     from mlpo_bench.teams import ModelSpec
 
 
-async def carry_out(
-    config: RunConfig, folder: RunFolder, store_path: Path, watcher: Watcher, only: tuple[str, ...] = ()
-) -> Results:
+async def carry_out(folder: RunFolder, store_path: Path, watcher: Watcher, only: tuple[str, ...] = ()) -> Results:
     """Carry out what is left of a run, or of some of its cells, and write all its files.
 
     Cells that are done stay as they are. Whatever was answered before, by this run or another, is taken from the
@@ -61,17 +58,15 @@ async def carry_out(
         BadInput: something the configuration asks for cannot be done.
         Stopped: a person stopped the run.
     """
-    every = cells(config)
-    todo = [cell for cell in chosen(every, only) if not folder.done(cell.id)]
     with folder.taken(), Store(store_path) as store, quiet_lm_eval():
         try:
-            if todo:
-                await _carry_out(config, todo, folder, store, watcher)
+            if todo := folder.left(only):
+                await _carry_out(folder.config, todo, folder, store, watcher)
         except Stopped as stop:
             if not isinstance(stop, StoppedAtOnce):
-                folder.write_results(every)
+                folder.write_results()
             raise
-        return folder.write_results(every)
+        return folder.write_results()
 
 
 async def _carry_out(

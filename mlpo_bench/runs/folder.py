@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from mlpo_bench.config import RunConfig, read_config
 from mlpo_bench.errors import BadInput, nearest
+from mlpo_bench.matrix import cells, chosen
 from mlpo_bench.runs.files import write_json, write_whole
 from mlpo_bench.runs.ledger import shared
 from mlpo_bench.runs.plan import Plan
@@ -30,7 +31,7 @@ from mlpo_bench.runs.results import CellResult, Results
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from mlpo_bench.matrix import Cell
 
@@ -152,6 +153,14 @@ class RunFolder:
         found = self.cell(cell_id)
         return found is not None and not found.errors
 
+    def left(self, only: tuple[str, ...] = ()) -> list[Cell]:
+        """Return the cells that have yet to be run, of all or of those with one of some words in their names.
+
+        Raises:
+            BadInput: a word fits no cell.
+        """
+        return [cell for cell in chosen(cells(self.config), only) if not self.done(cell.id)]
+
     def results(self) -> Results:
         """Read the results of all cells that have come to an end.
 
@@ -164,9 +173,9 @@ class RunFolder:
             )
         return Results.model_validate_json(self.results_path.read_bytes())
 
-    def write_results(self, every: Sequence[Cell]) -> Results:
-        """Put together what the cells of a run have come to so far, and write it."""
-        found = [(cell, self.cell(cell.id)) for cell in every]
+    def write_results(self) -> Results:
+        """Put together what the cells of the run have come to so far, and write it."""
+        found = [(cell, self.cell(cell.id)) for cell in cells(self.config)]
         ended = [result for _, result in found if result]
         suites = {
             name: orjson.loads(self.suite_path(name).read_bytes()) for name in dict.fromkeys(r.suite for r in ended)

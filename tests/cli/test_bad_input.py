@@ -25,14 +25,21 @@ Cli = Any
         (["--rounds", "0"], "--rounds: "),
         (["--peers", "65"], "--peers: "),
         (["--samples", "0"], "--samples: "),
-        (["--share", "all"], "--share: "),
+        (
+            ["--share", "all"],
+            "the setting 'share' of protocol 'leader' should be 'whole', 'without-thinking' or 'answer', not",
+        ),
         (["--engine", "vlm"], "did you mean 'vllm'?"),
         (["--gen-kwargs", "temprature=1"], "no generation setting is called 'temprature'; did you mean 'temperature'?"),
         (["--gen-kwargs", "temperature"], "--gen-kwargs takes name=value pairs"),
         (["--gen-kwargs", "max_gen_toks=none"], "max_gen_toks must be a number"),
         (["--gen-kwargs", "top_p=3"], "top_p cannot be 3"),
         (["--team", "nowhere.yaml"], "nowhere.yaml cannot be read: No such file"),
-        (["--config", "nowhere.yaml"], "nowhere.yaml cannot be read: No such file"),
+        (["--config", "nowhere.yaml"], "there is no matrix 'nowhere.yaml': it is neither a file nor one of default."),
+        (["--matrix", "defualt"], "did you mean 'default'?"),
+        (["--seeds", "0"], "--seeds 0: cells are repeated with 1 to 100 seeds."),
+        (["--adaptive", "-1"], "the setting 'adaptive' of protocol 'leader' should be"),
+        (["--add"], "--add extends a run"),
         (["--suite", "math", "--subjects", "navigate"], "none of the subjects asked for belongs to math"),
         (["--data", "nowhere", "--suite", "bbh"], "nowhere does not exist"),
     ],
@@ -122,7 +129,7 @@ def test_a_run_folder_made_with_another_configuration(mlpo_bench: Cli, made_up: 
     assert mlpo_bench(*run).code == 0
     said = mlpo_bench(*run, "--seed", "7")
     assert said.code == 2
-    assert "made with another configuration (seed differ" in said.err
+    assert "made with another configuration (seeds differ" in said.err
 
 
 def test_a_folder_that_is_no_run_is_left_alone(mlpo_bench: Cli, tmp_path: Path) -> None:

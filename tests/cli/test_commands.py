@@ -14,7 +14,8 @@ import pytest
 
 
 Cli = Any
-FILES = ("config.yaml", "results.json", "records.parquet")
+# The plan is reckoned from earlier runs' speeds; the ledger and the manifest hold seconds of this one.
+APART = ("manifest.json", "plan.json", "ledger", ".lock")
 
 
 @pytest.fixture
@@ -25,8 +26,12 @@ def run(made_up: Path, team_file: Path) -> tuple[object, ...]:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """All files of a run that must not differ between two runs of one configuration."""
-    paths = [folder / name for name in FILES] + sorted((folder / "transcripts").iterdir())
+    paths = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.relative_to(folder).parts[0] not in APART]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def records(folder: Path) -> list[dict[str, Any]]:
+    return [row for path in sorted((folder / "records").iterdir()) for row in pq.read_table(path).to_pylist()]
 
 
 def test_help_is_light_and_imports_nothing_heavy() -> None:
@@ -42,7 +47,7 @@ def test_help_is_light_and_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", ["run", "show", "transcript", "validate", "suites", "models"])
+@pytest.mark.parametrize("command", ["run", "plan", "show", "transcript", "validate", "suites", "models"])
 def test_every_command_explains_itself(mlpo_bench: Cli, command: str) -> None:
     said = mlpo_bench(command, "--help")
     assert said.code == 0
@@ -65,10 +70,10 @@ def test_the_shell_can_complete_commands() -> None:
 def test_a_run_leaves_all_its_files_and_a_table(mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path) -> None:
     said = mlpo_bench(*run, "--name", "mine", "--rounds", "1,2")
     assert said.code == 0
-    for word in ("solo", "vote of 8", "leader, 1 round", "leader, 2 rounds", "95 % interval", "unread", "tokens out"):
+    for word in ("solo", "vote of 8", "leader, 1 round, 3 peers", "95 % interval", "unread", "tokens out", "Sharing:"):
         assert word in said.out
     folder = tmp_path / "runs" / "mine"
-    rows = pq.read_table(folder / "records.parquet").to_pylist()
+    rows = records(folder)
     assert len(rows) == 4 * 9
     results = json.loads((folder / "results.json").read_text())
     for cell in results["cells"]:
@@ -76,11 +81,12 @@ def test_a_run_leaves_all_its_files_and_a_table(mlpo_bench: Cli, run: tuple[obje
         assert cell["right"] == sum(r["right"] for r in of_cell)
         assert cell["lm_eval"]["groups"]["mlpo_bbh"]["acc,read"] == pytest.approx(cell["accuracy"])
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["ended"] >= manifest["started"]
+    (session,) = manifest["sessions"]
+    assert session["ended"] >= session["started"]
     assert manifest["models"][0]["revision"].startswith("sha256:")
     assert manifest["sources"]["bbh"]["kind"] == "folder"
     assert manifest["versions"]["lm_eval"].startswith("0.4.")
-    made = manifest["completions"]
+    made = session["completions"]
     assert (
         made["made"]
         < sum(r["calls"] for r in rows)
@@ -121,12 +127,12 @@ def test_another_seed_gives_other_completions(mlpo_bench: Cli, run: tuple[object
     for seed in (1, 2):
         assert mlpo_bench(*run, "--name", seed, "--seed", seed).code == 0
     one, two = (contents(tmp_path / "runs" / str(seed)) for seed in (1, 2))
-    assert one["transcripts/bbh.solo.jsonl.zst"] != two["transcripts/bbh.solo.jsonl.zst"]
+    assert one["transcripts/bbh.solo.seed-1.jsonl.zst"] != two["transcripts/bbh.solo.seed-2.jsonl.zst"]
 
 
 def test_a_conversation_can_be_read(mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path) -> None:
     mlpo_bench(*run, "--name", "mine")
-    rows = pq.read_table(tmp_path / "runs" / "mine" / "records.parquet").to_pylist()
+    rows = records(tmp_path / "runs" / "mine")
     question = rows[0]["question"]
     said = mlpo_bench("transcript", "mine", question, "--cell", "leader, 2 rounds")
     assert said.code == 0
@@ -148,7 +154,7 @@ def test_a_failing_member_fails_its_questions_and_the_rest_is_done(
     said = mlpo_bench(*run, "--subjects", "navigate,snarks", "--name", "mine")
     assert said.code == 1
     assert "2 of 4 questions could not be asked" in said.out
-    rows = pq.read_table(tmp_path / "runs" / "mine" / "records.parquet").to_pylist()
+    rows = records(tmp_path / "runs" / "mine")
     failed = [r for r in rows if r["error"]]
     assert {r["subject"] for r in failed} == {"navigate"}
     assert {r["right"] for r in failed} == {None}
@@ -187,7 +193,7 @@ def test_kill_9_and_the_same_command_again_equals_an_undisturbed_run(
         assert process.returncode == 0
     assert contents(tmp_path / "runs" / "killed") == contents(tmp_path / "runs" / "undisturbed")
     manifest = json.loads((tmp_path / "runs" / "killed" / "manifest.json").read_text())
-    assert manifest["completions"]["made"] == completions(store) - kept
+    assert manifest["sessions"][-1]["completions"]["made"] == completions(store) - kept
 
 
 def completions(store: Path) -> int:

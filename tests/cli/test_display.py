@@ -12,6 +12,7 @@ from mlpo_bench.dispatch import Tally
 from mlpo_bench.matrix import Cell
 from mlpo_bench.protocols import Setting, Solo
 from mlpo_bench.runs.records import Record
+from mlpo_bench.runs.results import CellResult
 from mlpo_bench.teams import Team
 
 
@@ -37,10 +38,14 @@ def shown(board: _display._Terminal) -> str:
     return console.file.getvalue()
 
 
+def said(board: _display._Terminal) -> str:
+    return " ".join(shown(board).split())
+
+
 def test_a_terminal_shows_done_rates_accuracy_and_time_left(clock: list[float]) -> None:
-    board = _display._Terminal(Console(file=io.StringIO()))
+    board = _display._Terminal(Console(file=io.StringIO(), height=40))
     assert "Preparing" in shown(board)
-    tally = Tally(made=2, found=1, shared=1, paid=Usage(10, 0, 100))
+    tally = Tally(made=2, found=1, shared=1, paid=Usage(10, 5, 100))
     board.begin([CELL], {"bbh": 4}, tally)
     clock[0] += 10
     board.conversed(CELL, RECORD)
@@ -48,11 +53,12 @@ def test_a_terminal_shows_done_rates_accuracy_and_time_left(clock: list[float]) 
     row = next(line for line in shown(board).splitlines() if "solo" in line).split()
     assert row[0:2] == ["bbh", "solo"]
     assert row[-5:] == ["2/4", "0.2", "10", "50.0%", "0:10"]
-    assert "2/4 conversations, 2 completions made, 2 reused, 10 tokens/s written, 0:10 left" in shown(board)
+    assert "cells: 1 running | 2/4 conversations, 2 completions made, 2 reused (50%), 10 tokens/s" in said(board)
+    assert "33% of prompts cached, 0:10 left" in said(board)
 
 
 def test_a_finished_cells_rates_stay_as_they_are(clock: list[float]) -> None:
-    board = _display._Terminal(Console(file=io.StringIO()))
+    board = _display._Terminal(Console(file=io.StringIO(), height=40))
     board.begin([CELL], {"bbh": 1}, Tally())
     clock[0] += 5
     board.conversed(CELL, RECORD)
@@ -62,7 +68,7 @@ def test_a_finished_cells_rates_stay_as_they_are(clock: list[float]) -> None:
 
 
 def test_questions_that_failed_are_counted_apart(clock: list[float]) -> None:
-    board = _display._Terminal(Console(file=io.StringIO()))
+    board = _display._Terminal(Console(file=io.StringIO(), height=40))
     board.begin([CELL], {"bbh": 2}, Tally())
     clock[0] += 1
     board.conversed(CELL, replace(RECORD, right=None, error="the engine died"))
@@ -81,3 +87,24 @@ def test_a_log_gets_plain_lines(clock: list[float], capsys: pytest.CaptureFixtur
     assert "bbh solo: 2 done, accuracy 100.0%" in said
     assert "2/2 conversations" in said
     assert "\x1b" not in said
+
+
+def test_more_cells_than_fit_are_told_by_suite_and_state(clock: list[float]) -> None:
+    board = _display._Terminal(Console(file=io.StringIO(), height=12))
+    many = [Cell(suite, Setting(Team(), Solo(), seed), "solo") for suite in ("bbh", "math") for seed in range(1, 7)]
+    board.begin(many, {"bbh": 1, "math": 2}, Tally())
+    clock[0] += 1
+    for cell in many[:3]:
+        board.conversed(cell, RECORD)
+    board.scored(result(many[0]))
+    board.conversed(many[3], replace(RECORD, right=None, error="the engine died"))
+    board.conversed(many[6], RECORD)
+    rows = {line.split()[0]: " ".join(line.split()) for line in shown(board).splitlines()[1:3]}
+    assert rows["bbh"].endswith("4/6 0:00 1 done, 2 running, 2 waiting, 1 failed")
+    assert "1/12" in rows["math"]
+    assert rows["math"].endswith("1 running, 5 waiting")
+    assert len(shown(board).splitlines()) < 12
+
+
+def result(cell: Cell) -> CellResult:
+    return CellResult.of(cell, [replace(RECORD, cell=cell.id)], {}, {})

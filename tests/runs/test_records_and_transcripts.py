@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,9 +12,12 @@ from mlpo_bench.harness.suite import Verdict
 from mlpo_bench.matrix import Cell
 from mlpo_bench.protocols import Setting, Solo, Transcript, Turn
 from mlpo_bench.questions import Question
+from mlpo_bench.runs.folder import PARTS, RunFolder
+from mlpo_bench.runs.ledger import read_ledger
+from mlpo_bench.runs.progress import CellProgress
 from mlpo_bench.runs.records import Record, read_records, write_records
 from mlpo_bench.runs.results import CellResult
-from mlpo_bench.runs.transcripts import TranscriptWriter, read_transcripts, to_line
+from mlpo_bench.runs.transcripts import FRAME_BYTES, TranscriptWriter, failed_line, read_transcripts
 from mlpo_bench.teams import Team
 
 
@@ -29,11 +33,19 @@ def turn(text: str, stage: int, seconds: float, reason: str = "stop") -> Turn:
     return Turn("leader", 0, stage, 0, read, text, None, Usage(5, 2, 3), reason, seconds)  # type: ignore[arg-type]
 
 
+def question(n: int) -> Question:
+    return replace(QUESTION, id=f"bbh/navigate/{n}")
+
+
+def run_folder(path: Path) -> RunFolder:
+    for part in PARTS:
+        (path / part).mkdir()
+    return RunFolder(path)
+
+
 def record(right: bool | None, **changes: object) -> Record:
     done = Transcript(QUESTION, (turn("a", 0, 1.0), turn("b", 0, 3.0), turn("c", 1, 2.0, "length")), "c")
     made = Record.of(CELL, done, Verdict("Yes" if right else None, bool(right)))
-    from dataclasses import replace
-
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -47,19 +59,19 @@ def test_a_record_counts_the_whole_conversation() -> None:
 
 def test_records_come_back_as_they_were(tmp_path: Path) -> None:
     records = [record(right=True), record(right=False), Record.failed(CELL, QUESTION, "the engine died")]
-    write_records(tmp_path / "records.parquet", [records, []])
+    write_records(tmp_path / "records.parquet", records)
     assert read_records(tmp_path / "records.parquet") == records
 
 
 def test_a_fault_is_in_no_figure_but_its_own() -> None:
     records = [record(right=True), record(right=False), Record.failed(CELL, QUESTION, "the engine died")]
-    result = CellResult.of(CELL, records, {})
+    result = CellResult.of(CELL, records, {}, {})
     assert (result.n, result.right, result.accuracy, result.errors, result.unread) == (2, 1, 0.5, 1, 1)
     assert result.calls == 6
 
 
 def test_a_cell_without_any_answer_has_no_accuracy() -> None:
-    result = CellResult.of(CELL, [Record.failed(CELL, QUESTION, "x")], {})
+    result = CellResult.of(CELL, [Record.failed(CELL, QUESTION, "x")], {}, {})
     assert (result.accuracy, result.low, result.high, result.errors) == (None, None, None, 1)
 
 
@@ -67,18 +79,34 @@ def test_a_cell_without_any_answer_has_no_accuracy() -> None:
 def test_conversations_stand_in_the_order_of_their_places(
     tmp_path_factory: pytest.TempPathFactory, order: list[int]
 ) -> None:
-    path = tmp_path_factory.mktemp("t") / "cell.jsonl.zst"
-    with TranscriptWriter(path) as writer:
+    folder = run_folder(tmp_path_factory.mktemp("t"))
+    with CellProgress(CELL, 6, folder) as progress:
         for place in order:
-            done = Transcript(QUESTION, (turn(f"text {place} \N{SNOWMAN}", 0, 0),), f"text {place}")
-            writer.put(place, to_line(done, Verdict(None, right=False)))
-        assert not path.exists()
-        writer.finish()
-    assert [line["final"] for line in read_transcripts(path)] == [f"text {n}" for n in range(6)]
+            assert not progress.complete
+            done = Transcript(question(place), (turn(f"text {place} \N{SNOWMAN}", 0, 0),), f"text {place}")
+            progress.put(place, done, Verdict(None, right=False))
+        assert progress.complete
+        assert not folder.transcript_path(CELL).exists()
+        progress.finish()
+    assert [line["final"] for line in read_transcripts(folder.transcript_path(CELL))] == [f"text {n}" for n in range(6)]
+    ids = [question(n).id for n in range(6)]
+    assert [record.question for record in progress.records] == ids
+    assert read_ledger(folder.ledger_path(CELL.id))["question"].to_pylist() == ids
 
 
-def test_an_interrupted_file_never_gets_its_name(tmp_path: Path) -> None:
+def test_a_cell_that_did_not_end_leaves_no_file(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    long = "x" * (2 * FRAME_BYTES)
+    with CellProgress(CELL, 2, folder) as progress:  # and then something went wrong before finish()
+        progress.put(0, Transcript(question(0), (turn(long, 0, 0),), long), Verdict(None, right=False))
+        assert list((tmp_path / "transcripts").iterdir()) != []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_transcripts_of_many_frames_are_read_whole(tmp_path: Path) -> None:
     path = tmp_path / "cell.jsonl.zst"
-    with TranscriptWriter(path) as writer:
-        writer.put(0, b"{}\n")  # and then something went wrong before finish()
-    assert list(tmp_path.iterdir()) == []
+    writer = TranscriptWriter(path)
+    for n in range(5):
+        writer.put(failed_line(str(n), "x" * FRAME_BYTES))
+    writer.finish()
+    assert [line["question"] for line in read_transcripts(path)] == list("01234")
