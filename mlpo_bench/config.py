@@ -31,7 +31,7 @@ from mlpo_bench.protocols import Leader
 from mlpo_bench.questions import SUITES
 from mlpo_bench.questions.suites import PAPER
 from mlpo_bench.sweeps import Sweep
-from mlpo_bench.teams import MAX_PEERS, Team, read_team
+from mlpo_bench.teams import MAX_PEERS, Team, read_team, spelled_out
 
 
 if TYPE_CHECKING:
@@ -110,13 +110,11 @@ class RunConfig(BaseModel):
     @field_validator("teams", mode="before")
     @classmethod
     def _team_files(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401
-        """Read teams that are named by file, relative to the file that names them."""
+        """Read teams that are named by file, relative to the file that names them; take others as a file has them."""
         if not isinstance(given, dict):
             return given
-        return {
-            name: read_team(yamls.beside(team, info.context)) if isinstance(team, str) else team
-            for name, team in given.items()
-        }
+        read = {name: read_team(yamls.beside(t, info.context)) for name, t in given.items() if isinstance(t, str)}
+        return {name: spelled_out(t) if isinstance(t, dict) else t for name, t in (given | read).items()}
 
     @field_validator("teams")
     @classmethod

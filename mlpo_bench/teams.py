@@ -22,7 +22,7 @@ Every fault in it is named by file, line and field.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -193,6 +193,18 @@ class _TeamFile(_Strict):
     def team(self) -> Team:
         peers = tuple(entry.member for entry in self.peers for _ in range(entry.count))
         return Team(leader=self.leader, peers=peers, untrained=self.untrained, prices=self.prices)
+
+
+def spelled_out(team: dict[str, Any]) -> dict[str, Any]:
+    """Return a team as a file writes it with a peer for each seat, in place of peers that are counted."""
+    peers = []
+    for peer in team.get("peers") or ():
+        count = peer.get("count", 1) if isinstance(peer, dict) else 1
+        if isinstance(peer, dict) and isinstance(count, int) and 1 <= count <= MAX_PEERS:
+            peers += [{name: value for name, value in peer.items() if name != "count"}] * count
+        else:
+            peers.append(peer)
+    return {**team, "peers": peers}
 
 
 def read_team(path: Path) -> Team:

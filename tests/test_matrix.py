@@ -198,3 +198,15 @@ def test_prices_change_nothing_that_is_asked() -> None:
 def test_a_faulty_sweep_is_named(protocols: list[object], message: str) -> None:
     with pytest.raises((BadInput, ValidationError), match=message):
         config(protocols=protocols)
+
+
+def test_a_matrix_names_teams_by_file_or_writes_them_out(tmp_path: Path) -> None:
+    (tmp_path / "mixed.yaml").write_text("leader: {model: a}\npeers: [{model: b, count: 2}]\n")
+    path = tmp_path / "matrix.yaml"
+    path.write_text("teams:\n  mixed: mixed.yaml\n  same:\n    leader: {model: a}\n    peers: [{model: b, count: 2}]\n")
+    teams = read_config(path).teams
+    assert teams["mixed"] == teams["same"]
+    assert [peer.model for peer in teams["same"].peers] == ["b", "b"]
+    path.write_text("team: {leader: {model: a}, peers: [{model: b, count: 0}]}\n")
+    with pytest.raises(BadInput, match="unknown field"):
+        read_config(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.protocols.room import Room
+from mlpo_bench.protocols.room import Room, seated
 
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mlpo_bench.chat import Sampling
     from mlpo_bench.dispatch import Dispatch
     from mlpo_bench.protocols.base import Protocol
-    from mlpo_bench.protocols.room import Transcript
+    from mlpo_bench.protocols.room import Seat, Transcript
     from mlpo_bench.questions import Question
     from mlpo_bench.teams import Member, Team
 
@@ -31,6 +31,10 @@ class Setting:
     seed: int = 0
     overrides: dict[str, Any] = field(default_factory=dict)
     weights: Mapping[Member, float] = field(default_factory=dict)
+    _seats: tuple[Seat, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_seats", seated(self.team))  # once for thousands of conversations
 
     async def converse(self, question: Question, dispatch: Dispatch, sampling: Sampling) -> Transcript:
         """Hold the conversation over one question.
@@ -38,5 +42,5 @@ class Setting:
         Raises:
             EngineFault: an engine failed for good, or a prompt did not fit.
         """
-        room = Room(question, self.team, dispatch, sampling, self.overrides, self.seed, self.weights)
+        room = Room(question, self._seats, dispatch, sampling, self.overrides, self.seed, self.weights)
         return room.transcript(await self.protocol.solve(question, room))

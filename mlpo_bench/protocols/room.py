@@ -25,12 +25,27 @@ class Seat:
     """A member's place in this room: `leader`, `peer 1`, `peer 2`, ...
 
     `twin` counts the peers before it that are the same member. Where all peers are asked the same, it is the sample
-    index that tells this peer's completion from theirs.
+    index that tells this peer's completion from theirs. `kind` is the same number for seats of the same member.
     """
 
     name: str
     member: Member
     twin: int = 0
+    kind: int = 0
+
+
+def seated(team: Team) -> tuple[Seat, ...]:
+    """Return the seats of a team: the leader, then the peers."""
+    members = list(team.members)
+    return tuple(
+        Seat(
+            name=name,
+            member=member,
+            twin=members[1:place].count(member) if place else 0,
+            kind=members.index(member),
+        )
+        for place, (name, member) in enumerate(team.seats.items())
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +122,7 @@ class Room:
 
     Args:
         question: what is asked.
-        team: who sits here.
+        seats: who sits here, the leader first (see `seated`).
         dispatch: the way to the engines.
         sampling: how answers are drawn where a member does not say otherwise.
         overrides: settings that go before a member's own (a command line's `--gen-kwargs`).
@@ -116,30 +131,24 @@ class Room:
     """
 
     question: Question
-    team: Team
+    seats: tuple[Seat, ...]
     dispatch: Dispatch
     sampling: Sampling
     overrides: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     weights: Mapping[Member, float] = field(default_factory=dict)
-    leader: Seat = field(init=False)
-    peers: tuple[Seat, ...] = field(init=False)
     _turns: list[Turn | None] = field(default_factory=list, init=False)
     _stages: int = field(default=0, init=False)
 
-    def __post_init__(self) -> None:
-        self.leader = Seat("leader", self.team.leader)
-        twins: Counter[Member] = Counter()
-        peers = []
-        for n, member in enumerate(self.team.peers, start=1):
-            peers.append(Seat(f"peer {n}", member, twins[member]))
-            twins[member] += 1
-        self.peers = tuple(peers)
+    @property
+    def leader(self) -> Seat:
+        """The leader's seat."""
+        return self.seats[0]
 
     @property
-    def seats(self) -> tuple[Seat, ...]:
-        """The leader, then the peers."""
-        return (self.leader, *self.peers)
+    def peers(self) -> tuple[Seat, ...]:
+        """The peers' seats."""
+        return self.seats[1:]
 
     async def ask(
         self,
@@ -252,9 +261,9 @@ class Room:
 
 def _counted_samples(seats: Sequence[Seat], prompts: Sequence[str]) -> list[int]:
     """Number the equal requests of one stage from 0, so that each is a draw of its own."""
-    earlier: Counter[tuple[Member, str]] = Counter()
+    earlier: Counter[tuple[int, str]] = Counter()
     samples = []
     for seat, prompt in zip(seats, prompts, strict=True):
-        samples.append(earlier[seat.member, prompt])
-        earlier[seat.member, prompt] += 1
+        samples.append(earlier[seat.kind, prompt])
+        earlier[seat.kind, prompt] += 1
     return samples

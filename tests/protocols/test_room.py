@@ -4,6 +4,7 @@ from typing import Any
 
 from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.protocols import Room, Setting, Solo
+from mlpo_bench.protocols.room import seated
 from mlpo_bench.questions import Question
 from mlpo_bench.teams import Member, Team
 
@@ -14,25 +15,26 @@ QUESTION = Question("s", "t", "s/t/1", "?", "option")
 
 
 def room(team: Team, **more: Any) -> Room:
-    return Room(QUESTION, team, None, Sampling(), **more)  # type: ignore[arg-type]  # nobody is asked
+    return Room(QUESTION, seated(team), None, Sampling(), **more)  # type: ignore[arg-type]  # nobody is asked
 
 
 def test_a_peer_knows_how_many_of_its_like_sit_before_it() -> None:
-    seated = room(Team(leader=A, peers=(A, B, A, A, B)))
-    assert [(seat.name, seat.twin) for seat in seated.seats] == [
-        ("leader", 0),
-        ("peer 1", 0),
-        ("peer 2", 0),
-        ("peer 3", 1),
-        ("peer 4", 2),
-        ("peer 5", 1),
+    sitting = room(Team(leader=A, peers=(A, B, A, A, B))).seats
+    assert [(seat.name, seat.twin, seat.kind) for seat in sitting] == [
+        ("leader", 0, 0),
+        ("peer 1", 0, 0),
+        ("peer 2", 0, 2),
+        ("peer 3", 1, 0),
+        ("peer 4", 2, 0),
+        ("peer 5", 1, 2),
     ]
 
 
 def test_a_member_without_a_score_weighs_nothing() -> None:
-    seated = room(Team(leader=A, peers=(B,)), weights={A: 0.75})
-    assert [seated.weight(seat) for seat in seated.seats] == [0.75, 0.0]
-    assert Setting(seated.team, Solo()).weights == {}
+    team = Team(leader=A, peers=(B,))
+    here = room(team, weights={A: 0.75})
+    assert [here.weight(seat) for seat in here.seats] == [0.75, 0.0]
+    assert Setting(team, Solo()).weights == {}
 
 
 def test_a_persona_is_the_system_message_and_joins_one_that_stands_there(hold: Hold) -> None:
