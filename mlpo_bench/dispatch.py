@@ -44,6 +44,16 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What a member is asked; `sample` tells apart draws of one and the same request."""
+
+    member: Member
+    messages: Sequence[Message]
+    sampling: Sampling
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """A completion as one conversation got it.
 
@@ -135,24 +145,49 @@ class Dispatch:
     ) -> Reply:
         """Return the completion of a request: from the store, from an equal one in flight, or newly made.
 
-        `sample` tells apart draws of one and the same request; `seed` is the run's, from which, with the
-        request's content, its own seed follows.
+        `sample` tells apart draws of one and the same request; `seed` is the run's, from which, with the request's
+        content, its own seed follows.
 
         Raises:
             EngineFault: the engine failed, `TRIES` times where trying again could help, or is down.
             Stopped: nothing more is asked, and this would have to be.
         """
-        line = self._line_of(member)
-        key = request_key(line.fingerprint, messages, sampling, sample, seed)
-        if (known := self._store.get(key)) is not None:
-            self.tally.found += 1
-            return Reply(known, key, 0.0)
+        (reply,) = await self.ask_each([Request(member, messages, sampling, sample)], seed=seed)
+        return reply
+
+    async def ask_each(self, requests: Sequence[Request], *, seed: int) -> list[Reply]:
+        """Return the completions of requests that are made side by side, in their order. See `ask`.
+
+        Only what is not known yet costs a task: a run that is taken up again asks for millions that are.
+        """
+        lines = [self._line_of(r.member) for r in requests]
+        keys = [
+            request_key(line.fingerprint, r.messages, r.sampling, r.sample, seed)
+            for line, r in zip(lines, requests, strict=True)
+        ]
+        replies = [self._known(key) for key in keys]
+        missing = [
+            self._made(key, line, r)
+            for reply, key, line, r in zip(replies, keys, lines, requests, strict=True)
+            if reply is None
+        ]
+        made = iter([await missing[0]] if len(missing) == 1 else await asyncio.gather(*missing))
+        return [reply or next(made) for reply in replies]
+
+    def _known(self, key: bytes) -> Reply | None:
+        known = self._store.get(key)
+        if known is None:
+            return None
+        self.tally.found += 1
+        return Reply(known, key, 0.0)
+
+    async def _made(self, key: bytes, line: Line, request: Request) -> Reply:
         started = time.perf_counter()
         if (flight := self._flights.get(key)) is not None:
             made = await asyncio.shield(flight)
             self.tally.shared += 1
         else:
-            made = await self._fly(key, line, messages, sampling)
+            made = await self._fly(key, line, request.messages, request.sampling)
         return Reply(made, key, time.perf_counter() - started)
 
     def _line_of(self, member: Member) -> Line:

@@ -36,6 +36,7 @@ class _Referee:
             stderr=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
+            start_new_session=True,  # out of reach of a terminal's Ctrl-C: what is being judged is judged to the end
         )
         if self._line(_START_SECONDS) != "ready":
             self.end()

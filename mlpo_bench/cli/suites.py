@@ -27,11 +27,15 @@ def suites(
         table.add_column(title, justify="right" if title in {"test", "train"} else "left", overflow="fold")
     for name, suite in questions.SUITES.items():
         listed = ", ".join(suite.subjects) if subjects else str(len(suite.subjects))
-        try:
-            loaded = {split: questions.load(name, split, data) for split in ("test", "train")}
-        except BadInput as missing:
-            table.add_row(name, suite.title, listed, "-", "-", str(missing))
-        else:
-            counts = (f"{len(loaded[split].items):,}" for split in ("test", "train"))
-            table.add_row(name, suite.title, listed, *counts, str(loaded["test"].source))
+        counts, source = [], ""
+        for split in ("test", "train"):
+            try:
+                loaded = questions.load(name, split, data)
+            except BadInput as missing:
+                counts.append("-")
+                source = source or str(missing)
+            else:
+                counts.append(f"{len(loaded.items):,}")
+                source = str(loaded.source)
+        table.add_row(name, suite.title, listed, *counts, source)
     Console().print(table)

@@ -17,13 +17,16 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import gc
 import itertools
 import json
 import logging
 import multiprocessing
 import os
+import signal
 import time
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
@@ -36,7 +39,7 @@ from mlpo_bench.errors import BadInput, ContextOverflow, EngineFault
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from multiprocessing.process import BaseProcess
     from pathlib import Path
 
@@ -196,8 +199,22 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
 def _start(args: Any) -> Any:  # noqa: ANN401 - vLLM's own classes
     from vllm.v1.engine.async_llm import AsyncLLM
 
-    with stderr_into(log_file()):
+    with stderr_into(log_file()), _interrupts_kept_from_children():
         return AsyncLLM.from_engine_args(args)
+
+
+@contextlib.contextmanager
+def _interrupts_kept_from_children() -> Iterator[None]:
+    """Start processes that a terminal's Ctrl-C does not reach, so that they finish what is under way.
+
+    A thread's signal mask is inherited by the processes it starts, and vLLM's own handlers cannot undo it.
+    """
+    resource_tracker.ensure_running()  # starting it later would lift the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serving(llm: Any, resolved: ResolvedModel, note: str, before: set[BaseProcess]) -> VLLMEngine:  # noqa: ANN401

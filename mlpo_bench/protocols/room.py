@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench import answers
 from mlpo_bench.chat import Message, Sampling, Usage
+from mlpo_bench.dispatch import Request
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mlpo_bench.chat import FinishReason
-    from mlpo_bench.dispatch import Dispatch
+    from mlpo_bench.dispatch import Dispatch, Reply
     from mlpo_bench.questions import Question
     from mlpo_bench.teams import Member, Team
 
@@ -184,36 +184,28 @@ class Room:
         round: int,  # noqa: A002
         samples: Sequence[int] | None,
     ) -> list[Turn]:
-        stage, first = self._stages, len(self._turns)
+        stage = self._stages
         self._stages += 1
-        self._turns.extend([None] * len(seats))
         samples = _counted_samples(seats, prompts) if samples is None else samples
-        asked = [
-            self._take_turn(place, seat, prompt, round, stage, sample)
-            for place, (seat, prompt, sample) in enumerate(zip(seats, prompts, samples, strict=True), start=first)
+        requests = [
+            Request(seat.member, self._chat(seat.member, prompt), self._sampling(seat.member), sample)
+            for seat, prompt, sample in zip(seats, prompts, samples, strict=True)
         ]
-        if len(asked) == 1:
-            return [await asked[0]]
-        return list(await asyncio.gather(*asked))
+        first = len(self._turns)
+        self._turns.extend([None] * len(seats))
+        replies = await self.dispatch.ask_each(requests, seed=self.seed)
+        turns = [self._turn(*taken, round, stage) for taken in zip(seats, requests, replies, strict=True)]
+        self._turns[first : first + len(turns)] = turns
+        return turns
 
-    async def _take_turn(
-        self,
-        place: int,
-        seat: Seat,
-        prompt: str,
-        round: int,  # noqa: A002
-        stage: int,
-        sample: int,
-    ) -> Turn:
-        read = self._chat(seat.member, prompt)
-        reply = await self.dispatch.ask(seat.member, read, self._sampling(seat.member), sample=sample, seed=self.seed)
+    def _turn(self, seat: Seat, request: Request, reply: Reply, round: int, stage: int) -> Turn:  # noqa: A002
         made = reply.completion
-        turn = Turn(
+        return Turn(
             seat=seat.name,
             round=round,
             stage=stage,
-            sample=sample,
-            read=read,
+            sample=request.sample,
+            read=tuple(request.messages),
             text=made.text,
             answer=self.read(made.text),
             usage=made.usage,
@@ -222,8 +214,6 @@ class Room:
             request=reply.request,
             waited=reply.waited,
         )
-        self._turns[place] = turn
-        return turn
 
     def _chat(self, member: Member, prompt: str) -> tuple[Message, ...]:
         preamble = self.question.preamble
