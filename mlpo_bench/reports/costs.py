@@ -79,7 +79,8 @@ def print_ledger(results: Results, folder: RunFolder, word: str, console: Consol
 
 
 def _ledger(cell: CellResult, folder: RunFolder) -> Table:
-    table = Table(title=f"{cell.suite.upper()}, {cell.label}", title_justify="left", header_style="bold")
+    seed = f", seed {cell.seed}" if cell.seed else ""
+    table = Table(title=f"{cell.suite.upper()}, {cell.label}{seed}", title_justify="left", header_style="bold")
     for place, title in enumerate(
         ("round", "seat", "model", "calls", "tokens in", "cached", "tokens out", "engine s", "waited s")
     ):

@@ -16,7 +16,7 @@ from mlpo_bench.reports.plan import print_error_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
@@ -26,12 +26,17 @@ _COLUMNS = (
     "protocol", "accuracy", "95 % interval", "n", "unread", "cut off", "calls", "tokens in", "cached", "tokens out",
     "seconds", "operations",
 )  # fmt: skip
+_OVER_SEEDS = {"accuracy": "mean", "95 % interval": "smallest, largest, sd", "n": "seeds x n"}
+# What a narrow terminal does without, first to last.
+_SPARED = ("operations", "cached", "seconds", "cut off", "tokens in")
+_LABEL_WIDTH = 26
+_BETWEEN_COLUMNS = 3
 
 
 def print_results(results: Results, folder: RunFolder, console: Console) -> None:
     """Print a table for each suite, what all cells cost, how far the plan was off, and how to read it."""
     for suite, cells in groupby(results.cells, key=lambda cell: cell.suite):
-        console.print(suite_table(suite, results.sources[suite], list(cells)))
+        console.print(suite_table(suite, results.sources[suite], list(cells), console.width))
         console.print()
     if results.cells:
         print_costs(results, folder.config.prices, console)
@@ -55,22 +60,41 @@ def print_results(results: Results, folder: RunFolder, console: Console) -> None
 
 
 _HOW_TO_READ = (
-    "Intervals are Wilson's; over several seeds, accuracy is the mean and the interval's place is taken by the "
-    "smallest and largest seed and their standard deviation. Unread: no answer could be read, counted as wrong. "
-    "Calls, tokens, seconds and operations are means a question, as if nothing were shared between rows; seconds is "
-    "the longest chain of turns that had to wait for one another; operations are estimated from the models' sizes. "
-    "Cells alone: every cell counted as if it had been run by itself. Paid: every completion counted once."
+    "Intervals are Wilson's; over several seeds stand the mean, the smallest, the largest and the standard deviation. "
+    "Unread: no answer could be read, counted as wrong. Calls, tokens, seconds and operations are means a question, as "
+    "if nothing were shared between rows; seconds is the longest chain of turns that had to wait for one another; "
+    "operations are estimated from the models' sizes. Cells alone: every cell counted as if it had been run by itself. "
+    "Paid: every completion counted once. Engine time adds up requests, which overlap."
 )
 
 
-def suite_table(suite: str, source: str, cells: Sequence[CellResult]) -> Table:
-    """Return the table of one suite, a row for all seeds of a cell."""
+def suite_table(suite: str, source: str, cells: Sequence[CellResult], width: int) -> Table:
+    """Return the table of one suite, a row for all seeds of a cell, with the columns that fit a width."""
+    grouped = [list(seeds) for _, seeds in groupby(cells, key=lambda cell: (cell.team, cell.label))]
+    titles = {name: name for name in _COLUMNS}
+    if any(len(seeds) > 1 for seeds in grouped):
+        titles |= _OVER_SEEDS
+    rows = [dict(zip(_COLUMNS, _row(seeds), strict=True)) for seeds in grouped]
+    widths = {name: max(len(row[name]) for row in (titles, *rows)) for name in _COLUMNS}
     table = Table(title=f"{suite.upper()}, {source}", title_justify="left", header_style="bold")
-    for place, title in enumerate(_COLUMNS):
-        table.add_column(title, justify="left" if place == 0 else "right", no_wrap=place == 0)
-    for _, seeds in groupby(cells, key=lambda cell: (cell.team, cell.label)):
-        table.add_row(*_row(list(seeds)))
+    columns = _fitting(widths, width)
+    for name in columns:
+        first = name == _COLUMNS[0]
+        table.add_column(titles[name], justify="left" if first else "right", no_wrap=not first)
+    for row in rows:
+        table.add_row(*(row[name] for name in columns))
     return table
+
+
+def _fitting(widths: Mapping[str, int], width: int) -> list[str]:
+    """Return the columns that fit, if a label may be broken into lines."""
+    columns = list(_COLUMNS)
+    label = min(widths[_COLUMNS[0]], _LABEL_WIDTH)
+    for spared in _SPARED:
+        if 1 + label + sum(widths[name] for name in columns[1:]) + _BETWEEN_COLUMNS * len(columns) <= width:
+            break
+        columns.remove(spared)
+    return columns
 
 
 def _row(seeds: Sequence[CellResult]) -> list[str]:
@@ -109,7 +133,7 @@ def _spread(answered: Sequence[CellResult]) -> str:
     if len(answered) == 1:
         return f"{answered[0].low:.3f} - {answered[0].high:.3f}"
     found = [cell.accuracy or 0.0 for cell in answered]
-    return f"{min(found):.3f} - {max(found):.3f}, sd {stdev(found):.3f}"
+    return f"{min(found):.3f}, {max(found):.3f}, {stdev(found):.3f}"
 
 
 def _some(names: Sequence[str], most: int = 5) -> str:
