@@ -28,8 +28,8 @@ _COLUMNS = (
 )  # fmt: skip
 _OVER_SEEDS = {"accuracy": "mean", "95 % interval": "smallest, largest, sd", "n": "seeds x n"}
 # What a narrow terminal does without, first to last.
-_SPARED = ("operations", "cached", "seconds", "cut off", "tokens in")
-_LABEL_WIDTH = 26
+_SPARED = ("operations", "cached", "seconds", "cut off", "tokens in", "unread", "tokens out")
+_LABEL_WIDTH = 24
 _BETWEEN_COLUMNS = 3
 
 
