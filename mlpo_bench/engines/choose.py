@@ -57,7 +57,7 @@ def vllm_hindrance(resolved: ResolvedModel) -> str | None:
     """Return why vLLM cannot serve a model here, or None where it can."""
     if find_spec("vllm") is None:
         return "vllm is not installed"
-    from mlpo_bench.engines.vllm import import_vllm
+    from mlpo_bench.engines.vllm_process import import_vllm
 
     try:
         import_vllm()

@@ -16,32 +16,25 @@ Settings for CPUs, and what was seen with them on 2 shared cores with SmolLM2-13
 from __future__ import annotations
 
 import asyncio
-import atexit
-import contextlib
 import gc
 import itertools
-import json
-import logging
 import multiprocessing
 import os
-import signal
 import time
-from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
 from mlpo_bench.engines.base import ALONE, ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
-from mlpo_bench.engines.models import cache_dir
 from mlpo_bench.engines.orphans import Watcher
 from mlpo_bench.engines.quiet import quiet_transformers, stderr_into
+from mlpo_bench.engines.vllm_process import import_vllm, interrupts_kept_from_children, log_file
 from mlpo_bench.errors import BadInput, ContextOverflow, EngineFault
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from multiprocessing.process import BaseProcess
-    from pathlib import Path
 
     from mlpo_bench.engines.base import Engine, Share
     from mlpo_bench.engines.models import ResolvedModel
@@ -55,7 +48,6 @@ CPU_SEQUENCES = 256
 CPU_STEP_TOKENS = 8_192
 CPU_BLOCK = 32
 CPU_KV_SHARE, CPU_KV_MOST = 1 / 6, 16 * GIB
-FEW_CORES = 4
 # With more sequences at a time vLLM's batch-invariant mode has been seen to vary (vllm issue 51187).
 INVARIANT_SEQUENCES = 8
 
@@ -199,22 +191,8 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
 def _start(args: Any) -> Any:  # noqa: ANN401 - vLLM's own classes
     from vllm.v1.engine.async_llm import AsyncLLM
 
-    with stderr_into(log_file()), _interrupts_kept_from_children():
+    with stderr_into(log_file()), interrupts_kept_from_children():
         return AsyncLLM.from_engine_args(args)
-
-
-@contextlib.contextmanager
-def _interrupts_kept_from_children() -> Iterator[None]:
-    """Start processes that a terminal's Ctrl-C does not reach, so that they finish what is under way.
-
-    A thread's signal mask is inherited by the processes it starts, and vLLM's own handlers cannot undo it.
-    """
-    resource_tracker.ensure_running()  # starting it later would lift the mask
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serving(llm: Any, resolved: ResolvedModel, note: str, before: set[BaseProcess]) -> VLLMEngine:  # noqa: ANN401
@@ -244,56 +222,6 @@ def _close_sockets(llm: Any) -> None:  # noqa: ANN401 - vLLM's own class
             socket.close(0)
     if owner is not None and not owner.closed:
         owner.destroy(linger=0)
-
-
-def log_file() -> Path:
-    """Return where this process's vLLM engines write what they have to say; removed when they end well."""
-    return cache_dir() / "logs" / f"vllm-{os.getpid()}.log"
-
-
-def import_vllm(*, deterministic: bool = False) -> None:
-    """Import vLLM, with its settings in place and its messages in a file."""
-    _prepare_environment(deterministic=deterministic)
-    # Until vLLM sets up its logging, Python would print its warnings on the terminal.
-    logging.getLogger("vllm").addHandler(logging.NullHandler())
-    import vllm.platforms  # noqa: F401
-
-
-def _logging_config() -> Path:
-    """Write a logging configuration for vLLM and its processes: into a file, away from the live display."""
-    handler = {"class": "logging.FileHandler", "filename": str(log_file()), "delay": True}
-    logger = {"handlers": ["file"], "level": "WARNING", "propagate": False}
-    config = {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "handlers": {"file": handler},
-        "loggers": {"vllm": logger},
-    }
-    path = log_file().with_suffix(".json")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(config), encoding="utf-8")
-    atexit.register(path.unlink, missing_ok=True)
-    return path
-
-
-def _prepare_environment(*, deterministic: bool) -> None:
-    """Set what vLLM reads from the environment when it is imported; what a person has set stays."""
-    settings = {
-        "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_CPU_OMP_THREADS_BIND": _cores(),
-    }
-    if deterministic:
-        settings["VLLM_BATCH_INVARIANT"] = "1"
-    if "VLLM_LOGGING_CONFIG_PATH" not in os.environ:
-        settings["VLLM_LOGGING_CONFIG_PATH"] = str(_logging_config())
-    for name, value in settings.items():
-        os.environ.setdefault(name, value)
-
-
-def _cores() -> str:
-    cores = sorted(os.sched_getaffinity(0))
-    # Many cores have spare ones and sockets to respect: vLLM's own choice is made for them.
-    return ",".join(map(str, cores)) if len(cores) <= FEW_CORES else "auto"
 
 
 def _context(resolved: ResolvedModel, spec: ModelSpec) -> int:

@@ -1,0 +1,85 @@
+"""What surrounds vLLM's processes: its environment, its log, and who hears a terminal's Ctrl-C."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import logging
+import os
+import signal
+from multiprocessing import resource_tracker
+from typing import TYPE_CHECKING
+
+from mlpo_bench.engines.models import cache_dir
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FEW_CORES = 4
+
+
+def log_file() -> Path:
+    """Return where this process's vLLM engines write what they have to say; removed when they end well."""
+    return cache_dir() / "logs" / f"vllm-{os.getpid()}.log"
+
+
+def import_vllm(*, deterministic: bool = False) -> None:
+    """Import vLLM, with its settings in place and its messages in a file."""
+    _prepare_environment(deterministic=deterministic)
+    # Until vLLM sets up its logging, Python would print its warnings on the terminal.
+    logging.getLogger("vllm").addHandler(logging.NullHandler())
+    import vllm.platforms  # noqa: F401
+
+
+def _logging_config() -> Path:
+    """Write a logging configuration for vLLM and its processes: into a file, away from the live display."""
+    handler = {"class": "logging.FileHandler", "filename": str(log_file()), "delay": True}
+    logger = {"handlers": ["file"], "level": "WARNING", "propagate": False}
+    config = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"file": handler},
+        "loggers": {"vllm": logger},
+    }
+    path = log_file().with_suffix(".json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(config), encoding="utf-8")
+    atexit.register(path.unlink, missing_ok=True)
+    return path
+
+
+def _prepare_environment(*, deterministic: bool) -> None:
+    """Set what vLLM reads from the environment when it is imported; what a person has set stays."""
+    settings = {
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_CPU_OMP_THREADS_BIND": _cores(),
+    }
+    if deterministic:
+        settings["VLLM_BATCH_INVARIANT"] = "1"
+    if "VLLM_LOGGING_CONFIG_PATH" not in os.environ:
+        settings["VLLM_LOGGING_CONFIG_PATH"] = str(_logging_config())
+    for name, value in settings.items():
+        os.environ.setdefault(name, value)
+
+
+def _cores() -> str:
+    cores = sorted(os.sched_getaffinity(0))
+    # Many cores have spare ones and sockets to respect: vLLM's own choice is made for them.
+    return ",".join(map(str, cores)) if len(cores) <= FEW_CORES else "auto"
+
+
+@contextlib.contextmanager
+def interrupts_kept_from_children() -> Iterator[None]:
+    """Start processes that a terminal's Ctrl-C does not reach, so that they finish what is under way.
+
+    A thread's signal mask is inherited by the processes it starts, and vLLM's own handlers cannot undo it.
+    """
+    resource_tracker.ensure_running()  # starting it later would lift the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
