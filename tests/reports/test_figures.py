@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from mlpo_bench.reports.figures import duration, operations, price
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (None, "unknown"),
+        (0.4, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 0 s"),
+        (200, "3 min 20 s"),
+        (7_500, "2 h 5 min"),
+        (90_000, "1 d 1 h"),
+    ],
+)
+def test_a_duration_is_told_in_its_two_largest_units(seconds: float | None, told: str) -> None:
+    assert duration(seconds) == told
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [(None, "-"), (12, "12"), (2.5e6, "2.5 M"), (4.3e10, "43.0 G"), (1.2e15, "1.2 P"), (3e23, "300.0 Z")],
+)
+def test_operations_are_told_in_thousands_of_thousands(count: float | None, told: str) -> None:
+    assert operations(count) == told
+
+
+@pytest.mark.parametrize(("amount", "told"), [(None, "-"), (0.00123, "0.0012"), (0.5, "0.5000"), (1234.5, "1,234.50")])
+def test_a_small_price_has_more_digits(amount: float | None, told: str) -> None:
+    assert price(amount) == told

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import io
+from statistics import mean, stdev
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from mlpo_bench.reports.table import suite_table
+from mlpo_bench.runs.ledger import SeatCost
+from mlpo_bench.runs.results import CellResult
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def cell(label: str = "solo", *, right: int = 3, seed: int = 0, **more: object) -> CellResult:
+    seat = SeatCost(model="m", parameters=1_000_000, calls=10, prompt_tokens=400, completion_tokens=100, seconds=5.0)
+    return CellResult.model_validate(
+        {
+            "cell": f"bbh.{label}.{seed}", "suite": "bbh", "label": label, "team": "team", "protocol": "solo",
+            "peers": 0, "seed": seed, "n": 10, "right": right, "accuracy": right / 10, "low": 0.1, "high": 0.6,
+            "unread": 1, "cut_off": 2, "errors": 0, "calls": 10, "prompt_tokens": 400, "cached_tokens": 50,
+            "completion_tokens": 100, "seconds": 5.0, "serial_calls": 10, "serial_seconds": 5.0,
+            "seats": {"leader": seat},
+        }
+        | more
+    )  # fmt: skip
+
+
+def printed(cells: Sequence[CellResult], width: int = 160) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(suite_table("bbh", "a folder", cells, width))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def row(text: str, label: str) -> list[str]:
+    line = next(line for line in text.splitlines() if label in line)
+    return [part.strip() for part in line.strip("│").split("│")]
+
+
+def test_a_row_tells_means_a_question_and_what_they_took() -> None:
+    assert row(printed([cell()]), "solo") == [
+        "solo", "0.300", "0.100 - 0.600", "10", "1", "2", "1", "40", "5", "10", "0.5", "100.0 M",
+    ]  # fmt: skip
+
+
+def test_seeds_of_a_cell_stand_in_one_row_with_their_mean_and_spread() -> None:
+    found = row(printed([cell(right=r, seed=s) for s, r in enumerate((2, 3, 7))]), "solo")
+    assert found[1] == f"{mean((0.2, 0.3, 0.7)):.3f}"
+    assert found[2] == f"0.200, 0.700, {stdev((0.2, 0.3, 0.7)):.3f}"
+    assert found[3] == "3 x 10"
+    assert found[4:7] == ["3", "6", "1"]
+
+
+def test_a_matched_vote_tells_how_many_ballots_it_came_to() -> None:
+    text = printed(
+        [cell("vote at the tokens of leader", seed=s, samples=n, matched="x") for s, n in ((0, 7), (1, 9))], 200
+    )
+    assert "vote at the tokens of leader (n = 7, 9)" in text
+
+
+def test_another_team_than_the_first_is_named() -> None:
+    assert "untrained: solo" in printed([cell(), cell(team="untrained")])
+
+
+def test_a_cell_without_answers_has_no_figures() -> None:
+    assert row(printed([cell(n=0, accuracy=None, low=None, high=None, errors=10)]), "solo")[1:3] == ["no answers", "-"]
+
+
+def test_operations_are_not_known_where_a_model_tells_no_size() -> None:
+    unknown = {"leader": SeatCost(model="m", calls=1, prompt_tokens=1)}
+    assert row(printed([cell(seats=unknown)]), "solo")[-1] == "-"
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 160])
+def test_no_terminal_is_too_narrow_for_whole_figures(width: int) -> None:
+    text = printed([cell("leader, 2 rounds, early stop, adaptive 3, 5 peers")], width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "0.300" in text
+    assert "0.100 - 0.600" in text
+    assert "…" not in text
