@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mlpo_bench.runs import CellResult, Results, RunFolder
+    from mlpo_bench.teams import Price
 
 _COLUMNS = (
     "protocol", "accuracy", "95 % interval", "n", "unread", "cut off", "calls", "tokens in", "cached", "tokens out",
-    "seconds", "operations",
+    "seconds", "operations", "price",
 )  # fmt: skip
 _OVER_SEEDS = {"accuracy": "mean", "95 % interval": "smallest, largest, sd", "n": "seeds x n"}
 # What a narrow terminal does without, first to last.
@@ -35,11 +36,12 @@ _BETWEEN_COLUMNS = 3
 
 def print_results(results: Results, folder: RunFolder, console: Console) -> None:
     """Print a table for each suite, what all cells cost, how far the plan was off, and how to read it."""
+    prices = folder.config.prices
     for suite, cells in groupby(results.cells, key=lambda cell: cell.suite):
-        console.print(suite_table(suite, results.sources[suite], list(cells), console.width))
+        console.print(suite_table(suite, results.sources[suite], list(cells), prices, console.width))
         console.print()
     if results.cells:
-        print_costs(results, folder.config.prices, console)
+        print_costs(results, prices, console)
         print_error_of(folder.plan(), results, folder.seconds(), console)
         console.print(_HOW_TO_READ, style="dim")
     if results.unfinished:
@@ -61,23 +63,23 @@ def print_results(results: Results, folder: RunFolder, console: Console) -> None
 
 _HOW_TO_READ = (
     "Intervals are Wilson's; over several seeds stand the mean, the smallest, the largest and the standard deviation. "
-    "Unread: no answer could be read, counted as wrong. Calls, tokens, seconds and operations are means a question, as "
-    "if nothing were shared between rows; seconds is the longest chain of turns that had to wait for one another; "
+    "Unread: no answer could be read, counted as wrong. Calls, tokens, seconds, operations and price are means a "
+    "question, as if nothing were shared between rows; seconds is the longest chain of turns that waited for another; "
     "operations are estimated from the models' sizes. Cells alone: every cell counted as if it had been run by itself. "
     "Paid: every completion counted once. Engine time adds up requests, which overlap."
 )
 
 
-def suite_table(suite: str, source: str, cells: Sequence[CellResult], width: int) -> Table:
+def suite_table(suite: str, source: str, cells: Sequence[CellResult], prices: Mapping[str, Price], width: int) -> Table:
     """Return the table of one suite, a row for all seeds of a cell, with the columns that fit a width."""
     grouped = [list(seeds) for _, seeds in groupby(cells, key=lambda cell: (cell.team, cell.label))]
     titles = {name: name for name in _COLUMNS}
     if any(len(seeds) > 1 for seeds in grouped):
         titles |= _OVER_SEEDS
-    rows = [dict(zip(_COLUMNS, _row(seeds), strict=True)) for seeds in grouped]
+    rows = [dict(zip(_COLUMNS, _row(seeds, prices), strict=True)) for seeds in grouped]
     widths = {name: max(len(row[name]) for row in (titles, *rows)) for name in _COLUMNS}
     table = Table(title=f"{suite.upper()}, {source}", title_justify="left", header_style="bold")
-    columns = _fitting(widths, width)
+    columns = _fitting([name for name in _COLUMNS if name != "price" or prices], widths, width)
     for name in columns:
         first = name == _COLUMNS[0]
         table.add_column(titles[name], justify="left" if first else "right", no_wrap=not first)
@@ -86,9 +88,9 @@ def suite_table(suite: str, source: str, cells: Sequence[CellResult], width: int
     return table
 
 
-def _fitting(widths: Mapping[str, int], width: int) -> list[str]:
+def _fitting(columns: Sequence[str], widths: Mapping[str, int], width: int) -> list[str]:
     """Return the columns that fit, if a label may be broken into lines."""
-    columns = list(_COLUMNS)
+    columns = list(columns)
     label = min(widths[_COLUMNS[0]], _LABEL_WIDTH)
     for spared in _SPARED:
         if 1 + label + sum(widths[name] for name in columns[1:]) + _BETWEEN_COLUMNS * len(columns) <= width:
@@ -97,7 +99,7 @@ def _fitting(widths: Mapping[str, int], width: int) -> list[str]:
     return columns
 
 
-def _row(seeds: Sequence[CellResult]) -> list[str]:
+def _row(seeds: Sequence[CellResult], prices: Mapping[str, Price]) -> list[str]:
     label = _label(seeds)
     answered = [cell for cell in seeds if cell.accuracy is not None]
     n = sum(cell.n for cell in answered)
@@ -118,7 +120,16 @@ def _row(seeds: Sequence[CellResult]) -> list[str]:
         ),
         f"{sum(cell.serial_seconds for cell in answered) / n:.1f}",
         operations(None if None in done else sum(d or 0 for d in done) / n),
+        _price(answered, prices, n),
     ]
+
+
+def _price(answered: Sequence[CellResult], prices: Mapping[str, Price], n: int) -> str:
+    """Return the mean price of a question; `-` where a model has none."""
+    seats = [seat for cell in answered for seat in cell.seats.values()]
+    if any(seat.model not in prices for seat in seats):
+        return "-"
+    return f"{sum(prices[seat.model].of(seat.usage) for seat in seats) / n:.2g}"
 
 
 def _label(seeds: Sequence[CellResult]) -> str:

@@ -10,6 +10,7 @@ from rich.console import Console
 from mlpo_bench.reports.table import suite_table
 from mlpo_bench.runs.ledger import SeatCost
 from mlpo_bench.runs.results import CellResult
+from mlpo_bench.teams import Price
 
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ def cell(label: str = "solo", *, right: int = 3, seed: int = 0, **more: object) 
     )  # fmt: skip
 
 
-def printed(cells: Sequence[CellResult], width: int = 160) -> str:
+def printed(cells: Sequence[CellResult], width: int = 160, prices: dict[str, Price] | None = None) -> str:
     console = Console(file=io.StringIO(), width=width)
-    console.print(suite_table("bbh", "a folder", cells, width))
+    console.print(suite_table("bbh", "a folder", cells, prices or {}, width))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -83,3 +84,10 @@ def test_no_terminal_is_too_narrow_for_whole_figures(width: int) -> None:
     assert "0.300" in text
     assert "0.100 - 0.600" in text
     assert "…" not in text
+
+
+def test_prices_have_a_column_where_there_are_any() -> None:
+    assert "price" not in printed([cell()])
+    priced = {"m": Price(prompt=1_000, completion=10_000)}
+    assert row(printed([cell()], prices=priced), "solo")[-1] == f"{(400 * 1e-3 + 100 * 1e-2) / 10:.2g}"
+    assert row(printed([cell()], prices={"other": priced["m"]}), "solo")[-1] == "-"
