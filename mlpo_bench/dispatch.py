@@ -109,7 +109,7 @@ class Line:
     def failed(self, fault: EngineFault) -> None:
         """Count a request that failed for good; after many in a row nobody waits for this engine any longer."""
         self._faults += fault.transient
-        if self._faults >= FAULTS_UNTIL_DOWN:
+        if self._down is None and self._faults >= FAULTS_UNTIL_DOWN:
             self._down = EngineFault(f"{self.engine.facts.name} is taken to be down: {fault}", transient=False)
 
 
@@ -139,6 +139,11 @@ class Dispatch:
     def stop(self) -> None:
         """Send nothing more to any engine; what is in flight still arrives and is kept."""
         self.stopped = True
+
+    async def landed(self) -> None:
+        """Wait for what is in flight: a conversation that ends with a fault leaves its other questions behind."""
+        while self._flights:
+            await asyncio.wait(list(self._flights.values()))
 
     async def ask(
         self, member: Member, messages: Sequence[Message], sampling: Sampling, *, sample: int, seed: int
@@ -186,6 +191,8 @@ class Dispatch:
         if (flight := self._flights.get(key)) is not None:
             made = await asyncio.shield(flight)
             self.tally.shared += 1
+        elif (known := self._known(key)) is not None:  # it landed before this task began
+            return known
         else:
             made = await self._fly(key, line, request.messages, request.sampling)
         return Reply(made, key, time.perf_counter() - started)

@@ -7,9 +7,9 @@ import pytest
 
 from mlpo_bench import dispatch as dispatching
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
-from mlpo_bench.dispatch import TRIES, Dispatch
+from mlpo_bench.dispatch import FAULTS_UNTIL_DOWN, TRIES, Dispatch, Request
 from mlpo_bench.engines import ModelFacts
-from mlpo_bench.errors import EngineFault
+from mlpo_bench.errors import EngineFault, Stopped
 from mlpo_bench.store import Store
 from mlpo_bench.teams import Member
 
@@ -47,6 +47,26 @@ class Counting:
         pass
 
 
+class Gated(Counting):
+    """An engine that answers when its gate is opened."""
+
+    def __init__(self, fail: Callable[[int], EngineFault | None] = lambda _: None) -> None:
+        super().__init__(fail)
+        self.gate = asyncio.Event()
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:  # noqa: ARG002
+        self.calls += 1
+        call = self.calls
+        await self.gate.wait()
+        if fault := self._fail(call):
+            raise fault
+        return Completion(f"{messages[-1].content} {seed}", Usage(1, 0, 1), "stop", 0.0)
+
+    async def until_asked(self, calls: int) -> None:
+        while self.calls < calls:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
 async def ask(dispatch: Dispatch, text: str = "Why?", *, sample: int = 0, seed: int = 0) -> Completion:
     reply = await dispatch.ask(MEMBER, (Message("user", text),), Sampling(), sample=sample, seed=seed)
     return reply.completion
@@ -71,6 +91,23 @@ def test_equal_requests_in_flight_are_made_once(store: Store) -> None:
     assert engine.calls == 2
     assert len({c.text for c in done[:50]}) == 1
     assert done[50].text != done[0].text
+
+
+def test_a_request_that_lands_while_others_are_made_ready_is_not_made_again(store: Store) -> None:
+    engine = Gated()
+
+    async def go() -> None:
+        dispatch = Dispatch({MEMBER.spec: engine}, store)
+        first = asyncio.create_task(ask(dispatch, "Why?"))
+        await engine.until_asked(1)
+        requests = [Request(MEMBER, (Message("user", text),), Sampling(), 0) for text in ("Why?", "How?")]
+        second = asyncio.create_task(dispatch.ask_each(requests, seed=0))
+        engine.gate.set()  # the first answer arrives after the second conversation looked, before it asks
+        assert (await second)[0].completion == await first
+        assert (dispatch.tally.made, dispatch.tally.asked) == (2, 3)
+
+    asyncio.run(go())
+    assert engine.calls == 2
 
 
 def test_a_second_run_with_the_same_seed_asks_nothing(store: Store) -> None:
@@ -113,3 +150,150 @@ def test_a_lasting_fault_reaches_everybody_who_waits_and_is_not_kept(
     assert [str(e) for e in asyncio.run(go())] == ["broken"] * 3
     assert engine.calls == calls
     assert len(store) == 0
+
+
+def test_an_engine_that_keeps_failing_is_asked_no_more(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatching, "FIRST_WAIT_S", 0.0)
+    engine = Counting(lambda _: EngineFault("no route to host"))
+    dispatch = Dispatch({MEMBER.spec: engine}, store)
+
+    async def go() -> list[str]:
+        said = []
+        for n in range(2 * FAULTS_UNTIL_DOWN):
+            with pytest.raises(EngineFault) as fault:
+                await ask(dispatch, str(n))
+            said.append(str(fault.value))
+        return said
+
+    said = asyncio.run(go())
+    assert engine.calls == TRIES * FAULTS_UNTIL_DOWN
+    assert said == ["no route to host"] * FAULTS_UNTIL_DOWN + ["m is taken to be down: no route to host"] * (
+        FAULTS_UNTIL_DOWN
+    )
+
+
+def test_an_answer_in_between_shows_that_an_engine_is_not_down(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatching, "FIRST_WAIT_S", 0.0)
+    every_other = TRIES * (FAULTS_UNTIL_DOWN - 1) + 1
+    engine = Counting(lambda call: EngineFault("busy") if call % every_other else None)
+    dispatch = Dispatch({MEMBER.spec: engine}, store)
+
+    async def go() -> list[bool]:
+        asked = [await asyncio.gather(ask(dispatch, str(n)), return_exceptions=True) for n in range(40)]
+        return [isinstance(one, Completion) for (one,) in asked]
+
+    answered = asyncio.run(go())
+    assert sum(answered) == 5
+    assert engine.calls == TRIES * answered.count(False) + 5
+
+
+def test_faults_that_asking_again_cannot_mend_do_not_take_an_engine_down(store: Store) -> None:
+    engine = Counting(lambda _: EngineFault("too long", transient=False))
+    dispatch = Dispatch({MEMBER.spec: engine}, store)
+
+    async def go() -> None:
+        for n in range(2 * FAULTS_UNTIL_DOWN):
+            with pytest.raises(EngineFault, match=r"^too long$"):
+                await ask(dispatch, str(n))
+
+    asyncio.run(go())
+    assert engine.calls == 2 * FAULTS_UNTIL_DOWN
+
+
+def test_one_engine_that_is_down_leaves_the_others_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatching, "FIRST_WAIT_S", 0.0)
+    other = Member(model="other")
+    broken, sound = Counting(lambda _: EngineFault("broken")), Counting()
+    dispatch = Dispatch({MEMBER.spec: broken, other.spec: sound}, store)
+
+    async def go() -> None:
+        for n in range(FAULTS_UNTIL_DOWN + 1):
+            with pytest.raises(EngineFault):
+                await ask(dispatch, str(n))
+        made = await dispatch.ask(other, (Message("user", "Why?"),), Sampling(), sample=0, seed=0)
+        assert made.completion.text.startswith("Why?")
+
+    asyncio.run(go())
+    assert sound.calls == 1
+
+
+def test_after_a_stop_what_is_in_flight_arrives_and_nothing_else_is_asked(store: Store) -> None:
+    engine = Gated()
+
+    async def go() -> None:
+        dispatch = Dispatch({MEMBER.spec: engine}, store)
+        known = asyncio.create_task(ask(dispatch, "asked"))
+        await engine.until_asked(1)
+        assert dispatch.in_flight == 1
+        dispatch.stop()
+        shared = asyncio.create_task(ask(dispatch, "asked"))
+        with pytest.raises(Stopped):
+            await ask(dispatch, "not asked yet")
+        engine.gate.set()
+        assert await known == await shared == await ask(dispatch, "asked")
+        assert dispatch.in_flight == 0
+        assert (dispatch.tally.made, dispatch.tally.shared, dispatch.tally.found) == (1, 1, 1)
+
+    asyncio.run(go())
+    assert engine.calls == len(store) == 1
+
+
+def test_after_a_stop_no_fault_is_retried(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatching, "FIRST_WAIT_S", 0.0)
+    engine = Gated(lambda _: EngineFault("busy"))
+
+    async def go() -> None:
+        dispatch = Dispatch({MEMBER.spec: engine}, store)
+        asked = asyncio.create_task(ask(dispatch))
+        await engine.until_asked(1)
+        dispatch.stop()
+        engine.gate.set()
+        with pytest.raises(Stopped):
+            await asked
+
+    asyncio.run(go())
+    assert engine.calls == 1
+
+
+def test_what_a_failed_conversation_left_in_flight_is_waited_for(store: Store) -> None:
+    slow, broken = Gated(), Counting(lambda _: EngineFault("broken", transient=False))
+    other = Member(model="other")
+
+    async def go() -> None:
+        dispatch = Dispatch({MEMBER.spec: slow, other.spec: broken}, store)
+        requests = [Request(member, (Message("user", member.model),), Sampling(), 0) for member in (MEMBER, other)]
+        with pytest.raises(EngineFault):
+            await dispatch.ask_each(requests, seed=0)
+        assert dispatch.in_flight == 1
+        landing = asyncio.create_task(dispatch.landed())
+        await asyncio.sleep(0)
+        assert not landing.done()
+        slow.gate.set()
+        await landing
+        assert dispatch.in_flight == 0
+
+    asyncio.run(go())
+    assert len(store) == 1
+
+
+def test_a_line_counts_what_it_made_and_the_time_in_which_it_had_something_to_do(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("mlpo_bench.dispatch.time.perf_counter", lambda: now[0])
+    engine = Gated()
+
+    async def go() -> None:
+        dispatch = Dispatch({MEMBER.spec: engine}, store)
+        line = dispatch.lines[MEMBER.spec]
+        both = [asyncio.create_task(ask(dispatch, text)) for text in ("one", "two")]
+        await engine.until_asked(2)
+        now[0] += 3
+        engine.gate.set()
+        await asyncio.gather(*both)
+        now[0] += 50  # nothing to do
+        assert (line.made, line.written, line.busy) == (2, 2, 3.0)
+        await ask(dispatch, "one")  # known
+        assert (line.made, line.busy) == (2, 3.0)
+
+    asyncio.run(go())
