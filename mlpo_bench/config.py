@@ -194,7 +194,8 @@ class RunConfig(BaseModel):
     @property
     def sweeps(self) -> tuple[Sweep, ...]:
         """The protocols with all that they leave to the run filled in."""
-        return tuple(sweep.settled(self.rounds, self.peers, self.ballots) for sweep in self.protocols)
+        ballots = self.ballots  # reckoned from all leader cells, so once
+        return tuple(sweep.settled(self.rounds, self.peers, ballots) for sweep in self.protocols)
 
     def to_yaml(self) -> str:
         """Return the configuration as the text of `config.yaml`."""

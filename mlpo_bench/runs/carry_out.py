@@ -19,6 +19,7 @@ from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import close_engines, open_engines
 from mlpo_bench.errors import BadInput, EngineFault, Stopped, StoppedAtOnce
 from mlpo_bench.harness.suite import Suite, quiet_lm_eval
+from mlpo_bench.matrix import cells
 from mlpo_bench.questions import SUITES
 from mlpo_bench.runs import pace
 from mlpo_bench.runs.calibration import calibrated
@@ -74,8 +75,7 @@ async def _carry_out(
 ) -> None:
     suites = load_suites(config, dict.fromkeys(cell.suite for cell in todo), watcher)
     specs = dict.fromkeys(spec for cell in todo for spec in cell.setting.team.specs)
-    watcher.say("Estimating what it will take")
-    write_json(folder.plan_path, (await plan(todo, suites, config.prices)).model_dump(mode="json"))
+    await _plan(folder, suites, watcher)
     engines = await open_engines(specs, deterministic=config.deterministic, on_event=watcher.say)
     async with AsyncExitStack() as closing:
         closing.push_async_callback(close_engines, engines)
@@ -94,6 +94,23 @@ async def _carry_out(
         finally:
             manifest.end(dispatch.tally)
         pace.learn(dispatch, todo, suites, folder)
+
+
+async def _plan(folder: RunFolder, suites: Mapping[str, Suite], watcher: Watcher) -> None:
+    """Write what the run will take, unless that is written: all its cells, those that are done among them.
+
+    Suites of which nothing has been run are left out, for their questions may not be at hand.
+    """
+    config, before = folder.config, folder.plan()
+    planned = {cell.cell: cell.suite for cell in before.cells} if before else {}
+    every = [cell for cell in cells(config) if cell.suite in {*suites, *planned.values()}]
+    if set(planned) == {cell.id for cell in every}:
+        return
+    names = dict.fromkeys(cell.suite for cell in every)
+    loaded = load_suites(config, [name for name in names if name not in suites], watcher) | dict(suites)
+    watcher.say("Estimating what it will take")
+    found = await plan(every, {name: loaded[name] for name in names}, config.prices)
+    write_json(folder.plan_path, found.model_dump(mode="json"))
 
 
 @dataclass(slots=True)
@@ -120,6 +137,7 @@ class _Work:
         """
         await self._hold([cell for cell in todo if cell.matched is None])
         await self._hold(await self._matched([cell for cell in todo if cell.matched is not None]))
+        await self.dispatch.landed()
         if self.dispatch.stopped:
             raise Stopped
 
@@ -144,34 +162,28 @@ class _Work:
         one.forget()
 
     async def _matched(self, votes: Sequence[Cell]) -> list[Cell]:
-        """Return votes with their numbers of ballots; a vote on a cell that has no figures cannot be counted."""
+        """Return votes with their numbers of ballots; a vote on a cell that is not done cannot be counted."""
         found = await asyncio.gather(*(self._match(vote) for vote in votes))
         return [vote for vote in found if vote is not None]
 
     async def _match(self, vote: Cell) -> Cell | None:
         assert vote.matched_id is not None
         try:
-            spent = self._spent(vote.matched_id)
-            return await matched(vote, spent, self.suites[vote.suite], self.dispatch)
+            return await matched(vote, self._spent(vote.matched_id), self.suites[vote.suite], self.dispatch)
         except Stopped:
             return None
         except EngineFault as fault:
             self.watcher.say(f"{vote.suite}, {vote.label}: not run. {fault}")
             return None
 
-    def _spent(self, cell_id: str) -> dict[str, int]:
-        """Return the tokens that a cell took for each question that it answered."""
-        if self.folder.cell(cell_id) is None:
+    def _spent(self, cell_id: str) -> int:
+        """Return the tokens that a cell took; one that lacks answers will have taken others when it has them."""
+        if not self.folder.done(cell_id):
             if self.dispatch.stopped:
                 raise Stopped
-            raise EngineFault(f"{cell_id} has no figures to match.", transient=False)
+            raise EngineFault(f"{cell_id}, whose tokens it is to match, could not be finished.", transient=False)
         records = read_records(self.folder.records_path(cell_id))
-        spent = {
-            r.question: r.prompt_tokens + r.cached_tokens + r.completion_tokens for r in records if r.error is None
-        }
-        if not spent:
-            raise EngineFault(f"{cell_id} answered nothing.", transient=False)
-        return spent
+        return sum(r.prompt_tokens + r.cached_tokens + r.completion_tokens for r in records)
 
     def __enter__(self) -> Self:
         return self

@@ -58,17 +58,33 @@ async def converse_all(
 
 
 class InFlight:
-    """A task group that holds back when enough tasks are under way, and raises the first fault as it is."""
+    """A task group that holds back when enough tasks are under way, and raises the first fault as it is.
+
+    After a fault of the machinery, or when a person stops the run, nothing more is started; what is under way comes to
+    its end first, for it is paid for, and other conversations may be waiting for the same answers.
+    """
 
     def __init__(self, most: int = CONVERSATIONS_IN_FLIGHT) -> None:
         self._group = asyncio.TaskGroup()
         self._room_left = asyncio.Semaphore(most)
+        self._fault: EngineFault | Stopped | None = None
 
     async def start(self, conversation: Coroutine[Any, Any, None]) -> None:
         """Start a task as soon as there is room for it."""
         await self._room_left.acquire()
-        task = self._group.create_task(conversation)
-        task.add_done_callback(lambda _: self._room_left.release())
+
+        def ended(_: asyncio.Task[None]) -> None:
+            conversation.close()  # it may never have begun
+            self._room_left.release()
+
+        self._group.create_task(self._held(conversation)).add_done_callback(ended)
+
+    async def _held(self, conversation: Coroutine[Any, Any, None]) -> None:
+        if self._fault is None:
+            try:
+                await conversation
+            except (EngineFault, Stopped) as fault:
+                self._fault = self._fault or fault
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -79,6 +95,8 @@ class InFlight:
             await self._group.__aexit__(*error)  # type: ignore[arg-type]
         except BaseExceptionGroup as faults:
             raise faults.exceptions[0] from None  # the others were cancelled on its account
+        if self._fault is not None:
+            raise self._fault
 
 
 async def judged(cell: Cell, suite: Suite, asked: Asked, transcript: Transcript) -> tuple[Transcript, Verdict]:

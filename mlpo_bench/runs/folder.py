@@ -59,6 +59,7 @@ class RunFolder:
         if folder.config_path.exists():
             if add:
                 config = folder.config.extended(config)
+                cells(config)  # refuses what cannot be run, before it spoils the run
                 write_whole(folder.config_path, config.to_yaml().encode())
             folder._check_same(config)
             return folder
@@ -66,6 +67,7 @@ class RunFolder:
             raise BadInput(f"--add extends a run, but there is none at {folder.path}; give its --name.")
         if folder.path.exists() and any(folder.path.iterdir()):
             raise BadInput(f"the folder {folder.path} exists and is not a run; choose another --name.")
+        cells(config)
         try:
             for part in PARTS:
                 (folder.path / part).mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from mlpo_bench.runs.conversing import InFlight
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from mlpo_bench.dispatch import Dispatch
     from mlpo_bench.harness.suite import Asked, Suite
@@ -39,12 +39,12 @@ async def matching_samples(budget: int, tokens_of: Callable[[int], Awaitable[np.
         count = min(count + max(1, ceil(missing)), MOST_BALLOTS)
 
 
-async def matched(cell: Cell, spent: Mapping[str, int], suite: Suite, dispatch: Dispatch) -> Cell:
+async def matched(cell: Cell, budget: int, suite: Suite, dispatch: Dispatch) -> Cell:
     """Return a vote with as many ballots as take the tokens of another cell.
 
     Args:
         cell: the vote.
-        spent: the other cell's tokens by question, of the questions that it answered.
+        budget: the other cell's tokens.
         suite: the cell's suite.
         dispatch: the way to the engines.
 
@@ -63,8 +63,7 @@ async def matched(cell: Cell, spent: Mapping[str, int], suite: Suite, dispatch: 
 
         async with InFlight() as flights:
             for asked in suite.asked:
-                if asked.question.id in spent:
-                    await flights.start(vote(asked))
+                await flights.start(vote(asked))
         return totals
 
-    return cell.with_samples(await matching_samples(sum(spent.values()), tokens_of))
+    return cell.with_samples(await matching_samples(budget, tokens_of))
