@@ -1,17 +1,23 @@
-"""Questions of our own, laid out as the suites are published, and teams that answer from scripts."""
+"""Questions of our own, laid out as the suites are published, teams that answer from scripts, and what runs leave."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
 import pytest
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 PER_SUBJECT = 11
+# The plan is reckoned from earlier runs' speeds; the ledger and the manifest hold seconds of this one.
+APART = ("manifest.json", "plan.json", "ledger", ".lock")
 
 
 def _bbh(folder: Path) -> None:
@@ -75,3 +81,74 @@ def team_file(tmp_path: Path, script: Path) -> Path:
         f"leader: {{model: {script}, engine: scripted}}\npeers:\n  - {{model: {script}, engine: scripted, count: 3}}\n"
     )
     return path
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command left behind: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def mlpo_bench(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., Said]:
+    """Run the command line in this process, in an empty folder with an empty cache."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.delenv("MLPO_BENCH_DATA", raising=False)
+
+    def run(*arguments: object) -> Said:
+        from mlpo_bench.cli import main
+
+        monkeypatch.setattr("sys.argv", ["mlpo-bench", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        out, err = capfd.readouterr()
+        return Said(code, out, err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def contents() -> Callable[[Path], dict[str, bytes]]:
+    """Read all files of a run that must not differ between two runs of one configuration."""
+
+    def read(folder: Path) -> dict[str, bytes]:
+        paths = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.relative_to(folder).parts[0] not in APART]
+        return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def records() -> Callable[[Path], list[dict[str, Any]]]:
+    """Read the records of all cells of a run."""
+
+    def read(folder: Path) -> list[dict[str, Any]]:
+        return [row for path in sorted((folder / "records").iterdir()) for row in pq.read_table(path).to_pylist()]
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def completions() -> Callable[[Path], int]:
+    """Count the completions that are safe in a store which another process writes."""
+
+    def count(store: Path) -> int:
+        try:
+            db = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
+            (found,) = db.execute("SELECT COUNT(*) FROM completions").fetchone()
+            db.close()
+        except sqlite3.OperationalError:  # not made yet
+            return 0
+        return int(found)
+
+    return count

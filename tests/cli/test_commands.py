@@ -6,32 +6,21 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 
 Cli = Any
-# The plan is reckoned from earlier runs' speeds; the ledger and the manifest hold seconds of this one.
-APART = ("manifest.json", "plan.json", "ledger", ".lock")
+Read = Callable[[Path], Any]
 
 
 @pytest.fixture
 def run(made_up: Path, team_file: Path) -> tuple[object, ...]:
     """A small run of scripted models."""
     return ("run", "--suite", "bbh", "--data", made_up, "--team", team_file, "--limit", "9")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """All files of a run that must not differ between two runs of one configuration."""
-    paths = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.relative_to(folder).parts[0] not in APART]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
-
-
-def records(folder: Path) -> list[dict[str, Any]]:
-    return [row for path in sorted((folder / "records").iterdir()) for row in pq.read_table(path).to_pylist()]
 
 
 def test_help_is_light_and_imports_nothing_heavy() -> None:
@@ -67,7 +56,9 @@ def test_the_shell_can_complete_commands() -> None:
     assert done.stdout.split() == ["transcript"]
 
 
-def test_a_run_leaves_all_its_files_and_a_table(mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path) -> None:
+def test_a_run_leaves_all_its_files_and_a_table(
+    mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path, records: Read
+) -> None:
     said = mlpo_bench(*run, "--name", "mine", "--rounds", "1,2")
     assert said.code == 0
     for word in ("solo", "vote of 8", "leader, 1 round, 3 peers", "95 % interval", "unread", "tokens out", "Sharing:"):
@@ -115,7 +106,7 @@ def test_quiet_says_nothing_but_the_table(mlpo_bench: Cli, run: tuple[object, ..
     assert "accuracy" in said.out
 
 
-def test_config_yaml_repeats_the_run(mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path) -> None:
+def test_config_yaml_repeats_the_run(mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path, contents: Read) -> None:
     assert mlpo_bench(*run, "--name", "one", "--order", "shuffled", "--seed", "3").code == 0
     one, two = tmp_path / "runs" / "one", tmp_path / "runs" / "two"
     again = mlpo_bench("run", "--config", one / "config.yaml", "--name", "two", "--store", tmp_path / "other.sqlite")
@@ -123,14 +114,16 @@ def test_config_yaml_repeats_the_run(mlpo_bench: Cli, run: tuple[object, ...], t
     assert contents(one) == contents(two)
 
 
-def test_another_seed_gives_other_completions(mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path) -> None:
+def test_another_seed_gives_other_completions(
+    mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path, contents: Read
+) -> None:
     for seed in (1, 2):
         assert mlpo_bench(*run, "--name", seed, "--seed", seed).code == 0
     one, two = (contents(tmp_path / "runs" / str(seed)) for seed in (1, 2))
     assert one["transcripts/bbh.solo.seed-1.jsonl.zst"] != two["transcripts/bbh.solo.seed-2.jsonl.zst"]
 
 
-def test_a_conversation_can_be_read(mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path) -> None:
+def test_a_conversation_can_be_read(mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path, records: Read) -> None:
     mlpo_bench(*run, "--name", "mine")
     rows = records(tmp_path / "runs" / "mine")
     question = rows[0]["question"]
@@ -147,7 +140,7 @@ def test_a_conversation_can_be_read(mlpo_bench: Cli, run: tuple[object, ...], tm
 
 
 def test_a_failing_member_fails_its_questions_and_the_rest_is_done(
-    mlpo_bench: Cli, run: tuple[object, ...], script: Path, tmp_path: Path
+    mlpo_bench: Cli, run: tuple[object, ...], script: Path, tmp_path: Path, records: Read
 ) -> None:
     rules = script.read_text()
     script.write_text("- when: 'navigate'\n  fail: the machine is on fire\n" + rules)
@@ -166,7 +159,7 @@ def test_a_failing_member_fails_its_questions_and_the_rest_is_done(
 
 
 def test_kill_9_and_the_same_command_again_equals_an_undisturbed_run(
-    run: tuple[object, ...], script: Path, tmp_path: Path
+    run: tuple[object, ...], script: Path, tmp_path: Path, contents: Read, completions: Read
 ) -> None:
     slow = script.read_text().replace("  say:", "  delay: 0.15\n  say:").replace("- say:", "- delay: 0.15\n  say:")
     script.write_text(slow)
@@ -194,36 +187,3 @@ def test_kill_9_and_the_same_command_again_equals_an_undisturbed_run(
     assert contents(tmp_path / "runs" / "killed") == contents(tmp_path / "runs" / "undisturbed")
     manifest = json.loads((tmp_path / "runs" / "killed" / "manifest.json").read_text())
     assert manifest["sessions"][-1]["completions"]["made"] == completions(store) - kept
-
-
-def completions(store: Path) -> int:
-    import sqlite3
-
-    try:
-        db = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
-        (count,) = db.execute("SELECT COUNT(*) FROM completions").fetchone()
-        db.close()
-    except sqlite3.OperationalError:  # not made yet
-        return 0
-    return int(count)
-
-
-def test_ctrl_c_keeps_what_was_answered_and_says_how_to_go_on(
-    run: tuple[object, ...], script: Path, tmp_path: Path
-) -> None:
-    script.write_text("- delay: 0.3\n  say: [The answer is (A)., The answer is (B).]\n")
-    command = [sys.executable, "-m", "mlpo_bench", *map(str, run), "--name", "mine", "--rounds", "5"]
-    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
-    store = tmp_path / "cache" / "mlpo-bench" / "completions.sqlite"
-    for _ in range(600):
-        if completions(store) > 5:
-            break
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Interrupted" in said
-    assert "--config runs/mine/config.yaml" in said
-    assert "Traceback" not in said
-    assert completions(store) > 5

@@ -6,10 +6,10 @@ import asyncio
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -52,16 +52,6 @@ def test_order_and_company_change_nothing() -> None:
     asyncio.run(main())
 
 
-def completions(store: Path) -> int:
-    try:
-        db = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
-        (count,) = db.execute("SELECT COUNT(*) FROM completions").fetchone()
-        db.close()
-    except sqlite3.OperationalError:  # not made yet
-        return 0
-    return int(count)
-
-
 def conversations(run: Path) -> dict[str, list[dict[str, Any]]]:
     """All conversations of a run, less the seconds that turns took."""
     found = {path.name: list(read_transcripts(path)) for path in sorted((run / "transcripts").iterdir())}
@@ -72,7 +62,9 @@ def conversations(run: Path) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def test_a_resumed_run_equals_an_undisturbed_one(tmp_path: Path, made_up: Path) -> None:
+def test_a_resumed_run_equals_an_undisturbed_one(
+    tmp_path: Path, made_up: Path, completions: Callable[[Path], int]
+) -> None:
     def start(name: str) -> subprocess.Popen[bytes]:
         command = [
             sys.executable, "-m", "mlpo_bench", "run", "--suite", "bbh", "--data", str(made_up), "--limit", "3",
