@@ -23,7 +23,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlpo_bench.chat import Usage
 from mlpo_bench.config import read_config
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import close_engines, open_engines
@@ -89,12 +88,8 @@ class Bench:
         return {(one.cell.id, record.question): record for one in progress for record in one.records}
 
     async def _matched(self, vote: Cell, answers: Answers, dispatch: Dispatch) -> Cell:
-        spent = {
-            question: record.prompt_tokens + record.cached_tokens + record.completion_tokens
-            for (cell, question), record in answers.items()
-            if cell == vote.matched_id
-        }
-        return await matched(vote, spent, self.suites[vote.suite], dispatch)
+        budget = sum(_tokens(record) for (cell, _), record in answers.items() if cell == vote.matched_id)
+        return await matched(vote, budget, self.suites[vote.suite], dispatch)
 
 
 async def sharing(data: Path | None, questions: int, tokens: int) -> bool:
@@ -130,8 +125,11 @@ async def sharing(data: Path | None, questions: int, tokens: int) -> bool:
 
 
 def _outcome(record: Record) -> tuple[object, ...]:
-    tokens = Usage(record.prompt_tokens, record.cached_tokens, record.completion_tokens).total
-    return record.answer, record.right, record.calls, tokens
+    return record.answer, record.right, record.calls, _tokens(record)
+
+
+def _tokens(record: Record) -> int:
+    return record.prompt_tokens + record.cached_tokens + record.completion_tokens
 
 
 class Barrier:
