@@ -32,6 +32,10 @@ def run(
         bool,
         typer.Option("--add", help="Extend the run of that --name by the cells asked for.", rich_help_panel=WHERE),
     ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume/--no-resume", help="Go on with a run that exists, or refuse to.", rich_help_panel=WHERE),
+    ] = True,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", "--output_path", help="Folder that holds the runs.", rich_help_panel=WHERE),
@@ -53,7 +57,7 @@ def run(
     from mlpo_bench.runs import RunFolder
 
     before = RunFolder.open(output / name).config if add and name else None
-    folder = RunFolder.for_run(chosen.build(before), output, name, add=add)
+    folder = RunFolder.for_run(chosen.build(before), output, name, add=add, resume=resume)
     words = names(only) or ()
     left = folder.left(words)
     results = _carry_out(folder, words, store, quiet=quiet or json)

@@ -49,14 +49,19 @@ class RunFolder:
         self.results_path = path / "results.json"
 
     @classmethod
-    def for_run(cls, config: RunConfig, parent: Path, name: str | None, *, add: bool = False) -> RunFolder:
+    def for_run(
+        cls, config: RunConfig, parent: Path, name: str | None, *, add: bool = False, resume: bool = True
+    ) -> RunFolder:
         """Make the folder of a run, or take it up again; with `add`, extend it by the cells of `config`.
 
         Raises:
-            BadInput: it cannot be written, or was made with another configuration that cannot be extended.
+            BadInput: it cannot be written, is there but not to be resumed, or was made with another configuration
+                that cannot be extended.
         """
         folder = cls(parent / (name or config.default_name))
         if folder.config_path.exists():
+            if not resume:
+                raise BadInput(f"the run {folder.path} exists; choose another --name, or go on with it (--resume).")
             if add:
                 config = folder.config.extended(config)
                 cells(config)  # refuses what cannot be run, before it spoils the run

@@ -52,6 +52,17 @@ def test_run_names_what_is_wrong(mlpo_bench: Cli, arguments: list[str], message:
     assert said.out == ""
 
 
+def test_a_run_that_exists_is_left_alone_where_a_person_wants_a_new_one(
+    mlpo_bench: Cli, made_up: Path, team_file: Path
+) -> None:
+    run = ("run", "--suite", "bbh", "--data", made_up, "--team", team_file, "--name", "mine", "--limit", "2", "-q")
+    assert mlpo_bench(*run, "--no-resume").code == 0
+    assert mlpo_bench(*run).code == 0
+    said = mlpo_bench(*run, "--no-resume")
+    assert said.code == 2
+    assert "the run runs/mine exists; choose another --name" in said.err
+
+
 def test_an_unknown_option_is_bad_usage(mlpo_bench: Cli) -> None:
     said = mlpo_bench("run", "--suit", "bbh")
     assert said.code == 2
