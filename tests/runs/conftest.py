@@ -112,15 +112,18 @@ def carry_for_all(tmp_path_factory: pytest.TempPathFactory, made_up: Path) -> Ru
 
 @pytest.fixture
 def answer_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, int]]:
-    """Have a function answer for all models: `answer_with(answer, parameters)` returns how often each was asked."""
+    """Have a function answer for all models: `answer_with(answer, parameters)` returns how often each was asked.
 
-    def go(answer: Answer, parameters: int | None = None) -> dict[str, int]:
+    With `by_model`, the function is told the model's name first.
+    """
+
+    def go(answer: Callable[..., str], parameters: int | None = None, *, by_model: bool = False) -> dict[str, int]:
         asked: dict[str, int] = {}
 
         def engine(spec: ModelSpec) -> ScriptedEngine:
             def counted(messages: Sequence[Message], sampling: Sampling, seed: int) -> str:
                 asked[spec.model] = asked.get(spec.model, 0) + 1
-                return answer(messages, sampling, seed)
+                return answer(*([spec.model] if by_model else []), messages, sampling, seed)
 
             made = ScriptedEngine(counted, name=spec.model, fingerprint=spec.model)
             made._facts = replace(made.facts, parameters=parameters)
@@ -144,7 +147,7 @@ def own_text() -> Callable[[str], Answer]:
             content = "\n".join(f"{m.role}: {m.content}" for m in messages)
             digest = hashlib.sha256(f"{seed}\n{content}".encode()).hexdigest()
             filled = "word " * (int(digest[:2], 16) % 9)
-            return f"Text {digest[:16]} {filled}ends: {words.split()[int(digest, 16) % len(words.split())]}"
+            return f"Text {digest[:16]} {filled}The answer is {words.split()[int(digest, 16) % len(words.split())]}."
 
         return answer
 
