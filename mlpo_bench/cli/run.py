@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -81,18 +82,16 @@ def _carry_out(folder: RunFolder, only: tuple[str, ...], store: Path | None, *, 
         with display(quiet=quiet) as watcher:
             return asyncio.run(carry_out(folder, store or default_path(), watcher, only))
     except StoppedAtOnce:
-        _say_how_to_go_on(folder)
+        _say_how_to_go_on(folder, store)
         os._exit(INTERRUPTED)  # nothing is waited for; engines end with this process
     except (KeyboardInterrupt, Stopped):
-        _say_how_to_go_on(folder)
+        _say_how_to_go_on(folder, store)
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _say_how_to_go_on(folder: RunFolder) -> None:
-    sys.stderr.write(
-        "Interrupted. What was answered is kept; to go on: "
-        f"mlpo-bench run --config {folder.config_path} --output {folder.path.parent} --name {folder.path.name}\n"
-    )
+def _say_how_to_go_on(folder: RunFolder, store: Path | None) -> None:
+    named = f" --store {shlex.quote(str(store))}" if store else ""
+    sys.stderr.write(f"Interrupted. What was answered is kept; to go on: {folder.command}{named}\n")
     sys.stderr.flush()
 
 

@@ -15,6 +15,7 @@ results.json              all cells that are done, and what was paid for them to
 from __future__ import annotations
 
 import contextlib
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +127,12 @@ class RunFolder:
             lock.release()
 
     @property
+    def command(self) -> str:
+        """The command that goes on with the run."""
+        words = ("--config", self.config_path, "--output", self.path.parent, "--name", self.path.name)
+        return shlex.join(["mlpo-bench", "run", *map(str, words)])
+
+    @property
     def config(self) -> RunConfig:
         """The configuration that the run was made with."""
         return read_config(self.config_path)
@@ -175,9 +182,7 @@ class RunFolder:
             BadInput: none has yet.
         """
         if not self.results_path.exists():
-            raise BadInput(
-                f"the run {self.path} has no results yet; `mlpo-bench run --config {self.config_path}` goes on with it."
-            )
+            raise BadInput(f"the run {self.path} has no results yet; `{self.command}` goes on with it.")
         return Results.model_validate_json(self.results_path.read_bytes())
 
     def write_results(self) -> Results:

@@ -206,4 +206,4 @@ def test_a_run_without_results_says_how_to_go_on(mlpo_bench: Cli, tmp_path: Path
     (tmp_path / "runs" / "mine" / "config.yaml").write_text("{}")
     said = mlpo_bench("show", "mine")
     assert said.code == 2
-    assert "`mlpo-bench run --config runs/mine/config.yaml` goes on with it" in said.err
+    assert "`mlpo-bench run --config runs/mine/config.yaml --output runs --name mine` goes on with it" in said.err

@@ -78,7 +78,8 @@ def test_every_protocol_is_here() -> None:
 
 
 def test_another_seed_comes_to_other_conversations(whole: RunFolder) -> None:
-    first, second = [], []
+    first: list[list[str]] = []
+    second: list[list[str]] = []
     for cell in cells(whole.config):
         texts = [turn["text"] for line in read_transcripts(whole.transcript_path(cell)) for turn in line["turns"]]
         (second if cell.setting.seed else first).append(texts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -14,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from mlpo_bench.chat import Message, Sampling
@@ -84,3 +86,30 @@ def test_a_resumed_run_equals_an_undisturbed_one(
         assert start(name).wait(timeout=400) == 0
     assert 4 <= kept < completions(tmp_path / "killed.sqlite") == completions(tmp_path / "undisturbed.sqlite")
     assert conversations(tmp_path / "runs" / "killed") == conversations(tmp_path / "runs" / "undisturbed")
+
+
+def test_a_cell_by_itself_comes_to_what_it_comes_to_in_a_matrix(tmp_path: Path, made_up: Path) -> None:
+    cells = {"debate": "debate-2-rounds-2-peers", "refine": "refine-2-rounds", "mixture": "mixture-2-layers-2-peers"}
+    for name, protocols in {"matrix": ",".join(cells), **{protocol: protocol for protocol in cells}}.items():
+        command = [
+            sys.executable, "-m", "mlpo_bench", "run", "--suite", "bbh", "--data", str(made_up), "--limit", "2",
+            "--protocol", protocols, "--rounds", "2", "--peers", "2", "--deterministic", "--gen-kwargs",
+            "max_gen_toks=16,temperature=0.8", "--name", name, "--store", str(tmp_path / f"{name}.sqlite"), "--quiet",
+        ]  # fmt: skip
+        subprocess.run(command, cwd=tmp_path, stdout=subprocess.DEVNULL, check=True, timeout=200)
+    matrix = conversations(tmp_path / "runs" / "matrix")
+    assert len(matrix) == len(cells)
+    for protocol, cell in cells.items():
+        alone = tmp_path / "runs" / protocol
+        assert conversations(alone) == {f"bbh.{cell}.jsonl.zst": matrix[f"bbh.{cell}.jsonl.zst"]}
+        assert figures(alone, cell) == figures(tmp_path / "runs" / "matrix", cell)
+
+
+def figures(run: Path, cell: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A cell's figures and records, less the seconds."""
+    result = json.loads((run / "cells" / f"bbh.{cell}.json").read_text())
+    records = pq.read_table(run / "records" / f"bbh.{cell}.parquet").to_pylist()
+    for told in (result, *result["seats"].values(), *records):
+        for name in [name for name in told if "seconds" in name]:
+            del told[name]
+    return result, records

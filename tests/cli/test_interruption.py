@@ -1,0 +1,146 @@
+"""A person's Ctrl-C: once, and what is under way is answered; twice, and nothing is waited for; nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+Read = Callable[[Path], Any]
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(made_up: Path, team_file: Path, tmp_path: Path) -> Start:
+    """Start a run with a cache, and so a store, of its own."""
+
+    def go(name: str, *options: str) -> subprocess.Popen[str]:
+        command = [
+            sys.executable, "-m", "mlpo_bench", "run", "--suite", "bbh", "--data", str(made_up), "--limit", "6",
+            "--team", str(team_file), "--protocol", "solo,leader", "--rounds", "1,3", "--name", name, *options,
+        ]  # fmt: skip
+        environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / name)}
+        return subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    return go
+
+
+@pytest.fixture
+def delayed(script: Path) -> Callable[[float], None]:
+    """Let leaders take so many seconds for an answer."""
+    rules = script.read_text()
+
+    def delay(seconds: float) -> None:
+        script.write_text(rules.replace("'You lead a group'", f"'You lead a group'\n  delay: {seconds}"))
+
+    return delay
+
+
+def until(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def results(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "results.json").read_text())
+    return found
+
+
+def test_ctrl_c_waits_for_what_is_under_way_and_the_run_can_be_taken_up(
+    start: Start, delayed: Callable[[float], None], tmp_path: Path, contents: Read, completions: Read
+) -> None:
+    delayed(2.0)
+    undisturbed = start("undisturbed", "-q")
+    run, store = tmp_path / "runs" / "mine", tmp_path / "mine" / "mlpo-bench" / "completions.sqlite"
+    process = start("mine")
+    # Solo is done, all peers' first attempts are there, and six leaders think for two seconds.
+    until(lambda: completions(store) >= 6 * 3, process)
+    kept = completions(store)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Stopping: nothing more is asked; waiting for 6 answers under way. Ctrl-C again stops at once." in said
+    assert "Interrupted. What was answered is kept; to go on: mlpo-bench run --config runs/mine/config.yaml" in said
+    assert "Traceback" not in said
+    assert completions(store) == kept + 6
+    left = results(run)
+    assert [cell["cell"] for cell in left["cells"]] == ["bbh.solo", "bbh.leader-1-round-3-peers"]
+    assert left["unfinished"] == ["bbh.leader-3-rounds-3-peers"]
+    assert not [path for path in (run / "transcripts").iterdir() if "3-rounds" in path.name]
+    again = start("mine", "-q")
+    for going in (again, undisturbed):
+        going.communicate(timeout=60)
+        assert going.returncode == 0
+    assert contents(run) == contents(tmp_path / "runs" / "undisturbed")
+    sessions = json.loads((run / "manifest.json").read_text())["sessions"]
+    assert [session["completions"]["made"] for session in sessions] == [kept + 6, completions(store) - kept - 6]
+
+
+def test_ctrl_c_twice_waits_for_nothing_and_loses_nothing(
+    start: Start, delayed: Callable[[float], None], tmp_path: Path, completions: Read
+) -> None:
+    delayed(30.0)
+    run, store = tmp_path / "runs" / "mine", tmp_path / "mine" / "mlpo-bench" / "completions.sqlite"
+    process = start("mine")
+    until(lambda: completions(store) >= 6 * 3, process)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    asked = time.monotonic()
+    _, said = process.communicate(timeout=30)
+    assert time.monotonic() - asked < 4  # and a busy machine
+    assert process.returncode == 130
+    assert said.count("Stopping: nothing more is asked") == 1
+    assert "to go on: mlpo-bench run --config runs/mine/config.yaml --output runs --name mine" in said
+    assert "Traceback" not in said
+    assert "never awaited" not in said
+    assert completions(store) == 6 * 3
+    assert (run / "cells" / "bbh.solo.json").exists()
+    session = json.loads((run / "manifest.json").read_text())["sessions"][0]
+    assert session["completions"]["made"] == 6 * 3
+    assert session["ended"]
+
+
+def test_the_words_of_an_interruption_go_on_with_the_run(
+    start: Start, delayed: Callable[[float], None], tmp_path: Path, completions: Read
+) -> None:
+    delayed(0.5)
+    store = tmp_path / "their completions.sqlite"
+    process = start("mine", "--output", str(tmp_path / "with a space"), "--store", str(store))
+    until(lambda: completions(store) >= 6 * 3, process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    command = said.partition("to go on: ")[2].strip().removeprefix("mlpo-bench")
+    kept = completions(store)
+    done = subprocess.run(
+        f"{sys.executable} -m mlpo_bench {command} -q",
+        shell=True, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert results(tmp_path / "with a space" / "mine")["unfinished"] == []
+    sessions = json.loads((tmp_path / "with a space" / "mine" / "manifest.json").read_text())["sessions"]
+    assert sum(session["completions"]["made"] for session in sessions) == completions(store) > kept > 0
+
+
+def test_ctrl_c_while_the_run_is_made_ready_ends_it_without_a_traceback(start: Start, tmp_path: Path) -> None:
+    process = start("mine")
+    until((tmp_path / "runs" / "mine" / "config.yaml").exists, process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in said
