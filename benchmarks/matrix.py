@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 MOST_SHARE, LEAST_SPEED, MOST_SECONDS, MOST_GB = 0.40, 1.2, 240.0, 3.0
 SUITES = ("bbh", "mmlu", "math")
 MEMBER = Member(engine="vllm")
+WARMING_TOKENS = 8
 
 
 class Bench:
@@ -161,15 +162,13 @@ async def barrier(data: Path | None, questions: int, tokens: int, repetitions: i
     engines = await open_engines([MEMBER.spec])
     ratios = []
     try:
-        for repetition in range(repetitions + 1):
+        await _led(suites, engines, WARMING_TOKENS, -1, barred=False)
+        for repetition in range(repetitions):
             took: dict[bool, float] = {}
             for barred in (True, False) if repetition % 2 else (False, True):
                 took[barred] = await _led(suites, engines, tokens, repetition, barred=barred)
-            if repetition:  # the first one warms up
-                ratios.append(took[True] / took[False])
-                print(
-                    f"with barriers {took[True]:.1f} s, without {took[False]:.1f} s: {ratios[-1]:.2f} times", flush=True
-                )
+            ratios.append(took[True] / took[False])
+            print(f"barriers {took[True]:.1f} s, none {took[False]:.1f} s: {ratios[-1]:.2f} times", flush=True)
     finally:
         await close_engines(engines)
     median = statistics.median(ratios)
@@ -257,7 +256,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--questions", type=int, default=8, help="a suite")
     parser.add_argument("--tokens", type=int, help="of an answer at most; 32, or 192 with --barrier")
-    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--repetitions", type=int, default=2)
     parser.add_argument("--barrier", action="store_true")
     parser.add_argument("--scoring", action="store_true")
     options = parser.parse_args()
