@@ -88,14 +88,17 @@ class Runs:
         few = {"suites": ["bbh"], "data": str(self.data), "subjects": ["navigate", "snarks"]}
         return RunConfig.model_validate({**few, **settings})
 
-    def __call__(
+    async def going(
         self, name: str, *, only: tuple[str, ...] = (), store: str | None = None, add: bool = False, **settings: object
     ) -> RunFolder:
         run = RunFolder.for_run(self.config(**settings), self.folder / "runs", name, add=add)
         watcher = Listening()
         self.said = watcher.said
-        asyncio.run(carry_out(run, self.folder / f"{store or name}.sqlite", watcher, only))
+        await carry_out(run, self.folder / f"{store or name}.sqlite", watcher, only)
         return run
+
+    def __call__(self, name: str, **options: Any) -> RunFolder:
+        return asyncio.run(self.going(name, **options))
 
 
 @pytest.fixture

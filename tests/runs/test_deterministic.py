@@ -88,21 +88,34 @@ def test_a_resumed_run_equals_an_undisturbed_one(
     assert conversations(tmp_path / "runs" / "killed") == conversations(tmp_path / "runs" / "undisturbed")
 
 
-def test_a_cell_by_itself_comes_to_what_it_comes_to_in_a_matrix(tmp_path: Path, made_up: Path) -> None:
+def test_a_cell_by_itself_comes_to_what_it_comes_to_in_a_matrix(carry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = {"debate": "debate-2-rounds-2-peers", "refine": "refine-2-rounds", "mixture": "mixture-2-layers-2-peers"}
-    for name, protocols in {"matrix": ",".join(cells), **{protocol: protocol for protocol in cells}}.items():
-        command = [
-            sys.executable, "-m", "mlpo_bench", "run", "--suite", "bbh", "--data", str(made_up), "--limit", "2",
-            "--protocol", protocols, "--rounds", "2", "--peers", "2", "--deterministic", "--gen-kwargs",
-            "max_gen_toks=16,temperature=0.8", "--name", name, "--store", str(tmp_path / f"{name}.sqlite"), "--quiet",
-        ]  # fmt: skip
-        subprocess.run(command, cwd=tmp_path, stdout=subprocess.DEVNULL, check=True, timeout=200)
-    matrix = conversations(tmp_path / "runs" / "matrix")
+    asked = {"rounds": 2, "peers": 2, "deterministic": True, "generation": {"max_gen_toks": 16, "temperature": 0.8}}
+
+    async def main() -> None:
+        engines = await open_engines([ModelSpec()], deterministic=True)  # it starts slowly, so once for all runs
+
+        async def opened(*_: object, **__: object) -> dict[ModelSpec, Any]:
+            return dict(engines)
+
+        async def left_open(_: object) -> None:
+            pass
+
+        monkeypatch.setattr("mlpo_bench.runs.carry_out.open_engines", opened)
+        monkeypatch.setattr("mlpo_bench.runs.carry_out.close_engines", left_open)
+        try:
+            for name, protocols in {"matrix": list(cells), **{protocol: [protocol] for protocol in cells}}.items():
+                await carry.going(name, limit=2, protocols=protocols, **asked)
+        finally:
+            await close_engines(engines)
+
+    asyncio.run(main())
+    runs = carry.folder / "runs"
+    matrix = conversations(runs / "matrix")
     assert len(matrix) == len(cells)
     for protocol, cell in cells.items():
-        alone = tmp_path / "runs" / protocol
-        assert conversations(alone) == {f"bbh.{cell}.jsonl.zst": matrix[f"bbh.{cell}.jsonl.zst"]}
-        assert figures(alone, cell) == figures(tmp_path / "runs" / "matrix", cell)
+        assert conversations(runs / protocol) == {f"bbh.{cell}.jsonl.zst": matrix[f"bbh.{cell}.jsonl.zst"]}
+        assert figures(runs / protocol, cell) == figures(runs / "matrix", cell)
 
 
 def figures(run: Path, cell: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
