@@ -60,29 +60,44 @@ class RunFolder:
                 that cannot be extended.
         """
         folder = cls(parent / (name or config.default_name))
-        if folder.config_path.exists():
+        if folder.begun:
             if not resume:
                 raise BadInput(f"the run {folder.path} exists; choose another --name, or go on with it (--resume).")
-            if add:
-                config = folder.config.extended(config)
-                cells(config)  # refuses what cannot be run, before it spoils the run
-                write_whole(folder.config_path, config.to_yaml().encode())
-            folder._check_same(config)
-            return folder
-        if add:
+            folder._take_up(config, add=add)
+        elif add:
             raise BadInput(f"--add extends a run, but there is none at {folder.path}; give its --name.")
-        if folder.path.exists() and any(folder.path.iterdir()):
-            raise BadInput(f"the folder {folder.path} exists and is not a run; choose another --name.")
+        else:
+            folder._make(config)
+        return folder
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was carried out here: one that was refused before that leaves its name free."""
+        return self.config_path.exists() and self.manifest_path.exists()
+
+    def _take_up(self, config: RunConfig, *, add: bool) -> None:
+        before = self.config
+        if add:
+            config = before.extended(config)
+            cells(config)  # refuses what cannot be run, before it spoils the run
+        else:
+            self._check_same(config)
+        if config != before:  # more cells, or other prices
+            write_whole(self.config_path, config.to_yaml().encode())
+
+    def _make(self, config: RunConfig) -> None:
+        if self.path.exists() and any(self.path.iterdir()) and not self.config_path.exists():
+            raise BadInput(f"the folder {self.path} exists and is not a run; choose another --name.")
         cells(config)
         try:
             for part in PARTS:
-                (folder.path / part).mkdir(parents=True, exist_ok=True)
-            write_whole(folder.config_path, config.to_yaml().encode())
+                (self.path / part).mkdir(parents=True, exist_ok=True)
+            with self.taken():
+                write_whole(self.config_path, config.to_yaml().encode())
         except OSError as error:
             raise BadInput(
-                f"the run folder {folder.path} cannot be written: {error.strerror}. Name another place with --output."
+                f"the run folder {self.path} cannot be written: {error.strerror}. Name another place with --output."
             ) from None
-        return folder
 
     @classmethod
     def open(cls, run: str | Path) -> RunFolder:
