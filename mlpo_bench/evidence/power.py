@@ -1,0 +1,79 @@
+"""What a comparison could have shown: the smallest difference that so many questions find four times in five."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+# Numbers of pairs rarer than this add nothing to a power.
+_UNHEARD_OF = 1e-12
+
+
+def mcnemar_power(questions: int, discordant: float, difference: float, alpha: float = 0.05) -> float:
+    """Return the chance that McNemar's exact test finds a difference, over all samples of so many questions.
+
+    Args:
+        questions: How many, each independent of the others.
+        discordant: The share of them that only one of the two cells gets right.
+        difference: Of the two accuracies, at most `discordant`.
+        alpha: Below which p counts as a finding.
+
+    Raises:
+        ValueError: There are no questions, or `|difference| <= discordant <= 1` does not hold.
+    """
+    from scipy.stats import binom
+
+    if questions < 1 or not abs(difference) <= discordant <= 1:
+        raise ValueError(f"No {questions} questions differ by {difference} where {discordant} of them differ at all.")
+    if discordant == 0:
+        return 0.0
+    # For every number of discordant pairs that may well occur: how likely it is, and up to which count on one side p
+    # is at most alpha (-1 where it never is).
+    fewest, largest = binom.ppf((_UNHEARD_OF, 1 - _UNHEARD_OF), questions, discordant)
+    pairs = np.arange(fewest, largest + 1)
+    likely = binom.pmf(pairs, questions, discordant)
+    most = binom.ppf(alpha / 2, pairs, 0.5)
+    most = np.where(binom.cdf(most, pairs, 0.5) <= alpha / 2, most, most - 1)
+    towards = (1 + difference / discordant) / 2
+    found = binom.cdf(most, pairs, towards) + binom.sf(pairs - most - 1, pairs, towards)
+    return float((likely * found).sum())
+
+
+def detectable(questions: int, discordant: float, power: float = 0.8, alpha: float = 0.05) -> float | None:
+    """Return the smallest difference in accuracy that McNemar's exact test finds with a power.
+
+    None where even all discordant pairs on one side would be too few.
+
+    Args:
+        questions: How many, each independent of the others; clustered ones show less.
+        discordant: The share of them that only one of the two cells gets right, observed or assumed.
+        power: The chance of finding it.
+        alpha: Below which p counts as a finding.
+
+    Raises:
+        ValueError: There are no questions, or `discordant` is not a share.
+    """
+    from scipy.optimize import brentq
+
+    if mcnemar_power(questions, discordant, discordant, alpha) < power:
+        return None
+    return float(brentq(lambda d: mcnemar_power(questions, discordant, d, alpha) - power, 0, discordant))
+
+
+def detectable_mean(questions: int, deviation: float, power: float = 0.8, alpha: float = 0.05) -> float | None:
+    """Return the smallest mean difference that a paired t test finds with a power: for means over seeds.
+
+    None where there are fewer than two questions, they do not differ at all, or no difference is large enough.
+
+    Args:
+        questions: How many, each independent of the others.
+        deviation: The standard deviation of a question's difference.
+        power: The chance of finding it.
+        alpha: Below which p counts as a finding.
+    """
+    from statsmodels.stats.power import TTestPower
+
+    if questions < 2 or deviation == 0:  # noqa: PLR2004
+        return None
+    found = float(deviation * TTestPower().solve_power(nobs=questions, alpha=alpha, power=power))
+    return found if found <= 1 else None
