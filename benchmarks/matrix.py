@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import random
 import resource
 import statistics
 import subprocess
@@ -42,6 +43,7 @@ from mlpo_bench.teams import Member, Team
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mlpo_bench.chat import Completion, Message, Sampling
     from mlpo_bench.engines import Engine
     from mlpo_bench.protocols import Turn
     from mlpo_bench.runs.records import Record
@@ -53,6 +55,7 @@ MOST_SHARE, LEAST_SPEED, MOST_SECONDS, MOST_GB = 0.40, 1.2, 240.0, 3.0
 SUITES = ("bbh", "mmlu", "math")
 MEMBER = Member(engine="vllm")
 WARMING_TOKENS = 8
+SHORTEST = 4
 
 
 class Bench:
@@ -133,6 +136,29 @@ def _tokens(record: Record) -> int:
     return record.prompt_tokens + record.cached_tokens + record.completion_tokens
 
 
+class Cut:
+    """An engine whose answers end at lengths of their own, as drawn from their seeds: log-uniform up to a bound.
+
+    Left to itself a small model writes either a line or up to any bound, and most lengths would be the bound's.
+    """
+
+    def __init__(self, engine: Engine, longest: int) -> None:
+        self._engine, self._longest = engine, longest
+        self.facts = engine.facts
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
+        """Answer, with as many tokens as were drawn at most."""
+        length = SHORTEST * (self._longest / SHORTEST) ** random.Random(seed).random()  # noqa: S311 - not a secret
+        return await self._engine.complete(messages, replace(sampling, max_tokens=round(length)), seed)
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Count as the engine does."""
+        return self._engine.count_tokens(messages)
+
+    async def close(self) -> None:
+        """Leave the engine to whoever opened it."""
+
+
 class Barrier:
     """Lets a round begin when all conversations have come to it, as a loop over whole batches does."""
 
@@ -186,7 +212,7 @@ async def _led(
     asked = [one for suite in suites.values() for one in suite.asked]
     overrides = {"max_tokens": tokens}
     with tempfile.TemporaryDirectory() as parent, Store(Path(parent) / "store.sqlite") as store:
-        dispatch = Dispatch(engines, store)
+        dispatch = Dispatch({spec: Cut(engine, tokens) for spec, engine in engines.items()}, store)
         started = time.perf_counter()
         if barred:
             at = Barrier(len(asked))
@@ -255,7 +281,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--questions", type=int, default=8, help="a suite")
-    parser.add_argument("--tokens", type=int, help="of an answer at most; 32, or 192 with --barrier")
+    parser.add_argument("--tokens", type=int, help="of an answer at most; 32, or 256 with --barrier")
     parser.add_argument("--repetitions", type=int, default=2)
     parser.add_argument("--barrier", action="store_true")
     parser.add_argument("--scoring", action="store_true")
@@ -264,7 +290,7 @@ def main() -> int:
     if options.scoring:
         return int(not scoring(data))
     if options.barrier:
-        return int(not asyncio.run(barrier(data, options.questions, options.tokens or 192, options.repetitions)))
+        return int(not asyncio.run(barrier(data, options.questions, options.tokens or 256, options.repetitions)))
     return int(not asyncio.run(sharing(data, options.questions, options.tokens or 32)))
 
 
