@@ -182,9 +182,12 @@ class BarredRoom(Room):
 
 
 async def barrier(data: Path | None, questions: int, tokens: int, repetitions: int) -> bool:
-    """Hold a leader's five rounds with and without a barrier after each step, by turns."""
+    """Hold a leader's five rounds with and without a barrier after each step, by turns.
+
+    Questions of MATH are short, so that most of the time goes into writing, as it does where models think at length.
+    """
     with quiet_lm_eval():
-        suites = {name: Suite(name, limit=questions, data=data) for name in SUITES}
+        suites = {"math": Suite("math", limit=2 * questions, data=data)}
     engines = await open_engines([MEMBER.spec])
     ratios = []
     try:
@@ -280,8 +283,8 @@ def main() -> int:
     """Measure and judge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--questions", type=int, default=8, help="a suite")
-    parser.add_argument("--tokens", type=int, help="of an answer at most; 32, or 256 with --barrier")
+    parser.add_argument("--questions", type=int, default=8, help="a suite; twice as many with --barrier")
+    parser.add_argument("--tokens", type=int, help="of an answer at most; 32, or 512 with --barrier")
     parser.add_argument("--repetitions", type=int, default=2)
     parser.add_argument("--barrier", action="store_true")
     parser.add_argument("--scoring", action="store_true")
@@ -290,7 +293,7 @@ def main() -> int:
     if options.scoring:
         return int(not scoring(data))
     if options.barrier:
-        return int(not asyncio.run(barrier(data, options.questions, options.tokens or 256, options.repetitions)))
+        return int(not asyncio.run(barrier(data, options.questions, options.tokens or 512, options.repetitions)))
     return int(not asyncio.run(sharing(data, options.questions, options.tokens or 32)))
 
 

@@ -100,7 +100,7 @@ def configuration(
         str | None,
         Option(help="Suites, comma-separated: bbh, mmlu, math, gsm8k, reasoning_gym.", rich_help_panel=WHAT),
     ] = None,
-    split: Annotated[str | None, Option(help="test, train or all.  [default: test]", rich_help_panel=WHAT)] = None,
+    split: Annotated[str | None, Option(help="test, train or all.  \\[default: test]", rich_help_panel=WHAT)] = None,
     limit: Annotated[
         int | None,
         Option("--limit", "-L", help="Questions a suite, spread evenly over its subjects.", rich_help_panel=WHAT),
@@ -113,12 +113,12 @@ def configuration(
     team: Annotated[
         str | None,
         Option(
-            help="Team files (YAML), comma-separated.  [default: SmolLM2-135M in all seats]",
+            help="Team files (YAML), comma-separated.  \\[default: SmolLM2-135M in all seats]",
             rich_help_panel=WHO,
         ),
     ] = None,
     engine: Annotated[str | None, Option(help="auto, vllm or hf, for all members.", rich_help_panel=WHO)] = None,
-    peers: Annotated[str | None, Option(help="Peers K, comma-separated.  [default: 3]", rich_help_panel=WHO)] = None,
+    peers: Annotated[str | None, Option(help="Peers K, comma-separated.  \\[default: 3]", rich_help_panel=WHO)] = None,
     matrix: Annotated[
         str | None,
         Option(
@@ -130,15 +130,15 @@ def configuration(
     ] = None,
     protocol: Annotated[
         str | None,
-        Option(help="Protocols, comma-separated.  [default: solo,vote,leader]", rich_help_panel=HOW),
+        Option(help="Protocols, comma-separated.  \\[default: solo,vote,leader]", rich_help_panel=HOW),
     ] = None,
     rounds: Annotated[
         str | None,
-        Option(help="Rounds T (layers, steps), comma-separated.  [default: 1,2]", rich_help_panel=HOW),
+        Option(help="Rounds T (layers, steps), comma-separated.  \\[default: 1,2]", rich_help_panel=HOW),
     ] = None,
     samples: Annotated[
         int | None,
-        Option(help="Ballots of a vote.  [default: as many as the largest leader cell calls]", rich_help_panel=HOW),
+        Option(help="Ballots of a vote.  \\[default: as many as the largest leader cell calls]", rich_help_panel=HOW),
     ] = None,
     share: Annotated[
         str | None,
@@ -167,7 +167,7 @@ def configuration(
             rich_help_panel=HOW,
         ),
     ] = None,
-    seed: Annotated[int | None, Option(help="Seed of all draws.  [default: 0]", rich_help_panel=HOW)] = None,
+    seed: Annotated[int | None, Option(help="Seed of all draws.  \\[default: 0]", rich_help_panel=HOW)] = None,
     seeds: Annotated[
         int | None, Option(help="Repeat every cell with so many seeds, from --seed on.", rich_help_panel=HOW)
     ] = None,

@@ -16,7 +16,7 @@ def plan(
         float | None,
         typer.Option(
             min=0.01,
-            help="Tokens that a model writes a second.  [default: as measured in earlier runs]",
+            help="Tokens that a model writes a second.  \\[default: as measured in earlier runs]",
             rich_help_panel=WHERE,
         ),
     ] = None,

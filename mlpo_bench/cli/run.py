@@ -44,7 +44,7 @@ def run(
     name: Annotated[str | None, typer.Option(help="The run's name.", rich_help_panel=WHERE)] = None,
     store: Annotated[
         Path | None,
-        typer.Option(help="File of all completions.  [default: in the user's cache folder]", rich_help_panel=WHERE),
+        typer.Option(help="File of all completions.  \\[default: in the user's cache folder]", rich_help_panel=WHERE),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=WHERE)] = False,
     json: Annotated[bool, typer.Option("--json", help="Print results as JSON.", rich_help_panel=WHERE)] = False,

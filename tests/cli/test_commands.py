@@ -43,6 +43,12 @@ def test_every_command_explains_itself(mlpo_bench: Cli, command: str) -> None:
     assert f"mlpo-bench {command}" in said.out
 
 
+def test_help_tells_what_is_taken_where_nothing_is_said(mlpo_bench: Cli) -> None:
+    said = mlpo_bench("run", "--help")
+    for default in ("[default: test]", "[default: 1,2]", "[default: solo,vote,leader]", "[default: runs]"):
+        assert default in said.out
+
+
 def test_the_shell_can_complete_commands() -> None:
     environment = os.environ | {
         "_MLPO_BENCH_COMPLETE": "complete_bash",
