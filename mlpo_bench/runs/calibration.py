@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from mlpo_bench.errors import BadInput, EngineFault
 from mlpo_bench.harness.suite import Suite
 from mlpo_bench.protocols import Setting, Solo
-from mlpo_bench.runs.conversing import InFlight, judged
+from mlpo_bench.runs.conversing import InFlight
+from mlpo_bench.runs.judging import judged
 from mlpo_bench.teams import Team
 
 
@@ -80,7 +81,7 @@ async def _score(cell: Cell, suite: Suite, dispatch: Dispatch) -> float:
     async def answer(asked: Asked) -> None:
         nonlocal right
         transcript = await cell.setting.converse(asked.question, dispatch, asked.sampling)
-        right += (await judged(cell, suite, asked, transcript))[1].right
+        right += (await judged(cell, suite, asked, transcript)).verdict.right
 
     async with InFlight() as flights:
         for asked in suite.asked:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlpo_bench.answers import FORMATS
 from mlpo_bench.errors import EngineFault, Stopped
+from mlpo_bench.runs.judging import judged
 
 
 if TYPE_CHECKING:
@@ -15,9 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from mlpo_bench.dispatch import Dispatch
-    from mlpo_bench.harness.suite import Asked, Suite, Verdict
-    from mlpo_bench.matrix import Cell
-    from mlpo_bench.protocols import Transcript
+    from mlpo_bench.harness.suite import Asked, Suite
     from mlpo_bench.runs.progress import CellProgress
     from mlpo_bench.runs.records import Record
 
@@ -39,13 +36,13 @@ async def converse_all(
     async def converse(one: CellProgress, place: int, asked: Asked) -> None:
         try:
             transcript = await one.cell.setting.converse(asked.question, dispatch, asked.sampling)
-            transcript, verdict = await judged(one.cell, suites[one.cell.suite], asked, transcript)
+            found = await judged(one.cell, suites[one.cell.suite], asked, transcript)
         except EngineFault as fault:
             ended(one, one.fail(place, asked.question, fault))
         except Stopped:
             return  # its place stays empty, and so its cell is not done
         else:
-            ended(one, one.put(place, transcript, verdict))
+            ended(one, one.put(place, found))
 
     async with InFlight() as flights:
         for name, suite in suites.items():
@@ -97,19 +94,3 @@ class InFlight:
             raise faults.exceptions[0] from None  # the others were cancelled on its account
         if self._fault is not None:
             raise self._fault
-
-
-async def judged(cell: Cell, suite: Suite, asked: Asked, transcript: Transcript) -> tuple[Transcript, Verdict]:
-    """Return a conversation with the verdict on it; where the harness chooses the final text, with its choice."""
-    if FORMATS[asked.question.answer_format].slow:
-        return await asyncio.to_thread(_judged, cell, suite, asked, transcript)
-    return _judged(cell, suite, asked, transcript)
-
-
-def _judged(cell: Cell, suite: Suite, asked: Asked, transcript: Transcript) -> tuple[Transcript, Verdict]:
-    verdict = suite.judge(asked, transcript.final)
-    if cell.setting.protocol.ceiling and not verdict.right:
-        for turn in transcript.turns:
-            if (other := suite.judge(asked, turn.text)).right:
-                return replace(transcript, final=turn.text), other
-    return transcript, verdict

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from filelock import FileLock, Timeout
+from pydantic import ValidationError
 
 from mlpo_bench.config import RunConfig, read_config
 from mlpo_bench.errors import BadInput, nearest
@@ -194,11 +195,16 @@ class RunFolder:
         """Read the results of all cells that have come to an end.
 
         Raises:
-            BadInput: none has yet.
+            BadInput: none has yet, or an earlier version wrote them in another form.
         """
         if not self.results_path.exists():
             raise BadInput(f"the run {self.path} has no results yet; `{self.command}` goes on with it.")
-        return Results.model_validate_json(self.results_path.read_bytes())
+        try:
+            return Results.model_validate_json(self.results_path.read_bytes())
+        except ValidationError:
+            raise BadInput(
+                f"{self.results_path} was written by another version, which kept results otherwise."
+            ) from None
 
     def write_results(self) -> Results:
         """Put together what the cells of the run have come to so far, and write it."""

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from mlpo_bench.protocols import Transcript
+    from mlpo_bench.runs.judging import Judged
 
-# A row for each turn. `request` holds the first 8 bytes of the request's identity: equal completions share it.
-# `seconds` are the engine's when the completion was made, `waited` those of this conversation in this run.
+# A row for each turn. `answer` is what equal answers share (null: none could be read), and `right` tells whether it
+# would have been right as the final one. `request` holds the first 8 bytes of the request's identity: equal
+# completions share it. `seconds` are the engine's when the completion was made, `waited` those of this conversation
+# in this run.
 SCHEMA = pa.schema(
     [
         ("question", pa.string()),
@@ -33,6 +35,9 @@ SCHEMA = pa.schema(
         ("round", pa.int16()),
         ("stage", pa.int16()),
         ("sample", pa.int16()),
+        ("answer", pa.string()),
+        ("right", pa.bool_()),
+        ("cut_off", pa.bool_()),
         ("request", pa.uint64()),
         ("prompt_tokens", pa.int32()),
         ("cached_tokens", pa.int32()),
@@ -101,17 +106,21 @@ class LedgerWriter:
         self._path = path
         self._questions: list[str] = []
         self._seats: dict[str, int] = {}
-        # What `array` calls the types of SCHEMA; questions and seats are counted, and named when they are written.
+        self._answers: dict[str | None, int] = {}
+        # What `array` calls the types of SCHEMA; words are counted, and named when they are written.
         self._columns: dict[str, array[Any]] = {
-            name: array(code) for name, code in zip(SCHEMA.names, "ibhhhQiiiff", strict=True)
+            name: array(code) for name, code in zip(SCHEMA.names, "ibhhhibbQiiiff", strict=True)
         }
 
-    def put(self, transcript: Transcript) -> None:
+    def put(self, found: Judged) -> None:
         """Take a conversation's turns."""
         question, columns = len(self._questions), self._columns
-        self._questions.append(transcript.question.id)
-        for turn in transcript.turns:
+        self._questions.append(found.transcript.question.id)
+        for turn, verdict in zip(found.transcript.turns, found.turns, strict=True):
             columns["question"].append(question)
+            columns["answer"].append(self._answers.setdefault(verdict.key, len(self._answers)))
+            columns["right"].append(verdict.right)
+            columns["cut_off"].append(turn.cut_off)
             columns["seat"].append(self._seats.setdefault(turn.seat, len(self._seats)))
             columns["round"].append(turn.round)
             columns["stage"].append(turn.stage)
@@ -125,11 +134,11 @@ class LedgerWriter:
 
     def finish(self) -> None:
         """Write the file, whole or not at all."""
-        names = {"question": self._questions, "seat": list(self._seats)}
+        names = {"question": self._questions, "seat": list(self._seats), "answer": list(self._answers)}
         columns = [
             pa.DictionaryArray.from_arrays(np.asarray(column), pa.array(names[name], pa.string())).cast(pa.string())
             if name in names
-            else pa.array(np.asarray(column))
+            else pa.array(np.asarray(column)).cast(SCHEMA.field(name).type)
             for name, column in self._columns.items()
         ]
         beside = self._path.with_name(f".{self._path.name}")

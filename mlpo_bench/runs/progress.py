@@ -13,11 +13,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from mlpo_bench.harness.suite import Verdict
     from mlpo_bench.matrix import Cell
-    from mlpo_bench.protocols import Transcript
     from mlpo_bench.questions import Question
     from mlpo_bench.runs.folder import RunFolder
+    from mlpo_bench.runs.judging import Judged
 
 
 class CellProgress:
@@ -37,7 +36,7 @@ class CellProgress:
         self.total = total
         self.finals: dict[str, str] = {}
         self._records: dict[int, Record] = {}
-        self._waiting: dict[int, tuple[bytes, Transcript | None]] = {}
+        self._waiting: dict[int, tuple[bytes, Judged | None]] = {}
         self._next = 0
         self._transcripts = TranscriptWriter(folder.transcript_path(cell))
         self._ledger = LedgerWriter(folder.ledger_path(cell.id))
@@ -53,19 +52,20 @@ class CellProgress:
         """The records in the order of the questions."""
         return [self._records[place] for place in sorted(self._records)]
 
-    def put(self, place: int, transcript: Transcript, verdict: Verdict) -> Record:
+    def put(self, place: int, found: Judged) -> Record:
         """Take a conversation that came to its end, the one over question `place` (from 0)."""
-        self.finals[transcript.question.id] = transcript.final
-        return self._put(place, Record.of(self.cell, transcript, verdict), to_line(transcript, verdict), transcript)
+        self.finals[found.transcript.question.id] = found.transcript.final
+        record = Record.of(self.cell, found.transcript, found.verdict)
+        return self._put(place, record, to_line(found), found)
 
     def fail(self, place: int, question: Question, fault: Exception) -> Record:
         """Take a conversation that a fault of the machinery ended."""
         line = failed_line(question.id, str(fault))
         return self._put(place, Record.failed(self.cell, question, str(fault)), line, None)
 
-    def _put(self, place: int, record: Record, line: bytes, transcript: Transcript | None) -> Record:
+    def _put(self, place: int, record: Record, line: bytes, found: Judged | None) -> Record:
         self._records[place] = record
-        self._waiting[place] = (line, transcript)
+        self._waiting[place] = (line, found)
         while (ready := self._waiting.pop(self._next, None)) is not None:
             self._transcripts.put(ready[0])
             if ready[1] is not None:

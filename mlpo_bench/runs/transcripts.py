@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mlpo_bench.harness.suite import Verdict
     from mlpo_bench.matrix import Cell
-    from mlpo_bench.protocols import Transcript, Turn
+    from mlpo_bench.protocols import Turn
     from mlpo_bench.runs.folder import RunFolder
+    from mlpo_bench.runs.judging import Judged, TurnVerdict
 
 LEVEL = 6
 FRAME_BYTES = 1 << 18
@@ -62,17 +62,17 @@ class TranscriptWriter:
         self._beside.unlink(missing_ok=True)
 
 
-def to_line(transcript: Transcript, verdict: Verdict) -> bytes:
+def to_line(found: Judged) -> bytes:
     """Return a conversation as one line of JSON."""
-    question = transcript.question
+    transcript, question = found.transcript, found.transcript.question
     value = {
         "question": question.id,
         "suite": question.suite,
         "subject": question.subject,
-        "answer": verdict.answer,
-        "right": verdict.right,
+        "answer": found.verdict.answer,
+        "right": found.verdict.right,
         "final": transcript.final,
-        "turns": [_turn(turn) for turn in transcript.turns],
+        "turns": [_turn(*each) for each in zip(transcript.turns, found.turns, strict=True)],
     }
     return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
 
@@ -82,7 +82,7 @@ def failed_line(question_id: str, error: str) -> bytes:
     return orjson.dumps({"question": question_id, "error": error}, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _turn(turn: Turn) -> dict[str, Any]:
+def _turn(turn: Turn, verdict: TurnVerdict) -> dict[str, Any]:
     return {
         "seat": turn.seat,
         "round": turn.round,
@@ -91,6 +91,8 @@ def _turn(turn: Turn) -> dict[str, Any]:
         "read": [{"role": m.role, "content": m.content} for m in turn.read],
         "text": turn.text,
         "answer": turn.answer,
+        "key": verdict.key,
+        "right": verdict.right,
         "prompt_tokens": turn.usage.prompt,
         "cached_tokens": turn.usage.cached,
         "completion_tokens": turn.usage.completion,

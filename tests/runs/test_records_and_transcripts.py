@@ -13,6 +13,7 @@ from mlpo_bench.matrix import Cell
 from mlpo_bench.protocols import Setting, Solo, Transcript, Turn
 from mlpo_bench.questions import Question
 from mlpo_bench.runs.folder import PARTS, RunFolder
+from mlpo_bench.runs.judging import Judged, TurnVerdict
 from mlpo_bench.runs.ledger import read_ledger
 from mlpo_bench.runs.progress import CellProgress
 from mlpo_bench.runs.records import Record, read_records, write_records
@@ -47,6 +48,10 @@ def record(right: bool | None, **changes: object) -> Record:
     done = Transcript(QUESTION, (turn("a", 0, 1.0), turn("b", 0, 3.0), turn("c", 1, 2.0, "length")), "c")
     made = Record.of(CELL, done, Verdict("Yes" if right else None, bool(right)))
     return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def unread(transcript: Transcript) -> Judged:
+    return Judged(transcript, Verdict(None, right=False), (TurnVerdict(None, right=False),) * len(transcript.turns))
 
 
 def test_a_record_counts_the_whole_conversation() -> None:
@@ -84,7 +89,7 @@ def test_conversations_stand_in_the_order_of_their_places(
         for place in order:
             assert not progress.complete
             done = Transcript(question(place), (turn(f"text {place} \N{SNOWMAN}", 0, 0),), f"text {place}")
-            progress.put(place, done, Verdict(None, right=False))
+            progress.put(place, unread(done))
         assert progress.complete
         assert not folder.transcript_path(CELL).exists()
         progress.finish()
@@ -94,11 +99,27 @@ def test_conversations_stand_in_the_order_of_their_places(
     assert read_ledger(folder.ledger_path(CELL.id))["question"].to_pylist() == ids
 
 
+def test_every_turn_is_told_with_what_it_came_to(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    turns = (turn("one", 0, 0), turn("two", 1, 1), turn("three", 2, 1))
+    verdicts = (TurnVerdict("yes", right=True), TurnVerdict(None, right=False), TurnVerdict("no", right=False))
+    with CellProgress(CELL, 1, folder) as progress:
+        done = Transcript(question(0), turns, "three")
+        progress.put(0, Judged(done, Verdict("No", right=False), verdicts))
+        progress.finish()
+    (line,) = read_transcripts(folder.transcript_path(CELL))
+    assert [(told["key"], told["right"]) for told in line["turns"]] == [("yes", True), (None, False), ("no", False)]
+    ledger = read_ledger(folder.ledger_path(CELL.id))
+    assert ledger["answer"].to_pylist() == ["yes", None, "no"]
+    assert ledger["right"].to_pylist() == [True, False, False]
+    assert ledger["cut_off"].to_pylist() == [one.cut_off for one in turns]
+
+
 def test_a_cell_that_did_not_end_leaves_no_file(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     long = "x" * (2 * FRAME_BYTES)
     with CellProgress(CELL, 2, folder) as progress:  # and then something went wrong before finish()
-        progress.put(0, Transcript(question(0), (turn(long, 0, 0),), long), Verdict(None, right=False))
+        progress.put(0, unread(Transcript(question(0), (turn(long, 0, 0),), long)))
         assert list((tmp_path / "transcripts").iterdir()) != []
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
