@@ -29,6 +29,7 @@ from mlpo_bench.protocols import Setting, Solo
 from mlpo_bench.questions import Question
 from mlpo_bench.runs import RunFolder
 from mlpo_bench.runs.folder import PARTS
+from mlpo_bench.runs.judging import Judged, TurnVerdict
 from mlpo_bench.runs.progress import CellProgress
 from mlpo_bench.store import Store, derived_seed, request_key
 from mlpo_bench.teams import Member, Team
@@ -87,7 +88,8 @@ async def ours(engine: VLLMEngine, chats: Chats, sampling: Sampling) -> float:
 
             async def one(place: int, question: Question) -> None:
                 done = await cell.setting.converse(question, dispatch, sampling)
-                progress.put(place, done, Verdict(done.turns[0].answer, right=False))
+                answer = done.turns[0].answer
+                progress.put(place, Judged(done, Verdict(answer, right=False), (TurnVerdict(answer, right=False),)))
 
             started = time.perf_counter()
             async with dispatch.at_work():

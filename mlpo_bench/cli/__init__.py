@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlpo_bench.cli import lm_eval, models, plan, run, show, suites, transcript, validate
+from mlpo_bench.cli import frontier, lm_eval, models, plan, run, show, suites, transcript, validate
 from mlpo_bench.errors import BadInput
 
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("plan")(plan.plan)
 app.command("show")(show.show)
+app.command("frontier")(frontier.frontier)
 app.command("transcript")(transcript.transcript)
 app.command("validate")(validate.validate)
 app.command("suites")(suites.suites)

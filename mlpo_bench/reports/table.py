@@ -9,27 +9,29 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from mlpo_bench.config import TEAM
 from mlpo_bench.reports.costs import print_costs
 from mlpo_bench.reports.figures import operations
 from mlpo_bench.reports.plan import print_error_of
+from mlpo_bench.runs.outcomes import by_name, over_suites, read_outcomes, row_name
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import Console
 
+    from mlpo_bench.evidence import Estimate
     from mlpo_bench.runs import CellResult, Results, RunFolder
+    from mlpo_bench.runs.outcomes import Outcomes
     from mlpo_bench.teams import Price
 
 _COLUMNS = (
-    "protocol", "accuracy", "95 % interval", "n", "unread", "cut off", "calls", "tokens in", "cached", "tokens out",
-    "seconds", "operations", "price",
+    "protocol", "accuracy", "95 % interval", "over seeds", "n", "unread", "cut off", "calls", "tokens in", "cached",
+    "tokens out", "seconds", "operations", "price",
 )  # fmt: skip
-_OVER_SEEDS = {"accuracy": "mean", "95 % interval": "smallest, largest, sd", "n": "seeds x n"}
+_OVER_SEEDS = {"accuracy": "mean", "over seeds": "smallest, largest, sd", "n": "seeds x n"}
 # What a narrow terminal does without, first to last.
-_SPARED = ("operations", "cached", "seconds", "cut off", "tokens in", "unread", "tokens out")
+_SPARED = ("operations", "cached", "seconds", "cut off", "tokens in", "unread", "tokens out", "over seeds")
 _LABEL_WIDTH = 24
 _BETWEEN_COLUMNS = 3
 
@@ -37,8 +39,13 @@ _BETWEEN_COLUMNS = 3
 def print_results(results: Results, folder: RunFolder, console: Console) -> None:
     """Print a table for each suite, what all cells cost, how far the plan was off, and how to read it."""
     prices = folder.config.prices
+    rows = read_outcomes(folder) if results.cells else []
+    pooled = {(row.suite, row.team, row.label): row.accuracy for row in rows}
     for suite, cells in groupby(results.cells, key=lambda cell: cell.suite):
-        console.print(suite_table(suite, results.sources[suite], list(cells), prices, console.width))
+        console.print(suite_table(suite, results.sources[suite], list(cells), prices, console.width, pooled))
+        console.print()
+    if len(results.sources) > 1:
+        console.print(macro_table(rows))
         console.print()
     if results.cells:
         print_costs(results, prices, console)
@@ -62,7 +69,8 @@ def print_results(results: Results, folder: RunFolder, console: Console) -> None
 
 
 _HOW_TO_READ = (
-    "Intervals are Wilson's; over several seeds stand the mean, the smallest, the largest and the standard deviation. "
+    "Intervals allow for questions alike within a subject; over several seeds, every question counts with its mean. "
+    "Those marked ~ may be too narrow: too few subjects for an accuracy near 0 or 1. "
     "Unread: no answer could be read, counted as wrong. Calls, tokens, seconds, operations and price are means a "
     "question, as if nothing were shared between rows; seconds is the longest chain of turns that waited for another; "
     "operations are estimated from the models' sizes. Cells alone: every cell counted as if it had been run by itself. "
@@ -70,16 +78,28 @@ _HOW_TO_READ = (
 )
 
 
-def suite_table(suite: str, source: str, cells: Sequence[CellResult], prices: Mapping[str, Price], width: int) -> Table:
-    """Return the table of one suite, a row for all seeds of a cell, with the columns that fit a width."""
+def suite_table(
+    suite: str,
+    source: str,
+    cells: Sequence[CellResult],
+    prices: Mapping[str, Price],
+    width: int,
+    pooled: Mapping[tuple[str, str, str], Estimate] | None = None,
+) -> Table:
+    """Return the table of one suite, a row for all seeds of a cell, with the columns that fit a width.
+
+    `pooled` holds the accuracy over all seeds by suite, team and label; a row of one seed needs none.
+    """
     grouped = [list(seeds) for _, seeds in groupby(cells, key=lambda cell: (cell.team, cell.label))]
-    titles = {name: name for name in _COLUMNS}
+    titles, left_out = {name: name for name in _COLUMNS}, {"price"} if not prices else set()
     if any(len(seeds) > 1 for seeds in grouped):
         titles |= _OVER_SEEDS
-    rows = [dict(zip(_COLUMNS, _row(seeds, prices), strict=True)) for seeds in grouped]
+    else:
+        left_out.add("over seeds")
+    rows = [dict(zip(_COLUMNS, _row(seeds, prices, pooled or {}), strict=True)) for seeds in grouped]
     widths = {name: max(len(row[name]) for row in (titles, *rows)) for name in _COLUMNS}
     table = Table(title=f"{suite.upper()}, {source}", title_justify="left", header_style="bold")
-    columns = _fitting([name for name in _COLUMNS if name != "price" or prices], widths, width)
+    columns = _fitting([name for name in _COLUMNS if name not in left_out], widths, width)
     for name in columns:
         first = name == _COLUMNS[0]
         table.add_column(titles[name], justify="left" if first else "right", no_wrap=not first)
@@ -95,11 +115,36 @@ def _fitting(columns: Sequence[str], widths: Mapping[str, int], width: int) -> l
     for spared in _SPARED:
         if 1 + label + sum(widths[name] for name in columns[1:]) + _BETWEEN_COLUMNS * len(columns) <= width:
             break
-        columns.remove(spared)
+        if spared in columns:
+            columns.remove(spared)
     return columns
 
 
-def _row(seeds: Sequence[CellResult], prices: Mapping[str, Price]) -> list[str]:
+def macro_table(rows: Iterable[Outcomes]) -> Table:
+    """Return the table of means over suites, each counted the same, of the rows that were asked of more than one."""
+    table = Table(title="Mean over suites", title_justify="left", header_style="bold")
+    table.add_column("protocol")
+    for title in ("accuracy", "95 % interval", "suites", "n", "calls", "tokens"):
+        table.add_column(title, justify="right")
+    for name, suites in by_name(rows).items():
+        if len(suites) > 1:
+            mean_of = over_suites(suites)
+            costs = [row.cost for row in suites.values()]
+            table.add_row(
+                name,
+                f"{mean_of.value:.3f}",
+                _interval(mean_of.low, mean_of.high, mean_of.caution),
+                str(len(suites)),
+                str(mean_of.questions),
+                f"{mean(cost.calls for cost in costs):,.3g}",
+                f"{mean(cost.tokens for cost in costs):,.0f}",
+            )
+    return table
+
+
+def _row(
+    seeds: Sequence[CellResult], prices: Mapping[str, Price], pooled: Mapping[tuple[str, str, str], Estimate]
+) -> list[str]:
     label = _label(seeds)
     answered = [cell for cell in seeds if cell.accuracy is not None]
     n = sum(cell.n for cell in answered)
@@ -109,6 +154,7 @@ def _row(seeds: Sequence[CellResult], prices: Mapping[str, Price]) -> list[str]:
     return [
         label,
         f"{mean(cell.accuracy or 0 for cell in answered):.3f}",
+        _bounds(answered, pooled.get((seeds[0].suite, seeds[0].team, seeds[0].label))),
         _spread(answered),
         str(answered[0].n) if len(answered) == 1 else f"{len(answered)} x {n // len(answered)}",
         str(sum(cell.unread for cell in answered)),
@@ -134,15 +180,28 @@ def _price(answered: Sequence[CellResult], prices: Mapping[str, Price], n: int) 
 
 def _label(seeds: Sequence[CellResult]) -> str:
     first = seeds[0]
-    label = first.label if first.team == TEAM else f"{first.team}: {first.label}"
+    label = row_name(first.team, first.label)
     ballots = sorted({cell.samples for cell in seeds if cell.samples is not None})
     return f"{label} (n = {', '.join(map(str, ballots))})" if ballots else label
 
 
+def _bounds(answered: Sequence[CellResult], pooled: Estimate | None) -> str:
+    first = answered[0]
+    if pooled is not None:
+        return _interval(pooled.low, pooled.high, pooled.caution)
+    if len(answered) == 1 and first.low is not None and first.high is not None:
+        return _interval(first.low, first.high, first.caution)
+    return "-"
+
+
+def _interval(low: float, high: float, caution: str | None) -> str:
+    return f"{'~ ' if caution else ''}{low:.3f} - {high:.3f}"
+
+
 def _spread(answered: Sequence[CellResult]) -> str:
-    """Return the interval of one seed, or how far several lie apart."""
+    """Return how far several seeds lie apart."""
     if len(answered) == 1:
-        return f"{answered[0].low:.3f} - {answered[0].high:.3f}"
+        return "-"
     found = [cell.accuracy or 0.0 for cell in answered]
     return f"{min(found):.3f}, {max(found):.3f}, {stdev(found):.3f}"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from mlpo_bench.evidence import wilson
+from mlpo_bench.evidence import accuracy
 from mlpo_bench.runs.ledger import SeatCost, Shared
 
 
@@ -22,12 +22,12 @@ class CellResult(BaseModel):
     """A cell's figures.
 
     `n` counts the questions that were answered, right or wrong; `errors` those that a fault of the machinery left
-    unanswered, which no other figure includes. `low` and `high` bound the 95 % interval of `accuracy`. Calls, tokens
-    and seconds are totals over the cell's questions, as if nothing had been shared with other cells;
-    `serial_seconds` adds up each question's longest chain of turns that had to wait for one another. Seconds are
-    those that the engine took when the completion was first made. `seats` tells the same seat by seat; `samples` is
-    the number of ballots of a vote whose tokens were matched to those of the cell `matched`; `scores` are what
-    ballots were weighted with, by member.
+    unanswered, which no other figure includes. `low` and `high` bound the 95 % interval of `accuracy`, which allows
+    for questions alike within a subject; `caution` tells what it cannot promise. Calls, tokens and seconds are totals
+    over the cell's questions, as if nothing had been shared with other cells; `serial_seconds` adds up each
+    question's longest chain of turns that had to wait for one another. Seconds are those that the engine took when
+    the completion was first made. `seats` tells the same seat by seat; `samples` is the number of ballots of a vote
+    whose tokens were matched to those of the cell `matched`; `scores` are what ballots were weighted with, by member.
     """
 
     cell: str
@@ -45,6 +45,7 @@ class CellResult(BaseModel):
     accuracy: float | None
     low: float | None
     high: float | None
+    caution: str | None = None
     unread: int
     cut_off: int
     errors: int
@@ -65,7 +66,7 @@ class CellResult(BaseModel):
         """Sum up a cell's records."""
         answered = [r for r in records if r.error is None]
         n, right = len(answered), sum(bool(r.right) for r in answered)
-        low, high = wilson(right, n) if n else (None, None)
+        estimate = accuracy([float(bool(r.right)) for r in answered], [r.subject for r in answered]) if n else None
         return cls(
             cell=cell.id,
             suite=cell.suite,
@@ -80,8 +81,9 @@ class CellResult(BaseModel):
             n=n,
             right=right,
             accuracy=right / n if n else None,
-            low=low,
-            high=high,
+            low=estimate.low if estimate else None,
+            high=estimate.high if estimate else None,
+            caution=estimate.caution if estimate else None,
             unread=sum(r.unread for r in answered),
             cut_off=sum(r.cut_off for r in answered),
             errors=len(records) - n,

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from mlpo_bench.reports.table import suite_table
+from mlpo_bench.evidence import Estimate
+from mlpo_bench.reports.table import macro_table, suite_table
 from mlpo_bench.runs.ledger import SeatCost
+from mlpo_bench.runs.outcomes import Outcomes
 from mlpo_bench.runs.results import CellResult
 from mlpo_bench.teams import Price
 
@@ -31,9 +33,14 @@ def cell(label: str = "solo", *, right: int = 3, seed: int = 0, **more: object) 
     )  # fmt: skip
 
 
-def printed(cells: Sequence[CellResult], width: int = 160, prices: dict[str, Price] | None = None) -> str:
+def printed(
+    cells: Sequence[CellResult],
+    width: int = 160,
+    prices: dict[str, Price] | None = None,
+    pooled: dict[tuple[str, str, str], Estimate] | None = None,
+) -> str:
     console = Console(file=io.StringIO(), width=width)
-    console.print(suite_table("bbh", "a folder", cells, prices or {}, width))
+    console.print(suite_table("bbh", "a folder", cells, prices or {}, width, pooled))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -52,9 +59,33 @@ def test_a_row_tells_means_a_question_and_what_they_took() -> None:
 def test_seeds_of_a_cell_stand_in_one_row_with_their_mean_and_spread() -> None:
     found = row(printed([cell(right=r, seed=s) for s, r in enumerate((2, 3, 7))]), "solo")
     assert found[1] == f"{mean((0.2, 0.3, 0.7)):.3f}"
-    assert found[2] == f"0.200, 0.700, {stdev((0.2, 0.3, 0.7)):.3f}"
-    assert found[3] == "3 x 10"
-    assert found[4:7] == ["3", "6", "1"]
+    assert found[2] == "-"  # the seeds' questions are not at hand here
+    assert found[3] == f"0.200, 0.700, {stdev((0.2, 0.3, 0.7)):.3f}"
+    assert found[4] == "3 x 10"
+    assert found[5:8] == ["3", "6", "1"]
+
+
+def test_the_interval_over_seeds_is_that_of_the_questions() -> None:
+    pooled = {("bbh", "team", "solo"): Estimate(0.4, 0.25, 0.55, 10, 2, "logit", None)}
+    assert row(printed([cell(right=r, seed=s) for s, r in enumerate((2, 6))], pooled=pooled), "solo")[2] == (
+        "0.250 - 0.550"
+    )
+
+
+def test_an_interval_that_may_be_too_narrow_is_marked() -> None:
+    assert row(printed([cell(caution="2 subjects")]), "solo")[2] == "~ 0.100 - 0.600"
+
+
+def test_the_mean_over_suites_counts_each_suite_the_same() -> None:
+    def outcomes(suite: str, right: int, of: int) -> Outcomes:
+        scores = {f"{suite}/{n}": float(n < right) for n in range(of)}
+        return Outcomes(suite, "team", "solo", (cell(suite=suite),), scores, dict.fromkeys(scores, suite))
+
+    console = Console(file=io.StringIO(), width=120)
+    console.print(macro_table([outcomes("bbh", 5, 10), outcomes("mmlu", 30, 40)]))
+    assert isinstance(console.file, io.StringIO)
+    assert row(console.file.getvalue(), "solo")[:2] == ["solo", "0.625"]
+    assert row(console.file.getvalue(), "solo")[3:] == ["2", "50", "1", "55"]
 
 
 def test_a_matched_vote_tells_how_many_ballots_it_came_to() -> None:

@@ -19,7 +19,7 @@ Runs = Any
 
 
 @pytest.fixture(scope="module")
-def finished(carry_for_all: Runs, mixed_team: dict[str, Any]) -> RunFolder:
+def finished(carry_for_all: Runs, mixed_team: dict[str, Any]) -> Any:
     return carry_for_all(
         "finished",
         seeds=2,

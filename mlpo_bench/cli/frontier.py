@@ -1,0 +1,40 @@
+"""`mlpo-bench frontier`."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Annotated
+
+import typer
+
+from mlpo_bench.errors import unknown
+
+
+KINDS = ("tokens", "calls", "seconds", "operations", "price")
+
+
+def frontier(
+    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")],
+    cost: Annotated[str, typer.Option(help=f"What it cost a question: {', '.join(KINDS)}.")] = "tokens",
+) -> None:
+    """Print accuracy against cost: which rows are beaten, and what a vote reaches at the same cost."""
+    from typing import cast
+
+    from rich.console import Console
+
+    from mlpo_bench.reports.frontier import CostKind, print_frontier
+    from mlpo_bench.runs import RunFolder
+    from mlpo_bench.runs.outcomes import read_outcomes
+
+    if cost not in KINDS:
+        raise unknown("cost", cost, KINDS)
+    folder, console = RunFolder.open(run), Console()
+    prices = folder.config.prices
+    for suite, rows in groupby(read_outcomes(folder), key=lambda row: row.suite):
+        print_frontier(suite, list(rows), cast("CostKind", cost), prices, console)
+        console.print()
+    console.print(
+        "On it: no row reaches as much for less. Surely beaten: another's whole interval lies above, for no more. "
+        "Vote at its cost: interpolated between solo and votes of the leader's model; nothing is extrapolated.",
+        style="dim",
+    )

@@ -1,0 +1,136 @@
+"""Accuracy against cost on a terminal: who is beaten by whom, and what a vote does for the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from rich.table import Table
+
+from mlpo_bench.errors import BadInput
+from mlpo_bench.evidence import Point, area, dominated, surely_dominated, vote_at
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
+
+    from mlpo_bench.runs.outcomes import Outcomes
+    from mlpo_bench.teams import Price
+
+CostKind = Literal["tokens", "calls", "seconds", "operations", "price"]
+_MIDDLE = "\N{MIDDLE DOT}"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A row at its place: what it reached at what cost, by whom it is beaten, and what a vote does at its cost.
+
+    `beaten` tells that another row reaches no less for no more, `surely` that even the intervals do not meet. `vote`
+    is interpolated between solo and vote rows of the leader's model; None for those themselves and outside their
+    range.
+    """
+
+    row: Outcomes
+    point: Point
+    beaten: bool
+    surely: bool
+    vote: Point | None
+
+
+def cost_of(row: Outcomes, kind: CostKind, prices: Mapping[str, Price]) -> float | None:
+    """Return what a question cost on average, in the kind's unit; None where that is not known.
+
+    `seconds` are those of the longest chain of turns that had to wait for one another.
+    """
+    if kind == "price":
+        return row.price(prices)
+    return row.cost.serial_seconds if kind == "seconds" else getattr(row.cost, kind)  # type: ignore[no-any-return]
+
+
+def placed(
+    rows: Sequence[Outcomes], kind: CostKind = "tokens", prices: Mapping[str, Price] | None = None
+) -> list[Placed]:
+    """Return one suite's rows by rising cost; those whose cost is not known are left out.
+
+    What the harness alone can do, an oracle, is no rival: it beats nobody.
+    """
+    points = []
+    for row in rows:
+        cost = cost_of(row, kind, prices or {})
+        if cost:
+            estimate = row.accuracy
+            points.append((row, Point(cost, estimate.value, estimate.low, estimate.high)))
+    rivals = [point for row, point in points if row.protocol != "oracle"]
+    found = []
+    for row, point in sorted(points, key=lambda each: each[1].cost):
+        others = [point, *rivals]
+        votes = [vote for rival, vote in points if is_vote(rival) and rival.team == row.team]
+        vote = None if is_vote(row) else vote_at(point.cost, votes)
+        found.append(Placed(row, point, dominated(others)[0], surely_dominated(others)[0], vote))
+    return found
+
+
+def is_vote(row: Outcomes) -> bool:
+    """Whether a row is what one model does alone: one answer, or a vote of its own answers."""
+    return row.label == "solo" or row.label.startswith("vote ")
+
+
+def print_frontier(
+    suite: str, rows: Sequence[Outcomes], kind: CostKind, prices: Mapping[str, Price], console: Console
+) -> None:
+    """Print one suite's rows against their cost.
+
+    Raises:
+        BadInput: no row's cost of this kind is known.
+    """
+    found = placed(rows, kind, prices)
+    if not found:
+        raise BadInput(f"{suite}: the {kind} of no row is known; prices stand in the team file under `prices`.")
+    table = Table(
+        title=f"{suite.upper()}, accuracy against {kind} a question", title_justify="left", header_style="bold"
+    )
+    table.add_column("protocol")
+    for title in (kind, "accuracy", "95 % interval", "frontier", "vote at its cost", "against it"):
+        table.add_column(title, justify="right")
+    for one in found:
+        table.add_row(*_row(one))
+    console.print(table)
+    _print_areas(found, console)
+
+
+def _row(one: Placed) -> tuple[str, ...]:
+    point, vote = one.point, one.vote
+    mark = (
+        "oracle" if one.row.protocol == "oracle" else "surely beaten" if one.surely else "" if one.beaten else "on it"
+    )
+    return (
+        one.row.name,
+        f"{point.cost:,.4g}",
+        f"{point.accuracy:.3f}",
+        f"{point.low:.3f} - {point.high:.3f}",
+        mark,
+        f"{vote.accuracy:.3f}" if vote else _MIDDLE,
+        f"{point.accuracy - vote.accuracy:+.3f}" if vote else _MIDDLE,
+    )
+
+
+def _print_areas(found: Sequence[Placed], console: Console) -> None:
+    """Print the area under the frontier of votes, of led teams and of all, over the range that they share."""
+    groups = {
+        "solo and votes": [one.point for one in found if is_vote(one.row)],
+        "led teams": [one.point for one in found if one.row.protocol == "leader"],
+        "everything": [one.point for one in found if one.row.protocol != "oracle"],
+    }
+    present = {name: points for name, points in groups.items() if points}
+    low = max(min(point.cost for point in points) for points in present.values())
+    high = max(point.cost for point in present.get("everything", []))
+    if len(present) < len(groups) or low >= high:
+        return
+    areas = ", ".join(f"{name} {area(points, low, high):.3f}" for name, points in present.items())
+    console.print(
+        f"Area under the frontier (the mean, from {low:,.4g} to {high:,.4g} on a log axis, of the best accuracy for the "
+        f"cost): {areas}.",
+        style="dim",
+    )
