@@ -1,0 +1,139 @@
+"""A leader's cells and what its diagnostics say of them (`evidence.diagnostics`)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from statistics import mean
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlpo_bench.errors import BadInput
+from mlpo_bench.evidence.diagnostics import LeaderDiagnostics, diagnose_round, difficulties
+from mlpo_bench.evidence.gains import Gain, OtherOrder, added_round
+from mlpo_bench.evidence.places import places
+from mlpo_bench.evidence.redundancy import similarity
+from mlpo_bench.protocols import Leader, Solo
+from mlpo_bench.runs.hearing import cell_of, heard, openings, table
+from mlpo_bench.runs.outcomes import compared, read_outcomes
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mlpo_bench.evidence.diagnostics import RoundDiagnostics
+    from mlpo_bench.evidence.led import LedRound
+    from mlpo_bench.matrix import Cell
+    from mlpo_bench.runs.folder import RunFolder
+    from mlpo_bench.runs.hearing import Heard, Round
+    from mlpo_bench.runs.outcomes import Outcomes
+
+
+def leader_rows(outcomes: Sequence[Outcomes]) -> list[Outcomes]:
+    """Return the rows that a leader led."""
+    return [row for row in outcomes if row.protocol == Leader.name]
+
+
+def diagnose(folder: RunFolder, row: Outcomes, beside: Sequence[Outcomes] | None = None) -> LeaderDiagnostics:
+    """Return a leader row's figures over one suite, its seeds pooled.
+
+    Args:
+        folder: The run.
+        row: One of `leader_rows`.
+        beside: All rows of the run, for comparisons; read where they are not given.
+
+    Raises:
+        BadInput: the row has no leader, or one that never asked its peers; or the run was made before its ledgers
+            told which turns were right.
+    """
+    if row.protocol != Leader.name:
+        raise BadInput(f"{row.name} has no leader; diagnostics are of leaders and their peers.")
+    found = heard(folder, row)
+    if not found.rounds:
+        raise BadInput(f"{row.name} on {row.suite}: the leader never asked its peers, so there is nothing to tell.")
+    every = read_outcomes(folder) if beside is None else beside
+    others = [other for other in every if other.suite == row.suite and other.scores.keys() & row.scores.keys()]
+    tables = _Tables(folder, row)
+    rounds = [tables.figures(of_round, number) for number, of_round in enumerate(found.rounds)]
+    return LeaderDiagnostics(
+        suite=row.suite,
+        name=row.name,
+        peers=row.peers,
+        seeds=len(row.cells),
+        shuffled=tables.shuffled,
+        alone=found.alone,
+        similarity=similarity(openings(folder, row)),
+        final=tables.figures(found.last, None),
+        rounds=tuple(rounds),
+        added_rounds=tuple(tables.added(found, number) for number in range(1, len(rounds))),
+        over=tuple(_over(folder, row, others)),
+        other_order=_other_order(folder, row, others),
+    )
+
+
+class _Tables:
+    """Makes tables of a row's rounds, and figures of the tables."""
+
+    def __init__(self, folder: RunFolder, row: Outcomes) -> None:
+        cell = cell_of(folder, row)
+        self._seats = [seat for seat in cell.setting.team.seats if seat != "leader"]
+        self._subjects = row.subjects
+        self._difficulty: dict[str, float] = {}
+        self.shuffled = _leader(cell).order == "shuffled"
+
+    def table(self, rounds: Sequence[Round]) -> LedRound:
+        return table(rounds, self._seats, self._subjects)
+
+    def figures(self, rounds: Sequence[Round], number: int | None) -> RoundDiagnostics:
+        led = self.table(rounds)
+        self._difficulty = self._difficulty or difficulties(led)  # the first round is the first to be asked for
+        difficulty = np.array([self._difficulty[question] for question in led.questions])
+        return diagnose_round(led, number=number, shuffled=self.shuffled, difficulty=difficulty)
+
+    def added(self, found: Heard, number: int) -> Gain:
+        both = found.both(number)
+        before, after = ([pair[place] for pair in both] for place in (0, 1))
+        tokens = [mean(one.tokens for one in rounds) for rounds in (before, after)]
+        return added_round(self.table(before), self.table(after), number, *tokens)
+
+
+def _over(folder: RunFolder, row: Outcomes, others: Sequence[Outcomes]) -> Iterator[Gain]:
+    """Yield what the row has over its leader alone, over a round less, and over the next smaller team."""
+    cell = cell_of(folder, row)
+    cells = {id(other): cell_of(folder, other) for other in others}
+
+    def gain(other: Outcomes, kind: str) -> Gain:
+        return Gain.of(other.name, kind, compared(row, other), row.cost.tokens, other.cost.tokens)
+
+    for other in others:
+        if isinstance(cells[id(other)].setting.protocol, Solo) and other.label == Solo.name and other.team == row.team:
+            yield gain(other, "solo")
+    leader = _leader(cell)
+    fewer = [other for other in others if _led(cells[id(other)], cell, replace(leader, rounds=leader.rounds - 1))]
+    yield from (gain(other, "rounds") for other in fewer if other.peers == row.peers)
+    smaller = [other for other in others if _led(cells[id(other)], cell, leader) and other.peers < row.peers]
+    if smaller:
+        yield gain(max(smaller, key=lambda other: other.peers), "peers")
+
+
+def _other_order(folder: RunFolder, row: Outcomes, others: Sequence[Outcomes]) -> OtherOrder | None:
+    cell = cell_of(folder, row)
+    leader = _leader(cell)
+    other_way = replace(leader, order="fixed" if leader.order == "shuffled" else "shuffled")
+    for other in others:
+        if other.peers == row.peers and _led(cell_of(folder, other), cell, other_way):
+            tables = _Tables(folder, other)
+            of_other = places(tables.table(heard(folder, other).last), shuffled=tables.shuffled)
+            return OtherOrder(other.name, compared(row, other), of_other)
+    return None
+
+
+def _led(other: Cell, cell: Cell, protocol: Leader) -> bool:
+    """Return whether another cell is under this protocol, by the same leader as a cell, of any number of its peers."""
+    same_leader = (other.team, other.setting.team.leader) == (cell.team, cell.setting.team.leader)
+    return same_leader and other.setting.protocol == protocol
+
+
+def _leader(cell: Cell) -> Leader:
+    assert isinstance(cell.setting.protocol, Leader)
+    return cell.setting.protocol
