@@ -46,7 +46,7 @@ def cost_of(row: Outcomes, kind: CostKind, prices: Mapping[str, Price]) -> float
     """
     if kind == "price":
         return row.price(prices)
-    return row.cost.serial_seconds if kind == "seconds" else getattr(row.cost, kind)  # type: ignore[no-any-return]
+    return row.cost.serial_seconds if kind == "seconds" else getattr(row.cost, kind)
 
 
 def placed(
@@ -130,7 +130,7 @@ def _print_areas(found: Sequence[Placed], console: Console) -> None:
         return
     areas = ", ".join(f"{name} {area(points, low, high):.3f}" for name, points in present.items())
     console.print(
-        f"Area under the frontier (the mean, from {low:,.4g} to {high:,.4g} on a log axis, of the best accuracy for the "
-        f"cost): {areas}.",
+        f"Area under the frontier (mean of the best accuracy for the cost, from {low:,.4g} to {high:,.4g} on a log "
+        f"axis): {areas}.",
         style="dim",
     )
