@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,8 +70,12 @@ def _rival(name: str, led: LedRound, scores: Floats) -> Rival:
 def compared(led: LedRound, a: Floats, b: Floats) -> Comparison:
     """Compare two scores of every row, as means over the seeds of a question."""
     first, second = over_seeds(led.questions, a.tolist()), over_seeds(led.questions, b.tolist())
-    subjects = dict(zip(led.questions, led.subjects, strict=True))
-    several = len(set(subjects.values())) > 1
-    return compare(
-        list(first.values()), list(second.values()), [subjects[question] for question in first] if several else None
-    )
+    subject = dict(zip(led.questions, led.subjects, strict=True))
+    subjects = tuple(subject[question] for question in first)
+    return _compared(tuple(first.values()), tuple(second.values()), subjects if len(set(subjects)) > 1 else None)
+
+
+# A run's longer conversations hold its shorter ones, so that its rows ask for many of these again.
+@lru_cache(maxsize=4_096)
+def _compared(a: tuple[float, ...], b: tuple[float, ...], subjects: tuple[str, ...] | None) -> Comparison:
+    return compare(a, b, subjects)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,25 +71,54 @@ class Heard:
         return [(before[one.conversation], one) for one in self.rounds[number]]
 
 
-def cell_of(folder: RunFolder, row: Outcomes) -> Cell:
-    """Return a row's cell with its first seed: what it asks whom, in which setting."""
-    return _cells(folder)[row.cells[0].cell]
+class Hearings:
+    """Reads what the leaders of one run heard and said."""
 
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
 
-def heard(folder: RunFolder, row: Outcomes) -> Heard:
-    """Read a leader's row.
+    @cached_property
+    def _cells(self) -> dict[str, Cell]:
+        return {cell.id: cell for cell in cells(self._folder.config)}
 
-    Raises:
-        BadInput: the run was made before ledgers told which turns were right.
-    """
-    conversations = list(_conversations(folder, row))
-    held = [rounds for rounds in conversations if rounds]
-    depth = max(map(len, held), default=0)
-    return Heard(
-        rounds=tuple(tuple(rounds[n] for rounds in held if n < len(rounds)) for n in range(depth)),
-        last=tuple(rounds[-1] for rounds in held),
-        alone=len(conversations) - len(held),
-    )
+    def cell(self, row: Outcomes) -> Cell:
+        """Return a row's cell with its first seed: what it asks whom, in which setting."""
+        return self._cells[row.cells[0].cell]
+
+    def heard(self, row: Outcomes) -> Heard:
+        """Read a leader's row.
+
+        Raises:
+            BadInput: the run was made before ledgers told which turns were right.
+        """
+        conversations = list(self._conversations(row))
+        held = [rounds for rounds in conversations if rounds]
+        depth = max(map(len, held), default=0)
+        return Heard(
+            rounds=tuple(tuple(rounds[n] for rounds in held if n < len(rounds)) for n in range(depth)),
+            last=tuple(rounds[-1] for rounds in held),
+            alone=len(conversations) - len(held),
+        )
+
+    def openings(self, row: Outcomes) -> list[list[str]]:
+        """Return what peers first wrote on a sample of questions, K texts each, from the first seed's transcripts."""
+        asked = sorted(row.scores)
+        sample = set(shuffler(0, row.suite, "openings").sample(asked, min(SAMPLED, len(asked))))
+        found = []
+        for line in read_transcripts(self._folder.transcript_path(self.cell(row))):
+            if line["question"] in sample and "turns" in line:
+                first = [t["text"] for t in line["turns"] if t["round"] == 0 and t["seat"] != LEADER]
+                found += [first] if first else []
+        return found
+
+    def _conversations(self, row: Outcomes) -> Iterator[list[Round]]:
+        """Yield the rounds of each conversation, none for one in which no peer was asked."""
+        for result in row.cells:
+            cell, turns = self._cells[result.cell], defaultdict[str, list["Turn"]](list)
+            for turn in _turns(self._folder, cell):
+                turns[turn["question"]].append(turn)
+            for question, of_question in turns.items():
+                yield list(_rounds(cell, question, of_question))
 
 
 def table(rounds: Sequence[Round], seats: Sequence[str], subjects: Mapping[str, str]) -> LedRound:
@@ -114,18 +144,6 @@ def table(rounds: Sequence[Round], seats: Sequence[str], subjects: Mapping[str, 
     )
 
 
-def openings(folder: RunFolder, row: Outcomes) -> list[list[str]]:
-    """Return what the peers first wrote on a sample of questions, K texts each, from the first seed's transcripts."""
-    asked = sorted(row.scores)
-    sample = set(shuffler(0, row.suite, "openings").sample(asked, min(SAMPLED, len(asked))))
-    found = []
-    for line in read_transcripts(folder.transcript_path(cell_of(folder, row))):
-        if line["question"] in sample and "turns" in line:
-            first = [t["text"] for t in line["turns"] if t["round"] == 0 and t["seat"] != LEADER]
-            found += [first] if first else []
-    return found
-
-
 def seen_order(cell: Cell, question: str, number: int) -> tuple[int, ...]:
     """Return which peer's attempt, counted from 0, stood at each place of what the leader read in a round."""
     places = list(range(cell.peers))
@@ -134,21 +152,6 @@ def seen_order(cell: Cell, question: str, number: int) -> tuple[int, ...]:
         # As `Leader.leader_prompt` does it: what is shuffled does not matter, only how many there are.
         shuffler(cell.setting.seed, question, number).shuffle(places)
     return tuple(places)
-
-
-def _cells(folder: RunFolder) -> dict[str, Cell]:
-    return {cell.id: cell for cell in cells(folder.config)}
-
-
-def _conversations(folder: RunFolder, row: Outcomes) -> Iterator[list[Round]]:
-    """Yield the rounds of each conversation, none for one in which no peer was asked."""
-    every = _cells(folder)
-    for result in row.cells:
-        cell, turns = every[result.cell], defaultdict[str, list["Turn"]](list)
-        for turn in _turns(folder, cell):
-            turns[turn["question"]].append(turn)
-        for question, of_question in turns.items():
-            yield list(_rounds(cell, question, of_question))
 
 
 def _turns(folder: RunFolder, cell: Cell) -> list[Turn]:

@@ -14,7 +14,7 @@ from mlpo_bench.evidence.gains import Gain, OtherOrder, added_round
 from mlpo_bench.evidence.places import places
 from mlpo_bench.evidence.redundancy import similarity
 from mlpo_bench.protocols import Leader, Solo
-from mlpo_bench.runs.hearing import cell_of, heard, openings, table
+from mlpo_bench.runs.hearing import Hearings, table
 from mlpo_bench.runs.outcomes import compared, read_outcomes
 
 
@@ -48,13 +48,16 @@ def diagnose(folder: RunFolder, row: Outcomes, beside: Sequence[Outcomes] | None
     """
     if row.protocol != Leader.name:
         raise BadInput(f"{row.name} has no leader; diagnostics are of leaders and their peers.")
-    found = heard(folder, row)
+    hearings = Hearings(folder)
+    found = hearings.heard(row)
     if not found.rounds:
         raise BadInput(f"{row.name} on {row.suite}: the leader never asked its peers, so there is nothing to tell.")
     every = read_outcomes(folder) if beside is None else beside
     others = [other for other in every if other.suite == row.suite and other.scores.keys() & row.scores.keys()]
-    tables = _Tables(folder, row)
+    tables = _Tables(hearings.cell(row), row)
     rounds = [tables.figures(of_round, number) for number, of_round in enumerate(found.rounds)]
+    all_the_same = found.last == found.rounds[-1]
+    final = replace(rounds[-1], round=None) if all_the_same else tables.figures(found.last, None)
     return LeaderDiagnostics(
         suite=row.suite,
         name=row.name,
@@ -62,20 +65,45 @@ def diagnose(folder: RunFolder, row: Outcomes, beside: Sequence[Outcomes] | None
         seeds=len(row.cells),
         shuffled=tables.shuffled,
         alone=found.alone,
-        similarity=similarity(openings(folder, row)),
-        final=tables.figures(found.last, None),
+        similarity=similarity(hearings.openings(row)),
+        final=final,
         rounds=tuple(rounds),
         added_rounds=tuple(tables.added(found, number) for number in range(1, len(rounds))),
-        over=tuple(_over(folder, row, others)),
-        other_order=_other_order(folder, row, others),
+        over=tuple(_over(hearings, row, others)),
+        other_order=_other_order(hearings, row, others),
     )
+
+
+def diagnose_all(folder: RunFolder, word: str | None = None) -> tuple[list[LeaderDiagnostics], list[str]]:
+    """Return the figures of all leaders of a run, or of those with a word in their name or their cells'.
+
+    Returns:
+        The figures, in the order of the matrix, and why some leaders have none.
+
+    Raises:
+        BadInput: the run has no such leader, or none that has figures.
+    """
+    every = read_outcomes(folder)
+    led = leader_rows(every)
+    named = [row for row in led if not word or word in row.name or any(word in cell.cell for cell in row.cells)]
+    if not named:
+        listed = "; ".join(dict.fromkeys(row.name for row in led)) or "none yet"
+        raise BadInput(f"the run {folder.path} has no leader{f' with {word!r} in its name' * bool(word)}: {listed}.")
+    found, faults = [], []
+    for row in named:
+        try:
+            found.append(diagnose(folder, row, every))
+        except BadInput as fault:
+            faults.append(fault)
+    if not found:
+        raise faults[0]
+    return found, [str(fault) for fault in faults]
 
 
 class _Tables:
     """Makes tables of a row's rounds, and figures of the tables."""
 
-    def __init__(self, folder: RunFolder, row: Outcomes) -> None:
-        cell = cell_of(folder, row)
+    def __init__(self, cell: Cell, row: Outcomes) -> None:
         self._seats = [seat for seat in cell.setting.team.seats if seat != "leader"]
         self._subjects = row.subjects
         self._difficulty: dict[str, float] = {}
@@ -97,10 +125,10 @@ class _Tables:
         return added_round(self.table(before), self.table(after), number, *tokens)
 
 
-def _over(folder: RunFolder, row: Outcomes, others: Sequence[Outcomes]) -> Iterator[Gain]:
+def _over(hearings: Hearings, row: Outcomes, others: Sequence[Outcomes]) -> Iterator[Gain]:
     """Yield what the row has over its leader alone, over a round less, and over the next smaller team."""
-    cell = cell_of(folder, row)
-    cells = {id(other): cell_of(folder, other) for other in others}
+    cell = hearings.cell(row)
+    cells = {id(other): hearings.cell(other) for other in others}
 
     def gain(other: Outcomes, kind: str) -> Gain:
         return Gain.of(other.name, kind, compared(row, other), row.cost.tokens, other.cost.tokens)
@@ -116,14 +144,14 @@ def _over(folder: RunFolder, row: Outcomes, others: Sequence[Outcomes]) -> Itera
         yield gain(max(smaller, key=lambda other: other.peers), "peers")
 
 
-def _other_order(folder: RunFolder, row: Outcomes, others: Sequence[Outcomes]) -> OtherOrder | None:
-    cell = cell_of(folder, row)
+def _other_order(hearings: Hearings, row: Outcomes, others: Sequence[Outcomes]) -> OtherOrder | None:
+    cell = hearings.cell(row)
     leader = _leader(cell)
     other_way = replace(leader, order="fixed" if leader.order == "shuffled" else "shuffled")
     for other in others:
-        if other.peers == row.peers and _led(cell_of(folder, other), cell, other_way):
-            tables = _Tables(folder, other)
-            of_other = places(tables.table(heard(folder, other).last), shuffled=tables.shuffled)
+        if other.peers == row.peers and _led(hearings.cell(other), cell, other_way):
+            tables = _Tables(hearings.cell(other), other)
+            of_other = places(tables.table(hearings.heard(other).last), shuffled=tables.shuffled)
             return OtherOrder(other.name, compared(row, other), of_other)
     return None
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
 import pytest
 
+from mlpo_bench.chat import Message, Sampling
+from mlpo_bench.engines.scripted import ScriptedEngine
 from mlpo_bench.errors import BadInput
 from mlpo_bench.evidence.diagnostics import LeaderDiagnostics
 from mlpo_bench.matrix import cells
-from mlpo_bench.runs.hearing import heard, openings, seen_order
+from mlpo_bench.runs.hearing import Hearings, seen_order
 from mlpo_bench.runs.leading import diagnose, leader_rows
 from mlpo_bench.runs.outcomes import Outcomes, read_outcomes
 from mlpo_bench.runs.records import read_records
 from mlpo_bench.runs.transcripts import read_transcripts
+from mlpo_bench.teams import ModelSpec
 
 
 Runs = Any
@@ -30,10 +36,35 @@ PROTOCOLS = [
 ]
 
 
+TEAM = {
+    "leader": {"model": "bold", "engine": "scripted"},
+    "peers": [{"model": name, "engine": "scripted"} for name in ("meek", "odd", "meek")],
+}
+WORDS = {
+    "bold": ("(A) yes", "(B) no"),
+    "meek": ("(A) yes", "(A) yes", "(B) no"),
+    "odd": ("(A) yes", "(B) no", "or not"),
+}
+
+
+def answer(model: str, messages: Sequence[Message], sampling: Sampling, seed: int) -> str:  # noqa: ARG001
+    """Answer by content and seed alone, each request with a text of its own."""
+    digest = hashlib.sha256(f"{model} {seed} {messages[-1].content}".encode()).hexdigest()
+    words = WORDS[model][int(digest, 16) % len(WORDS[model])]
+    option, _, verdict = words.partition(" ")
+    said = option if "(A)" in messages[-1].content.split("Attempt")[0] else verdict
+    return f"Text {digest[:16]}. The answer is {said}."
+
+
 @pytest.fixture(scope="module")
-def run(carry_for_all: Runs, mixed_team: dict[str, Any]) -> Any:
-    subjects = ["navigate", "snarks", "sports_understanding", "ruin_names"]
-    return carry_for_all("led", protocols=PROTOCOLS, team=mixed_team, seeds=3, subjects=subjects)
+def run(carry_for_all: Runs) -> Any:
+    async def open_engines(specs: Iterable[ModelSpec], **_: object) -> dict[ModelSpec, ScriptedEngine]:
+        return {spec: ScriptedEngine(partial(answer, spec.model), fingerprint=spec.model) for spec in specs}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mlpo_bench.runs.carry_out.open_engines", open_engines)
+        subjects = ["navigate", "snarks", "sports_understanding", "ruin_names"]
+        return carry_for_all("led", protocols=PROTOCOLS, team=TEAM, seeds=3, subjects=subjects)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +173,7 @@ def test_questions_that_the_leader_answered_alone_are_counted_apart(run: Any, ro
     found = diagnose(run, row)
     assert 0 < len(asked) < 24
     assert found.alone == 24 - len(asked)
-    rounds = heard(run, row).rounds
+    rounds = Hearings(run).heard(row).rounds
     assert [one.verdict["right"] for one in rounds[0]] == [line["turns"][6]["right"] for line in asked]
     every = [
         sum(t[k] for t in line["turns"] for k in ("prompt_tokens", "cached_tokens", "completion_tokens"))
@@ -158,12 +189,12 @@ def test_openings_are_what_peers_first_wrote(run: Any, rows: dict[str, Outcomes]
         for cell, line in conversations(run, row)
         if cell.setting.seed == 0
     ]
-    assert openings(run, row) == first
+    assert Hearings(run).openings(row) == first
     monkeypatch.setattr("mlpo_bench.runs.hearing.SAMPLED", 3)
-    sampled = openings(run, row)
+    sampled = Hearings(run).openings(row)
     assert len(sampled) == 3
     assert all(texts in first for texts in sampled)
-    assert openings(run, row) == sampled
+    assert Hearings(run).openings(row) == sampled
 
 
 def test_only_leaders_have_diagnostics(run: Any) -> None:
