@@ -1,0 +1,151 @@
+"""A table of words, written as Markdown, CSV, LaTeX, or for a terminal. Whatever stands in a cell stays text."""
+
+from __future__ import annotations
+
+import csv as csv_writer
+import io
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+# What GitHub's Markdown would read as a mark, and what only at the start of a paragraph.
+_MARKS = re.compile(r"([\\`*_\[\]<>|&~$])")
+_OPENING = re.compile(r"^(\d*)([-+#=.)])")
+_NUMBER = re.compile(r"[+-]?(\d[\d,]*)?\.?\d+([eE][+-]?\d+)?|[+-]?\d[\d,]*\.?|-")
+_FORMULA = ("=", "+", "-", "@")
+# Brackets and stars stand in braces: at the start of a row, LaTeX would take them for an option of the line break.
+_LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", "`": r"\textasciigrave{}", "[": "{[}", "]": "{]}", "*": "{*}",
+    "\N{MIDDLE DOT}": r"\textperiodcentered{}",
+}  # fmt: skip
+_LIGATURE = re.compile(r"(?<=[-',])(?=[-',])|(?<=[?!])(?=\\textasciigrave)")
+_MINUS = re.compile(r"(?<![\w.)}$-])-(?=\.?\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table whose first column names its rows; `notes` say how to read it.
+
+    Raises:
+        ValueError: there are no columns, or a row has more or fewer.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.columns or any(len(row) != len(self.columns) for row in self.rows):
+            raise ValueError(f"Every row of {self.title!r} needs one cell for each of {len(self.columns)} columns.")
+
+
+def markdown(grid: Grid) -> str:
+    """Return a table in GitHub's Markdown, whose pipes stand in line, with its title before it and its notes after."""
+    columns, rows = _escaped(grid, _as_markdown)
+    widths = [max(3, *(cell_len(row[place]) for row in (columns, *rows))) for place in range(len(columns))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = [_padded(columns, widths), f"| {' | '.join(rule)} |", *(_padded(row, widths) for row in rows)]
+    return "\n\n".join([f"**{_as_markdown(grid.title)}**", "\n".join(lines), *map(_as_paragraph, grid.notes)]) + "\n"
+
+
+def _padded(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = [
+        (" " * (width - cell_len(cell)) + cell) if place else (cell + " " * (width - cell_len(cell)))
+        for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def csv(grid: Grid) -> str:
+    """Return the rows under their columns as RFC 4180 has it, without title and notes, for which it has no place.
+
+    A cell that a spreadsheet would take for a formula gets an apostrophe before it; numbers, and the dash that stands
+    for none, stay as they are.
+    """
+    columns, rows = _escaped(grid, _as_csv)
+    file = io.StringIO(newline="")
+    csv_writer.writer(file, lineterminator="\r\n").writerows([columns, *rows])
+    return file.getvalue()
+
+
+def latex(grid: Grid) -> str:
+    r"""Return a `table` for the package `booktabs`, with its title as the caption and its notes below.
+
+    All that LaTeX would take for a command is escaped. Letters beyond those of Western languages need LuaLaTeX or
+    XeLaTeX and a font that has them.
+    """
+    columns, rows = _escaped(grid, _as_latex)
+    lines = [
+        r"% Needs \usepackage{booktabs}.",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_as_latex(grid.title)}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}",
+        r"\toprule",
+        rf"{' & '.join(columns)} \\",
+        r"\midrule",
+        *(rf"{' & '.join(row)} \\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+        *(rf"\par\smallskip{{\footnotesize {_as_latex(note)}\par}}" for note in grid.notes),
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def terminal(grid: Grid) -> Table:
+    """Return the table for a terminal, with its notes below it."""
+    title, notes = Text(_plain(grid.title), style="bold"), Text("\n".join(map(_plain, grid.notes)), style="dim")
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption=notes if grid.notes else None,
+        caption_justify="left",
+        header_style="bold",
+    )
+    for place, name in enumerate(grid.columns):
+        table.add_column(Text(_plain(name)), justify="right" if place else "left", no_wrap=bool(place))
+    for row in grid.rows:
+        table.add_row(*(Text(_plain(cell)) for cell in row))
+    return table
+
+
+def _escaped(grid: Grid, escape: Callable[[str], str]) -> tuple[list[str], list[list[str]]]:
+    return [escape(name) for name in grid.columns], [[escape(cell) for cell in row] for row in grid.rows]
+
+
+def _plain(text: str) -> str:
+    """Return text on one line, without characters that steer a terminal, turn the reading order or have no UTF-8."""
+    words = " ".join(text.split())
+    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in words)
+
+
+def _as_markdown(text: str) -> str:
+    return _MARKS.sub(r"\\\1", _plain(text))
+
+
+def _as_paragraph(text: str) -> str:
+    return _OPENING.sub(r"\1\\\2", _as_markdown(text))
+
+
+def _as_csv(text: str) -> str:
+    plain = _plain(text)
+    return f"'{plain}" if plain.startswith(_FORMULA) and not _NUMBER.fullmatch(plain) else plain
+
+
+def _as_latex(text: str) -> str:
+    escaped = "".join(_LATEX.get(c, c) for c in _MINUS.sub("\N{MINUS SIGN}", _plain(text)))
+    # Two apostrophes that stand for a quotation mark are meant to run together.
+    return _LIGATURE.sub("{}", escaped).replace("\N{MINUS SIGN}", "$-$").replace('"', "{''}")
