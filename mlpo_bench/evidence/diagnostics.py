@@ -149,38 +149,38 @@ def diagnose_round(
         round=number,
         conversations=len(led),
         questions=len(set(led.questions)),
-        accuracy=mean(led.verdict_right, led.units),
-        peers={seat: mean(right, led.units) for seat, right in zip(led.seats, led.right.T, strict=True)},
+        accuracy=mean(led.verdict_right, led.drawn),
+        peers={seat: mean(right, led.drawn) for seat, right in zip(led.seats, led.right.T, strict=True)},
         choices=choices(led),
         rivals=rivals(led),
         redundancy=redundancy(led),
         places=places(led, shuffled=shuffled),
-        unread={seat: mean(answers == UNREAD, led.units) for seat, answers in everyone.items()},
-        cut_off={seat: mean(cut, led.units) for seat, cut in ended.items()},
+        unread={seat: mean(answers == UNREAD, led.drawn) for seat, answers in everyone.items()},
+        cut_off={seat: mean(cut, led.drawn) for seat, cut in ended.items()},
         by_difficulty=_by_difficulty(led, difficulty),
     )
 
 
 def choices(led: LedRound) -> Choices:
     """Return how the leader's answers go with its peers'."""
-    units, right, favourite = led.units, led.verdict_right, led.favourite
+    drawn, right, favourite = led.drawn, led.verdict_right, led.favourite
     majority = 2 * led.right_peers > led.peers
     follows = (led.verdict != UNREAD) & (led.verdict == favourite)
     against = (favourite != UNREAD) & ~follows
     wrong_favourite = (favourite != UNREAD) & ~led.favourite_right
     unanimous = (led.backers == led.peers).all(axis=1)
     return Choices(
-        by_right_peers=tuple(mean(right, units, led.right_peers == count) for count in range(led.peers + 1)),
-        rescue=mean(right, units, (led.right_peers > 0) & ~majority),
-        recovery=mean(right, units, led.right_peers == 0),
-        harm=mean(~right, units, majority),
-        agreement=mean(follows, units, favourite != UNREAD),
-        override=mean(against, units, favourite != UNREAD),
-        right_after_override=mean(right, units, against),
-        helped=mean(right & ~led.favourite_right, units, against),
-        hurt=mean(~right & led.favourite_right, units, against),
-        follows_wrong_team=mean(follows, units, unanimous & wrong_favourite),
-        follows_wrong_favourite=mean(follows, units, wrong_favourite & (led.right_peers > 0)),
+        by_right_peers=tuple(mean(right, drawn, led.right_peers == count) for count in range(led.peers + 1)),
+        rescue=mean(right, drawn, (led.right_peers > 0) & ~majority),
+        recovery=mean(right, drawn, led.right_peers == 0),
+        harm=mean(~right, drawn, majority),
+        agreement=mean(follows, drawn, favourite != UNREAD),
+        override=mean(against, drawn, favourite != UNREAD),
+        right_after_override=mean(right, drawn, against),
+        helped=mean(right & ~led.favourite_right, drawn, against),
+        hurt=mean(~right & led.favourite_right, drawn, against),
+        follows_wrong_team=mean(follows, drawn, unanimous & wrong_favourite),
+        follows_wrong_favourite=mean(follows, drawn, wrong_favourite & (led.right_peers > 0)),
     )
 
 
@@ -196,4 +196,4 @@ def _by_difficulty(led: LedRound, difficulty: NDArray[np.float64]) -> dict[str, 
     bucket = np.select(
         [difficulty <= 0, difficulty <= _THIRD, difficulty <= 2 * _THIRD, difficulty < 1], range(4), default=4
     )
-    return {name: mean(led.verdict_right, led.units, bucket == place) for place, name in enumerate(BUCKETS)}
+    return {name: mean(led.verdict_right, led.drawn, bucket == place) for place, name in enumerate(BUCKETS)}

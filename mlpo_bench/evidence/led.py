@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlpo_bench.evidence.means import Drawn
+
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,12 +78,10 @@ class LedRound:
         """How many peers there are: K."""
         return len(self.seats)
 
-    @cached_property
-    def units(self) -> tuple[str, ...] | None:
-        """What rows may be alike within: their subjects; if all are of one, questions that several seeds ask."""
-        if len(set(self.subjects)) > 1:
-            return self.subjects
-        return self.questions if len(set(self.questions)) < len(self) else None
+    @property
+    def drawn(self) -> Drawn:
+        """What the rows were drawn as."""
+        return Drawn(self.questions, self.subjects)
 
     @cached_property
     def read(self) -> Bools:

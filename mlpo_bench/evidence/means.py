@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,24 +50,54 @@ class Ratio:
     high: float | None = None
 
 
-def mean(scores: Array, units: Sequence[Hashable] | None = None, where: Bools | None = None, scale: float = 1) -> Mean:
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What cases were drawn as: the question and the subject of each. Equal questions are seeds of one."""
+
+    questions: Sequence[str]
+    subjects: Sequence[str]
+
+    @property
+    def repeated(self) -> bool:
+        """Whether any question was asked with several seeds."""
+        return len(set(self.questions)) < len(self.questions)
+
+    @property
+    def units(self) -> Sequence[str] | None:
+        """What cases may be alike within: their subject; where there is one only, a question and its seeds."""
+        if len(set(self.subjects)) > 1:
+            return self.subjects
+        return self.questions if self.repeated else None
+
+    def only(self, kept: Bools) -> Drawn:
+        """Return some of the cases."""
+        pairs = [pair for pair, keep in zip(zip(self.questions, self.subjects, strict=True), kept, strict=True) if keep]
+        return Drawn([question for question, _ in pairs], [subject for _, subject in pairs])
+
+
+def mean(scores: Array, drawn: Drawn, where: Bools | None = None, scale: float = 1) -> Mean:
     """Return the mean of scores that lie in [0, `scale`], of those cases only that `where` picks.
+
+    The interval is that of `accuracy`. Where this takes cases to be independent, seeds of a question are not: it is
+    then as wide as for so many questions.
 
     Args:
         scores: One for each case, of shape (cases,).
-        units: One for each case; cases of one unit (subject, question) may be alike (see `evidence.accuracy`).
+        drawn: What the cases were drawn as.
         where: Which cases count, of shape (cases,).
         scale: The greatest score that there can be.
 
     Raises:
-        ValueError: A score that counts lies outside [0, `scale`], or there are not as many units as scores.
+        ValueError: A score that counts lies outside [0, `scale`], or there are not as many cases as scores.
     """
     kept = np.ones(len(scores), dtype=bool) if where is None else np.asarray(where, dtype=bool)
     found = np.asarray(scores, dtype=np.float64)[kept]
     if not len(found):
         return Mean(0.0, 0)
-    of_kept = None if units is None else [unit for unit, keep in zip(units, kept.tolist(), strict=True) if keep]
-    estimate = accuracy(found / scale, of_kept)
+    cases = drawn.only(kept)
+    estimate = accuracy(found / scale, cases.units)
+    if estimate.method == "Wilson" and cases.repeated:
+        estimate = replace(accuracy(np.full(len(set(cases.questions)), estimate.value)), caution=estimate.caution)
     return Mean(
         total=float(found.sum()),
         n=len(found),
@@ -78,7 +108,7 @@ def mean(scores: Array, units: Sequence[Hashable] | None = None, where: Bools | 
     )
 
 
-def ratio(upper: Array, lower: Array, units: Sequence[Hashable] | None = None, level: float = 0.95) -> Ratio:
+def ratio(upper: Array, lower: Array, drawn: Drawn, level: float = 0.95) -> Ratio:
     """Return the mean of `upper` divided by that of `lower`, which may be of either sign, with Fieller's interval.
 
     The interval holds every ratio r for which the mean of `upper - r * lower` is not surely different from 0 (Fieller
@@ -87,7 +117,7 @@ def ratio(upper: Array, lower: Array, units: Sequence[Hashable] | None = None, l
     Args:
         upper: One number for each case, of shape (cases,).
         lower: One for each case, in the same order.
-        units: One for each case; cases of one unit may be alike.
+        drawn: What the cases were drawn as.
         level: How often the interval should hold the truth.
 
     Raises:
@@ -98,7 +128,7 @@ def ratio(upper: Array, lower: Array, units: Sequence[Hashable] | None = None, l
         raise ValueError(f"{len(a)} numbers are divided by {len(b)}.")
     if not len(a) or not b.any() or abs(b.mean()) < np.finfo(np.float64).eps:
         return Ratio(len(a))
-    low, high = _fieller(a, b, units, level)
+    low, high = _fieller(a, b, drawn.units, level)
     return Ratio(len(a), float(a.mean() / b.mean()), low, high)
 
 

@@ -58,7 +58,7 @@ def places(led: LedRound, *, shuffled: bool) -> Places:
     differ = led.distinct > 1
     open_to = (answers != UNREAD) & differ[:, None]
     taken = open_to & (answers == led.verdict[:, None])
-    followed = tuple(mean(taken[:, place], led.units, open_to[:, place]) for place in range(led.peers))
+    followed = tuple(mean(taken[:, place], led.drawn, open_to[:, place]) for place in range(led.peers))
     chosen = taken.any(axis=1)
     taken, open_to = taken[chosen], open_to[chosen]
     given = (taken / taken.sum(axis=1, keepdims=True)).sum(axis=0)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlpo_bench.evidence.means import Mean, mean
+from mlpo_bench.evidence.means import Drawn, Mean, mean
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mlpo_bench.evidence.led import Bools, LedRound
 
@@ -47,7 +47,7 @@ def redundancy(led: LedRound) -> Redundancy:
     errors = 1 - led.right.mean(axis=0) if len(led) else np.zeros(led.peers)
     return Redundancy(
         agreement=_of_pairs(led, same, read),
-        distinct=mean(led.distinct.astype(np.float64), led.units, scale=led.peers),
+        distinct=mean(led.distinct.astype(np.float64), led.drawn, scale=led.peers),
         both_wrong=_of_pairs(led, wrong, np.ones_like(wrong)),
         both_wrong_by_chance=float((errors[one] * errors[other]).mean()) if pairs and len(led) else None,
         same_error=_of_pairs(led, same & wrong, read & wrong),
@@ -57,21 +57,21 @@ def redundancy(led: LedRound) -> Redundancy:
 def _of_pairs(led: LedRound, hits: Bools, among: Bools) -> Mean:
     """Return the mean over questions of the share of hits among some of its pairs, where it has any."""
     count = among.sum(axis=1)
-    return mean((hits & among).sum(axis=1) / np.maximum(count, 1), led.units, count > 0)
+    return mean((hits & among).sum(axis=1) / np.maximum(count, 1), led.drawn, count > 0)
 
 
-def similarity(texts: Sequence[Sequence[str]]) -> Mean:
+def similarity(texts: Mapping[str, Sequence[str]], subjects: Mapping[str, str]) -> Mean:
     """Return how alike peers write: for each pair, twice the words of their longest common subsequence, over all.
 
     It is 1 for the same words in the same order, and 0 for none in common.
 
     Args:
-        texts: The peers' texts on each question, each of these drawn apart from the others.
+        texts: The peers' texts on each question, by its id.
+        subjects: The questions' subjects.
     """
     from rapidfuzz.distance import Indel
 
-    alike = [
-        [Indel.normalized_similarity(a, b) for a, b in combinations([text.split() for text in of_question], 2)]
-        for of_question in texts
-    ]
-    return mean(np.array([sum(each) / len(each) for each in alike if each]))
+    pairs = {question: list(combinations([text.split() for text in each], 2)) for question, each in texts.items()}
+    asked = [question for question, of_question in pairs.items() if of_question]
+    alike = [np.mean([Indel.normalized_similarity(*pair) for pair in pairs[question]]) for question in asked]
+    return mean(np.array(alike, dtype=np.float64), Drawn(asked, [subjects[question] for question in asked]))

@@ -59,12 +59,12 @@ def rivals(led: LedRound) -> Rivals:
         best_peer=_rival(led.seats[best], led, led.right[:, best].astype(np.float64)),
         vote=_rival("vote", led, led.vote),
         oracle=_rival("oracle", led, oracle),
-        gap_closed=ratio(led.verdict_right - led.chance, oracle - led.chance, led.units),
+        gap_closed=ratio(led.verdict_right - led.chance, oracle - led.chance, led.drawn),
     )
 
 
 def _rival(name: str, led: LedRound, scores: Floats) -> Rival:
-    return Rival(name, mean(scores, led.units), compared(led, led.verdict_right.astype(np.float64), scores))
+    return Rival(name, mean(scores, led.drawn), compared(led, led.verdict_right.astype(np.float64), scores))
 
 
 def compared(led: LedRound, a: Floats, b: Floats) -> Comparison:

@@ -100,16 +100,16 @@ class Hearings:
             alone=len(conversations) - len(held),
         )
 
-    def openings(self, row: Outcomes) -> list[list[str]]:
-        """Return what peers first wrote on a sample of questions, K texts each, from the first seed's transcripts."""
+    def openings(self, row: Outcomes) -> dict[str, list[str]]:
+        """Return what the peers first wrote on a sample of questions, by its id, from the first seed's transcripts."""
         asked = sorted(row.scores)
         sample = set(shuffler(0, row.suite, "openings").sample(asked, min(SAMPLED, len(asked))))
-        found = []
-        for line in read_transcripts(self._folder.transcript_path(self.cell(row))):
-            if line["question"] in sample and "turns" in line:
-                first = [t["text"] for t in line["turns"] if t["round"] == 0 and t["seat"] != LEADER]
-                found += [first] if first else []
-        return found
+        lines = read_transcripts(self._folder.transcript_path(self.cell(row)))
+        return {
+            line["question"]: [turn["text"] for turn in line["turns"] if turn["round"] == 0 and turn["seat"] != LEADER]
+            for line in lines
+            if line["question"] in sample and "turns" in line
+        }
 
     def _conversations(self, row: Outcomes) -> Iterator[list[Round]]:
         """Yield the rounds of each conversation, none for one in which no peer was asked."""

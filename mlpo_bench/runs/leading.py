@@ -65,7 +65,7 @@ def diagnose(folder: RunFolder, row: Outcomes, beside: Sequence[Outcomes] | None
         seeds=len(row.cells),
         shuffled=tables.shuffled,
         alone=found.alone,
-        similarity=similarity(hearings.openings(row)),
+        similarity=similarity(hearings.openings(row), row.subjects),
         final=final,
         rounds=tuple(rounds),
         added_rounds=tuple(tables.added(found, number) for number in range(1, len(rounds))),
@@ -85,10 +85,12 @@ def diagnose_all(folder: RunFolder, word: str | None = None) -> tuple[list[Leade
     """
     every = read_outcomes(folder)
     led = leader_rows(every)
+    if not led:
+        raise BadInput(f"the run {folder.path} has no cell of a leader that has come to its end.")
     named = [row for row in led if not word or word in row.name or any(word in cell.cell for cell in row.cells)]
     if not named:
-        listed = "; ".join(dict.fromkeys(row.name for row in led)) or "none yet"
-        raise BadInput(f"the run {folder.path} has no leader{f' with {word!r} in its name' * bool(word)}: {listed}.")
+        listed = "; ".join(dict.fromkeys(row.name for row in led))
+        raise BadInput(f"no leader has {word!r} in its name. Leaders: {listed}.")
     found, faults = [], []
     for row in named:
         try:

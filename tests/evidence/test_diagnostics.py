@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from mlpo_bench.evidence.diagnostics import BUCKETS, RoundDiagnostics, choices, diagnose_round, difficulties
 from mlpo_bench.evidence.gains import Gain, added_round
+from mlpo_bench.evidence.intervals import wilson
 from mlpo_bench.evidence.led import UNREAD, LedRound
-from mlpo_bench.evidence.means import mean, ratio
+from mlpo_bench.evidence.means import Drawn, mean, ratio
 from mlpo_bench.evidence.paired import compare
 from mlpo_bench.evidence.places import places
 from mlpo_bench.evidence.redundancy import redundancy, similarity
@@ -53,6 +54,11 @@ def led(
 def diagnosed(of: LedRound) -> RoundDiagnostics:
     easy = difficulties(of)
     return diagnose_round(of, number=None, shuffled=False, difficulty=np.array([easy[q] for q in of.questions]))
+
+
+def apart(cases: int) -> Drawn:
+    """So many questions of one subject, each asked once."""
+    return Drawn([f"q{n}" for n in range(cases)], ["s"] * cases)
 
 
 def counts(*means: Mean) -> list[tuple[float, int]]:
@@ -136,11 +142,11 @@ def test_seeds_of_a_question_are_compared_as_one() -> None:
 
 def test_questions_of_a_subject_are_taken_together() -> None:
     rows, subjects = ["AAA>A"] * 10 + ["BBB>B"] * 10, [f"s{n // 5}" for n in range(20)]
-    clustered, apart = (diagnosed(led(*rows, subjects=s)).accuracy for s in (subjects, None))
-    assert (clustered.value, apart.value) == (0.5, 0.5)
+    clustered, single = (diagnosed(led(*rows, subjects=s)).accuracy for s in (subjects, None))
+    assert (clustered.value, single.value) == (0.5, 0.5)
     assert clustered.low is not None
-    assert apart.low is not None
-    assert clustered.low < apart.low - 0.1
+    assert single.low is not None
+    assert clustered.low < single.low - 0.1
 
 
 def test_a_vote_that_is_tied_is_worth_its_expected_value() -> None:
@@ -193,10 +199,11 @@ def test_a_leader_that_follows_the_first_place_is_found_out() -> None:
 
 
 def test_similar_texts() -> None:
-    found = similarity([["a b c d", "a b c d", "x y"], ["a b c", "a c b", "b"]])
+    texts = {"q": ["a b c d", "a b c d", "x y"], "r": ["a b c", "a c b", "b"], "s": ["one peer"]}
+    found = similarity(texts, dict.fromkeys(texts, "subject"))
     pairs = [(1 + 0 + 0) / 3, (2 * 2 / 6 + 2 * 1 / 4 + 2 * 1 / 4) / 3]
     assert (found.total, found.n) == (approx(sum(pairs)), 2)
-    assert similarity([["one peer"]]).n == similarity([]).n == 0
+    assert similarity({}, {}).n == 0
 
 
 def test_fiellers_interval_is_that_of_its_equation() -> None:
@@ -204,26 +211,47 @@ def test_fiellers_interval_is_that_of_its_equation() -> None:
     rng = np.random.default_rng(0)
     lower = rng.normal(1, 0.5, 60)
     upper = 0.6 * lower + rng.normal(0, 0.3, 60)
-    found = ratio(upper, lower)
+    found = ratio(upper, lower, apart(60))
     assert found.low is not None
     assert found.high is not None
     assert found.low < 0.6 < found.high
     from scipy.stats import t
 
     for bound in (found.low, found.high):
-        apart = upper - bound * lower
-        assert abs(apart.mean()) / (apart.std(ddof=1) / 60**0.5) == approx(t.ppf(0.975, 59))
+        left = upper - bound * lower
+        assert abs(left.mean()) / (left.std(ddof=1) / 60**0.5) == approx(t.ppf(0.975, 59))
+
+
+def test_fiellers_interval_holds_the_truth_as_often_as_stated() -> None:
+    """A leader that closes 0.4 of the gap in 27 subjects that differ, 100 questions in all."""
+    rng = np.random.default_rng(1)
+    held = []
+    for _ in range(400):
+        subject = rng.integers(27, size=100)
+        right = rng.random((100, 3)) < np.clip(0.5 + rng.normal(0, 0.2, 27)[subject], 0.02, 0.98)[:, None]
+        pick, oracle = right.mean(axis=1), right.any(axis=1)
+        verdict = rng.random(100) < pick + 0.4 * (oracle - pick)
+        found = ratio(verdict - pick, oracle - pick, Drawn([f"q{n}" for n in range(100)], [f"s{n}" for n in subject]))
+        held.append(found.low is not None and found.high is not None and found.low <= 0.4 <= found.high)
+    assert 0.92 <= np.mean(held) <= 0.98
 
 
 def test_a_ratio_to_what_may_be_nothing_has_no_bounds() -> None:
-    found = ratio(np.array([1.0, 0, 1, 0]), np.array([1.0, -1, 1, 0]))
+    found = ratio(np.array([1.0, 0, 1, 0]), np.array([1.0, -1, 1, 0]), apart(4))
     assert (found.value, found.low, found.high) == (2, None, None)
-    assert ratio(np.array([1.0]), np.array([0.0])).value is None
-    assert ratio(np.array([]), np.array([])).n == 0
+    assert ratio(np.array([1.0]), np.array([0.0]), apart(1)).value is None
+    assert ratio(np.array([]), np.array([]), apart(0)).n == 0
+
+
+def test_seeds_of_a_question_do_not_make_it_many() -> None:
+    never = np.zeros(30)
+    once, thrice = mean(never, apart(30)), mean(never, Drawn([f"q{n // 3}" for n in range(30)], ["s"] * 30))
+    assert (once.high, thrice.high) == (approx(wilson(0, 30)[1]), approx(wilson(0, 10)[1]))
+    assert thrice.n == 30
 
 
 def test_a_mean_beyond_one_keeps_its_scale() -> None:
-    found = mean(np.array([0.0, 3, 2, 1]), scale=3)
+    found = mean(np.array([0.0, 3, 2, 1]), apart(4), scale=3)
     assert found.value == 1.5
     assert found.high is not None
     assert 1.5 < found.high <= 3

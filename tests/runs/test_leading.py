@@ -17,7 +17,7 @@ from mlpo_bench.errors import BadInput
 from mlpo_bench.evidence.diagnostics import LeaderDiagnostics
 from mlpo_bench.matrix import cells
 from mlpo_bench.runs.hearing import Hearings, seen_order
-from mlpo_bench.runs.leading import diagnose, leader_rows
+from mlpo_bench.runs.leading import diagnose, diagnose_all, leader_rows
 from mlpo_bench.runs.outcomes import Outcomes, read_outcomes
 from mlpo_bench.runs.records import read_records
 from mlpo_bench.runs.transcripts import read_transcripts
@@ -184,16 +184,16 @@ def test_questions_that_the_leader_answered_alone_are_counted_apart(run: Any, ro
 
 def test_openings_are_what_peers_first_wrote(run: Any, rows: dict[str, Outcomes], monkeypatch: Any) -> None:
     row = rows["leader, 2 rounds, 3 peers"]
-    first = [
-        [t["text"] for t in line["turns"] if t["round"] == 0 and t["seat"] != "leader"]
+    first = {
+        line["question"]: [t["text"] for t in line["turns"] if t["round"] == 0 and t["seat"] != "leader"]
         for cell, line in conversations(run, row)
         if cell.setting.seed == 0
-    ]
+    }
     assert Hearings(run).openings(row) == first
     monkeypatch.setattr("mlpo_bench.runs.hearing.SAMPLED", 3)
     sampled = Hearings(run).openings(row)
     assert len(sampled) == 3
-    assert all(texts in first for texts in sampled)
+    assert sampled.items() <= first.items()
     assert Hearings(run).openings(row) == sampled
 
 
@@ -230,3 +230,31 @@ def test_the_result_is_what_the_signature_says(run: Any, rows: dict[str, Outcome
     row = rows["leader, 3 rounds, 3 peers"]
     assert isinstance(diagnose(run, row), LeaderDiagnostics)
     assert diagnose(run, row, every) == diagnose(run, row)
+
+
+def test_leaders_are_found_by_a_word(run: Any, rows: dict[str, Outcomes]) -> None:
+    found, left_out = diagnose_all(run, "shuffled")
+    assert ([one.name for one in found], left_out) == (["leader, 2 rounds, shuffled, 3 peers"], [])
+    assert [one.name for one in diagnose_all(run, "leader-1-round-3")[0]] == ["leader, 1 round, 3 peers"]
+    assert [one.name for one in diagnose_all(run)[0]] == list(rows)
+    with pytest.raises(BadInput, match=r"no leader has 'solo' in its name. Leaders: leader, 1 round, 3 peers; "):
+        diagnose_all(run, "solo")
+
+
+def test_a_run_without_leaders_says_so(carry: Runs, mixed_team: dict[str, Any]) -> None:
+    run = carry("leaderless", protocols=["solo"], team=mixed_team)
+    with pytest.raises(BadInput, match="has no cell of a leader"):
+        diagnose_all(run)
+
+
+def test_leaders_without_figures_are_left_out_with_the_reason(
+    carry: Runs, answer_with: Any, mixed_team: dict[str, Any]
+) -> None:
+    answer_with(lambda *_: "The answer is (A).")
+    protocols = [{"leader": {"rounds": 1}}, {"leader": {"rounds": 2, "adaptive": 1}}]
+    run = carry("some", protocols=protocols, team=mixed_team, subjects=["snarks"])
+    found, left_out = diagnose_all(run)
+    assert [one.name for one in found] == ["leader, 1 round, 3 peers"]
+    assert left_out == [
+        "leader, 2 rounds, adaptive 1, 3 peers on bbh: the leader never asked its peers, so there is nothing to tell."
+    ]

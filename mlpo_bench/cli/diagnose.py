@@ -1,0 +1,41 @@
+"""`mlpo-bench diagnose`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def diagnose(
+    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")],
+    cell: Annotated[
+        str | None, typer.Option(help="All figures of the leaders with this in their name: 'leader, 2 rounds'")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+) -> None:
+    """Tell what leaders make of their peers' answers: rescues, harms, trust in wrong peers, favoured places, gains."""
+    from itertools import groupby
+
+    import orjson
+    from rich.console import Console
+
+    from mlpo_bench.reports.diagnostics import print_diagnostics, print_how_to_read, print_overview
+    from mlpo_bench.runs import RunFolder
+    from mlpo_bench.runs.leading import diagnose_all
+
+    found, left_out = diagnose_all(RunFolder.open(run), cell)
+    if json:
+        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
+        return
+    console = Console()
+    if cell is None and len(found) > 1:
+        for _, of_suite in groupby(found, key=lambda one: one.suite):
+            print_overview(list(of_suite), console)
+        console.print("Name a leader with --cell for all its figures, or ask for --json.", style="dim")
+    else:
+        for one in found:
+            print_diagnostics(one, console)
+    for why in left_out:
+        console.print(why, style="yellow")
+    print_how_to_read(console)

@@ -1,0 +1,169 @@
+"""What a leader's figures support, in words: one line for each failure, or merit, that they show.
+
+A line stands only where a 95 % interval or an exact test bears it, so that a few questions support few lines. Each is
+told by itself: of twenty that were all untrue, one would be told.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mlpo_bench.evidence.diagnostics import LeaderDiagnostics
+    from mlpo_bench.evidence.gains import Gain
+    from mlpo_bench.evidence.means import Mean
+    from mlpo_bench.evidence.paired import Comparison
+
+LEVEL = 0.05
+# Of fewer cases nothing is said, however they went.
+ENOUGH = 10
+_SMALLEST = 0.001
+_MOSTLY, _NEARLY_ALWAYS, _OFTEN = 0.5, 0.8, 0.1
+
+
+def signatures(of: LeaderDiagnostics) -> list[str]:
+    """Return the lines that a leader's figures support."""
+    rules: tuple[Callable[[LeaderDiagnostics], Iterator[str]], ...] = (
+        _rivals, _trust, _overrides, _redundancy, _place, _rounds, _overhead, _unread,
+    )  # fmt: skip
+    return [line for rule in rules for line in rule(of)]
+
+
+def share(mean: Mean, of_what: str) -> str:
+    """Return `93 % of 41 questions`, from the count and its denominator."""
+    return f"{100 * mean.total / mean.n:.0f} % of {mean.n} {of_what}"
+
+
+def as_p(p: float) -> str:
+    """Return `p = 0.031`, `p < 0.001`."""
+    return f"p = {p:.3f}" if p >= _SMALLEST else f"p < {_SMALLEST}"
+
+
+def _at_least(mean: Mean, least: float) -> bool:
+    """Whether a share is surely above a bound."""
+    return mean.n >= ENOUGH and mean.low is not None and mean.low > least
+
+
+def _sure(comparison: Comparison) -> bool:
+    found = comparison.difference
+    return not found.low <= 0 <= found.high
+
+
+def points(comparison: Comparison) -> str:
+    """Return `5.0 points (95 %: 1.2 to 8.8)`, whichever way the difference goes."""
+    found = comparison.difference
+    low, high = sorted((abs(found.low), abs(found.high))) if _sure(comparison) else (found.low, found.high)
+    value = abs(found.value) if _sure(comparison) else found.value
+    return f"{100 * value:.1f} points (95 %: {100 * low:.1f} to {100 * high:.1f})"
+
+
+def _rivals(of: LeaderDiagnostics) -> Iterator[str]:
+    rivals, questions = of.final.rivals, of.final.questions
+    told = {
+        "picking one of its peers at random": rivals.random_pick,
+        "a vote of its peers' last answers": rivals.vote,
+    }
+    for what, rival in told.items():
+        if _sure(rival.comparison):
+            verb = "beats" if rival.comparison.difference.value > 0 else "falls short of"
+            yield f"{verb} {what} by {points(rival.comparison)} on {questions} questions"
+    if not _sure(rivals.random_pick.comparison):
+        yield (
+            "cannot be told from picking one of its peers at random: "
+            f"{points(rivals.random_pick.comparison)} on {questions} questions"
+        )
+
+
+def _trust(of: LeaderDiagnostics) -> Iterator[str]:
+    choices = of.final.choices
+    if _at_least(choices.follows_wrong_team, _MOSTLY):
+        team = "a wrong unanimous team" if of.peers > 1 else "its one peer where that is wrong,"
+        yield f"over-confident: follows {team} on {share(choices.follows_wrong_team, 'questions')}"
+    if of.peers > 1 and _at_least(choices.follows_wrong_favourite, _MOSTLY):
+        yield (
+            "over-confident: follows what most peers say, though it is wrong and another peer is right, on "
+            f"{share(choices.follows_wrong_favourite, 'questions')}"
+        )
+
+
+def _overrides(of: LeaderDiagnostics) -> Iterator[str]:
+    from scipy.stats import binomtest
+
+    helped, hurt = (int(mean.total) for mean in (of.final.choices.helped, of.final.choices.hurt))
+    if not helped + hurt:
+        return
+    p = float(binomtest(helped, helped + hurt).pvalue)
+    if p < LEVEL:
+        yield (
+            f"{'overrides help' if helped > hurt else 'overrides do harm'}: of {of.final.choices.helped.n} answers "
+            f"against what most peers say, {helped} turn a wrong one right and {hurt} a right one wrong ({as_p(p)})"
+        )
+
+
+def _redundancy(of: LeaderDiagnostics) -> Iterator[str]:
+    first = of.rounds[0].redundancy
+    if _at_least(first.agreement, _NEARLY_ALWAYS):
+        yield f"redundant peers: two of them first give the same answer on {_percent(first.agreement)} questions"
+    if _at_least(of.similarity, _NEARLY_ALWAYS):
+        yield (
+            f"redundant peers: what two of them first write is {100 * (of.similarity.value or 0):.0f} % alike, word by "
+            f"word, over {of.similarity.n} questions"
+        )
+    by_chance = first.both_wrong_by_chance
+    if by_chance is not None and _at_least(first.both_wrong, by_chance):
+        yield (
+            f"peers err together: two of them are first wrong on {_percent(first.both_wrong)} questions, and would be "
+            f"on {100 * by_chance:.0f} % if each erred by itself"
+        )
+
+
+def _percent(mean: Mean) -> str:
+    return f"{100 * mean.total / mean.n:.0f} % of {mean.n}"
+
+
+def _place(of: LeaderDiagnostics) -> Iterator[str]:
+    places = of.final.places
+    if places.p is None or places.p >= LEVEL:
+        return
+    ratio = [given / expected for given, expected in zip(places.given, places.expected, strict=True)]
+    best = ratio.index(max(ratio))
+    whose = "in an order drawn for each question" if of.shuffled else f"which is always peer {best + 1}'s"
+    yield (
+        f"favours a place: of {places.n} answers taken from peers who differ, {places.given[best]:.0f} stood at "
+        f"place {best + 1} ({whose}), where {places.expected[best]:.0f} were expected ({as_p(places.p)})"
+    )
+
+
+def _rounds(of: LeaderDiagnostics) -> Iterator[str]:
+    sure = [gain for gain in of.added_rounds if _sure(gain.comparison)]
+    for number, gain in enumerate(of.added_rounds, start=2):
+        if gain in sure:
+            verb = "adds" if gain.comparison.difference.value > 0 else "loses"
+            yield f"round {number} {verb} {points(gain.comparison)}"
+    if of.added_rounds and not sure:
+        times = of.added_rounds[-1].tokens / of.added_rounds[0].tokens_over
+        yield f"no round after the first shows a gain or a loss; all together take {times:.1f} times the first's tokens"
+
+
+def _overhead(of: LeaderDiagnostics) -> Iterator[str]:
+    solo: Gain | None = next((gain for gain in of.over if gain.kind == "solo"), None)
+    if solo is None or not solo.tokens_over:
+        return
+    times = f"{solo.tokens / solo.tokens_over:.1f} times its tokens"
+    if not _sure(solo.comparison):
+        yield f"overhead: no gain is shown over the leader alone for {times}: {points(solo.comparison)}"
+    elif solo.comparison.difference.value < 0:
+        yield f"overhead: falls short of the leader alone by {points(solo.comparison)}, at {times}"
+    else:
+        yield f"beats the leader alone by {points(solo.comparison)}, at {times}"
+
+
+def _unread(of: LeaderDiagnostics) -> Iterator[str]:
+    told = {"cannot be read": of.final.unread, "is cut off": of.final.cut_off}
+    for what, by_seat in told.items():
+        for seat, found in by_seat.items():
+            if _at_least(found, _OFTEN):
+                yield f"the last text of {seat} {what} in {share(found, 'conversations')}"
