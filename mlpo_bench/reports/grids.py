@@ -6,7 +6,7 @@ import csv as csv_writer
 import io
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -15,7 +15,7 @@ from rich.text import Text
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 # What GitHub's Markdown would read as a mark, and what only at the start of a paragraph.
 _MARKS = re.compile(r"([\\`*_\[\]<>|&~$])")
@@ -30,6 +30,7 @@ _LATEX = {
     "\N{MIDDLE DOT}": r"\textperiodcentered{}",
 }  # fmt: skip
 _LIGATURE = re.compile(r"(?<=[-',])(?=[-',])|(?<=[?!])(?=\\textasciigrave)")
+_LABEL_WIDTH, _BETWEEN_COLUMNS = 24, 3
 _MINUS = re.compile(r"(?<![\w.)}$-])-(?=\.?\d)")
 
 
@@ -116,10 +117,28 @@ def terminal(grid: Grid) -> Table:
         header_style="bold",
     )
     for place, name in enumerate(grid.columns):
-        table.add_column(Text(_plain(name)), justify="right" if place else "left", no_wrap=bool(place))
+        table.add_column(Text(_plain(name)), justify="right" if place else "left", overflow="fold")
     for row in grid.rows:
         table.add_row(*(Text(_plain(cell)) for cell in row))
     return table
+
+
+def narrowed(grid: Grid, width: int, spared: Iterable[str]) -> Grid:
+    """Return a grid without the columns that a terminal has no room for, left out in the order of `spared`.
+
+    Words of many letters may be broken into lines, so that a column counts for no more than `_LABEL_WIDTH`.
+    """
+    kept = list(range(len(grid.columns)))
+    widths = [
+        min(_LABEL_WIDTH, max(cell_len(row[place]) for row in (grid.columns, *grid.rows))) + _BETWEEN_COLUMNS
+        for place in kept
+    ]
+    for name in spared:
+        if 1 + sum(widths[place] for place in kept) <= width:
+            break
+        kept = [place for place in kept if grid.columns[place] != name]
+    rows = tuple(tuple(row[place] for place in kept) for row in grid.rows)
+    return replace(grid, columns=tuple(grid.columns[place] for place in kept), rows=rows)
 
 
 def _escaped(grid: Grid, escape: Callable[[str], str]) -> tuple[list[str], list[list[str]]]:

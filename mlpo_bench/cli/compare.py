@@ -1,0 +1,84 @@
+"""`mlpo-bench compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlpo_bench.errors import BadInput, unknown
+
+
+if TYPE_CHECKING:
+    from mlpo_bench.reports.comparisons import Comparisons
+
+FORMATS = ("terminal", "markdown", "csv", "latex", "json")
+_WIDE = 220
+
+
+def compare(
+    run: Annotated[str, typer.Argument(metavar="RUN_A", help="A run's folder, or its name under runs/.")],
+    other: Annotated[str | None, typer.Argument(metavar="[RUN_B]", help="Another, compared row by row.")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Compare all other rows with this one of the same run: 'solo', 'vote of 4'.")
+    ] = None,
+    suite: Annotated[str | None, typer.Option(help="Only these suites, comma-separated.")] = None,
+    form: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}.")] = "terminal",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Even where the two runs asked different data.")] = False,
+) -> None:
+    """Compare rows in pairs on the same questions: how far apart, how sure, and what could have been shown."""
+    from mlpo_bench.cli._options import names
+    from mlpo_bench.reports.comparisons import against as against_row
+    from mlpo_bench.reports.comparisons import of_runs
+    from mlpo_bench.runs import RunFolder
+
+    if form not in FORMATS:
+        raise unknown("format", form, FORMATS)
+    if (other is None) == (against is None):
+        raise BadInput("name either a second run or a row of the first with --against: `compare RUN --against solo`.")
+    folder, suites = RunFolder.open(run), names(suite)
+    if against is not None:
+        found = against_row(folder, against, suites)
+    else:
+        found = of_runs(folder, RunFolder.open(other or ""), suites, anyway=anyway)
+    _write(found, form, output)
+
+
+def _write(found: Comparisons, form: str, output: Path | None) -> None:
+    from rich.console import Console
+
+    from mlpo_bench.reports import comparisons, grids
+
+    if form == "terminal" and output is None:
+        console = Console()
+        console.print(grids.terminal(grids.narrowed(comparisons.grid(found), console.width, comparisons.SPARED)))
+        return
+    text = _text(found, form)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_bytes(text.encode())
+    except OSError as error:
+        raise BadInput(f"{output} cannot be written: {error.strerror}.") from None
+
+
+def _text(found: Comparisons, form: str) -> str:
+    import io
+
+    import orjson
+    from rich.console import Console
+
+    from mlpo_bench.reports import grids
+    from mlpo_bench.reports.comparisons import grid
+
+    if form == "json":
+        return orjson.dumps(found.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    if form == "terminal":
+        file = io.StringIO()
+        Console(file=file, width=_WIDE).print(grids.terminal(grid(found)))
+        return file.getvalue()
+    write = {"markdown": grids.markdown, "csv": grids.csv, "latex": grids.latex}[form]
+    return write(grid(found, exact=form == "csv"))

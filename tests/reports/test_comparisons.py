@@ -1,0 +1,298 @@
+"""Rows in pairs: figures against independent references, and sentences where there is nothing to compare."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+import typer
+from scipy.stats import binomtest
+from typer.testing import CliRunner
+
+from mlpo_bench.cli._display import display
+from mlpo_bench.cli.compare import compare
+from mlpo_bench.config import RunConfig
+from mlpo_bench.errors import BadInput
+from mlpo_bench.reports import comparisons
+from mlpo_bench.reports.comparisons import against, grid, of_runs
+from mlpo_bench.reports.grids import narrowed
+from mlpo_bench.runs import RunFolder
+from mlpo_bench.runs.carry_out import carry_out
+from mlpo_bench.runs.outcomes import Outcomes, read_outcomes
+from mlpo_bench.runs.results import CellResult
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+SAY = """
+- when: 'You lead'
+  say: ["<answer>Yes</answer>", "<answer>No</answer>", "<answer>(A)</answer>"]
+- say: ["The answer is Yes.", "The answer is (A).", "The answer is (B).", "I cannot tell.", "The answer is No."]
+"""
+
+
+def made(folder: Path, data: Path, name: str, *, seed: int = 0, **settings: object) -> RunFolder:
+    """Carry out a run of a scripted team over 22 questions of two made-up subjects."""
+    script = folder / "script.yaml"
+    script.write_text(SAY)
+    member = {"model": str(script), "engine": "scripted"}
+    config = RunConfig.model_validate(
+        {
+            "suites": ["bbh"], "data": str(data), "subjects": ["navigate", "snarks"], "split": "all", "seeds": [seed],
+            "team": {"leader": member, "peers": [member]}, "protocols": ["solo", {"vote": {"samples": 3}}],
+        }
+        | settings
+    )  # fmt: skip
+    run = RunFolder.for_run(config, folder / "runs", name)
+    with display(quiet=True) as watcher:
+        asyncio.run(carry_out(run, folder / f"{name}.sqlite", watcher))
+    return run
+
+
+@pytest.fixture(scope="module")
+def make(tmp_path_factory: pytest.TempPathFactory, made_up: Path) -> Callable[..., RunFolder]:
+    folder = tmp_path_factory.mktemp("compared")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        done: dict[str, RunFolder] = {}
+
+        def once(name: str, **settings: object) -> RunFolder:
+            if name not in done:
+                done[name] = made(folder, made_up, name, **settings)
+            return done[name]
+
+        return once
+
+
+@pytest.fixture
+def first(make: Callable[..., RunFolder]) -> RunFolder:
+    return make("first")
+
+
+@pytest.fixture
+def second(make: Callable[..., RunFolder]) -> RunFolder:
+    return make("second", seed=1)
+
+
+def row(suite: str, label: str, right: Iterable[int], n: int = 60, tokens: int = 100) -> Outcomes:
+    """A row of so many questions, six to a subject, of which those of some numbers are right."""
+    correct = set(right)
+    cell = CellResult.model_validate(
+        {
+            "cell": f"{suite}.{label}", "suite": suite, "label": label, "team": "team", "protocol": "solo", "peers": 0,
+            "seed": 0, "n": n, "right": len(correct), "accuracy": len(correct) / n, "low": 0, "high": 1, "unread": 0,
+            "cut_off": 0, "errors": 0, "calls": n, "prompt_tokens": tokens * n, "cached_tokens": 0,
+            "completion_tokens": 0, "seconds": 1.0, "serial_calls": n, "serial_seconds": 1.0,
+        }
+    )  # fmt: skip
+    scores = {f"{suite}/{k}": float(k in correct) for k in range(n)}
+    return Outcomes(suite, "team", label, (cell,), scores, {q: str(k // 6) for k, q in enumerate(scores)})
+
+
+@pytest.fixture
+def rows(monkeypatch: pytest.MonkeyPatch, first: RunFolder) -> Callable[..., comparisons.Comparisons]:
+    """Compare made-up rows, all but the last against the last of each suite, as those of a run."""
+
+    def go(*found: Outcomes) -> comparisons.Comparisons:
+        matrix = [SimpleNamespace(suite=r.suite, team=r.team, label=r.label, id=r.cells[0].cell) for r in found]
+        monkeypatch.setattr(comparisons, "read_outcomes", lambda _: list(found))
+        monkeypatch.setattr(comparisons, "cells", lambda _: matrix)
+        return against(first, "solo")
+
+    return go
+
+
+def test_figures_are_those_of_the_questions(rows: Callable[..., comparisons.Comparisons]) -> None:
+    found = rows(row("bbh", "vote of 3", range(30), tokens=300), row("bbh", "solo", range(20, 36)))
+    (pair,) = found.pairs
+    # 20 questions that only the vote gets right, 6 that only solo does.
+    assert pair.found.difference.value == pytest.approx(14 / 60)
+    assert pair.found.p == pytest.approx(binomtest(6, 26).pvalue)
+    assert pair.found.discordant == pytest.approx(26 / 60)
+    assert (pair.accuracy_a, pair.accuracy_b) == (pytest.approx(0.5), pytest.approx(16 / 60))
+    assert pair.tokens == pytest.approx(3)
+    assert pair.adjusted == pair.found.p
+    assert pair.found.difference.low < 14 / 60 < pair.found.difference.high
+
+
+def test_holm_is_over_the_whole_table(rows: Callable[..., comparisons.Comparisons]) -> None:
+    found = rows(
+        row("bbh", "a", range(30)), row("bbh", "b", range(8)), row("bbh", "c", range(24)),
+        row("bbh", "solo", range(16)), row("mmlu", "a", range(30)), row("mmlu", "solo", range(16)),
+    )  # fmt: skip
+    p = {(pair.row, pair.suite): pair.found.p for pair in found.pairs}
+    assert set(p) == {("a", "bbh"), ("b", "bbh"), ("c", "bbh"), ("a", "mmlu")}
+    ranked, greatest, expected = sorted(p, key=lambda name: p[name]), 0.0, {}
+    for place, name in enumerate(ranked):
+        greatest = max(greatest, min((len(ranked) - place) * p[name], 1.0))
+        expected[name] = greatest
+    assert {(pair.row, pair.suite): pair.adjusted for pair in found.pairs} == pytest.approx(expected)
+    assert any("adjusted over all 4 comparisons" in note for note in found.notes)
+
+
+def test_a_row_of_several_suites_has_a_mean_without_p(rows: Callable[..., comparisons.Comparisons]) -> None:
+    found = rows(
+        row("bbh", "a", range(30), tokens=400), row("bbh", "solo", range(6)), row("bbh", "b", range(7)),
+        row("mmlu", "a", range(24), tokens=400), row("mmlu", "solo", range(6)),
+    )  # fmt: skip
+    (mean,) = found.means
+    assert (mean.row, mean.suites, mean.tokens) == ("a", 2, pytest.approx(4))
+    assert mean.difference.value == pytest.approx((24 / 60 + 18 / 60) / 2)
+    assert mean.accuracy_a == pytest.approx(27 / 60)
+    half = [(p.found.difference.value - p.found.difference.low) for p in found.pairs if p.row == "a"]
+    assert mean.difference.value - mean.difference.low == pytest.approx((half[0] ** 2 + half[1] ** 2) ** 0.5 / 2)
+    table = grid(found)
+    line = dict(zip(table.columns, table.rows[-1], strict=True))
+    assert (line["suite"], line["p, questions"], line["p, Holm"], line["n"]) == ("macro", "-", "-", "120")
+    assert line["verdict"] == "A better"
+
+
+@pytest.mark.parametrize(
+    ("right", "verdict"),
+    [
+        (range(40), "A better"),
+        ((), "B better"),
+        (range(2, 18), "no difference shown; this n could have shown none"),
+        (range(8, 24), "no difference shown; this n could have shown 0.1"),
+        # Only one of ten subjects, all of it: the questions tell it surely, the subjects do not.
+        ({*range(16), *range(30, 36), 36}, "A better on these questions; on other subjects, not surely"),
+    ],
+)
+def test_verdicts_are_words(rows: Callable[..., comparisons.Comparisons], right: Iterable[int], verdict: str) -> None:
+    (pair,) = rows(row("bbh", "a", right), row("bbh", "solo", range(16))).pairs
+    assert pair.verdict.startswith(verdict), (pair.found, pair.adjusted)
+
+
+def test_only_common_questions_are_compared_and_others_counted(rows: Callable[..., comparisons.Comparisons]) -> None:
+    found = rows(row("bbh", "a", range(30), n=50), row("bbh", "solo", range(10)))
+    (pair,) = found.pairs
+    assert (pair.left_out, pair.found.difference.questions) == (10, 50)
+    assert (pair.accuracy_a, pair.accuracy_b) == (pytest.approx(0.6), pytest.approx(0.2))
+    assert "Questions that only one of the two answered are left out: bbh, a (10)." in found.notes
+
+
+def test_two_runs_are_compared_row_by_row(first: RunFolder, second: RunFolder) -> None:
+    found = of_runs(first, second)
+    assert [(pair.row, pair.suite) for pair in found.pairs] == [("solo", "bbh"), ("vote of 3", "bbh")]
+    for pair, a, b in zip(found.pairs, read_outcomes(first), read_outcomes(second), strict=True):
+        assert pair.found.difference.value == pytest.approx(a.accuracy.value - b.accuracy.value)
+        assert pair.found.difference.questions == 22
+    turned = of_runs(second, first)
+    for pair, back in zip(found.pairs, turned.pairs, strict=True):
+        assert back.found.difference.value == pytest.approx(-pair.found.difference.value)
+        assert back.found.p == pytest.approx(pair.found.p)
+
+
+def test_rows_are_named_by_label_id_or_part(first: RunFolder) -> None:
+    for name in ("solo", "bbh.solo", "olo", "bbh.so"):
+        assert [pair.row for pair in against(first, name).pairs] == ["vote of 3"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("soli", "no row is called 'soli'; did you mean 'solo'?"),
+        ("o", "'o' may be one of these rows: solo; vote of 3"),
+        ("zzzz", "no row is called 'zzzz'. Rows: solo; vote of 3"),
+    ],
+)
+def test_a_name_that_is_none_or_many_is_told(first: RunFolder, name: str, sentence: str) -> None:
+    with pytest.raises(BadInput) as told:
+        against(first, name)
+    assert str(told.value).startswith(sentence)
+
+
+def test_a_row_that_has_yet_to_be_run_is_told(make: Callable[..., RunFolder]) -> None:
+    run = make("halved")
+    results = json.loads(run.results_path.read_bytes())
+    results["unfinished"] = [results["cells"].pop()["cell"]]
+    kept = run.results_path.read_bytes()
+    run.results_path.write_bytes(orjson.dumps(results))
+    try:
+        with pytest.raises(BadInput, match=r"bbh\.vote-of-3 has no answers yet; `mlpo-bench run --config"):
+            against(run, "vote of 3")
+        with pytest.raises(BadInput, match="solo is the only row"):
+            against(run, "solo")
+        found = of_runs(run, make("first"))
+        assert [pair.row for pair in found.pairs] == ["solo"]
+        assert f"{run.path}: 1 cells have yet to be run and are left out." in found.notes
+        assert "1 rows that only one of the two runs has are left out." in found.notes
+    finally:
+        run.results_path.write_bytes(kept)
+
+
+def test_a_run_compared_with_itself_is_refused(first: RunFolder) -> None:
+    with pytest.raises(BadInput, match="compared with itself"):
+        of_runs(first, RunFolder.open(first.path))
+
+
+def test_runs_without_a_common_row_are_refused(first: RunFolder, make: Callable[..., RunFolder]) -> None:
+    with pytest.raises(BadInput, match="no row in common"):
+        of_runs(first, make("other", protocols=[{"vote": {"samples": 2}}]))
+    with pytest.raises(BadInput, match="no suite with answers is called 'bhh'; did you mean 'bbh'"):
+        against(first, "solo", ["bhh"])
+
+
+def test_other_data_is_compared_only_when_asked(first: RunFolder, make: Callable[..., RunFolder]) -> None:
+    other = make("elsewhere", seed=2)
+    manifest = other.manifest()
+    manifest["sources"]["bbh"]["revision"] = "sha256:another"
+    other.manifest_path.write_bytes(orjson.dumps(manifest))
+    with pytest.raises(BadInput, match=r"asked different data \(bbh: sha256:\w+ and sha256:another\).*--anyway"):
+        of_runs(first, other)
+    found = of_runs(first, other, anyway=True)
+    assert len(found.pairs) == 2
+    assert any("the same id may be two questions" in note for note in found.notes)
+
+
+def said(*arguments: object) -> Any:
+    app = typer.Typer()
+    app.command()(compare)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_every_format_tells_the_same(first: RunFolder, second: RunFolder, tmp_path: Path) -> None:
+    told = json.loads(said(first.path, second.path, "--format", "json").stdout)
+    assert [pair["row"] for pair in told["pairs"]] == ["solo", "vote of 3"]
+    lines = list(csv.DictReader(io.StringIO(said(first.path, second.path, "--format", "csv").stdout)))
+    for pair, line in zip(told["pairs"], lines, strict=True):
+        found = pair["found"]
+        expected = [pair["accuracy_a"], found["difference"]["value"], found["difference"]["low"], pair["adjusted"]]
+        assert [float(line[c]) for c in ("accuracy A", "A - B", "low", "p, Holm")] == expected
+        assert line["verdict"] == pair["verdict"]
+    assert "| solo " in said(first.path, second.path, "--format", "markdown").stdout
+    assert r"\toprule" in said(first.path, second.path, "--format", "latex").stdout
+    assert "vote of 3" in said(first.path, second.path).stdout
+    target = tmp_path / "table.md"
+    assert said(first.path, "--against", "solo", "--format", "markdown", "-o", target).exit_code == 0
+    assert "vote of 3" in target.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "name either a second run or a row"),
+        (("--format", "jsn"), "no format is called 'jsn'; did you mean 'json'?"),
+        (("--against", "solo", "-o", "/nowhere/at/all", "--format", "csv"), "/nowhere/at/all cannot be written"),
+    ],
+)
+def test_options_that_do_not_fit_are_told(first: RunFolder, arguments: tuple[str, ...], sentence: str) -> None:
+    done = said(first.path, *arguments)
+    assert isinstance(done.exception, BadInput)
+    assert str(done.exception).startswith(sentence)
+
+
+def test_a_narrow_terminal_spares_columns_in_order(first: RunFolder) -> None:
+    whole = grid(against(first, "solo"))
+    assert narrowed(whole, 1_000, comparisons.SPARED) == whole
+    assert "discordant" not in narrowed(whole, 160, comparisons.SPARED).columns
+    least = narrowed(whole, 10, comparisons.SPARED)
+    assert least.columns == tuple(name for name in whole.columns if name not in comparisons.SPARED)
