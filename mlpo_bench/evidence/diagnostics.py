@@ -40,7 +40,8 @@ class Choices:
         recovery: How often it is right where no peer is.
         harm: How often it is wrong where a majority is right.
         agreement: How often it gives the peers' favourite answer.
-        override: How often it does not.
+        override: How often it gives another answer.
+        silence: How often it gives none that could be read, the peers having a favourite.
         right_after_override: How often it is right then.
         helped: How often an override turns a wrong favourite into a right answer.
         hurt: How often it turns a right favourite into a wrong answer.
@@ -54,6 +55,7 @@ class Choices:
     harm: Mean
     agreement: Mean
     override: Mean
+    silence: Mean
     right_after_override: Mean
     helped: Mean
     hurt: Mean
@@ -166,7 +168,8 @@ def choices(led: LedRound) -> Choices:
     drawn, right, favourite = led.drawn, led.verdict_right, led.favourite
     majority = 2 * led.right_peers > led.peers
     follows = (led.verdict != UNREAD) & (led.verdict == favourite)
-    against = (favourite != UNREAD) & ~follows
+    silent = led.verdict == UNREAD
+    against = (favourite != UNREAD) & ~follows & ~silent
     wrong_favourite = (favourite != UNREAD) & ~led.favourite_right
     unanimous = (led.backers == led.peers).all(axis=1)
     return Choices(
@@ -176,6 +179,7 @@ def choices(led: LedRound) -> Choices:
         harm=mean(~right, drawn, majority),
         agreement=mean(follows, drawn, favourite != UNREAD),
         override=mean(against, drawn, favourite != UNREAD),
+        silence=mean(silent, drawn, favourite != UNREAD),
         right_after_override=mean(right, drawn, against),
         helped=mean(right & ~led.favourite_right, drawn, against),
         hurt=mean(~right & led.favourite_right, drawn, against),

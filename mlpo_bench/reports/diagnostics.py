@@ -81,8 +81,10 @@ def _print_signatures(of: LeaderDiagnostics, console: Console) -> None:
 def _tables(of: LeaderDiagnostics) -> Iterator[Table]:
     yield _shares("What the leader does with its peers' last answers", "", _choices(of.final))
     yield _rivals(of.final)
-    yield _shares("Redundancy of peers", "", [*_alike(of.final), ("first texts alike, word by word", of.similarity)])
     if of.peers > 1:
+        yield _shares(
+            "Redundancy of peers", "", [*_alike(of.final), ("first texts alike, word by word", of.similarity)]
+        )
         yield _places(of)
     yield _shares("The leader by what its peers get right at first", "peers right", _difficulty(of.final))
     yield _shares("Texts without a readable answer, and cut off", "", _broken(of.final))
@@ -111,7 +113,10 @@ def _choices(of: RoundDiagnostics) -> Iterator[tuple[str, Mean]]:
     choices, peers = of.choices, len(of.peers)
     yield "right", of.accuracy
     for right, found in enumerate(choices.by_right_peers):
-        yield f"right where {right} of {peers} peers {'is' if right == 1 else 'are'}", found
+        yield (
+            f"right where {right} of {peers} {'peer' if peers == 1 else 'peers'} {'is' if right == 1 else 'are'}",
+            found,
+        )
     yield "rescue", choices.rescue
     yield "recovery", choices.recovery
     yield "harm", choices.harm
@@ -120,6 +125,7 @@ def _choices(of: RoundDiagnostics) -> Iterator[tuple[str, Mean]]:
     yield "  and is right then", choices.right_after_override
     yield "  wrong answers turned right", choices.helped
     yield "  right answers turned wrong", choices.hurt
+    yield "cannot be read instead", choices.silence
     yield "follows a wrong unanimous team", choices.follows_wrong_team
     yield "follows most, where one is right", choices.follows_wrong_favourite
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlpo_bench.evidence.diagnostics import LEADER
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -166,4 +168,5 @@ def _unread(of: LeaderDiagnostics) -> Iterator[str]:
     for what, by_seat in told.items():
         for seat, found in by_seat.items():
             if _at_least(found, _OFTEN):
-                yield f"the last text of {seat} {what} in {share(found, 'conversations')}"
+                whose = "the leader" if seat == LEADER else seat
+                yield f"the last text of {whose} {what} in {share(found, 'conversations')}"

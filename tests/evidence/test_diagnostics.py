@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mlpo_bench.evidence.diagnostics import BUCKETS, RoundDiagnostics, choices, diagnose_round, difficulties
 from mlpo_bench.evidence.gains import Gain, added_round
 from mlpo_bench.evidence.intervals import wilson
-from mlpo_bench.evidence.led import UNREAD, LedRound
+from mlpo_bench.evidence.led import UNREAD, LedRound, favourite_of
 from mlpo_bench.evidence.means import Drawn, mean, ratio
 from mlpo_bench.evidence.paired import compare
 from mlpo_bench.evidence.places import places
@@ -83,6 +83,12 @@ def test_overrides_and_what_they_came_to() -> None:
     found = choices(TEN)
     assert counts(found.agreement, found.override) == [(4, 8), (4, 8)]
     assert counts(found.right_after_override, found.helped, found.hurt) == [(2, 4), (2, 4), (1, 4)]
+
+
+def test_an_answer_that_cannot_be_read_overrides_nobody() -> None:
+    found = choices(led("AAB>-", "ABB>-", "ABC>-", "AAB>B", "AAB>A"))
+    assert counts(found.agreement, found.override, found.silence) == [(1, 4), (1, 4), (2, 4)]
+    assert counts(found.right_after_override, found.hurt, found.harm) == [(0, 1), (1, 1), (2, 3)]
 
 
 def test_trust_in_peers_that_are_wrong() -> None:
@@ -318,12 +324,18 @@ def test_cases_are_split_without_rest(of: LedRound) -> None:
     assert sum(m.total for m in found.by_difficulty.values()) == right
     assert split.rescue.n + split.recovery.n + split.harm.n == rows
     assert split.rescue.total + split.recovery.total + split.harm.n - split.harm.total == right
-    assert split.agreement.n == split.override.n
-    assert split.agreement.total + split.override.total == split.agreement.n
+    assert split.agreement.n == split.override.n == split.silence.n
+    assert split.agreement.total + split.override.total + split.silence.total == split.agreement.n
     assert split.right_after_override.n == split.override.total
     assert split.helped.total <= split.right_after_override.total
     assert sum(found.places.given) == approx(found.places.n)
     assert sum(found.places.expected) == approx(found.places.n)
+
+
+@given(tables())
+def test_the_favourite_of_one_conversation_is_that_of_the_table(of: LedRound) -> None:
+    one_by_one = [favourite_of([None if a == UNREAD else str(a) for a in row]) for row in of.answers.tolist()]
+    assert one_by_one == [None if a == UNREAD else str(a) for a in of.favourite.tolist()]
 
 
 @given(tables())

@@ -143,7 +143,7 @@ def test_texts_that_cannot_be_read_or_are_cut_off() -> None:
         "the last text of peer 2 cannot be read in 48 % of 21 conversations",
         "the last text of peer 2 is cut off in 48 % of 21 conversations",
     ]
-    assert lines("last text of leader", rows) == []
+    assert lines("last text of the leader", rows) == []
 
 
 def printed(of: LeaderDiagnostics, width: int, *, overview: bool = False) -> str:
