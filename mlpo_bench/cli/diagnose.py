@@ -26,7 +26,7 @@ def diagnose(
 
     found, left_out = diagnose_all(RunFolder.open(run), cell)
     if json:
-        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
+        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
         return
     console = Console()
     if cell is None and len(found) > 1:

@@ -15,7 +15,7 @@ from mlpo_bench.evidence.led import UNREAD
 from mlpo_bench.evidence.means import Mean, mean
 from mlpo_bench.evidence.places import Places, places
 from mlpo_bench.evidence.redundancy import Redundancy, redundancy
-from mlpo_bench.evidence.rivals import Rivals, rivals
+from mlpo_bench.evidence.rivals import Rivals, compared_where, rivals
 
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from mlpo_bench.evidence.gains import Gain, OtherOrder
     from mlpo_bench.evidence.led import LedRound
+    from mlpo_bench.evidence.paired import Comparison
 
 LEADER = "leader"
 _THIRD = 1 / 3 + 1e-9
@@ -45,6 +46,7 @@ class Choices:
         right_after_override: How often it is right then.
         helped: How often an override turns a wrong favourite into a right answer.
         hurt: How often it turns a right favourite into a wrong answer.
+        override_gain: The leader's accuracy less that of the favourite, on overrides; None where there are none.
         follows_wrong_team: How often it gives the answer that all peers give, where that is wrong.
         follows_wrong_favourite: How often it gives the favourite that is wrong, where some peer is right.
     """
@@ -59,6 +61,7 @@ class Choices:
     right_after_override: Mean
     helped: Mean
     hurt: Mean
+    override_gain: Comparison | None
     follows_wrong_team: Mean
     follows_wrong_favourite: Mean
 
@@ -183,6 +186,7 @@ def choices(led: LedRound) -> Choices:
         right_after_override=mean(right, drawn, against),
         helped=mean(right & ~led.favourite_right, drawn, against),
         hurt=mean(~right & led.favourite_right, drawn, against),
+        override_gain=compared_where(led, right, led.favourite_right, against),
         follows_wrong_team=mean(follows, drawn, unanimous & wrong_favourite),
         follows_wrong_favourite=mean(follows, drawn, wrong_favourite & (led.right_peers > 0)),
     )

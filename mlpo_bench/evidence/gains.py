@@ -81,5 +81,5 @@ def added_round(before: LedRound, after: LedRound, number: int, tokens_before: f
     """
     if before.questions != after.questions:
         raise ValueError("Two rounds are compared on the same conversations.")
-    comparison = compared(after, after.verdict_right.astype(float), before.verdict_right.astype(float))
+    comparison = compared(after, after.verdict_right, before.verdict_right)
     return Gain.of(f"round {number}", "round", comparison, tokens_after, tokens_before)

@@ -14,7 +14,7 @@ from mlpo_bench.evidence.units import over_seeds
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.evidence.led import Floats, LedRound
+    from mlpo_bench.evidence.led import Bools, Floats, LedRound
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def rivals(led: LedRound) -> Rivals:
     oracle = np.asarray(led.right.any(axis=1), dtype=np.float64)
     return Rivals(
         random_pick=_rival("random pick", led, led.chance),
-        best_peer=_rival(led.seats[best], led, led.right[:, best].astype(np.float64)),
+        best_peer=_rival(led.seats[best], led, np.asarray(led.right[:, best], dtype=np.float64)),
         vote=_rival("vote", led, led.vote),
         oracle=_rival("oracle", led, oracle),
         gap_closed=ratio(led.verdict_right - led.chance, oracle - led.chance, led.drawn),
@@ -64,12 +64,22 @@ def rivals(led: LedRound) -> Rivals:
 
 
 def _rival(name: str, led: LedRound, scores: Floats) -> Rival:
-    return Rival(name, mean(scores, led.drawn), compared(led, led.verdict_right.astype(np.float64), scores))
+    return Rival(name, mean(scores, led.drawn), compared(led, led.verdict_right, scores))
 
 
-def compared(led: LedRound, a: Floats, b: Floats) -> Comparison:
+def compared(led: LedRound, a: Floats | Bools, b: Floats | Bools) -> Comparison:
     """Compare two scores of every row, as means over the seeds of a question."""
-    first, second = over_seeds(led.questions, a.tolist()), over_seeds(led.questions, b.tolist())
+    found = compared_where(led, a, b, np.ones(len(led), dtype=bool))
+    assert found is not None, "a round has conversations"
+    return found
+
+
+def compared_where(led: LedRound, a: Floats | Bools, b: Floats | Bools, where: Bools) -> Comparison | None:
+    """Compare two scores of some rows, as means over the seeds of a question; None where there are no such rows."""
+    questions = [question for question, kept in zip(led.questions, where.tolist(), strict=True) if kept]
+    if not questions:
+        return None
+    first, second = (over_seeds(questions, scores[where].astype(np.float64).tolist()) for scores in (a, b))
     subject = dict(zip(led.questions, led.subjects, strict=True))
     subjects = tuple(subject[question] for question in first)
     return _compared(tuple(first.values()), tuple(second.values()), subjects if len(set(subjects)) > 1 else None)

@@ -92,17 +92,14 @@ def _trust(of: LeaderDiagnostics) -> Iterator[str]:
 
 
 def _overrides(of: LeaderDiagnostics) -> Iterator[str]:
-    from scipy.stats import binomtest
-
-    helped, hurt = (int(mean.total) for mean in (of.final.choices.helped, of.final.choices.hurt))
-    if not helped + hurt:
+    choices = of.final.choices
+    if choices.override_gain is None or choices.override.total < ENOUGH or not _sure(choices.override_gain):
         return
-    p = float(binomtest(helped, helped + hurt).pvalue)
-    if p < LEVEL:
-        yield (
-            f"{'overrides help' if helped > hurt else 'overrides do harm'}: of {of.final.choices.helped.n} answers "
-            f"against what most peers say, {helped} turn a wrong one right and {hurt} a right one wrong ({as_p(p)})"
-        )
+    verdict = "help" if choices.override_gain.difference.value > 0 else "do harm"
+    yield (
+        f"overrides {verdict}: of {choices.helped.n} answers against what most peers say, {choices.helped.total:.0f} "
+        f"turn a wrong one right and {choices.hurt.total:.0f} a right one wrong"
+    )
 
 
 def _redundancy(of: LeaderDiagnostics) -> Iterator[str]:

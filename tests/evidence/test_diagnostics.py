@@ -83,6 +83,8 @@ def test_overrides_and_what_they_came_to() -> None:
     found = choices(TEN)
     assert counts(found.agreement, found.override) == [(4, 8), (4, 8)]
     assert counts(found.right_after_override, found.helped, found.hurt) == [(2, 4), (2, 4), (1, 4)]
+    assert found.override_gain == compare([0, 1, 1, 0], [1, 0, 0, 0])
+    assert choices(led("AAB>A", "ABC>C")).override_gain is None
 
 
 def test_an_answer_that_cannot_be_read_overrides_nobody() -> None:

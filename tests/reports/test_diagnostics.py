@@ -81,9 +81,9 @@ def test_trust_in_most_peers_though_one_is_right() -> None:
 def test_overrides_that_help_and_that_do_harm() -> None:
     (line,) = lines("overrides", {"AAB>B": 12, "ABB>A": 2, "AAA>A": 9})
     assert line.startswith("overrides do harm: of 14 answers against what most peers say, 2 turn a wrong one right and")
-    assert line.endswith("12 a right one wrong (p = 0.013)")
+    assert line.endswith("12 a right one wrong")
     assert lines("overrides help", {"AAB>B": 2, "ABB>A": 12})
-    assert lines("overrides", {"AAB>B": 7, "ABB>A": 5}) == []
+    assert lines("overrides", {"AAB>B": 7, "ABB>A": 5}) == lines("overrides", {"AAB>B": 9, "AAA>A": 9}) == []
 
 
 def test_a_leader_that_is_no_better_than_chance_is_told_of_as_what_it_is() -> None:
