@@ -36,11 +36,12 @@ if TYPE_CHECKING:
 
     from mlpo_bench.chat import Usage
 
-EngineKind = Literal["auto", "vllm", "hf", "openai", "scripted"]
+EngineKind = Literal["auto", "vllm", "hf", "openai", "scripted", "recorded"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 DEFAULT_MODEL = "smollm2-135m"
 MAX_PEERS = 64
+_IDENTITY_BARS = 2
 
 
 class _Strict(BaseModel):
@@ -50,7 +51,8 @@ class _Strict(BaseModel):
 class ModelSpec(_Strict):
     """A model as a person names it: everything that decides which weights answer, and through which engine.
 
-    `model` is `smollm2-135m`, a hub id, a folder, the name a server serves, or a script for the scripted engine.
+    `model` is `smollm2-135m`, a hub id, a folder, the name a server serves, a script for the scripted engine, or
+    what a recording was made with.
     `context` bounds prompt plus answer, in tokens, below what the model itself holds. `concurrency` bounds the
     requests in flight to a server.
     """
@@ -71,6 +73,12 @@ class ModelSpec(_Strict):
             raise ValueError("engine 'openai' needs a base_url, such as http://127.0.0.1:8000/v1")
         if self.base_url and self.engine not in {"openai", "auto"}:
             raise ValueError(f"a base_url goes with engine 'openai', not {self.engine!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _recording_has_an_identity(self) -> Self:
+        if self.engine == "recorded" and (self.revision or "").count("|") != _IDENTITY_BARS:
+            raise ValueError("engine 'recorded' needs the revision `revision|dtype|engine` that the recording tells")
         return self
 
 

@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from mlpo_bench.engines.models import ResolvedModel
     from mlpo_bench.teams import ModelSpec
 
-Kind = Literal["vllm", "hf", "openai", "scripted"]
+Kind = Literal["vllm", "hf", "openai", "scripted", "recorded"]
 
 
 def needs_weights(spec: ModelSpec) -> bool:
-    """Whether a model is served from weights on this machine, rather than by a server or a script."""
-    return not spec.base_url and spec.engine not in {"openai", "scripted"}
+    """Whether a model is served from weights on this machine, not by a server, a script or a recording."""
+    return not spec.base_url and spec.engine not in {"openai", "scripted", "recorded"}
 
 
 def chosen(spec: ModelSpec, resolved: ResolvedModel | None, *, deterministic: bool = False) -> tuple[Kind, str]:
     """Return the engine that serves a spec, and why.
 
-    `resolved` is None for a server or a script.
+    `resolved` is None for a server, a script or a recording.
     """
     if spec.engine != "auto":
         return spec.engine, "as asked"

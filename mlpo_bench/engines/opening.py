@@ -33,7 +33,8 @@ class _Plan:
         """What two specs must have in common to share an engine."""
         spec, resolved = self.spec, self.resolved
         if resolved is None:
-            return (self.kind, spec.model, spec.base_url, spec.api_key_env, spec.context, spec.concurrency)
+            served = (spec.base_url, spec.api_key_env, spec.context, spec.concurrency)
+            return (self.kind, spec.model, spec.revision, *served)
         dtype = resolved.dtype if spec.dtype == "auto" else spec.dtype
         return (self.kind, resolved.folder, resolved.revision, dtype, spec.context, spec.trust_remote_code)
 
@@ -104,6 +105,10 @@ async def _start(plan: _Plan, *, deterministic: bool, share: Share, on_event: Ca
         from mlpo_bench.engines.scripted import ScriptFileEngine
 
         return ScriptFileEngine(plan.spec)
+    if plan.kind == "recorded":
+        from mlpo_bench.engines.recorded import RecordedEngine
+
+        return RecordedEngine(plan.spec)
     if plan.kind == "openai":
         from mlpo_bench.engines import openai
 

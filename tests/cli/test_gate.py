@@ -1,0 +1,169 @@
+"""`mlpo-bench gate`: what it writes and how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from mlpo_bench.cli.gate import gate
+from mlpo_bench.errors import BadInput
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RECORDING = """
+suites: [bbh]
+subjects: [navigate]
+generation: {max_gen_toks: 40}
+peers: 1
+team: {leader: {model: LEAD, engine: scripted}, peers: [{model: LEAD, engine: scripted}]}
+protocols: [solo, {leader: {rounds: 1}}]
+"""
+QUESTIONS = """
+bbh: {navigate: [{input: "Take 1 step and 1 step back. Are you where you began?", target: "Yes"}]}
+"""
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
+    """Call the command: its exit code and what it printed; a person's mistake is raised."""
+    for name in ("GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    app = typer.Typer()
+    app.command()(gate)
+
+    def go(*arguments: object) -> Any:
+        done = CliRunner().invoke(app, list(map(str, arguments)), env={"COLUMNS": "200"})
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done
+
+    return go
+
+
+@pytest.fixture
+def made(mlpo_bench: Callable[..., Any], made_up: Path, team_file: Path) -> Callable[..., Path]:
+    """Carry out a run of two cells: `made(name)` returns its folder."""
+
+    def run(name: str, *options: str) -> Path:
+        what = ("--suite", "bbh", "--data", made_up, "--team", team_file, "--protocol", "solo,leader", "--rounds", "1")
+        done = mlpo_bench("run", *what, "--name", name, "--store", f"{name}.sqlite", "--quiet", *options)
+        assert done.code == 0, done.err
+        return Path("runs") / name
+
+    return run
+
+
+def test_a_run_is_held_to_a_baseline(call: Callable[..., Any], made: Callable[..., Path], tmp_path: Path) -> None:
+    run, kept = made("one"), tmp_path / "kept" / "baseline.json"
+    with pytest.raises(BadInput, match="say why with --reason"):
+        call(run, "--baseline", kept, "--update")
+    assert not kept.exists()
+    done = call(run, "--baseline", kept, "--update", "--reason", "the first")
+    assert "2 rows" in done.output
+    file = json.loads(kept.read_text())
+    assert [making["reason"] for making in file["history"]] == ["the first"]
+    assert len(file["questions"]["bbh"]) == 54
+    assert "Made up for" not in kept.read_text()
+    passed = call(run, "--baseline", kept, "--junit", "j.xml", "--summary", "s.md", "--github")
+    assert passed.exit_code == 0
+    assert "All 8 checks passed." in passed.output
+    assert "::error" not in passed.output
+    assert len(ET.parse("j.xml").findall(".//testcase")) == 8
+    assert Path("s.md").read_text().startswith("### Gate: All 8 checks passed")
+
+    for row in file["rows"].values():
+        row["right"] = "1" * len(row["right"])
+    kept.write_text(json.dumps(file))
+    worse = call(run, "--baseline", kept, "--junit", "j.xml", "--summary", "s.md", "--github")
+    assert worse.exit_code == 1
+    assert "::error title=bbh%3A solo%3A accuracy::accuracy 0." in worse.output
+    assert len(ET.parse("j.xml").findall(".//failure")) == 2
+    assert Path("s.md").read_text().count("### Gate") == 2
+    call(run, "--baseline", kept, "--update", "--reason", "a better reader")
+    file = json.loads(kept.read_text())
+    assert [making["reason"] for making in file["history"]] == ["the first", "a better reader"]
+    assert call(run, "--baseline", kept).exit_code == 0
+
+
+def test_what_cannot_be_judged_ends_with_two(
+    call: Callable[..., Any], made: Callable[..., Path], tmp_path: Path
+) -> None:
+    run, kept = made("one"), tmp_path / "baseline.json"
+    absent = call(run, "--baseline", kept, "--junit", "j.xml", "--github")
+    assert absent.exit_code == 2
+    assert "Make one with --update" in absent.output
+    assert "::warning" in absent.output
+    assert len(ET.parse("j.xml").findall(".//error")) == 1
+    with pytest.raises(BadInput, match=r"max_drop 0\.05 cannot be promised.*questions could"):
+        call(run, "--baseline", kept, "--update", "--reason", "r", "--max-drop", "0.05")
+    assert not kept.exists()
+    call(run, "--baseline", kept, "--update", "--reason", "r", "--max-tokens-rise", "0.2")
+    file = json.loads(kept.read_text())
+    assert file["thresholds"]["max_tokens_rise"] == 0.2
+    file["thresholds"]["max_drop"] = 0.02
+    kept.write_text(json.dumps(file))
+    refused = call(run, "--baseline", kept)
+    assert refused.exit_code == 2
+    assert "max_drop 0.02 cannot be promised" in refused.output
+    kept.write_text("{}")
+    assert "is no baseline of this kind" in call(run, "--baseline", kept).output
+    other = made("two", "--gen-kwargs", "temperature=0")
+    call(run, "--baseline", kept := tmp_path / "again.json", "--update", "--reason", "r")
+    changed = call(other, "--baseline", kept)
+    assert changed.exit_code == 2
+    assert "configuration is another" in changed.output
+
+
+def test_options_that_do_not_go_together_are_told(call: Callable[..., Any], made: Callable[..., Path]) -> None:
+    run = made("one")
+    assert "name it with --baseline FILE" in call(run).output
+    for options, says in (
+        (("--reason", "r"), "--reason goes with"),
+        (("--max-drop", "0.3"), "goes with --update"),
+        (("--record", "--reason", "r"), "is no recording"),
+        (("--update", "--reason", " "), "say why"),
+        (("--update", "--reason", "r", "--baseline", "b.json", "--max-drop", "3"), "--max-drop: "),
+    ):
+        with pytest.raises(BadInput, match=says):
+            call(run, *options)
+
+
+def test_a_recording_is_made_replayed_and_updated(call: Callable[..., Any], script: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "replay"
+    folder.mkdir()
+    (folder / "config.yaml").write_text(RECORDING.replace("LEAD", str(script)))
+    (folder / "questions.yaml").write_text(QUESTIONS)
+    empty = call(folder)
+    assert empty.exit_code == 2
+    assert "cannot be read" in empty.output
+    with pytest.raises(BadInput, match="say why"):
+        call(folder, "--record")
+    call(folder, "--record", "--reason", "the first")
+    script.unlink()  # nothing but the recording is needed from here on
+    assert call(folder).exit_code == 0
+    with pytest.raises(BadInput, match="holds its own baseline"):
+        call(folder, "--baseline", "b.json")
+    done = call(folder, "--update", "--reason", "no change at all")
+    assert "0 conversations differ" in done.output
+    file = json.loads((folder / "baseline.json").read_text())
+    assert [making["reason"] for making in file["history"]] == ["the first", "no change at all"]
+
+    config = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(config.replace("max_gen_toks: 40", "max_gen_toks: 50"))
+    assert call(folder).exit_code == 1
+    with pytest.raises(BadInput, match="make the recording anew"):
+        call(folder, "--update", "--reason", "r")
+    (folder / "config.yaml").write_text(config)
+    (folder / "completions.jsonl.zst").write_bytes(b"other")
+    spoilt = call(folder)
+    assert spoilt.exit_code == 2
+    assert "is not the file that baseline.json was made with" in spoilt.output
