@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlpo_bench.evidence.diagnostics import LEADER
-
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,11 +53,13 @@ def _sure(comparison: Comparison) -> bool:
 
 
 def points(comparison: Comparison) -> str:
-    """Return `5.0 points (95 %: 1.2 to 8.8)`, whichever way the difference goes."""
+    """Return `5.0 points (95 %: 1.2 to 8.8)`; without a sign where the words around it say which way it goes."""
     found = comparison.difference
-    low, high = sorted((abs(found.low), abs(found.high))) if _sure(comparison) else (found.low, found.high)
-    value = abs(found.value) if _sure(comparison) else found.value
-    return f"{100 * value:.1f} points (95 %: {100 * low:.1f} to {100 * high:.1f})"
+    low, value, high = found.low, found.value, found.high
+    if _sure(comparison) and value < 0:
+        low, value, high = -high, -value, -low
+    low, value, high = (round(100 * x, 1) + 0.0 for x in (low, value, high))  # no "-0.0"
+    return f"{value:.1f} points (95 %: {low:.1f} to {high:.1f})"
 
 
 def _rivals(of: LeaderDiagnostics) -> Iterator[str]:
@@ -161,9 +161,9 @@ def _overhead(of: LeaderDiagnostics) -> Iterator[str]:
 
 
 def _unread(of: LeaderDiagnostics) -> Iterator[str]:
-    told = {"cannot be read": of.final.unread, "is cut off": of.final.cut_off}
+    told = {"cannot be read": of.final.unread, "are cut off": of.final.cut_off}
     for what, by_seat in told.items():
-        for seat, found in by_seat.items():
-            if _at_least(found, _OFTEN):
-                whose = "the leader" if seat == LEADER else seat
-                yield f"the last text of {whose} {what} in {share(found, 'conversations')}"
+        often = [seat for seat in by_seat if _at_least(by_seat[seat], _OFTEN)]
+        if often:
+            shares = ", ".join(f"{100 * by_seat[seat].total / by_seat[seat].n:.0f} % by {seat}" for seat in often)
+            yield f"last texts {what}: {shares}, of {of.final.conversations} conversations"

@@ -15,7 +15,7 @@ from mlpo_bench.evidence.led import UNREAD, LedRound
 from mlpo_bench.evidence.means import Drawn, Mean, mean
 from mlpo_bench.evidence.paired import compare
 from mlpo_bench.reports.diagnostics import count, print_diagnostics, print_how_to_read, print_overview
-from mlpo_bench.reports.signatures import as_p, signatures
+from mlpo_bench.reports.signatures import as_p, points, signatures
 
 
 NAME = "leader, 2 rounds, 3 peers"
@@ -138,12 +138,19 @@ def test_what_the_team_costs_over_its_leader_alone() -> None:
 
 
 def test_texts_that_cannot_be_read_or_are_cut_off() -> None:
-    rows = {"A-A>A": 10, "AAA>A": 10, "AAA>-": 1}
-    assert lines("peer 2", rows) == [
-        "the last text of peer 2 cannot be read in 48 % of 21 conversations",
-        "the last text of peer 2 is cut off in 48 % of 21 conversations",
+    assert lines("last texts", {"A-A>A": 10, "AAA>A": 10, "AAA>-": 1}) == [
+        "last texts cannot be read: 48 % by peer 2, of 21 conversations",
+        "last texts are cut off: 48 % by peer 2, of 21 conversations",
     ]
-    assert lines("last text of the leader", rows) == []
+    (unread, _) = lines("last texts", {"A-A>A": 10, "AAA>-": 10})
+    assert unread == "last texts cannot be read: 50 % by leader, 50 % by peer 2, of 20 conversations"
+
+
+def test_a_difference_is_told_without_a_sign_where_words_tell_it() -> None:
+    loss, nothing = compare([0] * 40, [1] * 40), compare([1, 0] * 20, [1, 0] * 20)
+    assert points(loss).startswith("100.0 points (95 %: 8")
+    assert points(loss).endswith(" to 100.0)")
+    assert points(nothing).startswith("0.0 points (95 %: -")
 
 
 def printed(of: LeaderDiagnostics, width: int, *, overview: bool = False) -> str:
@@ -200,7 +207,6 @@ def test_an_overview_has_a_row_and_lines_of_words_for_each_leader() -> None:
     text = printed(FULL, 160, overview=True)
     assert row(text, NAME)[1:5] == ["70 of 100", "0.500", "0.650", "0.900"]
     assert "other: leader, 1 round, shares [bold]answer, 3 peers" in text
-    assert text.count("of 100 conversations") == 0
     assert text.count("round 2 adds 40.0 points") == 2
 
 
