@@ -193,8 +193,9 @@ def _other_verdict(was: TurnSeen, is_: TurnSeen) -> str:
 
 
 def _figures(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    changed = [name for name in dict.fromkeys([*before, *now]) if before.get(name) != now.get(name)]
-    return "; ".join(_DIGESTS.get(name) or f"{name} {now.get(name)}, was {before.get(name)}" for name in changed)
+    """Return which of the recorded figures changed; a version that states more of them changes none."""
+    changed = [name for name in before if before[name] != now.get(name)]
+    return "; ".join(_DIGESTS.get(name) or f"{name} {now.get(name)}, was {before[name]}" for name in changed)
 
 
 def _quoted(answer: str | None) -> str:

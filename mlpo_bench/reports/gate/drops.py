@@ -67,7 +67,7 @@ def judge(now: Baseline, before: Baseline) -> Judgement:
         for name, test in tests.items()
     ]
     made = before.history[-1]
-    return Judgement(f"{now.run} against {before.run} ({made.date}: {made.reason})", tuple(checks))
+    return Judgement(f"{now.run} against the baseline of {made.date} ({made.reason})", tuple(checks))
 
 
 def _check_same(now: Baseline, before: Baseline) -> None:

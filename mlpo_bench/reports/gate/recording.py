@@ -244,12 +244,24 @@ def _digest(text: str) -> str:
 def figures_of(result: CellResult) -> dict[str, Any]:
     """Return a cell's figures; of what its seats cost and of lm-eval's results, digests.
 
-    The sizes of models are left out, for a recording does not know them.
+    The sizes of models are left out, for a recording does not know them; of fractions, the digits in which libraries
+    and processors may differ.
     """
-    found: dict[str, Any] = result.model_dump(mode="json")
+    found: dict[str, Any] = _rounded(result.model_dump(mode="json"))
     seats = {name: cost | {"parameters": None} for name, cost in found["seats"].items()}
     results = found["lm_eval"].get("results", {})
     return found | {"seats": _digest_of(seats), "lm_eval": _digest_of(results)}
+
+
+def _rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    match value:
+        case float():
+            return float(f"{value:.9g}")
+        case dict():
+            return {name: _rounded(each) for name, each in value.items()}
+        case list():
+            return [_rounded(each) for each in value]
+    return value
 
 
 def _digest_of(value: object) -> str:

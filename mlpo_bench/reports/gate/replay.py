@@ -82,7 +82,7 @@ def judge_recording(path: Path) -> Judgement:
         found = _again(recording, baseline, Path(folder))
     checks = differences(recording, baseline, found)
     made = baseline.history[-1]
-    title = f"replay of {path.name} ({made.date}: {made.reason})"
+    title = f"{path.name}, recorded {made.date} ({made.reason}), carried out again"
     return Judgement(title, tuple(checks), time.monotonic() - started)
 
 

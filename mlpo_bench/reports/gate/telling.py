@@ -23,7 +23,8 @@ _STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "bold red", Outcome.CANNOT_J
 _MOST_ANNOTATIONS = 10
 _MOST_DETAILED = 5
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&@:])")
+# What begins markup, a mention or a link within a line.
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~&@:$])")
 
 
 def print_judgement(judgement: Judgement, console: Console) -> None:
