@@ -230,14 +230,13 @@ def _words(one: Pair | Mean, *, exact: bool) -> tuple[str, ...]:
             return "" if exact else _NONE
         return repr(float(value)) if exact else format(value, form)
 
-    paired = isinstance(one, Pair)
-    difference = one.found.difference if paired else one.difference
-    found = one.found if paired else None
+    found, adjusted, suite = (one.found, one.adjusted, one.suite) if isinstance(one, Pair) else (None, None, "macro")
+    difference = one.found.difference if isinstance(one, Pair) else one.difference
     caution = "~ " if difference.caution else ""
     interval = (f"{caution}[{difference.low:+.3f}, {difference.high:+.3f}]",)
     return (
         one.row,
-        one.suite if paired else "macro",
+        suite,
         figure(one.accuracy_a),
         figure(one.accuracy_b),
         figure(difference.value, "+.3f"),
@@ -245,7 +244,7 @@ def _words(one: Pair | Mean, *, exact: bool) -> tuple[str, ...]:
         figure(found.discordant if found else None),
         figure(found.p if found else None, ".3g"),
         figure(found.p_subjects if found else None, ".3g"),
-        figure(one.adjusted if paired else None, ".3g"),
+        figure(adjusted, ".3g"),
         figure(found.detectable if found else None),
         str(difference.questions),
         figure(one.tokens, ".3g"),
