@@ -174,7 +174,8 @@ def test_questions_that_the_leader_answered_alone_are_counted_apart(run: Any, ro
     assert 0 < len(asked) < 24
     assert found.alone == 24 - len(asked)
     rounds = Hearings(run).heard(row).rounds
-    assert [one.verdict["right"] for one in rounds[0]] == [line["turns"][6]["right"] for line in asked]
+    verdicts = [(one.verdict["stage"], one.verdict["answer"]) for one in rounds[0]]
+    assert verdicts == [(2, line["turns"][6]["key"]) for line in asked]
     every = [
         sum(t[k] for t in line["turns"] for k in ("prompt_tokens", "cached_tokens", "completion_tokens"))
         for line in asked
