@@ -1,0 +1,25 @@
+"""`mlpo-bench track`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def track(
+    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")],
+    to: Annotated[str, typer.Option(help="Trackers, comma-separated: wandb, trackio.")],
+    project: Annotated[str, typer.Option(help="The project that they file it under.")] = "mlpo-bench",
+) -> None:
+    """Log a run's configuration, figures and table in an experiment tracker; nothing is sent otherwise."""
+    from mlpo_bench.cli._options import names
+    from mlpo_bench.errors import BadInput
+    from mlpo_bench.reports.trackers import track as log
+    from mlpo_bench.runs import RunFolder
+
+    trackers = names(to)
+    if not trackers:
+        raise BadInput("--to takes trackers, comma-separated: wandb, trackio.")
+    log(RunFolder.open(run), trackers, project)
+    typer.echo(f"logged in {', '.join(dict.fromkeys(trackers))}")
