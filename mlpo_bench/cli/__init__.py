@@ -7,9 +7,28 @@ from typing import Annotated
 
 import typer
 
-from mlpo_bench.cli import frontier, lm_eval, models, plan, run, show, suites, transcript, validate
+from mlpo_bench.cli import (
+    compare,
+    diagnose,
+    export,
+    frontier,
+    gate,
+    leaderboard,
+    lm_eval,
+    models,
+    plan,
+    report,
+    run,
+    show,
+    suites,
+    track,
+    transcript,
+    validate,
+)
 from mlpo_bench.errors import BadInput
 
+
+RUN, JUDGE, PASS_ON, LOOK = "Run", "Judge", "Pass on", "Look around"
 
 app = typer.Typer(
     name="mlpo-bench",
@@ -18,15 +37,24 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("run")(run.run)
-app.command("plan")(plan.plan)
-app.command("show")(show.show)
-app.command("frontier")(frontier.frontier)
-app.command("transcript")(transcript.transcript)
-app.command("validate")(validate.validate)
-app.command("suites")(suites.suites)
-app.command("models")(models.models)
-app.command("lm-eval", context_settings=lm_eval.PASS_THROUGH, add_help_option=False)(lm_eval.lm_eval)
+app.command("run", rich_help_panel=RUN)(run.run)
+app.command("plan", rich_help_panel=RUN)(plan.plan)
+app.command("show", rich_help_panel=RUN)(show.show)
+app.command("transcript", rich_help_panel=RUN)(transcript.transcript)
+app.command("compare", rich_help_panel=JUDGE)(compare.compare)
+app.command("frontier", rich_help_panel=JUDGE)(frontier.frontier)
+app.command("diagnose", rich_help_panel=JUDGE)(diagnose.diagnose)
+app.command("report", rich_help_panel=JUDGE)(report.report)
+app.command("export", rich_help_panel=PASS_ON)(export.export)
+app.command("track", rich_help_panel=PASS_ON)(track.track)
+app.add_typer(leaderboard.app, name="leaderboard", rich_help_panel=PASS_ON)
+app.command("gate", rich_help_panel=PASS_ON)(gate.gate)
+app.command("suites", rich_help_panel=LOOK)(suites.suites)
+app.command("models", rich_help_panel=LOOK)(models.models)
+app.command("validate", rich_help_panel=LOOK)(validate.validate)
+app.command("lm-eval", rich_help_panel=LOOK, context_settings=lm_eval.PASS_THROUGH, add_help_option=False)(
+    lm_eval.lm_eval
+)
 
 
 def _print_version(wanted: bool) -> None:

@@ -36,7 +36,13 @@ def test_help_is_light_and_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", ["run", "plan", "show", "transcript", "validate", "suites", "models"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run", "plan", "show", "transcript", "compare", "frontier", "diagnose", "report", "export", "track",
+        "leaderboard", "gate", "validate", "suites", "models",
+    ],
+)  # fmt: skip
 def test_every_command_explains_itself(mlpo_bench: Cli, command: str) -> None:
     said = mlpo_bench(command, "--help")
     assert said.code == 0
