@@ -109,13 +109,12 @@ def _entry(
     }
     cell = next(iter(by_suite.values()))[0]
     protocol, team = cell.setting.protocol, cell.setting.team
-    names = {seat.model for row in outcomes.values() for result in row.cells for seat in result.seats.values()}
     return Entry(
         label=cell.label,
         team=cell.team,
         leader=_seat(team.leader) if protocol.uses_leader else None,
         peers=tuple(map(_seat, team.peers)),
-        models=tuple(Model(**model) for model in manifest["models"] if model["name"] in names),
+        models=_models(folder, outcomes, manifest["models"]),
         protocol=_protocol(cell),
         asked=_asked(folder, weighs=protocol.weighs),
         seeds=tuple(dict.fromkeys(each.setting.seed for seeds in by_suite.values() for each in seeds)),
@@ -123,6 +122,15 @@ def _entry(
         macro=over_suites(suites),
         run=facts,
     ).signed()
+
+
+def _models(
+    folder: RunFolder, outcomes: Mapping[str, Outcomes], loaded: Sequence[Mapping[str, Any]]
+) -> tuple[Model, ...]:
+    names = {seat.model for row in outcomes.values() for result in row.cells for seat in result.seats.values()}
+    if unknown := sorted(names - {model["name"] for model in loaded}):
+        raise BadInput(f"{folder.manifest_path} does not tell which weights of {unknown[0]} answered.")
+    return tuple(Model(**model) for model in loaded if model["name"] in names)
 
 
 def _seat(member: Member) -> Seat:

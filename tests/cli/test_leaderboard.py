@@ -1,0 +1,161 @@
+"""`mlpo-bench leaderboard` over real runs of scripted teams."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from mlpo_bench.cli.leaderboard import app
+from mlpo_bench.errors import BadInput
+from mlpo_bench.reports.leaderboard.entry import read_entry
+from mlpo_bench.runs import RunFolder
+from mlpo_bench.runs.outcomes import read_outcomes
+
+
+Cli = Any
+MATRIX = """
+suites: [bbh]
+seeds: 2
+team: team.yaml
+protocols: [solo, leader: {rounds: 1}, vote: {samples: [2, tokens]}, oracle]
+"""
+
+
+def told(*arguments: object, code: int = 0) -> str:
+    done = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def edit(path: Path, **fields: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+@pytest.fixture
+def run(mlpo_bench: Cli, made_up: Path, team_file: Path) -> Path:
+    """A finished run, of a clean commit."""
+    (team_file.parent / "matrix.yaml").write_text(MATRIX)
+    said = mlpo_bench("run", "--matrix", team_file.parent / "matrix.yaml", "--data", made_up, "--name", "mine")
+    assert said.code == 0, said.err
+    folder = Path("runs/mine")
+    edit(folder / "manifest.json", git={"commit": "c" * 40, "dirty": False})
+    return folder
+
+
+def entries() -> dict[str, Any]:
+    found = [read_entry(path) for path in sorted(Path("leaderboards/entries").iterdir())]
+    return {entry.label: entry for entry in found}
+
+
+def test_a_run_is_added_built_and_checked(run: Path) -> None:
+    said = told("add", run)
+    assert "leaderboards/leaderboard.html" in said
+    assert told("check") == "leaderboards: 5 entries, and tables that match.\n"
+    assert told("check", "--run", run) == "leaderboards: 5 entries, and tables that match.\n"
+    rows = {row.label: row for row in read_outcomes(RunFolder.open(run))}
+    found = entries()
+    assert found.keys() == rows.keys()
+    for label, entry in found.items():
+        (suite,) = entry.suites.values()
+        outcomes = rows[label]
+        assert suite.accuracy.value == pytest.approx(outcomes.accuracy.value, abs=1e-6)
+        assert (suite.accuracy.low, suite.accuracy.high) == pytest.approx(
+            (outcomes.accuracy.low, outcomes.accuracy.high), abs=1e-6
+        )
+        assert (suite.unread, suite.cut_off) == pytest.approx((outcomes.unread, outcomes.cut_off), abs=1e-6)
+        assert suite.cost.tokens == pytest.approx(outcomes.cost.tokens, abs=1e-5)
+        assert sorted(suite.scores.tolist()) == sorted(outcomes.scores.values())
+        assert entry.seeds == (0, 1)
+    led = found["leader, 1 round, 3 peers"]
+    assert (led.protocol.rounds, led.protocol.peers, len(led.peers)) == (1, 3, 3)
+    assert found["oracle, 3 peers"].protocol.ceiling
+    matched = found["vote at the tokens of leader, 1 round, 3 peers"]
+    assert matched.protocol.matched == led.label
+    assert all(answers.samples for answers in matched.suites["bbh"].answers)
+    assert led.run.commands[0].startswith("mlpo-bench run --matrix")
+    readme = Path("leaderboards/README.md").read_text()
+    assert "(p 1)" in readme or "(p 0" in readme
+
+
+def test_no_text_of_a_question_is_published(run: Path) -> None:
+    told("add", run)
+    for path in Path("leaderboards").rglob("*"):
+        assert path.is_dir() or b"Made up for" not in path.read_bytes()
+
+
+def test_adding_again_replaces_and_only_chooses(run: Path) -> None:
+    told("add", run, "--only", "bbh.solo,oracle")
+    before = {path: path.read_bytes() for path in Path("leaderboards").rglob("*") if path.is_file()}
+    assert entries().keys() == {"solo", "oracle, 3 peers"}
+    told("add", run, "--only", "bbh.solo,oracle")
+    assert {path: path.read_bytes() for path in Path("leaderboards").rglob("*") if path.is_file()} == before
+    told("add", run)
+    assert len(entries()) == 5
+
+
+def test_code_in_no_commit_is_refused(run: Path) -> None:
+    edit(run / "manifest.json", git={"commit": "c" * 40, "dirty": True})
+    with pytest.raises(BadInput, match=r"code with changes that are in no commit \(after cccccccc\)"):
+        told("add", run)
+    edit(run / "manifest.json", git=None)
+    with pytest.raises(BadInput, match="made by an installed package, of no known commit"):
+        told("add", run)
+    assert not Path("leaderboards").exists()
+    told("add", run, "--anyway")
+    assert told("check").startswith("leaderboards: 5 entries")
+    assert "| none |" in " ".join(Path("leaderboards/README.md").read_text().split())
+
+
+def test_what_is_not_finished_is_refused(run: Path) -> None:
+    results = json.loads((run / "results.json").read_text())
+    first = results["cells"][0]
+    edit(run / "results.json", cells=[first | {"errors": 2}, *results["cells"][1:]])
+    with pytest.raises(BadInput, match=r"bbh\.solo: 2 questions have no answer"):
+        told("add", run, "--anyway")
+    edit(run / "results.json", cells=results["cells"][1:], unfinished=[first["cell"]])
+    with pytest.raises(BadInput, match=r"1 of 10 cells have yet to be run, bbh\.solo first; `mlpo-bench run --config"):
+        told("add", run, "--anyway")
+    told("add", run, "--only", "oracle")
+    assert entries().keys() == {"oracle, 3 peers"}
+    with pytest.raises(BadInput, match="no cell has 'nobody' in its name"):
+        told("add", run, "--only", "nobody")
+
+
+def test_entries_are_held_against_their_run(run: Path) -> None:
+    told("add", run)
+    records = run / "records" / "bbh.solo.parquet"
+    other = (run / "records" / "bbh.vote-of-2.parquet").read_bytes()
+    records.write_bytes(other)
+    told("check")
+    said = told("check", "--run", run, code=1)
+    assert "bbh.solo: its records in runs/mine are others" in said
+    assert all(".solo." in line for line in said.splitlines())
+    (model,) = json.loads((run / "manifest.json").read_text())["models"]
+    edit(run / "manifest.json", models=[model | {"revision": "sha256:other"}])
+    assert "models is not what runs/mine holds." in told("check", "--run", run, code=1)
+    edit(run / "manifest.json", models=[])
+    with pytest.raises(BadInput, match="does not tell which weights of"):
+        told("check", "--run", run)
+
+
+def test_a_run_of_which_nothing_was_added_cannot_be_checked(run: Path) -> None:
+    told("build")
+    with pytest.raises(BadInput, match="no entry in leaderboards was made from runs/mine"):
+        told("check", "--run", run)
+
+
+def test_faults_are_told_a_line_each(run: Path) -> None:
+    told("add", run)
+    Path("leaderboards/README.md").write_text("Mine is best.")
+    Path("leaderboards/entries/x.json").write_text("{")
+    said = told("check", code=1).splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("x.json does not match the schema: the file: Invalid JSON")
+    Path("leaderboards/entries/x.json").unlink()
+    assert told("check", code=1).splitlines() == [
+        "README.md is not what its entries come to; `mlpo-bench leaderboard build` makes it again."
+    ]
