@@ -40,7 +40,7 @@ from mlpo_bench.reports.leaderboard.entry import (
     schema,
 )
 from mlpo_bench.reports.leaderboard.figures import of_answers, over_suites
-from mlpo_bench.reports.leaderboard.ranks import _closed, p_of, ranked, weighted
+from mlpo_bench.reports.leaderboard.ranks import _bounded, _closed, p_of, ranked, weighted
 from mlpo_bench.reports.leaderboard.reported import Reported, read_reported
 from mlpo_bench.reports.leaderboard.tables import tables
 from mlpo_bench.reports.leaderboard.words import grid
@@ -187,6 +187,18 @@ def test_p_is_that_of_the_tests() -> None:
     thirds = rng.integers(0, 4, 80) / 3 - rng.integers(0, 4, 80) / 3
     assert p_of(thirds) == pytest.approx(sign_flip(thirds))
     assert p_of(np.zeros(5)) == 1
+
+
+@given(st.lists(st.sampled_from([-1.0, -1 / 3, 0.0, 2 / 3, 1.0]), min_size=1, max_size=30), st.integers(1, 2000))
+def test_bounds_decide_as_p_does(apart: list[float], pairs: int) -> None:
+    differences = np.array(apart)
+    p, bound = p_of(differences), _bounded(differences, pairs)
+    if bound == 1:
+        assert p >= 7 / 32
+    elif bound < 0.05 / pairs:
+        assert p <= bound * (1 + 1e-9)
+    else:
+        assert p == bound
 
 
 # Entries
