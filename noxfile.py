@@ -89,10 +89,11 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def replay(session: nox.Session) -> None:
-    """Carry the recorded run out again, without a model; further options go to `mlpo-bench gate`."""
+    """Check the leaderboard and carry the recorded run out again, without a model; options go to `mlpo-bench gate`."""
     with once(session) as needed:
         if needed:
             install(session)
+    session.run("mlpo-bench", "leaderboard", "check")
     session.run("mlpo-bench", "gate", f"{BASELINES}/replay", *session.posargs)
 
 
