@@ -1,0 +1,20 @@
+"""`mlpo-bench report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Write to this file.")] = Path("report.html"),
+) -> None:
+    """Write a run as one HTML page that needs no network: table, plots, differences, every conversation."""
+    from mlpo_bench.reports.page import write_page
+    from mlpo_bench.runs import RunFolder
+
+    size = write_page(RunFolder.open(run), output)
+    typer.echo(f"{output}: {size / 1e6:.1f} MB")

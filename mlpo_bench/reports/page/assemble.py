@@ -1,0 +1,142 @@
+"""Puts a page together: one file whose data lie in it, and which can fetch nothing.
+
+Its policy allows the scripts whose digests stand in it and no others, and no address at all. Data are gzip in base64,
+which holds no character that HTML gives a meaning to. Equal runs make equal bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from mlpo_bench.errors import BadInput
+from mlpo_bench.reports.page.conversations import conversations
+from mlpo_bench.reports.page.differences import differences
+from mlpo_bench.reports.page.figures import OVER_SUITES, row_figures
+from mlpo_bench.reports.page.header import header
+from mlpo_bench.reports.page.leaders import leader_figures
+from mlpo_bench.runs.outcomes import read_outcomes
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mlpo_bench.runs.folder import RunFolder
+
+SCRIPTS = ("core", "text", "table", "plots", "browser", "main")
+"""The page's own, in the order in which they need one another."""
+_LEVEL = 9
+
+
+def write_page(folder: RunFolder, path: Path) -> int:
+    """Write a run's page, whole or not at all, and return its size in bytes.
+
+    Raises:
+        BadInput: no cell of the run is done, plotly is not installed, or the file cannot be written.
+    """
+    content = page(folder)
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error.strerror}.") from None
+    return len(content)
+
+
+def page(folder: RunFolder) -> bytes:
+    """Return a run's page.
+
+    Raises:
+        BadInput: no cell of the run is done, or plotly is not installed.
+    """
+    plotly = plotly_source()
+    results = folder.results()
+    rows = read_outcomes(folder)
+    if not rows:
+        raise BadInput(f"the run {folder.path} has no answers to show yet; `{folder.command}` goes on with it.")
+    leaders, faults = leader_figures(folder, rows)
+    told, figures = conversations(folder, rows), row_figures(folder, rows)
+    head = header(folder, results)
+    data = {
+        "run": head,
+        "suites": list(dict.fromkeys(row["suite"] for row in figures)),
+        "over": OVER_SUITES,
+        "rows": figures,
+        "differences": differences(rows),
+        "leaders": leaders,
+        "leadersMissing": faults,
+        **told.index,
+    }
+    return assembled(head["name"], data, told.portions, plotly)
+
+
+def plotly_source() -> str:
+    """Return the script that plotly brings along.
+
+    Raises:
+        BadInput: plotly is not installed.
+    """
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError:
+        raise BadInput('a page needs plotly: pip install "mlpo-bench[report]".') from None
+    return str(get_plotlyjs())
+
+
+def assembled(name: str, data: dict[str, Any], portions: Sequence[bytes], plotly: str) -> bytes:
+    """Return the page of some data."""
+    boot, own = _own("boot.js"), "\n".join(_own(f"{script}.js") for script in SCRIPTS)
+    own = f'(() => {{\n"use strict";\n{own}\n}})();\n'
+    temml = _own("vendor/temml.min.js")
+    packed = {
+        "data": orjson.dumps(data),
+        "plotly": plotly.encode(),
+        "temml": temml.encode(),
+        **{f"portion-{number}": portion for number, portion in enumerate(portions)},
+    }
+    values = {
+        "TITLE": escape(f"{name}: mlpo-bench"),
+        "POLICY": policy(boot, own, plotly, temml),
+        "STYLE": _own("page.css") + mathematics_style(),
+        "BOOT": boot,
+        "PACKED": "\n".join(
+            f'<script type="text/plain" id="{key}">{packed_text(value)}</script>' for key, value in packed.items()
+        ),
+        "SCRIPT": own,
+    }
+    parts = _own("page.html").split("@@")  # every other part is the name of a value
+    return "".join(values[part] if place % 2 else part for place, part in enumerate(parts)).encode()
+
+
+def policy(*scripts: str) -> str:
+    """Return a content security policy under which these scripts run, and nothing is ever fetched."""
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def packed_text(content: bytes) -> str:
+    """Return bytes as gzip in base64: without the time, so that equal ones stay equal."""
+    return base64.b64encode(gzip.compress(content, _LEVEL, mtime=0)).decode()
+
+
+def mathematics_style() -> str:
+    """Return the style of mathematics, its font in it."""
+    font = base64.b64encode((files(__package__) / "vendor" / "Temml.woff2").read_bytes()).decode()
+    return _own("vendor/Temml-Local.css").replace("Temml.woff2')", f"data:font/woff2;base64,{font}')")
+
+
+def _own(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")

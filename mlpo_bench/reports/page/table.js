@@ -1,0 +1,81 @@
+// The table: sorted by any column, with a picture of each interval.
+
+const COLUMNS = [
+  {key: "name", title: "protocol", text: (row) => rowName(row)},
+  {key: "value", title: "accuracy", text: (row) => figure(row.value), strong: true},
+  {key: "low", title: "95 % interval", text: (row) => `${row.caution ? "~ " : ""}${figure(row.low)} – ${figure(row.high)}`, hint: (row) => row.caution},
+  {key: "picture", title: "", picture: true},
+  {key: "n", title: "n", text: (row) => (row.seeds > 1 ? `${row.seeds} × ${whole(row.n)}` : whole(row.n))},
+  {key: "unread", title: "unread", text: (row) => percent(row.unread)},
+  {key: "cut", title: "cut off", text: (row) => percent(row.cut)},
+  {key: "calls", title: "calls", text: (row) => short(row.calls)},
+  {key: "prompt_tokens", title: "tokens in", text: (row) => whole(row.prompt_tokens)},
+  {key: "cached_tokens", title: "cached", text: (row) => whole(row.cached_tokens)},
+  {key: "completion_tokens", title: "tokens out", text: (row) => whole(row.completion_tokens)},
+  {key: "tokens", title: "tokens", text: (row) => whole(row.tokens)},
+  {key: "seconds", title: "seconds", text: (row) => figure(row.seconds, 1)},
+  {key: "operations", title: "operations", text: (row) => large(row.operations)},
+  {key: "price", title: "price", text: (row) => short(row.price)},
+];
+const sorting = {key: null, down: true};
+
+const rowName = (row) => (row.ballots && !row.name.endsWith(`of ${row.ballots}`) && row.kind === "vote" && row.name !== "solo" ? `${row.name} (n = ${row.ballots})` : row.name);
+
+function sortedRows() {
+  const rows = rowsHere();
+  if (!sorting.key) return rows;
+  const sign = sorting.down ? -1 : 1;
+  const names = new Intl.Collator("en", {numeric: true});
+  return rows.sort((a, b) => {
+    const [x, y] = [a[sorting.key], b[sorting.key]];
+    if (x === null || y === null) return (x === null) - (y === null); // what is not known stands last
+    return sign * (typeof x === "string" ? names.compare(x, y) : x - y);
+  });
+}
+
+/** Draw where an interval lies between the lowest and the highest bound of the suite. */
+function intervalPicture(row, low, high) {
+  const width = 110, at = (value) => (4 + ((width - 8) * (value - low)) / (high - low || 1)).toFixed(1);
+  const label = {class: `interval kind-${row.kind}`, width, height: 14, viewBox: `0 0 ${width} 14`, "aria-hidden": "true"};
+  return svg("svg", label,
+    svg("line", {x1: at(row.low), x2: at(row.high), y1: 7, y2: 7}),
+    svg("circle", {cx: at(row.value), cy: 7, r: 3.5}));
+}
+
+function heading(column) {
+  if (column.picture) return make("td", {"aria-hidden": "true"});
+  const now = sorting.key === column.key ? (sorting.down ? "descending" : "ascending") : "none";
+  const button = make("button", {type: "button", textContent: column.title});
+  button.addEventListener("click", () => {
+    sorting.down = sorting.key === column.key ? !sorting.down : column.key !== "name";
+    sorting.key = column.key;
+    drawTable();
+    $("rows").querySelector(`[data-key="${column.key}"] button`).focus();
+  });
+  return make("th", {scope: "col", "aria-sort": now, "data-key": column.key, className: column.key === "name" ? "" : "number"}, button);
+}
+
+function cellOf(column, row, low, high) {
+  if (column.picture) return make("td", {}, intervalPicture(row, low, high));
+  if (column.key === "name") {
+    const name = make("button", {type: "button", className: `row-name kind-${row.kind}`, textContent: shown(rowName(row))});
+    name.addEventListener("click", () => showRow(row));
+    return make("th", {scope: "row"}, name);
+  }
+  const cell = make("td", {className: column.strong ? "number strong" : "number", textContent: column.text(row)});
+  const hint = column.hint?.(row);
+  if (hint) cell.title = hint;
+  return cell;
+}
+
+function drawTable() {
+  const rows = sortedRows();
+  const columns = COLUMNS.filter((column) => column.picture || rows.some((row) => row[column.key] !== null));
+  const low = Math.min(...rows.map((row) => row.low)), high = Math.max(...rows.map((row) => row.high));
+  const title = `${suiteName(page.suite)}: ${rows.length} rows`;
+  $("rows").replaceChildren(
+    make("caption", {className: "unseen", textContent: title}),
+    make("thead", {}, make("tr", {}, ...columns.map(heading))),
+    make("tbody", {}, ...rows.map((row) => make("tr", {}, ...columns.map((column) => cellOf(column, row, low, high))))),
+  );
+}
