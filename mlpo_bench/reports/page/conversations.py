@@ -70,7 +70,8 @@ def conversations(folder: RunFolder, rows: Sequence[Outcomes]) -> Conversations:
     of_cell = {cell.id: cell for cell in cells(folder.config)}
     seats = list(dict.fromkeys(seat for row in rows for cell in row.cells for seat in cell.seats))
     found: dict[str, dict[str, _Asked]] = {row.suite: {} for row in rows}
-    entries, states = [], []
+    entries: list[dict[str, Any]] = []
+    states: list[dict[str, str]] = []
     for row in rows:
         for result in row.cells:
             number, asked = len(entries), found[row.suite]
