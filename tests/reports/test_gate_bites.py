@@ -239,7 +239,8 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Baseline, Basel
         off, on = flips
         draws = rng.random(len(before))
         share = before.mean()
-        return np.where(before, draws >= off / max(share, 1e-9), draws < on / max(1 - share, 1e-9))
+        after: np.ndarray = np.where(before, draws >= off / max(share, 1e-9), draws < on / max(1 - share, 1e-9))
+        return after
 
     def make(
         rng: np.random.Generator, n: int, right: Flips = (0.1, 0.1), unread: Flips = (0.03, 0.03), tokens: float = 1.0
