@@ -13,7 +13,7 @@ const HEIGHT = 46;
 const SPARE = 6;
 const KEPT = 12;
 
-const browsing = {found: [], at: -1, searching: 0, portions: new Map()};
+const browsing = {found: [], at: -1, searching: 0, opening: 0, portions: new Map()};
 
 const stateOf = (cell, question) => {
   const digit = page.data.cells[cell].states[question];
@@ -179,12 +179,14 @@ function others(suite, question, current) {
 
 async function openConversation(number, question) {
   const {suite, name, seed} = page.data.cells[number], {ids, subjects} = page.data.questions[suite];
-  const at = portionOf(suite, question), held = at < 0 ? null : (await portion(at))[question - page.data.portions[at].first];
+  browsing.opening += 1;
+  const turn = browsing.opening, at = portionOf(suite, question), held = at < 0 ? null : (await portion(at))[question - page.data.portions[at].first];
+  if (turn !== browsing.opening) return; // another one was opened meanwhile
   const conversation = held?.told[number], state = stateOf(number, question), [kind, sign, word] = outcome(state);
   const back = make("button", {type: "button", className: "quiet back", textContent: "Back to the list"});
   back.addEventListener("click", () => { $("list").scrollIntoView({block: "nearest"}); $("list").focus(); });
-  const typed = make("label", {className: "check"}, make("input", {type: "checkbox", id: "as-typed", checked: $("as-typed")?.checked ?? false}), " Mathematics as typed");
-  typed.firstChild.addEventListener("change", () => openConversation(number, question));
+  const typed = make("label", {className: "check"}, make("input", {type: "checkbox", id: "as-typed", checked: reading.asTyped}), " Mathematics as typed");
+  typed.firstChild.addEventListener("change", (event) => { reading.asTyped = event.target.checked; openConversation(number, question); });
   const boxes = [];
   const turns = conversation?.turns ?? [];
   for (let place = 0; place < turns.length; place += 5) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from mlpo_bench.protocols.base import counted
 from mlpo_bench.reports.figures import duration
 
 
@@ -26,7 +27,7 @@ def header(folder: RunFolder, results: Results) -> dict[str, Any]:
         "Seeds": [", ".join(map(str, folder.config.seeds))],
         "Begun": [str(session["started"]) for session in manifest["sessions"][:1]],
         "Ended": [str(session["ended"] or "still going, or cut short") for session in manifest["sessions"][-1:]],
-        "Took": [f"{duration(folder.seconds())} in {len(manifest['sessions'])} sessions"],
+        "Took": [f"{duration(folder.seconds())} in {counted(len(manifest['sessions']), 'session')}"],
         "Command": list(dict.fromkeys(shlex.join(session["command"]) for session in manifest["sessions"])),
         "Code": [_git(manifest.get("git"))],
         "Versions": [", ".join(f"{name} {v}" for name, v in manifest["versions"].items() if v)],
@@ -69,7 +70,7 @@ def _hardware(hardware: Mapping[str, Any]) -> str:
     memory, cores = hardware.get("memory_gib"), hardware.get("cores")
     parts: Sequence[Any] = [
         hardware.get("processor"),
-        f"{cores} cores" if cores else None,
+        f"{counted(cores, 'core')}" if cores else None,
         f"{memory} GiB" if memory else None,
         *hardware.get("accelerators", []),
         hardware.get("system"),

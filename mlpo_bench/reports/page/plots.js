@@ -115,7 +115,7 @@ function linesOver(axis, nameOf, title) {
     return {
       name: safe(name), x: ordered.map((row) => row[axis] + shift), y: ordered.map((row) => row.value), mode: "lines+markers", type: "scatter",
       line: {color: ink, width: 1.5, dash: DASHES[Math.floor(place / SERIES_COLOURS.length) % DASHES.length]},
-      marker: {size: 8, color: ink, symbol: SYMBOLS[place % SYMBOLS.length]}, error_y: bars(ordered, ink),
+      marker: {size: 8, color: ink, symbol: SYMBOLS[place % SYMBOLS.length]}, error_y: bars(ordered, `${ink}66`),
       hoverinfo: "text", hovertext: ordered.map(told),
     };
   });
@@ -154,7 +154,7 @@ function rescuePlot() {
     traces, label: `Rescue, recovery and harm of ${leaders.length} leaders.`,
     layout: {
       height: 90 + Math.max(leaders.length, 3) * (narrow() ? 58 : 46), xaxis: {tickformat: ".0%", range: [-0.02, 1.02], title: {text: "share, with its 95 % interval"}},
-      yaxis: {tickvals: leaders.map((_, place) => place), ticktext: leaders.map((one) => wrapped(one.name, narrow() ? 16 : 26)), autorange: "reversed", showgrid: false},
+      yaxis: {tickvals: leaders.map((_, place) => place), ticktext: leaders.map((one) => wrapped(one.name, narrow() ? 16 : 26)), range: [leaders.length - 0.4, -0.6], showgrid: false, zeroline: false},
     },
   };
 }
@@ -196,7 +196,7 @@ function differencesPlot() {
     layout: {
       height: 90 + rows.length * (narrow() ? 40 : 24), showlegend: false,
       xaxis: {title: {text: `difference to ${wrapped(plot.reference, narrow() ? 30 : 80)}`}, zeroline: true, zerolinewidth: 1.5, zerolinecolor: colour("--text"), tickformat: "+.2f", side: "bottom"},
-      yaxis: {tickvals: rows.map((_, place) => place), ticktext: rows.map((row) => wrapped(row.name)), autorange: "reversed", showgrid: false, tickfont: {size: narrow() ? 10 : 12}},
+      yaxis: {tickvals: rows.map((_, place) => place), ticktext: rows.map((row) => wrapped(row.name)), range: [rows.length - 0.4, -0.6], showgrid: false, zeroline: false, tickfont: {size: narrow() ? 10 : 12}},
     },
   };
 }
@@ -212,12 +212,12 @@ function costPlot() {
     label: `Tokens a question of ${row ? `each seat of ${row.name}` : "every row"}.`,
     traces: TOKEN_KINDS.map(([name, ink], kind) => ({
       name, type: "bar", orientation: "h", y: names.map((_, place) => place), x: tokens.map((each) => each[kind]),
-      marker: {color: colour(ink), pattern: kind === 1 ? {shape: "/", fgcolor: colour("--panel"), size: 5, solidity: 0.25} : undefined}, hoverinfo: "text",
+      marker: {color: colour(ink)}, hoverinfo: "text",
       hovertext: names.map((each, place) => `<b>${wrapped(each, 40)}</b><br>${name}: ${short(tokens[place][kind])} of ${short(tokens[place].reduce((a, b) => a + b, 0))} tokens`),
     })),
     layout: {
       barmode: "stack", bargap: 0.3, height: 100 + names.length * (narrow() ? 40 : 24), legend: {traceorder: "normal"},
-      xaxis: {title: {text: "tokens a question"}}, yaxis: {tickvals: names.map((_, place) => place), ticktext: names.map((name) => wrapped(name)), autorange: "reversed", showgrid: false, tickfont: {size: narrow() ? 10 : 12}},
+      xaxis: {title: {text: "tokens a question"}}, yaxis: {tickvals: names.map((_, place) => place), ticktext: names.map((name) => wrapped(name)), autorange: "reversed", showgrid: false, zeroline: false, tickfont: {size: narrow() ? 10 : 12}},
     },
   };
 }
@@ -237,6 +237,7 @@ function drawPlots() {
   choices($("leader"), leaders.map((one, place) => [String(place), one.name]), String(fullest));
   const deep = Boolean(roundsDrawable());
   $("depth-none").hidden = deep;
+  $("leader").closest("label").hidden = !leaders.length;
   $("leaders").hidden = !leaders.length && !page.data.leadersMissing.length;
   $("leaders-missing").replaceChildren(...page.data.leadersMissing.map((why) => make("p", {className: "note", textContent: shown(why)})));
   leaderWords();

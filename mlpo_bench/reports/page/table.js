@@ -70,7 +70,8 @@ function cellOf(column, row, low, high) {
 
 function drawTable() {
   const rows = sortedRows();
-  const columns = COLUMNS.filter((column) => column.picture || rows.some((row) => row[column.key] !== null));
+  // What no row has is left out.
+  const columns = COLUMNS.filter((column) => column.picture || rows.some((row) => row[column.key]));
   const low = Math.min(...rows.map((row) => row.low)), high = Math.max(...rows.map((row) => row.high));
   const title = `${suiteName(page.suite)}: ${rows.length} rows`;
   $("rows").replaceChildren(

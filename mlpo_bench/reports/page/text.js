@@ -4,6 +4,7 @@ const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}]/u;
 const HIDDEN_RUNS = /([\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}])/gu;
 // Line ends and tabs are seen as such; joiners are part of how words and emoji are written.
 const PLAIN = new Set(["\n", "\t", "\u200c", "\u200d"]);
+const reading = {asTyped: false};
 const LONGEST = 20000;
 const LONGEST_FORMULA = 2000;
 const MOST_FORMULAS = 400;
@@ -69,7 +70,7 @@ function formula(part) {
 
 async function fill(box, text) {
   const found = parts(text);
-  if ($("as-typed")?.checked || !found.some((part) => part.tex)) {
+  if (reading.asTyped || !found.some((part) => part.tex)) {
     appendPlain(box, text);
     return;
   }
