@@ -74,6 +74,14 @@ const bars = (rows, ink) => ({
   arrayminus: rows.map((row) => row.value - row.low), thickness: 1, width: 0, color: ink,
 });
 
+/** Return where a log axis is marked: at 1, 2 and 5 times the powers of ten. */
+function ticks(values) {
+  const lowest = Math.floor(Math.log10(Math.min(...values))), highest = Math.ceil(Math.log10(Math.max(...values)));
+  const places = Array.from({length: highest - lowest + 1}, (_, place) => 10 ** (lowest + place));
+  const tickvals = places.flatMap((place) => [place, 2 * place, 5 * place]);
+  return {tickvals, ticktext: tickvals.map((value) => (value >= 1e6 ? large(value) : short(value)))};
+}
+
 function frontierPlot() {
   const cost = $("frontier-cost").value, log = $("frontier-log").checked;
   const rows = rowsHere().filter((row) => row[cost] > 0);
@@ -97,7 +105,7 @@ function frontierPlot() {
   return {
     traces: [line, ...traces], label: `Accuracy against ${COST_TITLES[cost]}: ${best.length} of ${rows.length} rows are on the frontier, the most accurate of them ${best.at(-1)?.name ?? "none"}.`,
     layout: {
-      xaxis: {title: {text: COST_TITLES[cost], standoff: 12}, type: log ? "log" : "linear", dtick: log ? "D2" : undefined, exponentformat: "SI", showline: true},
+      xaxis: {title: {text: COST_TITLES[cost], standoff: 12}, type: log ? "log" : "linear", showline: true, ...(log && rows.length ? ticks(rows.map((row) => row[cost])) : {})},
       yaxis: {title: {text: "accuracy"}, tickformat: ".2f"},
     },
   };

@@ -6,16 +6,16 @@ const COLUMNS = [
   {key: "low", title: "95 % interval", text: (row) => `${row.caution ? "~ " : ""}${figure(row.low)} – ${figure(row.high)}`, hint: (row) => row.caution},
   {key: "picture", title: "", picture: true},
   {key: "n", title: "n", text: (row) => (row.seeds > 1 ? `${row.seeds} × ${whole(row.n)}` : whole(row.n))},
+  {key: "calls", title: "calls", text: (row) => short(row.calls)},
+  {key: "tokens", title: "tokens", text: (row) => whole(row.tokens)},
+  {key: "seconds", title: "seconds", text: (row) => figure(row.seconds, 1)},
+  {key: "price", title: "price", text: (row) => short(row.price)},
   {key: "unread", title: "unread", text: (row) => percent(row.unread)},
   {key: "cut", title: "cut off", text: (row) => percent(row.cut)},
-  {key: "calls", title: "calls", text: (row) => short(row.calls)},
   {key: "prompt_tokens", title: "tokens in", text: (row) => whole(row.prompt_tokens)},
   {key: "cached_tokens", title: "cached", text: (row) => whole(row.cached_tokens)},
   {key: "completion_tokens", title: "tokens out", text: (row) => whole(row.completion_tokens)},
-  {key: "tokens", title: "tokens", text: (row) => whole(row.tokens)},
-  {key: "seconds", title: "seconds", text: (row) => figure(row.seconds, 1)},
   {key: "operations", title: "operations", text: (row) => large(row.operations)},
-  {key: "price", title: "price", text: (row) => short(row.price)},
 ];
 const sorting = {key: null, down: true};
 
