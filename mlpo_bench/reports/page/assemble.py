@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import unicodedata
 from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 SCRIPTS = ("core", "text", "table", "plots", "browser", "main")
 """The page's own, in the order in which they need one another."""
 _LEVEL = 9
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Co", "Cs"})
+"""Kinds of signs that cannot be seen."""
 
 
 def write_page(folder: RunFolder, path: Path) -> int:
@@ -94,9 +97,9 @@ def plotly_source() -> str:
 
 def assembled(name: str, data: dict[str, Any], portions: Sequence[bytes], plotly: str) -> bytes:
     """Return the page of some data."""
-    boot, own = _own("boot.js"), "\n".join(_own(f"{script}.js") for script in SCRIPTS)
-    own = f'(() => {{\n"use strict";\n{own}\n}})();\n'
-    temml = _own("vendor/temml.min.js")
+    boot, parts = own("boot.js"), "\n".join(own(f"{script}.js") for script in SCRIPTS)
+    script = f'(() => {{\n"use strict";\n{parts}\n}})();\n'
+    temml = own("vendor/temml.min.js")
     packed = {
         "data": orjson.dumps(data),
         "plotly": plotly.encode(),
@@ -104,17 +107,17 @@ def assembled(name: str, data: dict[str, Any], portions: Sequence[bytes], plotly
         **{f"portion-{number}": portion for number, portion in enumerate(portions)},
     }
     values = {
-        "TITLE": escape(f"{name}: mlpo-bench"),
-        "POLICY": policy(boot, own, plotly, temml),
-        "STYLE": _own("page.css") + mathematics_style(),
+        "TITLE": escape(f"{marked(name)}: mlpo-bench"),
+        "POLICY": policy(boot, script, plotly, temml),
+        "STYLE": own("page.css") + mathematics_style(),
         "BOOT": boot,
         "PACKED": "\n".join(
             f'<script type="text/plain" id="{key}">{packed_text(value)}</script>' for key, value in packed.items()
         ),
-        "SCRIPT": own,
+        "SCRIPT": script,
     }
-    parts = _own("page.html").split("@@")  # every other part is the name of a value
-    return "".join(values[part] if place % 2 else part for place, part in enumerate(parts)).encode()
+    places = own("page.html").split("@@")  # every other part is the name of a value
+    return "".join(values[part] if place % 2 else part for place, part in enumerate(places)).encode()
 
 
 def policy(*scripts: str) -> str:
@@ -135,8 +138,14 @@ def packed_text(content: bytes) -> str:
 def mathematics_style() -> str:
     """Return the style of mathematics, its font in it."""
     font = base64.b64encode((files(__package__) / "vendor" / "Temml.woff2").read_bytes()).decode()
-    return _own("vendor/Temml-Local.css").replace("Temml.woff2')", f"data:font/woff2;base64,{font}')")
+    return own("vendor/Temml-Local.css").replace("Temml.woff2')", f"data:font/woff2;base64,{font}')")
 
 
-def _own(name: str) -> str:
+def marked(name: str) -> str:
+    """Return a name with marks in place of signs that cannot be seen, as the page's scripts do it."""
+    return "".join(f"[U+{ord(sign):04X}]" if unicodedata.category(sign) in _UNSEEN else sign for sign in name)
+
+
+def own(name: str) -> str:
+    """Return one of the files that a page is made of."""
     return (files(__package__) / name).read_text(encoding="utf-8")

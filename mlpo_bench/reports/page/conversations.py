@@ -120,7 +120,7 @@ def _put(
         spoken = [_spoken(of, turn, seats) for turn in turns]
         final = max((n for n, turn in enumerate(turns) if turn["text"] == line["final"]), default=None)
         of.told[cell] = {"answer": line["answer"], "final": final, "turns": [part for one in spoken for part in one]}
-        if _overturned(turns):
+        if is_overturned(turns):
             overturned.add(question)
     return overturned
 
@@ -155,7 +155,7 @@ def _spoken(of: _Asked, turn: dict[str, Any], seats: list[str]) -> tuple[int, ..
     return seats.index(turn["seat"]), turn["round"], turn["stage"], turn["sample"], number
 
 
-def _overturned(turns: Sequence[dict[str, Any]]) -> bool:
+def is_overturned(turns: Sequence[dict[str, Any]]) -> bool:
     """Whether the last verdict differs from the one answer that most peers of its round gave."""
     verdict = turns[-1]
     heard = [turn for turn in turns if turn["round"] == verdict["round"] and turn["seat"] != _LEADER]
