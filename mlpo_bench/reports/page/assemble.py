@@ -10,6 +10,7 @@ import base64
 import gzip
 import hashlib
 import unicodedata
+from contextlib import suppress
 from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,8 @@ def write_page(folder: RunFolder, path: Path) -> int:
         beside.write_bytes(content)
         beside.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
         raise BadInput(f"{path} cannot be written: {error.strerror}.") from None
     return len(content)
 
