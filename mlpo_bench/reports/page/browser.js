@@ -90,12 +90,14 @@ async function search(candidates, text, turn) {
 
 async function find() {
   browsing.searching += 1;
+  $("list").setAttribute("aria-busy", "true");
   const turn = browsing.searching, text = $("by-text").value.trim().toLowerCase();
   const candidates = filtered();
   const found = text ? await search(candidates, text, turn) : candidates;
   if (found === null) return;
   browsing.found = found;
   browsing.at = -1;
+  $("list").setAttribute("aria-busy", "false");
   $("found").textContent = `${whole(found.length)} found`;
   $("list").scrollTop = 0;
   $("list-inner").style.height = `${found.length * HEIGHT}px`;
@@ -230,7 +232,11 @@ function startBrowser() {
   let waiting = null;
   $("filters").addEventListener("submit", (event) => { event.preventDefault(); find(); });
   for (const id of ["by-row", "by-subject", "by-outcome", "by-overturned"]) $(id).addEventListener("change", find);
-  $("by-text").addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(find, 250); });
+  $("by-text").addEventListener("input", () => {
+    $("list").setAttribute("aria-busy", "true");
+    clearTimeout(waiting);
+    waiting = setTimeout(find, 250);
+  });
   $("list").addEventListener("scroll", () => requestAnimationFrame(drawList), {passive: true});
   $("list").addEventListener("keydown", onKey);
 }
