@@ -38,7 +38,7 @@ function layout(more) {
     margin: {l: 8, r: 12, t: 28, b: 8}, hovermode: "closest",
     hoverlabel: {bgcolor: colour("--panel"), bordercolor: line, font: {color: text, size: 12}, align: "left"},
     legend: {orientation: "h", x: 0, y: 1.02, yanchor: "bottom", xanchor: "left", ...legend},
-    xaxis: {...axis, ...xaxis}, yaxis: {...axis, ...yaxis}, ...rest,
+    xaxis: {...axis, ...xaxis, title: {...axis.title, ...xaxis?.title}}, yaxis: {...axis, ...yaxis, title: {...axis.title, ...yaxis?.title}}, ...rest,
   };
 }
 
