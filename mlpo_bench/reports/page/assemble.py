@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SCRIPTS = ("core", "text", "table", "plots", "browser", "main")
 """The page's own, in the order in which they need one another."""
-_LEVEL = 9
+_LEVEL = 6
 _UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Co", "Cs"})
 """Kinds of signs that cannot be seen."""
 

@@ -22,8 +22,8 @@ function svg(tag, attributes = {}, ...children) {
 
 /** Return what lies packed in the page under an id, as text. */
 async function unpack(id) {
-  const packed = $(id);
-  const bytes = Uint8Array.from(atob(packed.textContent), (letter) => letter.charCodeAt(0));
+  const packed = $(id).textContent;
+  const bytes = Uint8Array.fromBase64 ? Uint8Array.fromBase64(packed) : Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).text();
 }

@@ -56,9 +56,24 @@ function plotWhenNear(id, draw) {
   }, {rootMargin: "300px"}).observe($(id));
 }
 
-async function redraw(id) {
-  if (!near.has(id)) return;
-  await library("plotly");
+const waiting = new Set();
+let drawing = Promise.resolve();
+
+/** Wait until the browser has nothing better to do: plots take a while, and somebody may be reading already. */
+const idle = () => new Promise((go) => { if (window.requestIdleCallback) requestIdleCallback(go, {timeout: 2000}); else setTimeout(go); });
+
+/** Load Plotly, which holds everything else up for a moment, when the table has stood for one. */
+const plotly = () => (window.Plotly ? null : new Promise((go) => { setTimeout(go, 400); }).then(idle).then(() => library("plotly")));
+
+/** Have a plot drawn, one at a time. */
+function redraw(id) {
+  if (!near.has(id) || waiting.has(id)) return;
+  waiting.add(id);
+  drawing = drawing.then(plotly).then(idle).then(() => drawPlot(id)).catch(reportError);
+}
+
+async function drawPlot(id) {
+  waiting.delete(id);
   const plot = drawings.get(id)();
   $(id).hidden = !plot;
   if (!plot) return;
