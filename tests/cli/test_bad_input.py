@@ -35,7 +35,10 @@ Cli = Any
         (["--gen-kwargs", "max_gen_toks=none"], "max_gen_toks must be a number"),
         (["--gen-kwargs", "top_p=3"], "top_p cannot be 3"),
         (["--team", "nowhere.yaml"], "nowhere.yaml cannot be read: No such file"),
-        (["--config", "nowhere.yaml"], "there is no matrix 'nowhere.yaml': it is neither a file nor one of default."),
+        (
+            ["--config", "nowhere.yaml"],
+            "there is no matrix 'nowhere.yaml': it is neither a file nor one of default, leaderboard.",
+        ),
         (["--matrix", "defualt"], "did you mean 'default'?"),
         (["--seeds", "0"], "--seeds 0: cells are repeated with 1 to 100 seeds."),
         (["--adaptive", "-1"], "the setting 'adaptive' of protocol 'leader' should be"),
