@@ -23,6 +23,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"config"}),
     frozenset({"matrix"}),
     frozenset({"runs"}),
+    frozenset({"training"}),
     frozenset({"reports"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
@@ -31,10 +32,11 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 AT_HOME = {
     "lm_eval": {"harness"},
     "vllm": {"engines"},
-    "transformers": {"engines"},
-    "torch": {"engines"},
+    "transformers": {"engines", "training"},
+    "torch": {"engines", "training"},
     "openai": {"engines"},
     "trl": {"training"},
+    "peft": {"training"},
     "reasoning_gym": {"gym"},
     "typer": {"cli"},
 }

@@ -1,0 +1,1 @@
+"""Training a leader: recipes, the data that a leader learns from, and the only room that imports TRL."""

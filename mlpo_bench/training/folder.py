@@ -1,0 +1,279 @@
+"""A training on disk: what each stage made, and whether that still holds.
+
+recipe.yaml            all that decides the training
+rollouts.parquet       the peers' openings, judged (stage `rollouts`)
+questions.parquet      the questions that are kept, with their share of right openings (`filter`)
+prompts.parquet        the prompts that a leader is trained on (`filter`)
+completions.parquet    what the leader wrote to these prompts before its training, judged (`traces`)
+traces.parquet         what it is first fine-tuned on (`traces`)
+sft/  mlpo/  export/   what the stages of these names made
+stages/*.json          of each stage: what went into it and what came out, written last
+ledger.json            tokens and seconds by stage: with the seconds all that differs between two trainings of one
+                       recipe
+
+A stage is done when its record says so, its inputs are those that the recipe and the earlier stages have now, and its
+outputs are those that it wrote. Where one of these differs, it is stale, and so is all that follows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+from filelock import FileLock, Timeout
+
+from mlpo_bench.errors import BadInput, nearest
+from mlpo_bench.runs.files import write_json, write_whole
+from mlpo_bench.training.recipe import STAGES, Recipe, Stage, read_recipe
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+State = Literal["to do", "begun", "done", "stale"]
+
+OUTPUTS: dict[Stage, tuple[str, ...]] = {
+    "rollouts": ("rollouts.parquet",),
+    "filter": ("questions.parquet", "prompts.parquet"),
+    "traces": ("completions.parquet", "traces.parquet"),
+    "sft": ("sft",),
+    "mlpo": ("mlpo",),
+    "export": ("export",),
+}
+INPUTS: dict[Stage, tuple[str, ...]] = {
+    "rollouts": (),
+    "filter": ("rollouts.parquet",),
+    "traces": ("prompts.parquet",),
+    "sft": ("traces.parquet",),
+    "mlpo": ("prompts.parquet", "sft"),
+    "export": ("sft", "mlpo"),
+}
+"""What a stage reads; of `sft` and `mlpo` those that the recipe's method has."""
+
+# Larger files are known by their size and ends: weights are compared often and may take minutes to read.
+_READ_WHOLE = 64 << 20
+_END = 1 << 20
+
+
+@dataclass(slots=True)
+class Work:
+    """A stage under way.
+
+    `resumed` says that an earlier session began it with the same inputs, so that what it left may be used. `spent`
+    counts what the stage took, `facts` what is worth knowing of it; both end up in the training's files.
+    """
+
+    resumed: bool
+    spent: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class TrainingFolder:
+    """The files of one training."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recipe_path = path / "recipe.yaml"
+        self.rollouts = path / "rollouts.parquet"
+        self.questions = path / "questions.parquet"
+        self.prompts = path / "prompts.parquet"
+        self.completions = path / "completions.parquet"
+        self.traces = path / "traces.parquet"
+        self.sft = path / "sft"
+        self.mlpo = path / "mlpo"
+        self.export = path / "export"
+        self.ledger_path = path / "ledger.json"
+        self._lock = FileLock(path / ".lock", timeout=0)
+
+    @classmethod
+    def for_recipe(cls, recipe: Recipe, parent: Path) -> TrainingFolder:
+        """Make the folder of a training, or take it up again, with this recipe.
+
+        A folder that was made with another recipe is taken up all the same: see `state`.
+
+        Raises:
+            BadInput: it cannot be written, or is no training's.
+        """
+        folder = cls(parent / recipe.name)
+        if folder.path.exists() and not folder.recipe_path.exists() and any(folder.path.iterdir()):
+            raise BadInput(f"the folder {folder.path} exists and is no training; choose another name or --output.")
+        try:
+            (folder.path / "stages").mkdir(parents=True, exist_ok=True)
+            with folder.taken():
+                write_whole(folder.recipe_path, recipe.to_yaml().encode())
+        except OSError as error:
+            raise BadInput(
+                f"the folder {folder.path} cannot be written: {error.strerror}. Name another place with --output."
+            ) from None
+        return folder
+
+    @classmethod
+    def open(cls, training: str | Path, parent: Path = Path("trainings")) -> TrainingFolder:
+        """Return the folder of a training that exists, given as a path or as a name under `parent`.
+
+        Raises:
+            BadInput: there is no such training.
+        """
+        for path in (Path(training), parent / training):
+            if (path / "recipe.yaml").is_file():
+                return cls(path)
+        known = [path.parent.name for path in parent.glob("*/recipe.yaml")]
+        hint = nearest(str(training), known) or "; it must be a folder with a recipe.yaml."
+        raise BadInput(f"there is no training {str(training)!r}{hint}")
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe as it was last used here."""
+        return read_recipe(self.recipe_path)
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[None]:
+        """Keep the training to this process while inside; may be entered again inside.
+
+        Raises:
+            BadInput: another process is at it.
+        """
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise BadInput(f"another process is at the training {self.path}; wait for it, or end it.") from None
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def state(self, stage: Stage) -> State:
+        """Return how a stage stands: see the head of this module."""
+        record = self._record(stage)
+        if record is None:
+            return "to do"
+        if self.changes(stage):
+            return "stale"
+        return "done" if record["state"] == "done" else "begun"
+
+    def changes(self, stage: Stage) -> tuple[str, ...]:
+        """Return what is other now than when a stage was begun or done: settings, inputs, outputs, stages before it."""
+        record = self._record(stage)
+        if record is None:
+            return ()
+        before, now = _flat(record["inputs"]), _flat(self.inputs(stage))
+        changed = [name for name in dict.fromkeys([*before, *now]) if before.get(name) != now.get(name)]
+        if record["state"] == "done":
+            found = record["outputs"]
+            changed += [name for name in OUTPUTS[stage] if digest(self.path / name) != found.get(name)]
+        earlier = [s for s in self.sources(stage) if self.state(s) in {"stale", "to do", "begun"}]
+        return tuple(dict.fromkeys([*changed, *(f"stage {s}" for s in earlier)]))
+
+    def inputs(self, stage: Stage) -> dict[str, Any]:
+        """Return all that decides what a stage makes: the recipe's part in it, and digests of the files it reads."""
+        recipe = self.recipe
+        files = {name: digest(self.path / name) for name in self._read_by(stage, recipe)}
+        return {**recipe.settings_of(stage), "files": files}
+
+    def sources(self, stage: Stage) -> tuple[Stage, ...]:
+        """Return the stages whose outputs a stage reads."""
+        read = self._read_by(stage, self.recipe)
+        return tuple(s for s in STAGES if set(OUTPUTS[s]) & set(read))
+
+    def facts(self, stage: Stage) -> dict[str, Any]:
+        """Return what is worth knowing of a stage that is done."""
+        record = self._record(stage) or {}
+        facts: dict[str, Any] = record.get("facts", {})
+        return facts
+
+    @staticmethod
+    def _read_by(stage: Stage, recipe: Recipe) -> tuple[str, ...]:
+        return tuple(name for name in INPUTS[stage] if name not in {"sft", "mlpo"} or name in recipe.trains)
+
+    @contextlib.contextmanager
+    def working(self, stage: Stage) -> Iterator[Work]:
+        """Do a stage inside: it is recorded as begun before, and as done after, what is inside.
+
+        Where several processes train together, only the first writes. An exception leaves the stage begun, and what
+        it took until then in the ledger.
+
+        Raises:
+            BadInput: an earlier stage is not done, or another process is at this training.
+        """
+        if int(os.environ.get("RANK", "0")):
+            yield Work(resumed=self.state(stage) == "begun")
+            return
+        with self.taken():
+            for source in self.sources(stage):
+                if self.state(source) != "done":
+                    raise BadInput(f"the stage {stage} reads what {source} makes, which is {self.state(source)}.")
+            work = Work(resumed=self.state(stage) == "begun")
+            inputs, started = self.inputs(stage), time.monotonic()
+            write_json(self._record_path(stage), {"stage": stage, "state": "begun", "inputs": inputs})
+            try:
+                yield work
+            finally:
+                self._spend(stage, work, time.monotonic() - started)
+            outputs = {name: digest(self.path / name) for name in OUTPUTS[stage]}
+            if missing := [name for name, found in outputs.items() if found is None]:
+                raise AssertionError(f"the stage {stage} did not write {', '.join(missing)}")
+            record = {"stage": stage, "state": "done", "inputs": inputs, "outputs": outputs, "facts": work.facts}
+            write_json(self._record_path(stage), record)
+
+    @property
+    def ledger(self) -> dict[str, dict[str, float]]:
+        """What each stage took: seconds over all its sessions, and what it counted of its own."""
+        if not self.ledger_path.exists():
+            return {}
+        found: dict[str, dict[str, float]] = orjson.loads(self.ledger_path.read_bytes())
+        return found
+
+    def _spend(self, stage: Stage, work: Work, seconds: float) -> None:
+        ledger = self.ledger
+        before = ledger.get(stage, {}).get("seconds", 0.0) if work.resumed else 0.0
+        ledger[stage] = {"seconds": round(before + seconds, 1), **work.spent}
+        write_json(self.ledger_path, ledger)
+
+    def _record_path(self, stage: Stage) -> Path:
+        return self.path / "stages" / f"{stage}.json"
+
+    def _record(self, stage: Stage) -> dict[str, Any] | None:
+        path = self._record_path(stage)
+        if not path.exists():
+            return None
+        record: dict[str, Any] = orjson.loads(path.read_bytes())
+        return record
+
+
+def digest(path: Path) -> str | None:
+    """Return a digest of a file's content, or of all files of a folder; None where there is none."""
+    if path.is_file():
+        return _file_digest(path)
+    if not path.is_dir():
+        return None
+    whole = hashlib.sha256()
+    for file in sorted(p for p in path.rglob("*") if p.is_file()):
+        whole.update(f"{file.relative_to(path).as_posix()}\0{_file_digest(file)}\n".encode())
+    return whole.hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if size <= _READ_WHOLE:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        ends = file.read(_END)
+        file.seek(-_END, os.SEEK_END)
+        return hashlib.sha256(f"{size}\0".encode() + ends + file.read()).hexdigest()
+
+
+def _flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Return nested settings under dotted names."""
+    flat: dict[str, Any] = {}
+    for name, inner in value.items():
+        if isinstance(inner, dict):
+            flat |= _flat(inner, f"{before}{name}.")
+        else:
+            flat[f"{before}{name}"] = inner
+    return flat

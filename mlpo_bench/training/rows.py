@@ -1,0 +1,163 @@
+"""What the data stages hand on: one dataclass for each file, a field for each column.
+
+Files are Parquet under zstd. Equal rows make equal files, byte for byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from mlpo_bench.training.recipe import PromptKind
+
+ChatRow = tuple[dict[str, str], ...]
+"""A chat as rows hold it: `role` and `content` of each message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a peer wrote when it saw the question alone (`rollouts.parquet`).
+
+    `text` is the question as its publishers give it, `prompt` as the harness renders it, `preamble` the messages
+    before it; `seat` is `peer 1`, `peer 2`, ...; `variant` counts a seat's openings from 0. `answer` is what is read
+    from `opening`, or None.
+    """
+
+    question_id: str
+    suite: str
+    subject: str
+    answer_format: str
+    gold: str
+    text: str
+    prompt: str
+    preamble: ChatRow
+    seat: str
+    variant: int
+    opening: str
+    answer: str | None
+    right: bool
+    cut_off: bool
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A question that a leader learns from (`questions.parquet`).
+
+    `share` of its openings are right; `leader_share` of the leader's completions, where it was measured. `easy` marks
+    a question that was too easy and stays all the same.
+    """
+
+    question_id: str
+    suite: str
+    subject: str
+    answer_format: str
+    gold: str
+    text: str
+    openings: int
+    share: float
+    leader_share: float | None
+    easy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a leader is asked in training (`prompts.parquet`).
+
+    `prompt_id` follows from the content; `kind` is `leader`, `alone` or `select`; `round` is 0 where the openings are
+    shown; `variant` counts the prompts of a question from 0. `order` has the seats of the attempts as they are shown,
+    `attempts_right` whether they are right, in the same order; both are empty where none are.
+    """
+
+    prompt_id: str
+    question_id: str
+    suite: str
+    subject: str
+    answer_format: str
+    gold: str
+    kind: PromptKind
+    messages: ChatRow
+    round: int
+    variant: int
+    order: tuple[str, ...]
+    attempts_right: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the leader wrote to a prompt before its training (`completions.parquet`).
+
+    `formed` says whether it is in the form that its prompt requires.
+    """
+
+    prompt_id: str
+    sample: int
+    text: str
+    answer: str | None
+    right: bool
+    formed: bool
+    cut_off: bool
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A prompt and what to write to it (`traces.parquet`).
+
+    `kind` is `kept` for a completion of the leader's own, `backtrack` for one that goes wrong and turns back.
+    """
+
+    prompt_id: str
+    question_id: str
+    messages: ChatRow
+    completion: str
+    kind: str
+
+
+Row = TypeVar("Row", Opening, Kept, Prompt, Sample, Trace)
+
+_CHAT = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+_TYPES = {
+    "str": pa.string(),
+    "str | None": pa.string(),
+    "PromptKind": pa.string(),
+    "bool": pa.bool_(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "float | None": pa.float64(),
+    "ChatRow": _CHAT,
+    "tuple[str, ...]": pa.list_(pa.string()),
+    "tuple[bool, ...]": pa.list_(pa.bool_()),
+}
+
+
+def schema(kind: type[Row]) -> pa.Schema:
+    """Return the columns of a kind of row."""
+    return pa.schema([(f.name, _TYPES[str(f.type)]) for f in fields(kind)])
+
+
+def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
+    """Write rows, whole or not at all."""
+    beside = path.with_name(f".{path.name}")
+    table = pa.Table.from_pylist([asdict(row) for row in rows], schema=schema(kind))
+    pq.write_table(table, beside, compression="zstd")
+    beside.replace(path)
+
+
+def read_rows(path: Path, kind: type[Row]) -> list[Row]:
+    """Read rows back."""
+    return [kind(**{name: _tuple(v) for name, v in row.items()}) for row in pq.read_table(path).to_pylist()]
+
+
+def _tuple(value: Any) -> Any:  # noqa: ANN401 - columns differ in kind
+    return tuple(value) if isinstance(value, list) else value
