@@ -42,7 +42,7 @@ def read(path: Path, model: type[Model], kind: str) -> Model:
     try:
         return model.model_validate(value, context={FOLDER: path.parent})
     except ValidationError as error:
-        faults = [f"{path}:{_line(tree, e['loc'])}: {_say(e, model)}" for e in error.errors()]
+        faults = [f"{path}:{_line(tree, e['loc'])}: {said(e, model)}" for e in error.errors()]
         raise BadInput("\n".join(faults)) from None
     except BadInput as mistake:  # a validator that knows the right names
         raise BadInput(f"{path}: {mistake}") from None
@@ -76,7 +76,8 @@ def _line(tree: yaml.Node | None, location: Sequence[str | int]) -> int:
     return line
 
 
-def _say(error: ErrorDetails, model: type[BaseModel]) -> str:
+def said(error: ErrorDetails, model: type[BaseModel]) -> str:
+    """Return in a sentence which field of a model is wrong and why, with the nearest right name."""
     field = ".".join(str(step) for step in error["loc"]) or "file"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":

@@ -22,6 +22,7 @@ from mlpo_bench.cli import (
     show,
     suites,
     track,
+    train,
     transcript,
     validate,
 )
@@ -41,6 +42,7 @@ app.command("run", rich_help_panel=RUN)(run.run)
 app.command("plan", rich_help_panel=RUN)(plan.plan)
 app.command("show", rich_help_panel=RUN)(show.show)
 app.command("transcript", rich_help_panel=RUN)(transcript.transcript)
+app.add_typer(train.app, name="train", rich_help_panel=RUN)
 app.command("compare", rich_help_panel=JUDGE)(compare.compare)
 app.command("frontier", rich_help_panel=JUDGE)(frontier.frontier)
 app.command("diagnose", rich_help_panel=JUDGE)(diagnose.diagnose)

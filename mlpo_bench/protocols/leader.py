@@ -101,7 +101,7 @@ class Leader(Protocol):
         if self.order == "shuffled":
             shuffler(room.seed, question.id, proposals[0].round).shuffle(opinions)
         own_last = self.shared(last) if self.memory and last is not None else None
-        return render("leader.txt", {"question": question.prompt, "opinions": opinions, "own_last": own_last})
+        return leading_prompt(question.prompt, opinions, own_last)
 
     def revision_prompt(self, question: Question, own: Turn, verdict: Turn) -> str:
         """Return what a peer reads from the second round on. Its own last attempt is never shortened."""
@@ -112,11 +112,21 @@ class Leader(Protocol):
 
     def shared(self, turn: Turn) -> str:
         """Return the part of a turn that others get to read."""
-        if self.share == "answer":
-            return UNREAD if turn.answer is None else turn.answer
-        if self.share == "without-thinking":
-            return _THINKING.sub("", turn.text).strip()
-        return turn.text.strip()
+        return passed_on(self.share, turn.text, turn.answer)
+
+
+def leading_prompt(question: str, opinions: Sequence[str], own_last: str | None = None) -> str:
+    """Return what a leader reads: the question as it is asked, what it sees of the attempts, its own last output."""
+    return render("leader.txt", {"question": question, "opinions": opinions, "own_last": own_last})
+
+
+def passed_on(share: Share, text: str, answer: str | None) -> str:
+    """Return what others get to read of a text, from which this answer was read."""
+    if share == "answer":
+        return UNREAD if answer is None else answer
+    if share == "without-thinking":
+        return _THINKING.sub("", text).strip()
+    return text.strip()
 
 
 def agree(turns: Sequence[Turn], room: Room) -> bool:

@@ -216,13 +216,7 @@ class Room:
         )
 
     def _chat(self, member: Member, prompt: str) -> tuple[Message, ...]:
-        preamble = self.question.preamble
-        if not member.persona:
-            return (*preamble, Message("user", prompt))
-        system = member.persona
-        if preamble and preamble[0].role == "system":
-            system, preamble = f"{system}\n\n{preamble[0].content}", preamble[1:]
-        return (Message("system", system), *preamble, Message("user", prompt))
+        return chat_for(member, self.question.preamble, prompt)
 
     def _sampling(self, member: Member) -> Sampling:
         chosen = member.sampling.over(self.sampling)
@@ -247,6 +241,16 @@ class Room:
     def transcript(self, final: str) -> Transcript:
         """Return the conversation as it ended."""
         return Transcript(self.question, tuple(t for t in self._turns if t is not None), final)
+
+
+def chat_for(member: Member, preamble: Sequence[Message], prompt: str) -> tuple[Message, ...]:
+    """Return the chat in which a member is asked: its persona, the messages before every prompt, the prompt."""
+    if not member.persona:
+        return (*preamble, Message("user", prompt))
+    system = member.persona
+    if preamble and preamble[0].role == "system":
+        system, preamble = f"{system}\n\n{preamble[0].content}", preamble[1:]
+    return (Message("system", system), *preamble, Message("user", prompt))
 
 
 def _counted_samples(seats: Sequence[Seat], prompts: Sequence[str]) -> list[int]:

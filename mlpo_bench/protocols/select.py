@@ -18,7 +18,7 @@ from mlpo_bench.protocols.base import Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mlpo_bench.protocols.room import Room, Turn
+    from mlpo_bench.protocols.room import Room
     from mlpo_bench.questions import Question
 
 _TAG = re.compile(r"<\s?choice\s?>([^<]{0,80})", re.IGNORECASE)
@@ -54,14 +54,15 @@ class Select(Protocol):
     async def solve(self, question: Question, room: Room) -> str:
         """Peers answer, the leader chooses."""
         proposals = await room.ask_each(room.peers, question.prompt, round=0)
-        choice = await room.ask(room.leader, choice_prompt(question, proposals), round=0)
+        prompt = choosing_prompt(question.prompt, [turn.text.strip() for turn in proposals])
+        choice = await room.ask(room.leader, prompt, round=0)
         number = chosen(choice.text, len(proposals))
         return "" if number is None else proposals[number - 1].text
 
 
-def choice_prompt(question: Question, proposals: Sequence[Turn]) -> str:
-    """Return what the leader reads: the question and every peer's attempt, numbered from 1."""
-    return render("select.txt", {"question": question.prompt, "attempts": [turn.text.strip() for turn in proposals]})
+def choosing_prompt(question: str, attempts: Sequence[str]) -> str:
+    """Return what the leader reads: the question as it is asked, and every peer's attempt, numbered from 1."""
+    return render("select.txt", {"question": question, "attempts": attempts})
 
 
 def chosen(text: str, count: int) -> int | None:

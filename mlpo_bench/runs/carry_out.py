@@ -7,8 +7,6 @@ follows from what other cells turned out to spend.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
@@ -26,6 +24,7 @@ from mlpo_bench.runs.calibration import calibrated
 from mlpo_bench.runs.conversing import converse_all
 from mlpo_bench.runs.files import write_json
 from mlpo_bench.runs.fit import check_fit
+from mlpo_bench.runs.interrupts import stopped_by_interrupts
 from mlpo_bench.runs.manifest import Manifest
 from mlpo_bench.runs.matching import matched
 from mlpo_bench.runs.plan import plan
@@ -36,7 +35,7 @@ from mlpo_bench.store import Store
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Self
 
     from mlpo_bench.config import RunConfig
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
     from mlpo_bench.runs.folder import RunFolder
     from mlpo_bench.runs.records import Record
     from mlpo_bench.runs.results import Results
-    from mlpo_bench.runs.watcher import Watcher
+    from mlpo_bench.runs.watcher import Listener, Watcher
     from mlpo_bench.teams import ModelSpec
 
 
@@ -85,7 +84,10 @@ async def _carry_out(
         manifest = Manifest(folder.manifest_path, config, {n: s.source for n, s in suites.items()}, engines.values())
         watcher.begin(todo, {name: len(a) for name, a in asked.items()}, dispatch.tally)
         try:
-            with _stopped_by_interrupts(dispatch, watcher), _Work(folder, suites, engines, dispatch, watcher) as work:
+            with (
+                stopped_by_interrupts(dispatch, watcher.say),
+                _Work(folder, suites, engines, dispatch, watcher) as work,
+            ):
                 async with dispatch.at_work():
                     await work.through(await calibrated(todo, config, dispatch, watcher))
         except StoppedAtOnce:
@@ -193,41 +195,7 @@ class _Work:
         self._scorer.shutdown(cancel_futures=True)
 
 
-@contextlib.contextmanager
-def _stopped_by_interrupts(dispatch: Dispatch, watcher: Watcher) -> Iterator[None]:
-    """Let Ctrl-C stop the asking, and a second one everything, while inside.
-
-    Raises:
-        StoppedAtOnce: at the second one.
-    """
-    loop, work = asyncio.get_running_loop(), asyncio.current_task()
-    assert work is not None
-
-    def interrupted() -> None:
-        if dispatch.stopped:
-            loop.remove_signal_handler(signal.SIGINT)
-            work.cancel()
-        else:
-            dispatch.stop()
-            waiting = f"waiting for {dispatch.in_flight} answers under way" if dispatch.in_flight else "saving"
-            watcher.say(f"Stopping: nothing more is asked; {waiting}. Ctrl-C again stops at once.")
-
-    try:
-        loop.add_signal_handler(signal.SIGINT, interrupted)
-    except (NotImplementedError, ValueError, RuntimeError):  # not in the main thread, or not on this system
-        yield
-        return
-    try:
-        yield
-    except asyncio.CancelledError:
-        if dispatch.stopped and work.uncancel() == 0:
-            raise StoppedAtOnce from None
-        raise
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
-
-
-def load_suites(config: RunConfig, names: Iterable[str], watcher: Watcher) -> dict[str, Suite]:
+def load_suites(config: RunConfig, names: Iterable[str], watcher: Listener) -> dict[str, Suite]:
     """Load suites as a run asks them, and say where their questions come from.
 
     Raises:

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from mlpo_bench.runs.results import CellResult
 
 
-class Watcher(Protocol):
-    """Takes what happens as it happens, from one thread."""
+class Listener(Protocol):
+    """Takes what is said of what happens, as it happens, from one thread."""
 
     def say(self, text: str) -> None:
         """Take a sentence on what happens now."""
+
+
+class Watcher(Listener, Protocol):
+    """Takes what happens in a run."""
 
     def begin(self, cells: Sequence[Cell], questions: Mapping[str, int], tally: Tally) -> None:
         """Take the cells, how many questions each suite has, and a tally that counts on by itself."""

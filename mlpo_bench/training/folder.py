@@ -77,8 +77,9 @@ class Work:
 class TrainingFolder:
     """The files of one training."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, recipe: Recipe | None = None) -> None:
         self.path = path
+        self._recipe = recipe
         self.recipe_path = path / "recipe.yaml"
         self.rollouts = path / "rollouts.parquet"
         self.questions = path / "questions.parquet"
@@ -95,17 +96,18 @@ class TrainingFolder:
     def for_recipe(cls, recipe: Recipe, parent: Path) -> TrainingFolder:
         """Make the folder of a training, or take it up again, with this recipe.
 
-        A folder that was made with another recipe is taken up all the same: see `state`.
+        A folder that was made with another recipe is taken up all the same: see `state`. The recipe is written when
+        the first stage is done by it.
 
         Raises:
             BadInput: it cannot be written, or is no training's.
         """
-        folder = cls(parent / recipe.name)
+        folder = cls(parent / recipe.name, recipe)
         if folder.path.exists() and not folder.recipe_path.exists() and any(folder.path.iterdir()):
             raise BadInput(f"the folder {folder.path} exists and is no training; choose another name or --output.")
         try:
             (folder.path / "stages").mkdir(parents=True, exist_ok=True)
-            with folder.taken():
+            if not folder.recipe_path.exists():
                 write_whole(folder.recipe_path, recipe.to_yaml().encode())
         except OSError as error:
             raise BadInput(
@@ -129,8 +131,10 @@ class TrainingFolder:
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe as it was last used here."""
-        return read_recipe(self.recipe_path)
+        """The recipe that the training goes by: the one given, or else the one that was last used here."""
+        if self._recipe is None:
+            self._recipe = read_recipe(self.recipe_path)
+        return self._recipe
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[None]:
@@ -210,6 +214,7 @@ class TrainingFolder:
                     raise BadInput(f"the stage {stage} reads what {source} makes, which is {self.state(source)}.")
             work = Work(resumed=self.state(stage) == "begun")
             inputs, started = self.inputs(stage), time.monotonic()
+            write_whole(self.recipe_path, self.recipe.to_yaml().encode())
             write_json(self._record_path(stage), {"stage": stage, "state": "begun", "inputs": inputs})
             try:
                 yield work

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mlpo_bench.chat import Sampling
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +30,7 @@ class Opening:
 
     `text` is the question as its publishers give it, `prompt` as the harness renders it, `preamble` the messages
     before it; `seat` is `peer 1`, `peer 2`, ...; `variant` counts a seat's openings from 0. `answer` is what is read
-    from `opening`, or None.
+    from `opening`, or None. `sampling` is how the task wants answers drawn, before anybody's own settings.
     """
 
     question_id: str
@@ -47,6 +49,7 @@ class Opening:
     cut_off: bool
     prompt_tokens: int
     completion_tokens: int
+    sampling: Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class Prompt:
 
     `prompt_id` follows from the content; `kind` is `leader`, `alone` or `select`; `round` is 0 where the openings are
     shown; `variant` counts the prompts of a question from 0. `order` has the seats of the attempts as they are shown,
-    `attempts_right` whether they are right, in the same order; both are empty where none are.
+    `attempts_right` whether they are right, in the same order; both are empty where none are. `sampling` is how the
+    task wants answers drawn.
     """
 
     prompt_id: str
@@ -90,6 +94,7 @@ class Prompt:
     variant: int
     order: tuple[str, ...]
     attempts_right: tuple[bool, ...]
+    sampling: Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,15 @@ class Trace:
 Row = TypeVar("Row", Opening, Kept, Prompt, Sample, Trace)
 
 _CHAT = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+_SAMPLING = pa.struct(
+    [
+        ("temperature", pa.float64()),
+        ("top_p", pa.float64()),
+        ("top_k", pa.int64()),
+        ("max_tokens", pa.int64()),
+        ("stop", pa.list_(pa.string())),
+    ]
+)
 _TYPES = {
     "str": pa.string(),
     "str | None": pa.string(),
@@ -136,6 +150,7 @@ _TYPES = {
     "float": pa.float64(),
     "float | None": pa.float64(),
     "ChatRow": _CHAT,
+    "Sampling": _SAMPLING,
     "tuple[str, ...]": pa.list_(pa.string()),
     "tuple[bool, ...]": pa.list_(pa.bool_()),
 }
@@ -156,8 +171,10 @@ def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
 
 def read_rows(path: Path, kind: type[Row]) -> list[Row]:
     """Read rows back."""
-    return [kind(**{name: _tuple(v) for name, v in row.items()}) for row in pq.read_table(path).to_pylist()]
+    return [kind(**{name: _plain(name, v) for name, v in row.items()}) for row in pq.read_table(path).to_pylist()]
 
 
-def _tuple(value: Any) -> Any:  # noqa: ANN401 - columns differ in kind
+def _plain(name: str, value: Any) -> Any:  # noqa: ANN401 - columns differ in kind
+    if name == "sampling":
+        return Sampling(**{setting: _plain(setting, v) for setting, v in value.items()})
     return tuple(value) if isinstance(value, list) else value

@@ -56,15 +56,17 @@ def test_a_stage_that_writes_nothing_is_not_done(tmp_path: Path) -> None:
 
 def test_another_setting_makes_what_it_decides_and_what_follows_stale(folder: TrainingFolder) -> None:
     assert folder.state("filter") == "done"
-    TrainingFolder.for_recipe(recipe(filter={"rule": "off"}), folder.path.parent)
+    parent = folder.path.parent
+    folder = TrainingFolder.for_recipe(recipe(filter={"rule": "off"}), parent)
     assert (folder.state("rollouts"), folder.state("filter")) == ("done", "stale")
     assert folder.changes("filter") == ("filter",)
-    TrainingFolder.for_recipe(recipe(rollouts={"samples": 2}), folder.path.parent)
+    folder = TrainingFolder.for_recipe(recipe(rollouts={"samples": 2}), parent)
     assert (folder.state("rollouts"), folder.state("filter")) == ("stale", "stale")
     assert folder.changes("rollouts") == ("rollouts.samples",)
     assert folder.changes("filter") == ("stage rollouts",)
-    TrainingFolder.for_recipe(recipe(mlpo={"steps": 2}), folder.path.parent)
+    folder = TrainingFolder.for_recipe(recipe(mlpo={"steps": 2}), parent)
     assert (folder.state("rollouts"), folder.state("filter")) == ("done", "done")
+    assert TrainingFolder(folder.path).recipe == recipe()  # nothing was done by the others
 
 
 def test_a_changed_file_is_noticed(folder: TrainingFolder) -> None:

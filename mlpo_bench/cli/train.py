@@ -1,0 +1,157 @@
+"""`mlpo-bench train`: one command for each stage, `all` for those that are left, `plan` for what they will take."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlpo_bench.training.folder import TrainingFolder
+    from mlpo_bench.training.recipe import Recipe, Stage
+
+FAILED = 1
+INTERRUPTED = 130
+
+app = typer.Typer(no_args_is_help=True, help="Train a leader by a recipe, stage by stage.")
+
+RecipeOption = Annotated[
+    str,
+    typer.Option("--recipe", "-r", help="A recipe: a YAML file, or the name of a shipped one.", show_default=False),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a setting: --set mlpo.steps=20. May be given again.", show_default=False),
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder with the suites' published files.", envvar="MLPO_BENCH_DATA", show_default=False),
+]
+OutputOption = Annotated[Path, typer.Option("--output", "-o", help="Folder that holds the trainings.")]
+StoreOption = Annotated[
+    Path | None,
+    typer.Option(help="File of all completions.  \\[default: in the user's cache folder]", show_default=False),
+]
+RedoOption = Annotated[
+    bool, typer.Option("--redo", help="Do stages again that were done with other settings or inputs.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+TRAININGS = Path("trainings")
+
+_DOES = {
+    "rollouts": "Have every peer open on every train question, several times.",
+    "filter": "Leave out the questions that teach nothing, and make the leader's prompts of the others.",
+    "traces": "Have the leader answer its prompts, and make traces that go wrong and turn back.",
+    "sft": "Fine-tune the leader on the traces.",
+    "mlpo": "Reinforce the leader by groups of its own completions.",
+    "export": "Write the trained leader with its card.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What a person chose on the command line."""
+
+    recipe: str
+    changes: tuple[str, ...]
+    data: Path | None
+    output: Path
+    store: Path | None
+
+    def read(self) -> Recipe:
+        """Read the recipe with the changes in place."""
+        from mlpo_bench.training.recipe import changed, read_recipe
+        from mlpo_bench.training.shipped import recipe_path
+
+        recipe = changed(read_recipe(recipe_path(self.recipe)), self.changes)
+        if self.data is not None and recipe.questions.data is None:
+            recipe = changed(recipe, [f"questions.data={self.data.resolve()}"])
+        return recipe
+
+    @property
+    def command(self) -> str:
+        """The options that repeat this choice."""
+        words = ["--recipe", self.recipe, *(word for change in self.changes for word in ("--set", change))]
+        words += ["--data", str(self.data)] if self.data else []
+        words += ["--output", str(self.output)] if self.output != TRAININGS else []
+        words += ["--store", str(self.store)] if self.store else []
+        return shlex.join(words)
+
+
+def _stage_command(name: str, stages: Callable[[Recipe], tuple[Stage, ...]]) -> Callable[..., None]:
+    def command(
+        recipe: RecipeOption,
+        changes: SetOption = None,
+        data: DataOption = None,
+        output: OutputOption = TRAININGS,
+        store: StoreOption = None,
+        redo: RedoOption = False,
+        quiet: QuietOption = False,
+    ) -> None:
+        chosen = _Chosen(recipe, tuple(changes or ()), data, output, store)
+        _do(name, stages, chosen, redo=redo, quiet=quiet)
+
+    return command
+
+
+def _do(name: str, stages: Callable[[Recipe], tuple[Stage, ...]], chosen: _Chosen, *, redo: bool, quiet: bool) -> None:
+    from mlpo_bench.cli._progress import progress
+    from mlpo_bench.errors import EngineFault, Stopped, StoppedAtOnce
+    from mlpo_bench.store import default_path
+    from mlpo_bench.training.folder import TrainingFolder
+    from mlpo_bench.training.stages import carry_out, left
+
+    recipe = chosen.read()
+    wanted = stages(recipe)
+    folder = TrainingFolder.for_recipe(recipe, chosen.output)
+    again = f"mlpo-bench train {name} {chosen.command}"
+    try:
+        with folder.taken():
+            todo = left(folder, wanted, redo=redo)
+            with progress(quiet=quiet) as watcher:
+                carry_out(folder, todo, chosen.store or default_path(), watcher)
+    except EngineFault as fault:
+        sys.stderr.write(f"mlpo-bench: {fault}\nWhat was answered is kept; to go on: {again}\n")
+        raise typer.Exit(FAILED) from None
+    except (KeyboardInterrupt, Stopped) as stop:
+        sys.stderr.write(f"Interrupted. What was done is kept; to go on: {again}\n")
+        sys.stderr.flush()
+        if isinstance(stop, StoppedAtOnce):
+            os._exit(INTERRUPTED)  # nothing is waited for; engines end with this process
+        raise typer.Exit(INTERRUPTED) from None
+    _tell(folder, asked_nothing=not todo)
+
+
+def _tell(folder: TrainingFolder, *, asked_nothing: bool) -> None:
+    from rich.console import Console
+
+    console = Console()
+    if asked_nothing:
+        console.print("All of this was done before.", style="dim")
+    console.print(f"Files: {folder.path}", style="dim", soft_wrap=True)
+
+
+def _only(stage: Stage) -> Callable[[Recipe], tuple[Stage, ...]]:
+    def stages(recipe: Recipe) -> tuple[Stage, ...]:
+        from mlpo_bench.errors import BadInput
+
+        if stage not in recipe.stages:
+            raise BadInput(f"the method {recipe.method} has no stage {stage}; it has {', '.join(recipe.stages)}.")
+        return (stage,)
+
+    return stages
+
+
+for _stage, _help in _DOES.items():
+    app.command(_stage, help=_help)(_stage_command(_stage, _only(_stage)))  # type: ignore[arg-type]
+app.command("all", help="Do all stages that are left, in order. The same command goes on with an interrupted one.")(
+    _stage_command("all", lambda recipe: recipe.stages)
+)

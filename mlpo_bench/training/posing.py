@@ -1,0 +1,56 @@
+"""The train questions of a recipe, rendered by the harness exactly as a run renders them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlpo_bench.config import RunConfig
+from mlpo_bench.errors import BadInput
+from mlpo_bench.harness.suite import quiet_lm_eval
+from mlpo_bench.questions import SUITES
+from mlpo_bench.runs.carry_out import load_suites
+from mlpo_bench.training.overlap import refuse_tested, tested
+
+
+if TYPE_CHECKING:
+    from mlpo_bench.chat import Sampling
+    from mlpo_bench.questions import Question
+    from mlpo_bench.training.recipe import Recipe
+    from mlpo_bench.training.watcher import Watcher
+
+
+@dataclass(frozen=True, slots=True)
+class Posed:
+    """A train question as a peer is asked it.
+
+    `text` is what its publishers give, `gold` the answer, for the judge alone; `sampling` is the task's.
+    """
+
+    question: Question
+    text: str
+    gold: str
+    sampling: Sampling
+
+
+def posed(recipe: Recipe, watcher: Watcher) -> list[Posed]:
+    """Return the train questions of a recipe's suites, none of which is tested by any of them.
+
+    Raises:
+        BadInput: no source, subject or question; or a train question that is tested.
+    """
+    chosen = recipe.questions
+    config = RunConfig(
+        suites=recipe.suites, split="train", limit=chosen.limit, subjects=chosen.subjects, data=chosen.data
+    )
+    with quiet_lm_eval():
+        suites = load_suites(config, recipe.suites, watcher)
+    found = [
+        Posed(asked.question, str(asked.instance.doc["question"]), asked.gold, asked.sampling)
+        for suite in suites.values()
+        for asked in suite.asked
+    ]
+    if not found:
+        raise BadInput(f"no train question is left of {', '.join(SUITES[name].title for name in recipe.suites)}.")
+    refuse_tested([(one.question.id, one.text) for one in found], tested(recipe.suites, chosen.data))
+    return found

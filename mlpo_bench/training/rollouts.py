@@ -1,0 +1,118 @@
+"""The stage `rollouts`: every peer opens on every train question, several times, seeing the question alone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from mlpo_bench.dispatch import Request
+from mlpo_bench.protocols.room import chat_for, seated
+from mlpo_bench.training import judging
+from mlpo_bench.training.asking import drawn, table
+from mlpo_bench.training.posing import posed
+from mlpo_bench.training.rows import Opening, write_rows
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlpo_bench.dispatch import Reply
+    from mlpo_bench.protocols import Seat
+    from mlpo_bench.training.asking import Table
+    from mlpo_bench.training.folder import TrainingFolder, Work
+    from mlpo_bench.training.posing import Posed
+    from mlpo_bench.training.recipe import Recipe
+    from mlpo_bench.training.watcher import Watcher
+
+TOO_LONG = "Lower rollouts.max_tokens, leave out the subjects with the longest questions, or name another peer."
+
+
+async def run(folder: TrainingFolder, work: Work, store_path: Path, watcher: Watcher) -> None:
+    """Make `rollouts.parquet`.
+
+    Raises:
+        BadInput: no question, one that is tested, one that does not fit, or a model that cannot be served.
+        EngineFault: an engine failed for good.
+        Stopped: a person wants an end.
+    """
+    recipe = folder.recipe
+    train = posed(recipe, watcher)
+    specs = dict.fromkeys(peer.spec for peer in recipe.team.peers)
+    async with table(specs, store_path, watcher, deterministic=recipe.deterministic) as asked:
+        asked.check_fit((r for one in train for _, _, r in _requests(recipe, one)), TOO_LONG)
+        rows = [row for rows in await roll_out(recipe, train, asked) for row in rows]
+    write_rows(folder.rollouts, Opening, rows)
+    work.spent |= {
+        "calls": len(rows),
+        "prompt_tokens": sum(row.prompt_tokens for row in rows),
+        "completion_tokens": sum(row.completion_tokens for row in rows),
+    }
+    work.facts |= {"questions": len(train), "openings": len(rows), "right": sum(row.right for row in rows)}
+    watcher.say(
+        f"{len(rows):,} openings on {len(train):,} questions: {_share(rows, 'right')} right, "
+        f"{_share(rows, 'cut_off')} cut off, {sum(row.answer is None for row in rows) / len(rows):.0%} without a "
+        "readable answer"
+    )
+
+
+async def roll_out(recipe: Recipe, train: list[Posed], asked: Table) -> list[list[Opening]]:
+    """Return the openings on each question, by seat and variant."""
+
+    async def open_on(one: Posed) -> list[Opening]:
+        requests = _requests(recipe, one)
+        replies = await asked.dispatch.ask_each([request for _, _, request in requests], seed=recipe.seed)
+        return [
+            await _opening(one, seat, variant, reply)
+            for (seat, variant, _), reply in zip(requests, replies, strict=True)
+        ]
+
+    return await asked.each("questions opened", train, open_on)
+
+
+def _requests(recipe: Recipe, one: Posed) -> list[tuple[Seat, int, Request]]:
+    """Return what every peer is asked; the first opening of each is the very request of a run with these settings."""
+    peers = seated(recipe.team)[1:]
+    twins = {seat.kind: sum(other.kind == seat.kind for other in peers) for seat in peers}
+    question = one.question
+    return [
+        (
+            seat,
+            variant,
+            Request(
+                seat.member,
+                chat_for(seat.member, question.preamble, question.prompt),
+                drawn(seat.member, one.sampling, recipe.rollouts),
+                seat.twin + variant * twins[seat.kind],
+            ),
+        )
+        for seat in peers
+        for variant in range(recipe.rollouts.samples)
+    ]
+
+
+async def _opening(one: Posed, seat: Seat, variant: int, reply: Reply) -> Opening:
+    question, made = one.question, reply.completion
+    answer, right = await judging.aside(question.answer_format, one.gold, made.text)
+    return Opening(
+        question_id=question.id,
+        suite=question.suite,
+        subject=question.subject,
+        answer_format=question.answer_format,
+        gold=one.gold,
+        text=one.text,
+        prompt=question.prompt,
+        preamble=tuple(asdict(message) for message in question.preamble),
+        seat=seat.name,
+        variant=variant,
+        opening=made.text,
+        answer=answer,
+        right=right,
+        cut_off=made.cut_off,
+        prompt_tokens=made.usage.prompt + made.usage.cached,
+        completion_tokens=made.usage.completion,
+        sampling=one.sampling,
+    )
+
+
+def _share(rows: list[Opening], what: str) -> str:
+    return f"{sum(getattr(row, what) for row in rows) / len(rows):.0%}"

@@ -1,0 +1,83 @@
+"""Completions of the leader to its training prompts, before it is trained."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from mlpo_bench.answers import FORMATS
+from mlpo_bench.dispatch import Request
+from mlpo_bench.training.asking import drawn
+from mlpo_bench.training.judging import Judgement, judged
+from mlpo_bench.training.prompts import chat_of
+from mlpo_bench.training.rows import Sample
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mlpo_bench.chat import Completion
+    from mlpo_bench.training.asking import Table
+    from mlpo_bench.training.recipe import Recipe
+    from mlpo_bench.training.rows import Prompt
+
+TOO_LONG = (
+    "Lower rollouts.max_tokens, so that openings are shorter, or traces.max_tokens; show fewer attempts (prompts), or "
+    "name a leader with a longer context."
+)
+
+
+async def sample_leader(recipe: Recipe, prompts: Sequence[Prompt], count: int, asked: Table) -> list[list[Sample]]:
+    """Return so many completions of the leader for each prompt, judged.
+
+    Raises:
+        BadInput: a prompt does not fit the leader's context.
+        EngineFault: an engine failed for good.
+        Stopped: a person wants an end.
+    """
+    asked.check_fit((r for prompt in prompts for r in requests(recipe, prompt, 1)), TOO_LONG)
+
+    async def answer(prompt: Prompt) -> list[Sample]:
+        replies = await asked.dispatch.ask_each(requests(recipe, prompt, count), seed=recipe.seed)
+        return [await _sample(prompt, number, reply.completion) for number, reply in enumerate(replies)]
+
+    return await asked.each("prompts answered by the leader", prompts, answer)
+
+
+def requests(recipe: Recipe, prompt: Prompt, count: int) -> list[Request]:
+    """Return what the leader is asked for so many completions of a prompt."""
+    sampling = drawn(recipe.leader, prompt.sampling, recipe.traces)
+    messages = chat_of(prompt)
+    return [Request(recipe.leader, messages, sampling, sample) for sample in range(count)]
+
+
+async def _sample(prompt: Prompt, number: int, made: Completion) -> Sample:
+    found = await judged_aside(prompt, made.text)
+    return Sample(
+        prompt_id=prompt.prompt_id,
+        sample=number,
+        text=made.text,
+        answer=found.answer,
+        right=found.right,
+        formed=found.formed,
+        cut_off=made.cut_off,
+        prompt_tokens=made.usage.prompt + made.usage.cached,
+        completion_tokens=made.usage.completion,
+    )
+
+
+async def judged_aside(prompt: Prompt, text: str) -> Judgement:
+    """Do as `judged` does, in a thread where the format's judge may take long."""
+    if FORMATS[prompt.answer_format].slow:
+        return await asyncio.to_thread(judged, prompt, text)
+    return judged(prompt, text)
+
+
+def spent(samples: Iterable[Sample]) -> dict[str, float]:
+    """Return what some completions took, for the ledger."""
+    every = list(samples)
+    return {
+        "calls": len(every),
+        "prompt_tokens": sum(one.prompt_tokens for one in every),
+        "completion_tokens": sum(one.completion_tokens for one in every),
+    }

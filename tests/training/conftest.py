@@ -1,0 +1,190 @@
+"""Trainings over a few made-up questions in this process, their models scripted."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mlpo_bench.chat import Sampling
+from mlpo_bench.harness.suite import Suite
+from mlpo_bench.training.folder import TrainingFolder
+from mlpo_bench.training.recipe import Recipe
+from mlpo_bench.training.rows import Opening, Prompt, Sample
+from mlpo_bench.training.stages import DATA, carry_out, left
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+SCRIPT = r"""
+- when: 'two answers to it that you wrote'
+  say:
+    - <think>First (A). No, wait. It must be yes.</think><answer>Yes</answer>
+    - <think>First yes. No, wait. It must be no.</think><answer>No</answer>
+- when: 'You lead a group'
+  say:
+    - <think>Let me see. It is even.</think><answer>Yes</answer>
+    - <think>Hm. I would say odd.</think><answer>No</answer>
+    - So the answer is No.
+    - I cannot tell.
+- say: ["The answer is No.", "The answer is Yes.", "<think>Odd.</think>The answer is No.", "I cannot tell."]
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _suites_loaded_once() -> Iterator[None]:
+    """Load equal suites once for all tests: that takes longer than most stages."""
+    load = functools.cache(Suite)
+
+    def loaded(name: str, **settings: Any) -> Suite:
+        subjects = settings.pop("subjects")
+        return copy.copy(load(name, subjects=subjects and tuple(subjects), **settings))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mlpo_bench.runs.carry_out.Suite", loaded)
+        yield
+
+
+@pytest.fixture
+def voice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The script that all members answer from; its name is part of what they say, and so the same in every test."""
+    monkeypatch.chdir(tmp_path)
+    path = Path("voice.yaml")
+    path.write_text(SCRIPT)
+    return path
+
+
+class Listening:
+    """Takes note of what is said of a training."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.counted: dict[str, list[int]] = {}
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def begin(self, what: str, total: int) -> None:
+        self.counted[what] = [0, total]
+
+    def advance(self, count: int = 1) -> None:
+        next(reversed(self.counted.values()))[0] += count
+
+
+class Trainings:
+    """Does the data stages of small trainings: `train("mine", filter=...)` returns the folder."""
+
+    def __init__(self, folder: Path, data: Path, voice: Path) -> None:
+        self.folder, self.data, self.voice = folder, data, voice
+        self.heard = Listening()
+
+    def recipe(self, name: str, **settings: Any) -> Recipe:
+        scripted = {"model": str(self.voice), "engine": "scripted"}
+        few = {
+            "team": {"leader": scripted, "peers": [{**scripted, "count": 2}, {**scripted, "persona": "You doubt."}]},
+            "suites": ["bbh"],
+            "questions": {"data": str(self.data), "subjects": ["navigate"]},
+            "traces": {"samples": 4},
+        }
+        return Recipe.model_validate({"name": name, **few, **settings})
+
+    def __call__(self, name: str, *, store: str | None = None, until: str = "traces", **settings: Any) -> Any:
+        recipe = self.recipe(name, **settings)
+        training = TrainingFolder.for_recipe(recipe, self.folder / "trainings")
+        stages = [stage for stage in recipe.stages if stage in DATA]
+        todo = left(training, stages[: stages.index(until) + 1 if until in stages else None])
+        self.heard = Listening()
+        carry_out(training, todo, self.folder / f"{store or name}.sqlite", self.heard)
+        return training
+
+
+@pytest.fixture
+def train(tmp_path: Path, made_up: Path, voice: Path) -> Trainings:
+    return Trainings(tmp_path, made_up, voice)
+
+
+@pytest.fixture(scope="session")
+def opening() -> Callable[..., Opening]:
+    """Make an opening: what is not named is of no interest."""
+
+    def make(**given: Any) -> Opening:
+        plain: dict[str, Any] = {
+            "question_id": "bbh/navigate/0",
+            "suite": "bbh",
+            "subject": "navigate",
+            "answer_format": "yes_no",
+            "gold": "Yes",
+            "text": "Is 0 even?",
+            "prompt": "Is 0 even?\n\nEnd with yes or no.",
+            "preamble": (),
+            "seat": "peer 1",
+            "variant": 0,
+            "opening": "The answer is yes.",
+            "answer": "yes",
+            "right": True,
+            "cut_off": False,
+            "prompt_tokens": 3,
+            "completion_tokens": 4,
+            "sampling": Sampling(max_tokens=64),
+        }
+        return Opening(**{**plain, **given})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def prompt() -> Callable[..., Prompt]:
+    """Make a prompt, likewise."""
+
+    def make(**given: Any) -> Prompt:
+        plain: dict[str, Any] = {
+            "prompt_id": "p0",
+            "question_id": "bbh/navigate/0",
+            "suite": "bbh",
+            "subject": "navigate",
+            "answer_format": "yes_no",
+            "gold": "Yes",
+            "kind": "leader",
+            "messages": ({"role": "user", "content": "You lead a group."},),
+            "round": 0,
+            "variant": 0,
+            "order": ("peer 2", "peer 1"),
+            "attempts_right": (False, True),
+            "sampling": Sampling(max_tokens=64),
+        }
+        return Prompt(**{**plain, **given})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sample() -> Callable[..., Sample]:
+    """Make a completion of the leader, likewise."""
+
+    def make(**given: Any) -> Sample:
+        plain: dict[str, Any] = {
+            "prompt_id": "p0",
+            "sample": 0,
+            "text": "<think>It is even.</think><answer>Yes</answer>",
+            "answer": "yes",
+            "right": True,
+            "formed": True,
+            "cut_off": False,
+            "prompt_tokens": 3,
+            "completion_tokens": 4,
+        }
+        return Sample(**{**plain, **given})
+
+    return make
