@@ -155,3 +155,32 @@ for _stage, _help in _DOES.items():
 app.command("all", help="Do all stages that are left, in order. The same command goes on with an interrupted one.")(
     _stage_command("all", lambda recipe: recipe.stages)
 )
+
+
+@app.command("plan")
+def plan(
+    recipe: RecipeOption,
+    changes: SetOption = None,
+    data: DataOption = None,
+    output: OutputOption = TRAININGS,
+    speed: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="Tokens that a model writes a second.  \\[default: as measured in earlier runs]"),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+) -> None:
+    """Say what a training will take: questions, calls, tokens, memory and time, by stage. Starts no model."""
+    from rich.console import Console
+
+    from mlpo_bench.cli._progress import progress
+    from mlpo_bench.reports.training import print_training_plan
+    from mlpo_bench.training.folder import TrainingFolder
+    from mlpo_bench.training.plan import plan as reckon
+
+    read = _Chosen(recipe, tuple(changes or ()), data, output, None).read()
+    with progress(quiet=json) as watcher:
+        found = reckon(TrainingFolder(output / read.name, read), watcher, speed)
+    if json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        print_training_plan(found, Console())

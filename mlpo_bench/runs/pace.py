@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     from mlpo_bench.runs.folder import RunFolder
     from mlpo_bench.teams import Member, ModelSpec
 
+    Answers = tuple[ModelSpec, str, int]
+    """A model, a suite, and the greatest length of an answer."""
+
 ANSWER_TOKENS = 256
 """How long an answer is taken to be where nothing was measured, and the task allows as many."""
 CHARACTERS_A_TOKEN = 4.0
 # A speed measured over less than this says more of the engine's start than of its work.
 LEAST_SECONDS = 5.0
-_COUNTED_QUESTIONS = 32
+COUNTED_QUESTIONS = 32
 
 
 class Pace(BaseModel):
@@ -75,28 +78,38 @@ def name(spec: ModelSpec) -> str:
 
 def learn(dispatch: Dispatch, cells: Sequence[Cell], suites: Mapping[str, Suite], folder: RunFolder) -> None:
     """Add what a run has shown to what is known."""
+    texts = [asked.question.prompt for suite in suites.values() for asked in suite.asked[:COUNTED_QUESTIONS]]
+    note(dispatch, texts, _answers(cells, suites, folder))
+
+
+def note(dispatch: Dispatch, texts: Sequence[str], answers: Mapping[Answers, Spent]) -> None:
+    """Add what engines have shown to what is known: their speeds, and how long answers were.
+
+    `texts` are some of the prompts, by whose tokens a model's characters a token are counted.
+    """
     paces = known()
     for spec, line in dispatch.lines.items():
         before = paces.get(name(spec), Pace())
         if line.busy >= LEAST_SECONDS:
-            before = before.model_copy(update=_speed(line) | _density(line, suites))
+            before = before.model_copy(update=_speed(line) | _density(line, texts))
         paces[name(spec)] = before
-    for (model, answers), spent in _answers(cells, suites, folder).items():
-        paces[model].answer_tokens[answers] = round(spent.completion_tokens / spent.calls, 1)
+    for (spec, suite, most), spent in answers.items():
+        if spent.calls:
+            paces[name(spec)].answer_tokens[_bounded(suite, most)] = round(spent.completion_tokens / spent.calls, 1)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs an estimate, not a run
         _path().parent.mkdir(parents=True, exist_ok=True)
         write_json(_path(), _Paces(models=paces).model_dump(mode="json"))
 
 
-def _answers(cells: Sequence[Cell], suites: Mapping[str, Suite], folder: RunFolder) -> dict[tuple[str, str], Spent]:
+def _answers(cells: Sequence[Cell], suites: Mapping[str, Suite], folder: RunFolder) -> dict[Answers, Spent]:
     """Return what some cells' answers came to, by model, suite and greatest length."""
-    found: dict[tuple[str, str], Spent] = {}
+    found: dict[Answers, Spent] = {}
     for cell in cells:
         if (result := folder.cell(cell.id)) is None:
             continue
         for seat, member in cell.setting.team.seats.items():
             if seat in result.seats:
-                key = name(member.spec), _bounded(cell.suite, longest(cell, member, suites[cell.suite].asked[0]))
+                key = member.spec, cell.suite, longest(cell, member, suites[cell.suite].asked[0])
                 found[key] = found.get(key, Spent()) + result.seats[seat]
     return found
 
@@ -113,10 +126,9 @@ def _speed(line: Line) -> dict[str, object]:
     }
 
 
-def _density(line: Line, suites: Mapping[str, Suite]) -> dict[str, object]:
-    texts = [asked.question.prompt for suite in suites.values() for asked in suite.asked[:_COUNTED_QUESTIONS]]
+def _density(line: Line, texts: Sequence[str]) -> dict[str, object]:
     tokens = sum(line.engine.count_tokens([Message("user", text)]) for text in texts)
-    return {"characters_a_token": round(sum(map(len, texts)) / tokens, 2)}
+    return {"characters_a_token": round(sum(map(len, texts)) / tokens, 2)} if tokens else {}
 
 
 def _bounded(suite: str, longest: int) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import close_engines, open_engines
 from mlpo_bench.errors import BadInput, Stopped, StoppedAtOnce
+from mlpo_bench.runs import pace
 from mlpo_bench.runs.conversing import InFlight
 from mlpo_bench.runs.interrupts import stopped_by_interrupts
+from mlpo_bench.runs.ledger import Spent
 from mlpo_bench.store import Store
 
 
@@ -66,6 +69,17 @@ class Table:
         if self.dispatch.stopped:
             raise Stopped
         return [found[place] for place in range(len(items))]
+
+    def note_pace(self, made: Iterable[tuple[Request, str, int]], texts: Iterable[str]) -> None:
+        """Remember how fast models wrote, and how long answers were, for later plans.
+
+        `made` has what was asked, of which suite, and the tokens that were written; `texts` are some of the prompts.
+        """
+        answers: dict[tuple[ModelSpec, str, int], Spent] = {}
+        for request, suite, tokens in made:
+            key = request.member.spec, suite, request.sampling.max_tokens
+            answers[key] = answers.get(key, Spent()) + Spent(calls=1, completion_tokens=tokens)
+        pace.note(self.dispatch, list(islice(texts, pace.COUNTED_QUESTIONS)), answers)
 
     def check_fit(self, requests: Iterable[Request], remedy: str) -> None:
         """Compare the longest of some requests with its model's context, before anything is asked.

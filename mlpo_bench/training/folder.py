@@ -66,7 +66,8 @@ class Work:
     """A stage under way.
 
     `resumed` says that an earlier session began it with the same inputs, so that what it left may be used. `spent`
-    counts what the stage took, `facts` what is worth knowing of it; both end up in the training's files.
+    counts what the stage took (`calls`, `prompt_tokens`, `completion_tokens`; of training, `trained_tokens` and
+    `operations`), `facts` what is worth knowing of it; both end up in the training's files.
     """
 
     resumed: bool

@@ -40,7 +40,14 @@ async def run(folder: TrainingFolder, work: Work, store_path: Path, watcher: Wat
     specs = dict.fromkeys(peer.spec for peer in recipe.team.peers)
     async with table(specs, store_path, watcher, deterministic=recipe.deterministic) as asked:
         asked.check_fit((r for one in train for _, _, r in _requests(recipe, one)), TOO_LONG)
-        rows = [row for rows in await roll_out(recipe, train, asked) for row in rows]
+        openings = await roll_out(recipe, train, asked)
+        made = [
+            (request, one.question.suite, row.completion_tokens)
+            for one, rows in zip(train, openings, strict=True)
+            for (_, _, request), row in zip(_requests(recipe, one), rows, strict=True)
+        ]
+        asked.note_pace(made, (one.question.prompt for one in train))
+    rows = [row for rows in openings for row in rows]
     write_rows(folder.rollouts, Opening, rows)
     work.spent |= {
         "calls": len(rows),

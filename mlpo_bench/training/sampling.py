@@ -41,7 +41,14 @@ async def sample_leader(recipe: Recipe, prompts: Sequence[Prompt], count: int, a
         replies = await asked.dispatch.ask_each(requests(recipe, prompt, count), seed=recipe.seed)
         return [await _sample(prompt, number, reply.completion) for number, reply in enumerate(replies)]
 
-    return await asked.each("prompts answered by the leader", prompts, answer)
+    samples = await asked.each("prompts answered by the leader", prompts, answer)
+    made = [
+        (request, leading(prompt.suite), one.completion_tokens)
+        for prompt, of_prompt in zip(prompts, samples, strict=True)
+        for request, one in zip(requests(recipe, prompt, count), of_prompt, strict=True)
+    ]
+    asked.note_pace(made, (prompt.messages[-1]["content"] for prompt in prompts))
+    return samples
 
 
 def requests(recipe: Recipe, prompt: Prompt, count: int) -> list[Request]:
@@ -49,6 +56,11 @@ def requests(recipe: Recipe, prompt: Prompt, count: int) -> list[Request]:
     sampling = drawn(recipe.leader, prompt.sampling, recipe.traces)
     messages = chat_of(prompt)
     return [Request(recipe.leader, messages, sampling, sample) for sample in range(count)]
+
+
+def leading(suite: str) -> str:
+    """Return under which name it is kept how long leaders' completions are, whose peers may be the same model."""
+    return f"leading {suite}"
 
 
 async def _sample(prompt: Prompt, number: int, made: Completion) -> Sample:

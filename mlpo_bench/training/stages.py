@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import BadInput
-from mlpo_bench.training import filtering, rollouts, traces
+from mlpo_bench.training import filtering, rollouts, speed, traces
 
 
 if TYPE_CHECKING:
@@ -57,3 +57,5 @@ def carry_out(folder: TrainingFolder, todo: Sequence[Stage], store_path: Path, w
                 asyncio.run(DATA[stage](folder, work, store_path, watcher))
             else:
                 import_module(f"mlpo_bench.training.{stage}").run(folder, work, watcher)
+        if operations := work.spent.get("operations"):
+            speed.note(stage, operations, folder.ledger[stage]["seconds"])

@@ -1,0 +1,315 @@
+"""What a training will take, before anything is started: questions, calls, tokens, memory and time, stage by stage.
+
+Questions are counted exactly, for they are loaded. What a stage that is not done yet will hand on is not known, so the
+stages after it are reckoned at most: as if the filter kept every question, and every prompt gave a trace. Lengths of
+answers and speeds are those measured on this machine before, where there are any.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel
+
+from mlpo_bench.protocols.room import seated
+from mlpo_bench.runs import pace
+from mlpo_bench.runs.pace import Pace
+from mlpo_bench.runs.plan import MESSAGE_TOKENS
+from mlpo_bench.training import speed
+from mlpo_bench.training.asking import drawn
+from mlpo_bench.training.memory import Load, memory, operations, shape
+from mlpo_bench.training.posing import posed
+from mlpo_bench.training.prompts import make_prompt
+from mlpo_bench.training.rows import Opening, Prompt, Trace, read_rows
+from mlpo_bench.training.sampling import leading
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from mlpo_bench.teams import Member, ModelSpec
+    from mlpo_bench.training.folder import State, TrainingFolder
+    from mlpo_bench.training.memory import Shape
+    from mlpo_bench.training.posing import Posed
+    from mlpo_bench.training.recipe import Stage
+    from mlpo_bench.training.watcher import Watcher
+
+
+class StagePlan(BaseModel):
+    """What one stage will take.
+
+    `calls` are completions of engines, with the tokens that they read and write; `trained_tokens` go through the model
+    forward and back. Memory is what training holds on one device, in bytes. None is not known, or nothing. `at_most`
+    says that an earlier stage, which is not done, may hand on less.
+    """
+
+    stage: str
+    state: str
+    items: int
+    what: str
+    at_most: bool = False
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    trained_tokens: int = 0
+    memory: float | None = None
+    seconds: float | None = None
+
+
+class TrainingPlan(BaseModel):
+    """What a training will take; `questions` by suite, `basis` says in words what the figures rest on."""
+
+    name: str
+    method: str
+    questions: dict[str, int]
+    stages: tuple[StagePlan, ...]
+    basis: tuple[str, ...]
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the stages that are left take; None where that of one is not known."""
+        left = [stage.seconds for stage in self.stages if stage.state != "done"]
+        return None if None in left else sum(filter(None, left))
+
+
+def plan(folder: TrainingFolder, watcher: Watcher, given_speed: float | None = None) -> TrainingPlan:
+    """Return what a training will take; the folder need not exist. Starts no model.
+
+    Args:
+        folder: with the recipe.
+        watcher: is told where questions come from.
+        given_speed: tokens a second that every engine writes; what was measured before where it is left out.
+
+    Raises:
+        BadInput: no question, or one that is tested.
+    """
+    reckoner = _Reckoner(folder, posed(folder.recipe, watcher), given_speed)
+    counts: dict[str, int] = {}
+    for one in reckoner.train:
+        counts[one.question.suite] = counts.get(one.question.suite, 0) + 1
+    recipe = folder.recipe
+    return TrainingPlan(
+        name=recipe.name,
+        method=recipe.method,
+        questions=counts,
+        stages=tuple(reckoner.stage(stage) for stage in recipe.stages),
+        basis=tuple(reckoner.basis()),
+    )
+
+
+class _Lengths:
+    """How long texts of one model are expected to be."""
+
+    def __init__(self, spec: ModelSpec, given_speed: float | None) -> None:
+        self.pace = pace.known().get(pace.name(spec), Pace())
+        self.speed = given_speed or self.pace.tokens_a_second
+
+    def tokens(self, characters: float, messages: int = 1) -> int:
+        return round(characters / self.pace.characters_a_token + messages * MESSAGE_TOKENS)
+
+    def text(self, tokens: float) -> str:
+        return "x" * round(tokens * self.pace.characters_a_token)
+
+
+class _Reckoner:
+    """Reckons the stages of one training."""
+
+    def __init__(self, folder: TrainingFolder, train: Sequence[Posed], given_speed: float | None) -> None:
+        self.folder, self.recipe, self.train = folder, folder.recipe, train
+        self._given = given_speed
+        self._states: dict[Stage, State] = {stage: folder.state(stage) for stage in self.recipe.stages}
+        self._lengths = {m.spec: _Lengths(m.spec, given_speed) for m in self.recipe.team.members}
+        self._shape: Shape | None = shape(self.recipe.leader.spec)
+        self._precision: Literal["bfloat16", "float32"] = (
+            "float32"
+            if self.recipe.precision == "float32" or (self.recipe.precision == "auto" and not speed.accelerated())
+            else "bfloat16"
+        )
+        self.prompts = self._prompts()
+        """The leader's prompts, or as long as they are not made, one for each question."""
+        filtered = self._states["filter"] == "done"
+        self.count, self.bound = len(self.prompts) * (1 if filtered else self.recipe.variants), not filtered
+
+    def stage(self, stage: Stage) -> StagePlan:
+        """Return what a stage will take."""
+        reckon: dict[Stage, Callable[[], StagePlan]] = {
+            "rollouts": self._rollouts,
+            "filter": self._filter,
+            "traces": self._traces,
+            "sft": self._sft,
+            "mlpo": self._mlpo,
+            "export": lambda: StagePlan(stage="export", state="", items=1, what="leader", seconds=0.0),
+        }
+        return reckon[stage]().model_copy(update={"state": self._states[stage]})
+
+    def basis(self) -> Iterable[str]:
+        """Yield in words what the figures rest on."""
+        for spec, of_model in self._lengths.items():
+            if self._given:
+                told = f"{self._given:g} tokens/s as given"
+            elif of_model.speed:
+                told = f"{of_model.speed:g} tokens/s, measured {of_model.pace.measured}"
+            else:
+                told = "speed not known: give --speed, or do the stage rollouts once"
+            yield f"{spec.model}: {told}"
+        model = self.recipe.leader.model
+        if self._shape is None:
+            yield f"{model} is not on this machine, and its name tells no size: no memory, no time of training"
+        elif not self._shape.known:
+            yield f"{model} is not on this machine: its size is taken from its name, its memory is not known"
+        yield f"training: {speed.basis()}, {self._precision}"
+
+    def _rollouts(self) -> StagePlan:
+        recipe, samples = self.recipe, self.recipe.rollouts.samples
+        calls, read = 0, 0
+        written: dict[ModelSpec, float] = {}
+        for seat in seated(recipe.team)[1:]:
+            spec, lengths = seat.member.spec, self._lengths[seat.member.spec]
+            for one in self.train:
+                calls += samples
+                read += samples * lengths.tokens(len(one.question.prompt))
+                written[spec] = written.get(spec, 0.0) + samples * self._answer(seat.member, one)
+        return StagePlan(
+            stage="rollouts",
+            state="",
+            items=len(self.train),
+            what="questions",
+            calls=calls,
+            prompt_tokens=read,
+            completion_tokens=round(sum(written.values())),
+            seconds=self._writing(written),
+        )
+
+    def _filter(self) -> StagePlan:
+        draws = max((rule.draws for rule in self.recipe.filter if rule.rule == "leader"), default=0)
+        return self._sampled("filter", draws)
+
+    def _traces(self) -> StagePlan:
+        found = self._sampled("traces", self.recipe.traces.samples)
+        if self.recipe.traces.writer == "model" and found.items:
+            each = self._completion()
+            prompt = found.prompt_tokens // max(found.calls, 1)
+            found.calls += found.items
+            found.prompt_tokens += round(found.items * (prompt + 2 * each))
+            found.completion_tokens += round(found.items * each)
+            seconds = self._writing({self.recipe.leader.spec: found.completion_tokens})
+            return found.model_copy(update={"seconds": seconds})
+        return found
+
+    def _sampled(self, stage: Stage, draws: int) -> StagePlan:
+        """Return what it takes to have the leader answer every prompt so many times."""
+        calls = draws * self.count
+        completion = round(calls * self._completion())
+        return StagePlan(
+            stage=stage,
+            state="",
+            items=self.count,
+            what="prompts",
+            at_most=self.bound,
+            calls=calls,
+            prompt_tokens=round(calls * self._prompt_tokens()),
+            completion_tokens=completion,
+            seconds=self._writing({self.recipe.leader.spec: completion}),
+        )
+
+    def _sft(self) -> StagePlan:
+        sft, lengths = self.recipe.sft, self._lengths[self.recipe.leader.spec]
+        if self._states.get("traces") == "done":
+            traces = read_rows(self.folder.traces, Trace)
+            count, bound = len(traces), False
+            completion = sum(lengths.tokens(len(trace.completion)) for trace in traces) / count
+        else:
+            count, bound = self.count, True
+            completion = 2 * self._completion()
+        length = min(round(self._prompt_tokens() + completion), sft.max_length)
+        load = Load(sft.micro_batch, length, min(round(completion), length), sft.gradient_checkpointing)
+        tokens = round(sft.epochs * count * length)
+        found = self._trained("sft", count, "traces", tokens, load)
+        return found.model_copy(update={"at_most": bound})
+
+    def _mlpo(self) -> StagePlan:
+        mlpo = self.recipe.mlpo
+        completions = mlpo.steps * mlpo.prompts_per_step * mlpo.generations
+        completion = min(self._completion(), mlpo.max_tokens)
+        length = round(self._prompt_tokens() + completion)
+        load = Load(mlpo.micro_batch, length, round(completion), mlpo.gradient_checkpointing, reference=mlpo.beta > 0)
+        tokens = completions * length * mlpo.iterations
+        found = self._trained("mlpo", mlpo.steps, "steps", tokens, load)
+        written = round(completions * completion)
+        writing = self._writing({self.recipe.leader.spec: written})
+        seconds = None if found.seconds is None or writing is None else found.seconds + writing
+        prompts = round(completions * self._prompt_tokens())
+        update = {"calls": completions, "prompt_tokens": prompts, "completion_tokens": written, "seconds": seconds}
+        return found.model_copy(update=update)
+
+    def _trained(self, stage: Stage, items: int, what: str, tokens: int, load: Load) -> StagePlan:
+        model, rate = self._shape, speed.known(stage)
+        held = memory(model, self.recipe, load, self._precision) if model else None
+        seconds = operations(model, self.recipe, tokens, load) / rate if model and rate else None
+        return StagePlan(
+            stage=stage, state="", items=items, what=what, trained_tokens=tokens, memory=held, seconds=seconds
+        )
+
+    def _answer(self, member: Member, one: Posed) -> float:
+        longest = drawn(member, one.sampling, self.recipe.rollouts).max_tokens
+        return min(self._lengths[member.spec].pace.answer(one.question.suite, longest), longest)
+
+    def _prompts(self) -> list[Prompt]:
+        """Return the leader's prompts: those there are, or one of each question, of the length that is expected."""
+        if self._states["filter"] == "done":
+            return read_rows(self.folder.prompts, Prompt)
+        recipe, peers = self.recipe, seated(self.recipe.team)[1:]
+        attempts = recipe.prompts.attempts or len(peers)
+        shown = 0 if recipe.shows == "alone" else round(sum(attempts) / 2) if isinstance(attempts, tuple) else attempts
+        seats = [peers[place % len(peers)] for place in range(max(shown, 1))]
+        found = []
+        for one in self.train:
+            openings = [self._opening(one, seat.member, seat.name) for seat in seats]
+            found.append(make_prompt(recipe, openings[0], openings[:shown], 0))
+        return found
+
+    def _opening(self, one: Posed, member: Member, seat: str) -> Opening:
+        question = one.question
+        return Opening(
+            question_id=question.id,
+            suite=question.suite,
+            subject=question.subject,
+            answer_format=question.answer_format,
+            gold=one.gold,
+            text=one.text,
+            prompt=question.prompt,
+            preamble=(),
+            seat=seat,
+            variant=0,
+            opening=self._lengths[member.spec].text(self._answer(member, one)),
+            answer=None,
+            right=False,
+            cut_off=False,
+            prompt_tokens=0,
+            completion_tokens=0,
+            sampling=one.sampling,
+        )
+
+    def _prompt_tokens(self) -> float:
+        """Return the mean length of a leader's prompt."""
+        lengths = self._lengths[self.recipe.leader.spec]
+        every = [lengths.tokens(sum(len(m["content"]) for m in p.messages), len(p.messages)) for p in self.prompts]
+        return sum(every) / max(len(every), 1)
+
+    def _completion(self) -> float:
+        """Return the mean length of a leader's completion."""
+        leader = self.recipe.leader
+        known = self._lengths[leader.spec].pace
+        total = 0.0
+        for prompt in self.prompts:
+            longest = drawn(leader, prompt.sampling, self.recipe.traces).max_tokens
+            led = known.knows(leading(prompt.suite), longest)
+            total += known.answer(leading(prompt.suite) if led else prompt.suite, longest)
+        return total / max(len(self.prompts), 1)
+
+    def _writing(self, tokens: dict[ModelSpec, float] | dict[ModelSpec, int]) -> float | None:
+        """Return how long engines take to write, side by side; None where the speed of one is not known."""
+        each = [(count, self._lengths[spec].speed) for spec, count in tokens.items() if count]
+        if any(not rate for _, rate in each):
+            return None
+        return max((count / rate for count, rate in each if rate), default=0.0)
