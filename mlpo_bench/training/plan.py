@@ -17,11 +17,11 @@ from mlpo_bench.runs.pace import Pace
 from mlpo_bench.runs.plan import MESSAGE_TOKENS
 from mlpo_bench.training import speed
 from mlpo_bench.training.asking import drawn
-from mlpo_bench.training.memory import Load, memory, operations, shape
 from mlpo_bench.training.posing import posed
 from mlpo_bench.training.prompts import make_prompt
 from mlpo_bench.training.rows import Opening, Prompt, Trace, read_rows
 from mlpo_bench.training.sampling import leading
+from mlpo_bench.training.sizes import Load, memory, operations, shape
 
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from mlpo_bench.teams import Member, ModelSpec
     from mlpo_bench.training.folder import State, TrainingFolder
-    from mlpo_bench.training.memory import Shape
     from mlpo_bench.training.posing import Posed
     from mlpo_bench.training.recipe import Stage
+    from mlpo_bench.training.sizes import Shape
     from mlpo_bench.training.watcher import Watcher
 
 
@@ -234,18 +234,16 @@ class _Reckoner:
         length = round(self._prompt_tokens() + completion)
         load = Load(mlpo.micro_batch, length, round(completion), mlpo.gradient_checkpointing, reference=mlpo.beta > 0)
         tokens = completions * length * mlpo.iterations
-        found = self._trained("mlpo", mlpo.steps, "steps", tokens, load)
         written = round(completions * completion)
-        writing = self._writing({self.recipe.leader.spec: written})
-        seconds = None if found.seconds is None or writing is None else found.seconds + writing
         prompts = round(completions * self._prompt_tokens())
-        update = {"calls": completions, "prompt_tokens": prompts, "completion_tokens": written, "seconds": seconds}
+        found = self._trained("mlpo", mlpo.steps, "steps", tokens, load, written)
+        update = {"calls": completions, "prompt_tokens": prompts, "completion_tokens": written}
         return found.model_copy(update=update)
 
-    def _trained(self, stage: Stage, items: int, what: str, tokens: int, load: Load) -> StagePlan:
+    def _trained(self, stage: Stage, items: int, what: str, tokens: int, load: Load, written: int = 0) -> StagePlan:
         model, rate = self._shape, speed.known(stage)
         held = memory(model, self.recipe, load, self._precision) if model else None
-        seconds = operations(model, self.recipe, tokens, load) / rate if model and rate else None
+        seconds = operations(model, tokens, written) / rate if model and rate else None
         return StagePlan(
             stage=stage, state="", items=items, what=what, trained_tokens=tokens, memory=held, seconds=seconds
         )

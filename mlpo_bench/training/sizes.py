@@ -9,8 +9,7 @@ Memory, in bytes, is that of one device that trains alone, without what an engin
   the attention matrix), of one layer where they are computed twice, and the layers' inputs;
 - logits of the completion and their gradients, in float32.
 
-Operations are two for each parameter and token read; a backward pass takes two more for what gradients pass through
-and two for what is trained, and computing activations twice two more.
+Operations are two for each parameter and token that is read or written, and four more where gradients go back.
 """
 
 from __future__ import annotations
@@ -147,7 +146,6 @@ def memory(model: Shape, recipe: Recipe, load: Load, precision: Literal["bfloat1
     return weights + trained + before + activations + logits
 
 
-def operations(model: Shape, recipe: Recipe, tokens: float, load: Load) -> float:
-    """Return the operations that training on so many tokens takes, forward and back."""
-    passes = 2 + 2 + (2 if recipe.adapter is None else 0) + (2 if load.checkpointing else 0) + 2 * load.reference
-    return passes * model.parameters * tokens
+def operations(model: Shape, trained: float, written: float = 0.0) -> float:
+    """Return the operations that it takes to train on so many tokens and to write so many."""
+    return model.parameters * (6 * trained + 2 * written)

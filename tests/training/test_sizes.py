@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from mlpo_bench.teams import ModelSpec
-from mlpo_bench.training.memory import Load, Shape, memory, operations, shape
 from mlpo_bench.training.recipe import Recipe
 from mlpo_bench.training.sections import Adapter
+from mlpo_bench.training.sizes import Load, Shape, memory, operations, shape
 
 
 LOAD = Load(sequences=2, length=100, completion=40, checkpointing=True)
@@ -93,8 +93,6 @@ def test_what_costs_memory(tiny: Path) -> None:
     assert held(Load(4, 100, 40, checkpointing=True)) > lora
 
 
-def test_operations_follow_from_what_is_trained_and_computed_twice() -> None:
+def test_training_takes_three_times_the_operations_of_writing() -> None:
     model = Shape(1e9, {})
-    assert operations(model, recipe(adapter=None), 10, LOAD) == 8 * 1e9 * 10
-    assert operations(model, recipe(), 10, LOAD) == 6 * 1e9 * 10
-    assert operations(model, recipe(), 10, Load(1, 9, 9, checkpointing=False)) == 4 * 1e9 * 10
+    assert operations(model, trained=30) == 3 * operations(model, trained=0, written=30) == 6 * 1e9 * 30
