@@ -20,7 +20,7 @@ from mlpo_bench.errors import BadInput
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -58,11 +58,15 @@ def derived_seed(key: bytes) -> int:
 class Store:
     """The completions on disk.
 
+    Args:
+        path: The file.
+        beyond: Another store, which is asked for what this one lacks, where there is one. It is never written.
+
     Raises:
-        BadInput: the file cannot be opened, or is no store of this version.
+        BadInput: a file cannot be opened, or is no store of this version.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, beyond: Path | None = None) -> None:
         self.path = path
         self._pending: dict[bytes, bytes] = {}
         self._committed = time.monotonic()
@@ -71,12 +75,11 @@ class Store:
             self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
             self._prepare()
         except (OSError, sqlite3.Error) as error:
-            raise BadInput(f"the store {path} cannot be opened: {error}. Name another with --store.") from None
+            raise _unopened(path, error) from None
+        self._beyond = _to_read(beyond) if beyond is not None and beyond.exists() else None
 
     def _prepare(self) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version not in {0, SCHEMA_VERSION}:
-            raise BadInput(f"the store {self.path} is of version {version}; this is {SCHEMA_VERSION}.")
+        _version(self.path, self._db)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute(
@@ -86,14 +89,16 @@ class Store:
 
     def get(self, key: bytes) -> Completion | None:
         """Return the completion of a request, or None where it was never made."""
-        value = self._pending.get(key)
-        if value is None:
-            row = self._db.execute("SELECT value FROM completions WHERE key = ?", (key,)).fetchone()
-            if row is None:
-                return None
-            value = row[0]
-        text, prompt, cached, completion, finish_reason, seconds = orjson.loads(value)
-        return Completion(text, Usage(prompt, cached, completion), finish_reason, seconds)
+        value = self._pending.get(key) or _value(self._db, key)
+        if value is None and self._beyond is not None:
+            value = _value(self._beyond, key)
+        return None if value is None else _completion(value)
+
+    def items(self) -> Iterator[tuple[bytes, Completion]]:
+        """Yield all completions of this file with the identities of their requests, in the order of these."""
+        self.commit()
+        for key, value in self._db.execute("SELECT key, value FROM completions ORDER BY key"):
+            yield bytes(key), _completion(value)
 
     def put(self, key: bytes, made: Completion) -> None:
         """Keep a completion; the first one of a request stays."""
@@ -123,9 +128,42 @@ class Store:
         """Commit and let go of the file."""
         self.commit()
         self._db.close()
+        if self._beyond is not None:
+            self._beyond.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _to_read(path: Path) -> sqlite3.Connection | None:
+    """Open a store to read from it; None where nothing was put there yet."""
+    try:
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=60)
+        return db if _version(path, db) else None
+    except sqlite3.Error as error:
+        raise _unopened(path, error) from None
+
+
+def _version(path: Path, db: sqlite3.Connection) -> int:
+    """Return a store's version, 0 for a new file."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version not in {0, SCHEMA_VERSION}:
+        raise BadInput(f"the store {path} is of version {version}; this is {SCHEMA_VERSION}.")
+    return int(version)
+
+
+def _unopened(path: Path, error: Exception) -> BadInput:
+    return BadInput(f"the store {path} cannot be opened: {error}. Name another with --store.")
+
+
+def _value(db: sqlite3.Connection, key: bytes) -> bytes | None:
+    row = db.execute("SELECT value FROM completions WHERE key = ?", (key,)).fetchone()
+    return None if row is None else row[0]
+
+
+def _completion(value: bytes) -> Completion:
+    text, prompt, cached, completion, finish_reason, seconds = orjson.loads(value)
+    return Completion(text, Usage(prompt, cached, completion), finish_reason, seconds)

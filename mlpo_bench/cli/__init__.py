@@ -18,6 +18,7 @@ from mlpo_bench.cli import (
     models,
     plan,
     report,
+    rescore,
     run,
     show,
     suites,
@@ -43,6 +44,7 @@ app.command("plan", rich_help_panel=RUN)(plan.plan)
 app.command("show", rich_help_panel=RUN)(show.show)
 app.command("transcript", rich_help_panel=RUN)(transcript.transcript)
 app.add_typer(train.app, name="train", rich_help_panel=RUN)
+app.command("rescore", rich_help_panel=JUDGE)(rescore.rescore)
 app.command("compare", rich_help_panel=JUDGE)(compare.compare)
 app.command("frontier", rich_help_panel=JUDGE)(frontier.frontier)
 app.command("diagnose", rich_help_panel=JUDGE)(diagnose.diagnose)

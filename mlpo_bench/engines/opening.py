@@ -108,7 +108,7 @@ async def _start(plan: _Plan, *, deterministic: bool, share: Share, on_event: Ca
     if plan.kind == "recorded":
         from mlpo_bench.engines.recorded import RecordedEngine
 
-        return RecordedEngine(plan.spec)
+        return RecordedEngine.of(plan.spec)
     if plan.kind == "openai":
         from mlpo_bench.engines import openai
 

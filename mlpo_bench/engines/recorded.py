@@ -24,6 +24,7 @@ from mlpo_bench.errors import EngineFault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
 
     from mlpo_bench.chat import Completion
     from mlpo_bench.teams import ModelSpec
@@ -41,11 +42,21 @@ class Missing:
 
 
 class RecordedEngine:
-    """Stands for the model that a recording was made with."""
+    """Stands for the model that a recording was made with.
 
-    def __init__(self, spec: ModelSpec) -> None:
+    Args:
+        facts: What answered when the recording was made.
+        refusal: What its faults say; where it is left out, all that was asked (see `missing`).
+    """
+
+    def __init__(self, facts: ModelFacts, refusal: str | None = None) -> None:
+        self._facts, self._refusal = facts, refusal
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> Self:
+        """Return the engine of a recorded model."""
         revision, dtype, engine = (spec.revision or "").split("|")
-        self._facts = ModelFacts(spec.model, engine, revision, dtype, spec.context or DEFAULT_CONTEXT)
+        return cls(ModelFacts(spec.model, engine, revision, dtype, spec.context or DEFAULT_CONTEXT))
 
     @property
     def facts(self) -> ModelFacts:
@@ -56,9 +67,11 @@ class RecordedEngine:
         """Refuse: the store was asked before.
 
         Raises:
-            EngineFault: always; `missing` finds the request in its text.
+            EngineFault: always.
         """
         del seed
+        if self._refusal is not None:
+            raise EngineFault(self._refusal, transient=False)
         asked = [[[m.role, m.content] for m in messages], {f: getattr(sampling, f) for f in Sampling.__slots__}]
         raise EngineFault(_SAYS + orjson.dumps(asked).decode(), transient=False)
 

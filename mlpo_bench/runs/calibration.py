@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from mlpo_bench.harness.suite import Suite
 from mlpo_bench.protocols import Setting, Solo
 from mlpo_bench.runs.conversing import InFlight
 from mlpo_bench.runs.judging import judged
+from mlpo_bench.runs.transcripts import TranscriptWriter, to_line
 from mlpo_bench.teams import Team
 
 
@@ -21,17 +22,35 @@ if TYPE_CHECKING:
     from mlpo_bench.dispatch import Dispatch
     from mlpo_bench.harness.suite import Asked
     from mlpo_bench.matrix import Cell
+    from mlpo_bench.runs.folder import RunFolder
     from mlpo_bench.runs.watcher import Watcher
     from mlpo_bench.teams import Member
 
     _Place = tuple[Member, str, int]
+    Weights = Mapping[Member, float]
 
 
-async def calibrated(cells: Sequence[Cell], config: RunConfig, dispatch: Dispatch, watcher: Watcher) -> list[Cell]:
-    """Return the cells, those that weigh with their members' scores.
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A member's score, and its conversations over the train questions, each as a line of JSON."""
+
+    score: float
+    lines: tuple[bytes, ...]
+
+
+async def calibrated(
+    cells: Sequence[Cell],
+    config: RunConfig,
+    dispatch: Dispatch,
+    folder: RunFolder,
+    watcher: Watcher,
+    before: Mapping[str, Weights] | None = None,
+) -> list[Cell]:
+    """Return the cells, those that weigh with their members' scores, and write what these were reckoned from.
 
     A score is the share of `config.calibration` train questions of the suite that the member answers right, alone.
-    Where a member could not answer, cells that weigh it are said not to be run, and left out.
+    Where a member could not answer, cells that weigh it keep the weights that they had `before` (by the cells' names);
+    those that had none are said not to be run, and left out.
 
     Raises:
         BadInput: the run asks train questions itself, or a suite has none.
@@ -40,7 +59,8 @@ async def calibrated(cells: Sequence[Cell], config: RunConfig, dispatch: Dispatc
     weighing = [cell for cell in cells if cell.setting.protocol.weighs]
     if weighing and config.split != "test":
         raise BadInput("votes are weighted on the train split, so they can be run on the test split alone.")
-    scores: dict[_Place, float] = {}
+    weighed: dict[str, Cell] = {}
+    measured: dict[_Place, _Measured] = {}
     for name in dict.fromkeys(cell.suite for cell in weighing):
         data = Path(config.data) if config.data else None
         suite = Suite(name, split="train", limit=config.calibration, data=data)
@@ -48,15 +68,15 @@ async def calibrated(cells: Sequence[Cell], config: RunConfig, dispatch: Dispatc
         for cell in weighing:
             if cell.suite == name:
                 try:
-                    await _weigh(cell, suite, dispatch, scores)
+                    weighed[cell.id] = _weighted(cell, await _weights(cell, suite, dispatch, measured))
                 except EngineFault as fault:
-                    watcher.say(f"{name}, {cell.label}: not run. {fault}")
-    weighed = {cell.id for cell in weighing if set(_places(cell).values()) <= scores.keys()}
-    return [
-        _weighted(cell, scores) if cell.id in weighed else cell
-        for cell in cells
-        if cell.id in weighed or not cell.setting.protocol.weighs
-    ]
+                    if before and cell.id in before:
+                        weighed[cell.id] = _weighted(cell, before[cell.id])
+                    else:
+                        watcher.say(f"{name}, {cell.label}: not run. {fault}")
+                else:
+                    _write(folder.calibration_path(cell.id), [measured[place] for place in _places(cell).values()])
+    return [weighed.get(cell.id, cell) for cell in cells if cell.id in weighed or not cell.setting.protocol.weighs]
 
 
 def _places(cell: Cell) -> dict[Member, _Place]:
@@ -64,31 +84,43 @@ def _places(cell: Cell) -> dict[Member, _Place]:
     return {member: (member, cell.suite, cell.setting.seed) for member in cell.setting.team.distinct}
 
 
-async def _weigh(cell: Cell, suite: Suite, dispatch: Dispatch, scores: dict[_Place, float]) -> None:
-    """Add the scores of a cell's members that are not known yet."""
+async def _weights(cell: Cell, suite: Suite, dispatch: Dispatch, measured: dict[_Place, _Measured]) -> Weights:
+    """Return the scores of a cell's members; those that are not known yet are measured."""
     for member, place in _places(cell).items():
-        if place not in scores:
-            scores[place] = await _score(replace(cell, setting=_alone(cell, member)), suite, dispatch)
+        if place not in measured:
+            measured[place] = await _measure(replace(cell, setting=_alone(cell, member)), suite, dispatch)
+    return {member: measured[place].score for member, place in _places(cell).items()}
 
 
 def _alone(cell: Cell, member: Member) -> Setting:
     return replace(cell.setting, team=Team(leader=member, peers=()), protocol=Solo())
 
 
-async def _score(cell: Cell, suite: Suite, dispatch: Dispatch) -> float:
+async def _measure(cell: Cell, suite: Suite, dispatch: Dispatch) -> _Measured:
     right = 0
+    lines = [b""] * len(suite.asked)
 
-    async def answer(asked: Asked) -> None:
+    async def answer(place: int, asked: Asked) -> None:
         nonlocal right
         transcript = await cell.setting.converse(asked.question, dispatch, asked.sampling)
-        right += (await judged(cell, suite, asked, transcript)).verdict.right
+        found = await judged(cell, suite, asked, transcript)
+        right += found.verdict.right
+        lines[place] = to_line(found, member=cell.setting.team.leader.label)
 
     async with InFlight() as flights:
-        for asked in suite.asked:
-            await flights.start(answer(asked))
-    return right / len(suite.asked)
+        for place, asked in enumerate(suite.asked):
+            await flights.start(answer(place, asked))
+    return _Measured(right / len(suite.asked), tuple(lines))
 
 
-def _weighted(cell: Cell, scores: Mapping[_Place, float]) -> Cell:
-    weights = {member: scores[place] for member, place in _places(cell).items()}
+def _write(path: Path, measured: Sequence[_Measured]) -> None:
+    path.parent.mkdir(exist_ok=True)  # runs of earlier versions have no such folder
+    writer = TranscriptWriter(path)
+    for of_member in measured:
+        for line in of_member.lines:
+            writer.put(line)
+    writer.finish()
+
+
+def _weighted(cell: Cell, weights: Weights) -> Cell:
     return replace(cell, setting=replace(cell.setting, weights=weights))

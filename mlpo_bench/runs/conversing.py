@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import EngineFault, Stopped
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from mlpo_bench.runs.progress import CellProgress
     from mlpo_bench.runs.records import Record
 
+    Failed = Mapping[tuple[str, str], str]
+    """Why conversations ended with a fault of the machinery, by cell and question."""
+
 # Enough for an engine's batches to stay full while conversations wait for their slowest peer; more costs memory.
 CONVERSATIONS_IN_FLIGHT = 1_024
 
@@ -27,13 +31,18 @@ async def converse_all(
     suites: Mapping[str, Suite],
     dispatch: Dispatch,
     ended: Callable[[CellProgress, Record], None],
+    failed: Failed = MappingProxyType({}),
 ) -> None:
     """Hold every conversation of some cells, and tell of each when it has ended.
 
-    Questions run in the outer loop and cells in the inner one, so that equal requests of different cells meet.
+    Questions run in the outer loop and cells in the inner one, so that equal requests of different cells meet. Those
+    in `failed` are not held: they end with that fault.
     """
 
     async def converse(one: CellProgress, place: int, asked: Asked) -> None:
+        if error := failed.get((one.cell.id, asked.question.id)):
+            ended(one, one.fail(place, asked.question, EngineFault(error)))
+            return
         try:
             transcript = await one.cell.setting.converse(asked.question, dispatch, asked.sampling)
             found = await judged(one.cell, suites[one.cell.suite], asked, transcript)

@@ -6,10 +6,12 @@ manifest.json             versions, git state, hardware, models, data sources, s
                           runs of one configuration stands here, and in the seconds of the ledger, and nowhere else
 suites/*.json             where a suite's questions came from, and lm-eval's configuration of its tasks
 transcripts/*.jsonl.zst   every conversation, a file for each cell, in the order of the questions
+calibration/*.jsonl.zst   for each cell that weighs its ballots, its members' conversations over train questions
 records/*.parquet         a row for each question of a cell
 ledger/*.parquet          a row for each turn of a cell: what it cost
 cells/*.json              a cell's figures beside lm-eval's own results; written last, so a cell that has it is done
 results.json              all cells that are done, and what was paid for them together
+unused.jsonl.zst          completions that a re-scoring left without a conversation; a later one may need them
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from pydantic import ValidationError
 from mlpo_bench.config import RunConfig, read_config
 from mlpo_bench.errors import BadInput, nearest
 from mlpo_bench.matrix import cells, chosen
+from mlpo_bench.runs import replacing
 from mlpo_bench.runs.files import write_json, write_whole
 from mlpo_bench.runs.ledger import shared
 from mlpo_bench.runs.plan import Plan
@@ -37,7 +40,8 @@ if TYPE_CHECKING:
 
     from mlpo_bench.matrix import Cell
 
-PARTS = ("suites", "transcripts", "records", "ledger", "cells")
+PARTS = ("suites", "transcripts", "calibration", "records", "ledger", "cells")
+_REPLACED_WITHIN_S = 60
 
 
 class RunFolder:
@@ -49,6 +53,7 @@ class RunFolder:
         self.plan_path = path / "plan.json"
         self.manifest_path = path / "manifest.json"
         self.results_path = path / "results.json"
+        self.unused_path = path / "unused.jsonl.zst"
 
     @classmethod
     def for_run(
@@ -61,6 +66,7 @@ class RunFolder:
                 that cannot be extended.
         """
         folder = cls(parent / (name or config.default_name))
+        folder._settle()
         if folder.begun:
             if not resume:
                 raise BadInput(f"the run {folder.path} exists; choose another --name, or go on with it (--resume).")
@@ -109,7 +115,9 @@ class RunFolder:
         """
         for path in (Path(run), Path("runs") / run):
             if (path / "config.yaml").is_file():
-                return cls(path)
+                folder = cls(path)
+                folder._settle()
+                return folder
         known = [p.parent.name for p in Path("runs").glob("*/config.yaml")]
         hint = nearest(str(run), known) or "; it must be a folder with a config.yaml."
         raise BadInput(f"there is no run {str(run)!r}{hint}")
@@ -125,14 +133,21 @@ class RunFolder:
             "Choose another --name, repeat that run with --config, or extend it with --add."
         )
 
+    def _settle(self) -> None:
+        """Finish what a process that was killed had begun to replace."""
+        if replacing.unsettled(self.path):
+            with self.taken(wait=_REPLACED_WITHIN_S):
+                if replacing.unsettled(self.path):
+                    replacing.settle(self.path)
+
     @contextlib.contextmanager
-    def taken(self) -> Iterator[None]:
-        """Keep the run to this process while inside.
+    def taken(self, *, wait: float = 0) -> Iterator[None]:
+        """Keep the run to this process while inside; wait for another one for so many seconds.
 
         Raises:
             BadInput: another process is carrying it out.
         """
-        lock = FileLock(self.path / ".lock", timeout=0)
+        lock = FileLock(self.path / ".lock", timeout=wait)
         try:
             lock.acquire()
         except Timeout:
@@ -156,6 +171,10 @@ class RunFolder:
     def transcript_path(self, cell: Cell) -> Path:
         """Return where a cell's conversations lie."""
         return self.path / "transcripts" / f"{cell.id}.jsonl.zst"
+
+    def calibration_path(self, cell_id: str) -> Path:
+        """Return where it lies what a cell's weights were reckoned from."""
+        return self.path / "calibration" / f"{cell_id}.jsonl.zst"
 
     def records_path(self, cell_id: str) -> Path:
         """Return where a cell's records lie."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from mlpo_bench.runs.judging import Judged
 
+    Place = tuple[str, str, int, int, int, int]
+
 # A row for each turn. `answer` is what equal answers share (null: none could be read), and `right` tells whether it
 # would have been right as the final one. `request` holds the first 8 bytes of the request's identity: equal
 # completions share it. `seconds` are the engine's when the completion was made, `waited` those of this conversation
@@ -46,6 +48,7 @@ SCHEMA = pa.schema(
         ("waited", pa.float32()),
     ]
 )
+_PLACE = ("question", "seat", "round", "stage", "sample", "request")
 _COUNTED = ["request", "prompt_tokens", "cached_tokens", "completion_tokens", "seconds"]
 FLOPS_PER_PARAMETER = 2
 """Operations that a parameter takes part in for each token that a model reads or writes: a multiply and an add."""
@@ -149,6 +152,21 @@ class LedgerWriter:
 def read_ledger(path: Path) -> pa.Table:
     """Return a cell's turns, a row each (see `SCHEMA`)."""
     return pq.read_table(path)
+
+
+def read_places(path: Path) -> dict[Place, tuple[str | None, bool, float]]:
+    """Return the answer, the verdict and the wait of each turn of a cell, by its place: two ledgers may share it."""
+    table = pq.read_table(path, columns=[*_PLACE, "answer", "right", "waited"])
+    places, told = ([table[name].to_pylist() for name in names] for names in (_PLACE, ("answer", "right", "waited")))
+    return dict(zip(zip(*places, strict=True), zip(*told, strict=True), strict=True))
+
+
+def keep_waits(before: Path, after: Path) -> None:
+    """Give the turns of a ledger that was made again the waits that they had: nobody waited when they were repeated."""
+    was, table = read_places(before), read_ledger(after)
+    places = zip(*(table[name].to_pylist() for name in _PLACE), strict=True)
+    waits = pa.array([was[place][2] if place in was else 0.0 for place in places], pa.float32())
+    pq.write_table(table.set_column(SCHEMA.get_field_index("waited"), "waited", waits), after, compression="zstd")
 
 
 def shared(cells: Iterable[tuple[Path, dict[str, SeatCost]]]) -> Shared:

@@ -51,6 +51,8 @@ class Manifest:
             "git": _git_state(Path(mlpo_bench.__file__).parent),
             "hardware": _hardware(),
         }
+        if rescored := before.get("rescored"):
+            self._content["rescored"] = rescored
         self._sessions = before.get("sessions", [])
         self._write()
 
@@ -73,6 +75,18 @@ class Manifest:
 
     def _write(self) -> None:
         write_json(self._path, self._content | {"sessions": [*self._sessions, self._session]})
+
+
+def note_rescoring(path: Path, into: Path, moved: Mapping[str, Any]) -> None:
+    """Write a manifest with one more re-scoring of its run: when, by which code, and what moved."""
+    content = orjson.loads(path.read_bytes())
+    noted: dict[str, Any] = {
+        "date": now(),
+        "command": sys.argv,
+        "versions": _versions(),
+        "git": _git_state(Path(mlpo_bench.__file__).parent),
+    }
+    write_json(into, content | {"rescored": [*content.get("rescored", ()), noted | dict(moved)]})
 
 
 def now() -> str:

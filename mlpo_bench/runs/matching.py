@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST_BALLOTS = 4096
 
 
-async def matching_samples(budget: int, tokens_of: Callable[[int], Awaitable[np.ndarray]]) -> int:
+async def matching_samples(budget: int, tokens_of: Callable[[int], Awaitable[np.ndarray]], *, first: int = 1) -> int:
     """Return the smallest number of ballots whose tokens reach a budget, and at least one.
 
     A vote of n holds the votes of fewer, so ballots are only ever added, about as many as the ones before suggest.
@@ -29,8 +29,9 @@ async def matching_samples(budget: int, tokens_of: Callable[[int], Awaitable[np.
         budget: tokens.
         tokens_of: draws n ballots for each question; returns the tokens of the first, second, ... n-th one, each
             summed over the questions.
+        first: how many ballots to draw first. The result is the same for any number.
     """
-    count = 1
+    count = first
     while True:
         spent = np.cumsum(await tokens_of(count))
         if spent[-1] >= budget or count == MOST_BALLOTS:
@@ -43,7 +44,7 @@ async def matched(cell: Cell, budget: int, suite: Suite, dispatch: Dispatch) -> 
     """Return a vote with as many ballots as take the tokens of another cell.
 
     Args:
-        cell: the vote.
+        cell: the vote, with as many ballots as are drawn first.
         budget: the other cell's tokens.
         suite: the cell's suite.
         dispatch: the way to the engines.
@@ -66,4 +67,5 @@ async def matched(cell: Cell, budget: int, suite: Suite, dispatch: Dispatch) -> 
                 await flights.start(vote(asked))
         return totals
 
-    return cell.with_samples(await matching_samples(budget, tokens_of))
+    assert cell.samples is not None
+    return cell.with_samples(await matching_samples(budget, tokens_of, first=cell.samples))

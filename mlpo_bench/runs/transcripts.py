@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -10,6 +9,7 @@ import zstandard
 
 from mlpo_bench.errors import BadInput
 from mlpo_bench.matrix import cells
+from mlpo_bench.runs.files import read_lines
 
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ class TranscriptWriter:
         self._beside.unlink(missing_ok=True)
 
 
-def to_line(found: Judged) -> bytes:
-    """Return a conversation as one line of JSON."""
+def to_line(found: Judged, **more: str) -> bytes:
+    """Return a conversation as one line of JSON, with `more` to tell of it."""
     transcript, question = found.transcript, found.transcript.question
     value = {
         "question": question.id,
@@ -73,6 +73,7 @@ def to_line(found: Judged) -> bytes:
         "right": found.verdict.right,
         "final": transcript.final,
         "turns": [_turn(*each) for each in zip(transcript.turns, found.turns, strict=True)],
+        **more,
     }
     return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
 
@@ -103,10 +104,12 @@ def _turn(turn: Turn, verdict: TurnVerdict) -> dict[str, Any]:
 
 
 def read_transcripts(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield a cell's conversations as they were written."""
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
-        for line in io.BufferedReader(stream):
-            yield orjson.loads(line)
+    """Return a cell's conversations as they were written.
+
+    Raises:
+        BadInput: the file or a line of it cannot be read.
+    """
+    return read_lines(path)
 
 
 def find_transcripts(

@@ -39,7 +39,7 @@ def test_help_is_light_and_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "run", "plan", "show", "transcript", "compare", "frontier", "diagnose", "report", "export", "track",
+        "run", "plan", "show", "transcript", "rescore", "compare", "frontier", "diagnose", "report", "export", "track",
         "leaderboard", "gate", "validate", "suites", "models",
     ],
 )  # fmt: skip

@@ -21,7 +21,7 @@ tokens = st.lists(st.integers(1, 400), min_size=1, max_size=40)
 budgets = st.integers(0, 10_000)
 
 
-def samples(budget: int, of_ballots: list[int]) -> tuple[int, list[int]]:
+def samples(budget: int, of_ballots: list[int], **options: int) -> tuple[int, list[int]]:
     """The ballots for a budget where ballots take these tokens, over and over, and how many were drawn each time."""
     drawn: list[int] = []
 
@@ -29,7 +29,7 @@ def samples(budget: int, of_ballots: list[int]) -> tuple[int, list[int]]:
         drawn.append(count)
         return np.resize(np.asarray(of_ballots), count)
 
-    return asyncio.run(matching_samples(budget, tokens_of)), drawn
+    return asyncio.run(matching_samples(budget, tokens_of, **options)), drawn
 
 
 @given(budgets, tokens)
@@ -39,6 +39,13 @@ def test_the_fewest_ballots_whose_tokens_reach_the_budget(budget: int, of_ballot
     assert count == 1 or spent[-2] < budget
     assert spent[-1] >= budget or count == matching.MOST_BALLOTS
     assert drawn == sorted(set(drawn))
+
+
+@given(budgets, tokens, st.integers(1, 300))
+def test_it_makes_no_difference_how_many_are_drawn_first(budget: int, of_ballots: list[int], first: int) -> None:
+    count, _ = samples(budget, of_ballots)
+    assert samples(budget, of_ballots, first=first)[0] == count
+    assert samples(budget, of_ballots, first=count)[1] == [count]
 
 
 @given(budgets, budgets, tokens)

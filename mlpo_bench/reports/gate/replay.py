@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import tempfile
 import time
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from mlpo_bench import questions
 from mlpo_bench.chat import Completion, Message, Usage
@@ -190,9 +186,8 @@ def _identities(config: RunConfig, models: Sequence[Mapping[str, Any]]) -> Itera
 
 def _requests(run: RunFolder, store: Path, config: RunConfig) -> dict[str, Recorded]:
     """Return all completions of a run's own store, with the requests that its conversations tell."""
-    with closing(sqlite3.connect(store)) as db:
-        rows = db.execute("SELECT key, value FROM completions ORDER BY key").fetchall()
-    found = {bytes(key).hex(): Recorded(_made(value)) for key, value in rows}
+    with Store(store) as kept:
+        found = {key.hex(): Recorded(made) for key, made in kept.items()}
     with quiet_lm_eval():
         suites = load_suites(config, config.suites, Unwatched())
     for cell in cells(run.config):
@@ -201,11 +196,6 @@ def _requests(run: RunFolder, store: Path, config: RunConfig) -> dict[str, Recor
     # Requests of one question stand together, those without one last: that compresses best, and is easiest to read.
     order = {request: place for place, request in enumerate(found)}
     return dict(sorted(found.items(), key=lambda each: (each[1].messages is None, each[1].prompt, order[each[0]])))
-
-
-def _made(value: bytes) -> Completion:
-    text, prompt, cached, completion, finish, seconds = orjson.loads(value)
-    return Completion(text, Usage(prompt, cached, completion), finish, seconds)
 
 
 def _asked(run: RunFolder, cell: Cell, suite: Suite) -> Iterator[tuple[str, Recorded]]:

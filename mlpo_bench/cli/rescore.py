@@ -1,0 +1,74 @@
+"""`mlpo-bench rescore`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+
+if TYPE_CHECKING:
+    from mlpo_bench.runs import RunFolder
+    from mlpo_bench.runs.moves import Moves
+
+FAILED_IN_PART = 1
+INTERRUPTED = 130
+
+
+def rescore(
+    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.", show_default=False)],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with the suites' published files.  \\[default: as the run has it]", show_default=False
+        ),
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(help="File of all completions.  \\[default: in the user's cache folder]", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would move; write nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print what moved as JSON.")] = False,
+) -> None:
+    """Read and judge a run's answers anew, as the readers of today do, and print what moved. Starts no model.
+
+    Exit codes: 0 done, 1 some conversations would go on otherwise and are left out, 2 bad usage, 130 interrupted.
+    """
+    from rich.console import Console
+
+    from mlpo_bench.matrix import cells
+    from mlpo_bench.reports.moves import print_moves
+    from mlpo_bench.runs import RunFolder
+
+    folder = RunFolder.open(run)
+    unfinished = sum(not folder.cell_path(cell.id).exists() for cell in cells(folder.config))
+    moves = _rescored(folder, data, store, dry_run=dry_run, quiet=quiet or json)
+    if json:
+        typer.echo(moves.model_dump_json(indent=2))
+    else:
+        command = folder.command + (f" --store {shlex.quote(str(store))}" if store else "")
+        console = Console()
+        print_moves(moves, command, console, unfinished=unfinished)
+        console.print("Nothing was written." if dry_run else f"Files: {folder.path}", style="dim", soft_wrap=True)
+    if not moves.whole:
+        raise typer.Exit(FAILED_IN_PART)
+
+
+def _rescored(folder: RunFolder, data: Path | None, store: Path | None, *, dry_run: bool, quiet: bool) -> Moves:
+    import asyncio
+
+    from mlpo_bench.cli._display import display
+    from mlpo_bench.errors import Stopped
+    from mlpo_bench.runs.rescoring import rescore
+    from mlpo_bench.store import default_path
+
+    try:
+        with display(quiet=quiet) as watcher:
+            return asyncio.run(rescore(folder, store or default_path(), watcher, data=data, dry_run=dry_run))
+    except (KeyboardInterrupt, Stopped):
+        sys.stderr.write(f"Interrupted. The run {folder.path} is as it was.\n")
+        raise typer.Exit(INTERRUPTED) from None

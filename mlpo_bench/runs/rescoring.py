@@ -1,0 +1,191 @@
+"""Judging a run anew with today's readers: its conversations are held again over what was recorded, without a model.
+
+What is read decides some courses: a vote's winner, a leader that stops early, a vote as long as another cell's tokens.
+So nothing is judged by itself: the same matrix is carried out again, every completion taken from the run's own files
+(or the store), and every derived file is made from that. A conversation that now asks what was never answered ends as
+one that a fault of the machinery ended: it is in no figure, and `mlpo-bench run` asks what it lacks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlpo_bench.dispatch import Dispatch
+from mlpo_bench.engines.recorded import RecordedEngine
+from mlpo_bench.errors import BadInput
+from mlpo_bench.harness.suite import quiet_lm_eval
+from mlpo_bench.matrix import cells
+from mlpo_bench.runs import replacing
+from mlpo_bench.runs.calibration import calibrated
+from mlpo_bench.runs.carry_out import load_suites
+from mlpo_bench.runs.completions import write_completions
+from mlpo_bench.runs.folder import PARTS, RunFolder
+from mlpo_bench.runs.interrupts import stopped_by_interrupts
+from mlpo_bench.runs.ledger import keep_waits
+from mlpo_bench.runs.manifest import note_rescoring
+from mlpo_bench.runs.moves import Moves
+from mlpo_bench.runs.recollecting import NOT_RECORDED, recollect
+from mlpo_bench.runs.transcripts import read_transcripts
+from mlpo_bench.runs.work import Work
+from mlpo_bench.store import Store
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mlpo_bench.config import RunConfig
+    from mlpo_bench.harness.suite import Suite
+    from mlpo_bench.matrix import Cell
+    from mlpo_bench.runs.watcher import Watcher
+    from mlpo_bench.teams import Member
+
+
+async def rescore(
+    folder: RunFolder, store_path: Path, watcher: Watcher, *, data: Path | None = None, dry_run: bool = False
+) -> Moves:
+    """Judge the cells of a run that have ended anew, put their files in place of the old ones, and tell what moved.
+
+    Args:
+        folder: The run.
+        store_path: The store of completions: asked for what the run's files lack, and given what these hold where
+            conversations have to go on.
+        watcher: Is told how far it is.
+        data: A folder with the suites' published files, in place of the one that the run names.
+        dry_run: Write nothing.
+
+    Raises:
+        BadInput: nothing has ended yet, a file is missing or broken, or the questions are not at hand.
+        Stopped: a person stopped it; the run is as it was.
+    """
+    with contextlib.ExitStack() as stack:
+        if not dry_run:
+            stack.enter_context(folder.taken())
+        stack.enter_context(quiet_lm_eval())
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlpo-bench-rescore-")))
+        prepared = scratch / "run" if dry_run else stack.enter_context(replacing.prepared(folder.path))
+        staged = _staged(folder, prepared)
+        store = stack.enter_context(Store(scratch / "recorded.sqlite", beyond=store_path))
+        ended = _ended(folder)
+        await _hold_again(folder, staged, ended, store, watcher, data)
+        moves = _moves(folder, staged, ended)
+        if not dry_run:
+            _keep_unused(folder, staged, store)
+            if not moves.whole:
+                _pass_on(store, store_path)
+            note_rescoring(folder.manifest_path, staged.manifest_path, moves.told())
+            replacing.replace(folder.path, _gone(folder, moves))
+    return moves
+
+
+def _staged(folder: RunFolder, path: Path) -> RunFolder:
+    staged = RunFolder(path)
+    for part in PARTS:
+        (path / part).mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(folder.config_path, staged.config_path)
+    return staged
+
+
+def _ended(folder: RunFolder) -> list[Cell]:
+    found = [cell for cell in cells(folder.config) if folder.cell_path(cell.id).exists()]
+    if not found:
+        raise BadInput(f"no cell of the run {folder.path} has come to its end; `{folder.command}` goes on with it.")
+    return found
+
+
+async def _hold_again(
+    folder: RunFolder, staged: RunFolder, ended: Sequence[Cell], store: Store, watcher: Watcher, data: Path | None
+) -> None:
+    config = _at_hand(folder.config, data)
+    suites = load_suites(config, dict.fromkeys(cell.suite for cell in ended), watcher)
+    _check_sources(folder, suites)
+    watcher.say("Reading what was recorded")
+    recollection = recollect(folder, ended, suites, store)
+    todo = [_with_ballots(cell, folder) for cell in ended]
+    before = {cell.id: weights for cell in todo if (weights := _weights(cell, folder)) is not None}
+    for matched in (False, True):  # a vote that matches a cell's tokens comes after that cell, whoever answered
+        for facts, some in recollection.groups([cell for cell in todo if bool(cell.matched) is matched]):
+            engines = {spec: RecordedEngine(of_spec, NOT_RECORDED) for spec, of_spec in facts.items()}
+            dispatch = Dispatch(engines, store)
+            watcher.begin(some, {name: len(suite.asked) for name, suite in suites.items()}, dispatch.tally)
+            with (
+                stopped_by_interrupts(dispatch, watcher.say),
+                Work(staged, suites, engines, dispatch, watcher, recollection.failed) as work,
+            ):
+                await work.through(await calibrated(some, config, dispatch, staged, watcher, before))
+    staged.write_results()
+
+
+def _at_hand(config: RunConfig, data: Path | None) -> RunConfig:
+    """Return the configuration with the questions where they lie now."""
+    named = data or (Path(config.data) if config.data and Path(config.data).is_dir() else None)
+    return config.model_copy(update={"data": str(named) if named else None})
+
+
+def _check_sources(folder: RunFolder, suites: Mapping[str, Suite]) -> None:
+    asked = folder.manifest()["sources"]
+    for name, suite in suites.items():
+        if suite.source.revision != asked[name]["revision"]:
+            raise BadInput(
+                f"the run {folder.path} asked {name} of {asked[name]['where']} ({asked[name]['revision']}); what was "
+                f"found here is {suite.source.where} ({suite.source.revision}). Name its folder with --data."
+            )
+
+
+def _with_ballots(cell: Cell, folder: RunFolder) -> Cell:
+    """Return a matched vote with the ballots that it had, which are the ones to be counted first."""
+    result = folder.cell(cell.id)
+    return cell.with_samples(result.samples) if result and result.samples else cell
+
+
+def _weights(cell: Cell, folder: RunFolder) -> dict[Member, float] | None:
+    """Return what a cell's ballots were weighted with; None where two members go by one name."""
+    result, members = folder.cell(cell.id), cell.setting.team.distinct
+    if result is None or result.scores.keys() != {member.label for member in members}:
+        return None
+    return {member: result.scores[member.label] for member in members} if len(result.scores) == len(members) else None
+
+
+def _moves(folder: RunFolder, staged: RunFolder, ended: Sequence[Cell]) -> Moves:
+    """Return what moved, and give every turn the wait that it had."""
+    moves = Moves()
+    for cell in ended:
+        if not staged.cell_path(cell.id).exists():
+            moves.lose(cell, folder)
+            continue
+        moves.compare(cell, folder, staged)
+        keep_waits(folder.ledger_path(cell.id), staged.ledger_path(cell.id))
+        if cell.setting.protocol.weighs and not staged.calibration_path(cell.id).exists():
+            moves.weighed_before.append(cell.id)
+    return moves
+
+
+def _keep_unused(folder: RunFolder, staged: RunFolder, store: Store) -> None:
+    """Keep the completions that no conversation uses now: the readers of another day may need them."""
+    used: set[bytes] = set()
+    for part in ("transcripts", "calibration"):
+        for path in (staged.path / part).iterdir():
+            for line in read_transcripts(path):
+                used.update(bytes.fromhex(turn["request"]) for turn in line.get("turns", ()))
+    unused = [one for one in store.items() if one[0] not in used]
+    if unused or folder.unused_path.exists():
+        write_completions(staged.unused_path, {"schema_version": 1, "run": folder.config.digest}, unused)
+
+
+def _pass_on(store: Store, path: Path) -> None:
+    """Put what was recorded into the store from which `mlpo-bench run` takes what it need not ask."""
+    with Store(path) as known:
+        for request, made in store.items():
+            known.put(request, made)
+
+
+def _gone(folder: RunFolder, moves: Moves) -> Iterator[str]:
+    """Yield the files of votes that wait for another cell."""
+    for cell in cells(folder.config):
+        if cell.id in moves.waiting:
+            paths = (path(cell.id) for path in (folder.cell_path, folder.records_path, folder.ledger_path))
+            for path in (*paths, folder.transcript_path(cell), folder.calibration_path(cell.id)):
+                yield str(path.relative_to(folder.path))
