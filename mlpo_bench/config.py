@@ -162,7 +162,7 @@ class RunConfig(BaseModel):
     @property
     def prices(self) -> dict[str, Price]:
         """The prices of all teams' models."""
-        return {model: price for team in self.teams.values() for model, price in team.prices.items()}
+        return {name: price for team in self.teams.values() for name, price in team.prices_by_name.items()}
 
     @property
     def digest(self) -> str:
@@ -173,8 +173,7 @@ class RunConfig(BaseModel):
     @property
     def default_name(self) -> str:
         """A run's name where nobody gives one: what it is about, and enough of its digest to tell it apart."""
-        leader = self.team.leader.model.rstrip("/").rsplit("/", 1)[-1]
-        return f"{'-'.join(self.suites)}_{leader}_{self.digest[:8]}"
+        return f"{'-'.join(self.suites)}_{self.team.leader.short_name}_{self.digest[:8]}"
 
     @property
     def ballots(self) -> int:

@@ -5,6 +5,7 @@ A team file is YAML::
     leader:
       model: Qwen/Qwen2.5-7B-Instruct     # smollm2-135m, a hub id, a folder, or a server's model name
       revision: a09a35458c702b33eeacc393d103063234e8bc28
+      adapter: training/leaders/mine      # what training changed of it: LoRA as PEFT writes it, a folder or a hub id
       sampling: {temperature: 0.7, max_tokens: 1024}
     peers:
       - model: meta-llama/Llama-3.1-8B-Instruct
@@ -13,7 +14,8 @@ A team file is YAML::
         base_url: http://127.0.0.1:8000/v1
         persona: You check every step of a calculation.
         count: 2
-    untrained: {model: Qwen/Qwen2.5-7B-Instruct}    # what a trained leader was made of, to be measured beside it
+    untrained: {model: Qwen/Qwen2.5-7B-Instruct}    # what a trained leader was made of, to be measured beside it;
+                                                    # without a word, the leader without its adapter
     prices:                                         # for a million tokens, in whatever currency, by model
       served-name: {prompt: 0.15, cached: 0.03, completion: 0.60}
 
@@ -44,6 +46,20 @@ MAX_PEERS = 64
 _IDENTITY_BARS = 2
 
 
+def full_name(model: str, adapter: str | None) -> str:
+    """Return what a model is called with its adapter: `smollm2-135m+training/leaders/mine`."""
+    return f"{model}+{adapter}" if adapter else model
+
+
+def short_name(model: str, adapter: str | None) -> str:
+    """Return what tables call a model with its adapter: `smollm2-135m+mine`."""
+    return full_name(_last_part(model), adapter and _last_part(adapter))
+
+
+def _last_part(name: str) -> str:
+    return name.rstrip("/").rsplit("/", 1)[-1]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -52,13 +68,15 @@ class ModelSpec(_Strict):
     """A model as a person names it: everything that decides which weights answer, and through which engine.
 
     `model` is `smollm2-135m`, a hub id, a folder, the name a server serves, a script for the scripted engine, or
-    what a recording was made with.
+    what a recording was made with. `adapter` is what training changed of these weights: a folder or a hub id.
     `context` bounds prompt plus answer, in tokens, below what the model itself holds. `concurrency` bounds the
     requests in flight to a server.
     """
 
     model: str = Field(default=DEFAULT_MODEL, min_length=1)
     revision: str | None = None
+    # Left out where there is none, so that configurations without one are what they were before there were any.
+    adapter: Annotated[str | None, Field(min_length=1, exclude_if=lambda adapter: adapter is None)] = None
     engine: EngineKind = "auto"
     dtype: Dtype = "auto"
     context: Annotated[int, Field(ge=16)] | None = None
@@ -76,10 +94,28 @@ class ModelSpec(_Strict):
         return self
 
     @model_validator(mode="after")
+    def _adapter_changes_weights_that_are_here(self) -> Self:
+        if self.adapter and (self.engine == "openai" or self.base_url):
+            raise ValueError("an adapter belongs to its server: serve it there, and give its name there as the model")
+        if self.adapter and self.engine == "scripted":
+            raise ValueError("an adapter changes a model's weights, and a script has none")
+        return self
+
+    @model_validator(mode="after")
     def _recording_has_an_identity(self) -> Self:
         if self.engine == "recorded" and (self.revision or "").count("|") != _IDENTITY_BARS:
             raise ValueError("engine 'recorded' needs the revision `revision|dtype|engine` that the recording tells")
         return self
+
+    @property
+    def name(self) -> str:
+        """The model's name, and its adapter's behind it: what tells members' models apart in a run's files."""
+        return full_name(self.model, self.adapter)
+
+    @property
+    def short_name(self) -> str:
+        """The same for tables: of hub ids and paths, the last part."""
+        return short_name(self.model, self.adapter)
 
 
 class SamplingChoice(_Strict):
@@ -110,8 +146,7 @@ class Member(ModelSpec):
     @property
     def label(self) -> str:
         """A short name for tables and transcripts."""
-        name = self.model.rstrip("/").rsplit("/", 1)[-1]
-        return f"{name} ({self.persona[:24]})" if self.persona else name
+        return f"{self.short_name} ({self.persona[:24]})" if self.persona else self.short_name
 
 
 class Price(_Strict):
@@ -130,8 +165,8 @@ class Price(_Strict):
 class Team(_Strict):
     """A leader and its peers, in the order in which the leader reads them.
 
-    `untrained` is what a trained leader was before its training; `prices` go by model and decide nothing that is
-    asked.
+    `untrained` is what a trained leader was before its training: where it is left out, a leader with an adapter was
+    itself without it. `prices` go by model and decide nothing that is asked.
     """
 
     leader: Member = Member()
@@ -141,16 +176,36 @@ class Team(_Strict):
 
     @model_validator(mode="after")
     def _priced_models_sit_here(self) -> Self:
-        seated = {member.model for member in self.members} | {m.model for m in [self.untrained] if m}
+        seated = {name for member in self.measured for name in (member.model, member.name)}
         for model in self.prices:
             if model not in seated:
                 raise unknown("model of this team", model, seated)
         return self
 
     @property
+    def untrained_leader(self) -> Member | None:
+        """What the leader was before its training; None where it was not trained, as far as the team tells."""
+        if self.untrained is None and self.leader.adapter:
+            return self.leader.model_copy(update={"adapter": None})
+        return self.untrained
+
+    @property
     def before_training(self) -> Team | None:
         """The same team led by what its leader was before training."""
-        return None if self.untrained is None else self.model_copy(update={"leader": self.untrained, "untrained": None})
+        before = self.untrained_leader
+        return None if before is None else self.model_copy(update={"leader": before, "untrained": None})
+
+    @property
+    def measured(self) -> tuple[Member, ...]:
+        """All who answer in a run of the team: its members, and what its leader was before training."""
+        before = self.untrained_leader
+        return self.members if before is None else (*self.members, before)
+
+    @property
+    def prices_by_name(self) -> dict[str, Price]:
+        """The prices by the names of those who answer: with an adapter, a model costs what it does without one."""
+        told = {member.name: self.prices.get(member.name, self.prices.get(member.model)) for member in self.measured}
+        return {name: price for name, price in told.items() if price is not None}
 
     @property
     def members(self) -> tuple[Member, ...]:

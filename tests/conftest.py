@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sqlite3
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -13,7 +16,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+    from types import ModuleType
 
 PER_SUBJECT = 11
 # The plan is reckoned from earlier runs' speeds; the ledger and the manifest hold seconds of this one.
@@ -46,6 +49,19 @@ def _gold(subject: str, n: int) -> str:
         "dyck_languages": ("] ]", ") >"),
     }
     return golds.get(subject, ("(A)", "(B)"))[n % 2]
+
+
+@pytest.fixture(scope="session")
+def tiny() -> ModuleType:
+    """The module that makes tiny models (test folders are no packages)."""
+    pytest.importorskip("transformers")
+    spec = importlib.util.spec_from_file_location("tiny_models", Path(__file__).parent / "engines" / "tiny.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["tiny_models"] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ AT_HOME = {
     "torch": {"engines", "training"},
     "openai": {"engines"},
     "trl": {"training"},
-    "peft": {"training"},
+    "peft": {"engines", "training"},
     "reasoning_gym": {"gym"},
     "typer": {"cli"},
 }

@@ -127,6 +127,17 @@ def test_a_trained_leader_is_measured_beside_what_it_was() -> None:
     assert len({cell.id for cell in found}) == len(found)
 
 
+def test_an_adapter_is_measured_beside_its_base_without_a_word_of_it() -> None:
+    team = Team(leader=Member(model="base", adapter="leaders/mine"), peers=(Member(model="p"),))
+    found = cells(config(protocols=["solo", "leader"], rounds=[1], peers=[1], team=team))
+    leaders = {(cell.team, cell.label): cell.setting.team.leader for cell in found}
+    assert leaders["untrained", "solo"] == leaders["untrained", "leader, 1 round, 1 peer"] == Member(model="base")
+    assert leaders["team", "leader, 1 round, 1 peer"] == team.leader
+    other = team.model_copy(update={"leader": Member(model="base", adapter="leaders/other")})
+    both = cells(config(protocols=["solo"], teams={"one": team, "two": other}))
+    assert [cell.team for cell in both] == ["one", "one", "one untrained", "two"]
+
+
 def test_seeds_repeat_every_cell() -> None:
     found = cells(config(protocols=["solo"], seeds=3))
     assert [(cell.id, cell.setting.seed) for cell in found] == [

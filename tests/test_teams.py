@@ -47,6 +47,8 @@ def test_a_team_file_is_read_with_counts_and_personas(tmp_path: Path) -> None:
         ("- a\n- b\n", "must hold settings"),
         ("leader: [\n", "is not valid YAML: line 2"),
         ("leader: {model: a, engine: vlm}\n", "team.yaml:1: field 'leader.engine': "),
+        ("leader: {model: a, adapter: x, base_url: http://h/v1}\n", "an adapter belongs to its server: serve it there"),
+        ("leader: {model: a, adapter: x, engine: scripted}\n", "a script has none"),
     ],
 )
 def test_a_fault_is_named_by_file_line_and_field(tmp_path: Path, text: str, message: str) -> None:
@@ -87,3 +89,37 @@ def test_a_members_sampling_goes_before_the_tasks() -> None:
     base = Sampling(max_tokens=100, stop=("x",))
     assert SamplingChoice(temperature=0).over(base) == Sampling(temperature=0, max_tokens=100, stop=("x",))
     assert SamplingChoice().over(base) == base
+
+
+def test_a_leader_with_an_adapter_was_itself_without_it(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "leader: {model: org/base, adapter: leaders/mine/, persona: You lead.}\npeers: [{model: b}]\n"
+    )
+    team = read_team(path)
+    before = team.before_training
+    assert before is not None
+    assert before.leader == Member(model="org/base", persona="You lead.")
+    assert (before.peers, before.before_training) == (team.peers, None)
+    assert [member.label for member in (team.leader, before.leader)] == ["base+mine (You lead.)", "base (You lead.)"]
+    assert (team.leader.name, before.leader.name) == ("org/base+leaders/mine/", "org/base")
+    named = team.model_copy(update={"untrained": Member(model="other")})
+    assert named.untrained_leader == Member(model="other")
+    assert Team(leader=Member(model="a")).before_training is None
+
+
+def test_a_member_without_an_adapter_is_written_as_before_there_were_any() -> None:
+    assert "adapter" not in Member(model="a").model_dump()
+    assert Member(model="a", adapter="x").model_dump()["adapter"] == "x"
+    assert Member(model="a", adapter="x").spec != Member(model="a").spec
+
+
+def test_prices_of_a_base_hold_with_its_adapter_unless_it_has_its_own() -> None:
+    told = {"leader": {"model": "a", "adapter": "x"}, "prices": {"a": {"prompt": 1, "completion": 2}}}
+    assert {name: price.completion for name, price in Team.model_validate(told).prices_by_name.items()} == {
+        "a+x": 2,
+        "a": 2,
+    }
+    told["prices"] = {"a": {"prompt": 1, "completion": 2}, "a+x": {"prompt": 1, "completion": 3}}
+    assert Team.model_validate(told).prices_by_name["a+x"].completion == 3
+    with pytest.raises(BadInput, match="no model of this team is called 'a\\+y'; did you mean 'a\\+x'"):
+        Team.model_validate(told | {"prices": {"a+y": {"prompt": 1, "completion": 2}}})

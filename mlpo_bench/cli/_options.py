@@ -37,6 +37,7 @@ class Chosen:
     matrix: str | None
     teams: tuple[str, ...] | None
     engine: str | None
+    leader_adapter: str | None
     seed: int | None
     seeds: int | None
 
@@ -81,6 +82,8 @@ class Chosen:
         if self.teams:
             paths = [Path(name) for name in self.teams]
             teams = {TEAM if len(paths) == 1 else path.stem: read_team(path) for path in paths}
+        if self.leader_adapter:
+            teams = {name: _with_adapter(team, self.leader_adapter) for name, team in teams.items()}
         return {name: _with_engine(team, self.engine) for name, team in teams.items()} if self.engine else teams
 
     def _seeds(self, base: RunConfig) -> tuple[int, ...]:
@@ -118,6 +121,10 @@ def configuration(
         ),
     ] = None,
     engine: Annotated[str | None, Option(help="auto, vllm or hf, for all members.", rich_help_panel=WHO)] = None,
+    leader_adapter: Annotated[
+        str | None,
+        Option(help="What training changed of the leader (LoRA): a folder or hub id.", rich_help_panel=WHO),
+    ] = None,
     peers: Annotated[str | None, Option(help="Peers K, comma-separated.  \\[default: 3]", rich_help_panel=WHO)] = None,
     matrix: Annotated[
         str | None,
@@ -199,6 +206,7 @@ def configuration(
         matrix=matrix,
         teams=names(team),
         engine=engine,
+        leader_adapter=leader_adapter,
         seed=seed,
         seeds=seeds,
     )
@@ -297,6 +305,19 @@ def _with_engine(team: Team, engine: str) -> Team:
             "untrained": team.untrained and team.untrained.model_copy(update=change),
         }
     )
+
+
+def _with_adapter(team: Team, adapter: str) -> Team:
+    from pydantic import ValidationError
+
+    from mlpo_bench.errors import BadInput
+    from mlpo_bench.teams import Member
+
+    try:
+        leader = Member.model_validate({**dict(team.leader), "adapter": adapter})
+    except ValidationError as error:
+        raise BadInput(f"--leader-adapter: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
+    return team.model_copy(update={"leader": leader})
 
 
 def _say(location: Iterable[int | str], message: str, value: object) -> str:

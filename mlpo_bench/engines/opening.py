@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlpo_bench.engines import choose, models
@@ -12,7 +12,7 @@ from mlpo_bench.engines.base import ALONE, Engine, Share
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 
     from mlpo_bench.engines.choose import Kind
     from mlpo_bench.engines.models import ResolvedModel
@@ -29,14 +29,28 @@ class _Plan:
     why: str
 
     @property
-    def identity(self) -> tuple[object, ...]:
-        """What two specs must have in common to share an engine."""
+    def dtype(self) -> str:
+        """The type that weights are served in."""
+        assert self.resolved is not None
+        return self.resolved.dtype if self.spec.dtype == "auto" else self.spec.dtype
+
+    @property
+    def host(self) -> tuple[object, ...]:
+        """What two specs must have in common to be served by one process."""
         spec, resolved = self.spec, self.resolved
         if resolved is None:
             served = (spec.base_url, spec.api_key_env, spec.context, spec.concurrency)
-            return (self.kind, spec.model, spec.revision, *served)
-        dtype = resolved.dtype if spec.dtype == "auto" else spec.dtype
-        return (self.kind, resolved.folder, resolved.revision, dtype, spec.context, spec.trust_remote_code)
+            return (self.kind, spec.model, spec.revision, spec.adapter, *served)
+        beside = self.kind == "vllm" and not resolved.merged
+        alone = None if beside or resolved.adapter is None else resolved.adapter.revision
+        weights = (resolved.folder, resolved.revision, alone, self.dtype)
+        return (self.kind, *weights, spec.context, spec.trust_remote_code)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What two specs must have in common to share an engine."""
+        adapter = self.resolved and self.resolved.adapter
+        return (*self.host, adapter and adapter.revision)
 
 
 async def open_engine(
@@ -54,8 +68,9 @@ async def open_engine(
     Raises:
         BadInput: there is no such model, or it cannot be served here or in this way.
     """
-    plan = await _plan(spec, deterministic=deterministic)
-    return await _start(plan, deterministic=deterministic, share=share, on_event=on_event)
+    plan = await _plan(spec, deterministic=deterministic, on_event=on_event)
+    (engine,) = await _start([plan], deterministic=deterministic, share=share, on_event=on_event)
+    return engine
 
 
 async def open_engines(
@@ -69,20 +84,22 @@ async def open_engines(
     Raises:
         BadInput: as for `open_engine`.
     """
-    plans = [await _plan(spec, deterministic=deterministic) for spec in dict.fromkeys(specs)]
-    distinct = {plan.identity: plan for plan in reversed(plans)}
-    on_device = sum(plan.kind == "vllm" for plan in distinct.values())
+    plans = [await _plan(spec, deterministic=deterministic, on_event=on_event) for spec in dict.fromkeys(specs)]
+    hosts: dict[tuple[object, ...], dict[tuple[object, ...], _Plan]] = {}
+    for plan in plans:
+        hosts.setdefault(plan.host, {}).setdefault(plan.identity, plan)
+    on_device = sum(next(iter(host.values())).kind == "vllm" for host in hosts.values())
     started: dict[tuple[object, ...], Engine] = {}
     taken = 0
     async with contextlib.AsyncExitStack() as undo:
-        for plan in plans:
-            if plan.identity in started:
-                continue
-            taken += plan.kind == "vllm"
+        for host in hosts.values():
+            together = list(host.values())
+            taken += together[0].kind == "vllm"
             share = Share(max(on_device, 1), max(taken, 1))
-            engine = await _start(plan, deterministic=deterministic, share=share, on_event=on_event)
-            undo.push_async_callback(engine.close)
-            started[plan.identity] = engine
+            engines = await _start(together, deterministic=deterministic, share=share, on_event=on_event)
+            for engine in engines:
+                undo.push_async_callback(engine.close)
+            started |= dict(zip(host, engines, strict=True))
         undo.pop_all()
     return {plan.spec: started[plan.identity] for plan in plans}
 
@@ -92,44 +109,66 @@ async def close_engines(engines: Mapping[ModelSpec, Engine]) -> None:
     await asyncio.gather(*(engine.close() for engine in {id(e): e for e in engines.values()}.values()))
 
 
-async def _plan(spec: ModelSpec, *, deterministic: bool) -> _Plan:
+async def _plan(spec: ModelSpec, *, deterministic: bool, on_event: Callable[[str], None] | None) -> _Plan:
     resolved = await asyncio.to_thread(models.resolve, spec) if choose.needs_weights(spec) else None
     kind, why = await asyncio.to_thread(choose.chosen, spec, resolved, deterministic=deterministic)
-    return _Plan(spec, resolved, kind, why)
+    plan = _Plan(spec, resolved, kind, why)
+    if kind != "vllm" or resolved is None or resolved.adapter is None:
+        return plan
+    from mlpo_bench.engines import merged, vllm_adapters
+
+    if await asyncio.to_thread(vllm_adapters.served_beside, resolved.adapter, deterministic=deterministic):
+        return plan
+    if on_event and not merged.here(resolved, plan.dtype):
+        on_event(f"{spec.name}: merging the adapter into a copy of the model, once")
+    return replace(plan, resolved=await asyncio.to_thread(merged.copy_of, resolved, plan.dtype))
 
 
-async def _start(plan: _Plan, *, deterministic: bool, share: Share, on_event: Callable[[str], None] | None) -> Engine:
+async def _start(
+    together: Sequence[_Plan], *, deterministic: bool, share: Share, on_event: Callable[[str], None] | None
+) -> list[Engine]:
+    """Start what serves some specs, several of them only where they differ in adapters that one process serves."""
+    plan = together[0]
     if on_event:
-        on_event(f"{plan.spec.model}: engine {plan.kind} ({plan.why})")
+        for each in together:
+            on_event(f"{each.spec.name}: engine {each.kind} ({each.why})")
     if plan.kind == "scripted":
         from mlpo_bench.engines.scripted import ScriptFileEngine
 
-        return ScriptFileEngine(plan.spec)
+        return [ScriptFileEngine(plan.spec)]
     if plan.kind == "recorded":
         from mlpo_bench.engines.recorded import RecordedEngine
 
-        return RecordedEngine.of(plan.spec)
+        return [RecordedEngine.of(plan.spec)]
     if plan.kind == "openai":
         from mlpo_bench.engines import openai
 
-        return await openai.connect(plan.spec, deterministic=deterministic)
+        return [await openai.connect(plan.spec, deterministic=deterministic)]
     assert plan.resolved is not None
     if plan.kind == "hf":
         from mlpo_bench.engines import hf
 
-        return await asyncio.to_thread(hf.load, plan.resolved, plan.spec, deterministic=deterministic)
+        return [await asyncio.to_thread(hf.load, plan.resolved, plan.spec, deterministic=deterministic)]
+    found = [each.resolved for each in together if each.resolved]
+    return await _start_vllm(found, plan.spec, deterministic=deterministic, share=share)
+
+
+async def _start_vllm(
+    found: Sequence[ResolvedModel], spec: ModelSpec, *, deterministic: bool, share: Share
+) -> list[Engine]:
     from mlpo_bench.engines import vllm
 
-    engine = await asyncio.to_thread(vllm.load, plan.resolved, plan.spec, deterministic=deterministic, share=share)
+    engines: list[Engine] = [*await asyncio.to_thread(vllm.load, found, spec, deterministic=deterministic, share=share)]
     if deterministic:
-        await _close_unless(vllm.check_invariance(engine), engine)
-    return engine
+        for engine in engines:
+            await _close_unless(vllm.check_invariance(engine), engines)
+    return engines
 
 
-async def _close_unless(check: Coroutine[None, None, None], engine: Engine) -> None:
-    """Run a check of an engine, and close the engine if it fails."""
+async def _close_unless(check: Coroutine[None, None, None], engines: Sequence[Engine]) -> None:
+    """Run a check of an engine, and close all that were started with it if it fails."""
     try:
         await check
     except BaseException:
-        await engine.close()
+        await asyncio.gather(*(engine.close() for engine in engines))
         raise

@@ -12,19 +12,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import os
-import shutil
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
+from mlpo_bench.engines.cache import made_once
 from mlpo_bench.errors import BadInput
 
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -41,29 +34,14 @@ def folder_in(cache: Path) -> Path:
 def unpacked(cache: Path) -> Path:
     """Return the folder of the unpacked model, unpacking it on the first call (about half a minute).
 
-    Safe to call from several processes at once, and to kill: the folder appears whole or not at all.
-
     Raises:
         BadInput: the wheel, or a package needed to read it, is not installed, or the wheel is another.
     """
     folder = folder_in(cache)
-    if not folder.is_dir():
-        gguf = _gguf_file()
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):
-            if not folder.is_dir():
-                _appear_whole(folder, lambda beside: _dequantise(gguf, beside))
-    return folder
-
-
-def _appear_whole(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a folder beside `folder`, then rename it. The caller holds the lock: leftovers are dead."""
-    for leftover in folder.parent.glob(f"{folder.name}.part-*"):
-        shutil.rmtree(leftover)
-    beside = folder.with_name(f"{folder.name}.part-{os.getpid()}")
-    beside.mkdir()
-    fill(beside)
-    beside.rename(folder)
+    if folder.is_dir():
+        return folder
+    gguf = _gguf_file()
+    return made_once(folder, lambda beside: _dequantise(gguf, beside))
 
 
 def _gguf_file() -> Path:

@@ -16,19 +16,18 @@ Settings for CPUs, and what was seen with them on 2 shared cores with SmolLM2-13
 from __future__ import annotations
 
 import asyncio
-import gc
-import itertools
 import multiprocessing
 import os
 import time
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
+from mlpo_bench.engines import merged, vllm_adapters
 from mlpo_bench.engines.base import ALONE, ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.engines.orphans import Watcher
 from mlpo_bench.engines.quiet import quiet_transformers, stderr_into
-from mlpo_bench.engines.vllm_process import import_vllm, interrupts_kept_from_children, log_file
+from mlpo_bench.engines.vllm_process import Served, import_vllm, interrupts_kept_from_children, log_file
 from mlpo_bench.errors import BadInput, ContextOverflow, EngineFault
 
 
@@ -53,23 +52,24 @@ INVARIANT_SEQUENCES = 8
 
 
 class VLLMEngine:
-    """One model in one vLLM engine. Make it with `load`.
+    """One model of a vLLM process. Make it with `load`.
 
     Args:
-        llm: a vLLM AsyncLLM.
+        served: the process.
         chats: renders chats for it.
         facts: what was loaded.
-        watcher: kills the engine's processes if this one dies.
+        adapter: vLLM's request for the adapter that answers; None for the weights as they were loaded.
     """
 
-    def __init__(self, llm: Any, chats: ChatTokens, facts: ModelFacts, watcher: Watcher) -> None:  # noqa: ANN401
+    def __init__(self, served: Served, chats: ChatTokens, facts: ModelFacts, adapter: Any = None) -> None:  # noqa: ANN401
         from vllm import SamplingParams
         from vllm.inputs import tokens_input
         from vllm.sampling_params import RequestOutputKind
 
-        self._llm, self._chats, self._facts, self._watcher = llm, chats, facts, watcher
+        self._served: Served | None = served.taken()
+        self._llm, self._chats, self._facts, self._adapter = served.llm, chats, facts, adapter
         self._params, self._whole, self._input = SamplingParams, RequestOutputKind.FINAL_ONLY, tokens_input
-        self._numbers = itertools.count()
+        self._numbers = served.numbers
 
     @property
     def facts(self) -> ModelFacts:
@@ -97,11 +97,13 @@ class VLLMEngine:
         ids = self._chats.ids(messages)
         facts = self._facts
         if len(ids) + sampling.max_tokens > facts.context:
-            raise ContextOverflow(model=facts.name, prompt=len(ids), answer=sampling.max_tokens, context=facts.context)
+            raise ContextOverflow(
+                model=facts.full_name, prompt=len(ids), answer=sampling.max_tokens, context=facts.context
+            )
         output = await self._generate(ids, self.sampling_params(sampling, seed))
         made = output.outputs[0]
         if made.finish_reason not in {"stop", "length"}:
-            raise EngineFault(f"{facts.name}: vLLM ended a request with {made.finish_reason!r}.")
+            raise EngineFault(f"{facts.full_name}: vLLM ended a request with {made.finish_reason!r}.")
         cached = output.num_cached_tokens or 0
         usage = Usage(prompt=len(ids) - cached, cached=cached, completion=len(made.token_ids))
         return Completion(made.text, usage, made.finish_reason, time.perf_counter() - asked)
@@ -122,14 +124,15 @@ class VLLMEngine:
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
         try:
-            async for output in self._llm.generate(self._input(ids), params, str(next(self._numbers))):
+            number = str(next(self._numbers))
+            async for output in self._llm.generate(self._input(ids), params, number, lora_request=self._adapter):
                 whole = output
         except EngineDeadError as error:
-            raise EngineFault(f"the vLLM process of {self._facts.name} died.", transient=False) from error
+            raise EngineFault(f"the vLLM process of {self._facts.full_name} died.", transient=False) from error
         except EngineGenerateError as error:
-            raise EngineFault(f"{self._facts.name}: vLLM failed: {error}") from error
+            raise EngineFault(f"{self._facts.full_name}: vLLM failed: {error}") from error
         except ValueError as error:
-            raise EngineFault(f"{self._facts.name}: vLLM refused: {error}", transient=False) from error
+            raise EngineFault(f"{self._facts.full_name}: vLLM refused: {error}", transient=False) from error
         return whole
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
@@ -137,22 +140,25 @@ class VLLMEngine:
         return len(self._chats.ids(messages))
 
     async def close(self) -> None:
-        """Stop the engine's processes."""
-        if self._llm is None:
-            return
-        llm, self._llm = self._llm, None
-        await asyncio.to_thread(llm.shutdown)
-        self._watcher.close()
-        log_file().unlink(missing_ok=True)
-        _close_sockets(llm)
-        # Its finaliser fails noisily when it runs as late as the interpreter's end.
-        await asyncio.sleep(0)
-        del llm
-        gc.collect()
+        """Stop the engine's processes, unless another engine uses them."""
+        served, self._served, self._llm = self._served, None, None
+        if served is not None:
+            await served.released()
 
 
-def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = False, share: Share = ALONE) -> VLLMEngine:
-    """Start a vLLM engine (blocks for about half a minute).
+def load(
+    models: Sequence[ResolvedModel], spec: ModelSpec, *, deterministic: bool = False, share: Share = ALONE
+) -> list[VLLMEngine]:
+    """Start a vLLM process (blocks for about half a minute).
+
+    Args:
+        models: what it is to serve: one model, or several that differ in their adapters alone.
+        spec: how, as any of their specs says it.
+        deterministic: in vLLM's batch-invariant mode.
+        share: the process's part of the device.
+
+    Returns:
+        An engine for each model.
 
     Raises:
         BadInput: vLLM cannot serve the model here, or deterministic mode was asked for where it does not hold.
@@ -167,25 +173,27 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
             "vLLM on a CPU gives answers that depend on what else is in its batch, so it cannot be deterministic. "
             "Take engine hf (engine auto does so by itself)."
         )
-    settings = _cpu_settings(_context(resolved, spec), share) if on_cpu else _gpu_settings(share, deterministic)
+    base = models[0]
+    settings = _cpu_settings(_context(base, spec), share) if on_cpu else _gpu_settings(share, deterministic)
     note = f"vLLM on {current_platform.device_type}{', batch-invariant' if deterministic else ''}"
     args = AsyncEngineArgs(
-        model=str(resolved.folder),
-        dtype=resolved.dtype if spec.dtype == "auto" else spec.dtype,
-        max_model_len=_context(resolved, spec),
+        model=str(base.folder),
+        dtype=base.dtype if spec.dtype == "auto" else spec.dtype,
+        max_model_len=_context(base, spec),
         load_format="safetensors",
-        trust_remote_code=resolved.trust_remote_code,
+        trust_remote_code=base.trust_remote_code,
         disable_log_stats=True,
         **settings,
+        **vllm_adapters.settings(models),
     )
     before = set(multiprocessing.active_children())
     try:
         # In no variable of this function: vLLM's optional imports fail with exceptions that are kept, and with them
         # the variables of all that was under way, so that the engine's finaliser would run too late.
-        return _serving(_start(args), resolved, note, before)
+        return _engines(_start(args), models, note, before)
     except (ValueError, RuntimeError, NotImplementedError) as error:
         reason = f"{_last_line(error)} (more in {log_file()})"
-        raise BadInput(f"vLLM cannot serve {resolved.name}: {reason}") from error
+        raise BadInput(f"vLLM cannot serve {base.name}: {reason}") from error
 
 
 def _start(args: Any) -> Any:  # noqa: ANN401 - vLLM's own classes
@@ -195,33 +203,29 @@ def _start(args: Any) -> Any:  # noqa: ANN401 - vLLM's own classes
         return AsyncLLM.from_engine_args(args)
 
 
-def _serving(llm: Any, resolved: ResolvedModel, note: str, before: set[BaseProcess]) -> VLLMEngine:  # noqa: ANN401
-    """Return the engine around a started AsyncLLM; what runs besides the processes `before` belongs to it."""
+def _engines(llm: Any, models: Sequence[ResolvedModel], note: str, before: set[BaseProcess]) -> list[VLLMEngine]:  # noqa: ANN401
+    """Return the engines around a started AsyncLLM; what runs besides the processes `before` belongs to it."""
     started = set(multiprocessing.active_children()) - before
-    watcher = Watcher(process.pid for process in started if process.pid)
+    served = Served(llm, Watcher(process.pid for process in started if process.pid))
     with quiet_transformers():
-        chats = ChatTokens.of_folder(resolved.folder, trust_remote_code=resolved.trust_remote_code)
-    facts = ModelFacts(
-        name=resolved.name,
+        chats = ChatTokens.of_folder(models[0].folder, trust_remote_code=models[0].trust_remote_code)
+    return [
+        VLLMEngine(served, chats, _facts(llm, model, note), vllm_adapters.request(model, number))
+        for number, model in enumerate(models, start=1)
+    ]
+
+
+def _facts(llm: Any, model: ResolvedModel, note: str) -> ModelFacts:  # noqa: ANN401 - vLLM's own class
+    return ModelFacts(
+        name=model.name,
         engine="vllm",
-        revision=resolved.revision,
+        revision=model.revision,
         dtype=str(llm.model_config.dtype).removeprefix("torch."),
         context=llm.model_config.max_model_len,
-        parameters=resolved.parameters,
-        note=note,
+        parameters=model.parameters,
+        note=f"{note}, {merged.told(model.folder)}" if model.merged else note,
+        adapter=model.adapter_facts,
     )
-    return VLLMEngine(llm, chats, facts, watcher)
-
-
-def _close_sockets(llm: Any) -> None:  # noqa: ANN401 - vLLM's own class
-    """Close what vLLM's shutdown leaves to the garbage collector, which would warn of it at some later time."""
-    # The first is asyncio's view of the second, whose sockets it keeps; only the second is to be ended, once.
-    view, owner = getattr(llm.engine_core, "ctx", None), getattr(llm.engine_core.resources, "ctx", None)
-    for context in (view, owner):
-        for socket in list(getattr(context, "_sockets", None) or ()):
-            socket.close(0)
-    if owner is not None and not owner.closed:
-        owner.destroy(linger=0)
 
 
 def _context(resolved: ResolvedModel, spec: ModelSpec) -> int:
@@ -272,6 +276,6 @@ async def check_invariance(engine: Engine) -> None:
     alone = [(await engine.complete(chat, sampling, i)).text for i, chat in enumerate(chats)]
     if not together == shuffled == alone:
         raise BadInput(
-            f"{engine.facts.name}: vLLM's batch-invariant mode does not hold on this device (equal requests were "
+            f"{engine.facts.full_name}: vLLM's batch-invariant mode does not hold on this device (equal requests were "
             "answered differently in another batch). Take engine hf for a deterministic run."
         )

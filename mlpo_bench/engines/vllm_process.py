@@ -1,22 +1,27 @@
-"""What surrounds vLLM's processes: its environment, its log, and who hears a terminal's Ctrl-C."""
+"""vLLM's processes: who uses them, their environment, their log, and who hears a terminal's Ctrl-C."""
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
+import gc
+import itertools
 import json
 import logging
 import os
 import signal
 from multiprocessing import resource_tracker
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.engines.models import cache_dir
+from mlpo_bench.engines.cache import cache_dir
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from mlpo_bench.engines.orphans import Watcher
 
 FEW_CORES = 4
 
@@ -83,3 +88,48 @@ def interrupts_kept_from_children() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class Served:
+    """A vLLM AsyncLLM and the processes that belong to it: they end when the last engine that uses them is closed.
+
+    Args:
+        llm: the AsyncLLM.
+        watcher: kills its processes if this one dies.
+    """
+
+    def __init__(self, llm: Any, watcher: Watcher) -> None:  # noqa: ANN401 - vLLM's own class
+        self.llm, self._watcher = llm, watcher
+        self.numbers = itertools.count()
+        self._users = 0
+
+    def taken(self) -> Served:
+        """Count one more engine."""
+        self._users += 1
+        return self
+
+    async def released(self) -> None:
+        """Count one engine less; stop the processes after the last."""
+        self._users -= 1
+        if self._users:
+            return
+        llm, self.llm = self.llm, None
+        await asyncio.to_thread(llm.shutdown)
+        self._watcher.close()
+        log_file().unlink(missing_ok=True)
+        _close_sockets(llm)
+        # Its finaliser fails noisily when it runs as late as the interpreter's end.
+        await asyncio.sleep(0)
+        del llm
+        gc.collect()
+
+
+def _close_sockets(llm: Any) -> None:  # noqa: ANN401 - vLLM's own class
+    """Close what vLLM's shutdown leaves to the garbage collector, which would warn of it at some later time."""
+    # The first is asyncio's view of the second, whose sockets it keeps; only the second is to be ended, once.
+    view, owner = getattr(llm.engine_core, "ctx", None), getattr(llm.engine_core.resources, "ctx", None)
+    for context in (view, owner):
+        for socket in list(getattr(context, "_sockets", None) or ()):
+            socket.close(0)
+    if owner is not None and not owner.closed:
+        owner.destroy(linger=0)

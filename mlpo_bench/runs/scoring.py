@@ -51,7 +51,7 @@ def _seats(
     return {
         seat: ledger.SeatCost(
             **of_seat.model_dump(),
-            model=sitting[seat].model,
+            model=sitting[seat].name,
             parameters=engines[sitting[seat].spec].facts.parameters,
         )
         for seat, of_seat in spent.items()

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import ModuleType
-
-
-@pytest.fixture(scope="session")
-def tiny() -> ModuleType:
-    """The module beside this file that makes tiny models (test folders are no packages)."""
-    pytest.importorskip("transformers")
-    spec = importlib.util.spec_from_file_location("tiny_models", Path(__file__).with_name("tiny.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["tiny_models"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")
 def tiny_folder(tiny: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny model in safetensors."""
     folder: Path = tiny.save(tmp_path_factory.mktemp("tiny"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_adapter(tiny: ModuleType, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an adapter that fits the tiny model."""
+    pytest.importorskip("peft")
+    folder: Path = tiny.save_adapter(tmp_path_factory.mktemp("adapters") / "one", tiny_folder)
     return folder
 
 

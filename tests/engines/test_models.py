@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -106,26 +105,6 @@ def test_without_gguf_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(smollm2, "find_spec", lambda name: None if name == "gguf" else found)
     with pytest.raises(BadInput, match="needs gguf"):
         models.resolve(ModelSpec())
-
-
-def test_a_killed_unpacking_leaves_no_model_and_the_next_one_clears_up(tmp_path: Path) -> None:
-    """A process is killed while it fills the folder; the next call finds nothing, and fills it anew."""
-    folder = tmp_path / "model"
-    program = (
-        "import pathlib, time\n"
-        "from mlpo_bench.engines.smollm2 import _appear_whole\n"
-        "def fill(beside):\n"
-        "    (beside / 'half').write_text('x'); print('filling', flush=True); time.sleep(60)\n"
-        f"_appear_whole(pathlib.Path({str(folder)!r}), fill)\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"filling\n"
-        process.send_signal(signal.SIGKILL)
-    assert not folder.exists()
-    smollm2._appear_whole(folder, lambda beside: (beside / "whole").touch())
-    assert [p.name for p in tmp_path.iterdir()] == ["model"]
-    assert [p.name for p in folder.iterdir()] == ["whole"]
 
 
 def test_known_models_start_with_the_embedded_one() -> None:

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mlpo_bench.engines import Engine, ScriptedEngine, choose, models, open_engines, scripted
+from mlpo_bench.engines import (
+    Engine,
+    ScriptedEngine,
+    Share,
+    choose,
+    merged,
+    models,
+    open_engines,
+    scripted,
+    vllm_adapters,
+)
 from mlpo_bench.engines.orphans import Watcher
 from mlpo_bench.engines.vllm import check_invariance
 from mlpo_bench.errors import BadInput
@@ -18,6 +28,7 @@ from mlpo_bench.teams import ModelSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
 
 def script(folder: Path, name: str = "s.yaml") -> ModelSpec:
@@ -69,6 +80,68 @@ def test_specs_of_the_same_weights_share_an_engine(tiny_folder: Path) -> None:
     assert engines[by_name] is not engines[shorter]
     assert [engines[by_name].facts.context, engines[shorter].facts.context] == [64, 32]
     assert events == [f"{tiny_folder}: engine hf (as asked)"] * 2
+
+
+class Loads:
+    """Stands for vLLM: keeps what it was to load."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[list[models.ResolvedModel], Share]] = []
+
+    def __call__(
+        self, found: list[models.ResolvedModel], spec: ModelSpec, *, deterministic: bool, share: Share
+    ) -> list[ScriptedEngine]:
+        assert (spec.engine, deterministic) == ("vllm", False)
+        self.made.append((found, share))
+        return [ScriptedEngine(lambda *_: "x") for _ in found]
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Loads:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    found = Loads()
+    monkeypatch.setattr("mlpo_bench.engines.vllm.load", found)
+    return found
+
+
+@pytest.fixture
+def three(tiny: ModuleType, tiny_folder: Path, tiny_adapter: Path, tmp_path: Path) -> list[ModelSpec]:
+    """A base, and the same with either of two adapters."""
+    two = tiny.save_adapter(tmp_path / "two", tiny_folder, seed=2)
+    base = ModelSpec(model=str(tiny_folder), engine="vllm")
+    return [base, *(base.model_copy(update={"adapter": str(folder)}) for folder in (tiny_adapter, two))]
+
+
+def test_one_process_serves_a_base_and_its_adapters_where_vllm_can(
+    three: list[ModelSpec], loads: Loads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vllm_adapters, "served_beside", lambda *_, **__: True)
+    shorter = three[1].model_copy(update={"context": 32})
+    engines = asyncio.run(open_engines([*three, shorter]))
+    assert len({id(engine) for engine in engines.values()}) == 4
+    (together, first), (alone, second) = loads.made
+    assert [model.adapter and model.adapter.name for model in together] == [spec.adapter for spec in three]
+    assert [model.adapter and model.adapter.name for model in alone] == [shorter.adapter]
+    assert not any(model.merged for model in (*together, *alone))
+    assert (first, second) == (Share(2, 1), Share(2, 2))
+
+
+def test_each_adapter_has_a_process_with_a_merged_copy_where_vllm_cannot(
+    three: list[ModelSpec], loads: Loads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vllm_adapters, "served_beside", lambda *_, **__: False)
+    events: list[str] = []
+    asyncio.run(open_engines(three, on_event=events.append))
+    assert [[model.merged for model in found] for found, _ in loads.made] == [[False], [True], [True]]
+    assert [share for _, share in loads.made] == [Share(3, 1), Share(3, 2), Share(3, 3)]
+    folders = {model.folder for found, _ in loads.made for model in found}
+    assert len(folders) == 3
+    assert {copy.folder for copy in merged.copies()} < folders
+    once = [event for event in events if "merging the adapter into a copy of the model, once" in event]
+    assert len(once) == 2
+    events.clear()
+    asyncio.run(open_engines(three, on_event=events.append))
+    assert events == [f"{spec.name}: engine vllm (as asked)" for spec in three]
 
 
 def test_if_one_cannot_be_opened_the_others_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 
@@ -33,29 +34,49 @@ def tokenizer(template: str | None = TEMPLATE) -> Any:
     return made
 
 
-def model() -> Any:
+def model(**settings: Any) -> Any:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
+    chosen: dict[str, Any] = {
+        "vocab_size": len(WORDS),
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 64,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "pad_token_id": 2,
+        "initializer_range": 0.5,
+        **settings,
+    }
     torch.manual_seed(0)
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(WORDS),
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            max_position_embeddings=64,
-            bos_token_id=1,
-            eos_token_id=2,
-            pad_token_id=2,
-            initializer_range=0.5,
-        )
-    )
+    return LlamaForCausalLM(LlamaConfig(**chosen))
 
 
-def save(folder: Path) -> Path:
-    model().save_pretrained(folder)
+def save(folder: Path, **settings: Any) -> Path:
+    model(**settings).save_pretrained(folder)
     tokenizer().save_pretrained(folder)
+    return folder
+
+
+def save_adapter(folder: Path, base: Path, seed: int = 1, size: float = 0.5, **settings: Any) -> Path:
+    """Save an adapter that changes what a base answers: LoRA whose weights are drawn by a seed, `size` apart."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    chosen: dict[str, Any] = {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "up_proj", "down_proj"], **settings}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # peft's advice on tied embeddings
+        changed = get_peft_model(
+            AutoModelForCausalLM.from_pretrained(base), LoraConfig(task_type="CAUSAL_LM", **chosen)
+        )
+        torch.manual_seed(seed)
+        for parameter in changed.parameters():
+            if parameter.requires_grad:
+                parameter.data += size * torch.randn_like(parameter)
+        changed.save_pretrained(folder)
     return folder

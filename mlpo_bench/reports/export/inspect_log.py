@@ -57,7 +57,7 @@ def _log(folder: RunFolder, cell: Cell, asked: Mapping[str, Asked]) -> EvalLog:
     from inspect_ai.log import EvalLog, EvalStats
 
     records = {record.question: record for record in read_records(folder.records_path(cell.id))}
-    models = {seat: member.model for seat, member in cell.setting.team.seats.items()}
+    models = {seat: member.name for seat, member in cell.setting.team.seats.items()}
     samples = [
         _sample(line, records[line["question"]], asked[line["question"]], models)
         for line in read_transcripts(folder.transcript_path(cell))
@@ -99,8 +99,8 @@ def _spec(folder: RunFolder, cell: Cell, samples: list[EvalSample]) -> EvalSpec:
             sample_ids=[str(sample.id) for sample in samples],
             shuffled=False,
         ),
-        model=setting.team.leader.model,
-        model_roles={seat: ModelConfig(model=member.model) for seat, member in setting.team.seats.items()},
+        model=setting.team.leader.name,
+        model_roles={seat: ModelConfig(model=member.name) for seat, member in setting.team.seats.items()},
         config=EvalConfig(epochs=1),
         revision=EvalRevision(type="git", origin="", commit=git["commit"], dirty=git["dirty"]) if git else None,
         packages={name: found for name, found in manifest["versions"].items() if found},

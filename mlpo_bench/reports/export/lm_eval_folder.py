@@ -132,7 +132,7 @@ def _run(folder: RunFolder, cell: Cell) -> dict[str, Any]:
     """Return what lm-eval tells of a run: the model, how it was asked, and by which versions."""
     manifest, config, setting = folder.manifest(), folder.config, cell.setting
     versions = manifest["versions"]
-    members = {seat: member.model for seat, member in setting.team.seats.items()}
+    members = {seat: member.name for seat, member in setting.team.seats.items()}
     return {
         "config": {
             "model": "mlpo-team",

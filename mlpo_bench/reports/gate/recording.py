@@ -206,7 +206,7 @@ def recorded_config(config: RunConfig, models: Mapping[str, Identity]) -> RunCon
 
     def seated(team: Team) -> Team:
         peers = tuple(map(recorded, team.peers))
-        untrained = team.untrained and recorded(team.untrained)
+        untrained = team.untrained_leader and recorded(team.untrained_leader)
         return team.model_copy(update={"leader": recorded(team.leader), "peers": peers, "untrained": untrained})
 
     return config.model_copy(update={"teams": {name: seated(team) for name, team in config.teams.items()}})
@@ -214,7 +214,7 @@ def recorded_config(config: RunConfig, models: Mapping[str, Identity]) -> RunCon
 
 def model_key(member: Member) -> str:
     """Return under which name a member's model stands in a recording."""
-    return f"{member.engine} {member.model}"
+    return f"{member.engine} {member.name}"
 
 
 def conversations_of(run: RunFolder) -> dict[tuple[str, str], Conversation]:

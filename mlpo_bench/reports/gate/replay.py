@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpo_bench import questions
 from mlpo_bench.chat import Completion, Message, Usage
+from mlpo_bench.engines import ModelFacts
 from mlpo_bench.errors import BadInput
 from mlpo_bench.harness.suite import quiet_lm_eval
 from mlpo_bench.matrix import cells
@@ -175,13 +176,14 @@ def _revisions(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 def _identities(config: RunConfig, models: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Identity]]:
     """Yield for every member of a run which model it stands for, from what the manifest says of its engines."""
-    for member in dict.fromkeys(m for team in config.teams.values() for m in (*team.members, team.untrained) if m):
-        fitting = [m for m in models if m["name"] == member.model and member.engine in {"auto", m["engine"]}]
+    loaded = [ModelFacts.of(model) for model in models]
+    for member in dict.fromkeys(m for team in config.teams.values() for m in team.measured):
+        fitting = [f for f in loaded if f.full_name == member.name and member.engine in {"auto", f.engine}]
         if len(fitting) != 1:
             raise BadInput(f"{len(fitting)} engines answered as {model_key(member)}; a recording needs one each.")
         (facts,) = fitting
-        revision = f"{facts['revision']}|{facts['dtype']}|{facts['engine']}"
-        yield model_key(member), Identity(engine=facts["engine"], revision=revision, context=facts["context"])
+        revision = facts.fingerprint.removeprefix(f"{facts.name}|")
+        yield model_key(member), Identity(engine=facts.engine, revision=revision, context=facts.context)
 
 
 def _requests(run: RunFolder, store: Path, config: RunConfig) -> dict[str, Recorded]:

