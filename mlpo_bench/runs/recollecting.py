@@ -67,7 +67,7 @@ def recollect(folder: RunFolder, cells: Sequence[Cell], suites: Mapping[str, Sui
         BadInput: a file is missing or broken, or the run asked its questions otherwise than is done today.
     """
     found = Recollection()
-    models = tuple(ModelFacts(**facts) for facts in folder.manifest()["models"])
+    models = tuple(map(ModelFacts.of, folder.manifest()["models"]))
     asked = {name: {one.question.id: one for one in suite.asked} for name, suite in suites.items()}
     for cell in cells:
         reader = _Reader(cell, folder.transcript_path(cell), asked[cell.suite], models)
