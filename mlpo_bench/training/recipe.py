@@ -167,6 +167,15 @@ class Recipe(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _rounds_are_of_leaders_who_read_their_peers(self) -> Self:
+        if self.mlpo.contexts == "rounds" and (self.shows != "leader" or self.prompts.attempts is not None):
+            raise ValueError(
+                "`mlpo.contexts: rounds` goes with a leader that reads one opening of each peer: with the methods mlpo "
+                "and sft+mlpo, and without `prompts.attempts`"
+            )
+        return self
+
     @property
     def leader(self) -> Member:
         """Who is trained."""

@@ -1,0 +1,138 @@
+"""Prompts of later rounds, made with the leader as it is by then: what `mlpo.contexts: rounds` adds.
+
+The conversations are those of inference, by the protocol `leader` itself: peers open (as in `rollouts`), the leader
+answers, peers revise, and so on. What the leader reads from the second round on becomes a prompt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from mlpo_bench.chat import Message
+from mlpo_bench.protocols import Leader, Setting
+from mlpo_bench.protocols.base import shuffler
+from mlpo_bench.questions import Question
+from mlpo_bench.teams import SamplingChoice
+from mlpo_bench.training import judging
+from mlpo_bench.training.asking import table
+from mlpo_bench.training.prompts import identity
+from mlpo_bench.training.rows import Kept, Opening, Prompt, read_rows
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mlpo_bench.protocols import Transcript, Turn
+    from mlpo_bench.teams import Member, Team
+    from mlpo_bench.training.asking import Table
+    from mlpo_bench.training.folder import TrainingFolder
+    from mlpo_bench.training.recipe import Recipe
+    from mlpo_bench.training.rows import ChatRow
+    from mlpo_bench.training.sections import Drawing, Mlpo
+    from mlpo_bench.training.watcher import Watcher
+
+_LEADER = "leader"
+
+
+def make(
+    folder: TrainingFolder, leader: Member, refresh: int, count: int, store_path: Path, watcher: Watcher
+) -> list[Prompt]:
+    """Return about `count` prompts of later rounds, by conversations with this leader in the leader's seat.
+
+    Args:
+        folder: whose filter is done.
+        leader: the leader as it is now: its base with the adapter so far, or a folder of weights.
+        refresh: how often this was done before; each time asks other questions, with other draws.
+        count: how many prompts are wanted; fewer where there are no more questions.
+        store_path: where completions are kept.
+        watcher: is told how far it is.
+
+    Raises:
+        BadInput: a model cannot be served.
+        EngineFault: an engine failed for good.
+        Stopped: a person wants an end.
+    """
+    openings = _asked(folder, refresh, count)
+    return asyncio.run(_make(folder.recipe, openings, leader, refresh, store_path, watcher))
+
+
+def _asked(folder: TrainingFolder, refresh: int, count: int) -> list[Opening]:
+    """Return one opening on each of the questions that are asked this time."""
+    recipe = folder.recipe
+    kept = [one.question_id for one in read_rows(folder.questions, Kept)]
+    shuffler(recipe.seed, "later", refresh).shuffle(kept)
+    wanted = set(kept[: -(-count // (recipe.mlpo.rounds - 1))])
+    return [
+        opening
+        for opening in {opening.question_id: opening for opening in read_rows(folder.rollouts, Opening)}.values()
+        if opening.question_id in wanted
+    ]
+
+
+async def _make(
+    recipe: Recipe, openings: Sequence[Opening], leader: Member, refresh: int, store_path: Path, watcher: Watcher
+) -> list[Prompt]:
+    team = seating(recipe, leader)
+    async with table(team.specs, store_path, watcher, deterministic=recipe.deterministic) as asked:
+        made = await later_prompts(recipe, openings, team, refresh, asked)
+    return list({prompt.prompt_id: prompt for of_one in made for prompt in of_one}.values())
+
+
+def seating(recipe: Recipe, leader: Member) -> Team:
+    """Return the recipe's team with this leader; peers draw as in `rollouts`, the leader as in `mlpo`."""
+    peers = tuple(_drawing(peer, recipe.rollouts) for peer in recipe.team.peers)
+    return recipe.team.model_copy(update={"leader": _drawing(leader, recipe.mlpo), "peers": peers})
+
+
+def _drawing(member: Member, drawing: Drawing | Mlpo) -> Member:
+    said = {name: getattr(drawing, name) for name in ("temperature", "top_p", "max_tokens")}
+    changed = {name: value for name, value in said.items() if value is not None}
+    sampling = SamplingChoice.model_validate(member.sampling.model_dump() | changed)
+    return member.model_copy(update={"sampling": sampling})
+
+
+async def later_prompts(
+    recipe: Recipe, openings: Sequence[Opening], team: Team, refresh: int, asked: Table
+) -> list[list[Prompt]]:
+    """Return the prompts of later rounds of a conversation on each of these openings' questions."""
+    order = recipe.prompts.order
+    protocol = Leader(rounds=recipe.mlpo.rounds, share=recipe.prompts.share, order=order)
+    setting = Setting(team, protocol, recipe.seed + refresh)
+
+    async def converse(opening: Opening) -> list[Prompt]:
+        preamble = tuple(Message(m["role"], m["content"]) for m in opening.preamble)  # type: ignore[arg-type]
+        question = Question(
+            opening.suite, opening.subject, opening.question_id, opening.prompt, opening.answer_format, preamble
+        )
+        held = await setting.converse(question, asked.dispatch, opening.sampling)
+        return [await _prompt(opening, held, n, setting.seed, order) for n in range(1, recipe.mlpo.rounds)]
+
+    return await asked.each("conversations held", openings, converse)
+
+
+async def _prompt(opening: Opening, held: Transcript, number: int, seed: int, order: str) -> Prompt:
+    """Return what the leader read in a round of a conversation."""
+    turns = [turn for turn in held.turns if turn.round == number]
+    (verdict,) = (turn for turn in turns if turn.seat == _LEADER)
+    attempts: list[Turn] = [turn for turn in turns if turn.seat != _LEADER]
+    if order == "shuffled":  # as `Leader.leader_prompt` does it
+        shuffler(seed, opening.question_id, number).shuffle(attempts)
+    right = [(await judging.aside(opening.answer_format, opening.gold, turn.text))[1] for turn in attempts]
+    messages: ChatRow = tuple({"role": m.role, "content": m.content} for m in verdict.read)
+    return Prompt(
+        prompt_id=identity("leader", messages, opening.answer_format, opening.gold),
+        question_id=opening.question_id,
+        suite=opening.suite,
+        subject=opening.subject,
+        answer_format=opening.answer_format,
+        gold=opening.gold,
+        kind="leader",
+        messages=messages,
+        round=number,
+        variant=0,
+        order=tuple(turn.seat for turn in attempts),
+        attempts_right=tuple(right),
+        sampling=opening.sampling,
+    )

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlpo_bench.errors import BadInput
+from mlpo_bench.training import later
+from mlpo_bench.training.recipe import Recipe
+from mlpo_bench.training.rows import Opening, Prompt, read_rows
+from mlpo_bench.training.watcher import Silent
+
+
+Trainings = Any
+ROUNDS: dict[str, Any] = {"contexts": "rounds", "rounds": 3, "max_tokens": 99}
+
+
+def made(folder: Any, tmp_path: Path, *, refresh: int = 0, count: int = 100, leader: Any = None) -> list[Prompt]:
+    return later.make(folder, leader or folder.recipe.leader, refresh, count, tmp_path / "mine.sqlite", Silent())
+
+
+def test_prompts_of_later_rounds_hold_what_peers_then_wrote(train: Trainings, tmp_path: Path) -> None:
+    said = [f"Look {n}. The answer is {word}." for n in range(40) for word in ("yes", "no")]
+    train.voice.write_text(
+        json.dumps([{"when": "Your last attempt", "say": said}])[1:-1].join(("- ", "\n")) + train.voice.read_text()
+    )
+    folder = train("mine", filter={"rule": "off"}, mlpo=ROUNDS, until="filter")
+    prompts = made(folder, tmp_path)
+    assert {(p.question_id, p.round) for p in prompts} == {
+        (f"bbh/navigate/{n}", r) for n in range(11) if n % 5 != 1 for r in (1, 2)
+    }
+    for p in prompts:
+        text = p.messages[-1]["content"]
+        assert sorted(p.order) == ["peer 1", "peer 2", "peer 3"]
+        attempts = [part.partition("\n")[2] for part in text.split("\nAttempt ")[1:]]
+        assert [("yes" if "is yes" in a else "no") == p.gold.lower() for a in attempts] == list(p.attempts_right)
+        assert text.count("\nLook ") == 3
+    assert not {p.prompt_id for p in prompts} & {p.prompt_id for p in read_rows(folder.prompts, Prompt)}
+
+
+def test_the_first_time_the_openings_there_are_are_read(train: Trainings, tmp_path: Path) -> None:
+    folder = train("mine", filter={"rule": "off"}, mlpo=ROUNDS, until="filter")
+    seating = later.seating(folder.recipe, folder.recipe.leader)
+    assert {peer.sampling.temperature for peer in seating.peers} == {folder.recipe.rollouts.temperature}
+    assert (seating.leader.sampling.max_tokens, seating.leader.sampling.temperature) == (99, 1.0)
+    first, again, other = (made(folder, tmp_path, refresh=n) for n in (0, 0, 1))
+    assert first == again
+    assert first != other
+
+
+def test_no_more_is_made_than_is_wanted(train: Trainings, tmp_path: Path) -> None:
+    folder = train("mine", filter={"rule": "off"}, mlpo=ROUNDS, until="filter")
+    prompts = made(folder, tmp_path, count=5)
+    assert Counter(p.round for p in prompts) == {1: 3, 2: 3}
+    asked = [{p.question_id for p in made(folder, tmp_path, refresh=n, count=5)} for n in range(4)]
+    assert any(asked[0] != some for some in asked[1:])
+    assert {p.question_id for p in prompts} <= {o.question_id for o in read_rows(folder.rollouts, Opening)}
+
+
+@pytest.mark.parametrize("change", [{"method": "grpo"}, {"method": "select"}, {"prompts": {"attempts": 4}}])
+def test_rounds_are_for_leaders_who_read_one_opening_of_each_peer(change: dict[str, Any]) -> None:
+    with pytest.raises((BadInput, ValueError), match="goes with a leader that reads one opening of each peer"):
+        Recipe.model_validate({"name": "a", "mlpo": ROUNDS, **change})
