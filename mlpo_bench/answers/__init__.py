@@ -44,13 +44,19 @@ FORMATS: Mapping[str, Format] = MappingProxyType({one.name: one for one in _ALL}
 """The answer formats by name."""
 
 
-def read(name: str, text: str) -> str | None:
+def read(name: str, text: str, *, question: str = "", cut_off: bool = False) -> str | None:
     """Return the canonical answer in a text, or None where none can be read; never raises for any text.
+
+    Args:
+        name: An answer format.
+        text: What a model wrote.
+        question: What it was asked: an option's own text is read as its letter.
+        cut_off: Whether the text is known to have ended before its writer did; only what it declares counts then.
 
     Raises:
         BadInput: No format has that name.
     """
-    return _read(name, text)
+    return _read(name, text, question, cut_off)
 
 
 def judge(name: str, answer: str | None, gold: str) -> bool:
@@ -82,8 +88,8 @@ def written(name: str, gold: str) -> str:
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _read(name: str, text: str) -> str | None:
-    return _format(name).read(text)
+def _read(name: str, text: str, question: str, cut_off: bool) -> str | None:
+    return _format(name).read(text, question=question, cut_off=cut_off)
 
 
 def _format(name: str) -> Format:

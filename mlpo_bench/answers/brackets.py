@@ -6,7 +6,8 @@ import html
 import re
 from typing import TYPE_CHECKING
 
-from mlpo_bench.answers import passages
+from mlpo_bench.answers import declarations, passages
+from mlpo_bench.answers.declarations import Declared
 from mlpo_bench.answers.format import Format
 
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 _BRACKETS = "()[]{}<>"
 _LATEX = {r"\rangle": ">", r"\langle": "<", r"\gt": ">", r"\lt": "<", "⟩": ">", "⟨": "<", "〉": ">", "〈": "<"}
 _BOX_ON_LINE = re.compile(r"\\(?:boxed|fbox)\s{0,3}\{([^\n]{0,2000})\}")
+_MISSING_ARE = re.compile(
+    r"\b(?:brackets?|parenthes[ei]s|sequence|string|symbols?|characters?|closing|complet\w{1,5}|closed?|closes)"
+    r"[^\n:]{0,60}(?::|\bis\b|\bare\b|\bby\b|\bwith\b)(?P<said>[^\n]{1,400})\Z",
+    re.IGNORECASE,
+)
 
 
 class Brackets(Format):
@@ -25,13 +31,12 @@ class Brackets(Format):
     name = "brackets"
     instruction = "End with the missing brackets alone, separated by spaces, written as <answer>...</answer>."
 
-    def passages(self, text: str) -> Iterator[str]:
-        """Yield passages; a box reaches to the last brace on its line, as its content may close more than it opens."""
-        yield from passages.tagged(text)
+    def declared(self, text: str) -> Iterator[Declared]:
+        """Yield declarations; a box reaches to its line's last brace, as its content may close more than it opens."""
+        yield from declarations.tagged(text)
         if boxes := _BOX_ON_LINE.findall(text):
-            yield boxes[-1]
-        if (after := passages.after_answer_is(text)) is not None:
-            yield self.clause(after)
+            yield Declared("box", 0, len(text), boxes[-1])
+        yield from declarations.phrased(text)
 
     def clause(self, after: str) -> str:
         """Return the first line after "answer is"."""
@@ -43,15 +48,20 @@ class Brackets(Format):
         for written, bracket in _LATEX.items():
             passage = passage.replace(written, bracket)
         passage = re.sub(r"\\text(?:tt|bf)?\s?\{(.{0,200})\}", r"\1", passage)
-        passage = re.sub(r"[\s*_`\"',.$\\]+", "", passage)
+        passage = re.sub(r"(?<=[\W_])and(?=[\W_])", " ", passage)
+        passage = re.sub(r"[\s*_`\"',.;$\\]+", "", passage)
         if not passage or passage.strip(_BRACKETS):
             return None
         return " ".join(passage)
 
-    def last_resort(self, text: str) -> str | None:
-        """Return the brackets that the closing line consists of."""
-        line = passages.last_line(text)
-        return self.parse(line) if len(line) <= self.longest else None
+    def conclusion(self, sentence: str) -> str | None:
+        """Return the brackets that a sentence names as the missing ones."""
+        said = _MISSING_ARE.search(sentence)
+        return self.parse(said["said"]) if said else None
+
+    def alone(self, line: str) -> str | None:
+        """Return the brackets that a line consists of."""
+        return self.parse(line)
 
     def key(self, answer: str) -> str:
         """Return the brackets without spaces."""

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from mlpo_bench.answers import passages
+from mlpo_bench.answers import declarations, passages
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mlpo_bench.answers.declarations import Declared
+
+
+_CORRECTION = re.compile(
+    r"(?:\A|[.!?\n])[\s*_\"')]{0,6}(?:(?:but|oh|and|so|no|hmm+)[,.]?\s)?"
+    r"(?:wait|hmm+|hold on|oops|sorry|scratch that|correction|actually|no[,:.]|on second thought|on reflection"
+    r"|let me re-?\w{4,12}|i made an?\s\w{1,12}|my mistake|that(?:'s| is| was) (?:wrong|not right|incorrect))\b",
+    re.IGNORECASE,
+)
+_CONCLUDED = re.compile(
+    r"\b(?:so|therefore|thus|hence|finally|consequently|in conclusion|overall|final|correct|right)\b[^.!?\n]{0,60}\Z",
+    re.IGNORECASE,
+)
+_SENTENCES_TRIED = 40
+
 
 class Format(ABC):
     """One kind of answer.
 
-    Reading tries, in this order, the last `<answer>`, the last box, what follows the last "answer is", and then
-    the format's own last resort. Of each passage `parse` makes a canonical answer or nothing; the first answer wins.
+    Reading tries in this order what the writer declares: the last `<answer>`, the last box, what follows the last
+    "answer is"; then, unless the text was cut off, what it comes to without those words; then a first line that is an
+    answer and is explained below. Of each passage `parse` makes a canonical answer or nothing, and the first answer
+    wins, unless the writer takes it back further on. docs/answers.md has a line and an example for each rule.
     """
 
     name: ClassVar[str]
@@ -26,32 +44,92 @@ class Format(ABC):
     longest: ClassVar[int] = 2_000
     """Passages of more characters than this hold no answer."""
 
-    def read(self, text: str) -> str | None:
-        """Return the canonical answer in a text, or None where none can be read. Never raises."""
-        text = passages.without_thoughts(passages.plain(text))
-        for passage in self.passages(text):
-            if len(passage) <= self.longest and (answer := self.parse(passage)) is not None:
-                return answer
-        return self.last_resort(text)
+    def read(self, text: str, *, question: str = "", cut_off: bool = False) -> str | None:
+        """Return the canonical answer in a text, or None where none can be read. Never raises.
 
-    def passages(self, text: str) -> Iterator[str]:
-        """Yield the passages that may hold the answer, the likeliest first."""
-        yield from passages.tagged(text)
-        yield from passages.boxed(text)
-        if (after := passages.after_answer_is(text)) is not None:
-            yield self.clause(after)
+        Args:
+            text: What a model wrote.
+            question: What it was asked; a format whose answers stand in the question may look there.
+            cut_off: Whether the text is known to have ended before its writer did. Then only what it declares counts.
+        """
+        text = passages.prepared(declarations.with_tags_unescaped(text))
+        for declared in self.declared(text):
+            if (answer := self._answer(self.passage(declared), question)) is not None:
+                return self._revised(text, declared, question) or answer
+        if not cut_off and (answer := self.last_resort(passages.without_closing_words(text))) is not None:
+            return answer
+        return self.opening(text)
+
+    def declared(self, text: str) -> Iterator[Declared]:
+        """Yield the places where a prepared text declares its answer, the strongest first."""
+        yield from declarations.tagged(text)
+        yield from declarations.boxed(text)
+        yield from declarations.phrased(text)
+
+    def passage(self, declared: Declared) -> str:
+        """Return the passage of a declaration that belongs to the answer."""
+        return self.clause(declared.passage) if declared.kind == "phrase" else declared.passage
 
     def clause(self, after: str) -> str:
         """Return the part of the text after "answer is" that belongs to the answer: its first sentence."""
-        return passages.sentence(after)
+        return passages.sentence(after.lstrip("*_ \n"))
 
     @abstractmethod
     def parse(self, passage: str) -> str | None:
         """Return the canonical answer that a passage states, or None."""
 
-    def last_resort(self, text: str) -> str | None:  # noqa: ARG002 - formats with a last resort read it
-        """Return an answer from a text that marks none, or None. Never a guess: the text must state it."""
+    def by_question(self, passage: str, question: str) -> str | None:  # noqa: ARG002 - most answers stand alone
+        """Return the answer that a passage states in the question's own words, or None."""
         return None
+
+    def conclusion(self, sentence: str) -> str | None:  # noqa: ARG002 - formats that can conclude read it
+        """Return the answer that a sentence comes to without the words "answer is", or None."""
+        return None
+
+    def alone(self, line: str) -> str | None:  # noqa: ARG002 - formats whose answers can stand alone read it
+        """Return the answer that a line consists of, or None."""
+        return None
+
+    def last_resort(self, text: str) -> str | None:
+        """Return an answer from a text that declares none, or None. Never a guess: its closing line must state it."""
+        line = passages.last_line(text)
+        if len(line) > self.longest:
+            return None
+        if (answer := self.alone(line)) is not None:
+            return answer
+        closing = passages.sentences(line)
+        return self.conclusion(closing[-1]) if closing else None
+
+    def opening(self, text: str) -> str | None:
+        """Return the answer that a text's first line consists of, where an explanation follows below it."""
+        first, _, rest = text.strip().partition("\n")
+        return self.alone(first.strip()) if rest.strip() and len(first) <= self.longest else None
+
+    def _answer(self, passage: str, question: str) -> str | None:
+        if len(passage) > self.longest:
+            return None
+        answer = self.parse(passage)
+        return self.by_question(passage, question) if answer is None and question else answer
+
+    def _revised(self, text: str, declared: Declared, question: str) -> str | None:
+        """Return the answer by which a writer replaces one declared earlier, or None.
+
+        A later "so the answer is" replaces what stands in a tag or a box, and after words such as "wait" or
+        "actually" any sentence that states an answer does.
+        """
+        for later in declarations.phrased(text):
+            if later.start < declared.end:
+                break
+            before = text[passages.sentence_start(text, later.start) : later.end]
+            corrected = _CORRECTION.search(text, declared.end, later.start)
+            if (corrected or _CONCLUDED.search(before)) and (answer := self._answer(self.passage(later), question)):
+                return answer
+        correction = _CORRECTION.search(text, declared.end)
+        if correction is None:
+            return None
+        lines = text[correction.start() :].strip(".!? \n").split("\n")[-_SENTENCES_TRIED:]
+        stated = [one for line in lines for one in passages.sentences(line[: self.longest])][-_SENTENCES_TRIED:]
+        return next((answer for one in reversed(stated) if (answer := self.conclusion(one))), None)
 
     def judge(self, answer: str, gold: str) -> bool:
         """Return whether an answer that was read is the gold answer."""

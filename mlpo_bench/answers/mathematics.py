@@ -1,28 +1,52 @@
 r"""A mathematical expression in LaTeX, canonically without dollars.
 
-Equal after textual normalisation is equal; all else is settled by math-verify in processes that can be killed
-(`mlpo_bench.answers.referees`), and remembered.
+Equal after both were written in one way is equal (`mlpo_bench.answers.latex`); lists, intervals and the like are
+compared by their parts (`mlpo_bench.answers.expressions`); single values are settled by math-verify in processes that
+can be killed (`mlpo_bench.answers.referees`), and remembered.
 """
 
 from __future__ import annotations
 
 import functools
 import re
+import time
+from typing import TYPE_CHECKING
 
-from mlpo_bench.answers import passages
+from mlpo_bench.answers import declarations, expressions, latex, passages
+from mlpo_bench.answers.declarations import Declared
 from mlpo_bench.answers.format import Format
 from mlpo_bench.answers.referees import shared
 
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _REMEMBERED = 1 << 16
+_SECONDS = 1.5  # for the comparisons of all an answer's parts; the last one may take as long again as a referee may
 _INSIDE = r"(?:[^$\\]|\\.){1,2000}"  # a dollar that is escaped is money
 _DELIMITED = re.compile(
     rf"(?<!\\)\$\$(?P<a>{_INSIDE})\$\$|(?<!\\)\$(?P<b>{_INSIDE})\$"
     r"|\\\((?P<c>.{1,2000}?)\\\)|\\\[(?P<d>.{1,2000}?)\\\]",
     re.DOTALL,
 )
-_PLAIN_NUMBER = re.compile(r"-?\$?[0-9][0-9,]{0,40}(?:\.[0-9]{1,40})?(?:/[0-9]{1,40})?%?")
 _DISPLAY = re.compile(r"\A(?:\$\$|\\\[)")
+_CLOSING_DISPLAY = re.compile(rf"(?:(?<!\\)\$\${_INSIDE}\$\$|\\\[.{{1,2000}}?\\\])[\s.]{{0,4}}\Z", re.DOTALL)
+_BETWEEN_BOXES = re.compile(r"[\s$.]{0,4}(?:,|;|and|or|,\s?and|,\s?or)[\s$]{0,4}(?:[a-zA-Z]\s?=\s?)?")
+_LEAD_IN = re.compile(
+    r"\A(?:so\s|thus\s|hence\s)?(?:the\s|our\s)?(?:final\s|exact\s|correct\s)?"
+    r"(?:answer|value|result|solution|sum|probability|total|expression)s?(?:\sof\s[^.:=]{1,40})?\s?(?:is|are|:)\s{1,3}",
+    re.IGNORECASE,
+)
+_ABOUT = re.compile(
+    r"\s?\((?:about|approximately|approx\.?|roughly|or about|i\.e\.|\\approx|\u2248|=)[^()]{0,80}\)\Z", re.IGNORECASE
+)
+_APPROXIMATED = re.compile(r"\s?(?:\\approx(?![a-zA-Z])|\u2248)\s?")
+_COMES_TO = re.compile(r"(?:\b(?:is|are|equals|be|gives|get|obtain|to|have)|[=:])\s{1,3}(?=\S)")
+_MATHS = re.compile(
+    r"[-+(\[{]{0,3}\\?[$]?(?:[0-9.]|\\[a-zA-Z]|[a-zA-Z](?![a-zA-Z]))[^\s]{0,200}(?:\s[-+*/=<>\u00b1]\s\S{1,60}|\s(?:[a-z]{2,20}))"
+    r"{0,6}\Z"
+)
+_NUMBER = re.compile(r"-?\\?\$?[0-9][0-9,]{0,40}(?:\.[0-9]{1,40})?(?:/[0-9]{1,40})?\\?%?")
 
 
 class Mathematics(Format):
@@ -32,43 +56,67 @@ class Mathematics(Format):
     slow = True
     instruction = "End with the final expression in LaTeX, written as <answer>...</answer>."
 
+    def declared(self, text: str) -> Iterator[Declared]:
+        r"""Yield declarations; boxes joined by "and", "or" or commas are one list."""
+        yield from declarations.tagged(text)
+        yield from _boxes_together(text)
+        yield from declarations.phrased(text)
+
     def clause(self, after: str) -> str:
         """Return the formula after "answer is" (on its line, or displayed below it), or else its first sentence."""
-        head = after[: self.longest]
+        head = after[: self.longest].lstrip("*_ \n")
         if _DISPLAY.match(head) and (displayed := _DELIMITED.match(head)):
             return displayed.group()
         line = passages.first_line(head)
-        formula = _DELIMITED.search(line)
-        if (
-            formula
-            and len(_DELIMITED.findall(passages.sentence(line))) == 1
-            and not line[: formula.start()].strip("*: ")
-        ):
+        clause = passages.before_reason(passages.sentence(line))
+        formula = _DELIMITED.match(line)
+        if formula and len(_DELIMITED.findall(clause)) <= 1:
             return formula.group()
-        return passages.sentence(line)
+        return clause
 
     def parse(self, passage: str) -> str | None:
         """Return a passage without dollars, boxes and a full stop: its one formula, or its several as a list."""
-        for content in passages.boxed(passage):
-            passage = content
-        passage = _undelimited(passage)
+        contents = [content for _, _, content in passages.boxes(passage)]
+        if contents:
+            passage = contents[0] if len(contents) == 1 else ", ".join(reversed(contents))
+        passage = _ABOUT.sub("", _undelimited(passages.unemphasised(passage)))
+        passage = _LEAD_IN.sub("", _LEAD_IN.sub("", _text_unwrapped(passage)))
         formulas = [next(filter(None, match.groups())) for match in _DELIMITED.finditer(passage)]
         if len(formulas) == 1:
             passage = _undelimited(formulas[0])
         elif formulas:
-            passage = re.sub(r"\s(?:and|or)\s", ", ", re.sub(r"(?<!\\)\$", "", passage))
-        return passage or None
+            passage = re.sub(r"\s(?:and|or)\s", ", ", re.sub(r"(?<!\\)\$|\\[()\[\]]", "", passage))
+        return _exact_side(passage).rstrip(",;").strip() or None
+
+    def conclusion(self, sentence: str) -> str | None:
+        """Return the formulas of a concluding sentence, or the expression that it says something is."""
+        if sentence.rstrip("*_ ").endswith("?"):
+            return None
+        formulas = _DELIMITED.findall(sentence)
+        concludes = passages.concludes(sentence)
+        if formulas:
+            joined = len(formulas) == 1 or re.search(r"\$\s?(?:,|and|or|,\s?and)\s?\$", sentence)
+            said = ", ".join(found.group() for found in _DELIMITED.finditer(sentence))
+            return self.parse(said) if concludes and joined else None
+        stated = [sentence[found.end() :].strip().rstrip(".!") for found in _COMES_TO.finditer(sentence)]
+        if stated and concludes and _MATHS.fullmatch(stated[-1]) and re.search(r"[0-9]|\\", stated[-1]):
+            return self.parse(stated[-1])
+        return None
+
+    def alone(self, line: str) -> str | None:
+        """Return the formula or number that a line consists of."""
+        alone = line.strip("*_ ").rstrip(".")
+        if re.fullmatch(r"[0-9]{1,2}[.)]", line.strip()):
+            return None
+        return self.parse(alone) if _NUMBER.fullmatch(alone) or _DELIMITED.fullmatch(alone) else None
 
     def last_resort(self, text: str) -> str | None:
-        """Return the formula or number that the closing line consists of, or the one in a concluding line."""
-        line = passages.last_line(text)
-        if len(line) > self.longest:
+        """Return the display that closes a text, or what its closing line states."""
+        if passages.continues_a_list(text):
             return None
-        alone = line.strip("*_ ").rstrip(".")
-        if _PLAIN_NUMBER.fullmatch(alone) or _DELIMITED.fullmatch(alone):
-            return self.parse(alone)
-        formulas = _DELIMITED.findall(line)
-        return self.parse(line) if passages.concludes(line) and len(formulas) == 1 else None
+        if displayed := _CLOSING_DISPLAY.search(text[-2 * self.longest :]):
+            return self.parse(displayed.group().strip().rstrip("."))
+        return super().last_resort(text)
 
     def judge(self, answer: str, gold: str) -> bool:
         """Return whether two expressions are equal; False where that cannot be settled within seconds.
@@ -76,13 +124,11 @@ class Mathematics(Format):
         Raises:
             EngineFault: The processes that compare expressions cannot be started.
         """
-        if self.key(answer) == self.key(gold):
-            return True
-        return len(answer) <= self.longest and _same(answer.strip(), gold.strip())
+        return len(answer) <= self.longest and _equal(answer.strip(), gold.strip())
 
     def key(self, answer: str) -> str:
-        """Return the expression normalised as text: cheap, and blind to spacing and ways of writing alone."""
-        return _normalised(answer)
+        """Return the expression in one way of writing: cheap, and blind to how it was written alone."""
+        return latex.canonical(answer)
 
     def written(self, gold: str) -> str:
         """Return the expression between dollars."""
@@ -91,37 +137,40 @@ class Mathematics(Format):
 
 _same = functools.lru_cache(maxsize=_REMEMBERED)(shared.same)
 
-_SIZING = re.compile(r"\\(?:left|right|[bB]ig{1,2}[lr]?|displaystyle|limits)(?![a-zA-Z])|\\!|\{\}")
-_SPACE = re.compile(r"\\[,;:> ]|~")
-_NEEDLESS_SPACE = re.compile(r"(?<![0-9\s])\s+|\s+(?![0-9\s])")  # `1 1/2` is not `11/2`
-_TEXT = re.compile(r"\\(?:text|mbox|textbf|textit|mathrm|mathbf|textrm|operatorname)\s?\{([^{}]{0,300})\}")
-_DEGREES = re.compile(r"\^\s?(?:\\circ|\{\s?\\circ\s?\})|\\degree|°")
-_GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?:(?:,|\{,\}|\\,|\\!|,\\!)[0-9]{3}){1,20}(?:\.[0-9]{1,60})?")
-_SHORT_FRACTION = re.compile(r"\\frac\s?([0-9a-zA-Z])\s?([0-9a-zA-Z])(?![{0-9])")
-_HALF_FRACTION = re.compile(r"\\frac\s?(?:([0-9a-zA-Z])\s?(\{[^{}]{1,300}\})|(\{[^{}]{1,300}\})\s?([0-9a-zA-Z]))")
-_UNITS = re.compile(r"\\?[$%]")  # asked for a percentage or a price, a bare number is the same answer
-_SHORT_ROOT = re.compile(r"\\sqrt\s?([0-9a-zA-Z])")
-
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _normalised(expression: str) -> str:
-    expression = _undelimited(passages.plain(expression[: Mathematics.longest]))
-    if _GROUPED.fullmatch(expression):
-        expression = re.sub(r"[^0-9.+-]", "", expression)
-    expression = re.sub(r"\\[dtc]frac(?![a-zA-Z])", r"\\frac", expression)
-    expression = _SHORT_FRACTION.sub(r"\\frac{\1}{\2}", expression)
-    expression = _HALF_FRACTION.sub(_braced, expression)
-    expression = _SHORT_ROOT.sub(r"\\sqrt{\1}", expression)
-    expression = _TEXT.sub(r"\1", expression)
-    expression = _DEGREES.sub("", expression)
-    expression = _NEEDLESS_SPACE.sub("", _SPACE.sub(" ", _SIZING.sub("", expression)))
-    return _UNITS.sub("", expression).rstrip(".").removeprefix("+")
+def _equal(answer: str, gold: str) -> bool:
+    """Return whether two expressions are equal; parts that would be compared after the time for it are not."""
+    until = time.monotonic() + _SECONDS
+
+    def same(one: str, other: str) -> bool:
+        return time.monotonic() < until and _same(one, other)
+
+    return expressions.equal(answer, gold, same)
 
 
-def _braced(match: re.Match[str]) -> str:
-    """Return a fraction with both its parts in braces."""
-    top, braced_bottom, braced_top, bottom = match.groups()
-    return f"\\frac{{{top}}}{braced_bottom}" if top else f"\\frac{braced_top}{{{bottom}}}"
+def _boxes_together(text: str) -> Iterator[Declared]:
+    """Yield the writer's last box, with those before it that it is joined to, as one list."""
+    for last in declarations.boxed(text):
+        start, contents = last.start, [last.passage]
+        for before, end, content in passages.boxes(text):
+            if end <= start and _BETWEEN_BOXES.fullmatch(text[end:start]):
+                start, contents = before, [content, *contents]
+        yield Declared("box", start, last.end, ", ".join(contents))
+
+
+def _text_unwrapped(passage: str) -> str:
+    r"""Return a passage whose `\text{The value is } 5` is plain words; a unit or a word keeps its wrapping."""
+    said = passages.unwrapped(passage)
+    return said if _LEAD_IN.match(said) else passage
+
+
+def _exact_side(passage: str) -> str:
+    r"""Return what stands before "\approx", or behind it where a variable alone stands before it."""
+    sides = _APPROXIMATED.split(passage)
+    if len(sides) == 1:
+        return passage
+    return sides[-1] if re.fullmatch(r"\s?\\?[a-zA-Z]{0,6}\s?", sides[0]) else sides[0].strip()
 
 
 def _undelimited(passage: str) -> str:

@@ -3,66 +3,242 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from mlpo_bench.answers import passages
+from mlpo_bench.answers import declarations, passages
 from mlpo_bench.answers.format import Format
 
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlpo_bench.answers.declarations import Declared
+
+
+_NOUN = (
+    r"(?:(?:the\s)?(?:final\s|correct\s|right\s|best\s|only\s|remaining\s)?(?:option|choice|letter|answer|statement)s?)"
+)
+_MARKUP = r"[*_`\"'$\s]{0,4}"
+_BRACKETED = r"[(\[{]\s?[A-Ra-r]\s?[)\]}]"
+# A letter without brackets counts as written, and only before what may follow one: A and I are words, too.
+_LETTER = (
+    rf"{_MARKUP}(?:{_BRACKETED}|(?-i:[A-R])(?=[*_`\"'$)\]]{{0,4}}\s{{0,2}}(?:\Z|[.,;:!?\n\u2014]|-\s"
+    r"|(?:is|are|must|seems|fits|works|matches|holds|remains|stands|follows|because|since|over|cannot|and|or|nor|was)\b)))"
+)
+_LEAD_IN = re.compile(
+    rf"(?:{_NOUN}\s?(?:is|would be|must be|should be|:)?\s?:?\s?"
+    r"|(?:i\s(?:would\s)?(?:think|say|believe|guess|choose|pick|select|conclude)|i'd say|i am confident|i'm confident"
+    r"|we (?:get|conclude|have))(?:\sthat)?\s?|that\s(?=it|the)|(?:it|this)(?:'s|\sis|\smust be|\sshould be)\s?"
+    r"|(?:clearly|definitely|probably|likely|most likely|indeed|therefore|thus|so|simply|actually),?\s){1,4}",
+    re.IGNORECASE,
+)
 _STATED = re.compile(
-    r"(?:(?:the\s)?(?:correct\s|right\s|best\s)?(?:option|choice|letter|answer)\s{0,2}:?\s{0,2})?"
     r"[*_`\"'$]{0,4}"
-    r"(?:[(\[{]\s?(?P<inside>[A-R])\s?[)\]}]|(?P<alone>[A-R])"
-    r"(?=[*_`\"'$]{0,4}\s{0,3}(?:\Z|[.,:;)!?*\]}=\n]|[-—]\s|because\b|since\b|as\b|which\b|and\b|or\b|&|/)))"
+    r"(?:[(\[{]\s?(?P<inside>[A-R])\s?[)\]}]"
+    r"|(?P<alone>[A-R])(?=[*_`\"'$]{0,4}\s{0,3}(?:\Z|[.,:;)!?*\]}\n]|[-\u2014]\s|\("
+    r"|because\b|since\b|as\b|which\b|and\b|or\b|&|/)))"
     r"[*_`\"'$]{0,4}",
     re.IGNORECASE,
 )
+# A letter and a name: "B Tallinn". A and I are words, too.
+_NAMED_AFTER = re.compile(r"[*_`\"'$]{0,4}(?P<alone>[B-HJ-R])[*_`\"'$]{0,4}\s(?=[A-Z0-9\\$-])")
 _ANOTHER = re.compile(r"[\s,;/&]{0,4}(?:and\b|or\b|,|;|/|&)[\s*_]{0,4}(?:[(\[]\s?[A-R]\s?[)\]]|[A-R]\b(?!'))")
+_NOT = re.compile(
+    rf"(?:definitely\s|certainly\s)?(?:not|neither|n't)\s{_NOUN}?\s?(?:{_BRACKETED}|[A-R]\b)"
+    rf"(?P<others>(?:\s?(?:,|or|nor|and)\s?(?:{_BRACKETED}|[A-R]\b)){{0,17}})"
+    rf"(?:\s?[,;]?\s?(?:but|rather)\s(?:rather\s|it is\s)?(?P<but>.{{1,200}}))?",
+    re.IGNORECASE | re.DOTALL,
+)
 _IN_BRACKETS = re.compile(r"\(([A-R])\)")
 _NAMED = re.compile(
     r"\b(?:[Oo]ption|[Cc]hoice|[Ll]etter)(?:\sis)?[\s:]{1,3}[*_]{0,2}([A-R])"
     r"(?=[*_\s]{0,4}(?:\Z|[.,:;)]|is\b|because\b|since\b|as\b))"
 )
-_ENTRY = re.compile(r"[\s*_\-]{0,6}\(?[A-Z]\)\s")
+_RULED_OUT = re.compile(
+    rf"(?:\bnot|\bneither|\bnor|n't|cannot be|\bexcept|\brules? out|\bruled out|\bexcludes?|\beliminates?|\binstead of"
+    rf"|\brather than|\bunlike)\s(?:be\s)?{_NOUN}?\s?{_LETTER}(?:\s?(?:,|or|nor|and)\s?{_LETTER}){{0,17}}"
+    rf"|{_LETTER}\s(?:is|are|was|cannot be|must be)\s(?:also\s)?"
+    r"(?:not|false|wrong|incorrect|ruled out|out|taken|impossible|excluded|eliminated)\b"
+)
+_ENTRY = re.compile(r"[\s*_\-]{0,6}\(?[A-Z][).:]\s")
+_ONE_ENTRY = re.compile(r"[*_`\s]{0,4}\(?(?P<letter>[A-Ra-r])[).:]\)?\s{1,3}(?P<text>\S[^\n]{0,300})")
+_ALONE = re.compile(r"[*_`\"'$\s]{0,6}[(\[]?([A-R])[)\]]?[.*_`\"'$\s]{0,6}")
+_BRACKETED_ALONE = re.compile(r"[*_`\"'$\s]{0,6}(?:\(([a-r])\)|([b-hj-r])[.)])[.*_`\"'$\s]{0,6}")
+_CONCLUDING = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        # (B) is the correct answer
+        (
+            rf"(?:\A|[\s,:;*(])(?:{_NOUN}\s)?(?P<at>{_LETTER})[*_]{{0,2}}\)?\s?(?:[^.,;:!?]{{0,60}}?\s)?"
+            r"(?:is|must be|seems|remains)\s(?:clearly\s|therefore\s|thus\s|indeed\s|the\s){0,3}(?:only\s|most\s)?"
+            r"(?:one\s(?:that|left)|correct|right|true|best|answer|left|likely|plausible)\b"
+        ),
+        # option B fits best
+        rf"(?:\A|[\s,:;*]){_NOUN}\s(?P<at>{_LETTER})\s(?:fits|works|matches|holds|remains|stands|follows)\b",
+        # I would pick B; which leaves (D); what is left is option D
+        (
+            r"\b(?:pick|picks|choose|select|go with|going with|opt for|settle on|settle for|lean to|lean towards?"
+            r"|leaves|left with|left is|remains|vote for|think|believe|guess|say|answer)\s(?:only\s|just\s|that\s)?"
+            rf"(?:it is\s|it's\s)?(?:{_NOUN}\s(?:is\s)?)?(?P<at>{_LETTER})"
+        ),
+        # Actually it is (C); it should be B
+        (
+            r"\b(?:it|this|that)(?:'s|\sis|\smust be|\sshould be|\shas to be|\swould be)\s"
+            rf"(?:actually\s|rather\s|really\s)?(?:{_NOUN}\s)?(?P<at>{_LETTER})"
+            r"(?=[*_`\"'$)]{0,4}(?:[.,;:!]|\s-|\sbecause|\ssince|\Z))"
+        ),
+        # Hence, B.
+        (
+            r"\A[\W_]{0,8}(?:and\s)?(?:therefore|thus|so|hence|finally|overall|conclusion|consequently)\b[,:]?\s"
+            rf"(?:it is\s|it's\s)?(?:{_NOUN}\s)?(?P<at>{_LETTER})[*_`\"'$)\]]{{0,4}}\s?(?:\Z|[.,!]\Z|[.,:;)!]\s)"
+        ),
+        # The odd one out is (C).
+        (
+            rf"\b(?:is|are|be|:|=|\u2192|->)\s?(?:{_NOUN}\s)?(?P<at>{_MARKUP}{_BRACKETED})"
+            r"(?:(?!\s\([A-R]\))[^.!?\n]){0,80}[.!]?\Z"
+        ),
+    )
+)
 
 
 class Option(Format):
     """A letter, as `(B)`.
 
-    A letter alone counts only where it cannot be a word: "A dog" names no option. Where several options are named
-    with nothing to tell which is meant, none is. Letters go to R, the most that a question offers, so the (X) of the
-    instruction, echoed, is no answer.
+    A letter alone counts only where it cannot be a word or a variable: "A dog" and "A = 36" name no option. Where
+    several options are named with nothing to tell which is meant, none is. Letters go to R, the most that a question
+    offers, so the (X) of the instruction, echoed, is no answer. An option's own text, in full, stands for its letter.
     """
 
     name = "option"
     instruction = "End with the letter of the right option, written as <answer>(X)</answer>."
 
+    def read(self, text: str, *, question: str = "", cut_off: bool = False) -> str | None:
+        """Return the option that a text names; else one whose letter and text make up its first or its last line."""
+        if (answer := super().read(text, question=question, cut_off=cut_off)) is not None or not question:
+            return answer
+        text = passages.prepared(text)
+        if sum(_ENTRY.match(line) is not None for line in text.split("\n")) != 1:
+            return None  # a list of options, or none
+        lines = [passages.first_line(text), *([] if cut_off else [passages.last_line(text)])]
+        return next((found for line in lines if (found := _entry_of(line, question))), None)
+
+    def declared(self, text: str) -> Iterator[Declared]:
+        """Yield declarations; a line that begins with "A:" is an option's own."""
+        yield from declarations.tagged(text)
+        yield from declarations.boxed(text)
+        yield from declarations.phrased(text, letter_a=False)
+
     def parse(self, passage: str) -> str | None:
         """Return the one option that a passage names."""
-        passage = passages.bare(passage)
-        if stated := _STATED.match(passage):
-            if _ANOTHER.match(passage, stated.end()):
+        passage = _without_lead_in(passages.bare(passages.unwrapped(passage)))
+        if negated := _NOT.match(passage):
+            return self.parse(negated.group("but")) if negated.group("but") else _only(passage)
+        if stated := _STATED.match(passage) or _NAMED_AFTER.match(passage):
+            letter = stated["alone"] if "inside" not in stated.groupdict() else stated["inside"] or stated["alone"]
+            if _ANOTHER.match(passage, stated.end()) or _is_a_word(letter, passage, stated):
                 return None
-            return _canonical(stated.group("inside") or stated.group("alone"))
-        return _only(passage)
+            return _canonical(letter)
+        return self.conclusion(passage) or _only(passage)
+
+    def by_question(self, passage: str, question: str) -> str | None:
+        """Return the letter of the option whose whole text a passage says."""
+        said = _words(_without_lead_in(passages.bare(passages.unwrapped(passage))))
+        alike = [letter for letter, text in offered(question) if said and _words(text) == said]
+        return _canonical(alike[0]) if len(alike) == 1 else None
+
+    def conclusion(self, sentence: str) -> str | None:
+        """Return the option that a sentence chooses, or the only one that a concluding sentence names."""
+        if sentence.rstrip("*_ ").endswith("?"):
+            return None
+        kept = _RULED_OUT.sub(" ", sentence)
+        for pattern in _CONCLUDING:
+            chosen = {re.sub(r"[^A-Za-z]", "", found["at"]).upper() for found in pattern.finditer(kept)}
+            if len(chosen) == 1 and not _several(kept, chosen):
+                return _canonical(chosen.pop())
+        return _only(kept) if passages.concludes(kept) and kept.rstrip().endswith((".", "!", ")", "*", '"')) else None
+
+    def alone(self, line: str) -> str | None:
+        """Return the option that a line names and nothing else."""
+        if found := _ALONE.fullmatch(line):
+            return _canonical(found.group(1))
+        if found := _BRACKETED_ALONE.fullmatch(line):
+            return _canonical(found.group(1) or found.group(2))
+        return None
 
     def last_resort(self, text: str) -> str | None:
-        """Return the one option that the closing line names, unless that line is an entry of a list of options."""
-        *_, before, line = ["", *(text.strip().rsplit("\n", 1))]
-        line = line.strip()
-        if re.fullmatch(r"[*_`\"'$\s]{0,6}\(?[A-R]\)?[.*_`\"'$\s]{0,6}", line):
-            return _canonical(re.sub(r"[^A-Z]", "", line))
+        """Return the option that the closing line names, unless that line is an entry of a list of options."""
+        before, _, line = text.strip().rpartition("\n")
+        if (
+            not before
+            and (one := _ONE_ENTRY.fullmatch(line.strip()))
+            and not _ANOTHER.match(line, one.end("letter") + 1)
+        ):
+            return _canonical(one["letter"])
         if _ENTRY.match(line) and _ENTRY.match(passages.last_line(before)):
             return None
-        return _only(line)
+        return super().last_resort(text)
 
     def key(self, answer: str) -> str:
         """Return the letter alone."""
         return answer.strip("() .").upper()
 
 
+def offered(question: str) -> list[tuple[str, str]]:
+    """Return the options that a question offers below the line "Options:", each with its letter."""
+    _, head, listed = question.rpartition("Options:\n")
+    if not head:
+        return []
+    found = re.findall(r"^\(([A-R])\)\s{0,3}(\S[^\n]{0,2000})$", listed, re.MULTILINE)
+    return [(letter, text) for letter, text in found]
+
+
+def _entry_of(line: str, question: str) -> str | None:
+    """Return the option that a line writes out as the question offers it: "(B) Tallinn", "B. Tallinn"."""
+    entry = _ONE_ENTRY.fullmatch(line)
+    if entry is None:
+        return None
+    letter = entry["letter"].upper()
+    return (
+        _canonical(letter)
+        if (letter, _words(entry["text"])) in [(o, _words(t)) for o, t in offered(question)]
+        else None
+    )
+
+
+def _words(text: str) -> str:
+    """Return a text as options are compared: in lower case, without marks around it and with single spaces."""
+    return " ".join(passages.bare(text.strip().strip(".,;:!")).casefold().split())
+
+
+def _without_lead_in(passage: str) -> str:
+    """Return a passage without words such as "I think it is" or "the correct option is" before the letter."""
+    lead_in = _LEAD_IN.match(passage)
+    return passage[lead_in.end() :].lstrip() if lead_in and lead_in.end() < len(passage) else passage
+
+
+def _is_a_word(letter: str, passage: str, stated: re.Match[str]) -> bool:
+    """Return whether a letter is the pronoun or the article rather than an option."""
+    bracketed = "inside" in stated.groupdict() and stated["inside"]
+    if bracketed:
+        return False
+    rest = passage[stated.end() :].strip()
+    if letter in "Ii":
+        return bool(rest.strip(".*_ )"))
+    return letter.islower() and bool(rest.strip(" .*_)")) and not re.match(r"[.):]|because|since", rest)
+
+
+def _several(sentence: str, chosen: set[str]) -> bool:
+    """Return whether a sentence joins the chosen letter to another by "or" or "and"."""
+    letter = next(iter(chosen))
+    before = rf"\b[A-R]\b[)\]]?\s?(?:or|and|/)\s?[(\[]?{letter}\b"
+    behind = rf"[(\[]?\b{letter}\b[)\]]?\s?(?:,|or|and|/)\s?[(\[]?[A-R]\b[)\]]?(?!\w)"
+    return re.search(f"{before}|{behind}", sentence) is not None
+
+
 def _only(passage: str) -> str | None:
-    """Return the option in brackets that is the only one a passage names."""
-    named = {*_IN_BRACKETS.findall(passage), *_NAMED.findall(passage)}
+    """Return the only option in brackets, or called an option, that a passage names and does not rule out."""
+    kept = _RULED_OUT.sub(" ", passage)
+    named = {*_IN_BRACKETS.findall(kept), *_NAMED.findall(kept)}
     return _canonical(named.pop()) if len(named) == 1 else None
 
 

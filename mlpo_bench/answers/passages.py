@@ -1,4 +1,4 @@
-r"""Where in a text an answer stands: thoughts taken away, tags, boxes, the phrase "answer is", the closing line.
+r"""Small readings of text that every format shares: plain characters, thoughts, markup, lines and sentences.
 
 Every function here takes time linear in the text, whatever it holds: patterns repeat only within small bounds.
 """
@@ -15,38 +15,54 @@ if TYPE_CHECKING:
 
 
 _READ_TO = 200_000
+_FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # digits, letters, colon, brackets
 _PLAIN = str.maketrans(
-    dict.fromkeys("\u2018\u2019\u201b\u2032", "'")
-    | dict.fromkeys("\u201c\u201d\u201f\u2033", '"')
-    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d", "-")
-    | dict.fromkeys("\u00a0\u2002\u2003\u2009\u202f\u3000", " ")
-    | dict.fromkeys("\u200b\u200c\u200d\ufeff", "")
-    | {chr(0xFF10 + digit): str(digit) for digit in range(10)}
+    _FULL_WIDTH
+    | dict.fromkeys(map(ord, "\u2018\u2019\u201b\u2032"), "'")
+    | dict.fromkeys(map(ord, "\u201c\u201d\u201f\u2033"), '"')
+    | dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d"), "-")
+    | dict.fromkeys(map(ord, "\u00a0\u2002\u2003\u2009\u202f\u3000"), " ")
+    | dict.fromkeys(map(ord, "\u200b\u200c\u200d\ufeff"), "")
+    | {0x3002: ". ", 0x3001: ", "}
 )
 _BOXES_TRIED = 20
 
-_THOUGHT = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
-_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
+_THOUGHT = re.compile(r"<(/?)(?:think(?:ing)?|thoughts?|reasoning)\s?>|\[(/?)THINK\]", re.IGNORECASE)
+_FENCE = re.compile(r"^[ \t]{0,8}(?:```|~~~)[\w+-]{0,20}[ \t]{0,8}$", re.MULTILINE)
+_BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)([^*\n]{1,2000})(?<=\S)\*\*(?![\w*])")
+_ITALIC = re.compile(r"(?<![\w*)\]}])\*(?=[^\s*])([^*\n]{1,2000})(?<=\S)\*(?![\w*(\[{])")
 _BOX = re.compile(r"\\(?:boxed|fbox)\s{0,3}\{")
-# Begins with letters in one case, as such a pattern is searched for many times faster than one blind to case.
-_ANSWER_IS = re.compile(
-    r"""answer(?<=\banswer)(?:\ (?:to|for|of|here)\b[^.:\n]{0,80}?)?   # the answer to the question
-        [\s*_]{0,4}
-        (?:\b(?:is|was|would\ be|should\ be|must\ be)\b|:|=)
-        (?:[\s*_]{0,4}:)?""",
-    re.VERBOSE,
-)
 _SENTENCE_END = re.compile(r"[.!?](?=[\s*_\"')\]$]{1,4}[A-Z\s]|[\s*_]{0,4}$)")
 _CONCLUSION = re.compile(
     r"[\W_]{0,8}(?:(?:and|so|in)\s)?"
-    r"(?:therefore|thus|so|hence|finally|final|in conclusion|conclusion|result|overall|consequently)\b",
+    r"(?:therefore|thus|so|hence|finally|final|in conclusion|conclusion|result|overall|consequently|total|in total)\b",
     re.IGNORECASE,
+)
+_CLOSING_WORDS = re.compile(
+    r"[\W_]{0,8}(?:i hope|hope this|hope that|let me know|feel free|please let|thank|if you (?:have|need|would)"
+    r"|good luck|happy to help|remember to|these are (?:in|now)|is there anything)\b",
+    re.IGNORECASE,
+)
+_REASON = re.compile(
+    r",?\s+(?:because|since|as|for|which|where|so|given|when|due to|i\.e|that is|and that|making|giving)\b"
+    r"|\s+[-\u2014]\s+(?=[A-Za-z])|\s*\u2014|;"
 )
 
 
 def plain(text: str) -> str:
-    """Return the end of a text with typographic quotes, hyphens, minus signs, spaces and wide digits made ASCII."""
+    """Return the end of a text with typographic quotes, hyphens, spaces and full-width signs made ASCII."""
     return text[-_READ_TO:].translate(_PLAIN)
+
+
+def prepared(text: str) -> str:
+    """Return a text as every reader gets it: plain, without thoughts, code fences and emphasis."""
+    text = without_thoughts(plain(text))
+    return unemphasised(_FENCE.sub("", text))
+
+
+def unemphasised(text: str) -> str:
+    """Return a text without Markdown's bold and italic; `9**9**9` is none."""
+    return _ITALIC.sub(r"\1", _BOLD.sub(r"\1", text))
 
 
 def without_thoughts(text: str) -> str:
@@ -58,7 +74,7 @@ def without_thoughts(text: str) -> str:
     kept: list[str] = []
     start, depth = 0, 0
     for tag in _THOUGHT.finditer(text):
-        closes = bool(tag.group(1))
+        closes = bool(tag.group(1) or tag.group(2))
         if depth == 0 and closes:
             kept.clear()
         elif depth == 0:
@@ -70,29 +86,12 @@ def without_thoughts(text: str) -> str:
     return "\n".join(kept)
 
 
-def tagged(text: str) -> Iterator[str]:
-    """Yield the content of the last `<answer>`, to its closing tag; where that is missing, its first line."""
-    opened: re.Match[str] | None = None
-    last: str | None = None
-    for tag in _TAG.finditer(text):
-        if not tag.group(1):
-            opened = tag
-        elif opened is not None:
-            content = text[opened.end() : tag.start()].strip()
-            last, opened = (content or last), None
-    if opened is not None and (line := first_line(text[opened.end() :])):
-        yield line
-    if last:
-        yield last
-
-
-def boxed(text: str) -> Iterator[str]:
-    r"""Yield what the last closed `\boxed{}` or `\fbox{}` holds, its braces matched."""
+def boxes(text: str) -> Iterator[tuple[int, int, str]]:
+    r"""Yield start, end and content of the last closed `\boxed{}` and `\fbox{}`, the last one first."""
     for box in reversed(deque(_BOX.finditer(text), maxlen=_BOXES_TRIED)):
         content = to_closing_brace(text, box.end())
         if content is not None and content.strip():
-            yield content.strip()
-            return
+            yield box.start(), box.end() + len(content) + 1, content.strip()
 
 
 def to_closing_brace(text: str, start: int) -> str | None:
@@ -110,22 +109,42 @@ def to_closing_brace(text: str, start: int) -> str | None:
     return None
 
 
-def after_answer_is(text: str) -> str | None:
-    """Return what follows the last "answer is" (or "answer:"), or None where nothing does."""
-    found = deque(_ANSWER_IS.finditer(_lower(text)), maxlen=1)
-    return text[found[0].end() :].strip() if found else None
-
-
-def _lower(text: str) -> str:
+def lower(text: str) -> str:
     """Return a text in lower case, as long as before; what a pattern blind to case takes for s or i becomes one."""
-    return text.replace("\u017f", "s").replace("\u0131", "i").replace("\u0130", "i").lower()
+    lowered = text.replace("\u017f", "s").replace("\u0131", "i").replace("\u0130", "i").lower()
+    return lowered if len(lowered) == len(text) else text
 
 
 def sentence(text: str) -> str:
-    """Return the first sentence of a text's first paragraph line, without its full stop."""
+    """Return the first sentence of a text's first line, without its full stop."""
     line = first_line(text)
     end = _SENTENCE_END.search(line)
     return line[: end.start()].strip() if end else line
+
+
+def sentences(line: str) -> list[str]:
+    """Return the sentences of a line, each with the mark that ends it."""
+    found, start = [], 0
+    for end in _SENTENCE_END.finditer(line):
+        found.append(line[start : end.end()].strip())
+        start = end.end()
+    found.append(line[start:].strip())
+    return [one for one in found if one.strip("*_\"' ")]
+
+
+def sentence_start(text: str, at: int) -> int:
+    """Return where the sentence (or line) that holds position `at` begins, looking back at most 400 characters."""
+    start = max(0, at - 400)
+    before = text[start:at]
+    line = before.rfind("\n") + 1
+    ends = deque(_SENTENCE_END.finditer(before, line), maxlen=1)
+    return start + (ends[0].end() if ends and ends[0].end() < len(before.rstrip()) else line)
+
+
+def before_reason(text: str) -> str:
+    """Return a clause up to the words that begin a reason or an aside: `because`, `since`, `which`, a dash."""
+    reason = _REASON.search(text)
+    return text[: reason.start()].strip(" ,") if reason and reason.start() else text
 
 
 def first_line(text: str) -> str:
@@ -136,6 +155,20 @@ def first_line(text: str) -> str:
 def last_line(text: str) -> str:
     """Return the last line that is not blank, or an empty string."""
     return text.rstrip().rpartition("\n")[2].strip()
+
+
+def without_closing_words(text: str) -> str:
+    """Return a text without the lines and sentences of courtesy that end it: "I hope this helps"."""
+    for _ in range(4):
+        text = text.rstrip()
+        line = last_line(text)
+        if len(line) > 1_000:  # noqa: PLR2004 - courtesy is short
+            break
+        parts = sentences(line)
+        if not parts or not _CLOSING_WORDS.match(parts[-1]):
+            break
+        text = text[: text.rindex(parts[-1])]
+    return text
 
 
 def concludes(line: str) -> bool:
@@ -151,9 +184,37 @@ def bare(text: str) -> str:
         text = text.strip().strip("*_`\"'$").strip()
         text = re.sub(r"\A\\[\(\[](.{0,2000}?)\\[\)\]]\Z", r"\1", text, flags=re.DOTALL)
         text = re.sub(
-            r"\A\\(?:boxed|fbox|text|textbf|mathrm|mathbf|mbox|textit)\s?\{(.{0,2000}?)\}\Z",
+            r"\A\\(?:boxed|fbox|text|textbf|mathrm|mathbf|mathit|mathsf|mbox|textit)\s?\{([^{}]{0,2000}?)\}\Z",
             r"\1",
             text,
             flags=re.DOTALL,
         )
     return text
+
+
+_WRAPPED = re.compile(
+    r"\\(?:text(?:bf|it|rm|tt|sf|normal)?|math(?:rm|bf|it|sf|tt|bb|cal)|mbox|hbox|operatorname|bf|emph)\s?\{([^{}]{0,2000})\}"
+)
+_THIN = re.compile(r"\\[,;:! ]|\\q?quad(?![a-zA-Z])|~")
+
+
+def unwrapped(text: str) -> str:
+    r"""Return a passage with `\text{...}` and its kin replaced by what they hold, and LaTeX's spaces by spaces."""
+    previous = None
+    while previous != text:
+        previous = text
+        text = _WRAPPED.sub(r"\1", text)
+    return _THIN.sub(" ", text)
+
+
+_LIST_MARK = re.compile(r"\s{0,8}\(?([0-9]{1,3})[.)]?(?:\s|\Z)")
+
+
+def continues_a_list(text: str) -> bool:
+    """Return whether the last line is, or opens with, the next number of a list that the lines before it make."""
+    *before, line = ["", *[one for one in text.rstrip()[-4_000:].split("\n") if one.strip()]]
+    mark = re.fullmatch(r"\s{0,8}\(?([0-9]{1,3})[.)]?\s{0,4}", line)
+    if mark is None:
+        return False
+    marks = [found.group(1) for one in before if (found := _LIST_MARK.match(one))]
+    return bool(marks) and int(mark.group(1)) == int(marks[-1]) + 1

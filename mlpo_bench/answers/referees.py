@@ -24,10 +24,14 @@ _ATTEMPTS = 2
 
 
 class _Referee:
-    """One process. Used by one thread at a time; `overdue` once it was killed for taking too long."""
+    """One process. Used by one thread at a time; `overdue` once it was killed for taking too long.
+
+    Making one does not wait until it is ready; its first comparison does, and that wait is not counted against it.
+    """
 
     def __init__(self) -> None:
         self.overdue = False
+        self._ready = False
         # -P: the script's folder holds this package's modules, which must not shadow a library's.
         self._process = subprocess.Popen(  # noqa: S603 - our own script, run by this interpreter
             [sys.executable, "-P", str(_SCRIPT)],
@@ -38,9 +42,19 @@ class _Referee:
             encoding="utf-8",
             start_new_session=True,  # out of reach of a terminal's Ctrl-C: what is being judged is judged to the end
         )
+
+    def await_start(self) -> None:
+        """Wait until the process takes comparisons.
+
+        Raises:
+            EngineFault: It does not start.
+        """
+        if self._ready:
+            return
         if self._line(_START_SECONDS) != "ready":
             self.end()
             raise EngineFault("the process that compares mathematical answers does not start.", transient=False)
+        self._ready = True
 
     def same(self, answer: str, gold: str, seconds: float) -> bool | None:
         """Return whether two expressions are equal, or None where the process is dead: out of time, or crashed."""
@@ -86,7 +100,7 @@ class Referees:
         seconds: The longest that one comparison may take.
     """
 
-    def __init__(self, count: int, seconds: float = 5.0) -> None:
+    def __init__(self, count: int, seconds: float = 3.0) -> None:
         self._count, self._seconds = count, seconds
         self._begin()
         atexit.register(self.close)
@@ -107,6 +121,7 @@ class Referees:
         with self._seats:
             for _ in range(_ATTEMPTS):  # one that died while idle deserves another try; one out of time does not
                 referee = self._take()
+                referee.await_start()
                 verdict = referee.same(answer, gold, self._seconds)
                 if verdict is not None:
                     with self._lock:
@@ -114,6 +129,8 @@ class Referees:
                     return verdict
                 referee.end()
                 if referee.overdue:
+                    with self._lock:
+                        self._idle.append(_Referee())  # starts while others are judged
                     break
         return False
 

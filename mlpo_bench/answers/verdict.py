@@ -13,30 +13,70 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_LEAD_IN = (
+    r"(?:that\s|it\s|this\s|the\s(?:argument|statement|expression|result|value|sentence)\s|is\s|it's\s|are\s"
+    r"|definitely\s|clearly\s)"
+)
+_END = (
+    r"(?=[*_`\"')}$\]]{0,4}(?:\s{0,3}(?:\Z|[.,:;!?(\u2014<\n]|-\s"
+    r"|because\b|since\b|as\b|and\sthat\b|for\b|which\b)|\s{1,4}(?:\Z|\n)))"
+)
+_UNDECIDED = re.compile(
+    r"\b(?:whether|if|decide|determine|check|assume|suppose|see|prove|show|cannot tell)\b", re.IGNORECASE
+)
+
+
 class Verdict(Format):
-    """A choice between two words. `words` maps each way to say one to its canonical form."""
+    """A choice between two words. `words` maps each way to say one to its canonical form.
+
+    What a passage opens with decides ("False, not True"); else it must say one of the two words alone. `stated` is
+    how a closing sentence says so without announcing it: "The argument is valid."
+    """
 
     words: ClassVar[Mapping[re.Pattern[str], str]]
+    opens: ClassVar[re.Pattern[str]]
+    stated: ClassVar[re.Pattern[str]]
 
     def parse(self, passage: str) -> str | None:
-        """Return the one word of the two that a passage says."""
+        """Return the one word of the two that a passage opens with, or says."""
+        passage = passages.bare(passages.unwrapped(passage))
+        if opening := self.opens.match(passage):
+            return self._said(opening["word"]) or None
+        return self._said(passage) or None
+
+    def _said(self, passage: str) -> str | None:
         said = {canonical for pattern, canonical in self.words.items() if pattern.search(passage)}
         return said.pop() if len(said) == 1 else None
 
-    def last_resort(self, text: str) -> str | None:
-        """Return the word that the closing line consists of, opens with, or comes to as a conclusion or a result."""
-        line = passages.last_line(text)
-        opening = re.match(r"[*_]{0,2}([A-Za-z]{2,7})[*_]{0,2}[.,:;!]\s", line)
-        if opening and (said := self.parse(opening.group(1))):
-            return said
-        stated = line.rpartition("=")[2]
-        if passages.concludes(line) or passages.bare(stated.rstrip(". *")).isalpha():
-            return self.parse(stated)
+    def conclusion(self, sentence: str) -> str | None:
+        """Return the word that a sentence opens with, or comes to as a conclusion or a result."""
+        if sentence.rstrip("*_ ").endswith("?"):
+            return None
+        if re.match(r"[*_]{0,2}[A-Za-z]{2,7}[*_]{0,2}[.,:;!](?:\s|\Z)", sentence) and (
+            opening := self.opens.match(sentence)
+        ):
+            return self._said(opening["word"]) or None
+        result = sentence.rpartition("=")[2]
+        if passages.concludes(sentence) or passages.bare(result.rstrip(". *")).isalpha():
+            return self.parse(
+                re.sub(r"\A[\W_]{0,8}(?:so|therefore|thus|hence)[,:]?\s", "", result, flags=re.IGNORECASE)
+            )
+        if not _UNDECIDED.search(sentence) and (stated := self.stated.search(sentence)):
+            return self.parse(stated["said"])
         return None
+
+    def alone(self, line: str) -> str | None:
+        """Return the word that a line consists of."""
+        line = passages.bare(line.strip().rstrip(".!"))
+        return self._said(line) or None if line.isalpha() else None
 
 
 def _word(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w'-])(?:{pattern})(?![\w'-])", re.IGNORECASE)
+
+
+def _opens(words: str) -> re.Pattern[str]:
+    return re.compile(rf"[\W_]{{0,4}}{_LEAD_IN}{{0,3}}(?P<word>{words}){_END}", re.IGNORECASE)
 
 
 class YesNo(Verdict):
@@ -47,9 +87,13 @@ class YesNo(Verdict):
     words: ClassVar = {
         _word("yes"): "Yes",
         re.compile(
-            r"(?<![\w'-])no(?=[\s*_`\"')}$]{0,4}(?:\Z|[.,:;!?—]|-\s|because\b|since\b|as\b))", re.IGNORECASE
+            r"(?<![\w'-])no(?=[\s*_`\"')}$]{0,4}(?:\Z|[.,:;!?\u2014<(]|-\s|because\b|since\b|as\b))", re.IGNORECASE
         ): "No",
     }
+    opens = _opens("yes|no")
+    stated = re.compile(
+        r"\b(?:answers?|say|says|reply|conclude)\W{1,4}(?P<said>(?:yes|no)\b.*)\Z", re.IGNORECASE | re.DOTALL
+    )
 
 
 class TrueFalse(Verdict):
@@ -58,18 +102,36 @@ class TrueFalse(Verdict):
     name = "true_false"
     instruction = "End with True or False, written as <answer>True</answer> or <answer>False</answer>."
     words: ClassVar = {_word("true"): "True", _word("false"): "False", _word("not|and|or"): ""}
-
-    def parse(self, passage: str) -> str | None:
-        """Return True or False where a passage says that alone."""
-        return super().parse(passage) or None
+    opens = _opens("true|false")
+    stated = re.compile(
+        r"\b(?:evaluates? to|is|equals|becomes|gives|yields|returns|get|:)\s(?P<said>\W{0,3}(?:true|false)\W{0,4})\Z",
+        re.IGNORECASE,
+    )
 
 
 class ValidInvalid(Verdict):
-    """Valid or invalid; "not valid" is invalid."""
+    """Valid or invalid; whatever denies "valid" within its clause makes it invalid, and the other way round."""
 
     name = "valid_invalid"
     instruction = "End with valid or invalid, written as <answer>valid</answer> or <answer>invalid</answer>."
-    words: ClassVar = {
-        _word(r"(?<!not )(?<!n't )(?<!not deductively )(?:deductively\s)?valid"): "valid",
-        _word(r"invalid|(?:not|isn't)\s(?:deductively\s)?valid"): "invalid",
-    }
+    opens = _opens("valid|invalid")
+    stated = re.compile(
+        r"(?P<said>\b(?:argument|reasoning|inference|deduction|conclusion|it|this|which)\s(?:\w{1,12}\s){0,3}"
+        r"(?:is|isn't|cannot|can't|must|was|as|are)\b.*)\Z",
+        re.IGNORECASE | re.DOTALL,
+    )
+    _verdict = _word("valid|invalid")
+    _denied = re.compile(
+        r"(?<![\w'-])(?:not(?!\sonly)|never|cannot|can't|neither|nor|isn't|aren't|wasn't|doesn't|don't|fails to be"
+        r"|far from|no(?!,|\.|:|;))(?![\w'-])[^.,;:!?\n]{0,60}\Z",
+        re.IGNORECASE,
+    )
+
+    def _said(self, passage: str) -> str | None:
+        """Return the verdict that a passage comes to where all its words for one agree, denials counted."""
+        said = set()
+        for word in self._verdict.finditer(passage):
+            valid = word.group().casefold() == "valid"
+            denied = self._denied.search(passage, max(0, word.start() - 80), word.start()) is not None
+            said.add("valid" if valid != denied else "invalid")
+        return said.pop() if len(said) == 1 else None

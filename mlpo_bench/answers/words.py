@@ -8,16 +8,23 @@ from mlpo_bench.answers import passages
 from mlpo_bench.answers.format import Format
 
 
-_BULLET = re.compile(r"^[ \t]{0,8}(?:[-*•+]|\(?[0-9]{1,3}[.):])[ \t]{1,8}", re.MULTILINE)
+_MARK = r"[ \t]{0,8}(?:[-*\u2022+]|\(?[0-9]{1,3}[.):])[ \t]{1,8}"
+_BULLET = re.compile(rf"^{_MARK}", re.MULTILINE)
 _INLINE_NUMBER = re.compile(r"(?:(?<=\s)|\A)\(?[0-9]{1,3}[.):]\s")
-_BETWEEN = re.compile(r"[\s,;<>|→⟶/]+|(?:->)|(?:\\n)")
+_BETWEEN = re.compile(r"(?:<br\s?/?>|\s[-\u2022\u00b7]\s|->|=>|\\n|[\s,;<>|\u2192\u27f6/\u2022\u00b7])+", re.IGNORECASE)
 _AROUND = '*_`"[](){}$.:!?'
 _WORD = re.compile(r"[\w&'-]+")
 _LISTS = re.compile(r"sort|order|alphabet|list|result|words", re.IGNORECASE)
+_ANNOUNCED = re.compile(
+    r"\A[\W_]{0,8}(?:so|thus|therefore|hence|finally)?,?\s?(?:the|this|here|my|in)\b[^\n:.]{0,80}"
+    r"\b(?:words?|list|order|result|sequence|answer)\b[^\n:.]{0,40}?(?:\bare\b|\bis\b|:)(?:\s?:)?\s{1,3}(?=\S)",
+    re.IGNORECASE,
+)
+_FEWEST = 2
 
 
 class Words(Format):
-    """A word list: separated by spaces, commas or lines, numbered or not."""
+    """A word list: separated by spaces, commas, dashes or lines, numbered or not."""
 
     name = "words"
     instruction = (
@@ -26,16 +33,14 @@ class Words(Format):
     longest = 5_000
 
     def clause(self, after: str) -> str:
-        """Return what follows "answer is" on its line, or else the list below it."""
-        head = after[: self.longest]
-        if _BULLET.match(head):
-            entries = re.split(r"\n(?![ \t]{0,8}(?:[-*•+]|\(?[0-9]{1,3}[.):])[ \t])", head, maxsplit=1)
-            return entries[0]
-        return passages.sentence(head)
+        """Return what follows "answer is" on its line, or else the list below it: marked entries, or a word a line."""
+        return _listed(after[: self.longest]) or passages.sentence(after)
 
     def parse(self, passage: str) -> str | None:
         """Return the words of a passage, or None where it is not made of words."""
-        passage = passages.bare(passage.replace("\\&", "&"))
+        passage = passages.bare(passages.unwrapped(passage.replace("\\&", "&")))
+        if announced := _ANNOUNCED.match(passage):
+            passage = passage[announced.end() :]
         if re.match(r"[^\n:]{0,60}:\s", passage):
             passage = passage.partition(":")[2]
         passage = _INLINE_NUMBER.sub(" ", _BULLET.sub("", passage))
@@ -48,17 +53,51 @@ class Words(Format):
         return " ".join(words)
 
     def last_resort(self, text: str) -> str | None:
-        """Return the list that closes a text after a colon which announces it."""
+        """Return the list that closes a text, announced by a colon or by its sentence, or the bare list that it is."""
         announced, colon, after = text.rstrip().rpartition(":")
-        if not colon or len(after) > self.longest or not _LISTS.search(passages.last_line(announced)[-200:]):
-            return None
-        if re.search(r"[.!?]\s", _INLINE_NUMBER.sub(" ", _BULLET.sub("", after.strip()))):
-            return None
-        return self.parse(after)
+        if colon and len(after) <= self.longest and _LISTS.search(passages.last_line(announced)[-200:]):
+            return self._closing(after)
+        line = passages.last_line(text)
+        if len(line) <= self.longest and (found := _ANNOUNCED.match(line)):
+            return self._closing(line[found.end() :])
+        return self._bare(text.strip())
+
+    def opening(self, text: str) -> str | None:  # noqa: ARG002 - a first line of words is a sentence
+        """Return nothing: a line of words above others is no answer."""
+        return None
 
     def key(self, answer: str) -> str:
         """Return the words in lower case with single spaces."""
         return " ".join(passages.plain(answer).casefold().split())
+
+    def _closing(self, after: str) -> str | None:
+        """Return the list that follows its announcement, perhaps with a sentence behind it."""
+        after = _listed(after) or after
+        if re.search(r"[.!?]\s", _INLINE_NUMBER.sub(" ", _BULLET.sub("", after.strip()))):
+            return None
+        return self.parse(after)
+
+    def _bare(self, text: str) -> str | None:
+        """Return the words that a whole text consists of, where they stand without a sentence's marks and capitals."""
+        words = text.split()
+        plain = all(re.fullmatch(r"[a-z][a-z'&-]*,?", word) for word in words)
+        return self.parse(text) if len(words) >= _FEWEST and plain else None
+
+
+def _listed(text: str) -> str:
+    """Return the list that a text opens with, entries with marks or lines of one word, or an empty string."""
+    lines = text.strip("\n").split("\n")
+    while lines and not lines[0].strip():
+        lines.pop(0)
+    for entry in (re.compile(rf"{_MARK}\S"), re.compile(r"\s{0,8}[\w&'-]{1,60}[,.]?\s{0,8}\Z")):
+        taken = []
+        for line in lines:
+            if not entry.match(line):
+                break
+            taken.append(line)
+        if len(taken) >= _FEWEST:
+            return "\n".join(taken)
+    return ""
 
 
 def _stripped(word: str) -> str:

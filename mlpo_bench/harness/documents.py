@@ -70,12 +70,22 @@ def build(
     return {"test": _dataset(chosen), "train": _dataset(shots)}
 
 
+class CutOff(str):
+    """A response of which it is known that its model was cut off; a plain string tells only what it says."""
+
+    __slots__ = ()
+
+
 def read(resps: Iterable[Sequence[str]], docs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """Return the answers read from each document's responses: lm-eval's custom filter."""
     return [
-        [answers.read(doc["answer_format"], response) or UNREAD for response in responses]
-        for responses, doc in zip(resps, docs, strict=True)
+        [_answer(doc, response) or UNREAD for response in responses] for responses, doc in zip(resps, docs, strict=True)
     ]
+
+
+def _answer(doc: Mapping[str, Any], response: str) -> str | None:
+    cut_off = isinstance(response, CutOff)
+    return answers.read(doc["answer_format"], response, question=doc.get("question", ""), cut_off=cut_off)
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, int]:

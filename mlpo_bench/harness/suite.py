@@ -126,9 +126,10 @@ class Suite:
             context, generation = instance.args
             yield Asked(as_question(context, instance.doc), chats.sampling(generation), name, instance)
 
-    def judge(self, asked: Asked, text: str) -> Verdict:
+    def judge(self, asked: Asked, text: str, *, cut_off: bool = False) -> Verdict:
         """Return the verdict on a text, by the reader and the judge that lm-eval's filter and metric use."""
-        answer = answers.read(asked.question.answer_format, text)
+        question = asked.question
+        answer = answers.read(question.answer_format, text, question=question.prompt, cut_off=cut_off)
         return Verdict(answer, answers.judge(asked.question.answer_format, answer, asked.gold))
 
     def score(self, finals: Mapping[str, str]) -> Scores:

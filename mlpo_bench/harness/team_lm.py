@@ -17,6 +17,7 @@ from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import close_engines, open_engines
 from mlpo_bench.errors import BadInput
 from mlpo_bench.harness import chats
+from mlpo_bench.harness.documents import CutOff
 from mlpo_bench.harness.suite import as_question
 from mlpo_bench.protocols import Setting, build
 from mlpo_bench.store import Store, default_path
@@ -95,7 +96,7 @@ class TeamLM(LM):
             )
         question = as_question(context, request.doc)
         transcript = await self.setting.converse(question, dispatch, chats.sampling(generation))
-        return transcript.final
+        return CutOff(transcript.final) if transcript.cut_off else transcript.final
 
     def loglikelihood(self, requests: Sequence[Instance]) -> list[tuple[float, bool]]:
         """A team writes; it has no likelihood."""

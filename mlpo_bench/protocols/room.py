@@ -115,6 +115,14 @@ class Transcript:
         """What the conversation cost."""
         return Cost.of(self.turns)
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether the final text ended because it reached its greatest length.
+
+        A deferral that names nobody ends in no turn's text; what the last turn was cut off from is its choice.
+        """
+        return next((t for t in reversed(self.turns) if t.text == self.final), self.turns[-1]).cut_off
+
 
 @dataclass(slots=True)
 class Room:
@@ -207,7 +215,7 @@ class Room:
             sample=request.sample,
             read=tuple(request.messages),
             text=made.text,
-            answer=self.read(made.text),
+            answer=self.read(made.text, cut_off=made.cut_off),
             usage=made.usage,
             finish_reason=made.finish_reason,
             seconds=made.seconds,
@@ -222,9 +230,10 @@ class Room:
         chosen = member.sampling.over(self.sampling)
         return replace(chosen, **self.overrides) if self.overrides else chosen
 
-    def read(self, text: str) -> str | None:
+    def read(self, text: str, *, cut_off: bool = False) -> str | None:
         """Return the answer that a text gives to this room's question, or None where it gives none."""
-        return answers.read(self.question.answer_format, text)
+        asked = self.question
+        return answers.read(asked.answer_format, text, question=asked.prompt, cut_off=cut_off)
 
     def same(self, answer: str) -> str:
         """Return a key that equal answers share."""

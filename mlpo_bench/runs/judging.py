@@ -45,11 +45,13 @@ async def judged(cell: Cell, suite: Suite, asked: Asked, transcript: Transcript)
 
 def _judged(cell: Cell, suite: Suite, asked: Asked, transcript: Transcript) -> Judged:
     verdicts = tuple(_of_turn(asked, turn.answer) for turn in transcript.turns)
-    verdict = suite.judge(asked, transcript.final)
+    verdict = suite.judge(asked, transcript.final, cut_off=transcript.cut_off)
     if cell.setting.protocol.ceiling and not verdict.right:
         for turn, found in zip(transcript.turns, verdicts, strict=True):
             if found.right:
-                return Judged(replace(transcript, final=turn.text), suite.judge(asked, turn.text), verdicts)
+                return Judged(
+                    replace(transcript, final=turn.text), suite.judge(asked, turn.text, cut_off=turn.cut_off), verdicts
+                )
     return Judged(transcript, verdict, verdicts)
 
 

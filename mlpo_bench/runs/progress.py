@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlpo_bench.harness.documents import CutOff
 from mlpo_bench.runs.ledger import LedgerWriter
 from mlpo_bench.runs.records import Record
 from mlpo_bench.runs.transcripts import TranscriptWriter, failed_line, to_line
@@ -54,7 +55,8 @@ class CellProgress:
 
     def put(self, place: int, found: Judged) -> Record:
         """Take a conversation that came to its end, the one over question `place` (from 0)."""
-        self.finals[found.transcript.question.id] = found.transcript.final
+        final = found.transcript.final
+        self.finals[found.transcript.question.id] = CutOff(final) if found.transcript.cut_off else final
         record = Record.of(self.cell, found.transcript, found.verdict)
         return self._put(place, record, to_line(found), found)
 

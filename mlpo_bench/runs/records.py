@@ -50,8 +50,6 @@ class Record:
     def of(cls, cell: Cell, transcript: Transcript, verdict: Verdict) -> Record:
         """Make the record of a conversation that came to an end."""
         cost, question = transcript.cost, transcript.question
-        # A deferral that names nobody ends in no turn's text; what the last turn was cut off from is its choice.
-        final = next((t for t in reversed(transcript.turns) if t.text == transcript.final), transcript.turns[-1])
         return cls(
             cell=cell.id,
             suite=cell.suite,
@@ -61,7 +59,7 @@ class Record:
             answer=verdict.answer,
             right=verdict.right,
             unread=verdict.unread,
-            cut_off=final.cut_off,
+            cut_off=transcript.cut_off,
             error=None,
             calls=cost.calls,
             prompt_tokens=cost.usage.prompt,

@@ -19,6 +19,7 @@ from mlpo_bench.reports.gate.wording import closest, told_apart
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from mlpo_bench.questions import Item
     from mlpo_bench.reports.gate.recording import Conversation, Recording, RecordingBaseline, TurnSeen
     from mlpo_bench.runs import RunFolder
 
@@ -31,7 +32,7 @@ _END = 90
 class Replayed:
     """What a recording came to when it was carried out again.
 
-    `planned` are all cells of its matrix, `formats` the answer formats of its questions.
+    `planned` are all cells of its matrix, `asked` its questions by id.
     """
 
     run: RunFolder
@@ -39,7 +40,7 @@ class Replayed:
     conversations: dict[tuple[str, str], Conversation]
     cells: dict[str, dict[str, Any]]
     sources: dict[str, str]
-    formats: dict[str, str]
+    asked: dict[str, Item]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +69,16 @@ def _readers(recording: Recording, found: Replayed) -> Iterator[Check]:
         (turn.request, question): (turn, f"{cell}, {question}, {turn.place}")
         for (cell, question), one in recording.conversations.items()
         for turn in one.turns
-        if question in found.formats
+        if question in found.asked
     }
     texts: Counter[str] = Counter()
     lost: Counter[str] = Counter()
     other: dict[str, list[str]] = {}
     for (request, question), (turn, where) in turns.items():
-        form, text = found.formats[question], recording.requests[request].completion.text
+        item, made = found.asked[question], recording.requests[request].completion
+        form, text = item.answer_format, made.text
         texts[form] += 1
-        now = answers.read(form, text)
+        now = answers.read(form, text, question=item.text, cut_off=made.cut_off)
         if now != turn.answer:
             lost[form] += now is None
             other.setdefault(form, []).append(

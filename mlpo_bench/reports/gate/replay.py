@@ -162,7 +162,7 @@ def _again(recording: Recording, baseline: RecordingBaseline, folder: Path) -> R
         conversations=conversations_of(run),
         cells={cell.cell: figures_of(cell) for cell in results.cells},
         sources=_revisions(run.manifest()),
-        formats={item.id: item.answer_format for suite in config.suites for item in _items(suite, config)},
+        asked={item.id: item for suite in config.suites for item in _items(suite, config)},
     )
 
 

@@ -1,0 +1,261 @@
+r"""One way of writing mathematics: Unicode signs, code and words made LaTeX, and LaTeX's own variants made one.
+
+`canonical` changes how an expression is written and never what it says. What it does not know it leaves in place, so
+that nothing is passed over: whoever compares sees the sign and may refuse it.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from fractions import Fraction
+
+from mlpo_bench.answers import number_words, passages
+from mlpo_bench.answers.units import without_unit
+
+
+_REMEMBERED = 1 << 16
+_LONGEST = 2_000
+
+_SIGNS = {
+    "π": r"\pi ", "∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "±": r"\pm ", "∓": r"\mp ",
+    "×": r"\cdot ", "·": r"\cdot ", "⋅": r"\cdot ", "∙": r"\cdot ", "∗": r"\cdot ", "÷": "/", "∕": "/", "⁄": "/",
+    "≤": r"\le ", "⩽": r"\le ", "≥": r"\ge ", "⩾": r"\ge ", "≠": r"\neq ", "≈": r"\approx ", "∅": r"\emptyset ",
+    "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}",
+    "⟨": r"\langle ", "⟩": r"\rangle ", "〈": r"\langle ", "〉": r"\rangle ", "°": r"^{\circ}", "º": r"^{\circ}",
+    "∖": r"\setminus ", "→": r"\to ", "∠": r"\angle ", "△": r"\triangle ", "∘": r"\circ ", "⌊": r"\lfloor ",
+    "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "∨": r"\lor ", "∧": r"\land ", "…": r"\ldots ",
+    "€": "", "£": "", "¥": "",
+    "α": r"\alpha ", "β": r"\beta ", "γ": r"\gamma ", "δ": r"\delta ", "ε": r"\epsilon ", "θ": r"\theta ",
+    "λ": r"\lambda ", "μ": r"\mu ", "ρ": r"\rho ", "σ": r"\sigma ", "τ": r"\tau ", "φ": r"\phi ", "ω": r"\omega ",
+    "Δ": r"\Delta ", "Ω": r"\Omega ", "ψ": r"\psi ", "ϕ": r"\phi ",
+    "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
+    "⅕": r"\frac{1}{5}", "⅖": r"\frac{2}{5}", "⅗": r"\frac{3}{5}", "⅘": r"\frac{4}{5}", "⅙": r"\frac{1}{6}",
+    "⅚": r"\frac{5}{6}", "⅐": r"\frac{1}{7}", "⅛": r"\frac{1}{8}", "⅜": r"\frac{3}{8}", "⅝": r"\frac{5}{8}",
+    "⅞": r"\frac{7}{8}", "⅑": r"\frac{1}{9}", "⅒": r"\frac{1}{10}",
+}  # fmt: skip
+_SIGN = re.compile("|".join(map(re.escape, _SIGNS)))
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ", "0123456789+-()n")
+_LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_RAISED_RUN = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ]{1,20}")
+_LOWERED_RUN = re.compile("[₀₁₂₃₄₅₆₇₈₉]{1,20}")
+_ROOTS = {"√": r"\sqrt", "∛": r"\sqrt[3]", "∜": r"\sqrt[4]"}
+
+_ROOT_IN_CODE = re.compile(r"(?<![\\a-zA-Z])(?:sqrt|root)(?=\s?[({0-9a-zA-Z])")
+_CODE = (
+    (re.compile(r"(?<![\\a-zA-Z])cbrt(?=\s?[({])"), r"\\sqrt[3]"),
+    (re.compile(r"(?<![\\a-zA-Z])pi(?![a-zA-Z])", re.IGNORECASE), r"\\pi "),
+    (re.compile(r"(?<![\\a-zA-Z])(?:infinity|infty|inf|oo)(?![a-zA-Z])"), r"\\infty "),
+    (re.compile(r"\*\*"), "^"),
+    (re.compile(r"(?<![\\<>!=])\*"), r"\\cdot "),
+    (re.compile(r"<="), r"\\le "),
+    (re.compile(r">="), r"\\ge "),
+    (re.compile(r"!="), r"\\neq "),
+    (re.compile(r"(?<=[)\]])\s?U\s?(?=[(\[])"), r"\\cup "),
+    (
+        re.compile(
+            r"(?<![\\a-zA-Z])(sin|cos|tan|cot|sec|csc|log|ln|exp|arcsin|arccos|arctan)(?=[\s(^_{\\0-9]|[a-z](?![a-z]))"
+        ),
+        r"\\\1",
+    ),
+    (re.compile(r"(?<![\\a-zA-Z])(?:union)(?![a-zA-Z])"), r"\\cup "),
+)
+_SAME = (
+    (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
+    (re.compile(r"\\(?:leq|leqslant)(?![a-zA-Z])"), r"\\le "),
+    (re.compile(r"\\(?:geq|geqslant)(?![a-zA-Z])"), r"\\ge "),
+    (re.compile(r"\\(?:lt)(?![a-zA-Z])"), "<"),
+    (re.compile(r"\\(?:gt)(?![a-zA-Z])"), ">"),
+    (re.compile(r"\\ne(?![a-zA-Z])"), r"\\neq "),
+    (re.compile(r"\\(?:times|ast|cdotp)(?![a-zA-Z])"), r"\\cdot "),
+    (re.compile(r"\\div(?![a-zA-Z])"), "/"),
+    (re.compile(r"\\(?:lbrace)(?![a-zA-Z])"), r"\\{"),
+    (re.compile(r"\\(?:rbrace)(?![a-zA-Z])"), r"\\}"),
+    (re.compile(r"\\(?:varnothing)(?![a-zA-Z])"), r"\\emptyset "),
+    (re.compile(r"\\begin\{[bBvV]?matrix\}|\\begin\{array\}(?:\{[lcr|]{1,20}\})?"), r"\\begin{pmatrix}"),
+    (re.compile(r"\\end\{(?:[bBvV]?matrix|array)\}"), r"\\end{pmatrix}"),
+    (
+        re.compile(r"\\(?:left|right|[bB]ig{1,2}[lr]?|displaystyle|textstyle|limits|mleft|mright)(?![a-zA-Z])\.?|\\!"),
+        "",
+    ),
+    (re.compile(r"(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])"), " "),
+    (re.compile(r"(?:\^\s?(?:\\circ(?![a-zA-Z])|\{\s?\\circ\s?\}))|\\degree(?![a-zA-Z])"), ""),
+    (re.compile(r"\+\s?\\infty"), r"\\infty"),
+    (re.compile(r"\\(?:textcolor|color)\s?\{[a-zA-Z!0-9]{1,30}\}"), ""),
+)
+_ALL_REALS = re.compile(
+    r"(?:x\s?\\in\s?)?(?:\\mathbb\s?\{?R\}?|(?:the\s|all\s)?(?:set of\s)?(?:all\s)?reals?(?:\snumbers?)?)",
+    re.IGNORECASE,
+)
+_GROUPED = re.compile(
+    r"(?P<sign>[-+]?)\\?\$?\s?(?P<digits>[0-9]{1,3}(?:(?:,\s?|\{,\}|\\,|\\!|,\\!|\x20)[0-9]{3}){1,20}(?:\.[0-9]{1,60})?)(?![0-9])"
+)
+_SHORT_FRACTION = re.compile(r"\\frac\s?([0-9a-zA-Z])\s?([0-9a-zA-Z])(?![{0-9])")
+_HALF_FRACTION = re.compile(r"\\frac\s?(?:([0-9a-zA-Z])\s?(\{[^{}]{1,300}\})|(\{[^{}]{1,300}\})\s?([0-9a-zA-Z]))")
+_SHORT_ROOT = re.compile(r"(\\sqrt(?:\[[0-9]{1,3}\])?)\s?([0-9a-zA-Z])")
+_SHORT_POWER = re.compile(r"\^\s?\{([0-9a-zA-Z])\}")
+_NEEDLESS_SPACE = re.compile(r"(?<![0-9a-zA-Z\s])\s+|\s+(?![0-9a-zA-Z\s])")  # `1 1/2` is not `11/2`
+_MIXED = re.compile(
+    r"(?P<sign>-?)(?P<whole>[0-9]{1,15})(?:\s?\\frac\{(?P<a>[0-9]{1,15})\}\{(?P<b>[0-9]{1,15})\}"
+    r"|\s{1,3}(?P<c>[0-9]{1,15})\s?/\s?(?P<d>[0-9]{1,15}))"
+)
+_REPEATING = re.compile(
+    r"(?P<sign>-?)(?P<whole>[0-9]{0,15})\.(?P<fixed>[0-9]{0,15})"
+    r"(?:\\(?:overline|bar|dot)\s?\{(?P<a>[0-9]{1,15})\}|\((?P<b>[0-9]{1,15})\))"
+)
+_MONEY = re.compile(r"\\?\$")
+_PERCENT = re.compile(r"\s?\\?%|\s?\bper\s?cent(?:age)?\b|\s?\bpercentage points?\b")
+
+
+def canonical(expression: str) -> str:
+    """Return an expression in one way of writing, without its unit; cheap, by text alone."""
+    return _quantity(expression)[0]
+
+
+def unit(expression: str) -> str:
+    """Return the unit of a quantity in one spelling, or an empty string where it names none that is known."""
+    return _quantity(expression)[1]
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _quantity(expression: str) -> tuple[str, str]:
+    """Return a quantity's canonical value and its unit."""
+    text = _as_latex(_grouped(passages.plain(expression[:_LONGEST])))
+    for pattern, replacement in _SAME:
+        text = pattern.sub(replacement, text)
+    text = _grouped(_MONEY.sub("", _plainly_set(text)))
+    text = _fractions(_PERCENT.sub("", text).strip())
+    text, unit_of_it = without_unit(text)
+    return _value(text.strip()), unit_of_it
+
+
+def _value(text: str) -> str:
+    """Return a value in one way of writing: number words in digits, mixed and repeating numbers as fractions."""
+    if (number := number_words.read(text)) is not None:
+        text = number
+    if (exact := _exact(text)) is not None:
+        text = exact
+    if _ALL_REALS.fullmatch(text):
+        return r"(-\infty,\infty)"
+    text = re.sub(r"[^\S\n]+", " ", text)
+    return _word(_NEEDLESS_SPACE.sub(_line_break_kept, text).rstrip(".").removeprefix("+"))
+
+
+def _line_break_kept(space: re.Match[str]) -> str:
+    return "\n" if "\n" in space.group() else ""
+
+
+def is_percentage(expression: str) -> bool:
+    """Return whether an expression is given in per cent."""
+    return _PERCENT.search(passages.plain(expression[:_LONGEST])) is not None
+
+
+_SET_IN = re.compile(
+    r"\\(?:text(?:bf|it|rm|tt|sf|normal)?|math(?:rm|bf|it|sf|tt|cal)|boldsymbol|bm|mbox|hbox|operatorname|emph|underline)\s?\{"
+)
+
+
+def _plainly_set(text: str) -> str:
+    r"""Return a text without `\text{...}`, `\mathbf{...}` and their kin around what they hold, braces matched."""
+    for _ in range(40):
+        found = _SET_IN.search(text)
+        content = passages.to_closing_brace(text, found.end()) if found else None
+        if found is None or content is None:
+            break
+        text = f"{text[: found.start()]}{content}{text[found.end() + len(content) + 1 :]}"
+    while text.startswith("{") and passages.to_closing_brace(text, 1) == text[1:-1]:
+        text = text[1:-1].strip()
+    return text
+
+
+def _as_latex(text: str) -> str:
+    """Return a text with Unicode's signs and what people write in code as LaTeX."""
+    text = _RAISED_RUN.sub(lambda run: f"^{{{run.group().translate(_RAISED)}}}", text)
+    text = _LOWERED_RUN.sub(lambda run: f"_{{{run.group().translate(_LOWERED)}}}", text)
+    text = _SIGN.sub(lambda sign: _SIGNS[sign.group()], text)
+    text = _ROOT_IN_CODE.sub("√", text)
+    for sign, command in _ROOTS.items():
+        text = text.replace(sign, command)
+    for pattern, replacement in _CODE:
+        text = pattern.sub(replacement, text)
+    return _braced_calls(text)
+
+
+_CALL = re.compile(r"(\\sqrt(?:\[[0-9]{1,3}\])?|\^)\s?\(")
+_ROOT_OF_NUMBER = re.compile(r"(\\sqrt(?:\[[0-9]{1,3}\])?)\s?([0-9]{1,40}(?:\.[0-9]{1,20})?)")
+
+
+def _braced_calls(text: str) -> str:
+    r"""Return a text with `\sqrt(...)` and `^(...)` in braces, and the whole number after a bare root sign as well."""
+    for _ in range(40):
+        call = _CALL.search(text)
+        if call is None:
+            break
+        end = _closing_bracket(text, call.end())
+        if end is None:
+            break
+        text = f"{text[: call.start()]}{call.group(1)}{{{text[call.end() : end]}}}{text[end + 1 :]}"
+    return _ROOT_OF_NUMBER.sub(_number_in_braces, text)
+
+
+def _number_in_braces(root: re.Match[str]) -> str:
+    return f"{root.group(1)}{{{root.group(2)}}}"
+
+
+def _closing_bracket(text: str, start: int) -> int | None:
+    """Return where the round bracket that was opened before `start` closes."""
+    depth = 1
+    for at in range(start, len(text)):
+        depth += (text[at] == "(") - (text[at] == ")")
+        if depth == 0:
+            return at
+    return None
+
+
+def _grouped(text: str) -> str:
+    """Return a number without its thousands separators; anything else as it is."""
+    found = _GROUPED.match(text.strip())
+    if found is None or re.match(r"\s?[,;]", text.strip()[found.end() :]):
+        return text
+    return found["sign"] + re.sub(r"[^0-9.]", "", found["digits"]) + text.strip()[found.end() :]
+
+
+def _fractions(text: str) -> str:
+    """Return a text in which fractions and roots have their parts in braces."""
+    text = _SHORT_FRACTION.sub(r"\\frac{\1}{\2}", re.sub(r"\\frac\s{1,3}", r"\\frac ", text))
+    text = _HALF_FRACTION.sub(_braced, text)
+    text = re.sub(r"\}\s{1,3}\{", "}{", text)
+    return _SHORT_POWER.sub(r"^\1", _SHORT_ROOT.sub(r"\1{\2}", text))
+
+
+def _braced(match: re.Match[str]) -> str:
+    """Return a fraction with both its parts in braces."""
+    top, braced_bottom, braced_top, bottom = match.groups()
+    return f"\\frac{{{top}}}{braced_bottom}" if top else f"\\frac{braced_top}{{{bottom}}}"
+
+
+def _exact(text: str) -> str | None:
+    """Return a mixed number, or a decimal that repeats, as one fraction; None for anything else."""
+    if mixed := _MIXED.fullmatch(text.strip()):
+        top, bottom = int(mixed["a"] or mixed["c"]), int(mixed["b"] or mixed["d"])
+        if not bottom:
+            return None
+        value = int(mixed["whole"]) + Fraction(top, bottom)
+    elif repeating := _REPEATING.fullmatch(text.strip()):
+        fixed, cycle = repeating["fixed"], repeating["a"] or repeating["b"]
+        value = Fraction(int(repeating["whole"] or 0))
+        value += Fraction(int(fixed or 0), 10 ** len(fixed))
+        value += Fraction(int(cycle), (10 ** len(cycle) - 1) * 10 ** len(fixed))
+    else:
+        return None
+    sign = "-" if text.strip().startswith("-") else ""
+    return f"{sign}\\frac{{{value.numerator}}}{{{value.denominator}}}"
+
+
+def _word(text: str) -> str:
+    """Return words in lower case and without an article, a letter without its brackets, an expression as it is."""
+    if letter := re.fullmatch(r"\(([A-Z])\)", text):
+        return letter.group(1)
+    if re.fullmatch(r"[A-Za-z][A-Za-z' -]{1,200}", text) and re.search(r"[A-Za-z]{2}", text):
+        return re.sub(r"\A(?:an?|the)\s", "", " ".join(text.split()).casefold())
+    return text

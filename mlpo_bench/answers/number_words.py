@@ -1,0 +1,50 @@
+"""Whole numbers in English words: `twenty-one`, `one hundred and five`."""
+
+from __future__ import annotations
+
+import re
+
+
+_UNITS_IN_ORDER = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
+_UNITS = _UNITS_IN_ORDER.split()
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_SMALL = {word: n for n, word in enumerate(_UNITS)} | {word: 10 * n for n, word in enumerate(_TENS, start=2)}
+_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
+_NUMERAL = "|".join([*_UNITS, *_TENS, *_SCALES, "hundred"])
+_WORDS = re.compile(
+    r"\A(?P<minus>(?:minus|negative|-)\s?)?(?P<words>(?:an?\s(?=hundred|thousand|million))?"
+    rf"(?:(?:{_NUMERAL})(?![a-z])(?:[\s-]|\sand\s|,\s|\Z){{0,2}}){{1,20}})"
+    r"(?P<rest>[a-z\s]{0,60})[.!]?\Z"
+)
+_AFTERWARDS = re.compile(
+    r"\b(?:or|to|and|of|more|less|plus|times|minus|divided|over|half|halves|thirds?|quarters?|fifths?|point)\b"
+)
+
+
+def read(text: str) -> str | None:
+    """Return the digits of the number that a text says in words, perhaps before a noun ("twelve hats"), or None."""
+    said = _WORDS.match(text.strip().casefold())
+    if said is None or _AFTERWARDS.search(said["rest"]):
+        return None
+    value = _value(re.findall(r"[a-z]+", said["words"]))
+    return None if value is None else f"{'-' if said['minus'] and value else ''}{value}"
+
+
+def _value(words: list[str]) -> int | None:
+    """Return what number words add up to, or None where they are no number."""
+    total = group = 0
+    for word in words:
+        if word in _SMALL:
+            if group % 10 or (group % 100 and _SMALL[word] >= 10):  # noqa: PLR2004
+                return None  # "three four", "twenty thirty"
+            group += _SMALL[word]
+        elif word == "hundred":
+            group = max(group, 1) * 100
+        elif word in _SCALES:
+            total, group = total + max(group, 1) * _SCALES[word], 0
+        elif word not in {"and", "a", "an"}:
+            return None
+    return total + group
