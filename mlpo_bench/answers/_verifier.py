@@ -1,8 +1,9 @@
 """Run as a script: compares mathematical values, one pair a line, until its input ends.
 
 It lives in a process of its own, as an expression may take forever or all memory to simplify; whoever started it
-kills it then. Reads `[answer, gold]` as JSON lines; writes `ready`, then `true` or `false` for each pair. It imports
-nothing of this package: starting it costs what math-verify costs.
+kills it then. Reads `[answer, gold]` as JSON lines; writes `ready`, then `[verdict, seconds]` for each pair: whether
+they are equal, and the processor's time that it took to say so. It imports nothing
+of this package: starting it costs what math-verify costs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import logging
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 
@@ -48,14 +50,14 @@ def main() -> None:
     sys.stdout = sys.stderr  # a library that prints must not write among the verdicts
     print("ready", file=out, flush=True)
     for line in sys.stdin:
-        verdict = False
+        verdict, started = False, time.process_time()
         with contextlib.suppress(Exception, RecursionError, MemoryError):
             signal.setitimer(signal.ITIMER_VIRTUAL, _SECONDS)
             try:
                 verdict = same(*json.loads(line))
             finally:
                 signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        print(json.dumps(verdict), file=out, flush=True)
+        print(json.dumps([verdict, time.process_time() - started]), file=out, flush=True)
 
 
 def _numeric_equal(one: Any, other: Any, float_rounding: int, numeric_precision: int) -> bool:  # noqa: ANN401 - sympy's

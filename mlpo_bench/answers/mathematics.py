@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import re
-import time
 from typing import TYPE_CHECKING
 
 from mlpo_bench.answers import declarations, expressions, latex, passages
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _REMEMBERED = 1 << 16
-_SECONDS = 1.5  # for the comparisons of all an answer's parts; the last one may take as long again as a referee may
+_SECONDS = 1.5  # of the processor's time for all an answer's parts; what is compared after that is not equal
 _INSIDE = r"(?:[^$\\]|\\.){1,2000}"  # a dollar that is escaped is money
 _DELIMITED = re.compile(
     rf"(?<!\\)\$\$(?P<a>{_INSIDE})\$\$|(?<!\\)\$(?P<b>{_INSIDE})\$"
@@ -141,10 +140,15 @@ _same = functools.lru_cache(maxsize=_REMEMBERED)(shared.same)
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _equal(answer: str, gold: str) -> bool:
     """Return whether two expressions are equal; parts that would be compared after the time for it are not."""
-    until = time.monotonic() + _SECONDS
+    spent = 0.0
 
     def same(one: str, other: str) -> bool:
-        return time.monotonic() < until and _same(one, other)
+        nonlocal spent
+        if spent > _SECONDS:
+            return False
+        verdict = _same(one, other)
+        spent += verdict.seconds
+        return verdict.equal
 
     return expressions.equal(answer, gold, same)
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import NamedTuple
 
 from mlpo_bench.errors import EngineFault
 
@@ -21,6 +22,13 @@ from mlpo_bench.errors import EngineFault
 _SCRIPT = Path(__file__).with_name("_verifier.py")
 _START_SECONDS = 120.0
 _ATTEMPTS = 2
+
+
+class Verdict(NamedTuple):
+    """Whether two values are equal, and the processor's seconds that it took to say so."""
+
+    equal: bool
+    seconds: float
 
 
 class _Referee:
@@ -56,7 +64,7 @@ class _Referee:
             raise EngineFault("the process that compares mathematical answers does not start.", transient=False)
         self._ready = True
 
-    def same(self, answer: str, gold: str, seconds: float) -> bool | None:
+    def same(self, answer: str, gold: str, seconds: float) -> Verdict | None:
         """Return whether two expressions are equal, or None where the process is dead: out of time, or crashed."""
         assert self._process.stdin is not None
         try:
@@ -65,7 +73,7 @@ class _Referee:
         except (OSError, ValueError):
             return None
         line = self._line(seconds)
-        return json.loads(line) if line in {"true", "false"} else None
+        return Verdict(*json.loads(line)) if line.startswith("[") and line.endswith("]") else None
 
     def _line(self, seconds: float) -> str:
         """Return the next line, or an empty one where none came in time; the process is killed then."""
@@ -112,8 +120,8 @@ class Referees:
         self._lock = threading.Lock()
         self._idle: list[_Referee] = []
 
-    def same(self, answer: str, gold: str) -> bool:
-        """Return whether two expressions are equal; one that cannot be settled in time is not.
+    def same(self, answer: str, gold: str) -> Verdict:
+        """Return whether two expressions are equal; what cannot be settled in time is not.
 
         Raises:
             EngineFault: No process can be started.
@@ -132,7 +140,7 @@ class Referees:
                     with self._lock:
                         self._idle.append(_Referee())  # starts while others are judged
                     break
-        return False
+        return Verdict(equal=False, seconds=self._seconds)
 
     def _take(self) -> _Referee:
         with self._lock:

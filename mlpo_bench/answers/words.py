@@ -21,6 +21,9 @@ _ANNOUNCED = re.compile(
     re.IGNORECASE,
 )
 _FEWEST = 2
+_OF_SENTENCES = frozenset(
+    ("the", "a", "to", "is", "are", "of", "not", "cannot", "it", "this", "be", "in", "sort", "you")
+)
 
 
 class Words(Format):
@@ -80,7 +83,7 @@ class Words(Format):
     def _bare(self, text: str) -> str | None:
         """Return the words that a whole text consists of, where they stand without a sentence's marks and capitals."""
         words = text.split()
-        plain = all(re.fullmatch(r"[a-z][a-z'&-]*,?", word) for word in words)
+        plain = all(re.fullmatch(r"[a-z][a-z'&-]*,?", word) and word not in _OF_SENTENCES for word in words)
         return self.parse(text) if len(words) >= _FEWEST and plain else None
 
 
