@@ -151,7 +151,7 @@ class _Reckoner:
                 told = f"{of_model.speed:g} tokens/s, measured {of_model.pace.measured}"
             else:
                 told = "speed not known: give --speed, or do the stage rollouts once"
-            yield f"{spec.model}: {told}"
+            yield f"{spec.name}: {told}"
         model = self.recipe.leader.model
         if self._shape is None:
             yield f"{model} is not on this machine, and its name tells no size: no memory, no time of training"

@@ -24,9 +24,8 @@ def made(folder: Any, tmp_path: Path, *, refresh: int = 0, count: int = 100, lea
 
 def test_prompts_of_later_rounds_hold_what_peers_then_wrote(train: Trainings, tmp_path: Path) -> None:
     said = [f"Look {n}. The answer is {word}." for n in range(40) for word in ("yes", "no")]
-    train.voice.write_text(
-        json.dumps([{"when": "Your last attempt", "say": said}])[1:-1].join(("- ", "\n")) + train.voice.read_text()
-    )
+    rule = json.dumps({"when": "Your last attempt", "say": said})
+    train.voice.write_text(f"- {rule}\n{train.voice.read_text()}")
     folder = train("mine", filter={"rule": "off"}, mlpo=ROUNDS, until="filter")
     prompts = made(folder, tmp_path)
     assert {(p.question_id, p.round) for p in prompts} == {
