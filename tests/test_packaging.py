@@ -32,7 +32,16 @@ def test_tasks_and_recipes_travel_in_the_wheel(wheel: zipfile.ZipFile) -> None:
         tasks = {f"mlpo_bench/_files/tasks/{name}/{subject}.yaml" for subject in suite.subjects}
         assert tasks < held
         assert f"mlpo_bench/_files/tasks/{name}/_base" in held
-    assert "mlpo_bench/_files/recipes/README.md" in held
+    recipes = (
+        "README.md",
+        "smollm2-cpu.yaml",
+        "smollm2-gpu.yaml",
+        "paper-7b.yaml",
+        "pacore-style.yaml",
+        "multi-node.yaml",
+    )
+    assert {f"mlpo_bench/_files/recipes/{name}" for name in recipes} < held
+    assert "mlpo_bench/training/templates/backtrack.txt" in held
     assert "mlpo_bench/protocols/prompts/leader.txt" in held
     assert {f"mlpo_bench/matrices/{name}.yaml" for name in ("default", "leaderboard")} < held
     assert {f"mlpo_bench/reports/page/{name}" for name in ("page.html", "page.css", "core.js")} < held

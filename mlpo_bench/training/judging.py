@@ -46,7 +46,7 @@ class Judgement:
     formed: bool
 
 
-def judged(prompt: Prompt, text: str) -> Judgement:
+def judged(prompt: Prompt, text: str, *, cut_off: bool = False) -> Judgement:
     """Return the judgement on a completion of a training prompt.
 
     Raises:
@@ -57,21 +57,39 @@ def judged(prompt: Prompt, text: str) -> Judgement:
         answer = None if number is None else str(number)
         right = number is not None and prompt.attempts_right[number - 1]
     else:
-        answer, right = judged_answer(prompt.answer_format, prompt.gold, text)
+        answer, right = judged_answer(prompt.answer_format, prompt.gold, prompt.question, text, cut_off=cut_off)
     return Judgement(answer, right, answer is not None and in_form(prompt.kind, text))
 
 
-def judged_answer(answer_format: str, gold: str, text: str) -> tuple[str | None, bool]:
-    """Return the answer that is read from a text, and whether it is right."""
-    answer = answers.read(answer_format, text)
+def judged_answer(
+    answer_format: str, gold: str, question: str, text: str, *, cut_off: bool = False
+) -> tuple[str | None, bool]:
+    """Return the answer that is read from a text to a question, and whether it is right."""
+    answer = answers.read(answer_format, text, question=question, cut_off=cut_off)
     return answer, answers.judge(answer_format, answer, gold)
 
 
-async def aside(answer_format: str, gold: str, text: str) -> tuple[str | None, bool]:
+async def aside(
+    answer_format: str, gold: str, question: str, text: str, *, cut_off: bool = False
+) -> tuple[str | None, bool]:
     """Do as `judged_answer` does, in a thread where the format's judge may take long."""
     if FORMATS[answer_format].slow:
-        return await asyncio.to_thread(judged_answer, answer_format, gold, text)
-    return judged_answer(answer_format, gold, text)
+        return await asyncio.to_thread(judged_answer, answer_format, gold, question, text, cut_off=cut_off)
+    return judged_answer(answer_format, gold, question, text, cut_off=cut_off)
+
+
+async def right_aside(answer_format: str, gold: str, answer: str | None) -> bool:
+    """Return whether an answer that was read is right; judged likewise."""
+    if FORMATS[answer_format].slow:
+        return await asyncio.to_thread(answers.judge, answer_format, answer, gold)
+    return answers.judge(answer_format, answer, gold)
+
+
+async def judged_aside(prompt: Prompt, text: str, *, cut_off: bool = False) -> Judgement:
+    """Do as `judged` does, likewise."""
+    if FORMATS[prompt.answer_format].slow:
+        return await asyncio.to_thread(judged, prompt, text, cut_off=cut_off)
+    return judged(prompt, text, cut_off=cut_off)
 
 
 def in_form(kind: PromptKind, text: str) -> bool:

@@ -119,7 +119,7 @@ async def _prompt(opening: Opening, held: Transcript, number: int, seed: int, or
     attempts: list[Turn] = [turn for turn in turns if turn.seat != _LEADER]
     if order == "shuffled":  # as `Leader.leader_prompt` does it
         shuffler(seed, opening.question_id, number).shuffle(attempts)
-    right = [(await judging.aside(opening.answer_format, opening.gold, turn.text))[1] for turn in attempts]
+    right = [await judging.right_aside(opening.answer_format, opening.gold, turn.answer) for turn in attempts]
     messages: ChatRow = tuple({"role": m.role, "content": m.content} for m in verdict.read)
     return Prompt(
         prompt_id=identity("leader", messages, opening.answer_format, opening.gold),
@@ -135,4 +135,5 @@ async def _prompt(opening: Opening, held: Transcript, number: int, seed: int, or
         order=tuple(turn.seat for turn in attempts),
         attempts_right=tuple(right),
         sampling=opening.sampling,
+        question=opening.prompt,
     )

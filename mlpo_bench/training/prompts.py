@@ -77,6 +77,7 @@ def make_prompt(recipe: Recipe, asked: Opening, shown: Sequence[Opening], varian
         order=tuple(opening.seat for opening in shown),
         attempts_right=tuple(opening.right for opening in shown),
         sampling=asked.sampling,
+        question=asked.prompt,
     )
 
 

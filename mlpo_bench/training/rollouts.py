@@ -99,7 +99,9 @@ def _requests(recipe: Recipe, one: Posed) -> list[tuple[Seat, int, Request]]:
 
 async def _opening(one: Posed, seat: Seat, variant: int, reply: Reply) -> Opening:
     question, made = one.question, reply.completion
-    answer, right = await judging.aside(question.answer_format, one.gold, made.text)
+    answer, right = await judging.aside(
+        question.answer_format, one.gold, question.prompt, made.text, cut_off=made.cut_off
+    )
     return Opening(
         question_id=question.id,
         suite=question.suite,

@@ -79,7 +79,7 @@ class Prompt:
     `prompt_id` follows from the content; `kind` is `leader`, `alone` or `select`; `round` is 0 where the openings are
     shown; `variant` counts the prompts of a question from 0. `order` has the seats of the attempts as they are shown,
     `attempts_right` whether they are right, in the same order; both are empty where none are. `sampling` is how the
-    task wants answers drawn.
+    task wants answers drawn, `question` the question alone as the harness renders it, which answers are read by.
     """
 
     prompt_id: str
@@ -95,6 +95,7 @@ class Prompt:
     order: tuple[str, ...]
     attempts_right: tuple[bool, ...]
     sampling: Sampling
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)

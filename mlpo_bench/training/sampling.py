@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from mlpo_bench.answers import FORMATS
 from mlpo_bench.dispatch import Request
 from mlpo_bench.training.asking import drawn
-from mlpo_bench.training.judging import Judgement, judged
+from mlpo_bench.training.judging import judged_aside
 from mlpo_bench.training.prompts import chat_of
 from mlpo_bench.training.rows import Sample
 
@@ -64,7 +62,7 @@ def leading(suite: str) -> str:
 
 
 async def _sample(prompt: Prompt, number: int, made: Completion) -> Sample:
-    found = await judged_aside(prompt, made.text)
+    found = await judged_aside(prompt, made.text, cut_off=made.cut_off)
     return Sample(
         prompt_id=prompt.prompt_id,
         sample=number,
@@ -76,13 +74,6 @@ async def _sample(prompt: Prompt, number: int, made: Completion) -> Sample:
         prompt_tokens=made.usage.prompt + made.usage.cached,
         completion_tokens=made.usage.completion,
     )
-
-
-async def judged_aside(prompt: Prompt, text: str) -> Judgement:
-    """Do as `judged` does, in a thread where the format's judge may take long."""
-    if FORMATS[prompt.answer_format].slow:
-        return await asyncio.to_thread(judged, prompt, text)
-    return judged(prompt, text)
 
 
 def spent(samples: Iterable[Sample]) -> dict[str, float]:

@@ -17,8 +17,9 @@ from mlpo_bench.errors import BadInput
 from mlpo_bench.protocols.base import shuffler
 from mlpo_bench.protocols.room import chat_for
 from mlpo_bench.training.asking import drawn, table
+from mlpo_bench.training.judging import judged_aside
 from mlpo_bench.training.rows import Prompt, Sample, Trace, read_rows, write_rows
-from mlpo_bench.training.sampling import judged_aside, sample_leader, spent
+from mlpo_bench.training.sampling import sample_leader, spent
 from mlpo_bench.training.splicing import in_form, spliced, writing_prompt
 
 
@@ -100,6 +101,8 @@ async def _trace(recipe: Recipe, prompt: Prompt, samples: Sequence[Sample], aske
         return await _checked(prompt, spliced(prompt, wrong, right, recipe.seed), BACKTRACK)
     reply = await asked.dispatch.ask_each([writing_request(recipe, prompt, wrong, right)], seed=recipe.seed)
     written = reply[0].completion
+    if written.cut_off:
+        return Made(BAD_END, calls=1, usage=written.usage)
     found = await _checked(prompt, written.text.strip(), BACKTRACK)
     return replace(found, calls=1, usage=written.usage)
 

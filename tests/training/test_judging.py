@@ -28,7 +28,7 @@ Make = Callable[..., Any]
         ("leader", "<think></think><answer>perhaps</answer>", False, False),
         ("leader", "", False, False),
         ("alone", "It is. <answer>Yes</answer>", True, True),
-        ("alone", "<answer>No</answer> or <answer>Yes</answer>", True, False),
+        ("alone", "<answer>No</answer> or <answer>Yes</answer>", False, False),
         ("alone", "It is. <answer>Yes</answer> Done.", True, False),
         ("select", "Peer 1 is right.\n<choice>2</choice>", True, True),
         ("select", "<choice>1</choice>", False, True),

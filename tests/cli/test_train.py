@@ -1,0 +1,119 @@
+"""`mlpo-bench train`: what a person sees, and what it says of wrong input."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+Cli = Callable[..., Any]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, made_up: Path, script: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(
+        f"""
+name: small
+team: {{leader: {{model: {script}, engine: scripted}}, peers: [{{model: {script}, engine: scripted, count: 2}}]}}
+suites: bbh
+questions: {{data: {made_up}, subjects: [navigate]}}
+filter: off
+traces: {{samples: 3, writer: spliced}}
+""".replace("filter: off", "filter: {rule: off}")
+    )
+    return path
+
+
+def test_stage_by_stage(mlpo_bench: Cli, recipe: Path, tmp_path: Path) -> None:
+    said = mlpo_bench("train", "rollouts", "--recipe", recipe)
+    assert said.code == 0
+    assert "72 openings on 9 questions" in said.err
+    assert "Files: trainings/small" in said.out
+    assert mlpo_bench("train", "filter", "-r", recipe).code == 0
+    said = mlpo_bench("train", "traces", "-r", recipe)
+    assert "prompts answered 3 times each:" in said.err
+    again = mlpo_bench("train", "traces", "-r", recipe)
+    assert (again.code, again.err) == (0, "")
+    assert "All of this was done before." in again.out
+    assert (tmp_path / "trainings" / "small" / "traces.parquet").exists()
+
+
+def test_a_plan_as_a_table_and_as_json(mlpo_bench: Cli, recipe: Path, tmp_path: Path) -> None:
+    said = mlpo_bench("train", "plan", "-r", recipe, "--speed", "100")
+    assert "small (sft+mlpo): 9 of bbh" in said.out
+    found = json.loads(mlpo_bench("train", "plan", "-r", recipe, "--json", "--set", "mlpo.steps=3").out)
+    assert [stage["items"] for stage in found["stages"] if stage["stage"] == "mlpo"] == [3]
+    assert not (tmp_path / "trainings").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["all", "-r", "paper-7"], "there is no recipe 'paper-7'"),
+        (["all", "-r", "paper-7"], "did you mean 'paper-7b'?"),
+        (["traces", "-r", "SMALL"], "the stage traces reads what filter makes, which is to do."),
+        (["sft", "-r", "SMALL", "--set", "method=grpo"], "the method grpo has no stage sft; it has rollouts, filter,"),
+        (["all", "-r", "SMALL", "--set", "mlpo.setps=3"], "unknown field 'mlpo.setps'; did you mean 'steps'?"),
+        (["all", "-r", "SMALL", "--set", "mplo.steps=3"], "no section of the recipe is called 'mplo'"),
+        (["all", "-r", "SMALL", "--set", "mlpo.steps"], "--set takes name=value, such as mlpo.steps=20"),
+        (["all", "-r", "SMALL", "--set", "mlpo.steps=many"], "field 'mlpo.steps'"),
+        (["all", "-r", "SMALL", "--set", "suites=[bhh]"], "did you mean 'bbh'?"),
+        (["all", "-r", "SMALL", "--set", "suites=["], "the value is not written as in YAML"),
+        (["rollouts", "-r", "SMALL", "--set", "questions.data=nowhere"], "the data folder"),
+    ],
+)
+def test_wrong_input_gets_one_clear_sentence(mlpo_bench: Cli, recipe: Path, words: list[str], says: str) -> None:
+    said = mlpo_bench("train", *[str(recipe) if word == "SMALL" else word for word in words])
+    assert said.code == 2
+    assert says in said.err
+    assert "Traceback" not in said.err
+
+
+def test_what_was_made_otherwise_is_done_again_only_when_asked(mlpo_bench: Cli, recipe: Path) -> None:
+    mlpo_bench("train", "rollouts", "-r", recipe)
+    refused = mlpo_bench("train", "rollouts", "-r", recipe, "--set", "rollouts.samples=2")
+    assert refused.code == 2
+    assert "was made otherwise (rollouts: rollouts.samples)" in refused.err
+    assert "--redo" in refused.err
+    said = mlpo_bench("train", "rollouts", "-r", recipe, "--set", "rollouts.samples=2", "--redo")
+    assert said.code == 0
+    assert "36 openings on 9 questions" in said.err
+
+
+def test_a_fault_of_the_machinery_says_how_to_go_on(mlpo_bench: Cli, recipe: Path, script: Path) -> None:
+    script.write_text("- {fail: the machine is on fire}")
+    said = mlpo_bench("train", "rollouts", "-r", recipe)
+    assert said.code == 1
+    assert "on fire" in said.err
+    assert f"to go on: mlpo-bench train rollouts --recipe {recipe}" in said.err
+
+
+@pytest.mark.parametrize("words", [["--help"], ["all", "--help"], ["plan", "--help"]])
+def test_help_loads_nothing_heavy(words: list[str]) -> None:
+    code = (
+        "import sys\nsys.argv = ['mlpo-bench', 'train', *sys.argv[1:]]\nfrom mlpo_bench.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('LOADED', {'torch', 'trl', 'transformers', 'peft', 'lm_eval'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert "LOADED set()" in done.stdout
+    assert "Usage" in done.stdout
+
+
+def test_data_stages_import_neither_torch_nor_trl() -> None:
+    code = (
+        "import sys\nfrom mlpo_bench.training import filtering, later, plan, rollouts, stages, traces\n"
+        "print({'torch', 'trl', 'transformers', 'peft'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,78 @@
+"""The shipped recipes: each is read, planned and has its data made, by scripted models over made-up questions."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mlpo_bench.training.folder import TrainingFolder
+from mlpo_bench.training.plan import plan
+from mlpo_bench.training.recipe import Recipe, changed, read_recipe
+from mlpo_bench.training.rows import Prompt, Trace, read_rows
+from mlpo_bench.training.shipped import recipe_path, recipes_folder
+from mlpo_bench.training.stages import DATA, carry_out
+from mlpo_bench.training.watcher import Silent
+
+
+RECIPES = sorted(recipes_folder().glob("*.yaml"))
+NOT_RUN = "Not run on a GPU so far: what is here was only checked to build, on tiny models."
+
+
+def small(recipe: Recipe, data: Path, voice: Path) -> Recipe:
+    """Return a recipe with scripted models in all seats and a few made-up questions."""
+    scripted = {"model": str(voice), "engine": "scripted"}
+    team = {"leader": scripted, "peers": [scripted for _ in recipe.team.peers]}
+    content = recipe.model_dump(mode="json") | {"team": team, "suites": ["bbh"]}
+    content["questions"] = {"data": str(data), "subjects": ["navigate"]}
+    return Recipe.model_validate(content)
+
+
+def test_there_are_recipes() -> None:
+    assert {path.stem for path in RECIPES} >= {"smollm2-cpu", "smollm2-gpu", "paper-7b", "pacore-style", "multi-node"}
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_is_what_it_says(path: Path) -> None:
+    recipe, text = read_recipe(path), path.read_text()
+    assert recipe.name == path.stem
+    assert recipe_path(path.stem) == path
+    assert f"--recipe {path.stem}" in text  # the file names the command that carries it out
+    says_so = NOT_RUN in " ".join(re.sub(r"\n# ?", " ", text).split())
+    assert says_so == (path.stem != "smollm2-cpu")
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipes_data_can_be_made(path: Path, tmp_path: Path, made_up: Path, voice: Path) -> None:
+    recipe = small(read_recipe(path), made_up, voice)
+    folder = TrainingFolder.for_recipe(recipe, tmp_path)
+    before = plan(folder, Silent(), 100.0)
+    carry_out(folder, [stage for stage in recipe.stages if stage in DATA], tmp_path / "store.sqlite", Silent())
+    after = plan(folder, Silent(), 100.0)
+    assert read_rows(folder.prompts, Prompt)
+    assert "traces" not in recipe.stages or read_rows(folder.traces, Trace)
+    for first, then in zip(before.stages, after.stages, strict=True):
+        assert then.items <= first.items
+
+
+def test_the_commands_that_a_recipe_names_are_understood() -> None:
+    text = recipe_path("pacore-style").read_text()
+    changes = re.findall(r"--set (?:'([^']+)'|(\S+))", text)
+    recipe = changed(read_recipe(recipe_path("pacore-style")), [quoted or bare for quoted, bare in changes])
+    assert (recipe.name, recipe.mlpo.steps, [rule.rule for rule in recipe.filter]) == (
+        "pacore-style-2",
+        450,
+        ["leader"],
+    )
+    assert recipe.leader.adapter == "trainings/pacore-style/export"
+
+
+def test_the_papers_recipe_has_the_papers_values() -> None:
+    recipe = read_recipe(recipe_path("paper-7b"))
+    written: dict[str, Any] = yaml.safe_load(recipe_path("paper-7b").read_text())
+    assert (len(recipe.team.peers), recipe.rollouts.samples, recipe.filter[0].least_too_easy) == (3, 4, 0.75)
+    assert (recipe.mlpo.loss_type, recipe.mlpo.scale_rewards, recipe.method) == ("dr_grpo", "none", "sft+mlpo")
+    assert {"rollouts", "filter", "traces", "sft", "mlpo", "adapter"} <= written.keys()
