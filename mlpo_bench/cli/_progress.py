@@ -7,11 +7,15 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from mlpo_bench.cli._curves import curves, latest
+
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from rich.console import Group
     from rich.progress import Progress, TaskID
+    from rich.table import Table
 
     from mlpo_bench.training.watcher import Watcher
 
@@ -19,11 +23,17 @@ PLAIN_LINE_EVERY_S = 10.0
 
 
 class _Bar:
-    """A bar with what is done, how many there are, and the time left."""
+    """A bar with what is done, how many there are, and the time left; below it the curves of a training stage."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task: TaskID | None = None
+        self._curves: Table | None = None
+
+    def __rich__(self) -> Group:
+        from rich.console import Group
+
+        return Group(self._progress, *filter(None, [self._curves]))
 
     def say(self, text: str) -> None:
         self._progress.console.print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
@@ -31,31 +41,38 @@ class _Bar:
     def begin(self, what: str, total: int) -> None:
         if self._task is not None:
             self._progress.remove_task(self._task)
+        self._curves = None
         self._task = self._progress.add_task(what, total=total)
 
     def advance(self, count: int = 1) -> None:
         if self._task is not None:
             self._progress.advance(self._task, count)
 
+    def figures(self, points: Sequence[Mapping[str, float]]) -> None:
+        self._curves = curves(points)
+
 
 class _Lines:
     """A line now and then, for logs."""
 
     def __init__(self) -> None:
-        self._what, self._total, self._done, self._last = "", 0, 0, time.monotonic()
+        self._what, self._total, self._done, self._last, self._told = "", 0, 0, time.monotonic(), ""
 
     def say(self, text: str) -> None:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
     def begin(self, what: str, total: int) -> None:
-        self._what, self._total, self._done, self._last = what, total, 0, time.monotonic()
+        self._what, self._total, self._done, self._last, self._told = what, total, 0, time.monotonic(), ""
 
     def advance(self, count: int = 1) -> None:
         self._done += count
         if time.monotonic() - self._last >= PLAIN_LINE_EVERY_S:
             self._last = time.monotonic()
-            self.say(f"{self._done}/{self._total} {self._what}")
+            self.say(f"{self._done}/{self._total} {self._what}{self._told}")
+
+    def figures(self, points: Sequence[Mapping[str, float]]) -> None:
+        self._told = f": {latest(points)}"
 
 
 @contextlib.contextmanager
@@ -71,8 +88,10 @@ def progress(*, quiet: bool) -> Iterator[Watcher]:
     elif not console.is_terminal:
         yield _Lines()
     else:
+        from rich.live import Live
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console) as bars:
-            yield _Bar(bars)
+        bar = _Bar(Progress(*columns, console=console))
+        with Live(bar, console=console):
+            yield bar

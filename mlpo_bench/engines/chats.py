@@ -70,9 +70,22 @@ class ChatTokens:
         ids: list[int] = self.tokenizer.encode(self.text(messages), add_special_tokens=not self._has_template)
         return ids
 
-    def _render(self, messages: Sequence[Message]) -> str:
+    def behind(self, messages: Sequence[Message], answer: str) -> str | None:
+        """Return what stands behind a chat once it is answered: the answer, and the token that ends a turn.
+
+        None where that is not to be told: a model without a template, or one whose template shows a chat with its
+        answer otherwise than the chat alone.
+        """
+        if not self._has_template:
+            return None
+        answered = [*(messages if self._has_system_role else without_system(messages)), Message("assistant", answer)]
+        before, whole = self.text(messages), self._render(answered, prompted=False)
+        behind = whole[len(before) :]
+        return behind if whole.startswith(before) and behind.lstrip().startswith(answer.strip()) else None
+
+    def _render(self, messages: Sequence[Message], *, prompted: bool = True) -> str:
         chat = [{"role": m.role, "content": m.content} for m in messages]
-        text: str = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        text: str = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=prompted)
         return text
 
     def _shows_system_text(self) -> bool:

@@ -238,7 +238,14 @@ class Mlpo(Optimising):
             rounds made with the leader as it is by then, so that training sees what inference shows.
         rounds: with `contexts: rounds`: T, the rounds of these conversations.
         refresh_every: with `contexts: rounds`: steps after which they are made anew.
-        generation: what writes completions: `transformers`, `vllm` beside the trainer, `vllm-server`, or `auto`.
+        once: whether the model reads a prompt once for all its completions, in training and, without vLLM, in writing:
+            equal up to rounding to a reading for each, and faster the longer prompts are. Where `micro_batch` is
+            smaller than `generations`, a prompt is read once for so many. A model whose attention has a window or a
+            cap goes row by row all the same. Ours.
+        generation: what writes completions: `transformers`, `vllm` beside the trainer on its GPU, `vllm-server`, or
+            `auto`, which is vllm on a GPU that has it, else transformers. Ours.
+        vllm_memory: with vllm beside the trainer: its share of the GPU's memory.
+        vllm_server: with vllm-server: its address; start it with `trl vllm-serve`.
     """
 
     learning_rate: Rate = 1e-6
@@ -260,7 +267,11 @@ class Mlpo(Optimising):
     contexts: Literal["openings", "rounds"] = "openings"
     rounds: Annotated[int, Field(ge=2, le=64)] = 2
     refresh_every: Count = 50
+    micro_batch: Count = 8
+    once: bool = True
     generation: Literal["auto", "transformers", "vllm", "vllm-server"] = "auto"
+    vllm_memory: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    vllm_server: str = "http://127.0.0.1:8000"
 
 
 class Export(Section):

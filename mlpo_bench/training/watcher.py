@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mlpo_bench.runs.watcher import Listener
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 class Watcher(Listener, Protocol):
@@ -15,6 +19,9 @@ class Watcher(Listener, Protocol):
 
     def advance(self, count: int = 1) -> None:
         """Take that so many more are done."""
+
+    def figures(self, points: Sequence[Mapping[str, float]]) -> None:
+        """Take the figures of all training steps until now, by name."""
 
 
 class Silent:
@@ -28,3 +35,6 @@ class Silent:
 
     def advance(self, count: int = 1) -> None:
         """Take progress."""
+
+    def figures(self, points: Sequence[Mapping[str, float]]) -> None:
+        """Take figures."""

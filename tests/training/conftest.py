@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import functools
+import importlib.util
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +13,15 @@ import pytest
 
 from mlpo_bench.chat import Sampling
 from mlpo_bench.harness.suite import Suite
-from mlpo_bench.training.folder import TrainingFolder
+from mlpo_bench.training.folder import TrainingFolder, Work
 from mlpo_bench.training.recipe import Recipe
-from mlpo_bench.training.rows import Opening, Prompt, Sample
+from mlpo_bench.training.rows import Opening, Prompt, Sample, Trace, write_rows
 from mlpo_bench.training.stages import DATA, carry_out, left
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import ModuleType
 
 
 SCRIPT = r"""
@@ -72,6 +75,7 @@ class Listening:
     def __init__(self) -> None:
         self.said: list[str] = []
         self.counted: dict[str, list[int]] = {}
+        self.points: list[dict[str, float]] = []
 
     def say(self, text: str) -> None:
         self.said.append(text)
@@ -81,6 +85,9 @@ class Listening:
 
     def advance(self, count: int = 1) -> None:
         next(reversed(self.counted.values()))[0] += count
+
+    def figures(self, points: Sequence[Mapping[str, float]]) -> None:
+        self.points = [dict(point) for point in points]
 
 
 class Trainings:
@@ -188,3 +195,80 @@ def sample() -> Callable[..., Sample]:
         return Sample(**{**plain, **given})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny_leader() -> ModuleType:
+    """The module beside this file that makes a tiny leader and its prompts (test folders are no packages)."""
+    spec = importlib.util.spec_from_file_location("tiny_leader", Path(__file__).with_name("tiny_leader.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["tiny_leader"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def base_folder(tiny_leader: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny chat model in safetensors."""
+    pytest.importorskip("trl")
+    folder: Path = tiny_leader.save(tmp_path_factory.mktemp("base"))
+    return folder
+
+
+class Lessons:
+    """Trains a tiny leader: `train("mlpo", steps=3)` does a stage of a training whose data are at hand."""
+
+    def __init__(self, folder: Path, base: Path, prompts: Sequence[Prompt], traces: Sequence[Trace]) -> None:
+        self.folder, self.base, self.prompts, self.traces = folder, base, prompts, traces
+        self.heard = Listening()
+
+    def recipe(self, name: str = "lessons", **settings: Any) -> Recipe:
+        peer = {"model": str(self.base)}
+        few: dict[str, Any] = {
+            "team": {"leader": peer, "peers": [peer]},
+            "suites": ["bbh"],
+            "method": "mlpo",
+            "adapter": {"rank": 2},
+            "sft": {"epochs": 1, "batch": 2, "learning_rate": 1e-2, "save_every": 1},
+            "mlpo": {"steps": 3, "generations": 2, "prompts_per_step": 2, "max_tokens": 8, "learning_rate": 1e-2},
+        }
+        few["mlpo"] |= {"gradient_checkpointing": False, "save_every": 1, **settings.pop("mlpo", {})}
+        few["sft"] |= {"gradient_checkpointing": False, **settings.pop("sft", {})}
+        return Recipe.model_validate({"name": name, **few, **settings})
+
+    def training(self, name: str = "lessons", **settings: Any) -> TrainingFolder:
+        training = TrainingFolder.for_recipe(self.recipe(name, **settings), self.folder / "trainings")
+        write_rows(training.prompts, Prompt, self.prompts)
+        write_rows(training.traces, Trace, self.traces)
+        return training
+
+    def __call__(self, stage: str, training: TrainingFolder, *, resumed: bool = False) -> Work:
+        work = Work(resumed=resumed)
+        self.heard = Listening()
+        importlib.import_module(f"mlpo_bench.training.{stage}").run(training, work, self.heard)
+        return work
+
+
+@pytest.fixture
+def lessons(tmp_path: Path, base_folder: Path, tiny_leader: ModuleType) -> Lessons:
+    prompts = [tiny_leader.prompt(n) for n in range(4)]
+    traces = [
+        Trace(p.prompt_id, p.question_id, p.messages, f"<think>So.</think><answer>{p.gold}</answer>", "kept")
+        for p in prompts
+    ]
+    return Lessons(tmp_path, base_folder, prompts, traces)
+
+
+@pytest.fixture
+def odd_lengths_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reward completions of an odd number of characters: something that a leader with random weights can learn."""
+    from mlpo_bench.training import libraries, rewards
+
+    def earned(prompts: Sequence[Prompt], texts: Sequence[str]) -> list[rewards.Earned]:
+        assert len(prompts) == len(texts)
+        return [rewards.Earned(right=float(len(text) % 2), formed=0.0) for text in texts]
+
+    libraries.trl()
+    monkeypatch.setattr("mlpo_bench.training.leader_trainer.earned", earned)

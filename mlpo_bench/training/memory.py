@@ -1,0 +1,56 @@
+"""What to lower when a model does not fit a device's memory."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from mlpo_bench.errors import BadInput
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlpo_bench.training.recipe import Recipe
+
+# What torch says where a CPU's memory does not do, in a plain RuntimeError.
+_ON_CPU = ("can't allocate memory", "DefaultCPUAllocator", "not enough memory")
+
+
+@contextlib.contextmanager
+def enough_memory(recipe: Recipe, stage: str) -> Iterator[None]:
+    """Turn a device's or this machine's lack of memory inside into a sentence that names the settings to lower.
+
+    Raises:
+        BadInput: memory ran out.
+    """
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise BadInput(remedy(recipe, stage)) from error
+    except MemoryError as error:
+        raise BadInput(remedy(recipe, stage)) from error
+    except RuntimeError as error:
+        if not any(words in str(error) for words in _ON_CPU):
+            raise
+        raise BadInput(remedy(recipe, stage)) from error
+
+
+def remedy(recipe: Recipe, stage: str) -> str:
+    """Return what to lower, the cheapest first. What was trained until the last checkpoint is kept."""
+    section = recipe.sft if stage == "sft" else recipe.mlpo
+    advice = []
+    if section.micro_batch > 1:
+        advice.append(f"lower {stage}.micro_batch (now {section.micro_batch})")
+    if not section.gradient_checkpointing:
+        advice.append(f"set {stage}.gradient_checkpointing to true")
+    if stage == "sft":
+        advice.append(f"lower sft.max_length (now {recipe.sft.max_length})")
+    else:
+        advice.append(f"lower mlpo.max_tokens (now {recipe.mlpo.max_tokens})")
+    if recipe.adapter is None:
+        advice.append("train an adapter in place of all weights (adapter: {rank: 16})")
+    advice.append("spread the training over more devices with `accelerate launch`")
+    return f"memory ran out in the stage {stage}: {'; or '.join(advice)}. The same command then goes on."

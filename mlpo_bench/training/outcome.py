@@ -1,0 +1,55 @@
+"""What a training stage leaves: the trained adapter or weights in safetensors, the tokenizer, the curves."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from mlpo_bench.training import checkpoints, curves, processes
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mlpo_bench.training.curves import Point
+    from mlpo_bench.training.policy import Policy
+    from mlpo_bench.training.untyped import Untyped
+
+# What the trainers leave besides, and nobody needs: the export has a card of its own.
+_LITTER = ("README.md", "training_args.bin")
+_BEGINNING = "ref"  # TRL's copy of an adapter as it was before training
+
+
+def prepare(folder: Path, *, resumed: bool) -> Path | None:
+    """Make a stage's folder, or take up what an earlier session left; return the checkpoint to go on from."""
+    if processes.first():
+        folder.mkdir(parents=True, exist_ok=True)
+        if resumed:
+            checkpoints.drop_torn(folder, processes.count())
+        else:
+            checkpoints.drop_all(folder)
+            (folder / curves.FILE).unlink(missing_ok=True)
+    return checkpoints.latest(folder, processes.count()) if resumed else None
+
+
+def finish(trainer: Untyped, leader: Policy, folder: Path) -> None:
+    """Save what was trained, and delete the checkpoints. All processes that train together call this."""
+    trainer.accelerator.wait_for_everyone()
+    trainer.save_model(str(folder))
+    if processes.first():
+        leader.tokenizer.save_pretrained(folder)
+        checkpoints.drop_all(folder)
+        shutil.rmtree(folder / _BEGINNING, ignore_errors=True)
+        for name in _LITTER:
+            (folder / name).unlink(missing_ok=True)
+    trainer.accelerator.wait_for_everyone()
+
+
+def spent(points: Sequence[Point], weights: int) -> dict[str, float]:
+    """Return the tokens that went through a model of so many weights over all steps, and what that took.
+
+    `operations` counts two for each weight and token read, four more where gradients went back.
+    """
+    trained, written = (sum(point.get(name, 0.0) for point in points) for name in ("trained", "written"))
+    return {"tokens": trained + written, "operations": weights * (6 * trained + 2 * written)}

@@ -1,0 +1,176 @@
+"""The leader as it is trained: weights, an adapter or none, and the tokens that it reads and writes.
+
+Prompts are rendered by `ChatTokens`, as the engines render them, so that training shows a leader the very tokens that
+it sees at inference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal
+
+from mlpo_bench.chat import Message
+from mlpo_bench.engines import models
+from mlpo_bench.engines.chats import ChatTokens
+from mlpo_bench.engines.choose import needs_weights
+from mlpo_bench.errors import BadInput
+from mlpo_bench.training.libraries import calm, trl
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlpo_bench.engines.models import ResolvedModel
+    from mlpo_bench.training.recipe import Recipe
+    from mlpo_bench.training.rows import ChatRow
+    from mlpo_bench.training.untyped import Untyped
+
+ADAPTER_FILE = "adapter_config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A leader ready to be trained.
+
+    `model` is a transformers model, or a PEFT one around it; `chats` renders prompts for it; `base` is where the
+    weights came from before any training here.
+    """
+
+    model: Untyped
+    chats: ChatTokens
+    base: ResolvedModel
+
+    @property
+    def tokenizer(self) -> Untyped:
+        """The model's tokenizer."""
+        return self.chats.tokenizer
+
+    @property
+    def inner(self) -> Untyped:
+        """The transformers model, without the adapter's wrapping."""
+        return self.model.get_base_model() if hasattr(self.model, "peft_config") else self.model
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The tokens that end a completion."""
+        told = self.inner.generation_config.eos_token_id
+        ends = told if isinstance(told, list) else [told]
+        return tuple(dict.fromkeys(end for end in (self.tokenizer.eos_token_id, *ends) if end is not None))
+
+    @property
+    def weights(self) -> int:
+        """How many numbers the model has, an adapter's included."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    @property
+    def context(self) -> int:
+        """The longest prompt and completion together, in tokens."""
+        return self.base.context or self.tokenizer.model_max_length
+
+    def prompt_ids(self, messages: ChatRow) -> list[int]:
+        """Return the tokens of a prompt."""
+        return self.chats.ids(as_messages(messages))
+
+    def completion_ids(self, messages: ChatRow, text: str) -> list[int]:
+        """Return the tokens of a completion with the one that ends it, as the model would have written it.
+
+        They are those behind the prompt in the whole chat, up to and with the first that ends a completion; where the
+        template does not tell, the text's own and the tokenizer's end.
+        """
+        behind = self.chats.behind(as_messages(messages), text)
+        ids: list[int] = self.tokenizer.encode(text if behind is None else behind, add_special_tokens=False)
+        end = next((place for place, token in enumerate(ids) if token in self.ends), None)
+        return [*ids, self.tokenizer.eos_token_id] if end is None else ids[: end + 1]
+
+
+def as_messages(rows: ChatRow) -> list[Message]:
+    """Return a chat that rows hold as messages."""
+    return [Message(row["role"], row["content"]) for row in rows]  # type: ignore[arg-type]
+
+
+def load(recipe: Recipe, start: Path | None = None) -> Policy:
+    """Load a recipe's leader to be trained: as its model is, or as an earlier stage left it in the folder `start`.
+
+    Raises:
+        BadInput: there is no such model, it cannot be loaded or trained, or packages are missing.
+    """
+    trl(vllm=uses_vllm(recipe))
+    if not needs_weights(recipe.leader.spec):
+        raise BadInput(f"the leader {recipe.leader.model} has no weights on this machine, so it cannot be trained.")
+    base = models.resolve(recipe.leader.spec)
+    with calm():
+        chats = ChatTokens.of_folder(base.folder, trust_remote_code=base.trust_remote_code)
+        if not chats.tokenizer.chat_template:
+            raise BadInput(f"{base.name} has no chat template, so it cannot be trained to lead; take a chat model.")
+        whole = start is not None and not (start / ADAPTER_FILE).exists()
+        model = _weights(base, start if start is not None and whole else base.folder, recipe)
+        if recipe.adapter is not None:
+            model = _with_adapter(model, recipe, None if whole else start)
+    if chats.tokenizer.pad_token is None:
+        chats.tokenizer.pad_token = chats.tokenizer.eos_token
+    return Policy(model, chats, base)
+
+
+def uses_vllm(recipe: Recipe) -> bool:
+    """Return whether vLLM writes the leader's completions in training."""
+    if recipe.mlpo.generation != "auto":
+        return recipe.mlpo.generation.startswith("vllm")
+    import torch
+
+    return torch.cuda.is_available() and find_spec("vllm") is not None
+
+
+def precision(recipe: Recipe) -> Literal["bfloat16", "float32"]:
+    """Return the type that a recipe's models are computed in on this machine."""
+    if recipe.precision != "auto":
+        return recipe.precision
+    import torch
+
+    return "bfloat16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "float32"
+
+
+def _weights(base: ResolvedModel, folder: Path, recipe: Recipe) -> Untyped:
+    """Load weights: those that stay as they are in the type that is computed in, those that change in float32."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    changing = recipe.adapter is None
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=torch.float32 if changing else getattr(torch, precision(recipe)),
+            use_safetensors=True,
+            trust_remote_code=base.trust_remote_code,
+        )
+    except (ValueError, OSError, ImportError) as error:
+        raise BadInput(f"transformers cannot load {base.name}: {str(error).splitlines()[0]}") from error
+    # Sampling is the recipe's; what a model's makers advise would be merged into it otherwise.
+    ends, pad = model.generation_config.eos_token_id, model.generation_config.pad_token_id
+    model.generation_config = type(model.generation_config)(eos_token_id=ends, pad_token_id=pad)
+    model.config.use_cache = False
+    return model
+
+
+def _with_adapter(model: Untyped, recipe: Recipe, start: Path | None) -> Untyped:
+    """Put a new adapter on a model, or the one in a folder."""
+    import torch
+    from peft import LoraConfig, PeftModel, get_peft_model
+
+    assert recipe.adapter is not None
+    if start is not None:
+        return PeftModel.from_pretrained(model, str(start), is_trainable=True)
+    chosen = recipe.adapter
+    targets = chosen.targets if isinstance(chosen.targets, str) else list(chosen.targets)
+    torch.manual_seed(recipe.seed)
+    config = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=chosen.rank,
+        lora_alpha=chosen.alpha,
+        lora_dropout=chosen.dropout,
+        target_modules=targets,
+    )
+    try:
+        return get_peft_model(model, config)
+    except ValueError as error:
+        raise BadInput(f"adapter.targets do not fit {recipe.leader.model}: {str(error).splitlines()[0]}") from None

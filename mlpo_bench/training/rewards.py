@@ -1,0 +1,71 @@
+"""What a completion earns in reinforcement: the benchmark's own judge, and a little for the required form.
+
+A right answer earns 1 and the required form `form` beside it (see `judging`). The form alone earns only that little,
+and nothing where no answer can be read. A completion that declares several different answers, and so leaves it to the
+reader which of them it meant, earns nothing at all, whatever is read from it.
+"""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlpo_bench import answers
+from mlpo_bench.answers import FORMATS
+from mlpo_bench.training.judging import judged
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlpo_bench.training.judging import Judgement
+    from mlpo_bench.training.rows import Prompt
+
+JUDGES = 8
+"""Completions whose judging may wait for another process that are judged side by side."""
+
+_DECLARED = {kind: re.compile(rf"<{kind}>(.*?)</{kind}>", re.DOTALL | re.IGNORECASE) for kind in ("answer", "choice")}
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """What a completion earned: 1 or 0 for its answer, and 1 or 0 for its form, which the recipe weighs."""
+
+    right: float
+    formed: float
+
+
+NOTHING = Earned(0.0, 0.0)
+
+
+def earned(prompts: Sequence[Prompt], texts: Sequence[str]) -> list[Earned]:
+    """Return what completions of training prompts earn, one text for each prompt.
+
+    Raises:
+        EngineFault: the processes that compare mathematical expressions cannot be started.
+    """
+    pairs = list(zip(prompts, texts, strict=True))
+    slow = [pair for pair in pairs if FORMATS[pair[0].answer_format].slow]
+    if not slow:
+        return [_earned(*pair) for pair in pairs]
+    with ThreadPoolExecutor(JUDGES, thread_name_prefix="judge") as judges:
+        return list(judges.map(_earned, prompts, texts))
+
+
+def _earned(prompt: Prompt, text: str) -> Earned:
+    if hedges(prompt, text):
+        return NOTHING
+    judgement: Judgement = judged(prompt, text)
+    return Earned(float(judgement.right), float(judgement.formed))
+
+
+def hedges(prompt: Prompt, text: str) -> bool:
+    """Return whether a text declares several different answers."""
+    if prompt.kind == "select":
+        return len({found.strip() for found in _DECLARED["choice"].findall(text)}) > 1
+    declared = {found.strip() for found in _DECLARED["answer"].findall(text)}
+    read = {answers.read(prompt.answer_format, f"<answer>{found}</answer>") for found in declared}
+    keys = {found if found is None else answers.key(prompt.answer_format, found) for found in read}
+    return len(keys) > 1

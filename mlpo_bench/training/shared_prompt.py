@@ -1,0 +1,256 @@
+"""Attention over a prompt that several completions share, so that the model reads the prompt once for all of them.
+
+In group-relative training all completions of a group follow one prompt, and a leader's prompt, which holds its peers'
+attempts, is much longer than what it writes. Row by row the model reads that prompt once for each completion; here one
+row holds it once::
+
+    p0 p1 ... p(n-2) | p(n-1) a0 a1 ... | p(n-1) b0 b1 ... | p(n-1) c0 ...
+
+Each completion's segment begins with the prompt's last token, at its own place, since the completion's first token is
+predicted from there; a completion's last token predicts nothing and is left out. A token attends to the prompt and to
+what is before it in its own segment: what it computes is what it would compute in a row of its own, and position ids
+say where it would stand there. So logits, and gradients, are those of separate rows, up to rounding.
+
+Writing shares as well: the prompt's keys and values are computed and kept once, and the rows of all its completions
+attend to them beside their own.
+
+This is an attention function in the sense of transformers' `AttentionInterface`; models whose attention sees
+all that came before, with no window, cap or bias of its own, can use it (see `supports`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn import functional
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlpo_bench.training.untyped import Untyped
+
+NAME = "mlpo_shared_prompt"
+IGNORED = torch.ones(1, 1, 1, 1, dtype=torch.bool)
+"""A mask in four dimensions, which models pass on as it is: this attention needs none."""
+# What a configuration says of an attention that is not as plain as this one.
+_UNLIKE = ("attn_logit_softcapping", "attention_chunk_size", "alibi")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things are in a packed row: `prefix` tokens (the prompt but for its last), then the segments' lengths."""
+
+    prefix: int
+    lengths: tuple[int, ...]
+
+    @property
+    def tokens(self) -> int:
+        """Tokens in the row."""
+        return self.prefix + sum(self.lengths)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest segment."""
+        return max(self.lengths)
+
+    @cached_property
+    def segment(self) -> torch.Tensor:
+        """The segment of each token behind the prefix."""
+        return torch.repeat_interleave(torch.arange(len(self.lengths)), torch.tensor(self.lengths))
+
+    @cached_property
+    def place(self) -> torch.Tensor:
+        """The place within its segment of each token behind the prefix."""
+        return torch.cat([torch.arange(length) for length in self.lengths])
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A prompt and its completions in one row.
+
+    `ids` and `positions` are (1, tokens); `targets` (tokens - prefix) are the completions' tokens one after the
+    other, each predicted at the place of the same number behind the prefix.
+    """
+
+    ids: torch.Tensor
+    positions: torch.Tensor
+    targets: torch.Tensor
+    layout: Layout
+
+
+def pack(prompt: Sequence[int], completions: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> Packed:
+    """Put a prompt and its completions, none of them empty, into one row."""
+    prefix, last = list(prompt[:-1]), prompt[-1]
+    layout = Layout(len(prefix), tuple(len(completion) for completion in completions))
+    segments = [[last, *completion[:-1]] for completion in completions]
+    ids = torch.tensor([prefix + [token for segment in segments for token in segment]], device=device)
+    positions = torch.cat([torch.arange(len(prefix)), layout.place + len(prefix)])[None].to(device)
+    targets = torch.tensor([token for completion in completions for token in completion], device=device)
+    return Packed(ids, positions, targets, layout)
+
+
+@dataclass
+class Written:
+    """The keys and values of completions under way, row by row, behind those of the prompts that they share.
+
+    `prompts` has for each layer the keys and values, (key heads, tokens, width), of every prompt; `counts` the rows
+    that go on from each. Rows of one prompt stand together, in the prompts' order. `most` bounds what a row writes.
+    """
+
+    prompts: list[list[tuple[torch.Tensor, torch.Tensor]]]
+    counts: list[int]
+    most: int
+    length: int = 0
+    rows: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        count = sum(self.counts)
+        for layer in self.prompts:
+            keys, values = layer[0]
+            shape = (count, keys.shape[0], self.most)
+            self.rows.append((keys.new_empty(*shape, keys.shape[2]), values.new_empty(*shape, values.shape[2])))
+
+    def add(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Put the newest token's key and value, (rows, heads, 1, width), behind the rows, and return all of them."""
+        keys, values = self.rows[layer]
+        keys[:, :, self.length : self.length + 1] = key
+        values[:, :, self.length : self.length + 1] = value
+        return keys[:, :, : self.length + 1], values[:, :, : self.length + 1]
+
+    def keep(self, kept: torch.Tensor) -> None:
+        """Go on with some of the rows only, given by their places in ascending order."""
+        ends = torch.tensor(self.counts).cumsum(0).tolist()
+        places = kept.tolist()
+        self.counts = [
+            sum(end - count <= place < end for place in places) for end, count in zip(ends, self.counts, strict=True)
+        ]
+        self.rows = [(keys[kept], values[kept]) for keys, values in self.rows]
+
+
+def supports(model: Untyped) -> bool:
+    """Return whether a model's attention can be replaced by this one."""
+    config = model.config.get_text_config()
+    layers = getattr(config, "layer_types", None)
+    windowless = set(layers) == {"full_attention"} if layers else not getattr(config, "sliding_window", None)
+    plain = windowless and not any(getattr(config, name, None) for name in _UNLIKE)
+    return plain and bool(model._supports_attention_backend and model._supports_sdpa)  # noqa: SLF001
+
+
+def fit(model: Untyped) -> None:
+    """Give a model this attention, and have its body return what is behind the prefix only."""
+    model.set_attn_implementation(NAME)
+    model.base_model.register_forward_hook(_behind_the_prefix, with_kwargs=True)
+
+
+def _behind_the_prefix(_module: Untyped, _args: Untyped, kwargs: dict[str, Any], output: Untyped) -> Untyped:
+    """Take a packed row's prefix off what a model's body returns, as nothing is predicted there (a forward hook)."""
+    if (layout := kwargs.get("layout")) is not None:
+        output.last_hidden_state = output.last_hidden_state[:, layout.prefix :]
+    return output
+
+
+def attention(
+    module: Untyped,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    layout: Layout | None = None,
+    written: Written | None = None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    **others: Untyped,
+) -> tuple[torch.Tensor, None]:
+    """Attend within a packed row where `layout` describes one, to `written` where rows go on, else as `sdpa` does.
+
+    `query` is (1, heads, tokens, width), `key` and `value` (1, key heads, tokens, width); returns
+    (1, tokens, heads, width).
+    """
+    if written is not None:
+        return _to_written(query, *written.add(module.layer_idx, key, value), written, module.layer_idx, scaling), None
+    if layout is None:
+        out: tuple[torch.Tensor, None] = sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **others
+        )
+        return out
+    settings = {"scale": scaling, "dropout_p": dropout, "enable_gqa": query.shape[1] != key.shape[1]}
+    n = layout.prefix
+    before = functional.scaled_dot_product_attention(
+        query[:, :, :n], key[:, :, :n], value[:, :, :n], is_causal=True, **settings
+    )
+    behind = functional.scaled_dot_product_attention(
+        _spread(query[0, :, n:], layout),
+        _with_prefix(key[0], layout),
+        _with_prefix(value[0], layout),
+        attn_mask=_mask(layout, query.device),
+        **settings,
+    )
+    segments, places = layout.segment.to(query.device), layout.place.to(query.device)
+    return torch.cat([before.transpose(1, 2), behind[segments, :, places][None]], dim=1), None
+
+
+def _spread(tokens: torch.Tensor, layout: Layout) -> torch.Tensor:
+    """Turn (heads, tokens behind the prefix, width) into (segments, heads, longest, width), padded with zeros."""
+    heads, _, width = tokens.shape
+    spread = tokens.new_zeros(len(layout.lengths), heads, layout.longest, width)
+    segments, places = layout.segment.to(tokens.device), layout.place.to(tokens.device)
+    spread[segments, :, places] = tokens.transpose(0, 1)
+    return spread
+
+
+def _with_prefix(tokens: torch.Tensor, layout: Layout) -> torch.Tensor:
+    """Turn (heads, tokens, width) into (segments, heads, prefix + longest, width): each segment behind the prefix."""
+    prefix = tokens[:, : layout.prefix].expand(len(layout.lengths), -1, -1, -1)
+    return torch.cat([prefix, _spread(tokens[:, layout.prefix :], layout)], dim=2)
+
+
+def _mask(layout: Layout, device: torch.device) -> torch.Tensor:
+    """Return what a segment's tokens see, (longest, prefix + longest): the prefix, and what is not behind them.
+
+    Padding stands behind a segment's tokens, so none of them sees it.
+    """
+    within = torch.ones(layout.longest, layout.longest, dtype=torch.bool, device=device).tril()
+    return torch.cat([within.new_ones(layout.longest, layout.prefix), within], dim=1)
+
+
+def _to_written(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    written: Written,
+    layer: int,
+    scaling: float | None,
+) -> torch.Tensor:
+    """Attend from one new token in each row to its prompt and to what the row has written; (rows, 1, heads, width)."""
+    rows, heads, _, width = query.shape
+    shared = heads // keys.shape[1]
+    scale = width**-0.5 if scaling is None else scaling
+    query = (query * scale).view(rows, keys.shape[1], shared, width)
+    own = query @ keys.transpose(-1, -2)
+    out = []
+    first = 0
+    for count, (prompt_keys, prompt_values) in zip(written.counts, written.prompts[layer], strict=True):
+        if not count:
+            continue
+        here = slice(first, first + count)
+        first += count
+        asked = query[here].transpose(0, 1).flatten(1, 2)
+        before = (asked @ prompt_keys.transpose(-1, -2)).unflatten(1, (count, shared)).transpose(0, 1)
+        scores = torch.cat([before, own[here]], dim=-1).softmax(-1, dtype=torch.float32).to(values.dtype)
+        length = prompt_keys.shape[1]
+        to_prompt = scores[..., :length].transpose(0, 1).flatten(1, 2) @ prompt_values
+        to_own = scores[..., length:] @ values[here]
+        out.append(to_prompt.unflatten(1, (count, shared)).transpose(0, 1) + to_own)
+    return torch.cat(out).flatten(1, 2)[:, None]
+
+
+AttentionInterface.register(NAME, attention)
+AttentionMaskInterface.register(NAME, sdpa_mask)

@@ -1,0 +1,37 @@
+"""Curves on a terminal: a block for each value or mean of values, and a table that holds at 80 columns."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlpo_bench.cli._curves import curves, figure, latest, sparkline
+
+
+def test_blocks_go_from_the_least_to_the_greatest() -> None:
+    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7]) == "▁▂▃▄▅▆▇█"
+    assert sparkline([3, 3]) == "▁▁"
+    assert sparkline([]) == ""
+
+
+def test_many_values_become_means() -> None:
+    assert sparkline([0, 0, 7, 7, 0, 0, 7, 7], width=4) == "▁█▁█"
+    assert len(sparkline(list(map(float, range(1000))))) == 40
+
+
+@pytest.mark.parametrize(("value", "told"), [(0.12345, "0.123"), (1234.5, "1234"), (1e-6, "1e-06"), (0.0, "0")])
+def test_figures_have_three_digits(value: float, told: str) -> None:
+    assert figure(value) == told
+
+
+def test_the_table_holds_at_80_columns() -> None:
+    from rich.console import Console
+
+    points = [{"step": n, "reward": n / 7, "grad_norm": 12345.6 * n, "kl": 1e-5 * n} for n in range(1, 200)]
+    console = Console(width=80, record=True, file=None, force_terminal=False, quiet=True)
+    with console.capture() as shown:
+        console.quiet = False
+        console.print(curves(points))
+    lines = shown.get().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[0] for line in lines[1:]] == ["reward", "kl", "grad"]
+    assert latest(points) == "reward 28.4, kl 0.00199, grad norm 2456774"
