@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from mlpo_bench.errors import BadInput
 from mlpo_bench.protocols.base import shuffler
 from mlpo_bench.training.asking import table
+from mlpo_bench.training.overlap import refuse_tested, tested
 from mlpo_bench.training.prompts import prompts_of
 from mlpo_bench.training.rows import Kept, Opening, Prompt, read_rows, write_rows
 from mlpo_bench.training.sampling import sample_leader, spent
@@ -90,7 +91,8 @@ async def run(folder: TrainingFolder, work: Work, store_path: Path, watcher: Wat
     """Make `questions.parquet` and `prompts.parquet`.
 
     Raises:
-        BadInput: no question is left, a prompt does not fit the leader, or the leader cannot be served.
+        BadInput: no question is left, one is tested by now, a prompt does not fit the leader, or the leader cannot be
+            served.
         EngineFault: an engine failed for good.
         Stopped: a person wants an end.
     """
@@ -111,6 +113,7 @@ async def run(folder: TrainingFolder, work: Work, store_path: Path, watcher: Wat
     kept = _of(openings, sieve.suites)
     if not kept:
         raise BadInput("the filter leaves no question to learn from; choose another rule or bound, or more questions.")
+    refuse_tested({one.question_id: one.text for one in kept}.items(), tested(recipe.suites, recipe.questions.data))
     prompts = prompts_of(recipe, kept)
     watcher.say(f"{len(prompts):,} prompts of {len(sieve.suites):,} questions")
     write_rows(folder.questions, Kept, _rows(kept, shares, leader_shares, sieve.easy))

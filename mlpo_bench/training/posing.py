@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from mlpo_bench.config import RunConfig
 from mlpo_bench.errors import BadInput
 from mlpo_bench.harness.suite import quiet_lm_eval
+from mlpo_bench.protocols.base import counted
 from mlpo_bench.questions import SUITES
+from mlpo_bench.questions.splits import fingerprint
 from mlpo_bench.runs.carry_out import load_suites
 from mlpo_bench.training.overlap import refuse_tested, tested
 
@@ -34,7 +36,7 @@ class Posed:
 
 
 def posed(recipe: Recipe, watcher: Watcher) -> list[Posed]:
-    """Return the train questions of a recipe's suites, none of which is tested by any of them.
+    """Return the train questions of a recipe's suites, each content once, none of which is tested by any of them.
 
     Raises:
         BadInput: no source, subject or question; or a train question that is tested.
@@ -52,5 +54,8 @@ def posed(recipe: Recipe, watcher: Watcher) -> list[Posed]:
     ]
     if not found:
         raise BadInput(f"no train question is left of {', '.join(SUITES[name].title for name in recipe.suites)}.")
+    once = {fingerprint(one.text): one for one in reversed(found)}
+    if repeated := len(found) - len(once):
+        watcher.say(f"{counted(repeated, 'question')} left out whose content is asked before")
     refuse_tested([(one.question.id, one.text) for one in found], tested(recipe.suites, chosen.data))
-    return found
+    return list(reversed(once.values()))

@@ -165,9 +165,14 @@ def schema(kind: type[Row]) -> pa.Schema:
 def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
     """Write rows, whole or not at all."""
     beside = path.with_name(f".{path.name}")
-    table = pa.Table.from_pylist([asdict(row) for row in rows], schema=schema(kind))
-    pq.write_table(table, beside, compression="zstd")
+    every = list(rows)
+    columns = {name: [_stored(getattr(row, name)) for row in every] for name in schema(kind).names}
+    pq.write_table(pa.Table.from_pydict(columns, schema=schema(kind)), beside, compression="zstd")
     beside.replace(path)
+
+
+def _stored(value: Any) -> Any:  # noqa: ANN401 - columns differ in kind
+    return asdict(value) if isinstance(value, Sampling) else value
 
 
 def read_rows(path: Path, kind: type[Row]) -> list[Row]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench.chat import Usage
 from mlpo_bench.dispatch import Request
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import BadInput, ContextOverflow
 from mlpo_bench.protocols.base import shuffler
 from mlpo_bench.protocols.room import chat_for
 from mlpo_bench.training.asking import drawn, table
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 # Why a prompt has no trace, or which it has; told and recorded in this order.
 KEPT, BACKTRACK = "kept", "backtrack"
-ALL_WRONG, NO_FORM, BAD_END = "never right", "right, but never in form", "does not end in the right answer, in form"
-FATES = (KEPT, BACKTRACK, ALL_WRONG, NO_FORM, BAD_END)
+ALL_WRONG, NO_FORM = "never right", "right, but never in form"
+BAD_END, TOO_LONG = "written without the right end or form", "too long to be written"
+FATES = (KEPT, BACKTRACK, ALL_WRONG, NO_FORM, BAD_END, TOO_LONG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +100,18 @@ async def _trace(recipe: Recipe, prompt: Prompt, samples: Sequence[Sample], aske
     wrong = _chosen(prompt, [one for one in samples if not one.right], recipe.seed)
     if recipe.traces.writer == "spliced":
         return await _checked(prompt, spliced(prompt, wrong, right, recipe.seed), BACKTRACK)
-    reply = await asked.dispatch.ask_each([writing_request(recipe, prompt, wrong, right)], seed=recipe.seed)
-    written = reply[0].completion
-    if written.cut_off:
-        return Made(BAD_END, calls=1, usage=written.usage)
-    found = await _checked(prompt, written.text.strip(), BACKTRACK)
-    return replace(found, calls=1, usage=written.usage)
+    return await _written(recipe, prompt, wrong, right, asked)
+
+
+async def _written(recipe: Recipe, prompt: Prompt, wrong: Sample, right: Sample, asked: Table) -> Made:
+    """Return what becomes of a prompt whose trace the leader writes itself."""
+    try:
+        (reply,) = await asked.dispatch.ask_each([writing_request(recipe, prompt, wrong, right)], seed=recipe.seed)
+    except ContextOverflow:
+        return Made(TOO_LONG)
+    made = reply.completion
+    found = Made(BAD_END) if made.cut_off else await _checked(prompt, made.text.strip(), BACKTRACK)
+    return replace(found, calls=1, usage=made.usage)
 
 
 def writing_request(recipe: Recipe, prompt: Prompt, wrong: Sample, right: Sample) -> Request:

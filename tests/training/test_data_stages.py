@@ -23,6 +23,7 @@ from mlpo_bench.engines import open_engines
 from mlpo_bench.errors import BadInput, EngineFault
 from mlpo_bench.harness.suite import Suite
 from mlpo_bench.protocols import Leader, Select, Setting
+from mlpo_bench.questions.loading import forget
 from mlpo_bench.store import Store
 from mlpo_bench.training.folder import TrainingFolder
 from mlpo_bench.training.rows import Kept, Opening, Prompt, Sample, Trace, read_rows
@@ -149,6 +150,16 @@ def test_traces_end_in_the_right_answer_in_form(train: Trainings, writer: str) -
     assert folder.ledger["traces"]["calls"] == len(samples) + written
 
 
+def test_completions_too_long_for_their_writer_are_counted(train: Trainings) -> None:
+    team = train.recipe("x").team.model_dump(mode="json")
+    team["leader"]["context"] = 700  # holds every prompt of the leader, but not the writer's
+    settings = {"filter": {"rule": "off"}, "traces": {"samples": 2, "max_tokens": 400}}
+    folder = train("mine", team=team, **settings)
+    fates = folder.facts("traces")["fates"]
+    assert fates["too long to be written"] > 0 == fates["backtrack"]
+    assert fates["kept"] == len(read_rows(folder.traces, Trace)) > 0
+
+
 def test_no_trace_at_all_is_told(train: Trainings) -> None:
     train.voice.write_text("- {when: You lead a group, say: I cannot tell.}\n- say: The answer is yes.")
     with pytest.raises(BadInput, match=r"no trace came out of 9 prompts \(9 never right\)"):
@@ -189,6 +200,35 @@ def test_a_test_question_among_the_train_questions_is_refused(train: Trainings, 
     with pytest.raises(BadInput, match="bbh/navigate/3 is gsm8k/gsm8k/0"):
         train("mine", suites=["bbh", "gsm8k"], questions=questions)
     assert train("other", suites=["bbh"], questions={**questions, "subjects": ["navigate"]}, until="rollouts")
+
+
+def test_openings_on_what_has_come_to_be_tested_are_refused(train: Trainings, tmp_path: Path) -> None:
+    """The openings were made before; since then the data's owners moved a question to the test split."""
+    data = tmp_path / "data"
+    shutil.copytree(train.data, data)
+    questions = {"data": str(data), "subjects": ["navigate"]}
+    train("mine", questions=questions, until="rollouts")
+    path = data / "bbh" / "navigate.json"
+    content = json.loads(path.read_text())
+    content["examples"][6] = content["examples"][3]
+    path.write_text(json.dumps(content))
+    forget()
+    with pytest.raises(BadInput, match="bbh/navigate/3 is bbh/navigate/6"):
+        train("mine", questions=questions)
+
+
+def test_a_question_that_stands_twice_is_asked_once(train: Trainings, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(train.data, data)
+    path = data / "bbh" / "navigate.json"
+    content = json.loads(path.read_text())
+    content["examples"][7] = content["examples"][3] | {"input": content["examples"][3]["input"].upper()}
+    path.write_text(json.dumps(content))
+    folder = train("mine", questions={"data": str(data), "subjects": ["navigate"]}, until="rollouts")
+    asked = [opening.question_id for opening in read_rows(folder.rollouts, Opening)]
+    assert "bbh/navigate/3" in asked
+    assert "bbh/navigate/7" not in asked
+    assert "1 question left out whose content is asked before" in train.heard.said
 
 
 def test_a_second_time_nothing_is_done(train: Trainings) -> None:
