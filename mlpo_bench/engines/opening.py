@@ -156,9 +156,11 @@ async def _start(
 async def _start_vllm(
     found: Sequence[ResolvedModel], spec: ModelSpec, *, deterministic: bool, share: Share
 ) -> list[Engine]:
-    from mlpo_bench.engines import vllm
+    from mlpo_bench.engines import vllm, vllm_adapters
 
     engines: list[Engine] = [*await asyncio.to_thread(vllm.load, found, spec, deterministic=deterministic, share=share)]
+    if len(engines) > 1:
+        await _close_unless(vllm_adapters.check_apart(engines), engines)
     if deterministic:
         for engine in engines:
             await _close_unless(vllm.check_invariance(engine), engines)

@@ -8,16 +8,24 @@ on a GPU for an adapter that changes what vLLM cannot change beside other reques
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, get_args
 
+from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.engines.vllm_process import import_vllm
+from mlpo_bench.errors import BadInput
 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlpo_bench.engines.adapters import Adapter
+    from mlpo_bench.engines.base import Engine
     from mlpo_bench.engines.models import ResolvedModel
+
+# Answers are compared where models differ when asked by themselves. Fewer than this many tell nothing: near ties may
+# fall either way in another batch.
+_FEWEST = 4
 
 
 def served_beside(adapter: Adapter, *, deterministic: bool = False) -> bool:
@@ -59,3 +67,30 @@ def request(model: ResolvedModel, number: int) -> Any:  # noqa: ANN401 - vLLM's 
         return None
     # Its name is part of the prefix cache's keys, so that contents are never taken for one another.
     return LoRARequest(model.adapter.revision, number, str(model.adapter.folder))
+
+
+async def check_apart(engines: Sequence[Engine]) -> None:
+    """Ask models of one process the same, each by itself and then all at once, and compare whose answers they give.
+
+    Raises:
+        BadInput: asked at once, a model gives the answers that another one gave by itself.
+    """
+    chats = [[Message("user", f"Tell a story about {n} ships.")] for n in range(1, 17)]
+    sampling = Sampling(temperature=0, max_tokens=24)
+
+    async def asked(some: Sequence[Engine]) -> list[list[str]]:
+        made = await asyncio.gather(*(engine.complete(chat, sampling, 0) for chat in chats for engine in some))
+        texts = [completion.text for completion in made]
+        return [texts[place :: len(some)] for place in range(len(some))]
+
+    alone = [(await asked([engine]))[0] for engine in engines]
+    together = await asked(engines)
+    for engine, own, said in zip(engines, alone, together, strict=True):
+        for other in alone:
+            differ = [n for n in range(len(chats)) if own[n] != other[n]]
+            taken = sum(said[n] == other[n] for n in differ)
+            if len(differ) >= _FEWEST and taken > len(differ) / 2:
+                raise BadInput(
+                    f"vLLM mixes up adapters on this device: asked with others, {engine.facts.full_name} gave "
+                    f"another's answer to {taken} of {len(differ)} questions. Take engine hf for this team."
+                )
