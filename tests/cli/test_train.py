@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,27 @@ def test_a_fault_of_the_machinery_says_how_to_go_on(mlpo_bench: Cli, recipe: Pat
     assert said.code == 1
     assert "on fire" in said.err
     assert f"to go on: mlpo-bench train rollouts --recipe {recipe}" in said.err
+
+
+def test_ctrl_c_waits_for_what_is_under_way_and_says_how_to_go_on(
+    recipe: Path, script: Path, tmp_path: Path, completions: Callable[[Path], int]
+) -> None:
+    script.write_text("- {when: 'number [5-9]', delay: 3, say: The answer is yes.}\n- say: The answer is no.")
+    store = tmp_path / "store.sqlite"
+    command = [sys.executable, "-m", "mlpo_bench", "train", "rollouts", "-r", str(recipe), "--store", str(store)]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    while not completions(store):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Stopping: nothing more is asked" in said
+    assert f"to go on: mlpo-bench train rollouts --recipe {recipe} --store {store}" in said
+    assert "Traceback" not in said
+    assert completions(store) == 9 * 2 * 4  # what was under way arrived, and is kept
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "Stage rollouts, going on" in again.stderr
 
 
 @pytest.mark.parametrize("words", [["--help"], ["all", "--help"], ["plan", "--help"]])
