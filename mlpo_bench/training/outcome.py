@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from mlpo_bench.training import checkpoints, curves, processes
+from mlpo_bench.training import checkpoints, points, processes
 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from mlpo_bench.training.curves import Point
+    from mlpo_bench.training.points import Point
     from mlpo_bench.training.policy import Policy
     from mlpo_bench.training.untyped import Untyped
 
@@ -29,7 +29,7 @@ def prepare(folder: Path, *, resumed: bool) -> Path | None:
             checkpoints.drop_torn(folder, processes.count())
         else:
             checkpoints.drop_all(folder)
-            (folder / curves.FILE).unlink(missing_ok=True)
+            (folder / points.FILE).unlink(missing_ok=True)
     return checkpoints.latest(folder, processes.count()) if resumed else None
 
 
@@ -46,10 +46,10 @@ def finish(trainer: Untyped, leader: Policy, folder: Path) -> None:
     trainer.accelerator.wait_for_everyone()
 
 
-def spent(points: Sequence[Point], weights: int) -> dict[str, float]:
+def spent(steps: Sequence[Point], weights: int) -> dict[str, float]:
     """Return the tokens that went through a model of so many weights over all steps, and what that took.
 
     `operations` counts two for each weight and token read, four more where gradients went back.
     """
-    trained, written = (sum(point.get(name, 0.0) for point in points) for name in ("trained", "written"))
+    trained, written = (sum(point.get(name, 0.0) for point in steps) for name in ("trained", "written"))
     return {"tokens": trained + written, "operations": weights * (6 * trained + 2 * written)}

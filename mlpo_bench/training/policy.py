@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mlpo_bench.chat import Message
 from mlpo_bench.engines import models
+from mlpo_bench.engines.adapters import is_adapter
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.engines.choose import needs_weights
 from mlpo_bench.errors import BadInput
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from mlpo_bench.training.recipe import Recipe
     from mlpo_bench.training.rows import ChatRow
     from mlpo_bench.training.untyped import Untyped
-
-ADAPTER_FILE = "adapter_config.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +91,8 @@ def as_messages(rows: ChatRow) -> list[Message]:
 def load(recipe: Recipe, start: Path | None = None) -> Policy:
     """Load a recipe's leader to be trained: as its model is, or as an earlier stage left it in the folder `start`.
 
+    A leader that has an adapter goes on with it; where all weights are trained, it is merged into them first.
+
     Raises:
         BadInput: there is no such model, it cannot be loaded or trained, or packages are missing.
     """
@@ -99,17 +100,28 @@ def load(recipe: Recipe, start: Path | None = None) -> Policy:
     if not needs_weights(recipe.leader.spec):
         raise BadInput(f"the leader {recipe.leader.model} has no weights on this machine, so it cannot be trained.")
     base = models.resolve(recipe.leader.spec)
+    if start is None and base.adapter is not None:
+        start = base.adapter.folder
     with calm():
         chats = ChatTokens.of_folder(base.folder, trust_remote_code=base.trust_remote_code)
         if not chats.tokenizer.chat_template:
             raise BadInput(f"{base.name} has no chat template, so it cannot be trained to lead; take a chat model.")
-        whole = start is not None and not (start / ADAPTER_FILE).exists()
-        model = _weights(base, start if start is not None and whole else base.folder, recipe)
-        if recipe.adapter is not None:
-            model = _with_adapter(model, recipe, None if whole else start)
+        model = _loaded(recipe, base, start)
     if chats.tokenizer.pad_token is None:
         chats.tokenizer.pad_token = chats.tokenizer.eos_token
     return Policy(model, chats, base)
+
+
+def _loaded(recipe: Recipe, base: ResolvedModel, start: Path | None) -> Untyped:
+    from peft import PeftModel
+
+    if start is None or not is_adapter(start):
+        model = _weights(recipe, base, base.folder if start is None else start)
+        return model if recipe.adapter is None else _with_new_adapter(model, recipe)
+    model = _weights(recipe, base, base.folder)
+    if recipe.adapter is None:
+        return PeftModel.from_pretrained(model, str(start)).merge_and_unload().requires_grad_(True)
+    return PeftModel.from_pretrained(model, str(start), is_trainable=True)
 
 
 def uses_vllm(recipe: Recipe) -> bool:
@@ -130,7 +142,7 @@ def precision(recipe: Recipe) -> Literal["bfloat16", "float32"]:
     return "bfloat16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "float32"
 
 
-def _weights(base: ResolvedModel, folder: Path, recipe: Recipe) -> Untyped:
+def _weights(recipe: Recipe, base: ResolvedModel, folder: Path) -> Untyped:
     """Load weights: those that stay as they are in the type that is computed in, those that change in float32."""
     import torch
     from transformers import AutoModelForCausalLM
@@ -152,14 +164,11 @@ def _weights(base: ResolvedModel, folder: Path, recipe: Recipe) -> Untyped:
     return model
 
 
-def _with_adapter(model: Untyped, recipe: Recipe, start: Path | None) -> Untyped:
-    """Put a new adapter on a model, or the one in a folder."""
+def _with_new_adapter(model: Untyped, recipe: Recipe) -> Untyped:
     import torch
-    from peft import LoraConfig, PeftModel, get_peft_model
+    from peft import LoraConfig, get_peft_model
 
     assert recipe.adapter is not None
-    if start is not None:
-        return PeftModel.from_pretrained(model, str(start), is_trainable=True)
     chosen = recipe.adapter
     targets = chosen.targets if isinstance(chosen.targets, str) else list(chosen.targets)
     torch.manual_seed(recipe.seed)

@@ -20,7 +20,6 @@ from mlpo_bench.training.judging import judged
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mlpo_bench.training.judging import Judgement
     from mlpo_bench.training.rows import Prompt
 
 JUDGES = 8
@@ -40,24 +39,23 @@ class Earned:
 NOTHING = Earned(0.0, 0.0)
 
 
-def earned(prompts: Sequence[Prompt], texts: Sequence[str]) -> list[Earned]:
-    """Return what completions of training prompts earn, one text for each prompt.
+def earned(prompts: Sequence[Prompt], texts: Sequence[str], cut_off: Sequence[bool]) -> list[Earned]:
+    """Return what completions of training prompts earn: for each prompt a text, and whether it was cut off.
 
     Raises:
         EngineFault: the processes that compare mathematical expressions cannot be started.
     """
-    pairs = list(zip(prompts, texts, strict=True))
-    slow = [pair for pair in pairs if FORMATS[pair[0].answer_format].slow]
-    if not slow:
-        return [_earned(*pair) for pair in pairs]
+    written = list(zip(prompts, texts, cut_off, strict=True))
+    if not any(FORMATS[prompt.answer_format].slow for prompt in prompts):
+        return [_earned(*one) for one in written]
     with ThreadPoolExecutor(JUDGES, thread_name_prefix="judge") as judges:
-        return list(judges.map(_earned, prompts, texts))
+        return list(judges.map(lambda one: _earned(*one), written))
 
 
-def _earned(prompt: Prompt, text: str) -> Earned:
+def _earned(prompt: Prompt, text: str, cut_off: bool) -> Earned:
     if hedges(prompt, text):
         return NOTHING
-    judgement: Judgement = judged(prompt, text)
+    judgement = judged(prompt, text, cut_off=cut_off)
     return Earned(float(judgement.right), float(judgement.formed))
 
 
@@ -66,6 +64,7 @@ def hedges(prompt: Prompt, text: str) -> bool:
     if prompt.kind == "select":
         return len({found.strip() for found in _DECLARED["choice"].findall(text)}) > 1
     declared = {found.strip() for found in _DECLARED["answer"].findall(text)}
-    read = {answers.read(prompt.answer_format, f"<answer>{found}</answer>") for found in declared}
-    keys = {found if found is None else answers.key(prompt.answer_format, found) for found in read}
+    name, question = prompt.answer_format, prompt.question
+    read = {answers.read(name, f"<answer>{found}</answer>", question=question) for found in declared}
+    keys = {found if found is None else answers.key(name, found) for found in read}
     return len(keys) > 1

@@ -279,10 +279,13 @@ class Export(Section):
 
     Attributes:
         form: `adapter`, or `merged` with the base's weights; a leader trained on all weights is always a whole model.
-        licence: of what is exported; None leaves the line to the base's own.
-        folder: where it goes; None puts it in the training's own folder.
+        dtype: of the weights. `auto` keeps an adapter, and a leader trained on all weights, as they were trained, since
+            small changes of large weights are lost in a coarser type; a merged leader gets its base's.
+        licence: of what is exported; None is the base's own.
+        folder: where a copy goes, under the recipe's name; None leaves it in the training's own folder.
     """
 
     form: Literal["adapter", "merged"] = "adapter"
+    dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     licence: str | None = None
     folder: str | None = None

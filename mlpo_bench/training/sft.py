@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import BadInput
-from mlpo_bench.training import curves, outcome, policy, settings
+from mlpo_bench.training import curves, outcome, points, policy, settings
 from mlpo_bench.training.libraries import calm, trl, without_printing
 from mlpo_bench.training.memory import enough_memory
 from mlpo_bench.training.rows import Trace, read_rows
@@ -37,7 +37,7 @@ def run(folder: TrainingFolder, work: Work, watcher: Watcher) -> None:
         rows, left_out = examples(recipe, leader, read_rows(folder.traces, Trace))
         if left_out:
             watcher.say(f"{left_out} traces are longer than sft.max_length ({recipe.sft.max_length}) and left out.")
-        figures = curves.Curves(folder.sft / curves.FILE, watcher)
+        figures = curves.Curves(folder.sft / points.FILE, watcher)
         trainer = _trainer(recipe, leader, rows, folder, figures)
         with calm():
             trainer.train(resume_from_checkpoint=str(last) if last else None)

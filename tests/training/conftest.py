@@ -266,8 +266,8 @@ def odd_lengths_pay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reward completions of an odd number of characters: something that a leader with random weights can learn."""
     from mlpo_bench.training import libraries, rewards
 
-    def earned(prompts: Sequence[Prompt], texts: Sequence[str]) -> list[rewards.Earned]:
-        assert len(prompts) == len(texts)
+    def earned(prompts: Sequence[Prompt], texts: Sequence[str], cut_off: Sequence[bool]) -> list[rewards.Earned]:
+        assert len(prompts) == len(texts) == len(cut_off)
         return [rewards.Earned(right=float(len(text) % 2), formed=0.0) for text in texts]
 
     libraries.trl()

@@ -155,7 +155,7 @@ def test_a_group_of_a_question_is_compared_over_its_variants(
     trainer = mlpo.make_trainer(recipe, policy.load(recipe), prompts, lessons.folder / "out", [])
     # Question 0: 1, 0 and 1, 1.1 over its two variants; question 1: nothing but a form.
     told = iter([(1, 0), (0, 0), (1, 0), (1, 1), (0, 0), (0, 0), (0, 1), (0, 0)])
-    monkeypatch.setattr(leader_trainer, "earned", lambda _, texts: [Earned(*next(told)) for _ in texts])
+    monkeypatch.setattr(leader_trainer, "earned", lambda _, texts, *__: [Earned(*next(told)) for _ in texts])
     rows = [trainer.train_dataset[place] for place in (0, 0, 1, 1, 2, 2, 3, 3)]
     trainer.model.train()
     found = trainer._generate_and_score_completions(rows)["advantages"]
@@ -179,7 +179,7 @@ def test_groups_that_earned_all_the_same_are_spared_the_model(
     from mlpo_bench.training import leader_trainer
     from mlpo_bench.training.rewards import NOTHING
 
-    monkeypatch.setattr(leader_trainer, "earned", lambda _, texts: [NOTHING for _ in texts])
+    monkeypatch.setattr(leader_trainer, "earned", lambda _, texts, *__: [NOTHING for _ in texts])
     training = lessons.training()
     lessons("mlpo", training)
     assert all(point["settled"] == 1.0 and point["trained"] == 0 for point in points(training))

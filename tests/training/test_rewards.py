@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlpo_bench import answers
-from mlpo_bench.training.rewards import NOTHING, Earned, earned
+from mlpo_bench.training import rewards
+from mlpo_bench.training.rewards import NOTHING, Earned
 from mlpo_bench.training.sections import Mlpo
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import ModuleType
+
+    from mlpo_bench.training.rows import Prompt
+
+
+def earned(prompts: Sequence[Prompt], texts: Sequence[str]) -> list[Earned]:
+    return rewards.earned(prompts, texts, [False] * len(texts))
+
 
 TEXTS = (
     "<think>Even.</think><answer>Yes</answer>",
