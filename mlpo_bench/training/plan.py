@@ -228,17 +228,22 @@ class _Reckoner:
         return found.model_copy(update={"at_most": bound})
 
     def _mlpo(self) -> StagePlan:
+        """Return what reinforcement takes; with `once`, completions that go through together share their prompt."""
         mlpo = self.recipe.mlpo
-        completions = mlpo.steps * mlpo.prompts_per_step * mlpo.generations
-        completion = min(self._completion(), mlpo.max_tokens)
-        length = round(self._prompt_tokens() + completion)
-        load = Load(mlpo.micro_batch, length, round(completion), mlpo.gradient_checkpointing, reference=mlpo.beta > 0)
-        tokens = completions * length * mlpo.iterations
+        prompts, completions = mlpo.steps * mlpo.prompts_per_step, mlpo.steps * mlpo.prompts_per_step * mlpo.generations
+        prompt, completion = self._prompt_tokens(), min(self._completion(), mlpo.max_tokens)
+        together = min(mlpo.micro_batch, mlpo.generations)
+        if mlpo.once:
+            readings = -(-mlpo.generations // together)
+            rows, length, learnt = 1, prompt + together * completion, together * completion
+        else:
+            readings, rows, length, learnt = mlpo.generations, mlpo.micro_batch, prompt + completion, completion
+        load = Load(rows, round(length), round(learnt), mlpo.gradient_checkpointing, reference=mlpo.beta > 0)
+        tokens = round((prompts * readings * prompt + completions * completion) * mlpo.iterations)
         written = round(completions * completion)
-        prompts = round(completions * self._prompt_tokens())
         found = self._trained("mlpo", mlpo.steps, "steps", tokens, load, written)
-        update = {"calls": completions, "prompt_tokens": prompts, "completion_tokens": written}
-        return found.model_copy(update=update)
+        read = round((prompts if mlpo.once else completions) * prompt)
+        return found.model_copy(update={"calls": completions, "prompt_tokens": read, "completion_tokens": written})
 
     def _trained(self, stage: Stage, items: int, what: str, tokens: int, load: Load, written: int = 0) -> StagePlan:
         model, rate = self._shape, speed.known(stage)

@@ -68,7 +68,20 @@ def test_more_steps_and_more_completions_are_more_work(train: Trainings, tmp_pat
     few = planned(train.recipe("a", mlpo={"steps": 2, "generations": 4}), tmp_path).stages[-2]
     many = planned(train.recipe("b", mlpo={"steps": 4, "generations": 8}), tmp_path).stages[-2]
     assert (few.calls, many.calls) == (2 * 8 * 4, 4 * 8 * 8)
-    assert many.trained_tokens == 4 * few.trained_tokens
+    assert many.completion_tokens == pytest.approx(4 * few.completion_tokens, abs=4)
+    assert many.prompt_tokens == pytest.approx(2 * few.prompt_tokens, abs=2)  # read once for all completions
+    assert 2 * few.trained_tokens < many.trained_tokens < 4 * few.trained_tokens
+
+
+def test_a_prompt_that_is_read_once_is_less_work(train: Trainings, tmp_path: Path) -> None:
+    def reinforcing(name: str, **mlpo: Any) -> Any:
+        return planned(train.recipe(name, mlpo={"generations": 8, "micro_batch": 8, **mlpo}), tmp_path).stages[-2]
+
+    once, each, halves = reinforcing("a"), reinforcing("b", once=False), reinforcing("c", micro_batch=4)
+    completions = once.completion_tokens
+    prompts = once.trained_tokens - completions
+    assert each.trained_tokens - completions == pytest.approx(8 * prompts, rel=1e-3)
+    assert halves.trained_tokens - completions == pytest.approx(2 * prompts, rel=1e-3)
 
 
 def test_the_control_without_peers_reads_less(train: Trainings, tmp_path: Path) -> None:
