@@ -60,13 +60,14 @@ class Store:
 
     Args:
         path: The file.
-        beyond: Another store, which is asked for what this one lacks, where there is one. It is never written.
+        beyond: Other stores, which are asked for what this one lacks, in this order. They are never written, and
+            those that are not there hold nothing.
 
     Raises:
         BadInput: a file cannot be opened, or is no store of this version.
     """
 
-    def __init__(self, path: Path, beyond: Path | None = None) -> None:
+    def __init__(self, path: Path, beyond: Sequence[Path] = ()) -> None:
         self.path = path
         self._pending: dict[bytes, bytes] = {}
         self._committed = time.monotonic()
@@ -76,7 +77,7 @@ class Store:
             self._prepare()
         except (OSError, sqlite3.Error) as error:
             raise _unopened(path, error) from None
-        self._beyond = _to_read(beyond) if beyond is not None and beyond.exists() else None
+        self._beyond = [db for other in beyond if other.exists() and (db := _to_read(other)) is not None]
 
     def _prepare(self) -> None:
         _version(self.path, self._db)
@@ -89,9 +90,14 @@ class Store:
 
     def get(self, key: bytes) -> Completion | None:
         """Return the completion of a request, or None where it was never made."""
+        if (held := self.held(key)) is not None:
+            return held
+        found = (_value(db, key) for db in self._beyond)
+        return next((_completion(value) for value in found if value is not None), None)
+
+    def held(self, key: bytes) -> Completion | None:
+        """Return what this very file holds of a request."""
         value = self._pending.get(key) or _value(self._db, key)
-        if value is None and self._beyond is not None:
-            value = _value(self._beyond, key)
         return None if value is None else _completion(value)
 
     def items(self) -> Iterator[tuple[bytes, Completion]]:
@@ -128,8 +134,8 @@ class Store:
         """Commit and let go of the file."""
         self.commit()
         self._db.close()
-        if self._beyond is not None:
-            self._beyond.close()
+        for db in self._beyond:
+            db.close()
 
     def __enter__(self) -> Self:
         return self

@@ -53,7 +53,7 @@ def test_a_store_looks_beyond_itself_and_writes_nothing_there(tmp_path: Path) ->
         far.put(key(sample=1), MADE)
         far.put(key(sample=2), MADE)
     before = path.read_bytes()
-    with Store(tmp_path / "near.sqlite", beyond=path) as near:
+    with Store(tmp_path / "near.sqlite", beyond=[path]) as near:
         near.put(key(sample=2), other)
         near.put(key(sample=3), other)
         assert [near.get(key(sample=n)) for n in range(4)] == [None, MADE, other, other]
@@ -61,12 +61,12 @@ def test_a_store_looks_beyond_itself_and_writes_nothing_there(tmp_path: Path) ->
     assert path.read_bytes() == before
     for nothing in (tmp_path / "missing", tmp_path / "empty"):
         (tmp_path / "empty").touch()
-        with Store(tmp_path / "near.sqlite", beyond=nothing) as near:
+        with Store(tmp_path / "near.sqlite", beyond=[nothing]) as near:
             assert near.get(key(sample=1)) is None
     assert not (tmp_path / "missing").exists()
     (tmp_path / "empty").write_text("no database " * 50)
     with pytest.raises(BadInput, match="empty cannot be opened"):
-        Store(tmp_path / "near.sqlite", beyond=tmp_path / "empty")
+        Store(tmp_path / "near.sqlite", beyond=[tmp_path / "empty"])
 
 
 @pytest.mark.parametrize(

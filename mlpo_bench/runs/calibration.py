@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     _Place = tuple[Member, str, int]
     Weights = Mapping[Member, float]
+    """What ballots are weighted with: the members' scores."""
 
 
 @dataclass(frozen=True, slots=True)

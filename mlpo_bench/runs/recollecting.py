@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Message, Usage
 from mlpo_bench.engines import ModelFacts
 from mlpo_bench.engines.recorded import DEFAULT_CONTEXT
 from mlpo_bench.errors import BadInput
-from mlpo_bench.runs.completions import read_completions
+from mlpo_bench.runs.completions import Kept, read_completions
 from mlpo_bench.runs.transcripts import read_transcripts
 from mlpo_bench.store import request_key
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mlpo_bench.harness.suite import Asked, Suite
     from mlpo_bench.matrix import Cell
+    from mlpo_bench.runs.completions import Layers
     from mlpo_bench.runs.folder import RunFolder
-    from mlpo_bench.store import Store
     from mlpo_bench.teams import ModelSpec
 
     Answered = dict[ModelSpec, ModelFacts]
@@ -33,22 +34,27 @@ NOT_RECORDED = "with the readers of today this conversation asks what was never 
 
 @dataclass(slots=True)
 class Recollection:
-    """What was recollected of a run: its completions are in a store.
+    """What was recollected of a run.
 
     `failed` tells why conversations ended with a fault of the machinery, by cell and question; `answered` which models
     answered, by cell. What an earlier re-scoring left out did not fail.
     """
 
+    layers: Layers
     failed: dict[tuple[str, str], str] = field(default_factory=dict)
     answered: dict[str, Answered] = field(default_factory=dict)
 
     def groups(self, cells: Sequence[Cell]) -> list[tuple[Answered, list[Cell]]]:
-        """Return cells by who answered: one group, unless a model was served otherwise when the run was taken up."""
+        """Return cells whose conversations can be held together: all, unless the run was taken up in another way.
+
+        That is with a model that was served otherwise, or with another store.
+        """
         found: list[tuple[Answered, list[Cell]]] = []
         for cell in cells:
-            of_cell = self.answered[cell.id]
+            of_cell, store = self.answered[cell.id], self.layers.of(cell.id)
             for known, some in found:
-                if all(known.get(spec, facts) == facts for spec, facts in of_cell.items()):
+                same = all(known.get(spec, facts) == facts for spec, facts in of_cell.items())
+                if same and self.layers.of(some[0].id) is store:
                     known.update(of_cell)
                     some.append(cell)
                     break
@@ -60,31 +66,56 @@ class Recollection:
         return found
 
 
-def recollect(folder: RunFolder, cells: Sequence[Cell], suites: Mapping[str, Suite], store: Store) -> Recollection:
-    """Pour what some cells of a run were answered into a store.
+def recollect(folder: RunFolder, cells: Sequence[Cell], suites: Mapping[str, Suite], layers: Layers) -> Recollection:
+    """Recollect what some cells of a run were answered.
 
     Raises:
         BadInput: a file is missing or broken, or the run asked its questions otherwise than is done today.
     """
-    found = Recollection()
+    found = Recollection(layers)
     models = tuple(map(ModelFacts.of, folder.manifest()["models"]))
     asked = {name: {one.question.id: one for one in suite.asked} for name, suite in suites.items()}
     for cell in cells:
-        reader = _Reader(cell, folder.transcript_path(cell), asked[cell.suite], models)
-        found.failed |= {(cell.id, question): error for question, error in reader.pour(store).items()}
-        found.answered[cell.id] = reader.answered
-        if (path := folder.calibration_path(cell.id)).exists():
-            for line in read_transcripts(path):
-                _pour(line["turns"], store)
-    if folder.unused_path.exists():
-        for request, made in read_completions(folder.unused_path):
-            store.put(request, made)
+        check = _Check(cell, folder.transcript_path(cell), asked[cell.suite], models)
+        found.failed |= {(cell.id, question): error for question, error in check.whole().items()}
+        found.answered[cell.id] = check.answered
+    pour(folder, cells, layers)
     return found
 
 
+def pour(folder: RunFolder, cells: Sequence[Cell], layers: Layers) -> None:
+    """Pour what some cells of a run were answered into stores, and what it keeps besides.
+
+    Raises:
+        BadInput: a file is missing or broken.
+    """
+    for cell in cells:
+        layers.pour(cell.id, partial(_completions_of, folder, cell))
+    if folder.unused_path.exists():
+        for one in read_completions(folder.unused_path):
+            layers.add(one)
+
+
+def _completions_of(folder: RunFolder, cell: Cell) -> Iterator[Kept]:
+    yield from _completions(folder.transcript_path(cell))
+    if (path := folder.calibration_path(cell.id)).exists():
+        yield from _completions(path)
+
+
+def _completions(path: Path) -> Iterator[Kept]:
+    for number, line in enumerate(read_transcripts(path), start=1):
+        try:
+            for turn in line.get("turns", ()):
+                usage = Usage(turn["prompt_tokens"], turn["cached_tokens"], turn["completion_tokens"])
+                made = Completion(turn["text"], usage, turn["finish_reason"], turn["seconds"])
+                yield Kept(bytes.fromhex(turn["request"]), made)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise _unread(path, number) from None
+
+
 @dataclass(slots=True)
-class _Reader:
-    """Reads a cell's conversations, and finds out which models answered: the identity of a request tells."""
+class _Check:
+    """Checks that a cell would be asked today as it was, and finds who answered: the identity of a request tells."""
 
     cell: Cell
     path: Path
@@ -92,16 +123,19 @@ class _Reader:
     models: tuple[ModelFacts, ...]
     answered: Answered = field(default_factory=dict)
 
-    def pour(self, store: Store) -> dict[str, str]:
-        """Pour the completions into a store, and return the faults that ended conversations, by question."""
+    def whole(self) -> dict[str, str]:
+        """Return the faults that ended conversations, by question.
+
+        Raises:
+            BadInput: a conversation is not as it would be today, or is not there.
+        """
         seen, failed = set(), {}
         for number, line in enumerate(read_transcripts(self.path), start=1):
             try:
-                question, turns = str(line["question"]), line.get("turns", ())
-                self._check(question, turns)
-                _pour(turns, store)
-            except (KeyError, TypeError, AttributeError, ValueError):
-                raise BadInput(f"{self.path}, line {number}, is no conversation that this version reads.") from None
+                question = str(line["question"])
+                self._conversation(question, line.get("turns", ()))
+            except (KeyError, TypeError, AttributeError):
+                raise _unread(self.path, number) from None
             seen.add(question)
             if line.get("error", NOT_RECORDED) != NOT_RECORDED:
                 failed[question] = str(line["error"])
@@ -109,7 +143,7 @@ class _Reader:
             raise BadInput(f"{self.path} was cut short: it lacks {len(lost)} conversations, {min(lost)} among them.")
         return failed
 
-    def _check(self, question: str, turns: Sequence[dict[str, Any]]) -> None:
+    def _conversation(self, question: str, turns: Sequence[dict[str, Any]]) -> None:
         asked = self.asked.get(question)
         if asked is None:
             raise BadInput(f"{self.path} answers {question}, which the run would not ask today.")
@@ -137,8 +171,5 @@ class _Reader:
         )
 
 
-def _pour(turns: Sequence[Mapping[str, Any]], store: Store) -> None:
-    for turn in turns:
-        usage = Usage(turn["prompt_tokens"], turn["cached_tokens"], turn["completion_tokens"])
-        made = Completion(turn["text"], usage, turn["finish_reason"], turn["seconds"])
-        store.put(bytes.fromhex(turn["request"]), made)
+def _unread(path: Path, number: int) -> BadInput:
+    return BadInput(f"{path}, line {number}, is no conversation that this version reads.")

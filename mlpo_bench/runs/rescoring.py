@@ -22,7 +22,7 @@ from mlpo_bench.matrix import cells
 from mlpo_bench.runs import replacing
 from mlpo_bench.runs.calibration import calibrated
 from mlpo_bench.runs.carry_out import load_suites
-from mlpo_bench.runs.completions import write_completions
+from mlpo_bench.runs.completions import Layers, write_completions
 from mlpo_bench.runs.folder import PARTS, RunFolder
 from mlpo_bench.runs.interrupts import stopped_by_interrupts
 from mlpo_bench.runs.ledger import keep_waits
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from mlpo_bench.config import RunConfig
     from mlpo_bench.harness.suite import Suite
     from mlpo_bench.matrix import Cell
+    from mlpo_bench.runs.calibration import Weights
+    from mlpo_bench.runs.recollecting import Recollection
     from mlpo_bench.runs.watcher import Watcher
     from mlpo_bench.teams import Member
 
@@ -68,25 +70,30 @@ async def rescore(
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlpo-bench-rescore-")))
         prepared = scratch / "run" if dry_run else stack.enter_context(replacing.prepared(folder.path))
         staged = _staged(folder, prepared)
-        store = stack.enter_context(Store(scratch / "recorded.sqlite", beyond=store_path))
+        layers = stack.enter_context(Layers(scratch, store_path))
         ended = _ended(folder)
-        await _hold_again(folder, staged, ended, store, watcher, data)
+        await _hold_ended(folder, staged, ended, layers, watcher, data)
         moves = _moves(folder, staged, ended)
         if not dry_run:
-            _keep_unused(folder, staged, store)
+            _keep_unused(folder, staged, layers)
             if not moves.whole:
-                _pass_on(store, store_path)
+                _pass_on(layers, store_path)
             note_rescoring(folder.manifest_path, staged.manifest_path, moves.told())
             replacing.replace(folder.path, _gone(folder, moves))
     return moves
 
 
 def _staged(folder: RunFolder, path: Path) -> RunFolder:
-    staged = RunFolder(path)
-    for part in PARTS:
-        (path / part).mkdir(parents=True, exist_ok=True)
+    staged = empty(path)
     shutil.copyfile(folder.config_path, staged.config_path)
     return staged
+
+
+def empty(path: Path) -> RunFolder:
+    """Make the folders of a run that is to be filled."""
+    for part in PARTS:
+        (path / part).mkdir(parents=True, exist_ok=True)
+    return RunFolder(path)
 
 
 def _ended(folder: RunFolder) -> list[Cell]:
@@ -96,27 +103,55 @@ def _ended(folder: RunFolder) -> list[Cell]:
     return found
 
 
-async def _hold_again(
-    folder: RunFolder, staged: RunFolder, ended: Sequence[Cell], store: Store, watcher: Watcher, data: Path | None
+async def _hold_ended(
+    folder: RunFolder, staged: RunFolder, ended: Sequence[Cell], layers: Layers, watcher: Watcher, data: Path | None
 ) -> None:
     config = _at_hand(folder.config, data)
     suites = load_suites(config, dict.fromkeys(cell.suite for cell in ended), watcher)
     _check_sources(folder, suites)
     watcher.say("Reading what was recorded")
-    recollection = recollect(folder, ended, suites, store)
+    recollection = recollect(folder, ended, suites, layers)
     todo = [_with_ballots(cell, folder) for cell in ended]
     before = {cell.id: weights for cell in todo if (weights := _weights(cell, folder)) is not None}
+    await hold_again(staged, todo, config, suites, recollection, watcher, before)
+
+
+async def hold_again(
+    into: RunFolder,
+    todo: Sequence[Cell],
+    config: RunConfig,
+    suites: Mapping[str, Suite],
+    recollection: Recollection,
+    watcher: Watcher,
+    before: Mapping[str, Weights] | None = None,
+) -> None:
+    """Hold the conversations of some cells again over what was recollected, and write the files of a run.
+
+    Args:
+        into: The run whose files are written, all but its manifest.
+        todo: The cells; votes that match other cells' tokens with the ballots that are drawn first.
+        config: Their configuration, with the place where the questions lie now.
+        suites: Their suites.
+        recollection: What they were answered, and by whom.
+        watcher: Is told how far it is.
+        before: What ballots were weighted with, by cell, for those whose train answers were not kept.
+
+    Raises:
+        Stopped: a person stopped it.
+    """
+    recollection.layers.commit()
+    asked = {name: len(suite.asked) for name, suite in suites.items()}
     for matched in (False, True):  # a vote that matches a cell's tokens comes after that cell, whoever answered
         for facts, some in recollection.groups([cell for cell in todo if bool(cell.matched) is matched]):
             engines = {spec: RecordedEngine(of_spec, NOT_RECORDED) for spec, of_spec in facts.items()}
-            dispatch = Dispatch(engines, store)
-            watcher.begin(some, {name: len(suite.asked) for name, suite in suites.items()}, dispatch.tally)
+            dispatch = Dispatch(engines, recollection.layers.of(some[0].id))
+            watcher.begin(some, asked, dispatch.tally)
             with (
                 stopped_by_interrupts(dispatch, watcher.say),
-                Work(staged, suites, engines, dispatch, watcher, recollection.failed) as work,
+                Work(into, suites, engines, dispatch, watcher, recollection.failed) as work,
             ):
-                await work.through(await calibrated(some, config, dispatch, staged, watcher, before))
-    staged.write_results()
+                await work.through(await calibrated(some, config, dispatch, into, watcher, before))
+    into.write_results()
 
 
 def _at_hand(config: RunConfig, data: Path | None) -> RunConfig:
@@ -163,23 +198,23 @@ def _moves(folder: RunFolder, staged: RunFolder, ended: Sequence[Cell]) -> Moves
     return moves
 
 
-def _keep_unused(folder: RunFolder, staged: RunFolder, store: Store) -> None:
+def _keep_unused(folder: RunFolder, staged: RunFolder, layers: Layers) -> None:
     """Keep the completions that no conversation uses now: the readers of another day may need them."""
     used: set[bytes] = set()
     for part in ("transcripts", "calibration"):
         for path in (staged.path / part).iterdir():
             for line in read_transcripts(path):
                 used.update(bytes.fromhex(turn["request"]) for turn in line.get("turns", ()))
-    unused = [one for one in store.items() if one[0] not in used]
+    unused = [one for one in layers if one.request not in used]
     if unused or folder.unused_path.exists():
         write_completions(staged.unused_path, {"schema_version": 1, "run": folder.config.digest}, unused)
 
 
-def _pass_on(store: Store, path: Path) -> None:
+def _pass_on(layers: Layers, path: Path) -> None:
     """Put what was recorded into the store from which `mlpo-bench run` takes what it need not ask."""
     with Store(path) as known:
-        for request, made in store.items():
-            known.put(request, made)
+        for one in layers:
+            known.put(one.request, one.made)
 
 
 def _gone(folder: RunFolder, moves: Moves) -> Iterator[str]:

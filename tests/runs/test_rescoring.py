@@ -313,6 +313,27 @@ def test_a_model_that_was_served_otherwise_when_the_run_was_taken_up(
     assert again(run).turns_changed > 0
 
 
+def test_cells_that_were_answered_otherwise_when_the_run_was_taken_up_keep_their_own_answers(
+    carry: Runs, monkeypatch: pytest.MonkeyPatch, reader: Reader
+) -> None:
+    for said, only in (("yes", "solo"), ("no", "vote")):
+
+        async def open_engines(specs: Any, *, words: str = said, **_: object) -> dict[Any, ScriptedEngine]:
+            made = ScriptedEngine(lambda *_: f"The answer is {words}.", name="m", fingerprint="m")
+            return dict.fromkeys(specs, made)
+
+        monkeypatch.setattr("mlpo_bench.runs.carry_out.open_engines", open_engines)
+        matrix = {"protocols": ["solo", {"vote": {"samples": 2}}], "subjects": ["navigate"]}
+        run = carry("mine", **matrix, team=TWO, only=(only,), store=said)
+    texts = {turn["text"] for cell in _cells(run) for turn in _turns(run, cell)}
+    assert texts == {"The answer is yes.", "The answer is no."}
+    before = files(run)
+    assert (again(run).turns_changed, files(run)) == (0, before)
+    reader(lambda answer, _: None if answer == "No" else answer)
+    again(run)
+    assert [(cell.label, cell.unread) for cell in run.results().cells] == [("solo", 0), ("vote of 2", 2)]
+
+
 def test_a_rehearsal_writes_nothing(carry: Runs, team: dict[str, Any], reader: Reader) -> None:
     run = carry("mine", team=team, **EVERYTHING)
     before, manifest = files(run), run.manifest()
@@ -467,6 +488,10 @@ def killed(run: RunFolder, folder: Path, line: str, place: int) -> None:
 def _records(run: RunFolder, cell: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = pq.read_table(run.records_path(cell)).to_pylist()
     return found
+
+
+def _turns(run: RunFolder, cell: Any) -> list[dict[str, Any]]:
+    return [turn for line in read_transcripts(run.transcript_path(cell)) for turn in line["turns"]]
 
 
 def _cells(run: RunFolder) -> Any:
