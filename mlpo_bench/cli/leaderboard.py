@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+
+if TYPE_CHECKING:
+    from mlpo_bench.reports.leaderboard.rescoring import BoardMoves
+
+IN_PART = 1
+INTERRUPTED = 130
 
 app = typer.Typer(
     help="Publish rows of runs: entries, and ranks and tables made from them.",
@@ -30,10 +36,19 @@ def add(
     """Write an entry for each row of a run, in place of earlier ones of the same rows, and build the tables."""
     from mlpo_bench.cli._options import names
     from mlpo_bench.reports.leaderboard import board
+    from mlpo_bench.reports.leaderboard.completions import kept_with
     from mlpo_bench.reports.leaderboard.from_run import entries_of
     from mlpo_bench.runs import RunFolder
 
-    entries = entries_of(RunFolder.open(run), names(only) or (), anyway=anyway)
+    of_run = RunFolder.open(run)
+    entries = entries_of(of_run, names(only) or (), anyway=anyway)
+    if not anyway:
+        board.check_nothing_lost(folder, entries)
+    kept = kept_with(folder, of_run, entries)
+    if isinstance(kept, str):
+        typer.echo(f"{kept}, so these rows can be judged anew by running them again alone.", err=True)
+    else:
+        entries = kept
     for path in board.add(folder, entries, anyway=anyway):
         typer.echo(path)
     build(folder)
@@ -67,3 +82,50 @@ def check(
         raise typer.Exit(1)
     count = len(board.entry_paths(folder))
     typer.echo(f"{folder}: {count} {'entry' if count == 1 else 'entries'}, and tables that match.")
+
+
+@app.command()
+def rescore(
+    folder: Folder = Path("leaderboards"),
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder with the suites' published files.", envvar="MLPO_BENCH_DATA", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would move; write nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Judge rows anew, as the readers of today do, from the completions that were kept of them; then build the tables.
+
+    Exit codes: 0 done, 1 some rows would go on otherwise and stay as they were, 2 bad usage, 130 interrupted.
+    """
+    from rich.console import Console
+
+    from mlpo_bench.reports.leaderboard import board
+    from mlpo_bench.reports.moves import print_board_moves
+
+    found = _rescored(folder, data, quiet=quiet)
+    console = Console()
+    print_board_moves(found, console)
+    if not dry_run and found.entries:
+        for path in board.add(folder, found.entries):
+            console.print(str(path), style="dim", soft_wrap=True)
+        build(folder)
+    elif dry_run:
+        console.print("Nothing was written.", style="dim")
+    if found.stays:
+        raise typer.Exit(IN_PART)
+
+
+def _rescored(folder: Path, data: Path | None, *, quiet: bool) -> BoardMoves:
+    import asyncio
+
+    from mlpo_bench.cli._display import display
+    from mlpo_bench.errors import Stopped
+    from mlpo_bench.reports.leaderboard.rescoring import rescore as rescore_board
+
+    try:
+        with display(quiet=quiet) as watcher:
+            return asyncio.run(rescore_board(folder, watcher, data))
+    except (KeyboardInterrupt, Stopped):
+        typer.echo(f"Interrupted. {folder} is as it was.", err=True)
+        raise typer.Exit(INTERRUPTED) from None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from mlpo_bench.reports.leaderboard.rescoring import BoardMoves
     from mlpo_bench.runs.moves import Moves, RowMove, Standing
 
 _COLUMNS = ("row", "accuracy", "unread", "turned", "left out")
@@ -29,16 +30,51 @@ def print_moves(moves: Moves, command: str, console: Console, *, unfinished: int
         console: Where it is printed.
         unfinished: How many cells had yet to be run.
     """
+    print_rows(moves, console)
+    for sentence in sentences(moves, unfinished):
+        console.print(Text(sentence))
+    if not moves.whole:
+        console.print(Text(f"To ask what is missing: {command}"), soft_wrap=True)
+
+
+def print_board_moves(found: BoardMoves, console: Console) -> None:
+    """Print what moved on a leaderboard."""
+    if found.rescored:
+        print_rows(found.moves, console)
+    if moved := {name: means for name, means in found.means.items() if means[0] != means[1]}:
+        rows = tuple((name, f"{before:.3f} -> {after:.3f}") for name, (before, after) in moved.items())
+        console.print(terminal(Grid("Means over suites", ("row", "accuracy"), rows)))
+        console.print()
+    for sentence in board_sentences(found):
+        console.print(Text(sentence))
+
+
+def board_sentences(found: BoardMoves) -> Iterator[str]:
+    """Yield what else is to be said of a leaderboard, a sentence or two each."""
+    if found.rescored:
+        still = sum(not row.moved for row in found.moves.rows)
+        yield f"{_counted(found.rescored, 'row')} judged anew; {still} of {len(found.moves.rows)} figures did not move."
+    if found.stays:
+        named = [f"{name} ({_counted(count, 'conversation')})" for name, count in found.stays.items()]
+        yield (
+            f"{_counted(len(named), 'row')} would now go on with what was never asked, and stay as before until they "
+            f"are run and added again: {_some(named)}."
+        )
+    if found.without:
+        yield (
+            f"No completions were kept of {_counted(found.without, 'row')}: only running and adding them again judges "
+            "them anew."
+        )
+
+
+def print_rows(moves: Moves, console: Console) -> None:
+    """Print the answer, then a table of the rows that moved for each suite."""
     console.print(Text(headline(moves)))
     console.print()
     for suite in dict.fromkeys(row.suite for row in moves.rows if row.moved):
         rows = [row for row in moves.rows if row.moved and row.suite == suite]
         console.print(terminal(grid(suite, rows)))
         console.print()
-    for sentence in sentences(moves, unfinished):
-        console.print(Text(sentence))
-    if not moves.whole:
-        console.print(Text(f"To ask what is missing: {command}"), soft_wrap=True)
 
 
 def headline(moves: Moves) -> str:

@@ -76,7 +76,8 @@ class Layers:
         """Take a completion that belongs to no cell."""
         while one.layer >= len(self.stores):
             self._add()
-        self.stores[one.layer].put(one.request, one.made)
+        if self.stores[one.layer].held(one.request) is None:
+            self.stores[one.layer].put(one.request, one.made)
 
     def commit(self) -> None:
         """Write what is pending, so that later layers see it."""

@@ -80,13 +80,14 @@ class Manifest:
 def note_rescoring(path: Path, into: Path, moved: Mapping[str, Any]) -> None:
     """Write a manifest with one more re-scoring of its run: when, by which code, and what moved."""
     content = orjson.loads(path.read_bytes())
-    noted: dict[str, Any] = {
-        "date": now(),
-        "command": sys.argv,
-        "versions": _versions(),
-        "git": _git_state(Path(mlpo_bench.__file__).parent),
-    }
-    write_json(into, content | {"rescored": [*content.get("rescored", ()), noted | dict(moved)]})
+    noted = {"command": sys.argv, **circumstances(), **moved}
+    write_json(into, content | {"rescored": [*content.get("rescored", ()), noted]})
+
+
+def circumstances() -> dict[str, Any]:
+    """Return when it is, and which code this is: `date`, `versions` of packages that are here, and `git`."""
+    versions = {name: version for name, version in _versions().items() if version is not None}
+    return {"date": now(), "versions": versions, "git": _git_state(Path(mlpo_bench.__file__).parent)}
 
 
 def now() -> str:

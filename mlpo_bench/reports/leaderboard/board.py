@@ -1,6 +1,8 @@
 """The leaderboard's folder: entries as they were added, and all that is built from them.
 
 entries/*.json     a file for each row
+completions/*.jsonl.zst
+                   what models wrote, a file for all rows of a run: from it they are judged anew when a reader changes
 reported.json      figures that others reported, written by hand
 schema.json        what an entry has to look like
 README.md, leaderboard.csv, .tex, .json, .html
@@ -88,6 +90,18 @@ def entry_paths(folder: Path) -> list[Path]:
     return sorted((folder / "entries").glob("*.json"))
 
 
+def check_nothing_lost(folder: Path, entries: Sequence[Entry]) -> None:
+    """Check that no entry takes the place of one with more suites.
+
+    Raises:
+        BadInput: one does.
+    """
+    for entry in entries:
+        path = _path(folder, entry)
+        if path.exists() and (lost := sorted(read_entry(path).suites.keys() - entry.suites.keys())):
+            raise BadInput(f"{path.name} has {', '.join(lost)}, which would be lost; add all suites, or --anyway.")
+
+
 def add(folder: Path, entries: Sequence[Entry], *, anyway: bool = False) -> list[Path]:
     """Write entries, each in place of an earlier one of the same row, and return their files.
 
@@ -95,11 +109,9 @@ def add(folder: Path, entries: Sequence[Entry], *, anyway: bool = False) -> list
         BadInput: an earlier one has suites that the new one lacks, unless it may go `anyway`; or a file cannot be
             written.
     """
-    paths = [folder / "entries" / entry.filename for entry in entries]
-    for path, entry in zip(paths, entries, strict=True):
-        lost = sorted(read_entry(path).suites.keys() - entry.suites.keys()) if path.exists() and not anyway else []
-        if lost:
-            raise BadInput(f"{path.name} has {', '.join(lost)}, which would be lost; add all suites, or --anyway.")
+    if not anyway:
+        check_nothing_lost(folder, entries)
+    paths = [_path(folder, entry) for entry in entries]
     try:
         (folder / "entries").mkdir(parents=True, exist_ok=True)
         for path, entry in zip(paths, entries, strict=True):
@@ -107,6 +119,10 @@ def add(folder: Path, entries: Sequence[Entry], *, anyway: bool = False) -> list
     except OSError as error:
         raise BadInput(f"{folder} cannot be written: {error.strerror}.") from None
     return paths
+
+
+def _path(folder: Path, entry: Entry) -> Path:
+    return folder / "entries" / entry.filename
 
 
 def build(folder: Path) -> list[Path]:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 from mlpo_bench.errors import BadInput
 from mlpo_bench.matrix import cells
 from mlpo_bench.reports.leaderboard.board import Board, entry_paths
+from mlpo_bench.reports.leaderboard.completions import KeptRun, digest
 from mlpo_bench.reports.leaderboard.entry import read_entry
 from mlpo_bench.reports.leaderboard.figures import of_answers, over_suites
 from mlpo_bench.reports.leaderboard.from_run import entries_of_cells
 from mlpo_bench.reports.leaderboard.reported import read_reported
+from mlpo_bench.runs.completions import read_completions
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mlpo_bench.reports.leaderboard.entry import Entry
@@ -39,6 +41,7 @@ def faults(folder: Path) -> Iterator[str]:
             continue
         entries.append(entry)
         yield from (f"{path.name}: {fault}" for fault in _faults_of(entry, path.name))
+    yield from _completions(folder, entries)
     try:
         reported = read_reported(folder / "reported.json")
     except BadInput as mistake:
@@ -52,6 +55,27 @@ def _read(path: Path) -> Entry:
     if path.suffix != ".json":
         raise BadInput(f"{path.name} is no entry, and does not belong here.")
     return read_entry(path)
+
+
+def _completions(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
+    """Yield what is wrong with the completions that entries name; once for all that share a file."""
+    named = list(dict.fromkeys(entry.completions for entry in entries if entry.completions))
+    for one in named:
+        path = folder / one.file
+        if not path.is_file():
+            yield f"{one.file} is not there, so the rows that name it cannot be judged anew."
+        elif digest(path) != one.sha256:
+            yield f"{one.file} was changed after its rows were added: its sha256 is {digest(path)}."
+        else:
+            try:
+                KeptRun.read(path)
+                for _ in read_completions(path):
+                    pass
+            except BadInput as mistake:
+                yield str(mistake)
+    for path in sorted((folder / "completions").glob("*")):
+        if path.relative_to(folder).as_posix() not in {one.file for one in named}:
+            yield f"{path.relative_to(folder)} belongs to no entry."
 
 
 def _faults_of(entry: Entry, name: str) -> Iterator[str]:

@@ -231,10 +231,26 @@ class RunFacts(_Kept):
     hardware: dict[str, Any]
 
 
+class Rescored(_Kept):
+    """When a row was judged anew, and by which code. `git` is as in `RunFacts`."""
+
+    date: str
+    versions: dict[str, str]
+    git: dict[str, Any] | None
+
+
+class Completions(_Kept):
+    """The file beside `entries/` with what the models wrote, which the rows of one run share, and its SHA-256."""
+
+    file: Annotated[str, Field(pattern=r"^completions/[a-z0-9.-]+\.jsonl\.zst$")]
+    sha256: Sha256
+
+
 class Entry(_Kept):
     """A published row. `macro` is the mean over its suites, each counted the same; None where there is one only.
 
-    `sha256` is of all else, so that an entry that was changed by hand is noticed.
+    With `completions` it can be judged anew; rows that were added before these were kept have none. `rescored` tells
+    how often it was. `sha256` is of all else, so that an entry that was changed by hand is noticed.
     """
 
     schema_version: Literal[1] = 1
@@ -249,6 +265,8 @@ class Entry(_Kept):
     suites: Annotated[dict[str, SuiteRow], Field(min_length=1)]
     macro: Figure | None
     run: RunFacts
+    completions: Completions | None = None
+    rescored: tuple[Rescored, ...] = ()
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
 
     @property
@@ -280,11 +298,16 @@ class Entry(_Kept):
     @property
     def content_sha256(self) -> str:
         """What `sha256` has to be."""
-        return _digest(self.model_dump(mode="json", exclude={"sha256"}))
+        absent = {name for name in ("completions", "rescored") if not getattr(self, name)}  # as before there were any
+        return _digest(self.model_dump(mode="json", exclude={"sha256", *absent}))
 
     def signed(self) -> Entry:
         """Return the entry with its `sha256` filled in."""
         return self.model_copy(update={"sha256": self.content_sha256})
+
+    def keeping(self, completions: Completions) -> Entry:
+        """Return the entry with the file of its completions, signed."""
+        return self.model_copy(update={"completions": completions}).signed()
 
     def to_json(self) -> bytes:
         """Return the content of its file."""

@@ -18,6 +18,7 @@ from mlpo_bench.reports.leaderboard.entry import (
     Model,
     Protocol,
     Questions,
+    Rescored,
     RunFacts,
     Seat,
     Source,
@@ -52,7 +53,9 @@ def entries_of(folder: RunFolder, only: tuple[str, ...] = (), *, anyway: bool = 
     wanted = chosen(cells(folder.config), only)
     _check_finished(folder, wanted)
     if not anyway:
-        _check_git(folder, folder.manifest()["git"])
+        manifest = folder.manifest()
+        for code in (manifest, *manifest.get("rescored", ())[-1:]):
+            _check_git(folder, code["git"])
     return entries_of_cells(folder, wanted)
 
 
@@ -104,7 +107,7 @@ def _entry(
     facts: RunFacts,
 ) -> Entry:
     suites = {
-        suite: _suite_row(folder, seeds, outcomes[suite], manifest["sources"][suite])
+        suite: suite_row(folder, seeds, outcomes[suite], manifest["sources"][suite])
         for suite, seeds in by_suite.items()
     }
     cell = next(iter(by_suite.values()))[0]
@@ -121,6 +124,7 @@ def _entry(
         suites=suites,
         macro=over_suites(suites),
         run=facts,
+        rescored=tuple(map(_rescored, manifest.get("rescored", ()))),
     ).signed()
 
 
@@ -171,7 +175,12 @@ def _asked(folder: RunFolder, *, weighs: bool) -> Asked:
     )
 
 
-def _suite_row(folder: RunFolder, seeds: Sequence[Cell], outcomes: Outcomes, source: Mapping[str, Any]) -> SuiteRow:
+def suite_row(folder: RunFolder, seeds: Sequence[Cell], outcomes: Outcomes, source: Mapping[str, Any]) -> SuiteRow:
+    """Return how a row did on one suite, given its cells there, one for each seed, and where its questions are from.
+
+    Raises:
+        BadInput: two seeds were asked different questions.
+    """
     results = {result.cell: result for result in outcomes.cells}
     found = [(results[cell.id], _ordered(read_records(folder.records_path(cell.id)))) for cell in seeds]
     questions = _questions(found[0][1], source["revision"])
@@ -232,6 +241,10 @@ def _run_facts(folder: RunFolder, manifest: Mapping[str, Any]) -> RunFacts:
         git=manifest["git"],
         hardware=manifest["hardware"],
     )
+
+
+def _rescored(noted: Mapping[str, Any]) -> Rescored:
+    return Rescored(**{name: noted[name] for name in Rescored.model_fields})
 
 
 def _command(words: Sequence[str]) -> str:

@@ -38,7 +38,11 @@ mlpo-bench leaderboard check --run mine
 
 `add` writes a file for each row into `entries/` and builds the tables; `check` makes every figure again from the
 answers in the files, and with `--run` from the run itself. A row that is added again replaces its earlier file. To
-take one out, delete its file and run `mlpo-bench leaderboard build`. No text of a benchmark is kept here.
+take one out, delete its file and run `mlpo-bench leaderboard build`.
+
+When a reader changes, `mlpo-bench leaderboard rescore` judges rows anew and says by how much each figure moved. It
+takes what models wrote from `completions/`, where `add` keeps it; rows that were added before it did have none.
+Neither questions nor gold answers are kept here.
 """
 
 
