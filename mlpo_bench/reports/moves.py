@@ -55,10 +55,10 @@ def board_sentences(found: BoardMoves) -> Iterator[str]:
         still = sum(not row.moved for row in found.moves.rows)
         yield f"{_counted(found.rescored, 'row')} judged anew; {still} of {len(found.moves.rows)} figures did not move."
     if found.stays:
-        named = [f"{name} ({_counted(count, 'conversation')})" for name, count in found.stays.items()]
+        named = [f"{name} ({_counted(n, 'conversation')})" if n else name for name, n in found.stays.items()]
         yield (
-            f"{_counted(len(named), 'row')} would now go on with what was never asked, and stay as before until they "
-            f"are run and added again: {_some(named)}."
+            f"{_counted(len(named), 'row')} would now rest on what was never asked or not kept, and stay as before "
+            f"until they are run and added again: {_some(named)}."
         )
     if found.without:
         yield (

@@ -160,7 +160,7 @@ def test_rows_that_would_go_on_otherwise_stay_and_are_named(
     stayed = {name for name, entry in entries().items() if entry == before[name]}
     assert {"leader, 2 rounds, early stop, 2 peers"} < stayed
     assert all("early stop" in name for name in stayed)
-    assert "2 rows would now go on with what was never asked, and stay as before until they are run" in said
+    assert "2 rows would now rest on what was never asked or not kept, and stay as before until they are run" in said
     assert "leader, 2 rounds, early stop, 2 peers (" in said
     told("check")
 

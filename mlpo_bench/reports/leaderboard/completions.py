@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +59,7 @@ class KeptRun:
         return {
             "schema_version": 1,
             "config": self.config.model_dump(mode="json"),
-            "models": [[spec.model_dump(mode="json"), asdict(facts)] for spec, facts in self.models.items()],
+            "models": [[spec.model_dump(mode="json"), facts.plain()] for spec, facts in self.models.items()],
             "layers": {cell: layer for cell, layer in self.layers.items() if layer},
         }
 
@@ -72,7 +72,7 @@ class KeptRun:
         """
         header = read_header(path)
         try:
-            models = {ModelSpec.model_validate(spec): ModelFacts(**facts) for spec, facts in header["models"]}
+            models = {ModelSpec.model_validate(spec): ModelFacts.of(facts) for spec, facts in header["models"]}
             return cls(RunConfig.model_validate(header["config"]), models, dict(header["layers"]))
         except (KeyError, TypeError, ValueError, ValidationError):
             raise BadInput(f"{path} does not tell of which run it is.") from None
@@ -108,9 +108,9 @@ def keep(leaderboard: Path, run: RunFolder, some: Sequence[Cell]) -> Completions
         BadInput: a file is missing or broken, or cannot be written.
     """
     manifest = run.manifest()
-    models = dict(_models(some, [ModelFacts(**facts) for facts in manifest["models"]]))
+    models = dict(_models(some, [ModelFacts.of(facts) for facts in manifest["models"]]))
     first = {name: manifest["sessions"][0][name] for name in ("started", "command")}
-    names = "-".join(dict.fromkeys(_words(facts.name.rsplit("/", 1)[-1]) for facts in models.values()))[:80]
+    names = "-".join(dict.fromkeys(_words(spec.short_name) for spec in models))[:80]
     name = f"completions/{names}.{hashlib.sha256(orjson.dumps(first)).hexdigest()[:_HASH_DIGITS]}.jsonl.zst"
     path = leaderboard / name
     with tempfile.TemporaryDirectory(prefix="mlpo-bench-completions-") as scratch, Layers(Path(scratch)) as layers:
@@ -153,11 +153,11 @@ def _models(some: Iterable[Cell], loaded: Sequence[ModelFacts]) -> Iterable[tupl
         fitting = {
             facts.fingerprint: facts
             for facts in loaded
-            if facts.name == spec.model and spec.engine in {"auto", facts.engine}
+            if facts.full_name == spec.name and spec.engine in {"auto", facts.engine}
             if spec.dtype in {"auto", facts.dtype}
         }
         if len(fitting) != 1:
-            raise Ambiguous(f"{spec.model} was served in {len(fitting)} ways")
+            raise Ambiguous(f"{spec.name} was served in {len(fitting)} ways")
         yield spec, next(iter(fitting.values()))
 
 

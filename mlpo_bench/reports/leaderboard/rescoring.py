@@ -40,8 +40,8 @@ class BoardMoves:
     """What moved on a leaderboard.
 
     `entries` are those that changed, as they are now; `means` tells how means over suites moved, by row. `stays` says
-    of rows that could not be judged anew how many of their conversations would go on otherwise; `without` counts
-    those of which no completions were kept.
+    of rows that could not be judged anew how many of their conversations would go on otherwise, 0 where their weights
+    or their numbers of ballots cannot be had; `without` counts those of which no completions were kept.
     """
 
     entries: list[Entry] = field(default_factory=list)
