@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 # Token counts follow lengths in characters closely enough that the longest request is among these many.
 CANDIDATES = 16
+TELL_EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +47,29 @@ class Table:
     watcher: Watcher
 
     async def each(
-        self, what: str, items: Sequence[Item], ask: Callable[[Item], Coroutine[Any, Any, Made]]
+        self,
+        what: str,
+        items: Sequence[Item],
+        ask: Callable[[Item], Coroutine[Any, Any, Made]],
+        calls: int | None = None,
     ) -> list[Made]:
         """Return what comes of asking about each item, in their order, however they come in.
+
+        Progress is counted in completions where it is known how many `calls` there will be, else in items.
 
         Raises:
             EngineFault: an engine failed for good; all that was answered is in the store.
             Stopped: a person wants an end.
         """
         found: dict[int, Made] = {}
-        self.watcher.begin(what, len(items))
+        self.watcher.begin(what, len(items) if calls is None else calls)
 
         async def one(place: int, item: Item) -> None:
             found[place] = await ask(item)
-            self.watcher.advance()
+            if calls is None:
+                self.watcher.advance()
 
-        async with InFlight() as flights:
+        async with self._counting(calls), InFlight() as flights:
             for place, item in enumerate(items):
                 if self.dispatch.stopped:
                     break
@@ -69,6 +78,32 @@ class Table:
         if self.dispatch.stopped:
             raise Stopped
         return [found[place] for place in range(len(items))]
+
+    @contextlib.asynccontextmanager
+    async def _counting(self, calls: int | None) -> AsyncIterator[None]:
+        """Tell the watcher of completions as they come in, while inside."""
+        told = self.dispatch.tally.asked
+
+        def tell() -> None:
+            nonlocal told
+            if new := self.dispatch.tally.asked - told:
+                self.watcher.advance(new)
+                told += new
+
+        async def tell_regularly() -> None:
+            while True:
+                await asyncio.sleep(TELL_EVERY_S)
+                tell()
+
+        if calls is None:
+            yield
+            return
+        telling = asyncio.create_task(tell_regularly())
+        try:
+            yield
+        finally:
+            telling.cancel()
+            tell()
 
     def note_pace(self, made: Iterable[tuple[Request, str, int]], texts: Iterable[str]) -> None:
         """Remember how fast models wrote, and how long answers were, for later plans.

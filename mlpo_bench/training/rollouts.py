@@ -73,7 +73,8 @@ async def roll_out(recipe: Recipe, train: list[Posed], asked: Table) -> list[lis
             for (seat, variant, _), reply in zip(requests, replies, strict=True)
         ]
 
-    return await asked.each("questions opened", train, open_on)
+    calls = len(train) * len(recipe.team.peers) * recipe.rollouts.samples
+    return await asked.each("openings", train, open_on, calls)
 
 
 def _requests(recipe: Recipe, one: Posed) -> list[tuple[Seat, int, Request]]:

@@ -39,7 +39,7 @@ async def sample_leader(recipe: Recipe, prompts: Sequence[Prompt], count: int, a
         replies = await asked.dispatch.ask_each(requests(recipe, prompt, count), seed=recipe.seed)
         return [await _sample(prompt, number, reply.completion) for number, reply in enumerate(replies)]
 
-    samples = await asked.each("prompts answered by the leader", prompts, answer)
+    samples = await asked.each("completions of the leader", prompts, answer, len(prompts) * count)
     made = [
         (request, leading(prompt.suite), one.completion_tokens)
         for prompt, of_prompt in zip(prompts, samples, strict=True)

@@ -45,7 +45,7 @@ def test_every_peer_opens_on_every_train_question(train: Trainings) -> None:
         assert opening.answer == answers.read(opening.answer_format, opening.opening)
         assert opening.right == answers.judge(opening.answer_format, opening.answer, opening.gold)
     assert folder.ledger["rollouts"]["calls"] == len(openings) == folder.facts("rollouts")["openings"]
-    assert train.heard.counted["questions opened"] == [9, 9]
+    assert train.heard.counted["openings"] == [81, 81]
 
 
 @pytest.mark.parametrize(("method", "protocol"), [("mlpo", Leader(rounds=1)), ("select", Select())])
@@ -184,7 +184,7 @@ def test_a_prompt_that_does_not_fit_is_told_before_anything_is_asked(train: Trai
     team["leader"]["context"] = 600
     with pytest.raises(BadInput, match="holds 600 tokens, but a prompt has"):
         train("mine", team=team, filter={"rule": "off"}, traces={"samples": 4, "max_tokens": 500})
-    assert "prompts answered by the leader" not in train.heard.counted
+    assert "completions of the leader" not in train.heard.counted
 
 
 def test_a_test_question_among_the_train_questions_is_refused(train: Trainings, tmp_path: Path) -> None:
