@@ -106,6 +106,7 @@ def _do(name: str, stages: Callable[[Recipe], tuple[Stage, ...]], chosen: _Chose
     from mlpo_bench.cli._progress import progress
     from mlpo_bench.errors import EngineFault, Stopped, StoppedAtOnce
     from mlpo_bench.store import default_path
+    from mlpo_bench.training import processes
     from mlpo_bench.training.folder import TrainingFolder
     from mlpo_bench.training.stages import carry_out, left
 
@@ -115,8 +116,8 @@ def _do(name: str, stages: Callable[[Recipe], tuple[Stage, ...]], chosen: _Chose
     again = f"mlpo-bench train {name} {chosen.command}"
     try:
         with folder.taken():
-            todo = left(folder, wanted, redo=redo)
-            with progress(quiet=quiet) as watcher:
+            todo = processes.agreed(left(folder, wanted, redo=redo) if processes.first() else [])
+            with progress(quiet=quiet or not processes.first()) as watcher:
                 carry_out(folder, todo, chosen.store or default_path(), watcher)
     except EngineFault as fault:
         sys.stderr.write(f"mlpo-bench: {fault}\nWhat was answered is kept; to go on: {again}\n")
@@ -127,7 +128,8 @@ def _do(name: str, stages: Callable[[Recipe], tuple[Stage, ...]], chosen: _Chose
         if isinstance(stop, StoppedAtOnce):
             os._exit(INTERRUPTED)  # nothing is waited for; engines end with this process
         raise typer.Exit(INTERRUPTED) from None
-    _tell(folder, asked_nothing=not todo)
+    if processes.first():
+        _tell(folder, asked_nothing=not todo)
 
 
 def _tell(folder: TrainingFolder, *, asked_nothing: bool) -> None:

@@ -30,6 +30,7 @@ from filelock import FileLock, Timeout
 
 from mlpo_bench.errors import BadInput, nearest
 from mlpo_bench.runs.files import write_json, write_whole
+from mlpo_bench.training import processes
 from mlpo_bench.training.recipe import STAGES, Recipe, Stage, read_recipe
 
 
@@ -139,11 +140,14 @@ class TrainingFolder:
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[None]:
-        """Keep the training to this process while inside; may be entered again inside.
+        """Keep the training to this process, and those that train with it, while inside; may be entered again inside.
 
         Raises:
             BadInput: another process is at it.
         """
+        if not processes.first():
+            yield
+            return
         try:
             self._lock.acquire()
         except Timeout:
@@ -206,8 +210,8 @@ class TrainingFolder:
         Raises:
             BadInput: an earlier stage is not done, or another process is at this training.
         """
-        if int(os.environ.get("RANK", "0")):
-            yield Work(resumed=self.state(stage) == "begun")
+        if not processes.first():
+            yield Work(resumed=processes.agreed(False))
             return
         with self.taken():
             for source in self.sources(stage):
@@ -217,6 +221,7 @@ class TrainingFolder:
             inputs, started = self.inputs(stage), time.monotonic()
             write_whole(self.recipe_path, self.recipe.to_yaml().encode())
             write_json(self._record_path(stage), {"stage": stage, "state": "begun", "inputs": inputs})
+            processes.agreed(work.resumed)
             try:
                 yield work
             finally:

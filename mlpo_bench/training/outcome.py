@@ -23,14 +23,16 @@ _BEGINNING = "ref"  # TRL's copy of an adapter as it was before training
 
 def prepare(folder: Path, *, resumed: bool) -> Path | None:
     """Make a stage's folder, or take up what an earlier session left; return the checkpoint to go on from."""
+    last = None
     if processes.first():
         folder.mkdir(parents=True, exist_ok=True)
         if resumed:
             checkpoints.drop_torn(folder, processes.count())
+            last = checkpoints.latest(folder, processes.count())
         else:
             checkpoints.drop_all(folder)
             (folder / points.FILE).unlink(missing_ok=True)
-    return checkpoints.latest(folder, processes.count()) if resumed else None
+    return processes.agreed(last)
 
 
 def finish(trainer: Untyped, leader: Policy, folder: Path) -> None:

@@ -1,8 +1,19 @@
-"""The processes that train together, as `accelerate launch` or `torchrun` tells each of them."""
+"""The processes that train together, as `accelerate launch` or `torchrun` tells each of them.
+
+All of them run the same command. The first alone decides what is done, speaks, and writes what the stages leave; the
+others are told.
+"""
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    Value = TypeVar("Value")
 
 
 def count() -> int:
@@ -13,3 +24,17 @@ def count() -> int:
 def first() -> bool:
     """Return whether this process is the one that writes files and speaks."""
     return int(os.environ.get("RANK", "0")) == 0
+
+
+def agreed(value: Value) -> Value:
+    """Return the first process's value in all of them; each calls this as often as the others."""
+    if count() == 1:
+        return value
+    import torch
+    from accelerate import PartialState
+    from accelerate.utils import broadcast_object_list
+
+    PartialState(cpu=not torch.cuda.is_available())
+    told = [value]
+    broadcast_object_list(told)
+    return told[0]

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import BadInput
-from mlpo_bench.training import filtering, rollouts, speed, traces
+from mlpo_bench.training import filtering, processes, rollouts, speed, traces
 
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ def carry_out(folder: TrainingFolder, todo: Sequence[Stage], store_path: Path, w
         EngineFault: an engine failed for good; what was answered is kept.
         Stopped: a person wants an end; what was answered is kept.
     """
+    if processes.count() > 1 and (data := [stage for stage in todo if stage in DATA]):
+        raise BadInput(
+            f"the stages {', '.join(data)} are done by one process: run `mlpo-bench train {data[-1]}` first, and "
+            "launch the training stages only."
+        )
     for stage in todo:
         watcher.say(f"Stage {stage}" + (", going on" if folder.state(stage) == "begun" else ""))
         with folder.working(stage) as work:
@@ -57,5 +62,5 @@ def carry_out(folder: TrainingFolder, todo: Sequence[Stage], store_path: Path, w
                 asyncio.run(DATA[stage](folder, work, store_path, watcher))
             else:
                 import_module(f"mlpo_bench.training.{stage}").run(folder, work, watcher)
-        if operations := work.spent.get("operations"):
+        if processes.first() and (operations := work.spent.get("operations")):
             speed.note(stage, operations, folder.ledger[stage]["seconds"])
