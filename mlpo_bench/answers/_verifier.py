@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _MEMORY = 4 << 30
 _SECONDS = 1.5  # of computing; what cannot be interrupted is ended by whoever started this
 _DIGITS = 50
-# A decimal stands for what it was rounded from where it is right to six places, and to as many digits: 0.333333 is 1/3.
-_PLACES, _ROUNDED = 0.5e-6, 1.5e-6
+# A decimal of so many places stands for what it was rounded from: 0.333333 for 1/3.
+_PLACES = 6
 _EXACT = 1e-30
 
 
@@ -62,7 +62,7 @@ def main() -> None:
 
 def _numeric_equal(one: Any, other: Any, float_rounding: int, numeric_precision: int) -> bool:  # noqa: ANN401 - sympy's
     """Return whether two numbers are equal: exactly, or to rounding where one of them is a decimal."""
-    from sympy import Float, MatrixBase
+    from sympy import Float, MatrixBase, Rational
 
     del float_rounding, numeric_precision
     if isinstance(one, MatrixBase) and isinstance(other, MatrixBase):
@@ -71,14 +71,17 @@ def _numeric_equal(one: Any, other: Any, float_rounding: int, numeric_precision:
         )
     try:
         one, other = one.doit(), other.doit()
-        if one == other:
-            return True
-        if one.free_symbols or other.free_symbols:
-            return bool((one - other).equals(0))
-        rounded = bool(one.atoms(Float) or other.atoms(Float))
-        difference = abs((one - other).evalf(_DIGITS))
-        larger = max(abs(side.evalf(_DIGITS)) for side in (one, other))
-        return bool(difference <= (min(_PLACES, larger * _ROUNDED) if rounded else larger * _EXACT))
+        exact = [side.xreplace({f: Rational(str(f)) for f in side.atoms(Float)}) for side in (one, other)]
+        if exact[0] == exact[1] or any(side.is_infinite for side in exact):
+            return bool(exact[0] == exact[1])
+        difference = exact[0] - exact[1]
+        if difference.free_symbols:
+            return bool(difference.equals(0))
+        apart = abs(difference.evalf(_DIGITS))
+        places = [len(str(side).partition(".")[2].rstrip("0")) for side in (one, other) if isinstance(side, Float)]
+        rounded = len(places) == 1 and places[0] >= _PLACES
+        near = max(abs(side.evalf(_DIGITS)) for side in exact) * _EXACT
+        return bool(apart <= near) or (rounded and bool(apart <= Rational(1, 2 * 10 ** places[0])))
     except (TypeError, ValueError, AttributeError, ZeroDivisionError):
         return False
 

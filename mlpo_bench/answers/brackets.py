@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 _BRACKETS = "()[]{}<>"
 _LATEX = {r"\rangle": ">", r"\langle": "<", r"\gt": ">", r"\lt": "<", "⟩": ">", "⟨": "<", "〉": ">", "〈": "<"}
 _BOX_ON_LINE = re.compile(r"\\(?:boxed|fbox)\s{0,3}\{([^\n]{0,2000})\}")
-_MISSING_ARE = re.compile(
-    r"\b(?:brackets?|parenthes[ei]s|sequence|string|symbols?|characters?|closing|complet\w{1,5}|closed?|closes)"
-    r"[^\n:]{0,60}(?::|\bis\b|\bare\b|\bby\b|\bwith\b)(?P<said>[^\n]{1,400})\Z",
+_MISSING = re.compile(
+    r"\b(?:brackets?|parenthes[ei]s|sequence|string|symbols?|characters?|closing|complet\w{1,5}|closed?|closes|add|append"
+    r"|needs?)\b",
     re.IGNORECASE,
 )
+_ARE = re.compile(r":|\b(?:is|are|by|with|needs?|add|append)\b", re.IGNORECASE)
 
 
 class Brackets(Format):
@@ -48,7 +49,7 @@ class Brackets(Format):
         for written, bracket in _LATEX.items():
             passage = passage.replace(written, bracket)
         passage = re.sub(r"\\text(?:tt|bf)?\s?\{(.{0,200})\}", r"\1", passage)
-        passage = re.sub(r"(?<=[\W_])and(?=[\W_])", " ", passage)
+        passage = re.sub(r"(?<=[\W_])(?:and|then|followed by)(?=[\W_])", " ", passage)
         passage = re.sub(r"[\s*_`\"',.;$\\]+", "", passage)
         if not passage or passage.strip(_BRACKETS):
             return None
@@ -56,8 +57,10 @@ class Brackets(Format):
 
     def conclusion(self, sentence: str) -> str | None:
         """Return the brackets that a sentence names as the missing ones."""
-        said = _MISSING_ARE.search(sentence)
-        return self.parse(said["said"]) if said else None
+        if not _MISSING.search(sentence):
+            return None
+        said = (self.parse(sentence[found.end() :]) for found in _ARE.finditer(sentence))
+        return next(filter(None, said), None)
 
     def alone(self, line: str) -> str | None:
         """Return the brackets that a line consists of."""

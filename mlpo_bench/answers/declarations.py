@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 _TRIED = 20
 
 _ESCAPED_TAG = re.compile(r"&lt;\s?(/?)\s?((?:final[_ -]?)?ans(?:wer)?)\s?&gt;", re.IGNORECASE)
-_TAG = re.compile(r"<\s{0,2}(/?)\s{0,2}(?:final[_ -]?)?ans(?:wer)?(?:\s[^<>\n]{0,80})?(?:>|\Z)", re.IGNORECASE)
+_TAG = re.compile(
+    r"(?:\\?[<\[]\s{0,2}(?P<close>/?)\s{0,2}(?:final[_ -]?)?|(?<![\w<\[/\\-])(?=answer>))ans(?:wer)?"
+    r"(?:\s[^<>\[\]\n]{0,80})?(?P<self>/?)\s{0,2}(?:\\?[>\]]|\Z)",
+    re.IGNORECASE,
+)
 _PLACEHOLDER = re.compile(
     r"\W{0,4}(?:\.\.\.|\u2026)\W{0,4}"
     r"|\W{0,4}(?:(?:the|your|my|an?|final|correct|right|short|exact|chosen|missing)[\s_]{1,3}){0,4}"
@@ -41,20 +45,22 @@ _IS = (
     r"|comes\ out\ (?:as|to|at)|equals)\b|:|=)(?:[\s*_\"']{0,4}:)?"
 )
 _ANSWER_IS = re.compile(
-    rf"answer(?<=\banswer)(?:\ (?:choice|option|key))?(?:\ (?:to|for|of|here)\b[^.:\n]{{0,80}}?)?[\s*_]{{0,4}}{_IS}"
+    rf"answer(?<=\banswer)(?:\ (?:choice|option|key))?(?:\ (?:to|for|of|here)\b[^.:\n]{{0,80}}?)?[ \t*_]{{0,4}}{_IS}"
 )
-_CORRECT_IS = re.compile(rf"(?:correct|right|best)\ (?:option|choice|letter|statement)(?:\ here)?[\s*_]{{0,4}}{_IS}")
+_CHOICE_IS = re.compile(
+    rf"(?:correct|right|best|final|my)\ (?:option|choice|letter|statement|selection|pick)(?:\ here)?[ \t*_]{{0,4}}{_IS}"
+)
 _ABROAD = re.compile(
-    r"(?:\u7b54\u6848|\u7b54\u3048|\uc815\ub2f5)\s{0,2}(?:\u5e94\u8be5\u662f|\u662f|\u4e3a|\u70ba|\u306f|\uc740|:)\s{0,2}:?"
-    r"|\b(?:antwort|l\u00f6sung|r\u00e9ponse|reponse|respuesta|risposta|resposta|\u043e\u0442\u0432\u0435\u0442)\s{0,2}"
-    r"(?:(?:ist|lautet|est|es|\u00e8|\u00e9)\b|:|-)\s{0,2}:?"
+    r"(?:\u7b54\u6848|\u7b54\u3048|\u6b63\u89e3|\uc815\ub2f5)\s{0,2}(?:\u5e94\u8be5\u662f|\u662f|\u4e3a|\u70ba|\u306f|\uc740|:)\s{0,2}:?"
+    r"|\b(?:antwort|l\u00f6sung|r\u00e9ponse|reponse|respuesta|risposta|resposta|\u043e\u0442\u0432\u0435\u0442)"
+    r"(?:\s(?:correcta|correcte|corretta|correta|final[ae]?|richtige))?\s{0,2}(?:(?:ist|lautet|est|es|\u00e8|\u00e9)\b|:|-)"
+    r"\s{0,2}:?(?:\s?(?:la|a|die|der|l')?\s?(?:letra|lettre|opci\u00f3n|op\u00e7\u00e3o|lettera|option|buchstabe)\b)?"
 )
 _HEADING = re.compile(r"^[^\w\n<>]{0,12}(?:final\s|my\s|the\s)?answer[^\w\n<>]{0,6}$", re.MULTILINE)
-_HASHES = re.compile(r"^\s{0,4}####[ \t]{1,4}(?=\S)", re.MULTILINE)
+_HASHES = re.compile(r"^\s{0,4}####[ \t]{0,4}(?=[^\s#])", re.MULTILINE)
 _LETTER_A = re.compile(r"^[ \t]{0,4}a:[ \t]{1,4}(?=\S)", re.MULTILINE)
-_JSON = re.compile(
-    r"[\"'](?:final[_ ]?)?answer[\"']\s{0,4}:\s{0,4}(\"(?:[^\"\\\n]|\\.){0,2000}\"|[^\s,}\"][^,}\n]{0,200})"
-)
+_JSON = re.compile(r"[\"'](?:final[_ ]?)?(?:answer|choice|option|solution)[\"']\s{0,4}:\s{0,4}(?=[^\s])", re.IGNORECASE)
+_JSON_LONGEST = 5_000
 
 _SOMEBODY = (
     r"(?:peer|agent|attempt|proposal|solution|response|colleague|teammate|member|expert|student|candidate|assistant"
@@ -67,7 +73,8 @@ _SAID = (
 )
 _NUMBERED = r"(?:\s?(?:#|no\.?\s)?(?:[0-9]{1,3}|[a-e]|one|two|three))"
 _ASCRIBED = re.compile(
-    rf"\b(?:{_SOMEBODY}{_NUMBERED}?|(?:(?:the|one|an?)\s)?(?:first|second|third|fourth|other|another|others|some)"
+    rf"\b(?:you|(?:i|we)(?:\s(?:first|initially|originally|earlier|previously))?(?=\s(?:said|wrote|thought|had))"
+    rf"|{_SOMEBODY}{_NUMBERED}?|(?:(?:the|one|an?)\s)?(?:first|second|third|fourth|other|another|others|some)"
     rf"(?:\s{_SOMEBODY})?|others|some|they)\s(?:\w{{1,12}}\s)?{_SAID}\b"
     rf"|\b{_SOMEBODY}{_NUMBERED}(?:'s\b|\W{{0,4}}\Z|\s?:)"
 )
@@ -75,6 +82,19 @@ _ENDORSED = re.compile(
     r"\b(?:agree|rightly|correctly|is right|are right|is correct|are correct|follow|trust|adopt|side|go|going|accept"
     r"|convinced|like|as)\b"
 )
+_ENDORSED_AFTER = re.compile(
+    r"[\s.,;]{0,3}(?:and\s|but\s)?(?:i (?:\w{2,12}\s)?agree"
+    r"|(?:that|this|which|it) is (?:\w{2,12}\s)?(?:right|correct|true)|is (?:\w{2,12}\s)?(?:right|correct))\b",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(r"(?:n't|\bnot|\bunlikely|\bdoubt\w{0,3}|\bhardly|\bimpossible|\bnever)\b[^.,;:!?\n]{0,30}\Z")
+_ABOUT_ANSWER = re.compile(
+    r"(?:(?:very|quite|most|only|indeed|also)\s)?(?:(?:helpful|useful|clear|unclear|correct|wrong|incorrect|ready|unknown|complete"
+    r"|given|found|shown|based|straightforward|obvious)(?=\W{0,3}(?:\Z|\n)|[,;]?\s(?:to|for|if|when|because|since|as|only"
+    r"|and|by|in|on|above|below)\b)|(?:right|still)(?=\s(?:if|when|because|since|as)\b))",
+    re.IGNORECASE,
+)
+_WISH = re.compile(r"\b(?:i hope|hopefully|let me know|please|thank)\b")
 _HYPOTHETICAL = re.compile(
     r"\b(?:if|were|unless|otherwise|suppose|supposing|without|had|note|for example|for instance)\b"
 )
@@ -95,6 +115,11 @@ class Declared:
     passage: str
 
 
+def is_placeholder(content: str) -> bool:
+    """Return whether a tag or box holds the name of what belongs there: `your answer`, `...`."""
+    return _PLACEHOLDER.fullmatch(content.strip()) is not None
+
+
 def with_tags_unescaped(text: str) -> str:
     """Return a text with `&lt;answer&gt;` written as a tag."""
     return _ESCAPED_TAG.sub(r"<\1\2>", text) if "&lt;" in text else text
@@ -108,26 +133,30 @@ def tagged(text: str) -> Iterator[Declared]:
     """
     marks = list(deque(_TAG.finditer(text), maxlen=2 * _TRIED))
     found: list[Declared] = []
-    for one, following in pairwise([*marks, None]):
-        assert one is not None
-        content = text[one.end() : following.start() if following else len(text)]
-        closed = following is not None and (bool(following.group(1)) or not one.group(1))
-        if one.group(1) and not (following and following.group(1) and found == []):
+    for mark, following in pairwise([*marks, None]):
+        assert mark is not None
+        content = text[mark.end() : following.start() if following else len(text)]
+        if _closes(mark) and not (following and _closes(following) and not found):
             continue
-        if not closed:
+        if following is None:
             content = passages.first_line(content)
-        if content.strip() and not _PLACEHOLDER.fullmatch(content.strip()):
-            end = following.end() if following and closed else one.end() + len(content)
-            found.append(Declared("tag", one.start(), end, content.strip()))
-    own = [one for one in found if not _ascribed(text, one.start) and not _an_alternative(text, one, found)]
+        if content.strip() and not is_placeholder(content):
+            end = following.end() if following else mark.end() + len(content)
+            found.append(Declared("tag", mark.start(), end, content.strip()))
+    own = [one for one in found if not _ascribed(text, one) and not _an_alternative(text, one, found)]
     yield from reversed(own[-1:])
+
+
+def _closes(tag: re.Match[str]) -> bool:
+    return bool(tag["close"] or tag["self"])
 
 
 def boxed(text: str) -> Iterator[Declared]:
     r"""Yield what the last closed `\boxed{}` or `\fbox{}` of the writer's own holds."""
     for start, end, content in passages.boxes(text):
-        if not _PLACEHOLDER.fullmatch(content) and not _ascribed(text, start):
-            yield Declared("box", start, end, content)
+        box = Declared("box", start, end, content)
+        if not is_placeholder(content) and not _ascribed(text, box):
+            yield box
             return
 
 
@@ -139,38 +168,66 @@ def phrased(text: str, *, letter_a: bool = True) -> Iterator[Declared]:
         letter_a: Whether a line that begins with "A:" declares an answer; among options it names one.
     """
     lowered = passages.lower(text)
-    patterns = [_ANSWER_IS, _CORRECT_IS, _ABROAD, _HEADING, _HASHES, *([_LETTER_A] if letter_a else [])]
-    spans = {m.end(): m for pattern in patterns for m in deque(pattern.finditer(lowered), maxlen=_TRIED)}
+    patterns = [_ANSWER_IS, _CHOICE_IS, _ABROAD, _HEADING, _HASHES, *([_LETTER_A] if letter_a else [])]
+    ends = {m.end(): m.start() for pattern in patterns for m in deque(pattern.finditer(lowered), maxlen=_TRIED)}
+    found = [Declared("phrase", start, end, text[end:].strip()) for end, start in ends.items()]
+    found += [
+        Declared("phrase", mark.start(), mark.end(), _json_value(text[mark.end() :][:_JSON_LONGEST]))
+        for mark in deque(_JSON.finditer(text), maxlen=_TRIED)
+    ]
     doubtful: list[Declared] = []
-    values = {one.start(): one for one in deque(_JSON.finditer(text), maxlen=_TRIED)}
-    found = [Declared("phrase", m.start(), m.end(), text[m.end() :].strip()) for m in spans.values()]
-    found += [Declared("phrase", m.start(), m.end(), _json_value(m.group(1))) for m in values.values()]
     for one in sorted(found, key=lambda declared: declared.end, reverse=True):
-        if not one.passage or _ascribed(lowered, one.start):
+        before = text[passages.sentence_start(text, one.start) : one.start].lower()
+        behind = re.split(r"[.!?]\s|\n", lowered[one.start : one.end + 200], maxsplit=1)[0]
+        if not one.passage or _in_passing(one, before, behind) or _ascribed(text, one):
             continue
-        words_before = lowered[passages.sentence_start(lowered, one.start) : one.start]
-        if _HYPOTHETICAL.search(words_before) and "would" in lowered[one.start - 20 : one.end]:
+        if _of_another_case(before, behind):
             doubtful.append(one)
         else:
             yield one
     yield from doubtful
 
 
+def _in_passing(one: Declared, before: str, behind: str) -> bool:
+    """Return whether a sentence speaks of the answer without giving it.
+
+    "I hope this answer is helpful", "I don't think the answer is", "if she lies, the answer is ...; if not, ...".
+    """
+    either = "if " in before and " if " in behind
+    return either or denied(before) or (_ABOUT_ANSWER.match(one.passage) or _WISH.search(before)) is not None
+
+
+def _of_another_case(before: str, behind: str) -> bool:
+    """Return whether a sentence speaks of a case that is not the one: "would be ... if", or in brackets."""
+    aside = before.rfind("(") > before.rfind(")")
+    would = "would" in before[-20:] or "would" in behind[:24]
+    return aside or (would and (_HYPOTHETICAL.search(before) or _HYPOTHETICAL.search(behind)) is not None)
+
+
 def _json_value(written: str) -> str:
-    """Return what a JSON value says, as text."""
+    """Return what the JSON value that a text begins with says, a list by its entries; else the text up to a comma."""
     try:
-        return str(json.loads(written))
-    except ValueError:
-        return written.strip(" \"'")
+        value, _ = json.JSONDecoder().raw_decode(written)
+    except (ValueError, RecursionError):
+        return re.split(r"[,}\n]", written, maxsplit=1)[0].strip(" \"'")
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _ascribed(text: str, at: int) -> bool:
-    """Return whether the words before a declaration, in its sentence and after any earlier tag, make it another's."""
-    before = text[passages.sentence_start(text, at) : at].lower()
+def denied(before: str) -> bool:
+    """Return whether the words right before something deny it: "I don't think that", "it is unlikely that"."""
+    return _DENIED.search(before.lower()) is not None
+
+
+def _ascribed(text: str, one: Declared) -> bool:
+    """Return whether the words before a declaration, in its sentence and after any earlier tag, make it another's.
+
+    What another said and the writer endorses, before or behind it, is the writer's own.
+    """
+    before = text[passages.sentence_start(text, one.start) : one.start].lower()
     before = before.rpartition("</answer>")[2]
-    if _ENDORSED.search(before):
+    if not _ASCRIBED.search(before) or _ENDORSED.search(before):
         return False
-    return _ASCRIBED.search(before) is not None
+    return one.kind == "phrase" or not _ENDORSED_AFTER.match(text, one.end)
 
 
 def _an_alternative(text: str, one: Declared, others: list[Declared]) -> bool:

@@ -12,6 +12,10 @@ from mlpo_bench.answers.format import Format
 _ASSIGNED = re.compile(r"[A-Za-z]\w{0,12}\s?=\s?(?=[-+]?[0-9.])")
 
 
+_ASSIGNED_BACKWARDS = re.compile(r"\A([-+]?[0-9.]{1,40})\s?=\s?[A-Za-z]\w{0,12}\Z")
+_TIMES = re.compile(r"(?<=[0-9])\s{0,3}(?:[x*\u00b7\u22c5]|\\cdot)\s{0,3}(?=[0-9])")
+
+
 class Exercise(Format):
     """A short text in the form that the question asks for. Gold is a `gym.Gold`; `written` is its reference answer.
 
@@ -24,7 +28,9 @@ class Exercise(Format):
 
     def parse(self, passage: str) -> str | None:
         """Return a passage without the markup in and around it and without a full stop."""
-        answer = passages.bare(passages.unemphasised(passage.strip()).rstrip(".")).replace(r"\times", "\u00d7")
+        unmarked = re.sub(r"(?<!\w)__(\S[^_\n]{0,200})__(?!\w)", r"\1", passages.unemphasised(passage.strip()))
+        answer = passages.bare(unmarked.rstrip(".")).replace(r"\times", "\u00d7")
+        answer = _ASSIGNED_BACKWARDS.sub(r"\1", answer)
         if (assigned := _ASSIGNED.match(answer)) and "=" not in answer[assigned.end() :] and "," not in answer:
             answer = answer[assigned.end() :]
         return " ".join(answer.split()).rstrip(". ") or None
@@ -35,7 +41,10 @@ class Exercise(Format):
         Raises:
             BadInput: The package is not installed, or its version makes other exercises.
         """
-        return gym.right(gym.Gold.read(gold), answer)
+        exercise = gym.Gold.read(gold)
+        if "\u00d7" in exercise.answer:
+            answer = _TIMES.sub(" \u00d7 ", answer)
+        return gym.right(exercise, answer)
 
     def key(self, answer: str) -> str:
         """Return the answer with single spaces."""

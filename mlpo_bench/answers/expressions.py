@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -33,9 +34,16 @@ _ASSIGNED = re.compile(rf"\s?(?P<name>{_NAME})\s?(?:=|\\in(?![a-zA-Z])|\\approx)
 _RELATIONS = {"<": "<", ">": ">", r"\le": "<=", r"\ge": ">="}
 _RELATION = re.compile(r"<|>|\\le(?![a-zA-Z])|\\ge(?![a-zA-Z])")
 _VARIABLE = re.compile(r"\s?\\?[a-zA-Z]{1,6}\s?")
+_ALL_BUT = re.compile(
+    r"\s?\\?[a-zA-Z]\s?\\neq\s?(?P<one>[^,]{1,60})|(?:x\\in\s?)?(?:\(-\\infty,\\infty\)|\\mathbb\{?R\}?)\s?\\(?:setminus|backslash)\s?"
+    r"\\\{(?P<other>[^,{}]{1,60})\\\}"
+)
 _MATRIX = re.compile(r"\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
 _ANGLED = re.compile(r"\\langle(?![a-zA-Z])(.*)\\rangle", re.DOTALL)
-_BASED = re.compile(r"\(?([0-9A-Fa-f.]+)\)?_\{?(?:\\?[a-z]*\s?)?([0-9]{1,3}|two|ten)\}?")
+_BASED = re.compile(r"\(?(-?[0-9A-Fa-f.]+)\)?_\{?(?:\\?[a-z]*\s?)?([0-9]{1,3}|two|ten)\}?")
+_AND_A_FRACTION = re.compile(
+    r"(-?[0-9]{1,9})\s{1,3}and\s{1,3}([0-9]{1,9}/[0-9]{1,9}|\\[dt]?frac\{[0-9]{1,9}\}\{[0-9]{1,9}\})"
+)
 _CLOCK = re.compile(r"([0-9]{1,4}\s?:\s?[0-9]{1,4}(?::[0-9]{1,4})*)\s?([ap])?\.?\s?(?:m\b)?\.?", re.IGNORECASE)
 _GREEK_LETTERS = "alpha beta gamma delta epsilon theta lambda mu rho sigma tau phi omega psi Delta Omega"
 _GREEK = frozenset(_GREEK_LETTERS.split())
@@ -71,8 +79,13 @@ def equal(answer: str, gold: str, same: Same) -> bool:
         gold: What is right.
         same: Compares two single values in canonical LaTeX.
     """
+    if {latex.unit(answer), latex.unit(gold)} == {"cent", "dollar"}:
+        cents, dollars = (answer, gold) if latex.unit(answer) == "cent" else (gold, answer)
+        return _same_value(f"\\frac{{{latex.canonical(cents)}}}{{100}}", latex.canonical(dollars), same)
     if _units_differ(answer, gold):
         return False
+    if mixed := _AND_A_FRACTION.fullmatch(answer.strip()):
+        return equal(f"{mixed[1]} {mixed[2]}", gold, same) or equal(f"{mixed[1]}, {mixed[2]}", gold, same)
     one, other = latex.canonical(answer), latex.canonical(gold)
     if one == other or _alike(taken_apart(one), taken_apart(other), same, _DEEPEST):
         return True
@@ -97,7 +110,7 @@ def taken_apart(text: str, depth: int = _DEEPEST) -> Shape:
     text = text.strip()
     if depth == 0:
         return Shape("value", text)
-    for take in (_matrix, _angled, _union, _list, _interval, _assigned, _bracketed, _both_signs):
+    for take in (_matrix, _angled, _all_but, _union, _bounds, _list, _interval, _assigned, _bracketed, _both_signs):
         if (shape := take(text, depth - 1)) is not None:
             return shape
     return Shape("value", text)
@@ -115,6 +128,42 @@ def _union(text: str, depth: int) -> Shape | None:
         name, pieces[0] = assigned["name"], assigned["value"]
     shapes = tuple(taken_apart(piece, depth) for piece in pieces)
     return Shape("union", text, shapes, name=name or shapes[0].name)
+
+
+def _all_but(text: str, depth: int) -> Shape | None:
+    r"""Take apart the line without a point: `x \neq 2`, `(-\infty,\infty)\setminus\{2\}`."""
+    found = _ALL_BUT.fullmatch(text)
+    if found is None:
+        return None
+    point = found["one"] or found["other"]
+    return taken_apart(f"(-\\infty,{point})\\cup({point},\\infty)", depth)
+
+
+def _bounds(text: str, depth: int) -> Shape | None:
+    """Take apart two inequalities in one variable: what both allow, or either where a comma joins what excludes it."""
+    both = _split(text, re.compile(r"(?<![a-zA-Z\\])and(?![a-zA-Z])|\\land(?![a-zA-Z])"))
+    pieces = both if len(both) > 1 else _split(text, re.compile(","))
+    shapes = [_interval(piece.strip(), depth) for piece in pieces]
+    if len(shapes) != 2 or None in shapes:  # noqa: PLR2004
+        return None
+    one, other = sorted((shape for shape in shapes if shape), key=lambda shape: shape.parts[0].text != "-\\infty")
+    if one.name != other.name or one.parts[0].text != "-\\infty" or other.parts[1].text != "\\infty":
+        return None
+    low, high = _plain_value(other.parts[0].text), _plain_value(one.parts[1].text)
+    if low is None or high is None or (low >= high and len(both) > 1):
+        return None
+    if low >= high:
+        return Shape("union", text, (one, other), name=one.name)
+    return Shape("tuple", text, (other.parts[0], one.parts[1]), other.ends[0] + one.ends[1], one.name)
+
+
+def _plain_value(text: str) -> Fraction | None:
+    """Return the value of a whole number, a decimal or a fraction of whole numbers; None for anything else."""
+    text = re.sub(r"\\frac\{(-?[0-9]{1,15})\}\{([0-9]{1,15})\}", r"\1/\2", text)
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        return None
 
 
 def _list(text: str, depth: int) -> Shape | None:
@@ -239,7 +288,9 @@ def _in_a_row(shape: Shape, beside: Shape) -> tuple[Shape, ...] | None:
     if shape.kind == "tuple":
         return shape.parts if shape.ends == (beside.ends or "()") else None
     if shape.kind == "list":
-        return shape.parts
+        names = [part.name for part in shape.parts]
+        by_name = all(names) and len(set(names)) == len(names)  # "y = -2, x = 1" for (1, -2)
+        return tuple(sorted(shape.parts, key=lambda part: part.name)) if by_name else shape.parts
     if shape.kind == "matrix" and all(len(row.parts) == 1 for row in shape.parts):
         return tuple(row.parts[0] for row in shape.parts)
     return None
@@ -325,7 +376,7 @@ def _same_in_base(one: re.Match[str], other: re.Match[str]) -> bool:
 
 def _same_time(one: re.Match[str], other: re.Match[str]) -> bool:
     """Return whether two times of day, or ratios, agree; a half of the day that only one names does not matter."""
-    digits = {re.sub(r"\s", "", side.group(1)) for side in (one, other)}
+    digits = {re.sub(r"\s", "", side.group(1)).lstrip("0") for side in (one, other)}
     halves = {side.group(2).lower() for side in (one, other) if side.group(2)}
     return len(digits) == 1 and len(halves) <= 1
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 _CORRECTION = re.compile(
     r"(?:\A|[.!?\n])[\s*_\"')]{0,6}(?:(?:but|oh|and|so|no|hmm+)[,.]?\s)?"
-    r"(?:wait|hmm+|hold on|oops|sorry|scratch that|correction|actually|no[,:.]|on second thought|on reflection"
-    r"|let me re-?\w{4,12}|i made an?\s\w{1,12}|my mistake|that(?:'s| is| was) (?:wrong|not right|incorrect))\b",
+    r"(?:no[,:.]|(?:wait|hmm+|hold on|oops|sorry|scratch that|correction|actually|on second thought|on reflection"
+    r"|let me re-?\w{4,12}|i made an?\s\w{1,12}|my mistake|that(?:'s| is| was) (?:wrong|not right|incorrect))\b)"
+    r"|,\s(?:but|no)\b[^.!?\n]{0,30}\b(?:mistake|wrong|incorrect|not right)\b",
     re.IGNORECASE,
 )
 _CONCLUDED = re.compile(
@@ -95,10 +96,11 @@ class Format(ABC):
         line = passages.last_line(text)
         if len(line) > self.longest:
             return None
-        if (answer := self.alone(line)) is not None:
-            return answer
         closing = passages.sentences(line)
-        return self.conclusion(closing[-1]) if closing else None
+        for one in (line, *closing[-1:]):
+            if (answer := self.alone(one)) is not None:
+                return answer
+        return self._concluded(closing[-1]) if closing and not passages.unfinished(line) else None
 
     def opening(self, text: str) -> str | None:
         """Return the answer that a text's first line consists of, where an explanation follows below it."""
@@ -129,7 +131,12 @@ class Format(ABC):
             return None
         lines = text[correction.start() :].strip(".!? \n").split("\n")[-_SENTENCES_TRIED:]
         stated = [one for line in lines for one in passages.sentences(line[: self.longest])][-_SENTENCES_TRIED:]
-        return next((answer for one in reversed(stated) if (answer := self.conclusion(one))), None)
+        return next((answer for one in reversed(stated) if (answer := self._concluded(one))), None)
+
+    def _concluded(self, sentence: str) -> str | None:
+        """Return what a sentence comes to: its last "so ..." before the whole of it."""
+        parts = dict.fromkeys((passages.conclusion_of(sentence), sentence))
+        return next((answer for part in parts if (answer := self.conclusion(part)) is not None), None)
 
     def judge(self, answer: str, gold: str) -> bool:
         """Return whether an answer that was read is the gold answer."""

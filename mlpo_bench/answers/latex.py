@@ -38,6 +38,7 @@ _SIGN = re.compile("|".join(map(re.escape, _SIGNS)))
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ", "0123456789+-()n")
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _RAISED_RUN = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ]{1,20}")
+_OVERLINED = re.compile("(?:[0-9]\u0305){1,15}")
 _LOWERED_RUN = re.compile("[₀₁₂₃₄₅₆₇₈₉]{1,20}")
 _ROOTS = {"√": r"\sqrt", "∛": r"\sqrt[3]", "∜": r"\sqrt[4]"}
 
@@ -60,6 +61,7 @@ _CODE = (
     ),
     (re.compile(r"(?<![\\a-zA-Z])(?:union)(?![a-zA-Z])"), r"\\cup "),
 )
+_DEGREES = re.compile(r"(?:\^\s?(?:\\circ(?![a-zA-Z])|\{\s?\\circ\s?\}))|\\degree(?![a-zA-Z])")
 _SAME = (
     (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
     (re.compile(r"\\(?:leq|leqslant)(?![a-zA-Z])"), r"\\le "),
@@ -72,16 +74,25 @@ _SAME = (
     (re.compile(r"\\(?:lbrace)(?![a-zA-Z])"), r"\\{"),
     (re.compile(r"\\(?:rbrace)(?![a-zA-Z])"), r"\\}"),
     (re.compile(r"\\(?:varnothing)(?![a-zA-Z])"), r"\\emptyset "),
-    (re.compile(r"\\begin\{[bBvV]?matrix\}|\\begin\{array\}(?:\{[lcr|]{1,20}\})?"), r"\\begin{pmatrix}"),
-    (re.compile(r"\\end\{(?:[bBvV]?matrix|array)\}"), r"\\end{pmatrix}"),
+    (re.compile(r"\\begin\{[bBp]?matrix\}|\\begin\{array\}(?:\{[lcr|]{1,20}\})?"), r"\\begin{pmatrix}"),
+    (re.compile(r"\\end\{(?:[bBp]?matrix|array)\}"), r"\\end{pmatrix}"),
     (
         re.compile(r"\\(?:left|right|[bB]ig{1,2}[lr]?|displaystyle|textstyle|limits|mleft|mright)(?![a-zA-Z])\.?|\\!"),
         "",
     ),
     (re.compile(r"(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])"), " "),
-    (re.compile(r"(?:\^\s?(?:\\circ(?![a-zA-Z])|\{\s?\\circ\s?\}))|\\degree(?![a-zA-Z])"), ""),
+    (_DEGREES, ""),
     (re.compile(r"\+\s?\\infty"), r"\\infty"),
-    (re.compile(r"\\(?:textcolor|color)\s?\{[a-zA-Z!0-9]{1,30}\}"), ""),
+    (re.compile(r"\\(?:textcolor|color|f?colorbox)\s?(?:\[[a-zA-Z]{1,9}\])?\{[#a-zA-Z!0-9]{1,30}\}"), ""),
+    (re.compile(r"\\(?:tiny|small|normalsize|[lL]arge|LARGE|[hH]uge|boldmath)(?![a-zA-Z])"), ""),
+    (re.compile(r"\{?([^{}\\]{1,60}?)\s?\\over(?![a-zA-Z])\s?([^{}\\]{1,60})\}?"), r"\\frac{\1}{\2}"),
+    (re.compile(r"\\sqrt\[([3579])\]\s?\{-([^{}]{1,60})\}"), r"-\\sqrt[\1]{\2}"),
+    (re.compile(r"\A\s?<([^<>=]{1,200},[^<>=]{1,200})>\s?\Z"), r"\\langle \1\\rangle "),
+    (
+        re.compile(r"(?<![a-zA-Z0-9.])([0-9]{1,20}(?:\.[0-9]{1,20})?)[eE]([-+]?[0-9]{1,4})(?![0-9a-zA-Z.])"),
+        r"\1\\cdot 10^{\2}",
+    ),
+    (re.compile(r"\A\\\{\s?([a-zA-Z])\s?(?:\\mid(?![a-zA-Z])|\||:)\s?([^{}]{1,300})\\\}\Z"), r"\2"),
 )
 _ALL_REALS = re.compile(
     r"(?:x\s?\\in\s?)?(?:\\mathbb\s?\{?R\}?|(?:the\s|all\s)?(?:set of\s)?(?:all\s)?reals?(?:\snumbers?)?)",
@@ -103,6 +114,15 @@ _REPEATING = re.compile(
     r"(?P<sign>-?)(?P<whole>[0-9]{0,15})\.(?P<fixed>[0-9]{0,15})"
     r"(?:\\(?:overline|bar|dot)\s?\{(?P<a>[0-9]{1,15})\}|\((?P<b>[0-9]{1,15})\))"
 )
+# 0.333..., 0.1212...: what is written at least twice, and one digit three times, goes on for ever.
+_ENDLESS = re.compile(
+    r"-?(?P<whole>[0-9]{0,15})\.(?P<fixed>[0-9]{0,15}?)(?:(?P<cycle>[0-9]{2,8})(?P=cycle){1,8}|(?P<one>[0-9])(?P=one){2,20})"
+    r"\s?\\[lc]?dots"
+)
+_PRICE = re.compile(r"\s?-?\\?\$\s?[0-9.,]{1,40}\s?\Z")
+_BASE = re.compile(
+    r"(?P<digits>-?[0-9A-F]{1,60})(?:_\{?\s?(?:\\text\{)?|\s?\(?(?:in\s)?base[\s-]{0,3})(?P<base>[0-9]{1,2}|[a-z]{3,7})\s?\)?\}{0,2}\)?",
+)
 _MONEY = re.compile(r"\\?\$")
 _PERCENT = re.compile(r"\s?\\?%|\s?\bper\s?cent(?:age)?\b|\s?\bpercentage points?\b")
 
@@ -121,18 +141,24 @@ def unit(expression: str) -> str:
 def _quantity(expression: str) -> tuple[str, str]:
     """Return a quantity's canonical value and its unit."""
     text = _as_latex(_grouped(passages.plain(expression[:_LONGEST])))
+    degrees = _DEGREES.search(text)
     for pattern, replacement in _SAME:
         text = pattern.sub(replacement, text)
-    text = _grouped(_MONEY.sub("", _plainly_set(text)))
-    text = _fractions(_PERCENT.sub("", text).strip())
+    said = "degree" if degrees else "dollar" if _PRICE.match(text) else ""
+    text = _grouped(_MONEY.sub("", _plainly_set(text)).strip("\"' "))
+    text = _in_base(_fractions(_PERCENT.sub("", text).strip()))
     text, unit_of_it = without_unit(text)
-    return _value(text.strip()), unit_of_it
+    return _value(text.strip()), unit_of_it or said
 
 
 def _value(text: str) -> str:
     """Return a value in one way of writing: number words in digits, mixed and repeating numbers as fractions."""
     if (number := number_words.read(text)) is not None:
         text = number
+    if (parts := number_words.fraction(text)) is not None:
+        text = f"\\frac{{{parts[0]}}}{{{parts[1]}}}"
+    if scale := re.fullmatch(r"(-?[0-9]{1,40}(?:\.[0-9]{1,40})?)(\s(?:hundred|thousand|[mbtr]{1,2}illion))", text):
+        text = number_words.scaled(scale.group(1), scale.group(2))
     if (exact := _exact(text)) is not None:
         text = exact
     if _ALL_REALS.fullmatch(text):
@@ -170,6 +196,7 @@ def _plainly_set(text: str) -> str:
 
 def _as_latex(text: str) -> str:
     """Return a text with Unicode's signs and what people write in code as LaTeX."""
+    text = _OVERLINED.sub(lambda run: f"\\overline{{{run.group().replace(chr(0x305), '')}}}", text)
     text = _RAISED_RUN.sub(lambda run: f"^{{{run.group().translate(_RAISED)}}}", text)
     text = _LOWERED_RUN.sub(lambda run: f"_{{{run.group().translate(_LOWERED)}}}", text)
     text = _SIGN.sub(lambda sign: _SIGNS[sign.group()], text)
@@ -223,7 +250,7 @@ def _grouped(text: str) -> str:
 def _fractions(text: str) -> str:
     """Return a text in which fractions and roots have their parts in braces."""
     text = _SHORT_FRACTION.sub(r"\\frac{\1}{\2}", re.sub(r"\\frac\s{1,3}", r"\\frac ", text))
-    text = _HALF_FRACTION.sub(_braced, text)
+    text = _HALF_FRACTION.sub(_braced, re.sub(r"\\frac\s?\\pi\s?([0-9a-zA-Z])", r"\\frac{\\pi}{\1}", text))
     text = re.sub(r"\}\s{1,3}\{", "}{", text)
     return _SHORT_POWER.sub(r"^\1", _SHORT_ROOT.sub(r"\1{\2}", text))
 
@@ -232,6 +259,15 @@ def _braced(match: re.Match[str]) -> str:
     """Return a fraction with both its parts in braces."""
     top, braced_bottom, braced_top, bottom = match.groups()
     return f"\\frac{{{top}}}{braced_bottom}" if top else f"\\frac{braced_top}{{{bottom}}}"
+
+
+def _in_base(text: str) -> str:
+    """Return a number in another base as `304_7`, however the base was named."""
+    found = _BASE.fullmatch(text)
+    if found is None:
+        return text
+    base = found["base"] if found["base"].isdigit() else number_words.read(found["base"])
+    return f"{found['digits']}_{base}" if base else text
 
 
 def _exact(text: str) -> str | None:
@@ -246,6 +282,10 @@ def _exact(text: str) -> str | None:
         value = Fraction(int(repeating["whole"] or 0))
         value += Fraction(int(fixed or 0), 10 ** len(fixed))
         value += Fraction(int(cycle), (10 ** len(cycle) - 1) * 10 ** len(fixed))
+    elif endless := _ENDLESS.fullmatch(text.strip()):
+        fixed, cycle = endless["fixed"], endless["cycle"] or endless["one"]
+        value = Fraction(int(endless["whole"] + fixed or 0), 10 ** len(fixed))
+        value += Fraction(int(cycle), (10 ** len(cycle) - 1) * 10 ** len(fixed))
     else:
         return None
     sign = "-" if text.strip().startswith("-") else ""
@@ -257,5 +297,5 @@ def _word(text: str) -> str:
     if letter := re.fullmatch(r"\(([A-Z])\)", text):
         return letter.group(1)
     if re.fullmatch(r"[A-Za-z][A-Za-z' -]{1,200}", text) and re.search(r"[A-Za-z]{2}", text):
-        return re.sub(r"\A(?:an?|the)\s", "", " ".join(text.split()).casefold())
+        return re.sub(r"\A(?:(?:it|this)(?:'s|\sis)\s)?(?:an?\s|the\s)?", "", " ".join(text.split()).casefold())
     return text

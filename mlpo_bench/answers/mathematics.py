@@ -33,7 +33,19 @@ _CLOSING_DISPLAY = re.compile(rf"(?:(?<!\\)\$\${_INSIDE}\$\$|\\\[.{{1,2000}}?\\\
 _BETWEEN_BOXES = re.compile(r"[\s$.]{0,4}(?:,|;|and|or|,\s?and|,\s?or)[\s$]{0,4}(?:[a-zA-Z]\s?=\s?)?")
 _LEAD_IN = re.compile(
     r"\A(?:so\s|thus\s|hence\s)?(?:the\s|our\s)?(?:final\s|exact\s|correct\s)?"
-    r"(?:answer|value|result|solution|sum|probability|total|expression)s?(?:\sof\s[^.:=]{1,40})?\s?(?:is|are|:)\s{1,3}",
+    r"(?:answer|value|result|solution|sum|probability|total|expression)s?(?:\sof\s[^.:=]{1,40})?\s?(?:is\s?:|are\s?:|is|are|:)\s{1,3}",
+    re.IGNORECASE,
+)
+_BECAUSE = re.compile(r"(?<=\S),?\s(?:because|since)\s|(?<=\S)\s\((?:as|because|since)\s")
+_CLOSING_LINES = re.compile(
+    r"\\begin\{(?P<name>align|aligned|equation|gather|eqnarray|multline)\*?\}(?P<lines>.{1,2000}?)"
+    r"\\end\{(?P=name)\*?\}[\s.$\]\\]{0,6}\Z",
+    re.DOTALL,
+)
+_OF_RESULT = re.compile(
+    r"\A[\W_]{0,8}(?:there\s(?:is|are|were)\s(?:exactly\s|only\s)?(?=\W{0,3}[0-9])"
+    r"|(?:the\s)?(?:\w{2,12}\s){0,2}?(?:result|total|sum|number|value|probability|area|length|product|difference|minimum"
+    r"|maximum|answer|solution)s?\b[^.:=?!$]{0,80}?\b(?:is|are|equals)\s)",
     re.IGNORECASE,
 )
 _ABOUT = re.compile(
@@ -75,9 +87,11 @@ class Mathematics(Format):
 
     def parse(self, passage: str) -> str | None:
         """Return a passage without dollars, boxes and a full stop: its one formula, or its several as a list."""
+        passage = re.sub(r"(?<=[0-9])(?:\.{3,6}|\u2026)", r"\\ldots", passage)
         contents = [content for _, _, content in passages.boxes(passage)]
         if contents:
             passage = contents[0] if len(contents) == 1 else ", ".join(reversed(contents))
+        passage = _BECAUSE.split(passage, maxsplit=1)[0]
         passage = _ABOUT.sub("", _undelimited(passages.unemphasised(passage)))
         passage = _LEAD_IN.sub("", _LEAD_IN.sub("", _text_unwrapped(passage)))
         formulas = [next(filter(None, match.groups())) for match in _DELIMITED.finditer(passage)]
@@ -85,34 +99,37 @@ class Mathematics(Format):
             passage = _undelimited(formulas[0])
         elif formulas:
             passage = re.sub(r"\s(?:and|or)\s", ", ", re.sub(r"(?<!\\)\$|\\[()\[\]]", "", passage))
-        return _exact_side(passage).rstrip(",;").strip() or None
+        passage = _exact_side(passage).rstrip(",;").strip()
+        return passage if passage and _whole(passage) else None
 
     def conclusion(self, sentence: str) -> str | None:
         """Return the formulas of a concluding sentence, or the expression that it says something is."""
         if sentence.rstrip("*_ ").endswith("?"):
             return None
-        formulas = _DELIMITED.findall(sentence)
-        concludes = passages.concludes(sentence)
+        of_result = _OF_RESULT.match(sentence)
+        if not (of_result or passages.concludes(sentence)):
+            return None
+        formulas = [found.group() for found in _DELIMITED.finditer(sentence)]
         if formulas:
             joined = len(formulas) == 1 or re.search(r"\$\s?(?:,|and|or|,\s?and)\s?\$", sentence)
-            said = ", ".join(found.group() for found in _DELIMITED.finditer(sentence))
-            return self.parse(said) if concludes and joined else None
+            first = re.search(r"\b(?:is|are|equals)\s(?=\$|\\\()", sentence)
+            return self.parse(", ".join(formulas) if joined else formulas[0]) if joined or first else None
         stated = [sentence[found.end() :].strip().rstrip(".!") for found in _COMES_TO.finditer(sentence)]
-        if stated and concludes and _MATHS.fullmatch(stated[-1]) and re.search(r"[0-9]|\\", stated[-1]):
+        if stated and _MATHS.fullmatch(stated[-1]) and re.search(r"[0-9]|\\", stated[-1]):
             return self.parse(stated[-1])
         return None
 
     def alone(self, line: str) -> str | None:
         """Return the formula or number that a line consists of."""
         alone = line.strip("*_ ").rstrip(".")
-        if re.fullmatch(r"[0-9]{1,2}[.)]", line.strip()):
-            return None
         return self.parse(alone) if _NUMBER.fullmatch(alone) or _DELIMITED.fullmatch(alone) else None
 
     def last_resort(self, text: str) -> str | None:
         """Return the display that closes a text, or what its closing line states."""
         if passages.continues_a_list(text):
             return None
+        if lines := _CLOSING_LINES.search(text[-2 * self.longest :]):
+            return self.parse(re.split(r"\\\\\s", lines["lines"].strip())[-1].replace("&", "").rpartition("=")[2])
         if displayed := _CLOSING_DISPLAY.search(text[-2 * self.longest :]):
             return self.parse(displayed.group().strip().rstrip("."))
         return super().last_resort(text)
@@ -175,6 +192,12 @@ def _exact_side(passage: str) -> str:
     if len(sides) == 1:
         return passage
     return sides[-1] if re.fullmatch(r"\s?\\?[a-zA-Z]{0,6}\s?", sides[0]) else sides[0].strip()
+
+
+def _whole(passage: str) -> bool:
+    """Return whether a passage closes the braces that it opens (one that does not was cut off) and boxes something."""
+    bare = re.sub(r"\\.", "", passage)
+    return bare.count("{") == bare.count("}") and not re.search(r"\\(?:boxed|fbox)\s?\{\s?\}", passage)
 
 
 def _undelimited(passage: str) -> str:

@@ -10,27 +10,35 @@ from mlpo_bench.answers.format import Format
 
 _DIGITS = r"(?:[0-9]{1,60}(?:,[0-9]{3}){0,20}(?:\.[0-9]{1,60})?|\.[0-9]{1,60})"
 _NUMBER = re.compile(rf"(?<![\w.,])(?:\$[-+]|[-+]?\$?){_DIGITS}(?![\w]|[.,][0-9])")
+_ATTACHED = r"(?:cm|mm|km|m|kg|g|mg|lbs?|oz|ml|l|h|hrs?|s|mins?|th|st|nd|rd|k|bn|mph|ft|in)(?![a-zA-Z])"
 _LEADING = re.compile(
-    rf"(?P<number>(?:\$[-+]|[-+]?\$?){_DIGITS})(?![\w.,/:^*+%-]?[0-9])(?=\Z|[\s,.;:!?)*_%/]|\\)(?P<rest>.*)\Z",
-    re.DOTALL,
+    rf"(?P<number>(?:\$[-+]|[-+]?\$?){_DIGITS})(?![.,/:^*+%-]?[0-9])(?=\Z|[\s,.;:!?)*_%/]|\\|{_ATTACHED})(?P<rest>.*)\Z",
+    re.DOTALL | re.IGNORECASE,
 )
-_SCALE = re.compile(r"\s{0,2}(hundred|thousand|million|billion|trillion|k|m|bn)\b", re.IGNORECASE)
-_SCALES = {"hundred": 2, "thousand": 3, "k": 3, "million": 6, "m": 6, "billion": 9, "bn": 9, "trillion": 12}
-_THOUSANDS = re.compile(r"(?<=[0-9])(?:\{,\}|,?\\[,!;:]|,\s?\\!|\x20)(?=[0-9]{3}(?![0-9]))")
+_ANOTHER = re.compile(r"\A[\s]{1,3}[0-9]|\A[^,;:(]{0,60}(?<![\w.(])[0-9]")  # "12 50", "2 hours 30 minutes", "7 or 8"
+_THOUSANDS = re.compile(r"(?<=[0-9])(?:\{,\}|,?\\[,!;:]|,\s?\\!|[\x20'_])(?=[0-9]{3}(?![0-9]))")
 _CALCULATION = re.compile(r"[0-9)]\s{0,3}(?:[*/^+\u00d7\u00f7\u00b7]{1,2}|-(?=\s{0,3}[0-9(]))\s{0,3}[0-9(]")
 _SIGN_APART = re.compile(r"(?<![0-9)\w.]\s)(?<![0-9)\w.])([-+])\s{1,3}(?=\$?[0-9])")
 _NEGATIVE = re.compile(r"\b(?:negative|minus)\s{1,3}(?=\$?[0-9a-z])", re.IGNORECASE)
+_LONGEST_RESULT = 60
+_GETS = (
+    r"(?:has|have|had|gets?|receives?|earns?|needs?|takes?|pays?|spends?|saves?|sells?|buys?|eats?|reads?|uses?|contains?"
+    r"|holds?|weighs?|scores?|makes?|gives?|costs?|requires?|remains?|produces?|walks?|runs?)"
+)
 _STATES = re.compile(
-    r"\b(?:is|are|was|were|equals|be|gives|costs?|makes?|total|totals|has|have|left with|result|answer)\s"
+    rf"\b(?:is|are|was|were|equals|be|total|totals|left with|result|answer|{_GETS})\s"
     r"(?:of\s|exactly\s|only\s)?|[=:]\s{0,3}",
     re.IGNORECASE,
 )
 # "There are 7 hats", "The total cost is 7", "Total: 7": said of what was asked for, and not of anything on the way.
 _SAID_OF_RESULT = re.compile(
     r"\A[\W_]{0,8}(?:there\s(?:is|are|was|were|will be|would be)\s(?:exactly\s|only\s)?"
-    r"|(?:the\s|our\s|her\s|his\s|their\s)?(?:final\s|overall\s)?"
+    r"|(?:the\s|our\s|her\s|his\s|their\s)?(?:\w{2,12}\s){0,2}?"
     r"(?:result|total|sum|number|value|cost|amount|count|difference|product)\b[^.:=?!]{0,80}?"
-    r"(?:\b(?:is|are|was|equals|comes to|amounts to)\b|:))\s{0,3}(?P<said>.{1,200})\Z",
+    r"(?:\b(?:is|are|was|equals|comes to|amounts to)\b|:)"
+    rf"|(?:[A-Za-z][\w']{{0,20}}\s){{1,4}}?(?:will\s|would\s)?{_GETS}\s(?:him\s|her\s|them\s|it\s|us\s)?(?:exactly\s|only\s)?"
+    rf"(?={_DIGITS}(?:\s(?!and\b|or\b|but\b)[\w']{{1,20}}){{0,5}}\W{{0,3}}\Z)"
+    rf"|(?={_DIGITS}\s(?:\w{{1,20}}\s){{1,3}}(?:are|is|were|was|remain|remains)\b))\s{{0,3}}(?P<said>.{{1,200}})\Z",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -51,21 +59,27 @@ class Number(Format):
     def parse(self, passage: str) -> str | None:
         """Return the one number that a passage states, in digits or in words."""
         passage = re.sub(r"\(\s?=[^()]{0,200}\)", "", passages.unemphasised(passage))  # "62 (= 25 + 37)"
-        stated = passages.bare(passages.before_reason(passage.rpartition("=")[2].strip())).rstrip(".")
-        stated = passages.unwrapped(_SIGN_APART.sub(r"\1", _NEGATIVE.sub("-", _THOUSANDS.sub(",", stated))))
+        left, equals, right = _THOUSANDS.sub(",", passage).rpartition("=")
+        stated = passages.bare(passages.before_reason(passages.unwrapped(right).strip())).rstrip(".")
+        stated = _SIGN_APART.sub(r"\1", _NEGATIVE.sub("-", stated))
         if (words := number_words.read(stated)) is not None:
             return words
-        if _CALCULATION.search(stated):
-            return None
+        if _CALCULATION.search(stated):  # "36 = 12 * 3" states 36
+            return self.parse(left) if equals and _NUMBER.fullmatch(left.strip()) else None
         if leading := _LEADING.match(stated.lstrip("(")):
-            return _scaled(_plain(leading["number"]), leading["rest"])
-        found = {_scaled(_plain(number.group()), stated[number.end() :]) for number in _NUMBER.finditer(stated)}
+            if _ANOTHER.match(leading["rest"]):
+                return None
+            return _plain(number_words.scaled(_plain(leading["number"]), leading["rest"]))
+        found = {
+            _plain(number_words.scaled(_plain(number.group()), stated[number.end() :]))
+            for number in _NUMBER.finditer(stated)
+        }
         return found.pop() if len(found) == 1 else None
 
     def conclusion(self, sentence: str) -> str | None:
         """Return the number that a sentence comes to as a result or a conclusion, or states of its subject."""
         if "=" in sentence:
-            return self.parse(sentence)
+            return self.parse(sentence) if len(sentence.rpartition("=")[2]) <= _LONGEST_RESULT else None
         if sentence.rstrip("*_ ").endswith("?"):
             return None
         if not passages.concludes(sentence):
@@ -78,10 +92,8 @@ class Number(Format):
         return self.parse(stated[-1]) if stated else None
 
     def alone(self, line: str) -> str | None:
-        """Return the number that a line consists of; `3.` may be a list's mark and is none."""
+        """Return the number that a line consists of."""
         alone = passages.bare(line)
-        if re.fullmatch(r"[0-9]{1,2}[.)]", alone):
-            return None
         alone = passages.bare(_SIGN_APART.sub(r"\1", alone.rstrip(". ")))
         return self.parse(alone) if _NUMBER.fullmatch(_THOUSANDS.sub(",", alone)) else None
 
@@ -92,16 +104,6 @@ class Number(Format):
     def key(self, answer: str) -> str:
         """Return the number without separators and needless zeros."""
         return _plain(passages.plain(answer).strip())
-
-
-def _scaled(number: str, rest: str) -> str:
-    """Return a number times the "million" that follows it, made by moving its point."""
-    scale = _SCALE.match(rest)
-    if scale is None or (scale.group(1) in {"m", "k"} and not rest.startswith(scale.group(1))):
-        return number
-    whole, _, fraction = number.partition(".")
-    zeros = _SCALES[scale.group(1).casefold()]
-    return _plain(whole + fraction[:zeros].ljust(zeros, "0") + "." + fraction[zeros:])
 
 
 def _plain(number: str) -> str:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 _NOUN = (
-    r"(?:(?:the\s)?(?:final\s|correct\s|right\s|best\s|only\s|remaining\s)?(?:option|choice|letter|answer|statement)s?)"
+    r"(?:(?:the\s)?(?:(?:final|correct|right|best|only|remaining|valid|possible|likely|chosen)\s){0,3}"
+    r"(?:option|choice|letter|answer|statement)s?)"
 )
 _MARKUP = r"[*_`\"'$\s]{0,4}"
 _BRACKETED = r"[(\[{]\s?[A-Ra-r]\s?[)\]}]"
@@ -41,8 +42,10 @@ _STATED = re.compile(
     re.IGNORECASE,
 )
 # A letter and a name: "B Tallinn". A and I are words, too.
-_NAMED_AFTER = re.compile(r"[*_`\"'$]{0,4}(?P<alone>[B-HJ-R])[*_`\"'$]{0,4}\s(?=[A-Z0-9\\$-])")
-_ANOTHER = re.compile(r"[\s,;/&]{0,4}(?:and\b|or\b|,|;|/|&)[\s*_]{0,4}(?:[(\[]\s?[A-R]\s?[)\]]|[A-R]\b(?!'))")
+_NAMED_AFTER = re.compile(
+    r"[*_`\"'$]{0,4}(?:(?P<alone>[B-HJ-R])[*_`\"'$]{0,4}\s(?=[\w\\$-])|(?P<article>A)[*_`\"'$]{0,4}\s(?=[A-Z0-9]))"
+)
+_ANOTHER = re.compile(r"[\s,;/&]{0,4}(?:and\b|or\b|,|;|/|&)[\s*_]{0,4}(?:[(\[]\s?[A-R]\s?[)\]]|[A-R]\b(?!'|\s[a-z]))")
 _NOT = re.compile(
     rf"(?:definitely\s|certainly\s)?(?:not|neither|n't)\s{_NOUN}?\s?(?:{_BRACKETED}|[A-R]\b)"
     rf"(?P<others>(?:\s?(?:,|or|nor|and)\s?(?:{_BRACKETED}|[A-R]\b)){{0,17}})"
@@ -62,8 +65,20 @@ _RULED_OUT = re.compile(
 )
 _ENTRY = re.compile(r"[\s*_\-]{0,6}\(?[A-Z][).:]\s")
 _ONE_ENTRY = re.compile(r"[*_`\s]{0,4}\(?(?P<letter>[A-Ra-r])[).:]\)?\s{1,3}(?P<text>\S[^\n]{0,300})")
+# An entry of which something is said: "(A) is wrong", "A. Tartu lies inland", "(A) breaks clue one".
+_JUDGED = re.compile(
+    r"\b(?:is|are|was|were|isn't|cannot|can't|does|doesn't|breaks?|fails?|contradicts?|violates?|wrong|incorrect|lies|would)\b"
+    r"|\([A-R]\)"
+)
 _ALONE = re.compile(r"[*_`\"'$\s]{0,6}[(\[]?([A-R])[)\]]?[.*_`\"'$\s]{0,6}")
 _BRACKETED_ALONE = re.compile(r"[*_`\"'$\s]{0,6}(?:\(([a-r])\)|([b-hj-r])[.)])[.*_`\"'$\s]{0,6}")
+_ALL_BUT = re.compile(
+    rf"\b(?:all|every|each)\b[^.,;:!?]{{0,30}}\b(?:except|but|other than)\s(?:for\s)?(?:{_NOUN}\s)?"
+    rf"(?P<at>{_MARKUP}(?:{_BRACKETED}|(?-i:[A-R])\b))"
+    r"\s(?:contradicts?|fails?|breaks?|violates?"
+    r"|(?:are|is|were|can be|must be)\s(?:wrong|false|incorrect|ruled|eliminated))",
+    re.IGNORECASE,
+)
 _CONCLUDING = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -78,7 +93,8 @@ _CONCLUDING = tuple(
         # I would pick B; which leaves (D); what is left is option D
         (
             r"\b(?:pick|picks|choose|select|go with|going with|opt for|settle on|settle for|lean to|lean towards?"
-            r"|leaves|left with|left is|remains|vote for|think|believe|guess|say|answer)\s(?:only\s|just\s|that\s)?"
+            r"|leaves|left with|left is|remains|vote for|think|believe|guess|say|answer|chosen|picked|selected"
+            r"|stick with|stay with|keep|(?:answer|change|switch|changing|switching) to)\s(?:only\s|just\s|that\s)?"
             rf"(?:it is\s|it's\s)?(?:{_NOUN}\s(?:is\s)?)?(?P<at>{_LETTER})"
         ),
         # Actually it is (C); it should be B
@@ -87,9 +103,15 @@ _CONCLUDING = tuple(
             rf"(?:actually\s|rather\s|really\s)?(?:{_NOUN}\s)?(?P<at>{_LETTER})"
             r"(?=[*_`\"'$)]{0,4}(?:[.,;:!]|\s-|\sbecause|\ssince|\Z))"
         ),
+        # only option (C) satisfies the clues; this matches option C; a good guess would be C
+        rf"\bonly\s(?:{_NOUN}\s)?(?P<at>{_MARKUP}{_BRACKETED}|[A-R]\b)(?=\s[a-z])",
+        rf"\b(?:matches|corresponds to|points to|equals|supports|namely|is)\s{_NOUN}\s(?P<at>{_LETTER})",
+        rf"\b{_NOUN}\s(?:is|would be|must be|should be)\s?:?\s?(?P<at>{_LETTER})",
+        rf"\b(?:would|must|should|has to)\sbe\s(?P<at>{_LETTER})\s?[.!]?\Z",
         # Hence, B.
         (
-            r"\A[\W_]{0,8}(?:and\s)?(?:therefore|thus|so|hence|finally|overall|conclusion|consequently)\b[,:]?\s"
+            r"\A[\W_]{0,8}(?:and\s)?(?:therefore|thus|so|hence|finally|overall|conclusion|consequently"
+            r"|by (?:process of )?elimination)\b[,:]?\s"
             rf"(?:it is\s|it's\s)?(?:{_NOUN}\s)?(?P<at>{_LETTER})[*_`\"'$)\]]{{0,4}}\s?(?:\Z|[.,!]\Z|[.,:;)!]\s)"
         ),
         # The odd one out is (C).
@@ -134,7 +156,7 @@ class Option(Format):
         if negated := _NOT.match(passage):
             return self.parse(negated.group("but")) if negated.group("but") else _only(passage)
         if stated := _STATED.match(passage) or _NAMED_AFTER.match(passage):
-            letter = stated["alone"] if "inside" not in stated.groupdict() else stated["inside"] or stated["alone"]
+            letter = next(filter(None, stated.groups()))
             if _ANOTHER.match(passage, stated.end()) or _is_a_word(letter, passage, stated):
                 return None
             return _canonical(letter)
@@ -150,9 +172,12 @@ class Option(Format):
         """Return the option that a sentence chooses, or the only one that a concluding sentence names."""
         if sentence.rstrip("*_ ").endswith("?"):
             return None
+        if left := _ALL_BUT.search(sentence):
+            return _canonical(re.sub(r"[^A-Za-z]", "", left["at"]))
         kept = _RULED_OUT.sub(" ", sentence)
         for pattern in _CONCLUDING:
-            chosen = {re.sub(r"[^A-Za-z]", "", found["at"]).upper() for found in pattern.finditer(kept)}
+            said = [found for found in pattern.finditer(kept) if not declarations.denied(kept[: found.start("at")])]
+            chosen = {re.sub(r"[^A-Za-z]", "", found["at"]).upper() for found in said}
             if len(chosen) == 1 and not _several(kept, chosen):
                 return _canonical(chosen.pop())
         return _only(kept) if passages.concludes(kept) and kept.rstrip().endswith((".", "!", ")", "*", '"')) else None
@@ -168,19 +193,32 @@ class Option(Format):
     def last_resort(self, text: str) -> str | None:
         """Return the option that the closing line names, unless that line is an entry of a list of options."""
         before, _, line = text.strip().rpartition("\n")
-        if (
-            not before
-            and (one := _ONE_ENTRY.fullmatch(line.strip()))
-            and not _ANOTHER.match(line, one.end("letter") + 1)
-        ):
-            return _canonical(one["letter"])
-        if _ENTRY.match(line) and _ENTRY.match(passages.last_line(before)):
+        if _one_of_a_list(before, line):
             return None
-        return super().last_resort(text)
+        if (answer := super().last_resort(text)) is not None or before:
+            return answer
+        one = _ONE_ENTRY.fullmatch(line.strip())
+        return _canonical(one["letter"]) if one and not _JUDGED.search(one["text"]) else None
+
+    def opening(self, text: str) -> str | None:
+        """Return the option that the first line consists of, or that it names with its text: "B. Tallinn"."""
+        first, _, rest = text.strip().partition("\n")
+        one = _ONE_ENTRY.fullmatch(first.strip())
+        if one and one["letter"] not in "Aa" and not _JUDGED.search(one["text"]) and rest.startswith("\n"):
+            return None if any(map(_ENTRY.match, rest.split("\n"))) else _canonical(one["letter"])
+        return super().opening(text)
 
     def key(self, answer: str) -> str:
         """Return the letter alone."""
         return answer.strip("() .").upper()
+
+
+def _one_of_a_list(before: str, line: str) -> bool:
+    """Return whether a line is an entry among options that are listed, or the first of those that were announced."""
+    above = passages.last_line(before)
+    if re.search(r"\b(?:each|every|all|options|choices)\b[^:\n]{0,60}:\Z", above) and len(line.strip()) == 1:
+        return True
+    return _ENTRY.match(line) is not None and _ENTRY.match(above) is not None
 
 
 def offered(question: str) -> list[tuple[str, str]]:
@@ -207,7 +245,8 @@ def _entry_of(line: str, question: str) -> str | None:
 
 def _words(text: str) -> str:
     """Return a text as options are compared: in lower case, without marks around it and with single spaces."""
-    return " ".join(passages.bare(text.strip().strip(".,;:!")).casefold().split())
+    said = " ".join(passages.bare(text.strip().strip(".,;:!")).casefold().split())
+    return re.sub(r"\A(?:an?|the)\s", "", said)
 
 
 def _without_lead_in(passage: str) -> str:

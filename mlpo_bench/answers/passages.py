@@ -31,15 +31,17 @@ _THOUGHT = re.compile(r"<(/?)(?:think(?:ing)?|thoughts?|reasoning)\s?>|\[(/?)THI
 _FENCE = re.compile(r"^[ \t]{0,8}(?:```|~~~)[\w+-]{0,20}[ \t]{0,8}$", re.MULTILINE)
 _BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)([^*\n]{1,2000})(?<=\S)\*\*(?![\w*])")
 _ITALIC = re.compile(r"(?<![\w*)\]}])\*(?=[^\s*])([^*\n]{1,2000})(?<=\S)\*(?![\w*(\[{])")
-_BOX = re.compile(r"\\(?:boxed|fbox)\s{0,3}\{")
-_SENTENCE_END = re.compile(r"[.!?](?=[\s*_\"')\]$]{1,4}[A-Z\s]|[\s*_]{0,4}$)")
+_BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s{0,3}\{")
+_SENTENCE_END = re.compile(r"[.!?](?=[\s*_\"')(\]$]{1,4}[A-Z\s]|[\s*_]{0,4}$)|\?(?=\s[0-9$\\-])")
 _CONCLUSION = re.compile(
     r"[\W_]{0,8}(?:(?:and|so|in)\s)?"
-    r"(?:therefore|thus|so|hence|finally|final|in conclusion|conclusion|result|overall|consequently|total|in total)\b",
+    r"(?:therefore|thus|so|hence|finally|final|in conclusion|conclusion|result|overall|consequently|total|in total"
+    r"|by (?:process of )?elimination|which means|that leaves|which leaves)\b",
     re.IGNORECASE,
 )
 _CLOSING_WORDS = re.compile(
     r"[\W_]{0,8}(?:i hope|hope this|hope that|let me know|feel free|please let|thank|if you (?:have|need|would)"
+    r"|(?:the|these|all the) (?:words|entries) are (?:now )?(?:sorted|listed|ordered|arranged|in)\b(?![^.\n]{0,80}:)"
     r"|good luck|happy to help|remember to|these are (?:in|now)|is there anything)\b",
     re.IGNORECASE,
 )
@@ -171,6 +173,26 @@ def without_closing_words(text: str) -> str:
     return text
 
 
+_UNFINISHED = re.compile(
+    r"(?:[,;]|\b(?:the|a|an|of|and|or|to|is|are|was|that|which|with|for|in|by|so|then|as|we|i|but|at|on|from|if|it|its|be"
+    r"|this|these|because|since|not|have|has|must|would|will|can))\s{0,3}\Z",
+    re.IGNORECASE,
+)
+_SO = re.compile(
+    r"[,;]\s(?=(?:and\s)?(?:so|therefore|thus|hence|which (?:means|gives|leaves|makes)|that leaves)\b)", re.IGNORECASE
+)
+
+
+def unfinished(line: str) -> bool:
+    """Return whether a line breaks off: behind a comma, or a word that cannot end a sentence."""
+    return _UNFINISHED.search(line) is not None
+
+
+def conclusion_of(sentence: str) -> str:
+    """Return the part of a sentence that begins with its last "so", "therefore" or "which leaves", or all of it."""
+    return _SO.split(sentence)[-1]
+
+
 def concludes(line: str) -> bool:
     """Return whether a line opens as a conclusion does: "Therefore", "So", "Thus"."""
     return _CONCLUSION.match(line) is not None
@@ -211,10 +233,12 @@ _LIST_MARK = re.compile(r"\s{0,8}\(?([0-9]{1,3})[.)]?(?:\s|\Z)")
 
 
 def continues_a_list(text: str) -> bool:
-    """Return whether the last line is, or opens with, the next number of a list that the lines before it make."""
+    """Return whether the last line is the next number of a list, or the first behind a colon."""
     *before, line = ["", *[one for one in text.rstrip()[-4_000:].split("\n") if one.strip()]]
-    mark = re.fullmatch(r"\s{0,8}\(?([0-9]{1,3})[.)]?\s{0,4}", line)
+    mark = re.fullmatch(r"\s{0,8}\(?([0-9]{1,3})([.)]?)\s{0,4}", line)
     if mark is None:
         return False
+    if mark.group(1) == "1" and mark.group(2):
+        return before[-1].rstrip("*_ ").endswith(":")
     marks = [found.group(1) for one in before if (found := _LIST_MARK.match(one))]
     return bool(marks) and int(mark.group(1)) == int(marks[-1]) + 1

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 _LEAD_IN = (
     r"(?:that\s|it\s|this\s|the\s(?:argument|statement|expression|result|value|sentence)\s|is\s|it's\s|are\s"
-    r"|definitely\s|clearly\s)"
+    r"|definitely\s|clearly\s|(?:actually|so|therefore|thus|hence|then|well|indeed),?\s)"
 )
 _END = (
     r"(?=[*_`\"')}$\]]{0,4}(?:\s{0,3}(?:\Z|[.,:;!?(\u2014<\n]|-\s"
-    r"|because\b|since\b|as\b|and\sthat\b|for\b|which\b)|\s{1,4}(?:\Z|\n)))"
+    r"|because\b|since\b|as\b|and\s(?:that|not)\b|for\b|which\b)|\s{1,4}(?:\Z|\n)))"
 )
 _UNDECIDED = re.compile(
     r"\b(?:whether|if|decide|determine|check|assume|suppose|see|prove|show|cannot tell)\b", re.IGNORECASE
@@ -41,7 +41,9 @@ class Verdict(Format):
         """Return the one word of the two that a passage opens with, or says."""
         passage = passages.bare(passages.unwrapped(passage))
         if opening := self.opens.match(passage):
-            return self._said(opening["word"]) or None
+            said = self._said(opening["word"])
+            behind = re.match(r"[\s,/|]{0,4}(?:(?:or|and)\s)?(\w{2,7})\b", passage[opening.end("word") :])
+            return (said or None) if behind is None or self._said(behind.group(1)) in {None, "", said} else None
         return self._said(passage) or None
 
     def _said(self, passage: str) -> str | None:
@@ -52,9 +54,8 @@ class Verdict(Format):
         """Return the word that a sentence opens with, or comes to as a conclusion or a result."""
         if sentence.rstrip("*_ ").endswith("?"):
             return None
-        if re.match(r"[*_]{0,2}[A-Za-z]{2,7}[*_]{0,2}[.,:;!](?:\s|\Z)", sentence) and (
-            opening := self.opens.match(sentence)
-        ):
+        opening = self.opens.match(sentence)
+        if opening and re.match(r"[*_\"')]{0,3}(?:[.,:;!](?:\s|\Z)|\Z)", sentence[opening.end("word") :]):
             return self._said(opening["word"]) or None
         result = sentence.rpartition("=")[2]
         if passages.concludes(sentence) or passages.bare(result.rstrip(". *")).isalpha():
@@ -64,6 +65,13 @@ class Verdict(Format):
         if not _UNDECIDED.search(sentence) and (stated := self.stated.search(sentence)):
             return self.parse(stated["said"])
         return None
+
+    def opening(self, text: str) -> str | None:
+        """Return the word that a text opens with, set off from its explanation ("No. The walk ends east.")."""
+        first = passages.first_line(text)
+        said = self.opens.match(first)
+        set_off = said and re.match(r"[*_\"']{0,3}[.,:;!]\s", first[said.end("word") :])
+        return self._said(first[: said.end("word") + 1]) or None if said and set_off else super().opening(text)
 
     def alone(self, line: str) -> str | None:
         """Return the word that a line consists of."""
@@ -87,7 +95,7 @@ class YesNo(Verdict):
     words: ClassVar = {
         _word("yes"): "Yes",
         re.compile(
-            r"(?<![\w'-])no(?=[\s*_`\"')}$]{0,4}(?:\Z|[.,:;!?\u2014<(]|-\s|because\b|since\b|as\b))", re.IGNORECASE
+            r"(?<![\w'-])no(?=[\s*_`\"')}$]{0,4}(?:\Z|[.,:;!?\u2014<(/]|-\s|because\b|since\b|as\b))", re.IGNORECASE
         ): "No",
     }
     opens = _opens("yes|no")
@@ -104,7 +112,9 @@ class TrueFalse(Verdict):
     words: ClassVar = {_word("true"): "True", _word("false"): "False", _word("not|and|or"): ""}
     opens = _opens("true|false")
     stated = re.compile(
-        r"\b(?:evaluates? to|is|equals|becomes|gives|yields|returns|get|:)\s(?P<said>\W{0,3}(?:true|false)\W{0,4})\Z",
+        r"\b(?:(?:evaluates?|simplifies|reduces|comes|amounts) to|left with|is|equals|becomes|gives(?:\sus)?|yields"
+        r"|returns|get|:)\s"
+        r"(?P<said>\W{0,3}(?:true|false)\W{0,4})\Z",
         re.IGNORECASE,
     )
 
@@ -117,13 +127,13 @@ class ValidInvalid(Verdict):
     opens = _opens("valid|invalid")
     stated = re.compile(
         r"(?P<said>\b(?:argument|reasoning|inference|deduction|conclusion|it|this|which)\s(?:\w{1,12}\s){0,3}"
-        r"(?:is|isn't|cannot|can't|must|was|as|are)\b.*)\Z",
+        r"(?:is|isn't|can|cannot|can't|could|must|was|as|are|makes|lacks|has|does|doesn't)\b.*)\Z",
         re.IGNORECASE | re.DOTALL,
     )
-    _verdict = _word("valid|invalid")
+    _verdict = _word("valid|invalid|validity")
     _denied = re.compile(
-        r"(?<![\w'-])(?:not(?!\sonly)|never|cannot|can't|neither|nor|isn't|aren't|wasn't|doesn't|don't|fails to be"
-        r"|far from|no(?!,|\.|:|;))(?![\w'-])[^.,;:!?\n]{0,60}\Z",
+        r"(?<![\w'-])(?:not(?!\sonly)|lacks?|never|cannot|can't|neither|nor|isn't|aren't|wasn't|doesn't|don't"
+        r"|fails to be|far from|no(?!,|\.|:|;))(?![\w'-])[^.,;:!?\n]{0,60}\Z",
         re.IGNORECASE,
     )
 
@@ -131,7 +141,7 @@ class ValidInvalid(Verdict):
         """Return the verdict that a passage comes to where all its words for one agree, denials counted."""
         said = set()
         for word in self._verdict.finditer(passage):
-            valid = word.group().casefold() == "valid"
+            valid = word.group().casefold() != "invalid"
             denied = self._denied.search(passage, max(0, word.start() - 80), word.start()) is not None
             said.add("valid" if valid != denied else "invalid")
         return said.pop() if len(said) == 1 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 from mlpo_bench.answers import passages
@@ -11,13 +12,16 @@ from mlpo_bench.answers.format import Format
 _MARK = r"[ \t]{0,8}(?:[-*\u2022+]|\(?[0-9]{1,3}[.):])[ \t]{1,8}"
 _BULLET = re.compile(rf"^{_MARK}", re.MULTILINE)
 _INLINE_NUMBER = re.compile(r"(?:(?<=\s)|\A)\(?[0-9]{1,3}[.):]\s")
-_BETWEEN = re.compile(r"(?:<br\s?/?>|\s[-\u2022\u00b7]\s|->|=>|\\n|[\s,;<>|\u2192\u27f6/\u2022\u00b7])+", re.IGNORECASE)
+_BETWEEN = re.compile(
+    r"(?:<br\s?/?>|\s[-&\u2022\u00b7]\s|\s?(?:\u2014|-{2,3})\s?|->|=>|\\n|[\s,;<>|\u2192\u27f6/\u2022\u00b7])+",
+    re.IGNORECASE,
+)
 _AROUND = '*_`"[](){}$.:!?'
 _WORD = re.compile(r"[\w&'-]+")
-_LISTS = re.compile(r"sort|order|alphabet|list|result|words", re.IGNORECASE)
+_LISTS = re.compile(r"sort|order|alphabet|list|result|words|final|answer", re.IGNORECASE)
 _ANNOUNCED = re.compile(
     r"\A[\W_]{0,8}(?:so|thus|therefore|hence|finally)?,?\s?(?:the|this|here|my|in)\b[^\n:.]{0,80}"
-    r"\b(?:words?|list|order|result|sequence|answer)\b[^\n:.]{0,40}?(?:\bare\b|\bis\b|:)(?:\s?:)?\s{1,3}(?=\S)",
+    r"\b(?:words?|list|order|result|sequence|answer)\b[^\n:.]{0,40}?(?:\b(?:are|is)\b(?!\s(?:now\s)?(?:sorted|listed|ordered|arranged|in)\b)|:)(?:\s?:)?\s{1,3}(?=\S)",
     re.IGNORECASE,
 )
 _FEWEST = 2
@@ -41,7 +45,7 @@ class Words(Format):
 
     def parse(self, passage: str) -> str | None:
         """Return the words of a passage, or None where it is not made of words."""
-        passage = passages.bare(passages.unwrapped(passage.replace("\\&", "&")))
+        passage = passages.bare(passages.unwrapped(html.unescape(passage).replace("\\&", "&")).replace("\u00a0", " "))
         if announced := _ANNOUNCED.match(passage):
             passage = passage[announced.end() :]
         if re.match(r"[^\n:]{0,60}:\s", passage):
@@ -57,6 +61,8 @@ class Words(Format):
 
     def last_resort(self, text: str) -> str | None:
         """Return the list that closes a text, announced by a colon or by its sentence, or the bare list that it is."""
+        if passages.unfinished(text[-80:]):
+            return None
         announced, colon, after = text.rstrip().rpartition(":")
         if colon and len(after) <= self.longest and _LISTS.search(passages.last_line(announced)[-200:]):
             return self._closing(after)
@@ -82,7 +88,9 @@ class Words(Format):
 
     def _bare(self, text: str) -> str | None:
         """Return the words that a whole text consists of, where they stand without a sentence's marks and capitals."""
-        words = text.split()
+        if _listed(text) and _listed(text).strip() == text.strip():
+            return self.parse(text)
+        words = re.sub(r"\s[<>]\s", " ", text).split()
         plain = all(re.fullmatch(r"[a-z][a-z'&-]*,?", word) and word not in _OF_SENTENCES for word in words)
         return self.parse(text) if len(words) >= _FEWEST and plain else None
 

@@ -1,7 +1,8 @@
 """Checks, without any model, that every gold answer is read and judged right however a model would write it.
 
-Each answer is written in several ways, read back by its format and judged; and another question's answer, written the
-same way, is judged wrong. A harness that fails here would report its own faults as a model's.
+Each answer is written in many ways (`surface_forms`), read back by its format and judged; and another question's
+answer, as well as those that a slip would make of it, are judged wrong. A harness that fails here would report its own
+faults as a model's.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlpo_bench import answers, questions
+from mlpo_bench.harness.surface_forms import FORMS, FORMS_OF, neighbours
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from mlpo_bench.questions import Item, Source
@@ -57,21 +59,6 @@ class Report:
         return self.questions > 0 and not self.failures
 
 
-WRAPPINGS: Mapping[str, Callable[[str, str], str]] = {
-    "tag": lambda gold, _: f"Let me think about it.\n\n<answer>{gold}</answer>",
-    "spaced tag": lambda gold, _: f"Done.\n<answer>\n{gold}\n</answer>\n",
-    "open tag": lambda gold, _: f"Let me think about it. <answer>{gold}",
-    "box": lambda gold, _: f"Hence the result.\n\n$\\boxed{{{gold}}}$",
-    "sentence": lambda gold, _: f"Step by step it becomes clear.\nSo the answer is {gold}.",
-    "sentence without a stop": lambda gold, _: f"The answer is: {gold}",
-    "bold": lambda gold, _: f"Some reasoning first.\n\n**Answer: {gold}**",
-    "after a thought": lambda gold, other: (
-        f"<think>At first sight it is <answer>{other}</answer></think>I was wrong.\n\nThe final answer is {gold}."
-    ),
-}
-"""How a model writes an answer; the second argument is another answer of the same format."""
-
-
 def check(
     suite: str,
     split: str = "all",
@@ -106,17 +93,19 @@ def check(
 
 
 def _judgements(item: Item, other: str) -> Iterator[Failure | None]:
-    """Yield a failure or None for each way of writing the gold answer, and for another answer in its place."""
+    """Yield a failure or None for each way of writing the gold answer, and for each wrong answer in its place."""
     form = item.answer_format
     own = answers.written(form, item.gold)
-    for name, write in WRAPPINGS.items():
-        answer = answers.read(form, write(own, other))
+    for name, write in {**FORMS, **FORMS_OF.get(form, {})}.items():
+        answer = answers.read(form, write(own, other or "something else"))
         right = answers.judge(form, answer, item.gold)
         yield None if right else Failure(item.id, name, own, own, answer)
-    if other:
-        answer = answers.read(form, WRAPPINGS["tag"](other, own))
-        wrong = answer is not None and not answers.judge(form, answer, item.gold)
-        yield None if wrong else Failure(item.id, "another's answer", own, other, answer)
+    wrong_ones = [("another's answer", other)] if other else []
+    wrong_ones += [("a neighbour", near) for near in neighbours(form, item.gold)]
+    for name, wrong in wrong_ones:
+        answer = answers.read(form, FORMS["tag"](wrong, own))
+        told_apart = answer is not None and not answers.judge(form, answer, item.gold)
+        yield None if told_apart else Failure(item.id, name, own, wrong, answer)
 
 
 def _others(items: Iterable[Item]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import pytest
 
 from mlpo_bench import answers
 from mlpo_bench.harness import documents, gold
+from mlpo_bench.harness.surface_forms import FORMS
 
 
 pytest.importorskip("reasoning_gym", reason="reasoning-gym is not installed")
@@ -14,7 +15,7 @@ pytest.importorskip("reasoning_gym", reason="reasoning-gym is not installed")
 def test_every_reference_answer_is_read_and_judged_right_and_another_s_is_not() -> None:
     report = gold.check("reasoning_gym", "test")
     assert [str(failure) for failure in report.failures] == []
-    assert report.judgements == report.questions * (len(gold.WRAPPINGS) + 1)
+    assert report.judgements == report.questions * (len(FORMS) + 1)
 
 
 def test_a_right_answer_scores_and_a_wrong_one_does_not() -> None:
