@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from itertools import groupby
 from statistics import mean, stdev
 from typing import TYPE_CHECKING
@@ -58,6 +59,10 @@ def print_results(results: Results, folder: RunFolder, console: Console) -> None
             "The same command goes on with them.",
             style="yellow",
         )
+    if not results.read_alike:
+        command = shlex.join(["mlpo-bench", "rescore", str(folder.path)])
+        told = Text(f"Cells were read by different readers. To judge all alike: {command}", style="yellow")
+        console.print(told, soft_wrap=True)
     for cell in results.failed:
         console.print(
             Text(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 import mlpo_bench
+from mlpo_bench.runs import readers
 from mlpo_bench.runs.files import write_json
 
 
@@ -80,7 +81,7 @@ class Manifest:
 def note_rescoring(path: Path, into: Path, moved: Mapping[str, Any]) -> None:
     """Write a manifest with one more re-scoring of its run: when, by which code, and what moved."""
     content = orjson.loads(path.read_bytes())
-    noted = {"command": sys.argv, **circumstances(), **moved}
+    noted = {"command": sys.argv, **circumstances(), "readers": readers.identity(), **moved}
     write_json(into, content | {"rescored": [*content.get("rescored", ()), noted]})
 
 

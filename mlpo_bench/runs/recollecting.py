@@ -12,17 +12,19 @@ from mlpo_bench.engines.recorded import DEFAULT_CONTEXT
 from mlpo_bench.errors import BadInput
 from mlpo_bench.runs.completions import Kept, read_completions
 from mlpo_bench.runs.transcripts import read_transcripts
+from mlpo_bench.runs.watcher import counted
 from mlpo_bench.store import request_key
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mlpo_bench.harness.suite import Asked, Suite
     from mlpo_bench.matrix import Cell
     from mlpo_bench.runs.completions import Layers
     from mlpo_bench.runs.folder import RunFolder
+    from mlpo_bench.runs.watcher import Listener
     from mlpo_bench.teams import ModelSpec
 
     Answered = dict[ModelSpec, ModelFacts]
@@ -66,7 +68,9 @@ class Recollection:
         return found
 
 
-def recollect(folder: RunFolder, cells: Sequence[Cell], suites: Mapping[str, Suite], layers: Layers) -> Recollection:
+def recollect(
+    folder: RunFolder, cells: Sequence[Cell], suites: Mapping[str, Suite], layers: Layers, watcher: Listener
+) -> Recollection:
     """Recollect what some cells of a run were answered.
 
     Raises:
@@ -75,15 +79,15 @@ def recollect(folder: RunFolder, cells: Sequence[Cell], suites: Mapping[str, Sui
     found = Recollection(layers)
     models = tuple(map(ModelFacts.of, folder.manifest()["models"]))
     asked = {name: {one.question.id: one for one in suite.asked} for name, suite in suites.items()}
-    for cell in cells:
+    for cell in counted(cells, "cells checked", watcher):
         check = _Check(cell, folder.transcript_path(cell), asked[cell.suite], models)
         found.failed |= {(cell.id, question): error for question, error in check.whole().items()}
         found.answered[cell.id] = check.answered
-    pour(folder, cells, layers)
+    pour(folder, counted(cells, "cells read", watcher), layers)
     return found
 
 
-def pour(folder: RunFolder, cells: Sequence[Cell], layers: Layers) -> None:
+def pour(folder: RunFolder, cells: Iterable[Cell], layers: Layers) -> None:
     """Pour what some cells of a run were answered into stores, and what it keeps besides.
 
     Raises:

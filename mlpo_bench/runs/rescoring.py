@@ -30,6 +30,7 @@ from mlpo_bench.runs.manifest import note_rescoring
 from mlpo_bench.runs.moves import Moves
 from mlpo_bench.runs.recollecting import NOT_RECORDED, recollect
 from mlpo_bench.runs.transcripts import read_transcripts
+from mlpo_bench.runs.watcher import counted
 from mlpo_bench.runs.work import Work
 from mlpo_bench.store import Store
 
@@ -73,7 +74,7 @@ async def rescore(
         layers = stack.enter_context(Layers(scratch, store_path))
         ended = _ended(folder)
         await _hold_ended(folder, staged, ended, layers, watcher, data)
-        moves = _moves(folder, staged, ended)
+        moves = _moves(folder, staged, ended, watcher)
         if not dry_run:
             _keep_unused(folder, staged, layers)
             if not moves.whole:
@@ -110,7 +111,7 @@ async def _hold_ended(
     suites = load_suites(config, dict.fromkeys(cell.suite for cell in ended), watcher)
     _check_sources(folder, suites)
     watcher.say("Reading what was recorded")
-    recollection = recollect(folder, ended, suites, layers)
+    recollection = recollect(folder, ended, suites, layers, watcher)
     todo = [_with_ballots(cell, folder) for cell in ended]
     before = {cell.id: weights for cell in todo if (weights := _weights(cell, folder)) is not None}
     await hold_again(staged, todo, config, suites, recollection, watcher, before)
@@ -184,10 +185,10 @@ def _weights(cell: Cell, folder: RunFolder) -> dict[Member, float] | None:
     return {member: result.scores[member.label] for member in members} if len(result.scores) == len(members) else None
 
 
-def _moves(folder: RunFolder, staged: RunFolder, ended: Sequence[Cell]) -> Moves:
+def _moves(folder: RunFolder, staged: RunFolder, ended: Sequence[Cell], watcher: Watcher) -> Moves:
     """Return what moved, and give every turn the wait that it had."""
     moves = Moves()
-    for cell in ended:
+    for cell in counted(ended, "cells compared", watcher):
         if not staged.cell_path(cell.id).exists():
             moves.lose(cell, folder)
             continue

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from mlpo_bench.evidence import accuracy
+from mlpo_bench.runs import readers
 from mlpo_bench.runs.ledger import SeatCost, Shared
 
 
@@ -28,6 +29,7 @@ class CellResult(BaseModel):
     question's longest chain of turns that had to wait for one another. Seconds are those that the engine took when
     the completion was first made. `seats` tells the same seat by seat; `samples` is the number of ballots of a vote
     whose tokens were matched to those of the cell `matched`; `scores` are what ballots were weighted with, by member.
+    `readers` is the identity of the readers that judged (see `runs.readers`), None where an earlier version did.
     """
 
     cell: str
@@ -58,6 +60,7 @@ class CellResult(BaseModel):
     serial_seconds: float
     seats: dict[str, SeatCost] = {}
     lm_eval: dict[str, Any] = {}
+    readers: str | None = None
 
     @classmethod
     def of(
@@ -96,6 +99,7 @@ class CellResult(BaseModel):
             serial_seconds=sum(r.serial_seconds for r in answered),
             seats=dict(seats),
             lm_eval=dict(lm_eval),
+            readers=readers.identity(),
         )
 
     @property
@@ -117,6 +121,11 @@ class Results(BaseModel):
     cells: tuple[CellResult, ...]
     unfinished: tuple[str, ...] = ()
     shared: Shared = Shared()
+
+    @property
+    def read_alike(self) -> bool:
+        """Whether the same readers judged all cells."""
+        return len({cell.readers for cell in self.cells}) <= 1
 
     @property
     def failed(self) -> tuple[CellResult, ...]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import time
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mlpo_bench.dispatch import Tally
     from mlpo_bench.matrix import Cell
     from mlpo_bench.runs.records import Record
     from mlpo_bench.runs.results import CellResult
+
+
+Thing = TypeVar("Thing")
+SAID_EVERY_S = 2.0
 
 
 class Listener(Protocol):
@@ -32,3 +37,13 @@ class Watcher(Listener, Protocol):
 
     def scored(self, result: CellResult) -> None:
         """Take the figures of a cell that is written."""
+
+
+def counted(things: Sequence[Thing], what: str, listener: Listener) -> Iterator[Thing]:
+    """Yield things, and say how many are done (`12 of 141 cells read`) as soon as it takes time."""
+    last = time.monotonic()
+    for done, thing in enumerate(things):
+        if time.monotonic() - last >= SAID_EVERY_S:
+            last = time.monotonic()
+            listener.say(f"{done} of {len(things)} {what}")
+        yield thing

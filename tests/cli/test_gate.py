@@ -88,9 +88,13 @@ def test_a_run_is_held_to_a_baseline(call: Callable[..., Any], made: Callable[..
     assert "::error title=bbh%3A solo%3A accuracy::accuracy 0." in worse.output
     assert len(ET.parse("j.xml").findall(".//failure")) == 2
     assert Path("s.md").read_text().count("### Gate") == 2
+    manifest = json.loads((run / "manifest.json").read_text())
+    judged = {"rescored": [{"git": {"commit": "e" * 40, "dirty": True}}]}
+    (run / "manifest.json").write_text(json.dumps(manifest | judged))
     call(run, "--baseline", kept, "--update", "--reason", "a better reader")
     file = json.loads(kept.read_text())
     assert [making["reason"] for making in file["history"]] == ["the first", "a better reader"]
+    assert (file["history"][1]["commit"], file["history"][1]["dirty"]) == ("e" * 40, True)  # whose readers judged
     assert call(run, "--baseline", kept).exit_code == 0
 
 

@@ -132,3 +132,22 @@ def test_a_run_that_is_not_there(mlpo_bench: Cli) -> None:
     said = mlpo_bench("rescore", "mime")
     assert (said.code, said.out) == (2, "")
     assert "there is no run 'mime'; did you mean 'mine'?" in said.err
+
+
+def test_cells_that_other_readers_read_are_told_until_all_are_judged_alike(
+    mlpo_bench: Cli, run: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = (*run[: run.index("--name")], "--name", "mixed", *run[run.index("--name") + 2 :])
+    assert mlpo_bench(*whole, "--only", "solo").code == 0
+    told = "Cells were read by different readers. To judge all alike: mlpo-bench rescore runs/mixed"
+    assert told not in mlpo_bench("show", "mixed").out
+    monkeypatch.setattr("mlpo_bench.runs.readers.identity", lambda: "of another day")
+    assert told in mlpo_bench(*whole).out
+    assert told in mlpo_bench("show", "mixed").out
+    said = mlpo_bench("leaderboard", "add", "mixed", "--only", "solo,vote")
+    assert "were read by different readers; `mlpo-bench rescore runs/mixed` judges all alike" in said.err
+    assert mlpo_bench("rescore", "mixed", "-q").code == 0
+    assert told not in mlpo_bench("show", "mixed").out
+    assert {cell["readers"] for cell in json.loads(mlpo_bench("show", "mixed", "--json").out)["cells"]} == {
+        "of another day"
+    }

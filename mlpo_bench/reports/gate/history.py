@@ -33,14 +33,16 @@ class Made(BaseModel):
 
     @classmethod
     def now(cls, reason: str | None, run: RunFolder) -> Made:
-        """Return the making of a baseline from a run.
+        """Return the making of a baseline from a run, by the code that judged its answers.
 
         Raises:
             BadInput: no reason is given.
         """
         if not (reason or "").strip():
             raise BadInput("a baseline is made with a reason that others can read later; give --reason TEXT.")
-        git = run.manifest().get("git") or {}
+        manifest = run.manifest()
+        judged = manifest.get("rescored", ())[-1:] or [manifest]
+        git = judged[0].get("git") or {}
         date = datetime.now(UTC).date().isoformat()
         return cls(date=date, reason=str(reason).strip(), commit=git.get("commit"), dirty=bool(git.get("dirty", False)))
 

@@ -244,10 +244,10 @@ def _digest(text: str) -> str:
 def figures_of(result: CellResult) -> dict[str, Any]:
     """Return a cell's figures; of what its seats cost and of lm-eval's results, digests.
 
-    The sizes of models are left out, for a recording does not know them; of fractions, the digits in which libraries
-    and processors may differ.
+    The sizes of models are left out, for a recording does not know them, and so are the readers, which are compared by
+    what they read; of fractions, the digits in which libraries and processors may differ.
     """
-    found: dict[str, Any] = _rounded(result.model_dump(mode="json"))
+    found: dict[str, Any] = _rounded(result.model_dump(mode="json", exclude={"readers"}))
     seats = {name: cost | {"parameters": None} for name, cost in found["seats"].items()}
     results = found["lm_eval"].get("results", {})
     return found | {"seats": _digest_of(seats), "lm_eval": _digest_of(results)}

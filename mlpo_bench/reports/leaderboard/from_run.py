@@ -48,11 +48,13 @@ def entries_of(folder: RunFolder, only: tuple[str, ...] = (), *, anyway: bool = 
         anyway: Even where the code that made the run is in no commit.
 
     Raises:
-        BadInput: a cell has yet to be run or lacks answers; no commit holds the code; a word fits no cell.
+        BadInput: a cell has yet to be run or lacks answers; cells were read by different readers; no commit holds the
+            code; a word fits no cell.
     """
     wanted = chosen(cells(folder.config), only)
     _check_finished(folder, wanted)
     if not anyway:
+        _check_readers(folder, wanted)
         manifest = folder.manifest()
         for code in (manifest, *manifest.get("rescored", ())[-1:]):
             _check_git(folder, code["git"])
@@ -87,6 +89,14 @@ def _check_finished(folder: RunFolder, wanted: Sequence[Cell]) -> None:
                 f"{cell.id}: {errors} questions have no answer, for a fault of the machinery; "
                 f"`{folder.command}` asks them again."
             )
+
+
+def _check_readers(folder: RunFolder, wanted: Sequence[Cell]) -> None:
+    if len({result.readers for cell in wanted if (result := folder.cell(cell.id))}) > 1:
+        raise BadInput(
+            f"the cells of {folder.path} were read by different readers; `mlpo-bench rescore {folder.path}` judges all "
+            "alike, or add them --anyway."
+        )
 
 
 def _check_git(folder: RunFolder, git: Mapping[str, Any] | None) -> None:
