@@ -61,10 +61,12 @@ async def rescore(
         dry_run: Write nothing.
 
     Raises:
-        BadInput: nothing has ended yet, a file is missing or broken, or the questions are not at hand.
+        BadInput: nothing has ended yet, a file is missing, broken or cannot be written, or the questions are not at
+            hand.
         Stopped: a person stopped it; the run is as it was.
     """
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_told_of_disks(folder))
         if not dry_run:
             stack.enter_context(folder.taken())
         stack.enter_context(quiet_lm_eval())
@@ -82,6 +84,15 @@ async def rescore(
             note_rescoring(folder.manifest_path, staged.manifest_path, moves.told())
             replacing.replace(folder.path, _gone(folder, moves))
     return moves
+
+
+@contextlib.contextmanager
+def _told_of_disks(folder: RunFolder) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or folder.path
+        raise BadInput(f"{folder.path} could not be judged anew, for {where}: {error.strerror}.") from None
 
 
 def _staged(folder: RunFolder, path: Path) -> RunFolder:

@@ -147,6 +147,23 @@ def test_rows_come_to_what_their_run_comes_to(mlpo_bench: Cli, run: Path, deafen
     assert len(anew["solo"].rescored) == 1
 
 
+def test_rows_that_other_readers_read_are_told_until_all_are_judged_alike(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told("add", run)
+    (path, *_) = (FOLDER / "entries").iterdir()
+    path.write_bytes(read_entry(path).model_copy(update={"readers": None}).signed().to_json())
+    told("build")
+    said = "Answers were read by 2 different readers (6 rows, 1 row; \\`readers\\` in their files)"
+    assert said in (FOLDER / "README.md").read_text()
+    monkeypatch.setattr("mlpo_bench.runs.readers.identity", lambda: "of another day")
+    told("rescore")
+    assert {entry.readers for entry in entries().values()} == {"of another day"}
+    assert {len(entry.rescored) for entry in entries().values()} == {1}
+    assert "different readers" not in (FOLDER / "README.md").read_text()
+    told("check")
+
+
 def test_rows_that_would_go_on_otherwise_stay_and_are_named(
     mlpo_bench: Cli, run: Path, made_up: Path, deafen: Callable[[], None]
 ) -> None:

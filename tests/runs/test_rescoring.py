@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -432,6 +434,21 @@ def test_other_questions_than_those_that_were_asked_are_refused(
     with pytest.raises(BadInput, match=r"asked bbh of .* Name its folder with --data"):
         again(run, data=other)
     assert again(run, data=moved).whole
+
+
+def test_a_disk_that_is_full_is_told_and_the_run_is_as_it_was(
+    carry: Runs, team: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = carry("mine", team=team, protocols=["solo"])
+    before, manifest = files(run), run.manifest()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "ledger.parquet")
+
+    monkeypatch.setattr("mlpo_bench.runs.rescoring.keep_waits", full)
+    with pytest.raises(BadInput, match=r"could not be judged anew, for ledger\.parquet: No space left on device"):
+        again(run)
+    assert (files(run), run.manifest()) == (before, manifest)
 
 
 def test_a_run_of_which_nothing_has_ended_is_refused(carry: Runs, team: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ Command = Annotated[str, Field(pattern=r"^mlpo-bench[^\x00-\x1f\x7f]*$")]
 
 def _nothing(value: object) -> bool:
     """Whether a field is left out: entries that were made before there was such a field stay what they are."""
-    return value is None
+    return value is None or value == ()
 
 
 class _Kept(BaseModel):
@@ -249,8 +249,9 @@ class Completions(_Kept):
 class Entry(_Kept):
     """A published row. `macro` is the mean over its suites, each counted the same; None where there is one only.
 
-    With `completions` it can be judged anew; rows that were added before these were kept have none. `rescored` tells
-    how often it was. `sha256` is of all else, so that an entry that was changed by hand is noticed.
+    `readers` is the identity of the readers that judged all its answers (see `runs.readers`). With `completions` it
+    can be judged anew, and `rescored` tells when it was; rows that were added before these were kept have neither.
+    `sha256` is of all else, so that an entry that was changed by hand is noticed.
     """
 
     schema_version: Literal[1] = 1
@@ -265,8 +266,9 @@ class Entry(_Kept):
     suites: Annotated[dict[str, SuiteRow], Field(min_length=1)]
     macro: Figure | None
     run: RunFacts
-    completions: Completions | None = None
-    rescored: tuple[Rescored, ...] = ()
+    readers: Annotated[str | None, Field(exclude_if=_nothing)] = None
+    completions: Annotated[Completions | None, Field(exclude_if=_nothing)] = None
+    rescored: Annotated[tuple[Rescored, ...], Field(exclude_if=_nothing)] = ()
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
 
     @property
@@ -298,8 +300,7 @@ class Entry(_Kept):
     @property
     def content_sha256(self) -> str:
         """What `sha256` has to be."""
-        absent = {name for name in ("completions", "rescored") if not getattr(self, name)}  # as before there were any
-        return _digest(self.model_dump(mode="json", exclude={"sha256", *absent}))
+        return _digest(self.model_dump(mode="json", exclude={"sha256"}))
 
     def signed(self) -> Entry:
         """Return the entry with its `sha256` filled in."""

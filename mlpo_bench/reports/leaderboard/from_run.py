@@ -134,6 +134,7 @@ def _entry(
         suites=suites,
         macro=over_suites(suites),
         run=facts,
+        readers=_readers(outcomes.values()),
         rescored=tuple(map(_rescored, manifest.get("rescored", ()))),
     ).signed()
 
@@ -251,6 +252,11 @@ def _run_facts(folder: RunFolder, manifest: Mapping[str, Any]) -> RunFacts:
         git=manifest["git"],
         hardware=manifest["hardware"],
     )
+
+
+def _readers(outcomes: Iterable[Outcomes]) -> str | None:
+    found = {cell.readers for row in outcomes for cell in row.cells}
+    return found.pop() if len(found) == 1 else None
 
 
 def _rescored(noted: Mapping[str, Any]) -> Rescored:

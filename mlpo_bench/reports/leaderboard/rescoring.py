@@ -16,6 +16,7 @@ from mlpo_bench.reports.leaderboard.completions import KeptRun, digest, recollec
 from mlpo_bench.reports.leaderboard.entry import Rescored, flags, read_entry
 from mlpo_bench.reports.leaderboard.figures import over_suites
 from mlpo_bench.reports.leaderboard.from_run import suite_row
+from mlpo_bench.runs import readers
 from mlpo_bench.runs.carry_out import load_suites
 from mlpo_bench.runs.completions import Layers
 from mlpo_bench.runs.files import write_whole
@@ -39,9 +40,10 @@ if TYPE_CHECKING:
 class BoardMoves:
     """What moved on a leaderboard.
 
-    `entries` are those that changed, as they are now; `means` tells how means over suites moved, by row. `stays` says
-    of rows that could not be judged anew how many of their conversations would go on otherwise, 0 where their weights
-    or their numbers of ballots cannot be had; `without` counts those of which no completions were kept.
+    `entries` are those that changed, if only in who read them, as they are now; `means` tells how means over suites
+    moved, by row. `stays` says of rows that could not be judged anew how many of their conversations would go on
+    otherwise, 0 where their weights or their numbers of ballots cannot be had; `without` counts those of which no
+    completions were kept.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -141,11 +143,11 @@ def _take(found: BoardMoves, entry: Entry, run: RunFolder, noted: Rescored) -> N
     suites = dict(_suites(entry, run))
     for suite, row in entry.suites.items():
         found.moves.rows.append(_moved(entry, suite, row, suites[suite]))
-    if suites != entry.suites:
+    if (suites, readers.identity()) != (entry.suites, entry.readers):
         macro = over_suites(suites)
         if macro is not None and entry.macro is not None:
             found.means[entry.name] = entry.macro.value, macro.value
-        change = {"suites": suites, "macro": macro, "rescored": (*entry.rescored, noted)}
+        change = {"suites": suites, "macro": macro, "readers": readers.identity(), "rescored": (*entry.rescored, noted)}
         found.entries.append(entry.model_copy(update=change).signed())
 
 

@@ -10,7 +10,7 @@ from mlpo_bench.reports.leaderboard.ranks import ALPHA
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mlpo_bench.reports.leaderboard.tables import AgainstVote, Line, Table
 
@@ -82,7 +82,18 @@ def notes(table: Table) -> tuple[str, ...]:
     else:
         sizes = ", ".join(f"{rank} ({_rows(count)})" for rank, count in sorted(groups.items()))
         told = f"{len(groups)} ranks by {_tests(found.pairs)}: {sizes}."
-    return told, _could_show(table)
+    return told, _could_show(table), *_read(table)
+
+
+def _read(table: Table) -> Iterator[str]:
+    """Yield what there is to say of who read the answers."""
+    read = Counter(line.entry.readers for line in table.lines)
+    if len(read) > 1:
+        sizes = ", ".join(_rows(count) for count in sorted(read.values(), reverse=True))
+        yield (
+            f"Answers were read by {len(read)} different readers ({sizes}; `readers` in their files): what lies "
+            "between rows of different ones may be the readers' doing."
+        )
 
 
 def _tests(pairs: int) -> str:
