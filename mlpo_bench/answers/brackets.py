@@ -44,7 +44,10 @@ class Brackets(Format):
         return passages.first_line(after)
 
     def parse(self, passage: str) -> str | None:
-        """Return the brackets that a passage consists of."""
+        """Return the brackets that a passage consists of, or names as the missing ones."""
+        return self._brackets(passage) or self.conclusion(passage)
+
+    def _brackets(self, passage: str) -> str | None:
         passage = html.unescape(passage)
         for written, bracket in _LATEX.items():
             passage = passage.replace(written, bracket)
@@ -59,12 +62,16 @@ class Brackets(Format):
         """Return the brackets that a sentence names as the missing ones."""
         if not _MISSING.search(sentence):
             return None
-        said = (self.parse(sentence[found.end() :]) for found in _ARE.finditer(sentence))
+        ends = [sentence[found.end() :] for found in _ARE.finditer(sentence)]
+        quoted = re.findall(r"[\"'`]([^\"'`\w]{1,200})[\"'`]", sentence)
+        said = map(
+            self._brackets, [*ends, *(re.sub(r"\sin (?:that|this) order\W*\Z", "", end) for end in ends), *quoted]
+        )
         return next(filter(None, said), None)
 
     def alone(self, line: str) -> str | None:
         """Return the brackets that a line consists of."""
-        return self.parse(line)
+        return self._brackets(line)
 
     def key(self, answer: str) -> str:
         """Return the brackets without spaces."""

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _TRIED = 20
 
-_ESCAPED_TAG = re.compile(r"&lt;\s?(/?)\s?((?:final[_ -]?)?ans(?:wer)?)\s?&gt;", re.IGNORECASE)
+_ESCAPED_TAG = re.compile(
+    r"&(?:lt|#60|#x3c);\s?(/?)\s?((?:final[_ -]?)?ans(?:wer)?)\s?&(?:gt|#62|#x3e);", re.IGNORECASE
+)
 _TAG = re.compile(
     r"(?:\\?[<\[]\s{0,2}(?P<close>/?)\s{0,2}(?:final[_ -]?)?|(?<![\w<\[/\\-])(?=answer>))ans(?:wer)?"
     r"(?:\s[^<>\[\]\n]{0,80})?(?P<self>/?)\s{0,2}(?:\\?[>\]]|\Z)",
@@ -45,21 +47,27 @@ _IS = (
     r"|comes\ out\ (?:as|to|at)|equals)\b|:|=)(?:[\s*_\"']{0,4}:)?"
 )
 _ANSWER_IS = re.compile(
-    rf"answer(?<=\banswer)(?:\ (?:choice|option|key))?(?:\ (?:to|for|of|here)\b[^.:\n]{{0,80}}?)?[ \t*_]{{0,4}}{_IS}"
+    rf"answer(?<=\banswer)(?:\ (?:choice|option|key))?(?:\ (?:to|for|of|here)\b[^.:\n]{{0,80}}?)?"
+    rf"(?:\ \([^()\n]{{1,40}}\))?[ \t*_]{{0,4}}{_IS}"
 )
 _CHOICE_IS = re.compile(
     rf"(?:correct|right|best|final|my)\ (?:option|choice|letter|statement|selection|pick)(?:\ here)?[ \t*_]{{0,4}}{_IS}"
 )
 _ABROAD = re.compile(
-    r"(?:\u7b54\u6848|\u7b54\u3048|\u6b63\u89e3|\uc815\ub2f5)\s{0,2}(?:\u5e94\u8be5\u662f|\u662f|\u4e3a|\u70ba|\u306f|\uc740|:)\s{0,2}:?"
+    r"(?:\u7b54\u6848|\u7b54\u3048|\u6b63\u89e3|\u6b63\u786e\u9009\u9879|\u9009\u62e9|\u6545\u9009|\uc815\ub2f5)\s{0,2}(?:\u5e94\u8be5\u662f|\u662f|\u4e3a|\u70ba|\u306f|\uc740|:|(?=[a-z(]))\s{0,2}:?"
     r"|\b(?:antwort|l\u00f6sung|r\u00e9ponse|reponse|respuesta|risposta|resposta|\u043e\u0442\u0432\u0435\u0442)"
     r"(?:\s(?:correcta|correcte|corretta|correta|final[ae]?|richtige))?\s{0,2}(?:(?:ist|lautet|est|es|\u00e8|\u00e9)\b|:|-)"
-    r"\s{0,2}:?(?:\s?(?:la|a|die|der|l')?\s?(?:letra|lettre|opci\u00f3n|op\u00e7\u00e3o|lettera|option|buchstabe)\b)?"
+    r"\s{0,2}:?(?:\s?(?:la|a|die|der|l')?\s?(?:letra|lettre|opci\u00f3n|op\u00e7\u00e3o|lettera|option|buchstabe)\b|\s?(?:la|die|a)(?=\s[a-r]\b))?"
 )
 _HEADING = re.compile(r"^[^\w\n<>]{0,12}(?:final\s|my\s|the\s)?answer[^\w\n<>]{0,6}$", re.MULTILINE)
-_HASHES = re.compile(r"^\s{0,4}####[ \t]{0,4}(?=[^\s#])", re.MULTILINE)
+_HASHES = re.compile(
+    r"^\s{0,4}####[ \t]{0,4}(?![0-9]{1,3}\.\s)(?=[^\s#\n]{1,15}\s{0,4}$|[^#\n][^\n]{0,200}\s{0,9}\Z)", re.MULTILINE
+)
 _LETTER_A = re.compile(r"^[ \t]{0,4}a:[ \t]{1,4}(?=\S)", re.MULTILINE)
-_JSON = re.compile(r"[\"'](?:final[_ ]?)?(?:answer|choice|option|solution)[\"']\s{0,4}:\s{0,4}(?=[^\s])", re.IGNORECASE)
+_JSON = re.compile(
+    r"[\"'](?:final[_ ]?)?(?:(?:final|correct)[_ ]?)?(?:answer|choice|option|solution)[\"']\s{0,4}:\s{0,4}(?=[^\s])",
+    re.IGNORECASE,
+)
 _JSON_LONGEST = 5_000
 
 _SOMEBODY = (
@@ -73,14 +81,21 @@ _SAID = (
 )
 _NUMBERED = r"(?:\s?(?:#|no\.?\s)?(?:[0-9]{1,3}|[a-e]|one|two|three))"
 _ASCRIBED = re.compile(
-    rf"\b(?:you|(?:i|we)(?:\s(?:first|initially|originally|earlier|previously))?(?=\s(?:said|wrote|thought|had))"
-    rf"|{_SOMEBODY}{_NUMBERED}?|(?:(?:the|one|an?)\s)?(?:first|second|third|fourth|other|another|others|some)"
-    rf"(?:\s{_SOMEBODY})?|others|some|they)\s(?:\w{{1,12}}\s)?{_SAID}\b"
+    rf"\b(?:(?:you|they|others|some|many|most|people|some people)\s(?:\w{{1,12}}\s)?{_SAID}"
+    rf"|(?:i|we)(?:\s(?:first|initially|originally|earlier|previously))?\s(?:said|wrote|thought|had)"
+    rf"|{_SOMEBODY}{_NUMBERED},?\s(?:who\s|which\s)?(?:\w{{1,12}}\s)?{_SAID}"
+    rf"|(?:the|one|an|another|other|each|that)\s(?:\w{{1,8}}\s)?{_SOMEBODY},?\s(?:who\s)?{_SAID}"
+    rf"|(?:the\s)?(?:first|second|third|fourth|last)\s(?:{_SOMEBODY}\s|one\s)?{_SAID}"
+    rf"|according to\s(?:the\s)?(?:\w{{1,8}}\s)?{_SOMEBODY}|{_SOMEBODY}{_NUMBERED}?\s(?:is|was)\s(?:wrong|mistaken))\b"
     rf"|\b{_SOMEBODY}{_NUMBERED}(?:'s\b|\W{{0,4}}\Z|\s?:)"
 )
 _ENDORSED = re.compile(
     r"\b(?:agree|rightly|correctly|is right|are right|is correct|are correct|follow|trust|adopt|side|go|going|accept"
     r"|convinced|like|as)\b"
+)
+_ASCRIBED_AFTER = re.compile(
+    rf"\s{{0,2}}(?:was\s(?:given|written|said|chosen|proposed)\s|came\s|comes\s|is\s)?(?:by|from)\s(?:the\s)?(?:\w{{1,8}}\s)?{_SOMEBODY}\b",
+    re.IGNORECASE,
 )
 _ENDORSED_AFTER = re.compile(
     r"[\s.,;]{0,3}(?:and\s|but\s)?(?:i (?:\w{2,12}\s)?agree"
@@ -96,8 +111,9 @@ _ABOUT_ANSWER = re.compile(
 )
 _WISH = re.compile(r"\b(?:i hope|hopefully|let me know|please|thank)\b")
 _HYPOTHETICAL = re.compile(
-    r"\b(?:if|were|unless|otherwise|suppose|supposing|without|had|note|for example|for instance)\b"
+    r"(?:if|were|unless|otherwise|suppose|supposing|without|had|note|remark|for example|for instance|p\.s)\b"
 )
+_NOT_THE_ANSWER = re.compile(r"\b(?:wrong|incorrect|common|typical|tempting|na\u00efve|naive|other|another)\s\Z")
 _OR = re.compile(r"[\s,]{0,3}(?:or|/|\||and/or)\s{0,3}")
 
 
@@ -122,7 +138,7 @@ def is_placeholder(content: str) -> bool:
 
 def with_tags_unescaped(text: str) -> str:
     """Return a text with `&lt;answer&gt;` written as a tag."""
-    return _ESCAPED_TAG.sub(r"<\1\2>", text) if "&lt;" in text else text
+    return _ESCAPED_TAG.sub(r"<\1\2>", text) if "&" in text else text
 
 
 def tagged(text: str) -> Iterator[Declared]:
@@ -153,11 +169,18 @@ def _closes(tag: re.Match[str]) -> bool:
 
 def boxed(text: str) -> Iterator[Declared]:
     r"""Yield what the last closed `\boxed{}` or `\fbox{}` of the writer's own holds."""
+    doubtful = None
     for start, end, content in passages.boxes(text):
         box = Declared("box", start, end, content)
-        if not is_placeholder(content) and not _ascribed(text, box):
+        before = text[passages.sentence_start(text, start) : start].lower()
+        if is_placeholder(content) or _ascribed(text, box):
+            continue
+        if not _of_another_case(before, ""):
             yield box
             return
+        doubtful = doubtful or box
+    if doubtful:
+        yield doubtful
 
 
 def phrased(text: str, *, letter_a: bool = True) -> Iterator[Declared]:
@@ -194,14 +217,19 @@ def _in_passing(one: Declared, before: str, behind: str) -> bool:
     "I hope this answer is helpful", "I don't think the answer is", "if she lies, the answer is ...; if not, ...".
     """
     either = "if " in before and " if " in behind
-    return either or denied(before) or (_ABOUT_ANSWER.match(one.passage) or _WISH.search(before)) is not None
+    return (
+        either
+        or denied(before)
+        or _NOT_THE_ANSWER.search(before) is not None
+        or (_ABOUT_ANSWER.match(one.passage) or _WISH.search(before)) is not None
+    )
 
 
 def _of_another_case(before: str, behind: str) -> bool:
     """Return whether a sentence speaks of a case that is not the one: "would be ... if", or in brackets."""
     aside = before.rfind("(") > before.rfind(")")
     would = "would" in before[-20:] or "would" in behind[:24]
-    return aside or (would and (_HYPOTHETICAL.search(before) or _HYPOTHETICAL.search(behind)) is not None)
+    return aside or would or _HYPOTHETICAL.match(before.lstrip("*_ -")) is not None
 
 
 def _json_value(written: str) -> str:
@@ -210,7 +238,15 @@ def _json_value(written: str) -> str:
         value, _ = json.JSONDecoder().raw_decode(written)
     except (ValueError, RecursionError):
         return re.split(r"[,}\n]", written, maxsplit=1)[0].strip(" \"'")
+    if isinstance(value, str) and re.search(r"[\x00-\x1f]", value):  # LaTeX whose backslashes were not escaped
+        return written[1:].partition('"')[0]
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def ascribed(sentence: str) -> bool:
+    """Return whether a sentence tells what somebody else said and does not endorse it."""
+    lowered = sentence.lower()
+    return _ASCRIBED.search(lowered) is not None and _ENDORSED.search(lowered) is None
 
 
 def denied(before: str) -> bool:
@@ -225,7 +261,9 @@ def _ascribed(text: str, one: Declared) -> bool:
     """
     before = text[passages.sentence_start(text, one.start) : one.start].lower()
     before = before.rpartition("</answer>")[2]
-    if not _ASCRIBED.search(before) or _ENDORSED.search(before):
+    if one.kind != "phrase" and _ASCRIBED_AFTER.match(text, one.end):
+        return True
+    if not ascribed(before):
         return False
     return one.kind == "phrase" or not _ENDORSED_AFTER.match(text, one.end)
 

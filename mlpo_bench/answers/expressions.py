@@ -200,6 +200,8 @@ def _interval(text: str, depth: int) -> Shape | None:
 def _assigned(text: str, depth: int) -> Shape | None:
     r"""Take off the name in `x=5`, `f(x)=x^2`, `(x,y)=(2,4)` and `x \in \{1,2\}`."""
     assigned = _ASSIGNED.fullmatch(text)
+    if assigned is None and (swapped := re.fullmatch(r"([^=]{1,60})=\s?([a-zA-Z])", text)):
+        assigned = _ASSIGNED.fullmatch(f"{swapped.group(2)}={swapped.group(1)}")
     if assigned is None or (assigned["name"].startswith("\\") and assigned["name"][1:] in _COMMANDS - _GREEK):
         return None
     value = assigned["value"]
@@ -225,7 +227,7 @@ def _bracketed(text: str, depth: int) -> Shape | None:
 
 
 def _matrix(text: str, depth: int) -> Shape | None:
-    found = _MATRIX.fullmatch(text)
+    found = _MATRIX.fullmatch(text[1:-1] if text[:1] + text[-1:] in {"[]", "()"} else text)
     if found is None:
         return None
     rows = [row for row in re.split(r"\\\\", found.group(1)) if row.strip()]
@@ -245,7 +247,9 @@ def _angled(text: str, depth: int) -> Shape | None:
 def _both_signs(text: str, depth: int) -> Shape | None:
     r"""Take `a \pm b` for the list of both."""
     if not re.search(r"\\pm(?![a-zA-Z])", text):
-        return None
+        if "\\mp" not in text:
+            return None
+        text = text.replace("\\mp", "\\pm")
     both = []
     for upper, lower in (("+", "-"), ("-", "+")):
         written = re.sub(r"\\pm(?![a-zA-Z])\s?", upper, text)
@@ -265,6 +269,11 @@ def _alike(answer: Shape, gold: Shape, same: Same, depth: int) -> bool:
     if answer.kind == "list" and len(distinct := _distinct(answer.parts, same, depth)) == 1:
         return _alike(distinct[0], gold, same, depth - 1)
     return _ALIKE.get(frozenset({answer.kind, gold.kind}), _same_row)(answer, gold, same, depth)
+
+
+def _alphabetical(part: Shape) -> tuple[bool, str]:
+    """Order names as points are written: x before y, r before the angle."""
+    return part.name.startswith("\\"), part.name
 
 
 def _distinct(parts: tuple[Shape, ...], same: Same, depth: int) -> list[Shape]:
@@ -290,7 +299,7 @@ def _in_a_row(shape: Shape, beside: Shape) -> tuple[Shape, ...] | None:
     if shape.kind == "list":
         names = [part.name for part in shape.parts]
         by_name = all(names) and len(set(names)) == len(names)  # "y = -2, x = 1" for (1, -2)
-        return tuple(sorted(shape.parts, key=lambda part: part.name)) if by_name else shape.parts
+        return tuple(sorted(shape.parts, key=_alphabetical)) if by_name else shape.parts
     if shape.kind == "matrix" and all(len(row.parts) == 1 for row in shape.parts):
         return tuple(row.parts[0] for row in shape.parts)
     return None
@@ -306,7 +315,9 @@ def _equation(shape: Shape) -> str:
 
 
 def _flat(shape: Shape) -> Shape:
-    """Return a list or set whose parts are no lists themselves: both signs of a value are two values."""
+    """Return a list or set whose parts are no lists themselves; a set of one value as that value."""
+    if shape.kind == "set" and len(shape.parts) == 1 and shape.parts[0].kind == "value":
+        return shape.parts[0]
     if shape.kind not in {"list", "set"}:
         return shape
     if len(shape.parts) == 1 and shape.kind == "set" and shape.parts[0].kind == "list":
@@ -344,6 +355,10 @@ def _same_matrix(answer: Shape, gold: Shape, same: Same, depth: int) -> bool:
 
 def _both_values(answer: Shape, gold: Shape, same: Same, depth: int) -> bool:
     del depth
+    if ("=" in answer.text) != ("=" in gold.text) and re.search(
+        r"[a-zA-Z|]", answer.text.rpartition("=")[0] + gold.text.rpartition("=")[0]
+    ):
+        return False  # an equation is no value
     return _same_value(answer.text, gold.text, same)
 
 
@@ -361,6 +376,8 @@ def _same_value(answer: str, gold: str, same: Same) -> bool:
     """Return whether two single values are equal; those that a referee may not understand whole, by their text."""
     if answer == gold:
         return True
+    if all(re.fullmatch(r"[A-Za-z][a-zA-Z' -]+", side) for side in (answer, gold)):
+        return answer.casefold() == gold.casefold()
     for form, agree in ((_BASED, _same_in_base), (_CLOCK, _same_time)):
         one, other = form.fullmatch(answer), form.fullmatch(gold)
         if one or other:

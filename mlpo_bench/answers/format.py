@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 _CORRECTION = re.compile(
     r"(?:\A|[.!?\n])[\s*_\"')]{0,6}(?:(?:but|oh|and|so|no|hmm+)[,.]?\s)?"
-    r"(?:no[,:.]|(?:wait|hmm+|hold on|oops|sorry|scratch that|correction|actually|on second thought|on reflection"
-    r"|let me re-?\w{4,12}|i made an?\s\w{1,12}|my mistake|that(?:'s| is| was) (?:wrong|not right|incorrect))\b)"
+    r"(?:no[,:.]|(?:wait|hmm+|hold on|oops|sorry|scratch that|correction|actually|on second thoughts?|on reflection"
+    r"|edit|however|let me re-?\w{4,12}|i made an?\s\w{1,12}|my mistake"
+    r"|that(?:'s| is| was) (?:wrong|not right|incorrect))\b)"
+    r"|(?:\.\.\.|\u2026|\u2014|-)\s?(?:no|wait|sorry|actually)\b"
     r"|,\s(?:but|no)\b[^.!?\n]{0,30}\b(?:mistake|wrong|incorrect|not right)\b",
     re.IGNORECASE,
 )
@@ -97,7 +99,9 @@ class Format(ABC):
         if len(line) > self.longest:
             return None
         closing = passages.sentences(line)
-        for one in (line, *closing[-1:]):
+        before = line[: line.rindex(closing[-1])] if closing else ""
+        last = () if re.search(r"\([A-R]\)", before) else closing[-1:]
+        for one in (line, *last):
             if (answer := self.alone(one)) is not None:
                 return answer
         return self._concluded(closing[-1]) if closing and not passages.unfinished(line) else None
@@ -136,7 +140,14 @@ class Format(ABC):
     def _concluded(self, sentence: str) -> str | None:
         """Return what a sentence comes to: its last "so ..." before the whole of it."""
         parts = dict.fromkeys((passages.conclusion_of(sentence), sentence))
-        return next((answer for part in parts if (answer := self.conclusion(part)) is not None), None)
+        return next(
+            (
+                answer
+                for part in parts
+                if not declarations.ascribed(part) and (answer := self.conclusion(part)) is not None
+            ),
+            None,
+        )
 
     def judge(self, answer: str, gold: str) -> bool:
         """Return whether an answer that was read is the gold answer."""

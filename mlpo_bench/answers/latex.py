@@ -47,6 +47,10 @@ _CODE = (
     (re.compile(r"(?<![\\a-zA-Z])cbrt(?=\s?[({])"), r"\\sqrt[3]"),
     (re.compile(r"(?<![\\a-zA-Z])pi(?![a-zA-Z])", re.IGNORECASE), r"\\pi "),
     (re.compile(r"(?<![\\a-zA-Z])(?:infinity|infty|inf|oo)(?![a-zA-Z])"), r"\\infty "),
+    (re.compile(r"\+\s?/\s?-|\bplus or minus\b"), r"\\pm "),
+    (re.compile(r"\^-\s?([0-9a-zA-Z]{1,20})"), r"^{-\1}"),
+    (re.compile(r"(?<![\\a-zA-Z])frac(?=\{)"), r"\\frac"),
+    (re.compile(r"(?<=[a-zA-Z])\sin\s(?=[\[({])"), r"\\in "),
     (re.compile(r"\*\*"), "^"),
     (re.compile(r"(?<![\\<>!=])\*"), r"\\cdot "),
     (re.compile(r"<="), r"\\le "),
@@ -61,6 +65,12 @@ _CODE = (
     ),
     (re.compile(r"(?<![\\a-zA-Z])(?:union)(?![a-zA-Z])"), r"\\cup "),
 )
+
+
+def _ungrouped(found: re.Match[str]) -> str:
+    return found.group(1) + found.group(2).replace(",", "")
+
+
 _DEGREES = re.compile(r"(?:\^\s?(?:\\circ(?![a-zA-Z])|\{\s?\\circ\s?\}))|\\degree(?![a-zA-Z])")
 _SAME = (
     (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
@@ -83,7 +93,13 @@ _SAME = (
     (re.compile(r"(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])"), " "),
     (_DEGREES, ""),
     (re.compile(r"\+\s?\\infty"), r"\\infty"),
-    (re.compile(r"\\(?:textcolor|color|f?colorbox)\s?(?:\[[a-zA-Z]{1,9}\])?\{[#a-zA-Z!0-9]{1,30}\}"), ""),
+    (re.compile(r"\\(?:textcolor|color|f?colorbox)\s?(?:\[[a-zA-Z]{1,9}\])?\{[#a-zA-Z!0-9,.]{1,30}\}"), ""),
+    (re.compile(r"\\(?:bf|rm|it|sf|tt)(?![a-zA-Z])"), ""),
+    (re.compile(r"\\\\\s?\Z"), ""),
+    (re.compile(r"\\(overline|bar|dot)\s([0-9])"), r"\\\1{\2}"),
+    (re.compile(r"\{?([^{}\\]{1,30}?)\s?\\choose(?![a-zA-Z])\s?([^{}\\]{1,30})\}?"), r"\\binom{\1}{\2}"),
+    (re.compile(r"\A\s?\\\{\s?\\\}\s?\Z"), r"\\emptyset"),
+    (re.compile(r"((?:=|(?<!\\)\{)\s?)([0-9]{1,3}(?:,[0-9]{3}){1,6})(?=\s?(?:\}|\Z))"), _ungrouped),
     (re.compile(r"\\(?:tiny|small|normalsize|[lL]arge|LARGE|[hH]uge|boldmath)(?![a-zA-Z])"), ""),
     (re.compile(r"\{?([^{}\\]{1,60}?)\s?\\over(?![a-zA-Z])\s?([^{}\\]{1,60})\}?"), r"\\frac{\1}{\2}"),
     (re.compile(r"\\sqrt\[([3579])\]\s?\{-([^{}]{1,60})\}"), r"-\\sqrt[\1]{\2}"),
@@ -92,7 +108,12 @@ _SAME = (
         re.compile(r"(?<![a-zA-Z0-9.])([0-9]{1,20}(?:\.[0-9]{1,20})?)[eE]([-+]?[0-9]{1,4})(?![0-9a-zA-Z.])"),
         r"\1\\cdot 10^{\2}",
     ),
-    (re.compile(r"\A\\\{\s?([a-zA-Z])\s?(?:\\mid(?![a-zA-Z])|\||:)\s?([^{}]{1,300})\\\}\Z"), r"\2"),
+    (
+        re.compile(
+            r"\A\\\{\s?([a-zA-Z])\s?(?:\\in\s?\\mathbb\{?R\}?\s?)?(?:\\mid(?![a-zA-Z])|\||:)\s?([^{}]{1,300})\\\}\Z"
+        ),
+        r"\2",
+    ),
 )
 _ALL_REALS = re.compile(
     r"(?:x\s?\\in\s?)?(?:\\mathbb\s?\{?R\}?|(?:the\s|all\s)?(?:set of\s)?(?:all\s)?reals?(?:\snumbers?)?)",
@@ -121,7 +142,7 @@ _ENDLESS = re.compile(
 )
 _PRICE = re.compile(r"\s?-?\\?\$\s?[0-9.,]{1,40}\s?\Z")
 _BASE = re.compile(
-    r"(?P<digits>-?[0-9A-F]{1,60})(?:_\{?\s?(?:\\text\{)?|\s?\(?(?:in\s)?base[\s-]{0,3})(?P<base>[0-9]{1,2}|[a-z]{3,7})\s?\)?\}{0,2}\)?",
+    r"(?P<digits>-?[0-9A-F]{1,60})(?:_\{?\s?(?:\\text\{)?|\s{0,3}\(?(?:in\s)?base[\s-]{0,3})\(?(?P<base>[0-9]{1,2}|[a-z]{3,7})\s?\)?\}{0,2}\)?",
 )
 _MONEY = re.compile(r"\\?\$")
 _PERCENT = re.compile(r"\s?\\?%|\s?\bper\s?cent(?:age)?\b|\s?\bpercentage points?\b")
@@ -153,10 +174,12 @@ def _quantity(expression: str) -> tuple[str, str]:
 
 def _value(text: str) -> str:
     """Return a value in one way of writing: number words in digits, mixed and repeating numbers as fractions."""
-    if (number := number_words.read(text)) is not None:
-        text = number
     if (parts := number_words.fraction(text)) is not None:
         text = f"\\frac{{{parts[0]}}}{{{parts[1]}}}"
+    elif (number := number_words.read(text)) is not None:
+        text = number
+    if dozens := re.fullmatch(r"([0-9]{1,9})\sdozen", text):
+        text = str(12 * int(dozens.group(1)))
     if scale := re.fullmatch(r"(-?[0-9]{1,40}(?:\.[0-9]{1,40})?)(\s(?:hundred|thousand|[mbtr]{1,2}illion))", text):
         text = number_words.scaled(scale.group(1), scale.group(2))
     if (exact := _exact(text)) is not None:
@@ -177,7 +200,7 @@ def is_percentage(expression: str) -> bool:
 
 
 _SET_IN = re.compile(
-    r"\\(?:text(?:bf|it|rm|tt|sf|normal)?|math(?:rm|bf|it|sf|tt|cal)|boldsymbol|bm|mbox|hbox|operatorname|emph|underline)\s?\{"
+    r"\\(?:text(?:bf|it|rm|tt|sf|normal)?|math(?:rm|bf|it|sf|tt|cal)|boldsymbol|bm|pmb|mbox|hbox|operatorname|emph|underline)\s?\{"
 )
 
 

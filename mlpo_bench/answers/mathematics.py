@@ -8,6 +8,7 @@ can be killed (`mlpo_bench.answers.referees`), and remembered.
 from __future__ import annotations
 
 import functools
+import html
 import re
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,9 @@ _DELIMITED = re.compile(
 )
 _DISPLAY = re.compile(r"\A(?:\$\$|\\\[)")
 _CLOSING_DISPLAY = re.compile(rf"(?:(?<!\\)\$\${_INSIDE}\$\$|\\\[.{{1,2000}}?\\\])[\s.]{{0,4}}\Z", re.DOTALL)
-_BETWEEN_BOXES = re.compile(r"[\s$.]{0,4}(?:,|;|and|or|,\s?and|,\s?or)[\s$]{0,4}(?:[a-zA-Z]\s?=\s?)?")
+_BETWEEN_BOXES = re.compile(
+    r"(?:[\s$.]|\\q?quad|\\text\{){0,6}(?:,|;|and|or|,\s?and|,\s?or)(?:[\s$}]|\\q?quad){0,6}(?:[a-zA-Z]\s?=\s?)?"
+)
 _LEAD_IN = re.compile(
     r"\A(?:so\s|thus\s|hence\s)?(?:the\s|our\s)?(?:final\s|exact\s|correct\s)?"
     r"(?:answer|value|result|solution|sum|probability|total|expression)s?(?:\sof\s[^.:=]{1,40})?\s?(?:is\s?:|are\s?:|is|are|:)\s{1,3}",
@@ -45,11 +48,17 @@ _CLOSING_LINES = re.compile(
 _OF_RESULT = re.compile(
     r"\A[\W_]{0,8}(?:there\s(?:is|are|were)\s(?:exactly\s|only\s)?(?=\W{0,3}[0-9])"
     r"|(?:the\s)?(?:\w{2,12}\s){0,2}?(?:result|total|sum|number|value|probability|area|length|product|difference|minimum"
-    r"|maximum|answer|solution)s?\b[^.:=?!$]{0,80}?\b(?:is|are|equals)\s)",
+    r"|maximum|answer|solution)s?\b(?:[^.:=?!$]|\$[^$]{1,40}\$){0,80}?\b(?:is|are|equals)\s)",
     re.IGNORECASE,
 )
 _ABOUT = re.compile(
-    r"\s?\((?:about|approximately|approx\.?|roughly|or about|i\.e\.|\\approx|\u2248|=)[^()]{0,80}\)\Z", re.IGNORECASE
+    r"\s?\((?:about|approximately|approx\.?|roughly|or about|i\.e\.|\\approx|\u2248|=|not\b|by\b|using\b"
+    r"|which\b|[0-9.]{1,9}\\?%)"
+    r"[^()]{0,80}\)\Z|,\s(?:approximately|about|or about|roughly|not|which is)\b.{0,80}\Z",
+    re.IGNORECASE,
+)
+_OF_A_THING = re.compile(
+    r"\A(?:the|its|their)\s(?:[a-z]{1,15}\s){1,5}?(?:is|are|equals)\s(?=[-\\$0-9(])", re.IGNORECASE
 )
 _APPROXIMATED = re.compile(r"\s?(?:\\approx(?![a-zA-Z])|\u2248)\s?")
 _COMES_TO = re.compile(r"(?:\b(?:is|are|equals|be|gives|get|obtain|to|have)|[=:])\s{1,3}(?=\S)")
@@ -57,6 +66,14 @@ _MATHS = re.compile(
     r"[-+(\[{]{0,3}\\?[$]?(?:[0-9.]|\\[a-zA-Z]|[a-zA-Z](?![a-zA-Z]))[^\s]{0,200}(?:\s[-+*/=<>\u00b1]\s\S{1,60}|\s(?:[a-z]{2,20}))"
     r"{0,6}\Z"
 )
+_LAST_FORMULA = re.compile(
+    rf"\b(?:is|are|equals|that|get|have|so|giving|obtain|find)\s(?P<said>{_DELIMITED.pattern})\W{{0,3}}\Z", re.DOTALL
+)
+_FIRST_FORMULA = re.compile(r"\b(?:is|are|equals)\s(?=\$|\\\()")
+_JOINED = re.compile(r"\$\s?(?:,|and|or|,\s?and)\s?\$")
+_THERE_ARE = re.compile(r"\bthere (?:is|are) (?:exactly |only )?([0-9][0-9,]{0,20})(?= [a-z])", re.IGNORECASE)
+_SO_AT_ONCE = re.compile(r"\W{0,4}[a-zA-Z]{2,8}[,:]?\s(\S{1,40}?)\.?\Z")
+_TAKEN_BACK = re.compile(r"\bnot\b|n't\b|\bcannot\b|\?[*_ ]{0,4}\Z")
 _NUMBER = re.compile(r"-?\\?\$?[0-9][0-9,]{0,40}(?:\.[0-9]{1,40})?(?:/[0-9]{1,40})?\\?%?")
 
 
@@ -91,8 +108,11 @@ class Mathematics(Format):
         contents = [content for _, _, content in passages.boxes(passage)]
         if contents:
             passage = contents[0] if len(contents) == 1 else ", ".join(reversed(contents))
-        passage = _BECAUSE.split(passage, maxsplit=1)[0]
+        passage = _BECAUSE.split(html.unescape(passage), maxsplit=1)[0]
+        if re.match(r"not\s", passage):
+            passage = passage.partition(" but ")[2]
         passage = _ABOUT.sub("", _undelimited(passages.unemphasised(passage)))
+        passage = _OF_A_THING.sub("", passage)
         passage = _LEAD_IN.sub("", _LEAD_IN.sub("", _text_unwrapped(passage)))
         formulas = [next(filter(None, match.groups())) for match in _DELIMITED.finditer(passage)]
         if len(formulas) == 1:
@@ -100,28 +120,39 @@ class Mathematics(Format):
         elif formulas:
             passage = re.sub(r"\s(?:and|or)\s", ", ", re.sub(r"(?<!\\)\$|\\[()\[\]]", "", passage))
         passage = _exact_side(passage).rstrip(",;").strip()
-        return passage if passage and _whole(passage) else None
+        return passage if re.search(r"\w|\\\{|\u221e|\u2205", passage) and _whole(passage) else None
 
     def conclusion(self, sentence: str) -> str | None:
         """Return the formulas of a concluding sentence, or the expression that it says something is."""
-        if sentence.rstrip("*_ ").endswith("?"):
-            return None
-        of_result = _OF_RESULT.match(sentence)
-        if not (of_result or passages.concludes(sentence)):
+        said = _OF_RESULT.match(sentence) or passages.concludes(sentence)
+        if not said or _TAKEN_BACK.search(sentence) or len(re.findall(r"(?<!\\)\$", sentence)) % 2:
             return None
         formulas = [found.group() for found in _DELIMITED.finditer(sentence)]
-        if formulas:
-            joined = len(formulas) == 1 or re.search(r"\$\s?(?:,|and|or|,\s?and)\s?\$", sentence)
-            first = re.search(r"\b(?:is|are|equals)\s(?=\$|\\\()", sentence)
-            return self.parse(", ".join(formulas) if joined else formulas[0]) if joined or first else None
+        return self._of_formulas(sentence, formulas) if formulas else self._of_words(sentence)
+
+    def _of_formulas(self, sentence: str, formulas: list[str]) -> str | None:
+        """Return what a sentence says something is: the formula at its end, its several as a list, or its first."""
+        if last := _LAST_FORMULA.search(sentence):
+            return self.parse(last["said"])
+        if len(formulas) == 1 or _JOINED.search(sentence):
+            return self.parse(", ".join(formulas))
+        return self.parse(formulas[0]) if _FIRST_FORMULA.search(sentence) else None
+
+    def _of_words(self, sentence: str) -> str | None:
+        """Return the expression that a sentence without formulas comes to: "there are 10 ways", "so it is 10"."""
+        if there := _THERE_ARE.search(sentence):
+            return self.parse(there.group(1))
         stated = [sentence[found.end() :].strip().rstrip(".!") for found in _COMES_TO.finditer(sentence)]
-        if stated and _MATHS.fullmatch(stated[-1]) and re.search(r"[0-9]|\\", stated[-1]):
-            return self.parse(stated[-1])
-        return None
+        if at_once := _SO_AT_ONCE.match(sentence):
+            stated.append(at_once.group(1))
+        said = stated[-1] if stated else ""
+        return self.parse(said) if _MATHS.fullmatch(said) and re.search(r"[0-9]|\\", said) else None
 
     def alone(self, line: str) -> str | None:
-        """Return the formula or number that a line consists of."""
+        """Return the formula or number that a line consists of, perhaps behind a name: "x = 10", "= 10"."""
         alone = line.strip("*_ ").rstrip(".")
+        if named := re.fullmatch(r"\$?(?:[a-zA-Z]\s?)?=\s?([^=]{1,200})\$?", alone):
+            return self.parse(named.group(1).rstrip("$")) if re.search(r"[0-9]|\\", named.group(1)) else None
         return self.parse(alone) if _NUMBER.fullmatch(alone) or _DELIMITED.fullmatch(alone) else None
 
     def last_resort(self, text: str) -> str | None:
@@ -191,7 +222,8 @@ def _exact_side(passage: str) -> str:
     sides = _APPROXIMATED.split(passage)
     if len(sides) == 1:
         return passage
-    return sides[-1] if re.fullmatch(r"\s?\\?[a-zA-Z]{0,6}\s?", sides[0]) else sides[0].strip()
+    named = re.fullmatch(r"\s?\\?[a-zA-Z]{0,6}\s?", sides[0]) and sides[0].strip() not in {"\\pi", "e"}
+    return sides[-1] if named else sides[0].strip()
 
 
 def _whole(passage: str) -> bool:

@@ -9,14 +9,25 @@ from mlpo_bench.answers.format import Format
 
 
 _DIGITS = r"(?:[0-9]{1,60}(?:,[0-9]{3}){0,20}(?:\.[0-9]{1,60})?|\.[0-9]{1,60})"
-_NUMBER = re.compile(rf"(?<![\w.,])(?:\$[-+]|[-+]?\$?){_DIGITS}(?![\w]|[.,][0-9])")
+_NUMBER = re.compile(rf"(?<![\w.,])(?:\$[-+]|[-+]?\$?){_DIGITS}(?![\w]|[.,][0-9]|\s?\+)")
 _ATTACHED = r"(?:cm|mm|km|m|kg|g|mg|lbs?|oz|ml|l|h|hrs?|s|mins?|th|st|nd|rd|k|bn|mph|ft|in)(?![a-zA-Z])"
 _LEADING = re.compile(
     rf"(?P<number>(?:\$[-+]|[-+]?\$?){_DIGITS})(?![.,/:^*+%-]?[0-9])(?=\Z|[\s,.;:!?)*_%/]|\\|{_ATTACHED})(?P<rest>.*)\Z",
     re.DOTALL | re.IGNORECASE,
 )
-_ANOTHER = re.compile(r"\A[\s]{1,3}[0-9]|\A[^,;:(]{0,60}(?<![\w.(])[0-9]")  # "12 50", "2 hours 30 minutes", "7 or 8"
+# Another number beside the leading one: "12 50", "2 hours 30 minutes", "7 or 8"; "36 from 3 trays" says 36.
+_ANOTHER = re.compile(
+    r"\A(?:\s{1,3}[0-9]|\s?[+<>]|\s(?:dozen|in)\b|[^;:(]{0,60}?(?<!\sfrom)(?<!\sin)(?<!\son)(?<!\sfor)(?<!\swith)(?<!\sof)(?<!\sper)"
+    r"(?<!\sby)(?<!\safter)(?<!\sthe)\s\$?[0-9])"
+)
 _THOUSANDS = re.compile(r"(?<=[0-9])(?:\{,\}|,?\\[,!;:]|,\s?\\!|[\x20'_])(?=[0-9]{3}(?![0-9]))")
+# What is said before or at a number so that it is not the number that is said.
+_NO_VALUE = re.compile(
+    r"\b(?:not|at least|at most|more than|less than|fewer than|greater than|up to"
+    r"|(?:half|third|quarter|fifth|tenth|fraction)s? of)\b"
+    r"|\A\s?[<>\u2264\u2265]|[\u221a\u00b1]|\\(?:sqrt|pm|frac|le|ge)(?![a-zA-Z])",
+    re.IGNORECASE,
+)
 _CALCULATION = re.compile(r"[0-9)]\s{0,3}(?:[*/^+\u00d7\u00f7\u00b7]{1,2}|-(?=\s{0,3}[0-9(]))\s{0,3}[0-9(]")
 _SIGN_APART = re.compile(r"(?<![0-9)\w.]\s)(?<![0-9)\w.])([-+])\s{1,3}(?=\$?[0-9])")
 _NEGATIVE = re.compile(r"\b(?:negative|minus)\s{1,3}(?=\$?[0-9a-z])", re.IGNORECASE)
@@ -30,9 +41,17 @@ _STATES = re.compile(
     r"(?:of\s|exactly\s|only\s)?|[=:]\s{0,3}",
     re.IGNORECASE,
 )
+# "So there were 70 people on 7 ships", "So 20 of the 80 passed"
+_FIRST_COUNTS = re.compile(
+    rf"\bthere\s(?:is|are|was|were)\s(?:exactly\s|only\s)?(?P<said>{_DIGITS})(?=\s[a-z])(?!.{{0,200}}(?:\band\b|\bor\b|:))"
+    rf"|\A\W{{0,4}}so\s(?P<part>{_DIGITS})\sof\s",
+    re.IGNORECASE,
+)
 # "There are 7 hats", "The total cost is 7", "Total: 7": said of what was asked for, and not of anything on the way.
 _SAID_OF_RESULT = re.compile(
-    r"\A[\W_]{0,8}(?:there\s(?:is|are|was|were|will be|would be)\s(?:exactly\s|only\s)?"
+    r"\A[\W_]{0,8}(?:(?:it|that|this)(?:\sis|'s|\scomes to)\s(?:exactly\s|only\s)?"
+    rf"|(?:[A-Za-z][\w']{{0,20}}\s){{1,5}}?(?:is|are|was|were)\s(?=(?:minus\s|negative\s)?[-$]{{0,2}}{_DIGITS}(?:\s\w{{1,20}}){{0,3}}\W{{0,3}}\Z)"
+    r"|there\s(?:is|are|was|were|will be|would be)\s(?:exactly\s|only\s)?"
     r"|(?:the\s|our\s|her\s|his\s|their\s)?(?:\w{2,12}\s){0,2}?"
     r"(?:result|total|sum|number|value|cost|amount|count|difference|product)\b[^.:=?!]{0,80}?"
     r"(?:\b(?:is|are|was|equals|comes to|amounts to)\b|:)"
@@ -62,6 +81,11 @@ class Number(Format):
         left, equals, right = _THOUSANDS.sub(",", passage).rpartition("=")
         stated = passages.bare(passages.before_reason(passages.unwrapped(right).strip())).rstrip(".")
         stated = _SIGN_APART.sub(r"\1", _NEGATIVE.sub("-", stated))
+        if negated := re.match(r"(?:definitely\s)?not\s.{1,40}?\bbut\s(.{1,80})\Z", stated):
+            stated = negated.group(1)
+        stated = re.sub(r"\s\([^()]{0,80}\)\Z", "", stated)  # "42 (6 x 7)"
+        if _NO_VALUE.search(stated):
+            return None
         if (words := number_words.read(stated)) is not None:
             return words
         if _CALCULATION.search(stated):  # "36 = 12 * 3" states 36
@@ -82,14 +106,23 @@ class Number(Format):
             return self.parse(sentence) if len(sentence.rpartition("=")[2]) <= _LONGEST_RESULT else None
         if sentence.rstrip("*_ ").endswith("?"):
             return None
-        if not passages.concludes(sentence):
-            said = _SAID_OF_RESULT.match(sentence)
-            return self.parse(said["said"]) if said and len(_NUMBER.findall(said["said"])) <= 1 else None
-        head = sentence.partition(":")[0] if re.search(r"[0-9]", sentence.partition(":")[0]) else sentence
-        if (answer := self.parse(head)) is not None:
+        if passages.concludes(sentence):
+            return self._concluding(sentence)
+        said = _SAID_OF_RESULT.match(sentence)
+        return self.parse(said["said"]) if said and len(_NUMBER.findall(said["said"])) <= 1 else None
+
+    def _concluding(self, sentence: str) -> str | None:
+        """Return the number behind a colon, the first count, the only number, or the last that something is."""
+        if (behind := self.alone(sentence.rpartition(": ")[2].strip())) is not None:
+            return behind
+        if first := _FIRST_COUNTS.search(sentence):
+            return self.parse(first["said"] or first["part"])
+        head = sentence.partition(":")[0]
+        if (answer := self.parse(head if re.search(r"[0-9]", head) else sentence)) is not None:
             return answer
         stated = [sentence[found.end() :] for found in _STATES.finditer(sentence)]
-        return self.parse(stated[-1]) if stated else None
+        said = {answer for one in stated if (answer := self.parse(one)) is not None}
+        return self.parse(stated[-1]) if stated and not (len(said) > 1 and " and " in sentence) else None
 
     def alone(self, line: str) -> str | None:
         """Return the number that a line consists of."""

@@ -20,7 +20,7 @@ _WORDS = re.compile(
     r"(?P<rest>[a-z\s]{0,60})[.!]?\Z"
 )
 _AFTERWARDS = re.compile(
-    r"\b(?:or|to|and|of|more|less|plus|times|minus|divided|over|half|halves|thirds?|quarters?|fifths?|point)\b"
+    r"\b(?:or|to|and|of|more|less|plus|times|minus|divided|over|half|halves|thirds?|quarters?|fourths?|fifths?|tenths?|point|in|first|second|\w{3,10}ths?)\b"
 )
 
 

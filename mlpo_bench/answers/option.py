@@ -23,7 +23,7 @@ _MARKUP = r"[*_`\"'$\s]{0,4}"
 _BRACKETED = r"[(\[{]\s?[A-Ra-r]\s?[)\]}]"
 # A letter without brackets counts as written, and only before what may follow one: A and I are words, too.
 _LETTER = (
-    rf"{_MARKUP}(?:{_BRACKETED}|(?-i:[A-R])(?=[*_`\"'$)\]]{{0,4}}\s{{0,2}}(?:\Z|[.,;:!?\n\u2014]|-\s"
+    rf"{_MARKUP}(?:{_BRACKETED}|(?-i:[A-HJ-R])(?=[*_`\"'$)\]]{{0,4}}\s{{0,2}}(?:\Z|[.,;:!?\n\u2014]|-\s"
     r"|(?:is|are|must|seems|fits|works|matches|holds|remains|stands|follows|because|since|over|cannot|and|or|nor|was)\b)))"
 )
 _LEAD_IN = re.compile(
@@ -45,9 +45,13 @@ _STATED = re.compile(
 _NAMED_AFTER = re.compile(
     r"[*_`\"'$]{0,4}(?:(?P<alone>[B-HJ-R])[*_`\"'$]{0,4}\s(?=[\w\\$-])|(?P<article>A)[*_`\"'$]{0,4}\s(?=[A-Z0-9]))"
 )
-_ANOTHER = re.compile(r"[\s,;/&]{0,4}(?:and\b|or\b|,|;|/|&)[\s*_]{0,4}(?:[(\[]\s?[A-R]\s?[)\]]|[A-R]\b(?!'|\s[a-z]))")
+_ANOTHER = re.compile(
+    r"[\s,;/&]{0,4}(?:and/or\b|and\b|or\b|\u8fd8\u662f|,|;|/|&)[\s*_]{0,4}(?:[(\[]\s?[A-R]\s?[)\]]|[A-R]\b(?!'|\s[a-z]))"
+    r"|\s{0,3}[(\[][A-R][)\]]|\s{1,3}[A-R]\s{0,3}\Z"
+)
 _NOT = re.compile(
-    rf"(?:definitely\s|certainly\s)?(?:not|neither|n't)\s{_NOUN}?\s?(?:{_BRACKETED}|[A-R]\b)"
+    r"(?:definitely\s|certainly\s)?(?:not|neither|n't|anything but|no longer|never|far from)\s"
+    rf"{_NOUN}?\s?(?:{_BRACKETED}|[A-R]\b)"
     rf"(?P<others>(?:\s?(?:,|or|nor|and)\s?(?:{_BRACKETED}|[A-R]\b)){{0,17}})"
     rf"(?:\s?[,;]?\s?(?:but|rather)\s(?:rather\s|it is\s)?(?P<but>.{{1,200}}))?",
     re.IGNORECASE | re.DOTALL,
@@ -57,22 +61,35 @@ _NAMED = re.compile(
     r"\b(?:[Oo]ption|[Cc]hoice|[Ll]etter)(?:\sis)?[\s:]{1,3}[*_]{0,2}([A-R])"
     r"(?=[*_\s]{0,4}(?:\Z|[.,:;)]|is\b|because\b|since\b|as\b))"
 )
+_UNDECIDED = re.compile(r"\b(?:whether|look at|check|consider|examine|suppose|let me see|next)\b", re.IGNORECASE)
 _RULED_OUT = re.compile(
-    rf"(?:\bnot|\bneither|\bnor|n't|cannot be|\bexcept|\brules? out|\bruled out|\bexcludes?|\beliminates?|\binstead of"
+    rf"(?:\bnot|\bneither|\bnor|n't|cannot be|\bcan't be|\bcan it be|\bexcept|\brules? out|\bruled out"
+    r"|\bexcludes?|\beliminates?|\binstead of"
     rf"|\brather than|\bunlike)\s(?:be\s)?{_NOUN}?\s?{_LETTER}(?:\s?(?:,|or|nor|and)\s?{_LETTER}){{0,17}}"
     rf"|{_LETTER}\s(?:is|are|was|cannot be|must be)\s(?:also\s)?"
     r"(?:not|false|wrong|incorrect|ruled out|out|taken|impossible|excluded|eliminated)\b"
+    rf"|{_LETTER}\s(?:cannot|can't|can not|could not|isn't|is not|does not|doesn't)\b"
 )
 _ENTRY = re.compile(r"[\s*_\-]{0,6}\(?[A-Z][).:]\s")
-_ONE_ENTRY = re.compile(r"[*_`\s]{0,4}\(?(?P<letter>[A-Ra-r])[).:]\)?\s{1,3}(?P<text>\S[^\n]{0,300})")
+_ONE_ENTRY = re.compile(
+    r"[*_`\s>-]{0,6}(?:(?:option|choice)\s(?=[A-R(]))?"
+    r"(?:\(?(?P<letter>[A-Ra-r])\s?(?:[).:]\)?|-(?=\s))\s{1,3}|(?P<bare>[B-HJ-R])\s(?=[A-Z0-9]))(?P<text>\S[^\n]{0,300})",
+    re.IGNORECASE,
+)
 # An entry of which something is said: "(A) is wrong", "A. Tartu lies inland", "(A) breaks clue one".
 _JUDGED = re.compile(
-    r"\b(?:is|are|was|were|isn't|cannot|can't|does|doesn't|breaks?|fails?|contradicts?|violates?|wrong|incorrect|lies|would)\b"
-    r"|\([A-R]\)"
+    r"\b(?:not|isn't|cannot|can't|doesn't|breaks?|fails?|contradicts?|violates?|wrong|incorrect|false|ruled|eliminated"
+    r"|impossible)\b|\([A-R]\)"
 )
-_ALONE = re.compile(r"[*_`\"'$\s]{0,6}[(\[]?([A-R])[)\]]?[.*_`\"'$\s]{0,6}")
+_JSON_VALUE = re.compile(r"\{\s?[\"']\w{1,20}[\"']\s?:\s?[\"']?([^\"'}]{1,200})")
+_ALONE = re.compile(
+    r"[*_`\"'$\s]{0,6}(?:(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Ss]election)\s?:?\s)?[(\[]?([A-R])[)\]]?[.*_`\"'$\s]{0,6}"
+)
 _BRACKETED_ALONE = re.compile(r"[*_`\"'$\s]{0,6}(?:\(([a-r])\)|([b-hj-r])[.)])[.*_`\"'$\s]{0,6}")
 _ALL_BUT = re.compile(
+    r"\b(?:rules? out|eliminates?|excludes?)\s(?:everything|all|every option|all options)\s(?:but|except)\s"
+    rf"(?:{_NOUN}\s)?"
+    rf"(?P<left>{_BRACKETED}|(?-i:[A-R])\b)|"
     rf"\b(?:all|every|each)\b[^.,;:!?]{{0,30}}\b(?:except|but|other than)\s(?:for\s)?(?:{_NOUN}\s)?"
     rf"(?P<at>{_MARKUP}(?:{_BRACKETED}|(?-i:[A-R])\b))"
     r"\s(?:contradicts?|fails?|breaks?|violates?"
@@ -92,7 +109,8 @@ _CONCLUDING = tuple(
         rf"(?:\A|[\s,:;*]){_NOUN}\s(?P<at>{_LETTER})\s(?:fits|works|matches|holds|remains|stands|follows)\b",
         # I would pick B; which leaves (D); what is left is option D
         (
-            r"\b(?:pick|picks|choose|select|go with|going with|opt for|settle on|settle for|lean to|lean towards?"
+            r"\b(?:pick|picks|picking|choose|choosing|selecting|mean|meant|makes it|select|go with|going with|opt for"
+            r"|settle on|settle for|lean to|lean towards?"
             r"|leaves|left with|left is|remains|vote for|think|believe|guess|say|answer|chosen|picked|selected"
             r"|stick with|stay with|keep|(?:answer|change|switch|changing|switching) to)\s(?:only\s|just\s|that\s)?"
             rf"(?:it is\s|it's\s)?(?:{_NOUN}\s(?:is\s)?)?(?P<at>{_LETTER})"
@@ -108,6 +126,13 @@ _CONCLUDING = tuple(
         rf"\b(?:matches|corresponds to|points to|equals|supports|namely|is)\s{_NOUN}\s(?P<at>{_LETTER})",
         rf"\b{_NOUN}\s(?:is|would be|must be|should be)\s?:?\s?(?P<at>{_LETTER})",
         rf"\b(?:would|must|should|has to)\sbe\s(?P<at>{_LETTER})\s?[.!]?\Z",
+        # Option (A) correctly describes it; no, (B); therefore C is the change
+        rf"{_NOUN}\s(?P<at>{_BRACKETED}|(?-i:[A-R])\b)\s(?:correctly|best|accurately|properly)\b",
+        rf"\A\W{{0,4}}(?:(?:no|wait|actually|sorry|edit|correction)[,:]?\s){{1,3}}(?P<at>{_LETTER})\W{{0,4}}\Z",
+        (
+            r"\A[\W_]{0,8}(?:and\s)?(?:therefore|thus|so|hence)\b[,:]?\s(?P<at>(?-i:[B-HJ-R]))\s(?:is|must be)\s"
+            r"(?!(?-i:[A-R])\b)(?:(?!\b(?-i:[A-R])\b)[^.!?]){1,80}[.!]?\Z"
+        ),
         # Hence, B.
         (
             r"\A[\W_]{0,8}(?:and\s)?(?:therefore|thus|so|hence|finally|overall|conclusion|consequently"
@@ -139,8 +164,8 @@ class Option(Format):
         if (answer := super().read(text, question=question, cut_off=cut_off)) is not None or not question:
             return answer
         text = passages.prepared(text)
-        if sum(_ENTRY.match(line) is not None for line in text.split("\n")) != 1:
-            return None  # a list of options, or none
+        if sum(_ENTRY.match(line) is not None for line in text.split("\n")) > 1:
+            return None  # a list of options
         lines = [passages.first_line(text), *([] if cut_off else [passages.last_line(text)])]
         return next((found for line in lines if (found := _entry_of(line, question))), None)
 
@@ -153,27 +178,39 @@ class Option(Format):
     def parse(self, passage: str) -> str | None:
         """Return the one option that a passage names."""
         passage = _without_lead_in(passages.bare(passages.unwrapped(passage)))
+        if value := _JSON_VALUE.match(passage):
+            passage = value.group(1)
+        if passage.startswith("either ") or (" " in passage and passages.unfinished(passage)):
+            return None
         if negated := _NOT.match(passage):
-            return self.parse(negated.group("but")) if negated.group("but") else _only(passage)
+            return self.parse(negated.group("but")) if negated.group("but") else _only(passage[negated.end() :])
         if stated := _STATED.match(passage) or _NAMED_AFTER.match(passage):
-            letter = next(filter(None, stated.groups()))
-            if _ANOTHER.match(passage, stated.end()) or _is_a_word(letter, passage, stated):
-                return None
-            return _canonical(letter)
+            return self._stated(passage, stated)
         return self.conclusion(passage) or _only(passage)
+
+    def _stated(self, passage: str, stated: re.Match[str]) -> str | None:
+        """Return the letter that a passage opens with, unless another one is joined to it or it is a word."""
+        letter = next(filter(None, stated.groups()))
+        if _ANOTHER.match(passage, stated.end(stated.lastgroup or 0)) or _ANOTHER.match(passage, stated.end()):
+            return self.conclusion(passage.rpartition(" but ")[2]) if " but " in passage else None
+        return None if _is_a_word(letter, passage, stated) else _canonical(letter)
 
     def by_question(self, passage: str, question: str) -> str | None:
         """Return the letter of the option whose whole text a passage says."""
-        said = _words(_without_lead_in(passages.bare(passages.unwrapped(passage))))
-        alike = [letter for letter, text in offered(question) if said and _words(text) == said]
-        return _canonical(alike[0]) if len(alike) == 1 else None
+        whole = _without_lead_in(passages.bare(passages.unwrapped(passage)))
+        without_reason = re.sub(r"\s\([^()]{0,200}\)\Z", "", passages.before_reason(whole))
+        for said in map(_words, (whole, without_reason)):
+            alike = [letter for letter, text in offered(question) if said and _words(text) == said]
+            if alike:
+                return _canonical(alike[0]) if len(alike) == 1 else None
+        return None
 
     def conclusion(self, sentence: str) -> str | None:
         """Return the option that a sentence chooses, or the only one that a concluding sentence names."""
-        if sentence.rstrip("*_ ").endswith("?"):
+        if sentence.rstrip("*_ ").endswith("?") or _UNDECIDED.search(sentence):
             return None
         if left := _ALL_BUT.search(sentence):
-            return _canonical(re.sub(r"[^A-Za-z]", "", left["at"]))
+            return _canonical(re.sub(r"[^A-Za-z]", "", left["at"] or left["left"]))
         kept = _RULED_OUT.sub(" ", sentence)
         for pattern in _CONCLUDING:
             said = [found for found in pattern.finditer(kept) if not declarations.denied(kept[: found.start("at")])]
@@ -195,16 +232,22 @@ class Option(Format):
         before, _, line = text.strip().rpartition("\n")
         if _one_of_a_list(before, line):
             return None
-        if (answer := super().last_resort(text)) is not None or before:
+        if (answer := super().last_resort(text)) is not None:
             return answer
-        one = _ONE_ENTRY.fullmatch(line.strip())
-        return _canonical(one["letter"]) if one and not _JUDGED.search(one["text"]) else None
+        announced = passages.last_line(before).endswith(":") and not any(map(_ENTRY.match, before.split("\n")))
+        one = _ONE_ENTRY.fullmatch(line.strip()) if announced or not before else None
+        return _canonical(one["letter"] or one["bare"]) if one and not _JUDGED.search(one["text"]) else None
 
     def opening(self, text: str) -> str | None:
         """Return the option that the first line consists of, or that it names with its text: "B. Tallinn"."""
         first, _, rest = text.strip().partition("\n")
         one = _ONE_ENTRY.fullmatch(first.strip())
-        if one and one["letter"] not in "Aa" and not _JUDGED.search(one["text"]) and rest.startswith("\n"):
+        if (
+            one
+            and (one["letter"] or "") not in {"A", "a", ""}
+            and not _JUDGED.search(one["text"])
+            and rest.startswith("\n")
+        ):
             return None if any(map(_ENTRY.match, rest.split("\n"))) else _canonical(one["letter"])
         return super().opening(text)
 
@@ -232,10 +275,12 @@ def offered(question: str) -> list[tuple[str, str]]:
 
 def _entry_of(line: str, question: str) -> str | None:
     """Return the option that a line writes out as the question offers it: "(B) Tallinn", "B. Tallinn"."""
+    if alone := [letter for letter, text in offered(question) if _words(text) == _words(line)]:
+        return _canonical(alone[0]) if len(alone) == 1 else None
     entry = _ONE_ENTRY.fullmatch(line)
     if entry is None:
         return None
-    letter = entry["letter"].upper()
+    letter = (entry["letter"] or entry["bare"]).upper()
     return (
         _canonical(letter)
         if (letter, _words(entry["text"])) in [(o, _words(t)) for o, t in offered(question)]

@@ -36,7 +36,8 @@ _SENTENCE_END = re.compile(r"[.!?](?=[\s*_\"')(\]$]{1,4}[A-Z\s]|[\s*_]{0,4}$)|\?
 _CONCLUSION = re.compile(
     r"[\W_]{0,8}(?:(?:and|so|in)\s)?"
     r"(?:therefore|thus|so|hence|finally|final|in conclusion|conclusion|result|overall|consequently|total|in total"
-    r"|by (?:process of )?elimination|which means|that leaves|which leaves)\b",
+    r"|it follows|we (?:conclude|get|have|find|obtain|see)|giving|\u56e0\u6b64|\u6240\u4ee5|\u603b\u5171"
+    r"|by (?:process of )?elimination|which means|that leaves|which leaves)(?:\b|(?=[^\x00-\x7f]))",
     re.IGNORECASE,
 )
 _CLOSING_WORDS = re.compile(
@@ -47,7 +48,7 @@ _CLOSING_WORDS = re.compile(
 )
 _REASON = re.compile(
     r",?\s+(?:because|since|as|for|which|where|so|given|when|due to|i\.e|that is|and that|making|giving)\b"
-    r"|\s+[-\u2014]\s+(?=[A-Za-z])|\s*\u2014|;"
+    r"|\s+[-\u2014]\s+(?=[A-Za-z])|\s*\u2014|;|,\snot\b|,?\s(?:rather than|instead of)\b"
 )
 
 
@@ -174,12 +175,14 @@ def without_closing_words(text: str) -> str:
 
 
 _UNFINISHED = re.compile(
-    r"(?:[,;]|\b(?:the|a|an|of|and|or|to|is|are|was|that|which|with|for|in|by|so|then|as|we|i|but|at|on|from|if|it|its|be"
+    r"(?:[,;*+/=(\u00d7\u00f7]|\b(?:the|a|an|of|and|or|to|is|are|was|that|which|with|for|in|by|so|then|as|we|i|but|at|on|from|if|it|its|be"
     r"|this|these|because|since|not|have|has|must|would|will|can))\s{0,3}\Z",
     re.IGNORECASE,
 )
 _SO = re.compile(
-    r"[,;]\s(?=(?:and\s)?(?:so|therefore|thus|hence|which (?:means|gives|leaves|makes)|that leaves)\b)", re.IGNORECASE
+    r"[,;]\s(?=(?:and\s)?(?:so|therefore|thus|hence|which (?:means|gives|leaves|makes)|that leaves"
+    r"|we (?:have|get|find|obtain))\b)",
+    re.IGNORECASE,
 )
 
 
@@ -241,4 +244,7 @@ def continues_a_list(text: str) -> bool:
     if mark.group(1) == "1" and mark.group(2):
         return before[-1].rstrip("*_ ").endswith(":")
     marks = [found.group(1) for one in before if (found := _LIST_MARK.match(one))]
-    return bool(marks) and int(mark.group(1)) == int(marks[-1]) + 1
+    following = int(marks[-1]) + 1 if marks else 0
+    return bool(marks) and (
+        int(mark.group(1)) == following or (bool(mark.group(2)) and int(mark.group(1)) <= following + 2)
+    )

@@ -22,6 +22,7 @@ from mlpo_bench.errors import EngineFault
 _SCRIPT = Path(__file__).with_name("_verifier.py")
 _START_SECONDS = 120.0
 _ATTEMPTS = 2
+_SPARE = 2
 
 
 class Verdict(NamedTuple):
@@ -108,7 +109,7 @@ class Referees:
         seconds: The longest that one comparison may take.
     """
 
-    def __init__(self, count: int, seconds: float = 3.0) -> None:
+    def __init__(self, count: int, seconds: float = 2.5) -> None:
         self._count, self._seconds = count, seconds
         self._begin()
         atexit.register(self.close)
@@ -138,7 +139,8 @@ class Referees:
                 referee.end()
                 if referee.overdue:
                     with self._lock:
-                        self._idle.append(_Referee())  # starts while others are judged
+                        while len(self._idle) < _SPARE:  # they start while others are judged
+                            self._idle.append(_Referee())
                     break
         return Verdict(equal=False, seconds=self._seconds)
 

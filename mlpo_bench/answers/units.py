@@ -45,15 +45,16 @@ _MEANINGFUL_WORDS = (
     "or and more less than least most plus minus times over under mod modulo percent hundred thousand million "
     "billion trillion dozen half halves third thirds quarter quarters fifth fifths sixth tenth tenths squared cubed "
     "if when for not no about approximately roughly between to from through sin cos tan cot sec csc log ln exp max "
-    "min sqrt root pi infinity infty is are was equals per by with without base each on up down where all real "
-    "undefined does exist am positive negative zero one two three four five six seven eight nine ten twice choose "
+    "min sqrt root pi infinity infty is are was equals per by with without base each on where "
+    "undefined does exist am zero one two three four five six seven eight nine ten twice choose "
     "factorial union intersect above below greater smaller larger fewer around nearly almost only in of either "
     "neither nor frac cdot le ge neq pm"
 )
 _MEANINGFUL = frozenset(_MEANINGFUL_WORDS.split())
 _LONGEST_NOUN = 4
 _QUANTITY = re.compile(
-    r"(?P<value>.{0,400}?(?:[0-9)}]|\\pi))(?P<space>\s{0,3})(?P<unit>[A-Za-z][A-Za-z\s./^0-9{}-]{0,80})\Z", re.DOTALL
+    r"(?P<value>.{0,400}?(?:[0-9)}]|\\pi|(?<=[0-9])[a-z](?=\s)))(?P<space>\s{0,3})(?P<unit>[A-Za-z][A-Za-z\s./^0-9{}-]{0,80})\Z",
+    re.DOTALL,
 )
 _PARTS = re.compile(r"([A-Za-z]{1,20})(?:\s?\^\s?\{?([23])\}?)?")
 
@@ -70,9 +71,14 @@ def without_unit(text: str) -> tuple[str, str]:
     value, unit = found["value"].strip(), found["unit"].strip().rstrip(".")
     if (known := _known(unit, apart=bool(found["space"]))) is not None:
         return value, known
-    words = re.split(r"[\s-]+", unit)
-    nouns = all(re.fullmatch(r"[A-Za-z]{3,20}|of|in|the|per", word) for word in words) and len(words) <= _LONGEST_NOUN
-    plain = not any(word.casefold() in _MEANINGFUL - {"of", "in", "per"} for word in words)
+    words = unit.split()
+    nouns = (
+        all(re.fullmatch(r"[A-Za-z]{3,20}(?:-[a-z]{2,12})?|of|in|the|per", word) for word in words)
+        and len(words) <= _LONGEST_NOUN
+    )
+    plain = not any(
+        word.endswith(("ths", "th")) or word.casefold() in _MEANINGFUL - {"of", "in", "per"} for word in words
+    )
     if nouns and plain and found["space"] and re.search(r"[0-9]", value) and words[0] not in {"of", "in"}:
         return value, ""
     return text, ""

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 _LEAD_IN = (
     r"(?:that\s|it\s|this\s|the\s(?:argument|statement|expression|result|value|sentence)\s|is\s|it's\s|are\s"
-    r"|definitely\s|clearly\s|(?:actually|so|therefore|thus|hence|then|well|indeed),?\s)"
+    r"|definitely\s|clearly\s|(?:wait|sorry|oops|actually|so|therefore|thus|hence|then|well|indeed),?\s)"
 )
 _END = (
     r"(?=[*_`\"')}$\]]{0,4}(?:\s{0,3}(?:\Z|[.,:;!?(\u2014<\n]|-\s"
     r"|because\b|since\b|as\b|and\s(?:that|not)\b|for\b|which\b)|\s{1,4}(?:\Z|\n)))"
 )
 _UNDECIDED = re.compile(
-    r"\b(?:whether|if|decide|determine|check|assume|suppose|see|prove|show|cannot tell)\b", re.IGNORECASE
+    r"\b(?:whether|if|decide|determine|check|assume|suppose|see|prove|show|cannot tell|could|might|may|some people"
+    r"|some say|many)\b",
+    re.IGNORECASE,
 )
 
 
@@ -39,7 +41,7 @@ class Verdict(Format):
 
     def parse(self, passage: str) -> str | None:
         """Return the one word of the two that a passage opens with, or says."""
-        passage = passages.bare(passages.unwrapped(passage))
+        passage = passages.before_reason(passages.bare(passages.unwrapped(passage)))
         if opening := self.opens.match(passage):
             said = self._said(opening["word"])
             behind = re.match(r"[\s,/|]{0,4}(?:(?:or|and)\s)?(\w{2,7})\b", passage[opening.end("word") :])
@@ -57,19 +59,25 @@ class Verdict(Format):
         opening = self.opens.match(sentence)
         if opening and re.match(r"[*_\"')]{0,3}(?:[.,:;!](?:\s|\Z)|\Z)", sentence[opening.end("word") :]):
             return self._said(opening["word"]) or None
-        result = sentence.rpartition("=")[2]
+        left, _, result = sentence.rpartition("=")
+        if re.search(r"(?:\A|\W)[A-Z]\s{0,2}\Z", left) and not passages.concludes(sentence):
+            return None  # "A = True" says what A is
         if passages.concludes(sentence) or passages.bare(result.rstrip(". *")).isalpha():
             return self.parse(
                 re.sub(r"\A[\W_]{0,8}(?:so|therefore|thus|hence)[,:]?\s", "", result, flags=re.IGNORECASE)
             )
-        if not _UNDECIDED.search(sentence) and (stated := self.stated.search(sentence)):
-            return self.parse(stated["said"])
+        if (stated := self.stated.search(sentence)) and not _UNDECIDED.search(
+            sentence[: stated.end("said")].partition(",")[0]
+        ):
+            return self.parse(stated["said"] or stated["mid"] if "mid" in stated.groupdict() else stated["said"])
         return None
 
     def opening(self, text: str) -> str | None:
         """Return the word that a text opens with, set off from its explanation ("No. The walk ends east.")."""
         first = passages.first_line(text)
         said = self.opens.match(first)
+        if re.search(r"\b(?:let me|let's|let us|i will|i'll|we need|i need)\b", first, re.IGNORECASE):
+            return None
         set_off = said and re.match(r"[*_\"']{0,3}[.,:;!]\s", first[said.end("word") :])
         return self._said(first[: said.end("word") + 1]) or None if said and set_off else super().opening(text)
 
@@ -100,7 +108,8 @@ class YesNo(Verdict):
     }
     opens = _opens("yes|no")
     stated = re.compile(
-        r"\b(?:answers?|say|says|reply|conclude)\W{1,4}(?P<said>(?:yes|no)\b.*)\Z", re.IGNORECASE | re.DOTALL
+        r"\b(?:answers?|say|says|reply|conclude|meant?)\W{1,4}(?P<said>(?:yes|no)\b.*)\Z|,\s(?P<mid>yes|no)(?=,\s)",
+        re.IGNORECASE | re.DOTALL,
     )
 
 
@@ -127,12 +136,13 @@ class ValidInvalid(Verdict):
     opens = _opens("valid|invalid")
     stated = re.compile(
         r"(?P<said>\b(?:argument|reasoning|inference|deduction|conclusion|it|this|which)\s(?:\w{1,12}\s){0,3}"
-        r"(?:is|isn't|can|cannot|can't|could|must|was|as|are|makes|lacks|has|does|doesn't)\b.*)\Z",
+        r"(?:is|isn't|valid|invalid|can|cannot|can't|could|must|was|as|are|makes|lacks|has|does|doesn't)\b.*)\Z",
         re.IGNORECASE | re.DOTALL,
     )
     _verdict = _word("valid|invalid|validity")
     _denied = re.compile(
         r"(?<![\w'-])(?:not(?!\sonly)|lacks?|never|cannot|can't|neither|nor|isn't|aren't|wasn't|doesn't|don't"
+        r"|(?:wrong|incorrect|a mistake)(?=\sto\b)"
         r"|fails to be|far from|no(?!,|\.|:|;))(?![\w'-])[^.,;:!?\n]{0,60}\Z",
         re.IGNORECASE,
     )
@@ -140,6 +150,8 @@ class ValidInvalid(Verdict):
     def _said(self, passage: str) -> str | None:
         """Return the verdict that a passage comes to where all its words for one agree, denials counted."""
         said = set()
+        if " but " in passage:
+            passage = passage.rpartition(" but ")[2]
         for word in self._verdict.finditer(passage):
             valid = word.group().casefold() != "invalid"
             denied = self._denied.search(passage, max(0, word.start() - 80), word.start()) is not None

@@ -9,7 +9,7 @@ from mlpo_bench.answers import passages
 from mlpo_bench.answers.format import Format
 
 
-_MARK = r"[ \t]{0,8}(?:[-*\u2022+]|\(?[0-9]{1,3}[.):])[ \t]{1,8}"
+_MARK = r"[ \t]{0,8}(?:[-*\u2022+]|\(?[0-9]{1,3}(?:st|nd|rd|th)?[.):])[ \t]{1,8}"
 _BULLET = re.compile(rf"^{_MARK}", re.MULTILINE)
 _INLINE_NUMBER = re.compile(r"(?:(?<=\s)|\A)\(?[0-9]{1,3}[.):]\s")
 _BETWEEN = re.compile(
@@ -18,7 +18,8 @@ _BETWEEN = re.compile(
 )
 _AROUND = '*_`"[](){}$.:!?'
 _WORD = re.compile(r"[\w&'-]+")
-_LISTS = re.compile(r"sort|order|alphabet|list|result|words|final|answer", re.IGNORECASE)
+_LETTERED = re.compile(r"(?:(?<=\s)|\A)\(?[a-hA-H][.)]\s")
+_LISTS = re.compile(r"sorted|in (?:\w+ )?order|alphabetical|list|result|final|answer", re.IGNORECASE)
 _ANNOUNCED = re.compile(
     r"\A[\W_]{0,8}(?:so|thus|therefore|hence|finally)?,?\s?(?:the|this|here|my|in)\b[^\n:.]{0,80}"
     r"\b(?:words?|list|order|result|sequence|answer)\b[^\n:.]{0,40}?(?:\b(?:are|is)\b(?!\s(?:now\s)?(?:sorted|listed|ordered|arranged|in)\b)|:)(?:\s?:)?\s{1,3}(?=\S)",
@@ -50,6 +51,11 @@ class Words(Format):
             passage = passage[announced.end() :]
         if re.match(r"[^\n:]{0,60}:\s", passage):
             passage = passage.partition(":")[2]
+        if "..." in passage or "\u2026" in passage:
+            return None
+        passage = re.sub(r"\s\([^()]{0,80}\)\W{0,3}\Z", "", passage)
+        passage = re.sub(r"(,\s{0,3}|\s)then\s{1,3}", ", ", passage) if passage.count(" then ") > 1 else passage
+        passage = _LETTERED.sub(" ", passage) if len(_LETTERED.findall(passage)) > 1 else passage
         passage = _INLINE_NUMBER.sub(" ", _BULLET.sub("", passage))
         if "," in passage:
             passage = re.sub(r",\s{0,3}and\s{1,3}(?=[^\s,]{1,60}\W{0,3}\Z)", ", ", passage)
@@ -67,7 +73,7 @@ class Words(Format):
         if colon and len(after) <= self.longest and _LISTS.search(passages.last_line(announced)[-200:]):
             return self._closing(after)
         line = passages.last_line(text)
-        if len(line) <= self.longest and (found := _ANNOUNCED.match(line)):
+        if len(line) <= self.longest and (found := _ANNOUNCED.match(line)) and _LISTS.search(found.group()):
             return self._closing(line[found.end() :])
         return self._bare(text.strip())
 
