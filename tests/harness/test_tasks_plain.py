@@ -73,7 +73,7 @@ def test_there_is_a_task_for_each_subject_and_a_group_of_them_all(suite: str) ->
     assert set(group["task"]) == names
     for subject in SUITES[suite].subjects:
         task = yaml.safe_load((TASKS / suite / f"{subject}.yaml").read_text())
-        assert task["metadata"] == {"version": 1.0, "suite": suite, "subject": subject}
+        assert task["metadata"] == {"version": 2.0, "suite": suite, "subject": subject}
 
 
 def test_nothing_but_its_own_end_stops_a_model_and_decoding_is_greedy_by_default(made_up: Path) -> None:
