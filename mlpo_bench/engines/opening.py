@@ -158,13 +158,13 @@ async def _start_vllm(
 ) -> list[Engine]:
     from mlpo_bench.engines import vllm, vllm_adapters
 
-    engines: list[Engine] = [*await asyncio.to_thread(vllm.load, found, spec, deterministic=deterministic, share=share)]
+    engines = await asyncio.to_thread(vllm.load, found, spec, deterministic=deterministic, share=share)
     if len(engines) > 1:
         await _close_unless(vllm_adapters.check_apart(engines), engines)
     if deterministic:
         for engine in engines:
             await _close_unless(vllm.check_invariance(engine), engines)
-    return engines
+    return [*engines]
 
 
 async def _close_unless(check: Coroutine[None, None, None], engines: Sequence[Engine]) -> None:

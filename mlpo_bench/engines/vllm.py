@@ -139,6 +139,10 @@ class VLLMEngine:
         """Return the length of a chat in tokens."""
         return len(self._chats.ids(messages))
 
+    async def forget(self) -> None:
+        """Empty the prefix cache of the process."""
+        await self._llm.reset_prefix_cache()
+
     async def close(self) -> None:
         """Stop the engine's processes, unless another engine uses them."""
         served, self._served, self._llm = self._served, None, None

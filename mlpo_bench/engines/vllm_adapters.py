@@ -9,9 +9,10 @@ on a GPU for an adapter that changes what vLLM cannot change beside other reques
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 from mlpo_bench.chat import Message, Sampling
+from mlpo_bench.engines.base import Engine
 from mlpo_bench.engines.vllm_process import import_vllm
 from mlpo_bench.errors import BadInput
 
@@ -20,8 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlpo_bench.engines.adapters import Adapter
-    from mlpo_bench.engines.base import Engine
     from mlpo_bench.engines.models import ResolvedModel
+
+
+class Forgetful(Engine, Protocol):
+    """An engine that can be made to forget which prompts it has read."""
+
+    async def forget(self) -> None:
+        """Empty the prefix cache of its process."""
+        ...
+
 
 # Answers are compared where models differ when asked by themselves. Fewer than this many tell nothing: near ties may
 # fall either way in another batch.
@@ -69,8 +78,10 @@ def request(model: ResolvedModel, number: int) -> Any:  # noqa: ANN401 - vLLM's 
     return LoRARequest(model.adapter.revision, number, str(model.adapter.folder))
 
 
-async def check_apart(engines: Sequence[Engine]) -> None:
+async def check_apart(engines: Sequence[Forgetful]) -> None:
     """Ask models of one process the same, each by itself and then all at once, and compare whose answers they give.
+
+    The process forgets the prompts in between: a prompt that was read right may hide that a fresh one is read wrong.
 
     Raises:
         BadInput: asked at once, a model gives the answers that another one gave by itself.
@@ -78,12 +89,13 @@ async def check_apart(engines: Sequence[Engine]) -> None:
     chats = [[Message("user", f"Tell a story about {n} ships.")] for n in range(1, 17)]
     sampling = Sampling(temperature=0, max_tokens=24)
 
-    async def asked(some: Sequence[Engine]) -> list[list[str]]:
+    async def asked(some: Sequence[Forgetful]) -> list[list[str]]:
         made = await asyncio.gather(*(engine.complete(chat, sampling, 0) for chat in chats for engine in some))
         texts = [completion.text for completion in made]
         return [texts[place :: len(some)] for place in range(len(some))]
 
     alone = [(await asked([engine]))[0] for engine in engines]
+    await engines[0].forget()
     together = await asked(engines)
     for engine, own, said in zip(engines, alone, together, strict=True):
         for other in alone:

@@ -82,6 +82,11 @@ def test_specs_of_the_same_weights_share_an_engine(tiny_folder: Path) -> None:
     assert events == [f"{tiny_folder}: engine hf (as asked)"] * 2
 
 
+class Forgetful(ScriptedEngine):
+    async def forget(self) -> None:
+        """It remembers nothing."""
+
+
 class Loads:
     """Stands for vLLM: keeps what it was to load."""
 
@@ -90,10 +95,10 @@ class Loads:
 
     def __call__(
         self, found: list[models.ResolvedModel], spec: ModelSpec, *, deterministic: bool, share: Share
-    ) -> list[ScriptedEngine]:
+    ) -> list[Forgetful]:
         assert (spec.engine, deterministic) == ("vllm", False)
         self.made.append((found, share))
-        return [ScriptedEngine(lambda *_: "x") for _ in found]
+        return [Forgetful(lambda *_: "x") for _ in found]
 
 
 @pytest.fixture

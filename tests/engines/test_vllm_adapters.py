@@ -140,23 +140,37 @@ def test_vllm_is_told_of_the_adapters_that_are_not_merged(
     assert (asked.name, asked.adapter_id, asked.path) == (one.adapter.revision, 2, str(folders[0]))
 
 
-class Sharing:
-    """A model that shares a process with others: where that mixes, the last model in flight answers for all."""
+class Process:
+    """Answers for several models; where it `mixes`, the last one in flight reads the prompts of all that it forgot."""
 
-    def __init__(self, number: int, in_flight: list[int], *, mixes: bool) -> None:
+    def __init__(self, *, mixes: bool) -> None:
+        self.mixes = mixes
+        self.in_flight: list[int] = []
+        self.read_by: dict[tuple[int, str], int] = {}
+
+
+class Sharing:
+    """A model of a process."""
+
+    def __init__(self, number: int, process: Process) -> None:
         self.facts = ModelFacts(f"model {number}", "vllm", "1", "float32", 64)
-        self._number, self._in_flight, self._mixes = number, in_flight, mixes
+        self._number, self._process = number, process
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
         del sampling, seed
-        self._in_flight.append(self._number)
+        process, asked = self._process, messages[0].content
+        process.in_flight.append(self._number)
         await asyncio.sleep(0)
-        who = max(self._in_flight) if self._mixes else self._number
-        self._in_flight.remove(self._number)
-        return Completion(f"{who} {messages[0].content}", Usage(), "stop", 0.0)
+        reader = max(process.in_flight) if process.mixes else self._number
+        who = process.read_by.setdefault((self._number, asked), reader)
+        process.in_flight.remove(self._number)
+        return Completion(f"{who} {asked}", Usage(), "stop", 0.0)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         return len(messages)
+
+    async def forget(self) -> None:
+        self._process.read_by.clear()
 
     async def close(self) -> None:
         """Nothing was started."""
@@ -164,8 +178,8 @@ class Sharing:
 
 def test_a_process_that_mixes_its_models_up_is_found_out() -> None:
     def check(numbers: Sequence[int], *, mixes: bool) -> None:
-        in_flight: list[int] = []
-        asyncio.run(vllm_adapters.check_apart([Sharing(n, in_flight, mixes=mixes) for n in numbers]))
+        process = Process(mixes=mixes)
+        asyncio.run(vllm_adapters.check_apart([Sharing(number, process) for number in numbers]))
 
     check([0, 1, 2], mixes=False)
     check([1, 1], mixes=True)  # they answer alike, so that nothing can be told, or matters
