@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -12,7 +13,7 @@ from mlpo_bench.runs.ledger import Spent, read_ledger
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from rich.console import Console
 
@@ -20,21 +21,30 @@ if TYPE_CHECKING:
     from mlpo_bench.teams import Price
 
 _COLUMNS = ("calls", "tokens in", "cached", "tokens out", "engine time", "operations", "price")
+# Where the ledger's columns hold names: the seat and its model.
+_NAMES = (1, 2)
+# On a narrow terminal figures are wrapped first: names tell a trained leader from what it was. Below `_WIDE`
+# characters they have `_NAME` of them.
+_WIDE, _NAME = 120, 17
 _SUMMED = ("prompt_tokens", "cached_tokens", "completion_tokens", "seconds", "waited")
 
 
 def print_costs(results: Results, prices: Mapping[str, Price], console: Console) -> None:
     """Print, for each model, what the cells cost alone and what was paid for all of them."""
+    priced = any(model in prices for model in results.shared.alone)
+    columns = _COLUMNS if priced else _COLUMNS[:-1]
     table = Table(title="What it cost", title_justify="left", header_style="bold")
-    for title in ("model", ""):
-        table.add_column(title)
-    for title in _COLUMNS:
+    table.add_column("model", overflow="fold", width=_NAME if console.width < _WIDE else None)
+    for title in columns:
         table.add_column(title, justify="right")
     sizes = {s.model: s.parameters for cell in results.cells for s in cell.seats.values()}
+    names = short_names(results.shared.alone)
     for model, alone in results.shared.alone.items():
+        table.add_row(names[model])
         for what, spent in (("cells alone", alone), ("paid", results.shared.paid[model])):
             cost = prices[model].of(spent.usage) if model in prices else None
-            table.add_row(model, what, *_figures(spent, spent.operations(sizes.get(model)), cost))
+            figures = _figures(spent, spent.operations(sizes.get(model)), cost)
+            table.add_row(f"  {what}", *figures[: len(columns)])
     console.print(table)
     if (share := results.shared.share) is not None:
         asked = sum(spent.calls for spent in results.shared.alone.values())
@@ -42,6 +52,13 @@ def print_costs(results: Results, prices: Mapping[str, Price], console: Console)
         console.print(
             f"Sharing: {made:,} completions serve {asked:,} calls, {share:.2f} of what the cells take when run apart."
         )
+
+
+def short_names(models: Iterable[str]) -> dict[str, str]:
+    """Return what tables call models: of paths and hub ids the last part, unless that would name two of them."""
+    found = {model: "+".join(part.rstrip("/").rsplit("/", 1)[-1] for part in model.split("+")) for model in models}
+    alike = Counter(found.values())
+    return {model: short if alike[short] == 1 else model for model, short in found.items()}
 
 
 def _figures(spent: Spent, done: float | None, cost: float | None) -> list[str]:
@@ -84,18 +101,20 @@ def _ledger(cell: CellResult, folder: RunFolder) -> Table:
     for place, title in enumerate(
         ("round", "seat", "model", "calls", "tokens in", "cached", "tokens out", "engine s", "waited s")
     ):
-        table.add_column(title, justify="left" if place in {1, 2} else "right")
+        named = place in _NAMES
+        table.add_column(title, justify="left" if named else "right", overflow="fold" if named else "ellipsis")
     turns = read_ledger(folder.ledger_path(cell.cell))
     sums = turns.group_by(["round", "seat"], use_threads=False).aggregate(
         [("seat", "count"), *((c, "sum") for c in _SUMMED)]
     )
     questions = max(cell.n, 1)
+    names = short_names(seat.model for seat in cell.seats.values())
     for row in sums.sort_by([("round", "ascending")]).to_pylist():
         means = [row["seat_count"], *(row[f"{name}_sum"] for name in _SUMMED)]
         table.add_row(
             str(row["round"] + 1),
             row["seat"],
-            cell.seats[row["seat"]].model,
+            names[cell.seats[row["seat"]].model],
             *(f"{mean / questions:,.1f}" for mean in means),
         )
     return table

@@ -46,7 +46,7 @@ def team(tiny: ModuleType, base: Path, tmp_path: Path) -> tuple[object, ...]:
 
 
 def test_a_trained_leader_is_measured_beside_what_it_was(
-    mlpo_bench: Cli, made_up: Path, team: tuple[object, ...], base: Path
+    mlpo_bench: Cli, made_up: Path, team: tuple[object, ...], base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = mlpo_bench("run", *ASKED, *SHORT, *team, "--data", made_up, "--name", "mine")
     assert said.code == 0, said.err
@@ -66,7 +66,12 @@ def test_a_trained_leader_is_measured_beside_what_it_was(
     assert trained["adapter"]["name"] == "leaders/mine"
     assert re.fullmatch(r"sha256:[0-9a-f]{16}", trained["adapter"]["revision"])
     assert manifest["versions"]["peft"]
-    assert "untrained: leader, 1 round, 2 peers" in re.sub(r"[\s│]+", " ", mlpo_bench("show", "mine").out)
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = mlpo_bench("show", "mine").out
+    assert {"│ base ", "│ base+mine ", "│ untrained: leader"} <= set(
+        re.findall(r"│ (?:base\S* |untrained: leader)", shown)
+    )
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 def test_entries_of_a_leaderboard_know_the_adapter(mlpo_bench: Cli, made_up: Path, team: tuple[object, ...]) -> None:
