@@ -25,6 +25,7 @@ _ANNOUNCED = re.compile(
     r"\b(?:words?|list|order|result|sequence|answer)\b[^\n:.]{0,40}?(?:\b(?:are|is)\b(?!\s(?:now\s)?(?:sorted|listed|ordered|arranged|in)\b)|:)(?:\s?:)?\s{1,3}(?=\S)",
     re.IGNORECASE,
 )
+_TITLED = re.compile(r"[^\n:]{0,60}:\s{1,3}")
 _FEWEST = 2
 _OF_SENTENCES = frozenset(
     ("the", "a", "to", "is", "are", "of", "not", "cannot", "it", "this", "be", "in", "sort", "you")
@@ -47,10 +48,8 @@ class Words(Format):
     def parse(self, passage: str) -> str | None:
         """Return the words of a passage, or None where it is not made of words."""
         passage = passages.bare(passages.unwrapped(html.unescape(passage).replace("\\&", "&")).replace("\u00a0", " "))
-        if announced := _ANNOUNCED.match(passage):
+        while announced := _ANNOUNCED.match(passage) or _TITLED.match(passage):
             passage = passage[announced.end() :]
-        if re.match(r"[^\n:]{0,60}:\s", passage):
-            passage = passage.partition(":")[2]
         if "..." in passage or "\u2026" in passage:
             return None
         passage = re.sub(r"\s\([^()]{0,80}\)\W{0,3}\Z", "", passage)
@@ -60,8 +59,8 @@ class Words(Format):
         if "," in passage:
             passage = re.sub(r",\s{0,3}and\s{1,3}(?=[^\s,]{1,60}\W{0,3}\Z)", ", ", passage)
         words = [_stripped(word) for word in _BETWEEN.split(passage)]
-        words = [word for word in words if word]
-        if not words or not all(_WORD.fullmatch(word) for word in words):
+        words = [word for word in words if word.strip("-&'")]
+        if not words or not all(_WORD.fullmatch(word) for word in words) or _ANNOUNCED.match(" ".join(words)):
             return None
         return " ".join(words)
 
