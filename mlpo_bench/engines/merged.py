@@ -3,6 +3,10 @@
 A copy is made once, in the cache folder, under the contents of base and adapter, so that it is found again wherever
 they lie. Each changed weight is reckoned in float32 and rounded once to the type that the model is served in. What
 rounding makes of the change is measured and kept: a small change of bfloat16 weights may be lost in it.
+
+With random LoRA on q and v of SmolLM2, of which rounding to bfloat16 lost 9.4 %, a copy lay 0.000015 nats from base and
+adapter (mean divergence over 1,024 positions of English text, reckoned in float32), and the base 0.0057; reckoning in
+bfloat16 moved either by 0.0013.
 """
 
 from __future__ import annotations

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from mlpo_bench.errors import BadInput
-from mlpo_bench.reports.figures import duration, operations, price
+from mlpo_bench.reports.figures import duration, operations, price, short_names
 from mlpo_bench.runs.ledger import Spent, read_ledger
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from rich.console import Console
 
@@ -52,13 +51,6 @@ def print_costs(results: Results, prices: Mapping[str, Price], console: Console)
         console.print(
             f"Sharing: {made:,} completions serve {asked:,} calls, {share:.2f} of what the cells take when run apart."
         )
-
-
-def short_names(models: Iterable[str]) -> dict[str, str]:
-    """Return what tables call models: of paths and hub ids the last part, unless that would name two of them."""
-    found = {model: "+".join(part.rstrip("/").rsplit("/", 1)[-1] for part in model.split("+")) for model in models}
-    alike = Counter(found.values())
-    return {model: short if alike[short] == 1 else model for model, short in found.items()}
 
 
 def _figures(spent: Spent, done: float | None, cost: float | None) -> list[str]:

@@ -1,7 +1,13 @@
-"""Numbers as a person reads them."""
+"""Numbers and names as a person reads them."""
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _UNITS = ((1e21, "Z"), (1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
@@ -37,3 +43,10 @@ def price(amount: float | None) -> str:
     if amount is None:
         return "-"
     return f"{amount:,.2f}" if amount >= 1 else f"{amount:.4f}"
+
+
+def short_names(models: Iterable[str]) -> dict[str, str]:
+    """Return what tables call models: of paths and hub ids the last part, unless that would name two of them."""
+    found = {model: "+".join(part.rstrip("/").rsplit("/", 1)[-1] for part in model.split("+")) for model in models}
+    alike = Counter(found.values())
+    return {model: short if alike[short] == 1 else model for model, short in found.items()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from mlpo_bench.reports.figures import duration, price
+from mlpo_bench.reports.figures import duration, price, short_names
 
 
 if TYPE_CHECKING:
@@ -67,10 +67,11 @@ def _models(plan: Plan) -> Table:
     table = Table(title="All cells together", title_justify="left", header_style="bold")
     for place, title in enumerate(("model", "", "calls", "tokens in", "tokens out")):
         table.add_column(title, justify="left" if place <= 1 else "right")
+    names = short_names(plan.alone)
     for model, alone in plan.alone.items():
         for what, spent in (("run apart", alone), ("together", plan.paid[model])):
             figures = (spent.calls, spent.prompt_tokens, spent.completion_tokens)
-            table.add_row(model, what, *(f"{figure:,}" for figure in figures))
+            table.add_row(names[model], what, *(f"{figure:,}" for figure in figures))
     return table
 
 

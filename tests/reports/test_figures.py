@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlpo_bench.reports.figures import duration, operations, price
+from mlpo_bench.reports.figures import duration, operations, price, short_names
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,13 @@ def test_operations_are_told_in_thousands_of_thousands(count: float | None, told
 @pytest.mark.parametrize(("amount", "told"), [(None, "-"), (0.00123, "0.0012"), (0.5, "0.5000"), (1234.5, "1,234.50")])
 def test_a_small_price_has_more_digits(amount: float | None, told: str) -> None:
     assert price(amount) == told
+
+
+def test_models_are_called_by_the_last_part_of_their_names_unless_two_would_be_called_alike() -> None:
+    assert short_names(["smollm2-135m", "smollm2-135m+training/leaders/mine", "org/model"]) == {
+        "smollm2-135m": "smollm2-135m",
+        "smollm2-135m+training/leaders/mine": "smollm2-135m+mine",
+        "org/model": "model",
+    }
+    alike = ["base+one/leader", "base+two/leader"]
+    assert short_names(alike) == {name: name for name in alike}
