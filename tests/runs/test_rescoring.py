@@ -498,7 +498,10 @@ def killed(run: RunFolder, folder: Path, line: str, place: int) -> None:
     It does so when it gets there for the `place`-th time.
     """
     code = KILLED.format(line=line, place=place, run=str(run.path))
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+    environment = os.environ | {"TMPDIR": str(folder)}  # it leaves there what it cannot clear away
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
