@@ -149,7 +149,7 @@ def trainer(way: str, args: argparse.Namespace, shown: list[Prompt], folder: Pat
         made = plain(chosen, leader, shown, folder, alternating)
     else:
         vars(leader_trainer)["earned"] = alternating
-        made = mlpo.make_trainer(chosen, leader, shown, folder, [])
+        made = mlpo.make_trainer(chosen, leader, shown, folder, [], mlpo.Leg(0, 0, 1))
     for part, name in METHODS.items():
         setattr(made, name, clock.timed(part, getattr(made, name)))
     made.accelerator.backward = clock.timed("backward", made.accelerator.backward)

@@ -21,7 +21,7 @@ def latest(folder: Path, processes: int = 1) -> Path | None:
     state of its random numbers.
     """
     whole = (path for path in _all(folder) if _is_whole(path, processes))
-    return max(whole, key=_step, default=None)
+    return max(whole, key=step, default=None)
 
 
 def drop_torn(folder: Path, processes: int = 1) -> None:
@@ -41,7 +41,8 @@ def _all(folder: Path) -> list[Path]:
     return [path for path in folder.glob("checkpoint-*") if path.is_dir() and _NAME.fullmatch(path.name)]
 
 
-def _step(path: Path) -> int:
+def step(path: Path) -> int:
+    """Return the step behind which a checkpoint was written."""
     return int(path.name.rpartition("-")[2])
 
 
@@ -50,4 +51,4 @@ def _is_whole(path: Path, processes: int) -> bool:
         state = json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return state.get("global_step") == _step(path) and len(list(path.glob("rng_state*.pth"))) >= processes
+    return state.get("global_step") == step(path) and len(list(path.glob("rng_state*.pth"))) >= processes

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _TOKENIZER = ("tokenizer", "chat_template", "special_tokens", "vocab", "merges", "added_tokens")
 
 
-def run(folder: TrainingFolder, work: Work, watcher: Watcher) -> None:
+def run(folder: TrainingFolder, work: Work, _store_path: Path, watcher: Watcher) -> None:
     """Make `export`, and a copy where the recipe wants it.
 
     Raises:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 from typing import TYPE_CHECKING, Literal
 
 from mlpo_bench.errors import BadInput
@@ -68,19 +69,22 @@ def grouped(prompts: Sequence[Prompt], by: Literal["prompt", "question"], genera
 class StepSampler:
     """Yields the places of the prompts to complete, step after step.
 
-    The rows of a step follow one another `repeats` times, as TRL reads a step's prompts once for each micro-batch.
-    A sampler in the sense of torch: it has a length, and can be iterated over again.
+    `steps` are those that the groups are for; the steps before them are filled with any place at all, as whoever takes
+    a training up again leaves them out. The rows of a step follow one another `repeats` times, as TRL reads a step's
+    prompts once for each micro-batch. A sampler in the sense of torch: it has a length, and can be iterated over again.
     """
 
-    def __init__(self, groups: Groups, *, seed: int, steps: int, per_step: int, repeats: int) -> None:
+    def __init__(self, groups: Groups, *, seed: int, steps: range, per_step: int, repeats: int) -> None:
         self._groups, self._seed, self._steps = groups, seed, steps
         self._per_step, self._repeats = per_step, repeats
 
     def __len__(self) -> int:
-        return self._steps * self._per_step * self._groups.completions * self._repeats
+        return self._steps.stop * self._per_step * self._groups.completions * self._repeats
 
     def __iter__(self) -> Iterator[int]:
-        for step in range(self._steps):
-            rows = self._groups.rows(self._seed, step, self._per_step)
+        before = self._steps.start * self._per_step * self._groups.completions * self._repeats
+        yield from repeat(0, before)
+        for step in self._steps:
+            rows = self._groups.rows(self._seed, step - self._steps.start, self._per_step)
             for _ in range(self._repeats):
                 yield from rows

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from datasets import Dataset
+from transformers import TrainerCallback
 from trl import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
@@ -45,17 +46,31 @@ BEGINNING = "ref"
 class Task:
     """What a leader is trained on.
 
-    `per_step` groups make a step; `form` is what the required form earns; `once` says whether a prompt is read once
-    for all its completions, and `writes_once` whether it is so in writing as well.
+    `per_step` groups make a step; of `steps` in all, those from `first` on are these prompts'. `form` is what the
+    required form earns; `once` says whether a prompt is read once for all its completions, and `writes_once` whether it
+    is so in writing as well.
     """
 
     prompts: Sequence[Prompt]
     groups: Groups
     per_step: int
     steps: int
+    first: int
     form: float
     once: bool
     writes_once: bool
+
+
+class StopAfter(TrainerCallback):
+    """Ends a training behind a step, with a checkpoint."""
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+
+    def on_step_end(self, _args: Untyped, state: Untyped, control: Untyped, **_: Untyped) -> None:
+        """Look at the step that is done."""
+        if state.global_step >= self._step:
+            control.should_training_stop = control.should_save = True
 
 
 class LeaderTrainer(GRPOTrainer):
@@ -87,8 +102,13 @@ class LeaderTrainer(GRPOTrainer):
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> StepSampler:  # noqa: ARG002 - TRL's signature
         task = self.task
-        repeats = self.num_iterations * self.args.steps_per_generation
-        return StepSampler(task.groups, seed=self.args.seed, steps=task.steps, per_step=task.per_step, repeats=repeats)
+        return StepSampler(
+            task.groups,
+            seed=self.args.seed,
+            steps=range(task.first, task.steps),
+            per_step=task.per_step,
+            repeats=self.num_iterations * self.args.steps_per_generation,
+        )
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
         return [self.policy.chats.ids(as_messages(prompt)) for prompt in prompts], None, {}

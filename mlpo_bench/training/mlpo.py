@@ -2,71 +2,147 @@
 
 The leader starts as its model is, or as the stage `sft` left it. After an interruption, even `kill -9`, the stage goes
 on at its last checkpoint, and ends where it would have ended without.
+
+With `contexts: rounds` the training goes in legs. Before each, conversations are held with the leader as it is by
+then, and the leg trains on what it read in their later rounds and on prompts of the first round, each round as often
+as the others: `contexts-N.parquet` keeps them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import BadInput
-from mlpo_bench.training import curves, outcome, points, policy, settings
+from mlpo_bench.protocols.base import shuffler
+from mlpo_bench.training import curves, later, outcome, points, policy, processes, settings
 from mlpo_bench.training.groups import grouped
 from mlpo_bench.training.libraries import calm, without_printing
 from mlpo_bench.training.memory import enough_memory
-from mlpo_bench.training.rows import Prompt, read_rows
+from mlpo_bench.training.rows import Prompt, read_rows, write_rows
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from mlpo_bench.teams import Member
     from mlpo_bench.training.folder import TrainingFolder, Work
     from mlpo_bench.training.leader_trainer import LeaderTrainer
     from mlpo_bench.training.policy import Policy
     from mlpo_bench.training.recipe import Recipe
+    from mlpo_bench.training.untyped import Untyped
     from mlpo_bench.training.watcher import Watcher
 
+CONTEXTS = "contexts-{}.parquet"
 
-def run(folder: TrainingFolder, work: Work, watcher: Watcher) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """Steps of a training that have their prompts in common: those from `first` on, before `end`."""
+
+    number: int
+    first: int
+    end: int
+
+
+def run(folder: TrainingFolder, work: Work, store_path: Path, watcher: Watcher) -> None:
     """Make `mlpo`: the trained adapter or weights, and `curves.jsonl`.
 
     Raises:
         BadInput: the prompts do not fit the leader or a step, the leader cannot be loaded, packages are missing, or
             memory ran out.
-        EngineFault: the processes that compare mathematical expressions cannot be started.
+        EngineFault: the processes that compare mathematical expressions cannot be started, or an engine failed.
+        Stopped: a person wants an end, while conversations are held.
     """
     recipe = folder.recipe
-    prompts = read_rows(folder.prompts, Prompt)
-    start = folder.sft if "sft" in recipe.trains else None
     with enough_memory(recipe, "mlpo"):
         last = outcome.prepare(folder.mlpo, resumed=work.resumed)
-        leader = policy.load(recipe, start)
-        check_fit(recipe, leader, prompts)
         figures = curves.Curves(folder.mlpo / points.FILE, watcher)
-        trainer = make_trainer(recipe, leader, prompts, folder.mlpo, [figures])
-        if recipe.mlpo.once and not trainer.task.once:
-            watcher.say(f"{leader.base.name} reads each prompt once for each completion: its attention has a window.")
-        with calm():
-            trainer.train(resume_from_checkpoint=str(last) if last else None)
+        for leg in legs(recipe, outcome.steps_in(last) // recipe.mlpo.iterations):
+            prompts = _prompts(folder, leg, last, store_path, watcher)
+            leader = policy.load(recipe, _start(folder))
+            check_fit(recipe, leader, prompts)
+            trainer = make_trainer(recipe, leader, prompts, folder.mlpo, [figures], leg)
+            if recipe.mlpo.once and not trainer.task.once:
+                watcher.say(f"{leader.base.name} reads a prompt for each completion: its attention has a window.")
+            with calm():
+                trainer.train(resume_from_checkpoint=str(last) if last else None)
+            last = outcome.latest(folder.mlpo)
     outcome.finish(trainer, leader, folder.mlpo)
     work.spent.update(outcome.spent(figures.points, leader.weights))
     work.facts.update({"prompts": len(prompts), "groups": len(trainer.task.groups.members)})
 
 
+def legs(recipe: Recipe, done: int = 0) -> Iterator[Leg]:
+    """Yield the legs of a training of which so many steps are done, the one under way first.
+
+    Of a training that is done, the last one is yielded all the same: nothing is left of it but to save the leader.
+    """
+    chosen = recipe.mlpo
+    length = chosen.refresh_every if chosen.contexts == "rounds" else chosen.steps
+    for number, first in enumerate(range(0, chosen.steps, length)):
+        end = min(first + length, chosen.steps)
+        if end > done or end == chosen.steps:
+            yield Leg(number, first, end)
+
+
+def _start(folder: TrainingFolder) -> Path | None:
+    return folder.sft if "sft" in folder.recipe.trains else None
+
+
+def _prompts(
+    folder: TrainingFolder, leg: Leg, checkpoint: Path | None, store_path: Path, watcher: Watcher
+) -> list[Prompt]:
+    """Return what a leg trains on."""
+    openings = read_rows(folder.prompts, Prompt)
+    if folder.recipe.mlpo.contexts == "openings":
+        return openings
+    kept = folder.mlpo / CONTEXTS.format(leg.number)
+    if processes.first() and not kept.exists():
+        member = _member(folder.recipe, checkpoint or _start(folder))
+        watcher.say(f"Conversations with the leader after {leg.first} steps")
+        wanted = _wanted(folder.recipe, leg)
+        made = later.make(folder, member, leg.number, wanted, store_path, watcher)
+        write_rows(kept, Prompt, [*_first_rounds(folder.recipe, openings, made, leg), *made])
+    processes.agreed(kept)
+    return read_rows(kept, Prompt)
+
+
+def _wanted(recipe: Recipe, leg: Leg) -> int:
+    """Return how many prompts of later rounds a leg can use, if each round is met as often as the others."""
+    met = (leg.end - leg.first) * recipe.mlpo.prompts_per_step
+    return max(met * (recipe.mlpo.rounds - 1) // recipe.mlpo.rounds, 1)
+
+
+def _first_rounds(recipe: Recipe, openings: list[Prompt], made: list[Prompt], leg: Leg) -> list[Prompt]:
+    """Return prompts of the first round, in as many groups as there are of each later round."""
+    count = -(-len(made) // (recipe.mlpo.rounds - 1)) or len(openings)
+    members = list(grouped(openings, recipe.mlpo.group, recipe.mlpo.generations).members)
+    shuffler(recipe.seed, "first rounds", leg.number).shuffle(members)
+    return [openings[place] for group in members[:count] for place in group]
+
+
+def _member(recipe: Recipe, trained: Path | None) -> Member:
+    """Return the leader as a member of a team, as a stage or a checkpoint left it in a folder."""
+    if trained is None:
+        return recipe.leader
+    changes = {"model": str(trained), "adapter": None, "revision": None}
+    if recipe.adapter is not None:
+        changes = {"adapter": str(trained)}
+    return recipe.leader.model_copy(update=changes)
+
+
 def make_trainer(
-    recipe: Recipe,
-    leader: Policy,
-    prompts: Sequence[Prompt],
-    folder: Path,
-    callbacks: Sequence[Any],
+    recipe: Recipe, leader: Policy, prompts: Sequence[Prompt], folder: Path, callbacks: Sequence[Untyped], leg: Leg
 ) -> LeaderTrainer:
-    """Return the trainer of a leader on prompts; it writes its checkpoints to a folder.
+    """Return the trainer of a leader on a leg's prompts; it writes its checkpoints to a folder.
 
     Raises:
         BadInput: the prompts do not make steps as the recipe says.
     """
     from mlpo_bench.training import shared_prompt
-    from mlpo_bench.training.leader_trainer import LeaderTrainer, Task
+    from mlpo_bench.training.leader_trainer import LeaderTrainer, StopAfter, Task
 
     chosen = recipe.mlpo
     groups = grouped(prompts, chosen.group, chosen.generations)
@@ -77,12 +153,14 @@ def make_trainer(
         groups=groups,
         per_step=settings.groups_per_step(recipe, groups),
         steps=chosen.steps,
+        first=leg.first,
         form=chosen.form_reward,
         once=once,
         writes_once=once and not args.use_vllm,
     )
     with calm():
-        return without_printing(LeaderTrainer(leader, task, args, callbacks))
+        trainer = LeaderTrainer(leader, task, args, [*callbacks, StopAfter(leg.end * chosen.iterations)])
+    return without_printing(trainer)
 
 
 def check_fit(recipe: Recipe, leader: Policy, prompts: Sequence[Prompt]) -> None:

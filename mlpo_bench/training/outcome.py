@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from mlpo_bench.training import checkpoints, points, processes
+from mlpo_bench.training import checkpoints, processes
 
 
 if TYPE_CHECKING:
@@ -30,9 +30,19 @@ def prepare(folder: Path, *, resumed: bool) -> Path | None:
             checkpoints.drop_torn(folder, processes.count())
             last = checkpoints.latest(folder, processes.count())
         else:
-            checkpoints.drop_all(folder)
-            (folder / points.FILE).unlink(missing_ok=True)
+            shutil.rmtree(folder)
+            folder.mkdir()
     return processes.agreed(last)
+
+
+def latest(folder: Path) -> Path | None:
+    """Return the checkpoint that a training which has just stopped has left."""
+    return processes.agreed(checkpoints.latest(folder, processes.count()))
+
+
+def steps_in(checkpoint: Path | None) -> int:
+    """Return how many steps a checkpoint holds; 0 for none."""
+    return 0 if checkpoint is None else checkpoints.step(checkpoint)
 
 
 def finish(trainer: Untyped, leader: Policy, folder: Path) -> None:

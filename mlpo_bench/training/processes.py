@@ -7,6 +7,7 @@ others are told.
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     Value = TypeVar("Value")
+
+
+PATIENCE = timedelta(days=1)
+"""How long processes wait for the first, which may hold conversations meanwhile."""
 
 
 def count() -> int:
@@ -34,7 +39,7 @@ def agreed(value: Value) -> Value:
     from accelerate import PartialState
     from accelerate.utils import broadcast_object_list
 
-    PartialState(cpu=not torch.cuda.is_available())
+    PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
     told = [value]
     broadcast_object_list(told)
     return told[0]

@@ -129,6 +129,7 @@ def _common(recipe: Recipe, chosen: Optimising, folder: Path, *, steps: int) -> 
         "gradient_checkpointing": chosen.gradient_checkpointing,
         "gradient_checkpointing_kwargs": {"use_reentrant": False},
         "ddp_find_unused_parameters": False,
+        "ddp_timeout": int(processes.PATIENCE.total_seconds()),
         "dataloader_pin_memory": not on_cpu,
         "save_strategy": "steps",
         "save_total_limit": 2,

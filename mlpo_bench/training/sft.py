@@ -17,6 +17,8 @@ from mlpo_bench.training.rows import Trace, read_rows
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mlpo_bench.training.folder import TrainingFolder, Work
     from mlpo_bench.training.policy import Policy
     from mlpo_bench.training.recipe import Recipe
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from mlpo_bench.training.watcher import Watcher
 
 
-def run(folder: TrainingFolder, work: Work, watcher: Watcher) -> None:
+def run(folder: TrainingFolder, work: Work, _store_path: Path, watcher: Watcher) -> None:
     """Make `sft`: the trained adapter or weights, and `curves.jsonl`.
 
     Raises:

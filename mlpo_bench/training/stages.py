@@ -61,6 +61,6 @@ def carry_out(folder: TrainingFolder, todo: Sequence[Stage], store_path: Path, w
             if stage in DATA:
                 asyncio.run(DATA[stage](folder, work, store_path, watcher))
             else:
-                import_module(f"mlpo_bench.training.{stage}").run(folder, work, watcher)
+                import_module(f"mlpo_bench.training.{stage}").run(folder, work, store_path, watcher)
         if processes.first() and (operations := work.spent.get("operations")):
             speed.note(stage, operations, folder.ledger[stage]["seconds"])

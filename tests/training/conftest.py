@@ -247,7 +247,9 @@ class Lessons:
     def __call__(self, stage: str, training: TrainingFolder, *, resumed: bool = False) -> Work:
         work = Work(resumed=resumed)
         self.heard = Listening()
-        importlib.import_module(f"mlpo_bench.training.{stage}").run(training, work, self.heard)
+        importlib.import_module(f"mlpo_bench.training.{stage}").run(
+            training, work, self.folder / "store.sqlite", self.heard
+        )
         return work
 
 

@@ -48,11 +48,19 @@ def test_every_group_is_met_before_any_is_met_again(tiny_leader: ModuleType) -> 
 
 def test_a_sampler_reads_a_steps_rows_once_for_each_micro_batch(tiny_leader: ModuleType) -> None:
     groups = grouped([tiny_leader.prompt(n) for n in range(4)], "prompt", generations=2)
-    sampler = StepSampler(groups, seed=0, steps=3, per_step=2, repeats=2)
+    sampler = StepSampler(groups, seed=0, steps=range(3), per_step=2, repeats=2)
     rows = list(sampler)
     assert len(rows) == len(sampler) == 3 * 2 * 2 * 2
     assert rows == list(sampler)
     assert rows[:4] == rows[4:8] == groups.rows(seed=0, step=0, count=2)
+
+
+def test_a_later_legs_groups_come_behind_the_steps_that_are_done(tiny_leader: ModuleType) -> None:
+    groups = grouped([tiny_leader.prompt(n) for n in range(4)], "prompt", generations=2)
+    sampler = StepSampler(groups, seed=0, steps=range(2, 3), per_step=2, repeats=2)
+    rows = list(sampler)
+    assert len(rows) == len(sampler) == 3 * 2 * 2 * 2
+    assert rows[16:20] == groups.rows(seed=0, step=0, count=2)
 
 
 def test_without_prompts_there_is_nothing_to_train_on() -> None:

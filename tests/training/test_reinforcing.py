@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mlpo_bench.errors import BadInput
+from mlpo_bench.training.rows import Kept, Opening, Prompt, read_rows, write_rows
 
 
 torch = pytest.importorskip("torch")
@@ -152,7 +154,7 @@ def test_a_group_of_a_question_is_compared_over_its_variants(
 
     prompts = [tiny_leader.prompt(n, question=n // 2) for n in range(4)]
     recipe = lessons.recipe(mlpo={"group": "question", "prompts_per_step": 4, "form_reward": 0.1})
-    trainer = mlpo.make_trainer(recipe, policy.load(recipe), prompts, lessons.folder / "out", [])
+    trainer = mlpo.make_trainer(recipe, policy.load(recipe), prompts, lessons.folder / "out", [], mlpo.Leg(0, 0, 3))
     # Question 0: 1, 0 and 1, 1.1 over its two variants; question 1: nothing but a form.
     told = iter([(1, 0), (0, 0), (1, 0), (1, 1), (0, 0), (0, 0), (0, 1), (0, 0)])
     monkeypatch.setattr(leader_trainer, "earned", lambda _, texts, *__: [Earned(*next(told)) for _ in texts])
@@ -170,7 +172,7 @@ def test_a_step_must_hold_whole_groups(lessons: Lessons, tiny_leader: ModuleType
     prompts = [tiny_leader.prompt(n, question=n // 3) for n in range(6)]
     recipe = lessons.recipe(mlpo={"group": "question", "prompts_per_step": 4})
     with pytest.raises(BadInput, match=r"a multiple of 3, such as 3; it is 4"):
-        mlpo.make_trainer(recipe, policy.load(recipe), prompts, lessons.folder / "out", [])
+        mlpo.make_trainer(recipe, policy.load(recipe), prompts, lessons.folder / "out", [], mlpo.Leg(0, 0, 3))
 
 
 def test_groups_that_earned_all_the_same_are_spared_the_model(
@@ -196,8 +198,8 @@ def test_completions_that_were_cut_off_can_be_left_out_of_the_loss(lessons: Less
 
 
 def test_a_prompt_that_does_not_fit_is_told_with_its_numbers(lessons: Lessons) -> None:
-    training = lessons.training(mlpo={"max_tokens": 500})
-    with pytest.raises(BadInput, match=r"holds 512 tokens, but a prompt has \d+ and its answer may take 500"):
+    training = lessons.training(mlpo={"max_tokens": 2040})
+    with pytest.raises(BadInput, match=r"holds 2048 tokens, but a prompt has \d+ and its answer may take 2040"):
         lessons("mlpo", training)
 
 
@@ -224,3 +226,80 @@ def test_a_module_that_no_adapter_fits_is_told(lessons: Lessons) -> None:
     training = lessons.training(adapter={"targets": ["no_such"]})
     with pytest.raises(BadInput, match=r"adapter\.targets do not fit"):
         lessons("mlpo", training)
+
+
+def with_openings(lessons: Lessons, tiny_leader: ModuleType, **settings: Any) -> TrainingFolder:
+    """A training whose peers' openings are at hand, so that conversations can be held."""
+    member = {"model": str(lessons.base), "engine": "hf"}
+    training: TrainingFolder = lessons.training(
+        team={"leader": member, "peers": [member, {**member, "persona": "You doubt."}]},
+        rollouts={"max_tokens": 6},
+        **settings,
+    )
+    openings = [tiny_leader.opening(n) for n in range(4)]
+    kept = [
+        Kept(
+            o.question_id,
+            "bbh",
+            "navigate",
+            "yes_no",
+            o.gold,
+            o.text,
+            openings=2,
+            share=0.5,
+            leader_share=None,
+            easy=False,
+        )
+        for o in openings
+    ]
+    write_rows(training.rollouts, Opening, openings)
+    write_rows(training.questions, Kept, kept)
+    return training
+
+
+ROUNDS = {"contexts": "rounds", "rounds": 2, "refresh_every": 2, "steps": 4, "max_tokens": 6}
+
+
+def test_legs_follow_one_another(lessons: Lessons) -> None:
+    from mlpo_bench.training.mlpo import Leg, legs
+
+    recipe = lessons.recipe(mlpo={**ROUNDS, "steps": 5})
+    every = [Leg(0, 0, 2), Leg(1, 2, 4), Leg(2, 4, 5)]
+    assert list(legs(recipe)) == every
+    assert list(legs(recipe, done=2)) == list(legs(recipe, done=3)) == every[1:]
+    assert list(legs(recipe, done=5)) == every[2:]
+    assert list(legs(lessons.recipe(mlpo={"steps": 5}), done=3)) == [Leg(0, 0, 5)]
+
+
+@pytest.mark.parametrize("settings", [{}, {"adapter": None}, {"method": "sft+mlpo"}])
+def test_later_rounds_are_trained_on_with_the_leader_as_it_is_by_then(
+    lessons: Lessons, tiny_leader: ModuleType, settings: dict[str, Any]
+) -> None:
+    training = with_openings(lessons, tiny_leader, mlpo=ROUNDS, **settings)
+    if "sft" in training.recipe.trains:
+        lessons("sft", training)
+    lessons("mlpo", training)
+    assert [point["step"] for point in points(training)] == [1, 2, 3, 4]
+    legs = [read_rows(training.mlpo / f"contexts-{n}.parquet", Prompt) for n in range(2)]
+    for prompts in legs:
+        assert Counter(prompt.round for prompt in prompts) == {0: 2, 1: 2}
+        assert all("Attempt 2" in p.messages[-1]["content"] for p in prompts if p.round == 1)
+    later = [{p.prompt_id for p in prompts if p.round == 1} for prompts in legs]
+    assert not later[0] & later[1]
+    assert "Conversations with the leader after 2 steps" in lessons.heard.said
+
+
+def test_a_training_on_later_rounds_ends_as_if_it_had_not_been_cut_off(
+    lessons: Lessons, tiny_leader: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = with_openings(lessons, tiny_leader, name="whole", mlpo=ROUNDS)
+    broken = with_openings(lessons, tiny_leader, name="broken", mlpo=ROUNDS)
+    lessons("mlpo", whole)
+    undo = interrupt_after(3, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        lessons("mlpo", broken)
+    undo()
+    lessons("mlpo", broken, resumed=True)
+    assert points(broken) == points(whole)
+    same = "adapter_model.safetensors"
+    assert contents(broken.mlpo)[same] == contents(whole.mlpo)[same]

@@ -187,7 +187,7 @@ def test_completions_go_where_their_prompt_is(base_folder: Path, tiny_leader: Mo
         recipe = Recipe.model_validate({"name": "x", "team": team, "suites": ["bbh"], "mlpo": settings})
         leader = policy.load(recipe)
         prompts = [tiny_leader.prompt(n) for n in range(2)]
-        trainer = mlpo.make_trainer(recipe, leader, prompts, base_folder / "out", [])
+        trainer = mlpo.make_trainer(recipe, leader, prompts, base_folder / "out", [], mlpo.Leg(0, 0, 1))
         ids = torch.tensor([[0, 0, 1, 5, 6, 7, 8, 0], [0, 0, 1, 5, 9, 0, 0, 0], [1, 2, 3, 4, 10, 11, 12, 13]])
         mask = torch.tensor([[0, 0, 1, 1, 1, 1, 1, 0], [0, 0, 1, 1, 1, 0, 0, 0], [1] * 8])
         with torch.no_grad():

@@ -6,7 +6,7 @@ import string
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Sampling
-from mlpo_bench.training.rows import Prompt
+from mlpo_bench.training.rows import Opening, Prompt
 
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def model(**changes: Any) -> Any:
             num_hidden_layers=2,
             num_attention_heads=4,
             num_key_value_heads=2,
-            max_position_embeddings=512,
+            max_position_embeddings=2048,
             bos_token_id=1,
             eos_token_id=2,
             pad_token_id=0,
@@ -85,3 +85,27 @@ def prompt(number: int, question: int | None = None, **changes: Any) -> Prompt:
         "sampling": Sampling(),
     }
     return Prompt(**(fields | changes))
+
+
+def opening(question: int) -> Opening:
+    """Return a peer's opening on such a question."""
+    asked = prompt(question)
+    return Opening(
+        question_id=asked.question_id,
+        suite=asked.suite,
+        subject=asked.subject,
+        answer_format=asked.answer_format,
+        gold=asked.gold,
+        text=f"Is {question} even?",
+        prompt=f"Is {question} even?",
+        preamble=(),
+        seat="peer 1",
+        variant=0,
+        opening="The answer is yes.",
+        answer="Yes",
+        right=asked.gold == "Yes",
+        cut_off=False,
+        prompt_tokens=3,
+        completion_tokens=4,
+        sampling=Sampling(max_tokens=8),
+    )
