@@ -15,10 +15,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import torch
+from accelerate.utils import is_peft_model
 from datasets import Dataset
 from transformers import TrainerCallback
 from trl import GRPOTrainer
-from trl.trainer.utils import split_tensor_dict
+from trl.trainer.utils import split_tensor_dict, use_adapter
 
 from mlpo_bench.training import shared_prompt
 from mlpo_bench.training.groups import StepSampler
@@ -47,8 +48,8 @@ class Task:
     """What a leader is trained on.
 
     `per_step` groups make a step; of `steps` in all, those from `first` on are these prompts'. `form` is what the
-    required form earns; `once` says whether a prompt is read once for all its completions, and `writes_once` whether it
-    is so in writing as well.
+    required form earns; every `kl_every` steps the divergence is measured. `once` says whether a prompt is read once
+    for all its completions, and `writes_once` whether it is so in writing as well.
     """
 
     prompts: Sequence[Prompt]
@@ -57,6 +58,7 @@ class Task:
     steps: int
     first: int
     form: float
+    kl_every: int
     once: bool
     writes_once: bool
 
@@ -85,6 +87,9 @@ class LeaderTrainer(GRPOTrainer):
 
     def __init__(self, policy: Policy, task: Task, args: Untyped, callbacks: Sequence[Any] = ()) -> None:
         self.policy, self.task = policy, task
+        self._watches = bool(task.kl_every) and args.beta == 0.0 and is_peft_model(policy.model)
+        if self._watches:  # before TRL seeds its draws, as making the copy draws as well
+            _remember_beginning(policy.model)
         rows = [{"prompt": [dict(m) for m in p.messages], "place": n} for n, p in enumerate(task.prompts)]
         super().__init__(
             model=policy.model,
@@ -164,11 +169,29 @@ class LeaderTrainer(GRPOTrainer):
 
         Only one process may do so: several must go through the model side by side.
         """
+        if self._watches and self.state.global_step % self.task.kl_every == 0 and model.training:
+            self._measure_divergence(inputs)
         alone = self.accelerator.num_processes == 1
         if not (self.task.once and alone and self.beta == 0.0 and not inputs["advantages"].any()):
             loss: torch.Tensor = super()._compute_loss(model, inputs)
             return loss
         return _no_loss(model)
+
+    @torch.no_grad()
+    def _measure_divergence(self, inputs: dict[str, Any]) -> None:
+        """Estimate how far the leader has gone from how it began, on the first micro-batch of a step."""
+        if self._metrics["train"]["kl"]:
+            return
+        ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)
+        mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)
+        model, keep = self.accelerator.unwrap_model(self.model), inputs["completion_ids"].shape[1]
+        now, _, _ = self._get_per_token_logps_and_entropies(model, ids, mask, keep)
+        with use_adapter(model, BEGINNING):
+            before, _, _ = self._get_per_token_logps_and_entropies(model, ids, mask, keep)
+        written = inputs["completion_mask"].bool()
+        apart = (before - now)[written]
+        estimate = (apart.exp() - apart - 1).mean() if len(apart) else torch.zeros((), device=ids.device)
+        self._metrics["train"]["kl"].append(self.accelerator.gather(estimate).mean().item())
 
     def _get_per_token_logps_and_entropies(
         self,
@@ -257,6 +280,16 @@ class LeaderTrainer(GRPOTrainer):
         logs |= dict(zip(self._tokens, self.accelerator.reduce(counts, reduction="sum").tolist(), strict=True))
         self._tokens = dict.fromkeys(self._tokens, 0)
         super().log(logs, start_time)
+
+
+def _remember_beginning(model: Untyped) -> None:
+    """Keep a copy of an adapter as it begins, beside it, as TRL does where the divergence is part of the loss."""
+    model.add_adapter(BEGINNING, model.peft_config["default"])
+    for name, weight in model.named_parameters():
+        if ".default." in name:
+            copy = model.get_parameter(name.replace(".default.", f".{BEGINNING}."))
+            copy.data.copy_(weight.data)
+            copy.requires_grad_(False)
 
 
 def _no_loss(model: Untyped) -> torch.Tensor:

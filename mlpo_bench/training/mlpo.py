@@ -155,6 +155,7 @@ def make_trainer(
         steps=chosen.steps,
         first=leg.first,
         form=chosen.form_reward,
+        kl_every=chosen.kl_every,
         once=once,
         writes_once=once and not args.use_vllm,
     )

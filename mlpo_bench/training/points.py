@@ -3,9 +3,9 @@
 Of supervised training: `loss`, `entropy`, `accuracy` (share of tokens that are the likeliest), `grad_norm`,
 `learning_rate`. Of reinforcement: `reward`, `right` and `formed` (shares of completions), `length` (tokens of a
 completion), `cut_off` (share of completions), `settled` (share of completions whose group earned all the same, and
-so teaches nothing), `entropy` (nats a token), `kl` (from the leader before, where it is weighed), `loss`, `grad_norm`,
-`learning_rate`, `seconds`. Of both: `trained`, tokens that went through the model forward and back, and `written`,
-tokens that it read and wrote in making completions.
+so teaches nothing), `entropy` (nats a token), `kl` (nats a token from the leader before, where it is weighed or
+measured), `loss`, `grad_norm`, `learning_rate`, `seconds`. Of both: `trained`, tokens that went through the model
+forward and back, and `written`, tokens that it read and wrote in making completions.
 """
 
 from __future__ import annotations

@@ -59,8 +59,9 @@ class Policy:
 
     @property
     def weights(self) -> int:
-        """How many numbers the model has, an adapter's included."""
-        return sum(parameter.numel() for parameter in self.model.parameters())
+        """How many numbers the model has, the adapter's included that is trained, and no copy of it."""
+        named = self.model.named_parameters()
+        return sum(weight.numel() for name, weight in named if "lora_" not in name or ".default." in name)
 
     @property
     def context(self) -> int:

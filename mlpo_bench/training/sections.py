@@ -225,6 +225,8 @@ class Mlpo(Optimising):
         steps: ours.
         prompts_per_step: ours.
         beta: weight of the divergence from the leader before training. Ours: 0, so that no second model is held.
+        kl_every: steps after which an adapter's divergence from how it began is measured, on one micro-batch, where
+            `beta` is 0 and it is only for the curves; 0 is never. Ours.
         epsilon: ratios of probabilities are clipped this far below 1, and above unless `epsilon_high` says otherwise.
         loss_type: TRL's name. Paper: Dr. GRPO's tweaks (arXiv 2503.20783): no division by length or spread.
         scale_rewards: what rewards are divided by. Dr. GRPO: none.
@@ -254,6 +256,7 @@ class Mlpo(Optimising):
     steps: Count = 200
     prompts_per_step: Count = 8
     beta: Annotated[float, Field(ge=0)] = 0.0
+    kl_every: Annotated[int, Field(ge=0)] = 10
     epsilon: Annotated[float, Field(gt=0, lt=1)] = 0.2
     epsilon_high: Annotated[float, Field(gt=0)] | None = None
     loss_type: Literal["grpo", "dr_grpo", "dapo", "bnpo"] = "dr_grpo"

@@ -66,6 +66,20 @@ def test_curves_hold_every_figure_and_all_of_them_are_finite(lessons: Lessons) -
     assert lessons.heard.points[-1]["step"] == 3
 
 
+def test_the_divergence_is_measured_now_and_then_where_it_is_not_weighed(lessons: Lessons) -> None:
+    training = lessons.training(mlpo={"kl_every": 2, "steps": 5})
+    lessons("mlpo", training)
+    found = {int(point["step"]): point["kl"] for point in points(training) if "kl" in point}
+    assert list(found) == [1, 3, 5]
+    assert found[1] == 0.0
+    assert found[5] > found[3] > 0.0
+    assert not [path for path in training.mlpo.iterdir() if path.is_dir()]
+    never = lessons.training("never", mlpo={"kl_every": 0, "steps": 5})
+    lessons("mlpo", never)
+    same = "adapter_model.safetensors"
+    assert contents(never.mlpo)[same] == contents(training.mlpo)[same]
+
+
 def test_all_weights_can_be_trained(lessons: Lessons, base_folder: Path) -> None:
     before = contents(base_folder)
     training = lessons.training(adapter=None)
@@ -97,6 +111,7 @@ def interrupt_after(step: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
         {"once": False},
         {"iterations": 2},
         {"beta": 0.1, "micro_batch": 1},
+        {"kl_every": 1},
         {"steps": 6, "save_every": 2},  # goes over all prompts more than once, and loses a step
     ],
 )
