@@ -21,6 +21,7 @@ from mlpo_bench.cli import (
     rescore,
     run,
     show,
+    store,
     suites,
     track,
     train,
@@ -52,6 +53,7 @@ app.command("report", rich_help_panel=JUDGE)(report.report)
 app.command("export", rich_help_panel=PASS_ON)(export.export)
 app.command("track", rich_help_panel=PASS_ON)(track.track)
 app.add_typer(leaderboard.app, name="leaderboard", rich_help_panel=PASS_ON)
+app.add_typer(store.app, name="store", rich_help_panel=PASS_ON)
 app.command("gate", rich_help_panel=PASS_ON)(gate.gate)
 app.command("suites", rich_help_panel=LOOK)(suites.suites)
 app.command("models", rich_help_panel=LOOK)(models.models)

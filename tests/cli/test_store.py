@@ -1,0 +1,60 @@
+"""`mlpo-bench store`: completions travel by themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from mlpo_bench.chat import Completion, Usage
+from mlpo_bench.cli import app
+from mlpo_bench.errors import BadInput
+from mlpo_bench.store import Store
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MADE = {bytes([n]) * 32: Completion(f"text {n} \u2713", Usage(n, 1, 2), "stop", 0.5) for n in range(5)}
+
+
+def filled(path: Path, made: dict[bytes, Completion]) -> Path:
+    with Store(path) as store:
+        for request, completion in made.items():
+            store.put(request, completion)
+    return path
+
+
+def test_completions_come_to_another_store_as_they_were(tmp_path: Path) -> None:
+    here, there = filled(tmp_path / "here.sqlite", MADE), tmp_path / "there.sqlite"
+    file = tmp_path / "new folder" / "completions.jsonl.zst"
+    told = CliRunner().invoke(app, ["store", "export", str(file), "--store", str(here)], catch_exceptions=False)
+    assert "5 completions" in told.output
+    told = CliRunner().invoke(app, ["store", "import", str(file), "--store", str(there)], catch_exceptions=False)
+    assert "5 completions are new" in told.output
+    with Store(there) as store:
+        assert dict(store.items()) == MADE
+
+
+def test_what_a_store_holds_stays_as_it_is(tmp_path: Path) -> None:
+    first = next(iter(MADE))
+    other = Completion("another", Usage(1, 1, 1), "length", 1.0)
+    here, there = filled(tmp_path / "here.sqlite", MADE), filled(tmp_path / "there.sqlite", {first: other})
+    file = tmp_path / "completions.jsonl.zst"
+    CliRunner().invoke(app, ["store", "export", str(file), "--store", str(here)], catch_exceptions=False)
+    told = CliRunner().invoke(app, ["store", "import", str(file), "--store", str(there)], catch_exceptions=False)
+    assert "4 completions are new" in told.output
+    with Store(there) as store:
+        assert store.get(first) == other
+
+
+def test_a_store_that_is_not_there_and_a_file_that_is_none_are_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="there is no store"):
+        CliRunner().invoke(
+            app, ["store", "export", str(tmp_path / "x"), "--store", str(tmp_path / "none")], catch_exceptions=False
+        )
+    nonsense = tmp_path / "nonsense"
+    nonsense.write_bytes(b"nonsense")
+    with pytest.raises(BadInput, match="nonsense"):
+        CliRunner().invoke(app, ["store", "import", str(nonsense)], catch_exceptions=False)
