@@ -2,6 +2,7 @@
 
     python benchmarks/training.py                        # SmolLM2, prompts of about 700 tokens, three ways
     python benchmarks/training.py --prompt-tokens 1500 --generations 16 --max-tokens 192
+    python benchmarks/training.py --learn 20 --prompts 4 --prompt-tokens 150 --max-tokens 48    # do both learn alike?
 
 Three ways take the same first step of a fresh adapter, on the same prompts, with the same settings and seed:
 
@@ -15,6 +16,7 @@ that this does not flatter it, rewards then alternate within a group, and every 
 The ways take turns, other prompts each time, so that other work on the machine weighs on all alike; seconds of the
 processor are compared, and those on the clock told beside them. The loss and gradient of the three are printed: the
 steps are one and the same up to rounding where the completions drawn are (those of `once` need not be, once rows end).
+With `--learn`, `rows` and `once` train so many steps, to end before `--max-tokens`, and their curves are printed.
 Exit code 1 where `rows` takes more than 5 % longer than `trl`, or `once` is not twice as fast.
 """
 
@@ -110,8 +112,8 @@ def prompts(args: argparse.Namespace) -> list[Prompt]:
     return made
 
 
-def recipe(args: argparse.Namespace, *, once: bool) -> Recipe:
-    """Return a recipe of one step."""
+def recipe(args: argparse.Namespace, *, once: bool, steps: int = 1) -> Recipe:
+    """Return a recipe of one step, or of several."""
     member = {"model": args.model}
     return Recipe.model_validate(
         {
@@ -120,13 +122,14 @@ def recipe(args: argparse.Namespace, *, once: bool) -> Recipe:
             "suites": ["bbh"],
             "method": "mlpo",
             "mlpo": {
-                "steps": 1,
+                "steps": steps,
                 "prompts_per_step": args.prompts,
                 "generations": args.generations,
                 "micro_batch": args.generations if once else args.rows,
                 "max_tokens": args.max_tokens,
                 "gradient_checkpointing": False,
-                "learning_rate": 2e-5,
+                "learning_rate": args.learning_rate,
+                "save_every": 10_000,
                 "once": once,
             },
         }
@@ -216,6 +219,38 @@ def measured(args: argparse.Namespace) -> dict[str, list[dict[str, float]]]:
     return found
 
 
+def learnt(args: argparse.Namespace) -> dict[str, list[float]]:
+    """Return the share of completions that ended in time, step by step, by rows and with prompts read once."""
+    from mlpo_bench.training import leader_trainer, mlpo
+    from mlpo_bench.training.rewards import Earned
+
+    def ended(_: Any, __: Any, cut_off: list[bool]) -> list[Earned]:  # noqa: ANN401
+        return [Earned(right=float(not cut), formed=0.0) for cut in cut_off]
+
+    vars(leader_trainer)["earned"] = ended
+    args.steps = args.learn
+    shown, found = prompts(args), {}
+    with tempfile.TemporaryDirectory() as folder:
+        for way in ("rows", "once"):
+            chosen = recipe(args, once=way == "once", steps=args.learn)
+            place = Path(folder) / way
+            one = mlpo.make_trainer(chosen, policy.load(chosen), shown, place, [], mlpo.Leg(0, 0, args.learn))
+            with libraries.calm():
+                one.train()
+            found[way] = [float(log["reward"]) for log in one.state.log_history if "reward" in log]
+    return found
+
+
+def print_learnt(found: dict[str, list[float]]) -> None:
+    """Print curves beside one another."""
+    from mlpo_bench.cli._curves import sparkline
+
+    for way, rewards in found.items():
+        part = max(len(rewards) // 4, 1)
+        first, last = (statistics.mean(some) for some in (rewards[:part], rewards[-part:]))
+        print(f"{way}: ended in time {first:.2f} at first, {last:.2f} at last  {sparkline(rewards)}")
+
+
 def main() -> None:
     """Measure, print, and judge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -225,9 +260,14 @@ def main() -> None:
     parser.add_argument("--generations", type=int, default=8)
     parser.add_argument("--max-tokens", type=int, default=64)
     parser.add_argument("--rows", type=int, default=2, help="completions at a time where each has a row of its own")
+    parser.add_argument("--learning-rate", type=float, default=2e-5)
+    parser.add_argument("--learn", type=int, default=0, metavar="STEPS", help="print curves of so many steps instead")
     parser.add_argument("--steps", type=int, default=3)
     args = parser.parse_args()
     libraries.trl()
+    if args.learn:
+        print_learnt(learnt(args))
+        return
     found = measured(args)
 
     def middle(way: str, name: str) -> float:

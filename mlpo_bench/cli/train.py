@@ -186,3 +186,36 @@ def plan(
         typer.echo(found.model_dump_json(indent=2))
     else:
         print_training_plan(found, Console())
+
+
+@app.command("curves")
+def show_curves(
+    training: Annotated[str, typer.Argument(help="A training: its name, or its folder.")],
+    output: OutputOption = TRAININGS,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw them into this file as well, in SVG.", show_default=False)
+    ] = None,
+) -> None:
+    """Show the curves of a training, also while it goes on."""
+    from rich.console import Console
+
+    from mlpo_bench.cli._curves import curves
+    from mlpo_bench.errors import BadInput
+    from mlpo_bench.training import figure, points
+    from mlpo_bench.training.folder import TrainingFolder
+
+    folder = TrainingFolder.open(training, output)
+    found: dict[str, list[dict[str, float]]] = {
+        stage: steps for stage in folder.recipe.trains if (steps := points.read(folder.path / stage / points.FILE))
+    }
+    if not found:
+        raise BadInput(
+            f"the training {training} has no curves yet: none of {', '.join(folder.recipe.trains)} was begun."
+        )
+    console = Console()
+    for stage, steps in found.items():
+        console.print(f"{stage}: {steps[-1]['step']:.0f} steps", style="bold")
+        console.print(curves(steps))
+    if plot is not None:
+        plot.write_text(figure.drawn(found), encoding="utf-8")
+        console.print(f"Drawn into {plot}", style="dim", soft_wrap=True)

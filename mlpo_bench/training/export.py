@@ -51,7 +51,7 @@ def run(folder: TrainingFolder, work: Work, _store_path: Path, watcher: Watcher)
         stage: steps for stage in recipe.trains if (steps := points.read(folder.path / stage / points.FILE))
     }
     _curves(curves, beside)
-    (beside / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
+    (beside / "recipe.yaml").write_text(card.public(recipe).to_yaml(), encoding="utf-8")
     made = card.of(folder, base, curves, beside, rounding)
     write_json(beside / "card.json", made)
     (beside / "README.md").write_text(card.page(made), encoding="utf-8")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import BadInput
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from mlpo_bench.training.sections import Optimising
     from mlpo_bench.training.untyped import Untyped
 
+PROJECT = "mlpo-bench"
+"""What trackers file trainings under."""
 _SCHEDULES = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
 
 
@@ -135,11 +139,25 @@ def _common(recipe: Recipe, chosen: Optimising, folder: Path, *, steps: int) -> 
         "save_total_limit": 2,
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
-        "report_to": list(recipe.trackers) or "none",
+        "report_to": _trackers(recipe) or "none",
+        "project": PROJECT,
         "disable_tqdm": True,
         "push_to_hub": False,
         "trust_remote_code": recipe.leader.trust_remote_code,
     }
+
+
+def _trackers(recipe: Recipe) -> list[str]:
+    """Return the trackers that curves go to as well.
+
+    Raises:
+        BadInput: one is not installed.
+    """
+    for name in recipe.trackers:
+        if find_spec(name) is None:
+            raise BadInput(f"the tracker {name} is not installed: pip install {name}")
+    os.environ.setdefault("WANDB_PROJECT", PROJECT)
+    return list(recipe.trackers)
 
 
 def _vllm(recipe: Recipe) -> dict[str, Any]:

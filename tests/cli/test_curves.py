@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from mlpo_bench.cli._curves import curves, figure, latest, sparkline
@@ -35,3 +40,21 @@ def test_the_table_holds_at_80_columns() -> None:
     assert max(map(len, lines)) <= 80
     assert [line.split()[0] for line in lines[1:]] == ["reward", "kl", "grad"]
     assert latest(points) == "reward 28.4, kl 0.00199, grad norm 2456774"
+
+
+def test_a_trainings_curves_are_shown_and_drawn(mlpo_bench: Callable[..., Any], tmp_path: Path) -> None:
+    folder = tmp_path / "trainings" / "mine"
+    (folder / "mlpo").mkdir(parents=True)
+    (folder / "recipe.yaml").write_text("name: mine")
+    said = mlpo_bench("train", "curves", "mine")
+    assert (said.code, said.err) == (
+        2,
+        "mlpo-bench: the training mine has no curves yet: none of sft, mlpo was begun.\n",
+    )
+    (folder / "mlpo" / "curves.jsonl").write_text('{"step": 1, "reward": 0.5}\n{"step": 2, "reward": 0.75}\n{"ste')
+    said = mlpo_bench("train", "curves", "mine", "--plot", "curves.svg")
+    assert said.code == 0
+    assert "mlpo: 2 steps" in said.out
+    assert re.search(r"reward +0.5 +▁█ +0.75", said.out)
+    assert (tmp_path / "curves.svg").read_text().startswith("<svg")
+    assert "there is no training 'mime'; did you mean 'mine'?" in mlpo_bench("train", "curves", "mime").err

@@ -11,6 +11,7 @@ import yaml
 
 from mlpo_bench.errors import BadInput
 from mlpo_bench.teams import ModelSpec
+from mlpo_bench.training.sections import Questions
 
 
 torch = pytest.importorskip("torch")
@@ -105,8 +106,11 @@ def test_the_card_tells_what_the_leader_was_made_of(lessons: Lessons, base_folde
 def test_the_recipe_beside_a_leader_repeats_it(lessons: Lessons) -> None:
     from mlpo_bench.training.recipe import read_recipe
 
-    training = taught(lessons)
-    assert read_recipe(training.export / "recipe.yaml").digest == training.recipe.digest
+    training = taught(lessons, questions={"data": str(lessons.folder)})
+    found = read_recipe(training.export / "recipe.yaml")
+    assert found == training.recipe.model_copy(update={"questions": Questions()})
+    assert json.loads((training.export / "card.json").read_text())["recipe_sha256"] == found.digest
+    assert str(lessons.folder / "trainings") not in (training.export / "card.json").read_text()
 
 
 def test_a_copy_goes_where_the_recipe_says_and_over_no_other_thing(lessons: Lessons, tmp_path: Path) -> None:

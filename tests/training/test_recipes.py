@@ -76,3 +76,39 @@ def test_the_papers_recipe_has_the_papers_values() -> None:
     assert (len(recipe.team.peers), recipe.rollouts.samples, recipe.filter[0].least_too_easy) == (3, 4, 0.75)
     assert (recipe.mlpo.loss_type, recipe.mlpo.scale_rewards, recipe.method) == ("dr_grpo", "none", "sft+mlpo")
     assert {"rollouts", "filter", "traces", "sft", "mlpo", "adapter"} <= written.keys()
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipes_trainers_can_be_built(path: Path, tmp_path: Path, base_folder: Path, tiny_leader: Any) -> None:
+    """With a tiny model in all seats, on a CPU; vLLM, which needs a GPU, is left out."""
+    from mlpo_bench.training import mlpo, policy, settings
+
+    tiny = {"model": str(base_folder)}
+    content = read_recipe(path).model_dump(mode="json") | {"precision": "auto"}
+    content["team"] = {"leader": tiny, "peers": [tiny for _ in content["team"]["peers"]]}
+    content["mlpo"] |= {"generation": "transformers"}
+    recipe = Recipe.model_validate(content)
+    leader = policy.load(recipe)
+    variants = recipe.variants
+    prompts = [tiny_leader.prompt(n, question=n // variants) for n in range(2 * variants)]
+    trainer = mlpo.make_trainer(recipe, leader, prompts, tmp_path, [], next(mlpo.legs(recipe)))
+    assert trainer.args.max_steps == recipe.mlpo.steps * recipe.mlpo.iterations
+    assert trainer.args.generation_batch_size == recipe.mlpo.prompts_per_step * recipe.mlpo.generations
+    assert trainer.task.writes_once == recipe.mlpo.once
+    assert settings.for_sft(recipe, tmp_path, 100).gradient_accumulation_steps >= 1
+
+
+def test_curves_go_to_trackers_that_are_installed(tmp_path: Path, base_folder: Path) -> None:
+    from mlpo_bench.errors import BadInput
+    from mlpo_bench.training import libraries, settings
+
+    libraries.trl()
+    tiny = {"model": str(base_folder)}
+    recipe = Recipe.model_validate({"name": "a", "team": {"leader": tiny, "peers": [tiny]}, "trackers": ["trackio"]})
+    args = settings.for_sft(recipe, tmp_path, 4)
+    assert (args.report_to, args.project, args.run_name) == (["trackio"], "mlpo-bench", "a")
+    assert settings.for_sft(recipe.model_copy(update={"trackers": ()}), tmp_path, 4).report_to == []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "find_spec", lambda _: None)
+        with pytest.raises(BadInput, match="the tracker trackio is not installed: pip install trackio"):
+            settings.for_sft(recipe, tmp_path, 4)
