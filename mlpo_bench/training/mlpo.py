@@ -65,7 +65,8 @@ def run(folder: TrainingFolder, work: Work, store_path: Path, watcher: Watcher) 
             check_fit(recipe, leader, prompts)
             trainer = make_trainer(recipe, leader, prompts, folder.mlpo, [figures], leg)
             if recipe.mlpo.once and not trainer.task.once:
-                watcher.say(f"{leader.base.name} reads a prompt for each completion: its attention has a window.")
+                why = "its weights are sharded" if processes.sharded() else "its attention has a window or a cap"
+                watcher.say(f"{leader.base.name} reads a prompt for each completion, not once: {why}.")
             with calm():
                 trainer.train(resume_from_checkpoint=str(last) if last else None)
             last = outcome.latest(folder.mlpo)
@@ -147,7 +148,7 @@ def make_trainer(
     chosen = recipe.mlpo
     groups = grouped(prompts, chosen.group, chosen.generations)
     args = settings.for_mlpo(recipe, folder, groups)
-    once = chosen.once and shared_prompt.supports(leader.inner)
+    once = chosen.once and not processes.sharded() and shared_prompt.supports(leader.inner)
     task = Task(
         prompts=prompts,
         groups=groups,

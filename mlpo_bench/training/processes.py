@@ -31,6 +31,11 @@ def first() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
+def sharded() -> bool:
+    """Return whether each process holds a part of the weights only (FSDP, DeepSpeed)."""
+    return any(os.environ.get(f"ACCELERATE_USE_{kind}", "").lower() == "true" for kind in ("FSDP", "DEEPSPEED"))
+
+
 def agreed(value: Value) -> Value:
     """Return the first process's value in all of them; each calls this as often as the others."""
     if count() == 1:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -51,6 +52,28 @@ def test_two_processes_train_one_leader(lessons: Lessons) -> None:
     assert done.stdout.count("Files: ") == 1
 
 
+def test_a_training_that_was_killed_ends_as_if_it_had_not_been(lessons: Lessons) -> None:
+    settings = {"steps": 30, "save_every": 1, "prompts_per_step": 2}
+    whole, killed = (with_data(lessons, name=name, mlpo=settings) for name in ("whole", "killed"))
+    command = [sys.executable, "-m", "mlpo_bench", "train", "mlpo", "--quiet", "--recipe", "recipe.yaml"]
+    env = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    first = subprocess.Popen(command, cwd=lessons.folder, env=env)
+    curves = killed.mlpo / "curves.jsonl"
+    while not curves.exists() or curves.read_bytes().count(b"\n") < 3:
+        assert first.poll() is None
+        time.sleep(0.01)
+    first.kill()
+    first.wait()
+    assert killed.state("mlpo") == "begun"
+    assert list(killed.mlpo.glob("checkpoint-*"))
+    assert not (killed.mlpo / "adapter_model.safetensors").exists()
+    subprocess.run(command, cwd=lessons.folder, env=env, check=True)
+    (lessons.folder / "recipe.yaml").write_text(whole.recipe.to_yaml())
+    subprocess.run(command, cwd=lessons.folder, env=env, check=True)
+    weights = [(training.mlpo / "adapter_model.safetensors").read_bytes() for training in (whole, killed)]
+    assert weights[0] == weights[1]
+
+
 def test_data_stages_are_done_by_one_process(lessons: Lessons, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     said = "the stages filter, traces are done by one process: run `mlpo-bench train traces` first"
@@ -66,6 +89,26 @@ def test_a_step_that_processes_cannot_share_is_told(lessons: Lessons, monkeypatc
     recipe = lessons.recipe()
     with pytest.raises(BadInput, match="3 processes cannot share the 4 rows of a step of mlpo evenly"):
         settings.for_mlpo(recipe, lessons.folder, grouped(lessons.prompts, "prompt", 2))
+
+
+def test_sharded_weights_go_row_by_row(lessons: Lessons, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlpo_bench.training import mlpo, policy
+
+    recipe = lessons.recipe()
+    leg = mlpo.Leg(0, 0, 3)
+    assert mlpo.make_trainer(recipe, policy.load(recipe), lessons.prompts, lessons.folder, [], leg).task.once
+    monkeypatch.setattr(processes, "sharded", lambda: True)
+    assert not mlpo.make_trainer(recipe, policy.load(recipe), lessons.prompts, lessons.folder, [], leg).task.once
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "so"), [("FSDP", "true", True), ("DEEPSPEED", "1", False), ("X", "true", False)]
+)
+def test_accelerate_says_whether_weights_are_sharded(
+    monkeypatch: pytest.MonkeyPatch, kind: str, value: str, so: bool
+) -> None:
+    monkeypatch.setenv(f"ACCELERATE_USE_{kind}", value)
+    assert processes.sharded() is so
 
 
 def test_a_process_alone_agrees_with_itself() -> None:
