@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from mlpo_bench.training.untyped import Untyped
     from mlpo_bench.training.watcher import Watcher
 
+IDLE = 10
+"""Steps in which nothing is learnt before that is said."""
+_HIGH = 0.5
+
 # Our names for the trainers' figures; of two that are told, the former counts.
 NAMES = {
     "reward": ("reward",),
@@ -49,6 +53,7 @@ class Curves(TrainerCallback):
     def __init__(self, path: Path, watcher: Watcher) -> None:
         self._path, self._watcher = path, watcher
         self.points: list[Point] = []
+        self._said = False
 
     def on_train_begin(self, _args: Untyped, state: Untyped, _control: Untyped, **_: Untyped) -> None:
         """Take up the figures of the steps that stand."""
@@ -75,7 +80,21 @@ class Curves(TrainerCallback):
         with self._path.open("ab") as file:
             file.write(line(point))
         self._watcher.figures(self.points)
+        self._say_if_nothing_is_learnt()
         self._watcher.advance()
+
+    def _say_if_nothing_is_learnt(self) -> None:
+        """Say once, after some steps, that all completions of every group earn the same."""
+        last = self.points[-IDLE:]
+        if len(last) < IDLE or self._said or any(point.get("settled", 0.0) < 1 for point in last):
+            return
+        self._said = True
+        reward = last[-1]["reward"]
+        easier = "take easier questions, fine-tune first (method sft+mlpo), or draw more (mlpo.generations)"
+        self._watcher.say(
+            f"For {IDLE} steps all completions of each group have earned the same ({reward:.2g}), and taught nothing: "
+            f"{'take harder questions (filter)' if reward >= _HIGH else easier}."
+        )
 
 
 def named(logs: Mapping[str, Any]) -> Point:

@@ -15,12 +15,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import torch
+import trl
 from accelerate.utils import is_peft_model
 from datasets import Dataset
 from transformers import TrainerCallback
-from trl import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict, use_adapter
 
+from mlpo_bench.errors import BadInput
 from mlpo_bench.training import shared_prompt
 from mlpo_bench.training.groups import StepSampler
 from mlpo_bench.training.policy import as_messages
@@ -35,6 +36,19 @@ if TYPE_CHECKING:
     from mlpo_bench.training.policy import Policy
     from mlpo_bench.training.rows import Prompt
     from mlpo_bench.training.untyped import Untyped
+
+# What this trainer changes of TRL's is not TRL's public face, and may be gone from a later version.
+_CHANGED = (
+    "_compute_loss",
+    "_generate_and_score_completions",
+    "_generate_single_turn",
+    "_get_per_token_logps_and_entropies",
+    "_get_train_sampler",
+    "_prepare_inputs",
+    "_tokenize_prompts",
+)
+if missing := [name for name in _CHANGED if not hasattr(trl.GRPOTrainer, name)]:
+    raise BadInput(f"TRL {trl.__version__} is not supported (it has no {missing[0]}): pip install 'trl>=1.16,<1.17'.")
 
 RIGHT, FORMED, SAMPLING_ENTROPY = "right", "formed", "sampling_entropy"
 TRAINED, WRITTEN = "trained_tokens", "written_tokens"
@@ -75,7 +89,7 @@ class StopAfter(TrainerCallback):
             control.should_training_stop = control.should_save = True
 
 
-class LeaderTrainer(GRPOTrainer):
+class LeaderTrainer(trl.GRPOTrainer):
     """Trains a leader on its prompts.
 
     Args:

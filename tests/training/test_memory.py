@@ -1,0 +1,50 @@
+"""A lack of memory is told with what to lower; other faults stay what they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mlpo_bench.errors import BadInput
+from mlpo_bench.training.memory import enough_memory, remedy
+from mlpo_bench.training.recipe import Recipe
+
+
+torch = pytest.importorskip("torch")
+
+
+def recipe(**settings: Any) -> Recipe:
+    return Recipe.model_validate({"name": "a", **settings})
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried ..."),
+        MemoryError(),
+    ],
+)
+def test_every_kind_of_lack_is_told(fault: Exception) -> None:
+    with (
+        pytest.raises(BadInput, match=r"memory ran out in the stage sft: .*The same command then goes on"),
+        enough_memory(recipe(), "sft"),
+    ):
+        raise fault
+
+
+def test_other_faults_stay_what_they_are() -> None:
+    with pytest.raises(RuntimeError, match="shapes"), enough_memory(recipe(), "mlpo"):
+        raise RuntimeError("shapes do not match")
+
+
+def test_what_can_be_lowered_is_named_and_nothing_else() -> None:
+    every = remedy(recipe(mlpo={"gradient_checkpointing": False, "micro_batch": 4}, adapter=None), "mlpo")
+    for setting in ("mlpo.micro_batch (now 4)", "mlpo.gradient_checkpointing", "mlpo.max_tokens", "adapter: {rank"):
+        assert setting in every
+    least = remedy(recipe(mlpo={"micro_batch": 1}), "mlpo")
+    assert "micro_batch" not in least
+    assert "gradient_checkpointing" not in least
+    assert "adapter" not in least
+    assert "sft.max_length (now 4096)" in remedy(recipe(), "sft")
