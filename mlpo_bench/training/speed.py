@@ -22,8 +22,8 @@ from mlpo_bench.runs.files import write_json
 if TYPE_CHECKING:
     from mlpo_bench.training.recipe import Stage
 
-LEAST_SECONDS = 5.0
-"""A stage that took less says more of its start than of its work."""
+LEAST_SECONDS, LEAST_OPERATIONS = 5.0, 1e12
+"""A stage that took less, or a model so small that it came to less, says more of what lies around its work."""
 _DEVICES = ("/dev/nvidia0", "/dev/kfd")
 _SHARE_OF_A_PRODUCT = 1 / 3
 _SIDE, _TIMES = 1_024, 3
@@ -43,7 +43,7 @@ def basis() -> str:
 
 def note(stage: Stage, operations: float, seconds: float) -> None:
     """Remember what a training stage came to."""
-    if seconds < LEAST_SECONDS or not operations:
+    if seconds < LEAST_SECONDS or operations < LEAST_OPERATIONS:
         return
     with contextlib.suppress(OSError):  # a cache that cannot be written costs an estimate, not a training
         _path().parent.mkdir(parents=True, exist_ok=True)
