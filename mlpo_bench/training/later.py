@@ -7,9 +7,10 @@ answers, peers revise, and so on. What the leader reads from the second round on
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlpo_bench.chat import Message
+from mlpo_bench.chat import Message, Usage
 from mlpo_bench.protocols import Leader, Setting
 from mlpo_bench.protocols.base import shuffler
 from mlpo_bench.questions import Question
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from mlpo_bench.protocols import Transcript, Turn
+    from mlpo_bench.protocols import Cost, Transcript, Turn
     from mlpo_bench.teams import Member, Team
     from mlpo_bench.training.asking import Table
     from mlpo_bench.training.folder import TrainingFolder
@@ -36,9 +37,16 @@ if TYPE_CHECKING:
 _LEADER = "leader"
 
 
-def make(
-    folder: TrainingFolder, leader: Member, refresh: int, count: int, store_path: Path, watcher: Watcher
-) -> list[Prompt]:
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What conversations came to: prompts of their later rounds, and the calls and tokens that they took."""
+
+    prompts: list[Prompt]
+    calls: int
+    usage: Usage
+
+
+def make(folder: TrainingFolder, leader: Member, refresh: int, count: int, store_path: Path, watcher: Watcher) -> Held:
     """Return about `count` prompts of later rounds, by conversations with this leader in the leader's seat.
 
     Args:
@@ -73,11 +81,14 @@ def _asked(folder: TrainingFolder, refresh: int, count: int) -> list[Opening]:
 
 async def _make(
     recipe: Recipe, openings: Sequence[Opening], leader: Member, refresh: int, store_path: Path, watcher: Watcher
-) -> list[Prompt]:
+) -> Held:
     team = seating(recipe, leader)
     async with table(team.specs, store_path, watcher, deterministic=recipe.deterministic) as asked:
         made = await later_prompts(recipe, openings, team, refresh, asked)
-    return list({prompt.prompt_id: prompt for of_one in made for prompt in of_one}.values())
+    prompts = {prompt.prompt_id: prompt for of_one, _ in made for prompt in of_one}
+    costs = [cost for _, cost in made]
+    usage = sum((cost.usage for cost in costs), Usage())
+    return Held(list(prompts.values()), sum(cost.calls for cost in costs), usage)
 
 
 def seating(recipe: Recipe, leader: Member) -> Team:
@@ -95,19 +106,20 @@ def _drawing(member: Member, drawing: Drawing | Mlpo) -> Member:
 
 async def later_prompts(
     recipe: Recipe, openings: Sequence[Opening], team: Team, refresh: int, asked: Table
-) -> list[list[Prompt]]:
-    """Return the prompts of later rounds of a conversation on each of these openings' questions."""
+) -> list[tuple[list[Prompt], Cost]]:
+    """Return the prompts of later rounds of a conversation on each of these openings' questions, and its cost."""
     order = recipe.prompts.order
     protocol = Leader(rounds=recipe.mlpo.rounds, share=recipe.prompts.share, order=order)
     setting = Setting(team, protocol, recipe.seed + refresh)
 
-    async def converse(opening: Opening) -> list[Prompt]:
+    async def converse(opening: Opening) -> tuple[list[Prompt], Cost]:
         preamble = tuple(Message(m["role"], m["content"]) for m in opening.preamble)  # type: ignore[arg-type]
         question = Question(
             opening.suite, opening.subject, opening.question_id, opening.prompt, opening.answer_format, preamble
         )
         held = await setting.converse(question, asked.dispatch, opening.sampling)
-        return [await _prompt(opening, held, n, setting.seed, order) for n in range(1, recipe.mlpo.rounds)]
+        prompts = [await _prompt(opening, held, n, setting.seed, order) for n in range(1, recipe.mlpo.rounds)]
+        return prompts, held.cost
 
     return await asked.each("conversations held", openings, converse)
 

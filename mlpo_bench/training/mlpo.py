@@ -5,16 +5,18 @@ on at its last checkpoint, and ends where it would have ended without.
 
 With `contexts: rounds` the training goes in legs. Before each, conversations are held with the leader as it is by
 then, and the leg trains on what it read in their later rounds and on prompts of the first round, each round as often
-as the others: `contexts-N.parquet` keeps them.
+as the others: `contexts-N.parquet` keeps them, and `contexts-N.json` what the conversations took.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import BadInput
 from mlpo_bench.protocols.base import shuffler
+from mlpo_bench.runs.files import write_json
 from mlpo_bench.training import curves, later, outcome, points, policy, processes, settings
 from mlpo_bench.training.groups import grouped
 from mlpo_bench.training.libraries import calm, without_printing
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from mlpo_bench.training.untyped import Untyped
     from mlpo_bench.training.watcher import Watcher
 
-CONTEXTS = "contexts-{}.parquet"
+CONTEXTS = "contexts-{}.{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def run(folder: TrainingFolder, work: Work, store_path: Path, watcher: Watcher) 
             last = outcome.latest(folder.mlpo)
     outcome.finish(trainer, leader, folder.mlpo)
     work.spent.update(outcome.spent(figures.points, leader.weights))
+    work.spent.update(_conversations(folder.mlpo))
     work.facts.update({"prompts": len(prompts), "groups": len(trainer.task.groups.members)})
 
 
@@ -99,15 +102,24 @@ def _prompts(
     openings = read_rows(folder.prompts, Prompt)
     if folder.recipe.mlpo.contexts == "openings":
         return openings
-    kept = folder.mlpo / CONTEXTS.format(leg.number)
+    kept = folder.mlpo / CONTEXTS.format(leg.number, "parquet")
     if processes.first() and not kept.exists():
         member = _member(folder.recipe, checkpoint or _start(folder))
         watcher.say(f"Conversations with the leader after {leg.first} steps")
         wanted = _wanted(folder.recipe, leg)
-        made = later.make(folder, member, leg.number, wanted, store_path, watcher)
-        write_rows(kept, Prompt, [*_first_rounds(folder.recipe, openings, made, leg), *made])
+        held = later.make(folder, member, leg.number, wanted, store_path, watcher)
+        write_json(folder.mlpo / CONTEXTS.format(leg.number, "json"), {"calls": held.calls, **asdict(held.usage)})
+        write_rows(kept, Prompt, [*_first_rounds(folder.recipe, openings, held.prompts, leg), *held.prompts])
     processes.agreed(kept)
     return read_rows(kept, Prompt)
+
+
+def _conversations(folder: Path) -> dict[str, float]:
+    """Return the calls and tokens of all conversations that were held."""
+    held = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob(CONTEXTS.format("*", "json")))]
+    calls = {"calls": sum(one["calls"] for one in held)}
+    read = {"prompt_tokens": sum(one["prompt"] + one["cached"] for one in held)}
+    return calls | read | {"completion_tokens": sum(one["completion"] for one in held)} if held else {}
 
 
 def _wanted(recipe: Recipe, leg: Leg) -> int:

@@ -19,7 +19,8 @@ ROUNDS: dict[str, Any] = {"contexts": "rounds", "rounds": 3, "max_tokens": 99}
 
 
 def made(folder: Any, tmp_path: Path, *, refresh: int = 0, count: int = 100, leader: Any = None) -> list[Prompt]:
-    return later.make(folder, leader or folder.recipe.leader, refresh, count, tmp_path / "mine.sqlite", Silent())
+    store = tmp_path / "mine.sqlite"
+    return later.make(folder, leader or folder.recipe.leader, refresh, count, store, Silent()).prompts
 
 
 def test_prompts_of_later_rounds_hold_what_peers_then_wrote(train: Trainings, tmp_path: Path) -> None:
@@ -57,6 +58,13 @@ def test_no_more_is_made_than_is_wanted(train: Trainings, tmp_path: Path) -> Non
     asked = [{p.question_id for p in made(folder, tmp_path, refresh=n, count=5)} for n in range(4)]
     assert any(asked[0] != some for some in asked[1:])
     assert {p.question_id for p in prompts} <= {o.question_id for o in read_rows(folder.rollouts, Opening)}
+
+
+def test_what_conversations_take_is_counted(train: Trainings, tmp_path: Path) -> None:
+    folder = train("mine", filter={"rule": "off"}, mlpo=ROUNDS, until="filter")
+    held = later.make(folder, folder.recipe.leader, 0, 4, tmp_path / "mine.sqlite", Silent())
+    assert held.calls == 2 * 3 * (3 + 1)
+    assert held.usage.prompt > held.usage.completion > 0
 
 
 @pytest.mark.parametrize("change", [{"method": "grpo"}, {"method": "select"}, {"prompts": {"attempts": 4}}])
