@@ -21,7 +21,6 @@ all that came before, with no window, cap or bias of its own, can use it (see `s
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -32,9 +31,12 @@ from transformers.masking_utils import sdpa_mask
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
 
     from mlpo_bench.training.untyped import Untyped
+
+    Made = TypeVar("Made")
 
 NAME = "mlpo_shared_prompt"
 IGNORED = torch.ones(1, 1, 1, 1, dtype=torch.bool)
@@ -49,6 +51,7 @@ class Layout:
 
     prefix: int
     lengths: tuple[int, ...]
+    _made: dict[tuple[str, str], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def tokens(self) -> int:
@@ -60,15 +63,31 @@ class Layout:
         """Tokens of the longest segment."""
         return max(self.lengths)
 
-    @cached_property
-    def segment(self) -> torch.Tensor:
-        """The segment of each token behind the prefix."""
-        return torch.repeat_interleave(torch.arange(len(self.lengths)), torch.tensor(self.lengths))
+    def places(self, device: torch.device | str = "cpu") -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the segment of each token behind the prefix, and its place within that."""
+        return self._once("places", device, self._places)
 
-    @cached_property
-    def place(self) -> torch.Tensor:
-        """The place within its segment of each token behind the prefix."""
-        return torch.cat([torch.arange(length) for length in self.lengths])
+    def mask(self, device: torch.device | str = "cpu") -> torch.Tensor:
+        """Return what a segment's tokens see, (longest, prefix + longest): the prefix, and what is not behind them.
+
+        Padding stands behind a segment's tokens, so none of them sees it.
+        """
+        return self._once("mask", device, self._mask)
+
+    def _once(self, name: str, device: torch.device | str, make: Callable[[torch.device | str], Made]) -> Made:
+        """Make something for a device the first time only: every layer asks for it."""
+        if (name, str(device)) not in self._made:
+            self._made[name, str(device)] = make(device)
+        made: Made = self._made[name, str(device)]
+        return made
+
+    def _places(self, device: torch.device | str) -> tuple[torch.Tensor, torch.Tensor]:
+        segments = torch.repeat_interleave(torch.arange(len(self.lengths)), torch.tensor(self.lengths))
+        return segments.to(device), torch.cat([torch.arange(length) for length in self.lengths]).to(device)
+
+    def _mask(self, device: torch.device | str) -> torch.Tensor:
+        within = torch.ones(self.longest, self.longest, dtype=torch.bool, device=device).tril()
+        return torch.cat([within.new_ones(self.longest, self.prefix), within], dim=1)
 
 
 @dataclass(frozen=True)
@@ -91,7 +110,7 @@ def pack(prompt: Sequence[int], completions: Sequence[Sequence[int]], device: to
     layout = Layout(len(prefix), tuple(len(completion) for completion in completions))
     segments = [[last, *completion[:-1]] for completion in completions]
     ids = torch.tensor([prefix + [token for segment in segments for token in segment]], device=device)
-    positions = torch.cat([torch.arange(len(prefix)), layout.place + len(prefix)])[None].to(device)
+    positions = torch.cat([torch.arange(len(prefix), device=device), layout.places(device)[1] + len(prefix)])[None]
     targets = torch.tensor([token for completion in completions for token in completion], device=device)
     return Packed(ids, positions, targets, layout)
 
@@ -181,6 +200,8 @@ def attention(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **others
         )
         return out
+    if query.is_cuda:  # whose kernels take a mask or shared heads, not both
+        key, value = (heads.repeat_interleave(query.shape[1] // heads.shape[1], dim=1) for heads in (key, value))
     settings = {"scale": scaling, "dropout_p": dropout, "enable_gqa": query.shape[1] != key.shape[1]}
     n = layout.prefix
     before = functional.scaled_dot_product_attention(
@@ -190,10 +211,10 @@ def attention(
         _spread(query[0, :, n:], layout),
         _with_prefix(key[0], layout),
         _with_prefix(value[0], layout),
-        attn_mask=_mask(layout, query.device),
+        attn_mask=layout.mask(query.device),
         **settings,
     )
-    segments, places = layout.segment.to(query.device), layout.place.to(query.device)
+    segments, places = layout.places(query.device)
     return torch.cat([before.transpose(1, 2), behind[segments, :, places][None]], dim=1), None
 
 
@@ -201,7 +222,7 @@ def _spread(tokens: torch.Tensor, layout: Layout) -> torch.Tensor:
     """Turn (heads, tokens behind the prefix, width) into (segments, heads, longest, width), padded with zeros."""
     heads, _, width = tokens.shape
     spread = tokens.new_zeros(len(layout.lengths), heads, layout.longest, width)
-    segments, places = layout.segment.to(tokens.device), layout.place.to(tokens.device)
+    segments, places = layout.places(tokens.device)
     spread[segments, :, places] = tokens.transpose(0, 1)
     return spread
 
@@ -210,15 +231,6 @@ def _with_prefix(tokens: torch.Tensor, layout: Layout) -> torch.Tensor:
     """Turn (heads, tokens, width) into (segments, heads, prefix + longest, width): each segment behind the prefix."""
     prefix = tokens[:, : layout.prefix].expand(len(layout.lengths), -1, -1, -1)
     return torch.cat([prefix, _spread(tokens[:, layout.prefix :], layout)], dim=2)
-
-
-def _mask(layout: Layout, device: torch.device) -> torch.Tensor:
-    """Return what a segment's tokens see, (longest, prefix + longest): the prefix, and what is not behind them.
-
-    Padding stands behind a segment's tokens, so none of them sees it.
-    """
-    within = torch.ones(layout.longest, layout.longest, dtype=torch.bool, device=device).tril()
-    return torch.cat([within.new_ones(layout.longest, layout.prefix), within], dim=1)
 
 
 def _to_written(

@@ -161,6 +161,18 @@ def test_reading_a_prompt_once_trains_as_reading_it_for_each_completion(lessons:
         assert packed["trained"] < plain["trained"]
 
 
+@pytest.mark.parametrize("adapter", [{"rank": 2}, None])
+def test_activations_that_are_computed_twice_change_nothing(lessons: Lessons, adapter: Any) -> None:
+    found = []
+    for twice in (True, False):
+        training = lessons.training(f"twice-{twice}", adapter=adapter, mlpo={"gradient_checkpointing": twice})
+        lessons("mlpo", training)
+        found.append(points(training))
+    for one, other in zip(*found, strict=True):
+        assert one == pytest.approx(other, rel=1e-3, abs=1e-5)
+    assert any(point["grad_norm"] > 0 for point in found[0])
+
+
 def test_a_group_of_a_question_is_compared_over_its_variants(
     lessons: Lessons, tiny_leader: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
