@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mlpo_bench.engines.orphans import Watcher
 
 FEW_CORES = 4
+_INVARIANT_ANYWAY = os.environ.get("VLLM_BATCH_INVARIANT", "0")
 
 
 def log_file() -> Path:
@@ -62,8 +63,8 @@ def _prepare_environment(*, deterministic: bool) -> None:
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_CPU_OMP_THREADS_BIND": _cores(),
     }
-    if deterministic:
-        settings["VLLM_BATCH_INVARIANT"] = "1"
+    # Said either way: a process in which one engine was to be deterministic may start another that is not.
+    os.environ["VLLM_BATCH_INVARIANT"] = "1" if deterministic else _INVARIANT_ANYWAY
     if "VLLM_LOGGING_CONFIG_PATH" not in os.environ:
         settings["VLLM_LOGGING_CONFIG_PATH"] = str(_logging_config())
     for name, value in settings.items():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlpo_bench.chat import Completion, Message, Sampling
-from mlpo_bench.engines import Engine, open_engine
+from mlpo_bench.engines import Engine, open_engine, vllm_process
 from mlpo_bench.errors import BadInput, ContextOverflow
 from mlpo_bench.teams import ModelSpec
 
@@ -134,3 +134,11 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_an_engine_that_was_to_be_deterministic_leaves_later_ones_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_BATCH_INVARIANT", "0")
+    vllm_process._prepare_environment(deterministic=True)
+    assert os.environ["VLLM_BATCH_INVARIANT"] == "1"
+    vllm_process._prepare_environment(deterministic=False)
+    assert os.environ["VLLM_BATCH_INVARIANT"] == "0"
