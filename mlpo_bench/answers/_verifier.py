@@ -2,8 +2,8 @@
 
 It lives in a process of its own, as an expression may take forever or all memory to simplify; whoever started it
 kills it then. Reads `[answer, gold]` as JSON lines; writes `ready`, then `[verdict, seconds]` for each pair: whether
-they are equal, and the processor's time that it took to say so. It imports nothing
-of this package: starting it costs what math-verify costs.
+they are equal, and the processor's time that it took to say so. It imports nothing of this package: starting it costs
+what math-verify costs.
 """
 
 from __future__ import annotations
@@ -34,9 +34,8 @@ def main() -> None:
     _bound_memory()
     from math_verify import LatexExtractionConfig, grader, parse, verify
 
-    grader.sympy_numeric_eq = (
-        _numeric_equal  # its own calls values equal whose difference is small, however small they are
-    )
+    # Its own calls values equal whose difference is small, however small they are themselves.
+    grader.sympy_numeric_eq = _numeric_equal
     as_latex = [LatexExtractionConfig()]
 
     def same(answer: str, gold: str) -> bool:
@@ -45,18 +44,22 @@ def main() -> None:
         ]
         return all(sides) and bool(verify(*sides, timeout_seconds=None))
 
-    signal.signal(signal.SIGVTALRM, _give_up)
+    timed = hasattr(signal, "setitimer")  # Windows has none: there whoever started this ends it
+    if timed:
+        signal.signal(signal.SIGVTALRM, _give_up)
     out = sys.stdout
     sys.stdout = sys.stderr  # a library that prints must not write among the verdicts
     print("ready", file=out, flush=True)
     for line in sys.stdin:
         verdict, started = False, time.process_time()
         with contextlib.suppress(Exception, RecursionError, MemoryError):
-            signal.setitimer(signal.ITIMER_VIRTUAL, _SECONDS)
+            if timed:
+                signal.setitimer(signal.ITIMER_VIRTUAL, _SECONDS)
             try:
                 verdict = same(*json.loads(line))
             finally:
-                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+                if timed:
+                    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         print(json.dumps([verdict, time.process_time() - started]), file=out, flush=True)
 
 

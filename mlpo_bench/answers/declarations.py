@@ -54,10 +54,12 @@ _CHOICE_IS = re.compile(
     rf"(?:correct|right|best|final|my)\ (?:option|choice|letter|statement|selection|pick)(?:\ here)?[ \t*_]{{0,4}}{_IS}"
 )
 _ABROAD = re.compile(
-    r"(?:\u7b54\u6848|\u7b54\u3048|\u6b63\u89e3|\u6b63\u786e\u9009\u9879|\u9009\u62e9|\u6545\u9009|\uc815\ub2f5)\s{0,2}(?:\u5e94\u8be5\u662f|\u662f|\u4e3a|\u70ba|\u306f|\uc740|:|(?=[a-z(]))\s{0,2}:?"
+    r"(?:\u7b54\u6848|\u7b54\u3048|\u6b63\u89e3|\u6b63\u786e\u9009\u9879|\u9009\u62e9|\u6545\u9009|\uc815\ub2f5)"
+    r"\s{0,2}(?:\u5e94\u8be5\u662f|\u662f|\u4e3a|\u70ba|\u306f|\uc740|:|(?=[a-z(]))\s{0,2}:?"
     r"|\b(?:antwort|l\u00f6sung|r\u00e9ponse|reponse|respuesta|risposta|resposta|\u043e\u0442\u0432\u0435\u0442)"
     r"(?:\s(?:correcta|correcte|corretta|correta|final[ae]?|richtige))?\s{0,2}(?:(?:ist|lautet|est|es|\u00e8|\u00e9)\b|:|-)"
-    r"\s{0,2}:?(?:\s?(?:la|a|die|der|l')?\s?(?:letra|lettre|opci\u00f3n|op\u00e7\u00e3o|lettera|option|buchstabe)\b|\s?(?:la|die|a)(?=\s[a-r]\b))?"
+    r"\s{0,2}:?(?:\s?(?:la|a|die|der|l')?\s?(?:letra|lettre|opci\u00f3n|op\u00e7\u00e3o|lettera|option|buchstabe)\b"
+    r"|\s?(?:la|die|a)(?=\s[a-r]\b))?"
 )
 _HEADING = re.compile(r"^[^\w\n<>]{0,12}(?:final\s|my\s|the\s)?answer[^\w\n<>]{0,6}$", re.MULTILINE)
 _HASHES = re.compile(
@@ -65,7 +67,7 @@ _HASHES = re.compile(
 )
 _LETTER_A = re.compile(r"^[ \t]{0,4}a:[ \t]{1,4}(?=\S)", re.MULTILINE)
 _JSON = re.compile(
-    r"[\"'](?:final[_ ]?)?(?:(?:final|correct)[_ ]?)?(?:answer|choice|option|solution)[\"']\s{0,4}:\s{0,4}(?=[^\s])",
+    r"[\"'](?:(?:final|correct)[_ ]?)?(?:answer|choice|option|solution)[\"']\s{0,4}:\s{0,4}(?=[^\s])",
     re.IGNORECASE,
 )
 _JSON_LONGEST = 5_000

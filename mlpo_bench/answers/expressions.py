@@ -67,7 +67,11 @@ def _alike(answer: Shape, gold: Shape, same: Same, depth: int) -> bool:
     answer, gold = _flat(answer), _flat(gold)
     if len(answer.parts) > MOST_PARTS or len(gold.parts) > MOST_PARTS or depth == 0:
         return False
-    if answer.kind == "list" and len(distinct := _distinct(answer.parts, same, depth)) == 1:
+    if (
+        answer.kind == "list"
+        and gold.kind not in {"list", "set"}
+        and len(distinct := _distinct(answer.parts, same, depth)) == 1
+    ):
         return _alike(distinct[0], gold, same, depth - 1)
     return _ALIKE.get(frozenset({answer.kind, gold.kind}), _same_row)(answer, gold, same, depth)
 

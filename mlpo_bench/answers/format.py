@@ -99,9 +99,7 @@ class Format(ABC):
         if len(line) > self.longest:
             return None
         closing = passages.sentences(line)
-        before = line[: line.rindex(closing[-1])] if closing else ""
-        last = () if re.search(r"\([A-R]\)", before) else closing[-1:]
-        for one in (line, *last):
+        for one in (line, *closing[-1:]):
             if (answer := self.alone(one)) is not None:
                 return answer
         return self._concluded(closing[-1]) if closing and not passages.unfinished(line) else None

@@ -230,7 +230,8 @@ class Option(Format):
     def last_resort(self, text: str) -> str | None:
         """Return the option that the closing line names, unless that line is an entry of a list of options."""
         before, _, line = text.strip().rpartition("\n")
-        if _one_of_a_list(before, line):
+        *earlier, last = passages.sentences(line) or [""]
+        if _one_of_a_list(before, line) or (self.alone(last) and _IN_BRACKETS.search(" ".join(earlier))):
             return None
         if (answer := super().last_resort(text)) is not None:
             return answer
@@ -269,8 +270,7 @@ def offered(question: str) -> list[tuple[str, str]]:
     _, head, listed = question.rpartition("Options:\n")
     if not head:
         return []
-    found = re.findall(r"^\(([A-R])\)\s{0,3}(\S[^\n]{0,2000})$", listed, re.MULTILINE)
-    return [(letter, text) for letter, text in found]
+    return re.findall(r"^\(([A-R])\)\s{0,3}(\S[^\n]{0,2000})$", listed, re.MULTILINE)
 
 
 def _entry_of(line: str, question: str) -> str | None:

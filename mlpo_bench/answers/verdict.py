@@ -32,7 +32,7 @@ class Verdict(Format):
     """A choice between two words. `words` maps each way to say one to its canonical form.
 
     What a passage opens with decides ("False, not True"); else it must say one of the two words alone. `stated` is
-    how a closing sentence says so without announcing it: "The argument is valid."
+    how a closing sentence says so without announcing it ("The argument is valid."); its groups are what is said.
     """
 
     words: ClassVar[Mapping[re.Pattern[str], str]]
@@ -66,11 +66,10 @@ class Verdict(Format):
             return self.parse(
                 re.sub(r"\A[\W_]{0,8}(?:so|therefore|thus|hence)[,:]?\s", "", result, flags=re.IGNORECASE)
             )
-        if (stated := self.stated.search(sentence)) and not _UNDECIDED.search(
-            sentence[: stated.end("said")].partition(",")[0]
-        ):
-            return self.parse(stated["said"] or stated["mid"] if "mid" in stated.groupdict() else stated["said"])
-        return None
+        stated = self.stated.search(sentence)
+        if stated is None or _UNDECIDED.search(sentence[: stated.end()].partition(",")[0]):
+            return None
+        return self.parse(next(filter(None, stated.groups())))
 
     def opening(self, text: str) -> str | None:
         """Return the word that a text opens with, set off from its explanation ("No. The walk ends east.")."""
@@ -108,7 +107,7 @@ class YesNo(Verdict):
     }
     opens = _opens("yes|no")
     stated = re.compile(
-        r"\b(?:answers?|say|says|reply|conclude|meant?)\W{1,4}(?P<said>(?:yes|no)\b.*)\Z|,\s(?P<mid>yes|no)(?=,\s)",
+        r"\b(?:answers?|say|says|reply|conclude|meant?)\W{1,4}((?:yes|no)\b.*)\Z|,\s(yes|no)(?=,\s)",
         re.IGNORECASE | re.DOTALL,
     )
 
@@ -123,7 +122,7 @@ class TrueFalse(Verdict):
     stated = re.compile(
         r"\b(?:(?:evaluates?|simplifies|reduces|comes|amounts) to|left with|is|equals|becomes|gives(?:\sus)?|yields"
         r"|returns|get|:)\s"
-        r"(?P<said>\W{0,3}(?:true|false)\W{0,4})\Z",
+        r"(\W{0,3}(?:true|false)\W{0,4})\Z",
         re.IGNORECASE,
     )
 
@@ -135,7 +134,7 @@ class ValidInvalid(Verdict):
     instruction = "End with valid or invalid, written as <answer>valid</answer> or <answer>invalid</answer>."
     opens = _opens("valid|invalid")
     stated = re.compile(
-        r"(?P<said>\b(?:argument|reasoning|inference|deduction|conclusion|it|this|which)\s(?:\w{1,12}\s){0,3}"
+        r"(\b(?:argument|reasoning|inference|deduction|conclusion|it|this|which)\s(?:\w{1,12}\s){0,3}"
         r"(?:is|isn't|valid|invalid|can|cannot|can't|could|must|was|as|are|makes|lacks|has|does|doesn't)\b.*)\Z",
         re.IGNORECASE | re.DOTALL,
     )
