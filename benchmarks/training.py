@@ -131,6 +131,7 @@ def recipe(args: argparse.Namespace, *, once: bool, steps: int = 1) -> Recipe:
                 "learning_rate": args.learning_rate,
                 "save_every": 10_000,
                 "once": once,
+                "kl_every": 0,  # how far the leader has moved is a figure for people, not a part of a step
             },
         }
     )
@@ -238,6 +239,7 @@ def learnt(args: argparse.Namespace) -> dict[str, list[float]]:
             with libraries.calm():
                 one.train()
             found[way] = [float(log["reward"]) for log in one.state.log_history if "reward" in log]
+            print_learnt({way: found[way]})
     return found
 
 
@@ -266,7 +268,7 @@ def main() -> None:
     args = parser.parse_args()
     libraries.trl()
     if args.learn:
-        print_learnt(learnt(args))
+        learnt(args)
         return
     found = measured(args)
 
