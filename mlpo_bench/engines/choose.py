@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.engines.models import ResolvedModel
+    from mlpo_bench.engines.resolved import ResolvedModel
     from mlpo_bench.teams import ModelSpec
 
 Kind = Literal["vllm", "hf", "openai", "scripted", "recorded"]

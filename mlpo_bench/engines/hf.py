@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlpo_bench.chat import FinishReason, Message, Sampling
-    from mlpo_bench.engines.models import ResolvedModel
+    from mlpo_bench.engines.resolved import ResolvedModel
     from mlpo_bench.teams import ModelSpec
 
 BATCH_ROWS = 64

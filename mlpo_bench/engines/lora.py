@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from mlpo_bench.engines.adapters import Adapter
-    from mlpo_bench.engines.models import ResolvedModel
+    from mlpo_bench.engines.resolved import ResolvedModel
 
     Shapes = Mapping[str, tuple[int, ...]]
 

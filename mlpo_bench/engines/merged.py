@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlpo_bench.engines.adapters import Adapter
-    from mlpo_bench.engines.models import ResolvedModel
+    from mlpo_bench.engines.resolved import ResolvedModel
 
 _ABOUT = "merged.json"
 _WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin", ".gguf")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
     from mlpo_bench.engines.base import Engine, Share
-    from mlpo_bench.engines.models import ResolvedModel
+    from mlpo_bench.engines.resolved import ResolvedModel
     from mlpo_bench.teams import ModelSpec
 
 GIB = 2**30

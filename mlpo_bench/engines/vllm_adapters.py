@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlpo_bench.engines.adapters import Adapter
-    from mlpo_bench.engines.models import ResolvedModel
+    from mlpo_bench.engines.resolved import ResolvedModel
 
 
 class Forgetful(Engine, Protocol):

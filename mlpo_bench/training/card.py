@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from mlpo_bench.engines.models import ResolvedModel
+    from mlpo_bench.engines.resolved import ResolvedModel
     from mlpo_bench.training.folder import TrainingFolder
     from mlpo_bench.training.points import Point
     from mlpo_bench.training.recipe import Recipe

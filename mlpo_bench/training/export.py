@@ -22,7 +22,7 @@ from mlpo_bench.training import card, figure, points, processes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mlpo_bench.engines.models import ResolvedModel
+    from mlpo_bench.engines.resolved import ResolvedModel
     from mlpo_bench.training.folder import TrainingFolder, Work
     from mlpo_bench.training.points import Point
     from mlpo_bench.training.recipe import Recipe

@@ -22,7 +22,7 @@ from mlpo_bench.training.libraries import calm, trl
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mlpo_bench.engines.models import ResolvedModel
+    from mlpo_bench.engines.resolved import ResolvedModel
     from mlpo_bench.training.recipe import Recipe
     from mlpo_bench.training.rows import ChatRow
     from mlpo_bench.training.untyped import Untyped

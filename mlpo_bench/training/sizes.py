@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlpo_bench.engines import models
+from mlpo_bench.engines.resolved import ResolvedModel
 from mlpo_bench.errors import BadInput
 from mlpo_bench.teams import DEFAULT_MODEL
 
@@ -90,7 +91,7 @@ class Shape:
 def shape(spec: ModelSpec) -> Shape | None:
     """Return a model's shape from files on this machine, or its size from its name; None where neither tells."""
     if (folder := _folder(spec)) is not None:
-        resolved = models.ResolvedModel(spec.model, folder, "")
+        resolved = ResolvedModel(spec.model, folder, "")
         return Shape(float(resolved.parameters), resolved.config)
     sizes = _NAMED_SIZE.findall(spec.model)
     return Shape(float(sizes[-1][0]) * _UNITS[sizes[-1][1].lower()], {}) if sizes else None

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
+    from mlpo_bench.engines.resolved import ResolvedModel
+
 Weights = dict[str, Any]
 
 
@@ -38,7 +40,7 @@ def adapter(tiny_adapter: Path, tmp_path: Path) -> Path:
     return shutil.copytree(tiny_adapter, tmp_path / "mine")
 
 
-def resolve(base: Path, adapter: Path | str) -> models.ResolvedModel:
+def resolve(base: Path, adapter: Path | str) -> ResolvedModel:
     return models.resolve(ModelSpec(model=str(base), adapter=str(adapter)))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlpo_bench.engines import merged, models
+from mlpo_bench.engines.resolved import ResolvedModel
 from mlpo_bench.errors import BadInput
 from mlpo_bench.teams import ModelSpec
 
@@ -34,7 +35,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def resolve(base: Path, adapter: Path) -> models.ResolvedModel:
+def resolve(base: Path, adapter: Path) -> ResolvedModel:
     return models.resolve(ModelSpec(model=str(base), adapter=str(adapter)))
 
 
@@ -155,12 +156,13 @@ def test_a_quantised_base_and_an_adapter_without_numbers_are_refused(
     quantised.mkdir()
     (quantised / "config.json").write_text(json.dumps({"quantization_config": {"quant_method": "gptq"}}))
     with pytest.raises(BadInput, match=r"is quantised, so the adapter .* cannot be merged into it\. Take engine hf"):
-        merged.copy_of(models.ResolvedModel("q", quantised, "1", adapter=model.adapter), "float32")
+        merged.copy_of(ResolvedModel("q", quantised, "1", adapter=model.adapter), "float32")
 
 
 MERGE = """
 import sys, time
 from mlpo_bench.engines import merged, models
+from mlpo_bench.engines.resolved import ResolvedModel
 from mlpo_bench.teams import ModelSpec
 
 if sys.argv[3] == "stop":

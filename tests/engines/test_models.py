@@ -19,6 +19,8 @@ from mlpo_bench.teams import ModelSpec
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mlpo_bench.engines.resolved import ResolvedModel
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
@@ -26,7 +28,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.F
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def resolved(folder: Path, revision: str | None = None) -> models.ResolvedModel:
+def resolved(folder: Path, revision: str | None = None) -> ResolvedModel:
     return models.resolve(ModelSpec(model=str(folder), revision=revision))
 
 

@@ -21,6 +21,7 @@ from mlpo_bench.engines import (
     vllm_adapters,
 )
 from mlpo_bench.engines.orphans import Watcher
+from mlpo_bench.engines.resolved import ResolvedModel
 from mlpo_bench.engines.vllm import check_invariance
 from mlpo_bench.errors import BadInput
 from mlpo_bench.teams import ModelSpec
@@ -91,10 +92,10 @@ class Loads:
     """Stands for vLLM: keeps what it was to load."""
 
     def __init__(self) -> None:
-        self.made: list[tuple[list[models.ResolvedModel], Share]] = []
+        self.made: list[tuple[list[ResolvedModel], Share]] = []
 
     def __call__(
-        self, found: list[models.ResolvedModel], spec: ModelSpec, *, deterministic: bool, share: Share
+        self, found: list[ResolvedModel], spec: ModelSpec, *, deterministic: bool, share: Share
     ) -> list[Forgetful]:
         assert (spec.engine, deterministic) == ("vllm", False)
         self.made.append((found, share))

@@ -1,0 +1,66 @@
+"""A model whose weights are on this machine: where they lie, which they are, and what their files tell of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from mlpo_bench.engines import headers
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlpo_bench.engines.adapters import Adapter
+    from mlpo_bench.engines.base import AdapterFacts
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModel:
+    """Weights on this machine.
+
+    `name` is what the person called them; `folder` holds config.json, safetensors and tokenizer; `revision`
+    is the hub's commit or `sha256:...` of the content. `adapter` is what changes these weights; where it is `merged`,
+    the folder holds them as changed already.
+    """
+
+    name: str
+    folder: Path
+    revision: str
+    trust_remote_code: bool = False
+    adapter: Adapter | None = None
+    merged: bool = False
+
+    @property
+    def adapter_facts(self) -> AdapterFacts | None:
+        """What is kept of its adapter for the record."""
+        return None if self.adapter is None else self.adapter.facts
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The model's config.json."""
+        config: dict[str, Any] = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+        return config
+
+    @property
+    def dtype(self) -> str:
+        """The type the weights were published in, such as `bfloat16`."""
+        config = self.config
+        text = config.get("text_config") or {}
+        return str(next((c[k] for c in (config, text) for k in ("dtype", "torch_dtype") if c.get(k)), "float32"))
+
+    @property
+    def context(self) -> int | None:
+        """The longest input the model was made for, in tokens, or None where its config does not tell."""
+        config = self.config
+        text = config.get("text_config") or {}
+        names = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
+        return next((int(c[k]) for c in (config, text) for k in names if c.get(k)), None)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the safetensors files hold."""
+        files = self.folder.glob("*.safetensors")
+        return sum(prod(shape) for file in files for shape in headers.shapes(file).values())
