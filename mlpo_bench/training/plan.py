@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel
 
+from mlpo_bench.chat import Usage
 from mlpo_bench.protocols.room import seated
 from mlpo_bench.runs import pace
 from mlpo_bench.runs.pace import Pace
@@ -19,7 +20,7 @@ from mlpo_bench.training import speed
 from mlpo_bench.training.asking import drawn
 from mlpo_bench.training.posing import posed
 from mlpo_bench.training.prompts import make_prompt
-from mlpo_bench.training.rows import Opening, Prompt, Trace, read_rows
+from mlpo_bench.training.rows import Prompt, Trace, read_rows
 from mlpo_bench.training.sampling import leading
 from mlpo_bench.training.sizes import Load, memory, operations, shape
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from mlpo_bench.training.folder import State, TrainingFolder
     from mlpo_bench.training.posing import Posed
     from mlpo_bench.training.recipe import Stage
+    from mlpo_bench.training.rows import Opening
     from mlpo_bench.training.sizes import Shape
     from mlpo_bench.training.watcher import Watcher
 
@@ -272,26 +274,8 @@ class _Reckoner:
         return found
 
     def _opening(self, one: Posed, member: Member, seat: str) -> Opening:
-        question = one.question
-        return Opening(
-            question_id=question.id,
-            suite=question.suite,
-            subject=question.subject,
-            answer_format=question.answer_format,
-            gold=one.gold,
-            text=one.text,
-            prompt=question.prompt,
-            preamble=(),
-            seat=seat,
-            variant=0,
-            opening=self._lengths[member.spec].text(self._answer(member, one)),
-            answer=None,
-            right=False,
-            cut_off=False,
-            prompt_tokens=0,
-            completion_tokens=0,
-            sampling=one.sampling,
-        )
+        text = self._lengths[member.spec].text(self._answer(member, one))
+        return one.opening(seat, text, Usage(), variant=0, answer=None, right=False, cut_off=False)
 
     def _prompt_tokens(self) -> float:
         """Return the mean length of a leader's prompt."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from mlpo_bench.config import RunConfig
@@ -13,10 +13,11 @@ from mlpo_bench.questions import SUITES
 from mlpo_bench.questions.splits import fingerprint
 from mlpo_bench.runs.carry_out import load_suites
 from mlpo_bench.training.overlap import refuse_tested, tested
+from mlpo_bench.training.rows import Opening
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.chat import Sampling
+    from mlpo_bench.chat import Sampling, Usage
     from mlpo_bench.questions import Question
     from mlpo_bench.training.recipe import Recipe
     from mlpo_bench.training.watcher import Watcher
@@ -33,6 +34,31 @@ class Posed:
     text: str
     gold: str
     sampling: Sampling
+
+    def opening(
+        self, seat: str, text: str, usage: Usage, *, variant: int, answer: str | None, right: bool, cut_off: bool
+    ) -> Opening:
+        """Return what a seat wrote to the question alone, as a row."""
+        question = self.question
+        return Opening(
+            question_id=question.id,
+            suite=question.suite,
+            subject=question.subject,
+            answer_format=question.answer_format,
+            gold=self.gold,
+            text=self.text,
+            prompt=question.prompt,
+            preamble=tuple(asdict(message) for message in question.preamble),
+            seat=seat,
+            variant=variant,
+            opening=text,
+            answer=answer,
+            right=right,
+            cut_off=cut_off,
+            prompt_tokens=usage.prompt + usage.cached,
+            completion_tokens=usage.completion,
+            sampling=self.sampling,
+        )
 
 
 def posed(recipe: Recipe, watcher: Watcher) -> list[Posed]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from mlpo_bench.dispatch import Request
@@ -103,24 +102,8 @@ async def _opening(one: Posed, seat: Seat, variant: int, reply: Reply) -> Openin
     answer, right = await judging.aside(
         question.answer_format, one.gold, question.prompt, made.text, cut_off=made.cut_off
     )
-    return Opening(
-        question_id=question.id,
-        suite=question.suite,
-        subject=question.subject,
-        answer_format=question.answer_format,
-        gold=one.gold,
-        text=one.text,
-        prompt=question.prompt,
-        preamble=tuple(asdict(message) for message in question.preamble),
-        seat=seat.name,
-        variant=variant,
-        opening=made.text,
-        answer=answer,
-        right=right,
-        cut_off=made.cut_off,
-        prompt_tokens=made.usage.prompt + made.usage.cached,
-        completion_tokens=made.usage.completion,
-        sampling=one.sampling,
+    return one.opening(
+        seat.name, made.text, made.usage, variant=variant, answer=answer, right=right, cut_off=made.cut_off
     )
 
 
