@@ -22,23 +22,31 @@ StorePath = Annotated[
 def export(
     file: Annotated[Path, typer.Argument(help="Where they go: JSON lines under zstd.", show_default=False)],
     store: StorePath = None,
+    beyond: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Leave out what this file of completions holds already. May be given again.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Write all completions of the store, without what was asked, into a file.
 
-    Requests go by their identity alone; texts stand as models wrote them, and may repeat what they were asked.
+    Requests go by their identity alone; texts stand as models wrote them, and may repeat what they were asked. With
+    `--beyond`, files of one export after another hold each completion once.
     """
     from mlpo_bench.errors import BadInput
-    from mlpo_bench.runs.completions import Kept, write_completions
+    from mlpo_bench.runs.completions import Kept, read_completions, write_completions
     from mlpo_bench.store import SCHEMA_VERSION, Store, default_path
 
     path = store or default_path()
     if not path.exists():
         raise BadInput(f"there is no store {path}; a run makes it, and --store names another.")
+    held = {one.request for other in beyond or () for one in read_completions(other)}
     file.parent.mkdir(parents=True, exist_ok=True)
     with Store(path) as opened:
-        count = len(opened)
-        write_completions(file, {"store": SCHEMA_VERSION}, (Kept(*one) for one in opened.items()))
-    typer.echo(f"{count:,} completions in {file} ({file.stat().st_size / 2**20:.1f} MiB).")
+        found = [Kept(*one) for one in opened.items() if one[0] not in held]
+    write_completions(file, {"store": SCHEMA_VERSION}, found)
+    typer.echo(f"{len(found):,} completions in {file} ({file.stat().st_size / 2**20:.1f} MiB).")
 
 
 @app.command("import")

@@ -159,6 +159,34 @@ app.command("all", help="Do all stages that are left, in order. The same command
 )
 
 
+@app.command("pack")
+def pack(
+    training: Annotated[str, typer.Argument(help="A training: its name, or its folder.")],
+    file: Annotated[Path, typer.Argument(help="Where it goes: tar under zstd.", show_default=False)],
+    output: OutputOption = TRAININGS,
+) -> None:
+    """Write a training, finished or not, into one file that another machine can go on with.
+
+    What the data stages made is left out, for it holds the questions: `store export` carries their completions.
+    """
+    from mlpo_bench.training import packing
+    from mlpo_bench.training.folder import TrainingFolder
+
+    packing.pack(TrainingFolder.open(training, output), file)
+    typer.echo(f"{file} ({file.stat().st_size / 2**20:.1f} MiB)")
+
+
+@app.command("unpack")
+def unpack(
+    file: Annotated[Path, typer.Argument(help="A file that `train pack` wrote.", show_default=False)],
+    output: OutputOption = TRAININGS,
+) -> None:
+    """Make a training's folder again; `train all` goes on with it."""
+    from mlpo_bench.training import packing
+
+    typer.echo(f"Files: {packing.unpack(file, output).path}")
+
+
 @app.command("plan")
 def plan(
     recipe: RecipeOption,

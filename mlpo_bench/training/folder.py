@@ -12,7 +12,8 @@ ledger.json            tokens and seconds by stage: with the seconds all that di
                        recipe
 
 A stage is done when its record says so, its inputs are those that the recipe and the earlier stages have now, and its
-outputs are those that it wrote. Where one of these differs, it is stale, and so is all that follows.
+outputs are those that it wrote. Where one of these differs, it is stale, and so is all that follows. Where nothing
+differs but files are gone, it is lost: done again, it comes to the same.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +39,7 @@ from mlpo_bench.training.recipe import STAGES, Recipe, Stage, read_recipe
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-State = Literal["to do", "begun", "done", "stale"]
+State = Literal["to do", "begun", "done", "lost", "stale"]
 
 OUTPUTS: dict[Stage, tuple[str, ...]] = {
     "rollouts": ("rollouts.parquet",),
@@ -162,8 +164,8 @@ class TrainingFolder:
         record = self._record(stage)
         if record is None:
             return "to do"
-        if self.changes(stage):
-            return "stale"
+        if changes := self.changes(stage):
+            return "lost" if all(map(self._is_gone, changes)) else "stale"
         return "done" if record["state"] == "done" else "begun"
 
     def changes(self, stage: Stage) -> tuple[str, ...]:
@@ -176,8 +178,35 @@ class TrainingFolder:
         if record["state"] == "done":
             found = record["outputs"]
             changed += [name for name in OUTPUTS[stage] if digest(self.path / name) != found.get(name)]
-        earlier = [s for s in self.sources(stage) if self.state(s) in {"stale", "to do", "begun"}]
+        earlier = [s for s in self.sources(stage) if self.state(s) != "done"]
         return tuple(dict.fromkeys([*changed, *(f"stage {s}" for s in earlier)]))
+
+    def _is_gone(self, change: str) -> bool:
+        """Return whether a change is that a file is there no more, or an earlier stage lost."""
+        if change.startswith("stage "):
+            return any(change == f"stage {s}" and self.state(s) == "lost" for s in STAGES)
+        name = change.removeprefix("files.")
+        return any(name in written for written in OUTPUTS.values()) and not (self.path / name).exists()
+
+    def is_done(self, stage: Stage) -> bool:
+        """Return whether a stage was done once, whatever may have changed since."""
+        record = self._record(stage)
+        return record is not None and record["state"] == "done"
+
+    def did(self, stage: Stage, inputs: Mapping[str, Any]) -> bool:
+        """Return whether a stage was done with these inputs, and its outputs are as it wrote them."""
+        record = self._record(stage)
+        if record is None or record["state"] != "done" or record["inputs"] != inputs:
+            return False
+        return all(digest(self.path / name) == found for name, found in record["outputs"].items())
+
+    def adopt(self, stage: Stage, other: TrainingFolder) -> None:
+        """Take what another training made in a stage, with what it took."""
+        write_whole(self.recipe_path, self.recipe.to_yaml().encode())
+        for name in OUTPUTS[stage]:
+            _copy(other.path / name, self.path / name)
+        write_json(self.ledger_path, self.ledger | {stage: other.ledger.get(stage, {})})
+        write_json(self._record_path(stage), other._record(stage))
 
     def inputs(self, stage: Stage) -> dict[str, Any]:
         """Return all that decides what a stage makes: the recipe's part in it, and digests of the files it reads."""
@@ -255,6 +284,15 @@ class TrainingFolder:
             return None
         record: dict[str, Any] = orjson.loads(path.read_bytes())
         return record
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or a folder, whole or not at all."""
+    beside = target.with_name(f".{target.name}")
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.rmtree(target, ignore_errors=True)
+    (shutil.copytree if source.is_dir() else shutil.copyfile)(source, beside)
+    beside.replace(target)
 
 
 def digest(path: Path) -> str | None:

@@ -70,7 +70,7 @@ def _asked(folder: TrainingFolder, refresh: int, count: int) -> list[Opening]:
     """Return one opening on each of the questions that are asked this time."""
     recipe = folder.recipe
     kept = [one.question_id for one in read_rows(folder.questions, Kept)]
-    shuffler(recipe.seed, "later", refresh).shuffle(kept)
+    shuffler(recipe.seed_of("mlpo"), "later", refresh).shuffle(kept)
     wanted = set(kept[: -(-count // (recipe.mlpo.rounds - 1))])
     return [
         opening
@@ -110,7 +110,7 @@ async def later_prompts(
     """Return the prompts of later rounds of a conversation on each of these openings' questions, and its cost."""
     order = recipe.prompts.order
     protocol = Leader(rounds=recipe.mlpo.rounds, share=recipe.prompts.share, order=order)
-    setting = Setting(team, protocol, recipe.seed + refresh)
+    setting = Setting(team, protocol, recipe.seed_of("mlpo") + refresh)
 
     async def converse(opening: Opening) -> tuple[list[Prompt], Cost]:
         preamble = tuple(Message(m["role"], m["content"]) for m in opening.preamble)  # type: ignore[arg-type]

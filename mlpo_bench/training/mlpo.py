@@ -63,7 +63,7 @@ def run(folder: TrainingFolder, work: Work, store_path: Path, watcher: Watcher) 
         figures = curves.Curves(folder.mlpo / points.FILE, watcher)
         for leg in legs(recipe, outcome.steps_in(last) // recipe.mlpo.iterations):
             prompts = _prompts(folder, leg, last, store_path, watcher)
-            leader = policy.load(recipe, _start(folder))
+            leader = policy.load(recipe, _start(folder), recipe.seed_of("mlpo"))
             check_fit(recipe, leader, prompts)
             trainer = make_trainer(recipe, leader, prompts, folder.mlpo, [figures], leg)
             if recipe.mlpo.once and not trainer.task.once:
@@ -132,7 +132,7 @@ def _first_rounds(recipe: Recipe, openings: list[Prompt], made: list[Prompt], le
     """Return prompts of the first round, in as many groups as there are of each later round."""
     count = -(-len(made) // (recipe.mlpo.rounds - 1)) or len(openings)
     members = list(grouped(openings, recipe.mlpo.group, recipe.mlpo.generations).members)
-    shuffler(recipe.seed, "first rounds", leg.number).shuffle(members)
+    shuffler(recipe.seed_of("mlpo"), "first rounds", leg.number).shuffle(members)
     return [openings[place] for group in members[:count] for place in group]
 
 

@@ -89,10 +89,11 @@ def as_messages(rows: ChatRow) -> list[Message]:
     return [Message(row["role"], row["content"]) for row in rows]  # type: ignore[arg-type]
 
 
-def load(recipe: Recipe, start: Path | None = None) -> Policy:
+def load(recipe: Recipe, start: Path | None = None, seed: int | None = None) -> Policy:
     """Load a recipe's leader to be trained: as its model is, or as an earlier stage left it in the folder `start`.
 
-    A leader that has an adapter goes on with it; where all weights are trained, it is merged into them first.
+    A leader that has an adapter goes on with it; where all weights are trained, it is merged into them first. A new
+    adapter is drawn with `seed`, or else the recipe's.
 
     Raises:
         BadInput: there is no such model, it cannot be loaded or trained, or packages are missing.
@@ -107,18 +108,18 @@ def load(recipe: Recipe, start: Path | None = None) -> Policy:
         chats = ChatTokens.of_folder(base.folder, trust_remote_code=base.trust_remote_code)
         if not chats.tokenizer.chat_template:
             raise BadInput(f"{base.name} has no chat template, so it cannot be trained to lead; take a chat model.")
-        model = _loaded(recipe, base, start)
+        model = _loaded(recipe, base, start, recipe.seed if seed is None else seed)
     if chats.tokenizer.pad_token is None:
         chats.tokenizer.pad_token = chats.tokenizer.eos_token
     return Policy(model, chats, base)
 
 
-def _loaded(recipe: Recipe, base: ResolvedModel, start: Path | None) -> Untyped:
+def _loaded(recipe: Recipe, base: ResolvedModel, start: Path | None, seed: int) -> Untyped:
     from peft import PeftModel
 
     if start is None or not is_adapter(start):
         model = _weights(recipe, base, base.folder if start is None else start)
-        return model if recipe.adapter is None else _with_new_adapter(model, recipe)
+        return model if recipe.adapter is None else _with_new_adapter(model, recipe, seed)
     model = _weights(recipe, base, base.folder)
     if recipe.adapter is None:
         return PeftModel.from_pretrained(model, str(start)).merge_and_unload().requires_grad_(True)
@@ -165,14 +166,14 @@ def _weights(recipe: Recipe, base: ResolvedModel, folder: Path) -> Untyped:
     return model
 
 
-def _with_new_adapter(model: Untyped, recipe: Recipe) -> Untyped:
+def _with_new_adapter(model: Untyped, recipe: Recipe, seed: int) -> Untyped:
     import torch
     from peft import LoraConfig, get_peft_model
 
     assert recipe.adapter is not None
     chosen = recipe.adapter
     targets = chosen.targets if isinstance(chosen.targets, str) else list(chosen.targets)
-    torch.manual_seed(recipe.seed)
+    torch.manual_seed(seed)
     config = LoraConfig(
         task_type="CAUSAL_LM",
         r=chosen.rank,

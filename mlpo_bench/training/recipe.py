@@ -204,13 +204,23 @@ class Recipe(BaseModel):
             return 1
         return self.prompts.variants or self.rollouts.samples
 
+    def seed_of(self, stage: Literal["sft", "mlpo"]) -> int:
+        """Return the seed of a training stage."""
+        own: int | None = getattr(self, stage).seed
+        return self.seed if own is None else own
+
     def settings_of(self, stage: Stage) -> dict[str, Any]:
-        """Return all of the recipe that decides what a stage makes out of what earlier stages made."""
+        """Return all of the recipe that decides what a stage makes out of what earlier stages made.
+
+        Where the questions' files lie is none of it: what they hold is seen by what the stage made of it.
+        """
         sections = {name: getattr(self, name) for name in _DECIDING[stage]}
         found: dict[str, Any] = {
             name: value.model_dump(mode="json") if isinstance(value, BaseModel) else value
             for name, value in sections.items()
         }
+        if stage == "rollouts":
+            del found["questions"]["data"]
         if stage == "filter":
             found["filter"] = [rule.model_dump(mode="json") for rule in self.filter]
             if any(rule.rule == "leader" for rule in self.filter):

@@ -189,6 +189,7 @@ class Optimising(Section):
         micro_batch: sequences that go through the model at once; lower it where memory runs out.
         gradient_checkpointing: whether activations are computed twice to save memory.
         save_every: steps between checkpoints; after `kill -9` no more than these are done again.
+        seed: of this stage's draws; None is the recipe's own. Trainings that differ in it alone share what is before.
     """
 
     learning_rate: Rate = 1e-5
@@ -199,6 +200,8 @@ class Optimising(Section):
     micro_batch: Count = 1
     gradient_checkpointing: bool = True
     save_every: Count = 20
+    # Left out where there is none, so that recipes without one are what they were before there were any.
+    seed: Annotated[int | None, Field(ge=0, lt=2**32, exclude_if=lambda seed: seed is None)] = None
 
 
 class Sft(Optimising):

@@ -117,7 +117,7 @@ def _common(recipe: Recipe, chosen: Optimising, folder: Path, *, steps: int) -> 
     return {
         "output_dir": str(folder),
         "run_name": recipe.name,
-        "seed": recipe.seed,
+        "seed": recipe.seed if chosen.seed is None else chosen.seed,
         "use_cpu": on_cpu,
         "bf16": precision(recipe) == "bfloat16",
         "fp16": False,

@@ -35,7 +35,7 @@ def run(folder: TrainingFolder, work: Work, _store_path: Path, watcher: Watcher)
     recipe = folder.recipe
     with enough_memory(recipe, "sft"):
         last = outcome.prepare(folder.sft, resumed=work.resumed)
-        leader = policy.load(recipe)
+        leader = policy.load(recipe, seed=recipe.seed_of("sft"))
         rows, left_out = examples(recipe, leader, read_rows(folder.traces, Trace))
         if left_out:
             watcher.say(f"{left_out} traces are longer than sft.max_length ({recipe.sft.max_length}) and left out.")

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import BadInput
 from mlpo_bench.training import filtering, processes, rollouts, speed, traces
+from mlpo_bench.training.folder import TrainingFolder
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from mlpo_bench.training.folder import TrainingFolder
     from mlpo_bench.training.recipe import Stage
     from mlpo_bench.training.watcher import Watcher
 
@@ -34,19 +34,25 @@ def left(folder: TrainingFolder, stages: Iterable[Stage], *, redo: bool = False)
     states = {stage: folder.state(stage) for stage in stages}
     stale = [stage for stage, state in states.items() if state == "stale"]
     if stale and not redo:
-        changes = "; ".join(f"{stage}: {', '.join(folder.changes(stage))}" for stage in stale)
-        raise BadInput(
-            f"the training {folder.path} was made otherwise ({changes}). Give the recipe another name to keep what is "
-            "there, or do these stages again with --redo."
-        )
+        raise _made_otherwise(folder, stale)
     return [stage for stage, state in states.items() if state != "done"]
+
+
+def _made_otherwise(folder: TrainingFolder, stages: Iterable[Stage]) -> BadInput:
+    changes = "; ".join(f"{stage}: {', '.join(folder.changes(stage))}" for stage in stages)
+    return BadInput(
+        f"the training {folder.path} was made otherwise ({changes}). Give the recipe another name to keep what is "
+        "there, or do these stages again with --redo."
+    )
 
 
 def carry_out(folder: TrainingFolder, todo: Sequence[Stage], store_path: Path, watcher: Watcher) -> None:
     """Do some stages, one after the other.
 
+    What another training beside this one has made of the same settings and inputs is taken from there.
+
     Raises:
-        BadInput: something that the recipe asks for cannot be done.
+        BadInput: something that the recipe asks for cannot be done, or files that were gone have come out otherwise.
         EngineFault: an engine failed for good; what was answered is kept.
         Stopped: a person wants an end; what was answered is kept.
     """
@@ -55,8 +61,16 @@ def carry_out(folder: TrainingFolder, todo: Sequence[Stage], store_path: Path, w
             f"the stages {', '.join(data)} are done by one process: run `mlpo-bench train {data[-1]}` first, and "
             "launch the training stages only."
         )
+    lost = processes.agreed([stage for stage in todo if folder.state(stage) == "lost"] if processes.first() else [])
     for stage in todo:
-        watcher.say(f"Stage {stage}" + (", going on" if folder.state(stage) == "begun" else ""))
+        state = processes.agreed(folder.state(stage) if processes.first() else None)
+        if state == "done":
+            continue  # only what it read was gone, and has come to the same again
+        if state == "stale" and stage in lost:
+            raise _made_otherwise(folder, [stage])
+        if state != "begun" and processes.agreed(_taken_over(folder, stage, watcher) if processes.first() else None):
+            continue
+        watcher.say(f"Stage {stage}" + (", going on" if state == "begun" else ""))
         with folder.working(stage) as work:
             if stage in DATA:
                 asyncio.run(DATA[stage](folder, work, store_path, watcher))
@@ -64,3 +78,21 @@ def carry_out(folder: TrainingFolder, todo: Sequence[Stage], store_path: Path, w
                 import_module(f"mlpo_bench.training.{stage}").run(folder, work, store_path, watcher)
         if processes.first() and (operations := work.spent.get("operations")):
             speed.note(stage, operations, folder.ledger[stage]["seconds"])
+
+
+def _taken_over(folder: TrainingFolder, stage: Stage, watcher: Watcher) -> bool:
+    """Take a stage from another training that did the very same, if there is one.
+
+    Only `export` is always done: it publishes under the training's own name.
+    """
+    if stage == "export" or any(folder.state(source) != "done" for source in folder.sources(stage)):
+        return False
+    inputs = folder.inputs(stage)
+    for path in sorted(folder.path.parent.glob("*/stages")):
+        other = TrainingFolder(path.parent)
+        if other.path != folder.path and other.did(stage, inputs):
+            with folder.taken():
+                folder.adopt(stage, other)
+            watcher.say(f"Stage {stage}: the same as in {other.path}, and taken from there")
+            return True
+    return False

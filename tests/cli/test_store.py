@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.cli import app
 from mlpo_bench.errors import BadInput
+from mlpo_bench.runs.completions import read_completions
 from mlpo_bench.store import Store
 
 
@@ -35,6 +36,17 @@ def test_completions_come_to_another_store_as_they_were(tmp_path: Path) -> None:
     assert "5 completions are new" in told.output
     with Store(there) as store:
         assert dict(store.items()) == MADE
+
+
+def test_an_export_beyond_others_holds_what_they_lack(tmp_path: Path) -> None:
+    store, first, second = (tmp_path / name for name in ("store.sqlite", "first.zst", "second.zst"))
+    filled(store, dict(list(MADE.items())[:2]))
+    CliRunner().invoke(app, ["store", "export", str(first), "--store", str(store)], catch_exceptions=False)
+    filled(store, MADE)
+    words = ["store", "export", str(second), "--store", str(store), "--beyond", str(first)]
+    told = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert "3 completions" in told.output
+    assert {one.request for one in read_completions(second)} == set(list(MADE)[2:])
 
 
 def test_what_a_store_holds_stays_as_it_is(tmp_path: Path) -> None:

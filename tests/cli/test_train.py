@@ -48,6 +48,17 @@ def test_stage_by_stage(mlpo_bench: Cli, recipe: Path, tmp_path: Path) -> None:
     assert (tmp_path / "trainings" / "small" / "traces.parquet").exists()
 
 
+def test_a_training_is_packed_and_goes_on_elsewhere(mlpo_bench: Cli, recipe: Path, tmp_path: Path) -> None:
+    mlpo_bench("train", "rollouts", "-r", recipe)
+    assert "small.tar.zst (0.0 MiB)" in mlpo_bench("train", "pack", "small", "small.tar.zst").out
+    assert "Files: elsewhere/small" in mlpo_bench("train", "unpack", "small.tar.zst", "-o", "elsewhere").out
+    said = mlpo_bench("train", "traces", "-r", recipe, "-o", "elsewhere")
+    assert "the stage traces reads what filter makes" in said.err
+    assert mlpo_bench("train", "rollouts", "-r", recipe, "-o", "elsewhere").code == 0
+    made = [(tmp_path / place / "small" / "rollouts.parquet").read_bytes() for place in ("trainings", "elsewhere")]
+    assert made[0] == made[1]
+
+
 def test_a_plan_as_a_table_and_as_json(mlpo_bench: Cli, recipe: Path, tmp_path: Path) -> None:
     said = mlpo_bench("train", "plan", "-r", recipe, "--speed", "100")
     assert "small (sft+mlpo): 9 of bbh" in said.out

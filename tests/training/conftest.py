@@ -107,9 +107,11 @@ class Trainings:
         }
         return Recipe.model_validate({"name": name, **few, **settings})
 
-    def __call__(self, name: str, *, store: str | None = None, until: str = "traces", **settings: Any) -> Any:
+    def __call__(
+        self, name: str, *, store: str | None = None, until: str = "traces", parent: str = "trainings", **settings: Any
+    ) -> Any:
         recipe = self.recipe(name, **settings)
-        training = TrainingFolder.for_recipe(recipe, self.folder / "trainings")
+        training = TrainingFolder.for_recipe(recipe, self.folder / parent)
         stages = [stage for stage in recipe.stages if stage in DATA]
         todo = left(training, stages[: stages.index(until) + 1 if until in stages else None])
         self.heard = Listening()

@@ -167,7 +167,7 @@ def test_no_trace_at_all_is_told(train: Trainings) -> None:
 
 
 def test_a_fault_ends_the_stage_and_the_same_command_goes_on(train: Trainings) -> None:
-    whole = train("whole")
+    whole = train("whole", parent="apart")
     voice = train.voice.read_text()
     train.voice.write_text("- {when: 'number 7:', fail: the machine is on fire}\n" + voice)
     with pytest.raises(EngineFault, match="on fire"):
@@ -244,6 +244,39 @@ def test_a_changed_recipe_is_not_carried_out_over_what_is_there(train: Trainings
         train("mine", traces={"samples": 8})
 
 
+def test_what_another_training_did_is_taken_from_it(train: Trainings) -> None:
+    first = train("first")
+    second = train("second", traces={"samples": 3})
+    assert [said for said in train.heard.said if "taken from there" in said] == [
+        f"Stage {stage}: the same as in {first.path}, and taken from there" for stage in ("rollouts", "filter")
+    ]
+    assert second.ledger["rollouts"] == first.ledger["rollouts"]
+    assert second.facts("filter") == first.facts("filter") != {}
+    assert all(second.state(stage) == "done" for stage in ("rollouts", "filter", "traces"))
+    alone = train("second", traces={"samples": 3}, parent="apart")
+    assert not any("taken from there" in said for said in train.heard.said)
+    assert [(alone.path / name).read_bytes() for name in FILES] == [(second.path / name).read_bytes() for name in FILES]
+
+
+def test_files_that_are_gone_are_made_again_out_of_the_store(train: Trainings) -> None:
+    folder = train("mine")
+    before = {name: (folder.path / name).read_bytes() for name in FILES}
+    folder.rollouts.unlink()
+    folder.prompts.unlink()
+    assert [folder.state(stage) for stage in ("rollouts", "filter", "traces")] == ["lost"] * 3
+    train("mine")
+    assert [said for said in train.heard.said if said.startswith("Stage")] == ["Stage rollouts", "Stage filter"]
+    assert {name: (folder.path / name).read_bytes() for name in FILES} == before
+
+
+def test_files_that_come_out_otherwise_end_the_training(train: Trainings) -> None:
+    folder = train("mine")
+    folder.rollouts.unlink()
+    train.voice.write_text("- say: Something else.")
+    with pytest.raises(BadInput, match=r"made otherwise \(filter: files.rollouts.parquet\)"):
+        train("mine", store="another")
+
+
 SLOW = """
 - {when: '(?s)two answers.*number [5-9]:', delay: 1.2, say: "<think>No. Or yes.</think><answer>Yes</answer>"}
 - {when: '(?s)You lead a group.*number [5-9]:', delay: 1.2, say: ["<think>.</think><answer>Yes</answer>", "No."]}
@@ -257,7 +290,7 @@ def test_killed_in_every_stage_it_comes_to_the_same(
     """`kill -9` in the middle of each stage: the files are those of an undisturbed training, byte for byte."""
     train.voice.write_text(SLOW + train.voice.read_text())
     settings = {"filter": [{"rule": "paper"}, {"rule": "leader", "samples": 2}], "traces": {"samples": 4}}
-    whole = train("whole", **settings)
+    whole = train("whole", parent="apart", **settings)
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(train.recipe("mine", **settings).to_yaml())
     mine, store = TrainingFolder(tmp_path / "trainings" / "mine"), tmp_path / "mine.sqlite"

@@ -73,8 +73,17 @@ def test_a_changed_file_is_noticed(folder: TrainingFolder) -> None:
     folder.rollouts.write_text("something else")
     assert folder.changes("rollouts") == ("rollouts.parquet",)
     assert folder.state("filter") == "stale"
+
+
+def test_what_is_gone_is_lost_and_what_follows_waits_for_it(folder: TrainingFolder) -> None:
     folder.rollouts.unlink()
-    assert folder.state("rollouts") == "stale"
+    assert (folder.state("rollouts"), folder.state("filter")) == ("lost", "lost")
+    do(folder, "rollouts", "rollouts.parquet")
+    assert (folder.state("rollouts"), folder.state("filter")) == ("done", "done")
+    folder.questions.unlink()
+    assert (folder.state("rollouts"), folder.state("filter")) == ("done", "lost")
+    folder.rollouts.write_text("something else")
+    assert (folder.state("rollouts"), folder.state("filter")) == ("stale", "stale")
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:

@@ -77,11 +77,18 @@ def test_stages_follow_from_the_method(method: str) -> None:
     assert recipe.variants == (1 if "grpo" in method else 4)
 
 
+def test_a_training_stage_has_the_recipe_s_seed_or_its_own() -> None:
+    recipe = Recipe.model_validate({"name": "a", "seed": 4, "mlpo": {"seed": 0}})
+    assert (recipe.seed_of("sft"), recipe.seed_of("mlpo")) == (4, 0)
+
+
 def test_a_setting_decides_the_stages_that_read_it_and_no_others() -> None:
     before = Recipe.model_validate({"name": "a"})
     for change, decided in (
         ({"traces": {"writer": "spliced"}}, {"traces"}),
         ({"mlpo": {"steps": 3}}, {"mlpo"}),
+        ({"mlpo": {"seed": 3}}, {"mlpo"}),
+        ({"questions": {"data": "/elsewhere"}}, set()),
         ({"adapter": None}, {"sft", "mlpo"}),
         ({"rollouts": {"samples": 2}}, {"rollouts"}),
         ({"filter": {"rule": "off"}}, {"filter"}),

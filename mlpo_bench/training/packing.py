@@ -1,0 +1,112 @@
+"""A training in one file, for another machine to go on with: all that cannot be made again of completions.
+
+The file is tar under zstd. It holds the recipe, what is known of the stages, the ledger, and of `sft` and `mlpo` what
+they made; while one goes on, its newest checkpoint and its curves. No question is in it: what the data stages made is
+made again by the same command, out of the completions that `store export` carries, and comes to the same.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import tarfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import zstandard
+
+from mlpo_bench.errors import BadInput
+from mlpo_bench.training import card, checkpoints, points
+from mlpo_bench.training.folder import TrainingFolder
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mlpo_bench.training.recipe import Stage
+
+_LEVEL = 12
+
+
+def pack(folder: TrainingFolder, file: Path) -> None:
+    """Write a training into a file; what has not changed comes to the same file.
+
+    Raises:
+        BadInput: it trains on conversations of later rounds, in which the questions stand.
+    """
+    if folder.recipe.mlpo.contexts == "rounds":
+        raise BadInput("a training with `mlpo.contexts: rounds` keeps conversations with their questions: not packed.")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    with (
+        folder.taken(),
+        beside.open("wb") as raw,
+        zstandard.ZstdCompressor(_LEVEL).stream_writer(raw) as stream,
+        tarfile.open(fileobj=stream, mode="w|") as tar,
+    ):
+        _add(tar, "recipe.yaml", card.public(folder.recipe).to_yaml().encode())
+        for path in sorted(_packed(folder)):
+            _add(tar, path.relative_to(folder.path).as_posix(), path.read_bytes())
+    beside.replace(file)
+
+
+def unpack(file: Path, parent: Path) -> TrainingFolder:
+    """Make a training's folder again under `parent`.
+
+    Raises:
+        BadInput: the file is none of `pack`, or there is such a training.
+    """
+    with _opened(file) as tar:
+        beside = parent / f".{file.name}.{os.getpid()}"
+        shutil.rmtree(beside, ignore_errors=True)
+        tar.extractall(beside, filter="data")
+    made = TrainingFolder.open(beside)
+    place = parent / made.recipe.name
+    try:
+        if place.exists():
+            raise BadInput(f"there is a training {place} already; move it away, or unpack into another --output.")
+        beside.replace(place)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return TrainingFolder(place)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tarfile.TarFile]:
+    try:
+        with (
+            file.open("rb") as raw,
+            zstandard.ZstdDecompressor().stream_reader(raw) as stream,
+            tarfile.open(fileobj=stream, mode="r|") as tar,
+        ):
+            yield tar
+    except (OSError, tarfile.TarError, zstandard.ZstdError) as error:
+        raise BadInput(f"{file} is no packed training: {error}.") from None
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    told = tarfile.TarInfo(name)
+    told.size = len(content)
+    tar.addfile(told, io.BytesIO(content))
+
+
+def _packed(folder: TrainingFolder) -> Iterator[Path]:
+    if folder.ledger_path.exists():
+        yield folder.ledger_path
+    for stage in folder.recipe.stages:
+        if stage != "export" and (record := folder.path / "stages" / f"{stage}.json").exists():
+            yield record
+    for stage in folder.recipe.trains:
+        yield from _trained(folder, stage)
+
+
+def _trained(folder: TrainingFolder, stage: Stage) -> Iterator[Path]:
+    """Yield what a training stage made, or what it goes on from."""
+    made = folder.path / stage
+    if folder.is_done(stage):
+        yield from (path for path in made.rglob("*") if path.is_file())
+    elif last := checkpoints.latest(made):
+        yield from (path for path in last.rglob("*") if path.is_file())
+        yield made / points.FILE

@@ -1,0 +1,92 @@
+"""A training travels in one file: without a question, and to the same end."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import zstandard
+
+from mlpo_bench.errors import BadInput
+from mlpo_bench.training.folder import TrainingFolder
+from mlpo_bench.training.packing import pack, unpack
+from mlpo_bench.training.recipe import Stage
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Trainings = Any
+Lessons = Any
+DATA_STAGES: tuple[Stage, ...] = ("rollouts", "filter", "traces")
+
+
+def packed(file: Path) -> dict[str, bytes]:
+    with (
+        zstandard.open(file, "rb") as stream,
+        tarfile.open(fileobj=stream, mode="r|") as tar,
+    ):
+        return {entry.name: tar.extractfile(entry).read() for entry in tar}  # type: ignore[union-attr]
+
+
+def test_what_holds_questions_stays_and_is_made_again_out_of_the_store(train: Trainings, tmp_path: Path) -> None:
+    folder, file = train("mine"), tmp_path / "packed" / "mine.tar.zst"
+    before = {path.name: path.read_bytes() for path in folder.path.glob("*.parquet")}
+    pack(folder, file)
+    once = file.read_bytes()
+    pack(folder, file)
+    assert file.read_bytes() == once
+    content = packed(file)
+    assert set(content) == {"recipe.yaml", "ledger.json", *(f"stages/{stage}.json" for stage in DATA_STAGES)}
+    assert not any(b"Made up for" in held or str(tmp_path).encode() in held for held in content.values())
+    with pytest.raises(BadInput, match="there is a training"):
+        unpack(file, folder.path.parent)
+    shutil.rmtree(folder.path)
+    again = unpack(file, folder.path.parent)
+    assert again.path == folder.path
+    assert [again.state(stage) for stage in DATA_STAGES] == ["lost"] * 3
+    train("mine")
+    assert {path.name: path.read_bytes() for path in again.path.glob("*.parquet")} == before
+
+
+def test_a_training_under_way_goes_on_where_it_was(
+    lessons: Lessons, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("trl")
+    whole = lessons.training("whole")
+    lessons("mlpo", whole)
+    mine, file = lessons.training("mine"), tmp_path / "mine.tar.zst"
+    (mine.path / "stages" / "mlpo.json").write_text('{"stage": "mlpo", "state": "begun", "inputs": {}}')
+    with monkeypatch.context() as patch:
+        patch.setattr(type(lessons.heard), "advance", killed_after(2))
+        with pytest.raises(KeyboardInterrupt):
+            lessons("mlpo", mine)
+    pack(mine, file)
+    assert {name.split("/")[1] for name in packed(file) if name.startswith("mlpo/")} == {"checkpoint-2", "curves.jsonl"}
+    again = unpack(file, tmp_path / "elsewhere")
+    for name in ("prompts.parquet", "traces.parquet"):
+        shutil.copyfile(mine.path / name, again.path / name)
+    lessons("mlpo", TrainingFolder(again.path, mine.recipe), resumed=True)
+    trained = [(folder.path / "mlpo" / "adapter_model.safetensors").read_bytes() for folder in (whole, again)]
+    assert trained[0] == trained[1]
+
+
+def killed_after(steps: int) -> Any:
+    told: list[int] = []
+
+    def advance(_: Any, count: int = 1) -> None:
+        told.append(count)
+        if sum(told) > steps:
+            raise KeyboardInterrupt
+
+    return advance
+
+
+def test_no_packed_training_and_one_with_conversations_are_refused(train: Trainings, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"nonsense")
+    with pytest.raises(BadInput, match="is no packed training"):
+        unpack(tmp_path / "x", tmp_path)
+    with pytest.raises(BadInput, match="not packed"):
+        pack(train("later", until="rollouts", mlpo={"contexts": "rounds"}), tmp_path / "later")
