@@ -10,15 +10,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _UNITS = ((1e21, "Z"), (1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
-_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_MINUTE, _HOUR, _DAY, _YEAR = 60, 3_600, 86_400, 365 * 86_400
 
 
 def duration(seconds: float | None) -> str:
-    """Return `42 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`; `unknown` for None."""
+    """Return `42 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`, `2 y 90 d`; `unknown` for None."""
     if seconds is None:
         return "unknown"
     whole = round(seconds)
     for unit, name, part, part_name in (
+        (_YEAR, "y", _DAY, "d"),
         (_DAY, "d", _HOUR, "h"),
         (_HOUR, "h", _MINUTE, "min"),
         (_MINUTE, "min", 1, "s"),

@@ -40,7 +40,7 @@ def run(folder: TrainingFolder, work: Work, _store_path: Path, watcher: Watcher)
     if not processes.first():
         return
     recipe = folder.recipe
-    _check_place(recipe)
+    check_place(recipe)
     beside = folder.export.with_name(f".{folder.export.name}")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
@@ -119,7 +119,7 @@ def _curves(curves: Mapping[str, Sequence[Point]], into: Path) -> None:
     (into / "curves.svg").write_text(figure.drawn(curves), encoding="utf-8")
 
 
-def _check_place(recipe: Recipe) -> None:
+def check_place(recipe: Recipe) -> None:
     """Refuse to overwrite what is no leader.
 
     Raises:

@@ -59,6 +59,14 @@ INPUTS: dict[Stage, tuple[str, ...]] = {
 }
 """What a stage reads; of `sft` and `mlpo` those that the recipe's method has."""
 
+_SAID: dict[State, str] = {
+    "to do": "is not done yet",
+    "begun": "is begun and not done",
+    "lost": "is there no more",
+    "stale": "was made otherwise",
+    "done": "is done",
+}
+
 # Larger files are known by their size and ends: weights are compared often and may take minutes to read.
 _READ_WHOLE = 64 << 20
 _END = 1 << 20
@@ -245,7 +253,7 @@ class TrainingFolder:
         with self.taken():
             for source in self.sources(stage):
                 if self.state(source) != "done":
-                    raise BadInput(f"the stage {stage} reads what {source} makes, which is {self.state(source)}.")
+                    raise BadInput(f"the stage {stage} reads what {source} makes, which {_SAID[self.state(source)]}.")
             work = Work(resumed=self.state(stage) == "begun")
             inputs, started = self.inputs(stage), time.monotonic()
             write_whole(self.recipe_path, self.recipe.to_yaml().encode())

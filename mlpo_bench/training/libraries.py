@@ -11,6 +11,7 @@ import importlib
 import logging
 import os
 import warnings
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import BadInput
@@ -27,6 +28,21 @@ if TYPE_CHECKING:
     from mlpo_bench.training.untyped import Untyped
 
 INSTALL = "pip install 'mlpo-bench[train]'"
+_NEEDED = ("torch", "transformers", "trl", "peft", "accelerate")
+
+
+def check_installed() -> None:
+    """Check that what training needs is installed, without loading it.
+
+    Raises:
+        BadInput: something is not.
+    """
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise _lacking(f"no {', '.join(missing)}")
+
+
+def _lacking(what: str) -> BadInput:
+    return BadInput(f"training needs packages that are not installed ({what}). Run: {INSTALL}")
 
 
 def trl(*, vllm: bool = False) -> Untyped:
@@ -47,7 +63,7 @@ def trl(*, vllm: bool = False) -> Untyped:
                 getattr(module, name)
             importlib.import_module("peft")
     except ImportError as error:
-        raise BadInput(f"training needs packages that are not installed ({error}). Run: {INSTALL}") from None
+        raise _lacking(str(error)) from None
     return module
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel
 
 from mlpo_bench.chat import Usage
+from mlpo_bench.engines.choose import needs_weights
 from mlpo_bench.protocols.room import seated
 from mlpo_bench.runs import pace
 from mlpo_bench.runs.pace import Pace
@@ -155,10 +156,12 @@ class _Reckoner:
                 told = "speed not known: give --speed, or do the stage rollouts once"
             yield f"{spec.name}: {told}"
         model = self.recipe.leader.model
-        if self._shape is None:
+        if not needs_weights(self.recipe.leader.spec):
+            yield f"{model} has no weights on this machine: it can be asked, and not trained"
+        elif self._shape is None:
             yield f"{model} is not on this machine, and its name tells no size: no memory, no time of training"
         elif not self._shape.known:
-            yield f"{model} is not on this machine: its size is taken from its name, its memory is not known"
+            yield f"{model} is not on this machine: its size is taken from its name, and its memory is rough"
         yield f"training: {speed.basis()}, {self._precision}"
 
     def _rollouts(self) -> StagePlan:

@@ -99,8 +99,7 @@ def load(recipe: Recipe, start: Path | None = None, seed: int | None = None) -> 
         BadInput: there is no such model, it cannot be loaded or trained, or packages are missing.
     """
     trl(vllm=uses_vllm(recipe))
-    if not needs_weights(recipe.leader.spec):
-        raise BadInput(f"the leader {recipe.leader.model} has no weights on this machine, so it cannot be trained.")
+    check_has_weights(recipe)
     base = models.resolve(recipe.leader.spec)
     if start is None and base.adapter is not None:
         start = base.adapter.folder
@@ -112,6 +111,16 @@ def load(recipe: Recipe, start: Path | None = None, seed: int | None = None) -> 
     if chats.tokenizer.pad_token is None:
         chats.tokenizer.pad_token = chats.tokenizer.eos_token
     return Policy(model, chats, base)
+
+
+def check_has_weights(recipe: Recipe) -> None:
+    """Check that the leader is no server's.
+
+    Raises:
+        BadInput: it is, and so cannot be trained.
+    """
+    if not needs_weights(recipe.leader.spec):
+        raise BadInput(f"the leader {recipe.leader.model} has no weights on this machine, so it cannot be trained.")
 
 
 def _loaded(recipe: Recipe, base: ResolvedModel, start: Path | None, seed: int) -> Untyped:

@@ -290,6 +290,8 @@ def _put(content: dict[str, Any], name: str, value: object) -> None:
         if inner.get(step) is None and step in inner:
             inner[step] = {}  # a section that the recipe has none of, such as an adapter
         if not isinstance(inner.get(step), dict):
+            if step in inner:
+                raise BadInput(f"--set {name}: {step} is a single value, with nothing in it to set.")
             raise unknown("section of the recipe", step, [key for key, v in inner.items() if isinstance(v, dict)])
         inner = inner[step]
     inner[last] = value

@@ -147,17 +147,31 @@ def _common(recipe: Recipe, chosen: Optimising, folder: Path, *, steps: int) -> 
     }
 
 
-def _trackers(recipe: Recipe) -> list[str]:
-    """Return the trackers that curves go to as well.
+def check_trackers(recipe: Recipe) -> None:
+    """Check that the trackers which curves go to as well are installed.
 
     Raises:
-        BadInput: one is not installed.
+        BadInput: one is not.
     """
     for name in recipe.trackers:
         if find_spec(name) is None:
             raise BadInput(f"the tracker {name} is not installed: pip install {name}")
+
+
+def _trackers(recipe: Recipe) -> list[str]:
+    check_trackers(recipe)
     os.environ.setdefault("WANDB_PROJECT", PROJECT)
     return list(recipe.trackers)
+
+
+def check_gpu(recipe: Recipe, *, there: bool) -> None:
+    """Check that vLLM can write completions where the recipe wants it to.
+
+    Raises:
+        BadInput: it wants it, and no GPU is there.
+    """
+    if recipe.mlpo.generation.startswith("vllm") and not there:
+        raise BadInput(f"mlpo.generation: {recipe.mlpo.generation} needs a GPU; on a CPU take `auto`.")
 
 
 def _vllm(recipe: Recipe) -> dict[str, Any]:
@@ -167,8 +181,7 @@ def _vllm(recipe: Recipe) -> dict[str, Any]:
         return {"use_vllm": False}
     import torch
 
-    if not torch.cuda.is_available():
-        raise BadInput(f"mlpo.generation: {chosen.generation} needs a GPU; on a CPU take `auto`.")
+    check_gpu(recipe, there=torch.cuda.is_available())
     if chosen.generation == "vllm-server":
         return {"use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": chosen.vllm_server}
     return {"use_vllm": True, "vllm_mode": "colocate", "vllm_gpu_memory_utilization": chosen.vllm_memory}

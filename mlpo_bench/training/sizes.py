@@ -9,6 +9,9 @@ Memory, in bytes, is that of one device that trains alone, without what an engin
   the attention matrix), of one layer where they are computed twice, and the layers' inputs;
 - logits of the completion and their gradients, in float32.
 
+Of a model that is not at hand, whose name tells its size, width and layers are taken to be those that decoders of
+that size usually have.
+
 Operations are two for each parameter and token that is read or written, and four more where gradients go back.
 """
 
@@ -34,19 +37,16 @@ _NAMED_SIZE = re.compile(r"(?<![0-9.])([0-9]{1,4}(?:\.[0-9]{1,3})?)([bm])(?![a-z
 _UNITS = {"b": 1e9, "m": 1e6}
 _TRAINED = 16
 _NUMBERS_A_UNIT = 17
+_WIDTH_A_LAYER, _WEIGHTS_A_LAYER, _VOCABULARY = 128, 12, 150_000
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How large a model is; `config` is empty where only its name is known, and its size taken from that."""
+    """How large a model is; `known` says whether it is at hand, and this not taken from its name."""
 
     parameters: float
     config: dict[str, Any]
-
-    @property
-    def known(self) -> bool:
-        """Whether the model is at hand."""
-        return bool(self.config)
+    known: bool = True
 
     def _whole(self, *names: str) -> int:
         inner = self.config.get("text_config") or self.config
@@ -94,7 +94,19 @@ def shape(spec: ModelSpec) -> Shape | None:
         resolved = ResolvedModel(spec.model, folder, "")
         return Shape(float(resolved.parameters), resolved.config)
     sizes = _NAMED_SIZE.findall(spec.model)
-    return Shape(float(sizes[-1][0]) * _UNITS[sizes[-1][1].lower()], {}) if sizes else None
+    return _usual(float(sizes[-1][0]) * _UNITS[sizes[-1][1].lower()]) if sizes else None
+
+
+def _usual(parameters: float) -> Shape:
+    """Return the shape that decoders with so many parameters usually have.
+
+    A layer has about 12 w² of them, w its width, and there is one for each 128 of width: published decoders of 7 to 14
+    billion have widths of 3584 to 5120 and 28 to 48 layers.
+    """
+    width = (parameters * _WIDTH_A_LAYER / _WEIGHTS_A_LAYER) ** (1 / 3)
+    layers = round(width / _WIDTH_A_LAYER)
+    config = {"hidden_size": round(width), "num_hidden_layers": max(layers, 1), "vocab_size": _VOCABULARY}
+    return Shape(parameters, config, known=False)
 
 
 def _folder(spec: ModelSpec) -> Path | None:
@@ -130,10 +142,8 @@ class Load:
     reference: bool = False
 
 
-def memory(model: Shape, recipe: Recipe, load: Load, precision: Literal["bfloat16", "float32"]) -> float | None:
-    """Return the bytes that training takes; None where the model is not at hand."""
-    if not model.known:
-        return None
+def memory(model: Shape, recipe: Recipe, load: Load, precision: Literal["bfloat16", "float32"]) -> float:
+    """Return the bytes that training takes."""
     width = 2 if precision == "bfloat16" else 4
     weights = model.parameters * width
     adapter = recipe.adapter

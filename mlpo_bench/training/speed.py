@@ -38,7 +38,9 @@ def basis() -> str:
     """Return in words what `known` rests on."""
     if measured := _measured():
         return f"as fast as the last time ({', '.join(measured)})"
-    return "speed not known before the first time" if accelerated() else "at a third of the speed of a matrix product"
+    if accelerated():
+        return "speed not known before the first time"
+    return "on this machine, at a third of the speed of a matrix product"
 
 
 def note(stage: Stage, operations: float, seconds: float) -> None:

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import BadInput
-from mlpo_bench.training import filtering, processes, rollouts, speed, traces
+from mlpo_bench.training import ahead, filtering, processes, rollouts, speed, traces
 from mlpo_bench.training.folder import TrainingFolder
 
 
@@ -61,6 +61,7 @@ def carry_out(folder: TrainingFolder, todo: Sequence[Stage], store_path: Path, w
             f"the stages {', '.join(data)} are done by one process: run `mlpo-bench train {data[-1]}` first, and "
             "launch the training stages only."
         )
+    ahead.check(folder.recipe, todo)
     lost = processes.agreed([stage for stage in todo if folder.state(stage) == "lost"] if processes.first() else [])
     for stage in todo:
         state = processes.agreed(folder.state(stage) if processes.first() else None)

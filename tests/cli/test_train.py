@@ -72,10 +72,11 @@ def test_a_plan_as_a_table_and_as_json(mlpo_bench: Cli, recipe: Path, tmp_path: 
     [
         (["all", "-r", "paper-7"], "there is no recipe 'paper-7'"),
         (["all", "-r", "paper-7"], "did you mean 'paper-7b'?"),
-        (["traces", "-r", "SMALL"], "the stage traces reads what filter makes, which is to do."),
+        (["traces", "-r", "SMALL"], "the stage traces reads what filter makes, which is not done yet."),
         (["sft", "-r", "SMALL", "--set", "method=grpo"], "the method grpo has no stage sft; it has rollouts, filter,"),
         (["all", "-r", "SMALL", "--set", "mlpo.setps=3"], "unknown field 'mlpo.setps'; did you mean 'steps'?"),
         (["all", "-r", "SMALL", "--set", "mplo.steps=3"], "no section of the recipe is called 'mplo'"),
+        (["all", "-r", "SMALL", "--set", "mlpo.steps.more=3"], "--set mlpo.steps.more: steps is a single value"),
         (["all", "-r", "SMALL", "--set", "mlpo.steps"], "--set takes name=value, such as mlpo.steps=20"),
         (["all", "-r", "SMALL", "--set", "mlpo.steps=many"], "field 'mlpo.steps'"),
         (["all", "-r", "SMALL", "--set", "suites=[bhh]"], "did you mean 'bbh'?"),

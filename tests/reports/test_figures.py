@@ -15,6 +15,7 @@ from mlpo_bench.reports.figures import duration, operations, price, short_names
         (200, "3 min 20 s"),
         (7_500, "2 h 5 min"),
         (90_000, "1 d 1 h"),
+        (70_000_000, "2 y 80 d"),
     ],
 )
 def test_a_duration_is_told_in_its_two_largest_units(seconds: float | None, told: str) -> None:

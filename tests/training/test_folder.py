@@ -43,7 +43,7 @@ def test_a_stage_is_to_do_then_begun_then_done(tmp_path: Path) -> None:
 
 def test_a_stage_waits_for_those_it_reads(tmp_path: Path) -> None:
     folder = TrainingFolder.for_recipe(recipe(), tmp_path)
-    with pytest.raises(BadInput, match="the stage filter reads what rollouts makes, which is to do"):
+    with pytest.raises(BadInput, match="the stage filter reads what rollouts makes, which is not done yet"):
         do(folder, "filter")
 
 

@@ -72,7 +72,16 @@ def test_a_name_may_tell_a_size(name: str, size: float) -> None:
 def test_of_some_models_nothing_is_known(tmp_path: Path) -> None:
     assert shape(ModelSpec(model="served-name", base_url="http://127.0.0.1:1/v1")) is None
     assert shape(ModelSpec(model=str(tmp_path))) is None
-    assert memory(Shape(7e9, {}), recipe(), LOAD, "bfloat16") is None
+
+
+def test_the_memory_of_a_model_that_is_not_at_hand_is_roughly_that_of_one_of_its_size() -> None:
+    named = shape(ModelSpec(model="Qwen/Qwen2.5-7B-Instruct"))
+    assert named is not None
+    published = {"hidden_size": 3584, "num_hidden_layers": 28, "vocab_size": 152_064, "num_attention_heads": 28}
+    true = Shape(7.6e9, published | {"num_key_value_heads": 4, "intermediate_size": 18_944})
+    for load in (LOAD, Load(2, 8192, 2048, checkpointing=True), Load(1, 4096, 1024, checkpointing=False)):
+        rough, exact = (memory(one, recipe(), load, "bfloat16") for one in (named, true))
+        assert rough == pytest.approx(exact, rel=0.25)
 
 
 def test_what_costs_memory(tiny: Path) -> None:
@@ -80,9 +89,7 @@ def test_what_costs_memory(tiny: Path) -> None:
     assert found is not None
 
     def held(load: Load = LOAD, **changes: Any) -> float:
-        value = memory(found, recipe(**changes), load, "float32")
-        assert value is not None
-        return value
+        return memory(found, recipe(**changes), load, "float32")
 
     lora, full = held(), held(adapter=None)
     assert full - lora == pytest.approx(12 * found.parameters - 16 * found.adapted(Adapter()))
