@@ -53,7 +53,7 @@ class Suite:
     def judge(self, asked: object, text: str) -> object:  # noqa: ARG002
         """Judge as a suite does."""
         from mlpo_bench import answers
-        from mlpo_bench.harness.suite import Verdict
+        from mlpo_bench.harness.verdicts import Verdict
 
         read = answers.read("option", text)
         return Verdict(read, answers.judge("option", read, "(B)"))
@@ -64,15 +64,15 @@ def hold(questions: int, folder: Path) -> float:
     from mlpo_bench.chat import Sampling
     from mlpo_bench.dispatch import Dispatch
     from mlpo_bench.engines.scripted import ScriptedEngine
-    from mlpo_bench.harness.suite import Asked
-    from mlpo_bench.matrix import Cell
+    from mlpo_bench.harness.suite import Sample
+    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log.directory import PARTS
+    from mlpo_bench.log.records import write_records
+    from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.protocols import Leader, Setting
     from mlpo_bench.questions import Question
-    from mlpo_bench.runs import RunFolder
-    from mlpo_bench.runs.conversing import converse_all
-    from mlpo_bench.runs.folder import PARTS
     from mlpo_bench.runs.progress import CellProgress
-    from mlpo_bench.runs.records import write_records
+    from mlpo_bench.runs.scheduler import schedule
     from mlpo_bench.store import Store
     from mlpo_bench.teams import Member, Team
 
@@ -80,7 +80,7 @@ def hold(questions: int, folder: Path) -> float:
     team = Team(leader=member, peers=(member,) * PEERS)
     cell = Cell("bbh", Setting(team, Leader(ROUNDS)), "leader")
     asked = tuple(
-        Asked(
+        Sample(
             Question("bbh", "made-up", f"bbh/made-up/{n}", f"Question {n}: which of A, B, C and D? " * 8, "option"),
             Sampling(),
             "made-up",
@@ -91,14 +91,14 @@ def hold(questions: int, folder: Path) -> float:
 
     for part in PARTS:
         (folder / part).mkdir()
-    run = RunFolder(folder)
+    run = RunDirectory(folder)
 
     async def main() -> None:
         with Store(folder / "store.sqlite") as store, CellProgress(cell, len(asked), run) as progress:
             dispatch = Dispatch({member.spec: ScriptedEngine(answer)}, store)
             suites = {"bbh": Suite(asked)}
             async with dispatch.at_work():
-                await converse_all([progress], suites, dispatch, lambda *_: None)  # type: ignore[arg-type]
+                await schedule([progress], suites, dispatch, lambda *_: None)  # type: ignore[arg-type]
             progress.finish()
             write_records(run.records_path(cell.id), progress.records)
             assert dispatch.tally.asked == questions * TURNS_A_QUESTION

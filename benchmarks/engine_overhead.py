@@ -23,13 +23,12 @@ from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import open_engine
 from mlpo_bench.engines.vllm import VLLMEngine
-from mlpo_bench.harness.suite import Verdict
-from mlpo_bench.matrix import Cell
+from mlpo_bench.harness.verdicts import Judged, TurnVerdict, Verdict
+from mlpo_bench.log import RunDirectory
+from mlpo_bench.log.directory import PARTS
+from mlpo_bench.matrix.cells import Cell
 from mlpo_bench.protocols import Setting, Solo
 from mlpo_bench.questions import Question
-from mlpo_bench.runs import RunFolder
-from mlpo_bench.runs.folder import PARTS
-from mlpo_bench.runs.judging import Judged, TurnVerdict
 from mlpo_bench.runs.progress import CellProgress
 from mlpo_bench.store import Store, derived_seed, request_key
 from mlpo_bench.teams import Member, Team
@@ -82,7 +81,7 @@ async def ours(engine: VLLMEngine, chats: Chats, sampling: Sampling) -> float:
             (folder / part).mkdir()
         with (
             Store(folder / "store.sqlite") as store,
-            CellProgress(cell, len(questions), RunFolder(folder)) as progress,
+            CellProgress(cell, len(questions), RunDirectory(folder)) as progress,
         ):
             dispatch = Dispatch({member.spec: engine}, store)
 

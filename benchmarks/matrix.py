@@ -24,18 +24,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlpo_bench.config import read_config
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import close_engines, open_engines
 from mlpo_bench.harness.suite import Suite, quiet_lm_eval
-from mlpo_bench.matrix import SHIPPED, Cell, cells
+from mlpo_bench.log import RunDirectory
+from mlpo_bench.log.directory import PARTS
+from mlpo_bench.matrix.cells import SHIPPED, Cell, cells
+from mlpo_bench.matrix.config import read_config
 from mlpo_bench.protocols import Leader, Setting
 from mlpo_bench.protocols.room import Room, seated
-from mlpo_bench.runs import RunFolder
-from mlpo_bench.runs.conversing import converse_all
-from mlpo_bench.runs.folder import PARTS
-from mlpo_bench.runs.matching import matched
+from mlpo_bench.runs.budget import matched
 from mlpo_bench.runs.progress import CellProgress
+from mlpo_bench.runs.scheduler import schedule
 from mlpo_bench.store import Store
 from mlpo_bench.teams import Member, Team
 
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
     from mlpo_bench.chat import Completion, Message, Sampling
     from mlpo_bench.engines import Engine
+    from mlpo_bench.log.records import Record
     from mlpo_bench.protocols import Turn
-    from mlpo_bench.runs.records import Record
     from mlpo_bench.teams import ModelSpec
 
     Answers = dict[tuple[str, str], Record]
@@ -87,8 +87,8 @@ class Bench:
         return seconds, answers, [*(cell for cell in some if cell.matched is None), *votes]
 
     async def _hold(self, some: Sequence[Cell], dispatch: Dispatch, folder: Path) -> Answers:
-        progress = [CellProgress(cell, len(self.suites[cell.suite].asked), RunFolder(folder)) for cell in some]
-        await converse_all(progress, self.suites, dispatch, lambda *_: None)
+        progress = [CellProgress(cell, len(self.suites[cell.suite].asked), RunDirectory(folder)) for cell in some]
+        await schedule(progress, self.suites, dispatch, lambda *_: None)
         return {(one.cell.id, record.question): record for one in progress for record in one.records}
 
     async def _matched(self, vote: Cell, answers: Answers, dispatch: Dispatch) -> Cell:
@@ -270,7 +270,7 @@ def scoring(data: Path | None) -> bool:
                 subprocess.run(command, cwd=folder, check=True, stdout=out)
             seconds[name] = time.perf_counter() - started
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
-        found = RunFolder(folder / "runs" / "scoring").results().cells
+        found = RunDirectory(folder / "runs" / "scoring").results().cells
         turns = sum(cell.calls for cell in found)
     took = seconds["scoring"]
     print(f"{len(found)} cells of {found[0].n:,} questions, {turns:,} turns, every completion in the store:")

@@ -19,21 +19,20 @@ import time
 from pathlib import Path
 
 from mlpo_bench.chat import Message, Usage
-from mlpo_bench.config import RunConfig
 from mlpo_bench.dispatch import Tally
-from mlpo_bench.harness.suite import Verdict
-from mlpo_bench.matrix import Cell, cells
+from mlpo_bench.harness.verdicts import Judged, TurnVerdict, Verdict
+from mlpo_bench.log import RunDirectory
+from mlpo_bench.log.files import write_json
+from mlpo_bench.log.ledger import SeatCost, by_seat
+from mlpo_bench.log.manifest import Manifest
+from mlpo_bench.log.records import write_records
+from mlpo_bench.log.results import CellResult
+from mlpo_bench.matrix.cells import Cell, cells
+from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.protocols import Transcript, Turn
 from mlpo_bench.questions import Question
-from mlpo_bench.reports.page import write_page
-from mlpo_bench.runs import RunFolder
-from mlpo_bench.runs.files import write_json
-from mlpo_bench.runs.judging import Judged, TurnVerdict
-from mlpo_bench.runs.ledger import SeatCost, by_seat
-from mlpo_bench.runs.manifest import Manifest
+from mlpo_bench.reports.html import write_page
 from mlpo_bench.runs.progress import CellProgress
-from mlpo_bench.runs.records import write_records
-from mlpo_bench.runs.results import CellResult
 
 
 MOST_MB, MOST_SECONDS = 60.0, 3.0
@@ -82,11 +81,11 @@ def conversation(writer: Writer, question: Question, characters: int) -> Judged:
     return Judged(transcript, Verdict(turns[-1].answer, verdicts[-1].right), tuple(verdicts))
 
 
-def write_run(parent: Path, questions: int, characters: int) -> RunFolder:
+def write_run(parent: Path, questions: int, characters: int) -> RunDirectory:
     """Write a run that holds one cell of such conversations."""
     protocols = [{"leader": {"rounds": ROUNDS, "peers": PEERS}}]
     config = RunConfig.model_validate({"suites": ["bbh"], "protocols": protocols})
-    folder = RunFolder.for_run(config, parent, "made-up")
+    folder = RunDirectory.for_run(config, parent, "made-up")
     (cell,) = cells(config)
     manifest = Manifest(folder.manifest_path, config, {}, [])
     with CellProgress(cell, questions, folder) as progress:
@@ -101,7 +100,7 @@ def write_run(parent: Path, questions: int, characters: int) -> RunFolder:
     return folder
 
 
-def _write_figures(folder: RunFolder, cell: Cell, progress: CellProgress) -> None:
+def _write_figures(folder: RunDirectory, cell: Cell, progress: CellProgress) -> None:
     sitting = cell.setting.team.seats
     spent = by_seat(folder.ledger_path(cell.id))
     seats = {seat: SeatCost(**cost.model_dump(), model=sitting[seat].model) for seat, cost in spent.items()}

@@ -18,19 +18,19 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval import simple_evaluate
 
-from mlpo_bench.config import TEAM, RunConfig
 from mlpo_bench.engines.models import resolve
 from mlpo_bench.harness.suite import Suite, quiet_lm_eval, task_manager
-from mlpo_bench.runs import RunFolder
-from mlpo_bench.runs.carry_out import carry_out
-from mlpo_bench.runs.records import read_records
+from mlpo_bench.log import RunDirectory
+from mlpo_bench.log.records import read_records
+from mlpo_bench.matrix.config import TEAM, RunConfig
+from mlpo_bench.matrix.sweeps import Sweep
+from mlpo_bench.runs.runner import run_cells
 from mlpo_bench.store import default_path
-from mlpo_bench.sweeps import Sweep
 from mlpo_bench.teams import Member, Team
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.matrix import Cell
+    from mlpo_bench.matrix.cells import Cell
 
 ASKED = {"mmlu": 100, "bbh": 100, "math": 50}
 LEAST_EQUAL = 0.99
@@ -65,8 +65,8 @@ def ours(suite: str, limit: int, tokens: int, data: Path | None) -> dict[str, tu
         teams={TEAM: Team(leader=MEMBER, peers=())},
     )
     with tempfile.TemporaryDirectory() as parent:
-        folder = RunFolder.for_run(config, Path(parent), "parity")
-        asyncio.run(carry_out(folder, default_path(), Told()))
+        folder = RunDirectory.for_run(config, Path(parent), "parity")
+        asyncio.run(run_cells(folder, default_path(), Told()))
         records = read_records(folder.records_path(f"{suite}.solo"))
     return {r.question: (bool(r.right), r.answer or "") for r in records}
 

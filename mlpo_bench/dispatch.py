@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlpo_bench.chat import Usage
-from mlpo_bench.errors import EngineFault, Stopped
+from mlpo_bench.errors import EngineError, Stopped
 from mlpo_bench.store import COMMIT_EVERY_S, derived_seed, request_key
 
 
@@ -82,13 +82,13 @@ class Line:
     _under_way: int = 0
     _since: float = 0.0
     _faults: int = 0
-    _down: EngineFault | None = None
+    _down: EngineError | None = None
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
         """Ask the engine, unless it is down.
 
         Raises:
-            EngineFault: it failed, or is down.
+            EngineError: it failed, or is down.
         """
         if self._down is not None:
             raise self._down
@@ -106,11 +106,11 @@ class Line:
         self.written += made.usage.completion
         return made
 
-    def failed(self, fault: EngineFault) -> None:
+    def failed(self, fault: EngineError) -> None:
         """Count a request that failed for good; after many in a row nobody waits for this engine any longer."""
         self._faults += fault.transient
         if self._down is None and self._faults >= FAULTS_UNTIL_DOWN:
-            self._down = EngineFault(f"{self.engine.facts.name} is taken to be down: {fault}", transient=False)
+            self._down = EngineError(f"{self.engine.facts.name} is taken to be down: {fault}", transient=False)
 
 
 class Dispatch:
@@ -154,7 +154,7 @@ class Dispatch:
         content, its own seed follows.
 
         Raises:
-            EngineFault: the engine failed, `TRIES` times where trying again could help, or is down.
+            EngineError: the engine failed, `TRIES` times where trying again could help, or is down.
             Stopped: nothing more is asked, and this would have to be.
         """
         (reply,) = await self.ask_each([Request(member, messages, sampling, sample)], seed=seed)
@@ -231,7 +231,7 @@ class Dispatch:
                 raise Stopped
             try:
                 made = await line.complete(messages, sampling, seed)
-            except EngineFault as fault:
+            except EngineError as fault:
                 if not fault.transient or attempt == TRIES - 1:
                     line.failed(fault)
                     raise

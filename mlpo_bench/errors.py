@@ -1,7 +1,7 @@
 """What can go wrong, sorted by whose fault it is.
 
-A person's mistake (`BadInput`) ends the command with one sentence and exit code 2. A fault of the machinery
-(`EngineFault`) is retried and, if it stays, leaves its question without an answer: it is never scored as wrong.
+A person's mistake (`UsageError`) ends the command with one sentence and exit code 2. A fault of the machinery
+(`EngineError`) is retried and, if it stays, leaves its question without an answer: it is never scored as wrong.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class BadInput(Exception):
+class UsageError(Exception):
     """Something a person asked for cannot be done; the message says what is wrong and what to do instead."""
 
 
-class EngineFault(Exception):
+class EngineError(Exception):
     """An engine failed to answer. `transient` says whether asking again may help."""
 
     def __init__(self, message: str, *, transient: bool = True) -> None:
@@ -34,7 +34,7 @@ class StoppedAtOnce(Stopped):
     """A person will not wait for what is under way either."""
 
 
-class ContextOverflow(EngineFault):
+class ContextOverflow(EngineError):
     """A prompt and its answer do not fit the model's context. Nothing is ever cut to make them fit.
 
     Sizes are in tokens: `prompt` as the model's chat template renders it, `answer` the most that may be written.
@@ -56,9 +56,9 @@ def nearest(wrong: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def unknown(kind: str, wrong: str, known: Iterable[str]) -> BadInput:
+def unknown(kind: str, wrong: str, known: Iterable[str]) -> UsageError:
     """Return the error for a name that is not one of the known ones, with the nearest right one."""
     names = sorted(known)
     listed = ", ".join(names) if len(names) <= 30 else f"{', '.join(names[:30])}, … ({len(names)} in all)"  # noqa: PLR2004
     hint = nearest(wrong, names)
-    return BadInput(f"no {kind} is called {wrong!r}{hint or '.'} Known: {listed}.")
+    return UsageError(f"no {kind} is called {wrong!r}{hint or '.'} Known: {listed}.")

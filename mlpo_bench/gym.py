@@ -18,7 +18,7 @@ import random
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def make(task: str, seed: int, size: int, index: int) -> tuple[str, Gold]:
     """Return a question's text and its gold answer, the same ones whenever the package's version is the same.
 
     Raises:
-        BadInput: The package is not installed.
+        UsageError: The package is not installed.
     """
     exercise = _exercise(task, seed, size, index)
     return exercise["question"], Gold(task, seed, size, index, exercise["answer"])
@@ -66,11 +66,11 @@ def right(gold: Gold, answer: str) -> bool:
     """Return whether the package gives an answer its full score; one that its judge stumbles over is wrong.
 
     Raises:
-        BadInput: The package is not installed, or its version makes another exercise than the one that was asked.
+        UsageError: The package is not installed, or its version makes another exercise than the one that was asked.
     """
     exercise = _exercise(gold.task, gold.seed, gold.size, gold.index)
     if exercise["answer"] != gold.answer:
-        raise BadInput(
+        raise UsageError(
             f"{PACKAGE} {version()} makes other exercises of {gold.task} than the version that made these questions: "
             "install the version that the run's manifest names."
         )
@@ -83,7 +83,7 @@ def version() -> str:
     """Return the package's version, on which every exercise depends.
 
     Raises:
-        BadInput: The package is not installed.
+        UsageError: The package is not installed.
     """
     _library()
     return importlib.metadata.version(PACKAGE)
@@ -106,7 +106,7 @@ def _library() -> Any:  # noqa: ANN401 - a module without types
         with _contained():
             import reasoning_gym
     except ImportError as error:
-        raise BadInput(
+        raise UsageError(
             f"the questions of reasoning_gym are made by {PACKAGE}, which cannot be imported ({error}): "
             'pip install "mlpo-bench[gym]".'
         ) from error

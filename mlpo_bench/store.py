@@ -16,7 +16,7 @@ import orjson
 from platformdirs import user_cache_path
 
 from mlpo_bench.chat import Completion, Usage
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Store:
             those that are not there hold nothing.
 
     Raises:
-        BadInput: a file cannot be opened, or is no store of this version.
+        UsageError: a file cannot be opened, or is no store of this version.
     """
 
     def __init__(self, path: Path, beyond: Sequence[Path] = ()) -> None:
@@ -157,12 +157,12 @@ def _version(path: Path, db: sqlite3.Connection) -> int:
     """Return a store's version, 0 for a new file."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version not in {0, SCHEMA_VERSION}:
-        raise BadInput(f"the store {path} is of version {version}; this is {SCHEMA_VERSION}.")
+        raise UsageError(f"the store {path} is of version {version}; this is {SCHEMA_VERSION}.")
     return int(version)
 
 
-def _unopened(path: Path, error: Exception) -> BadInput:
-    return BadInput(f"the store {path} cannot be opened: {error}. Name another with --store.")
+def _unopened(path: Path, error: Exception) -> UsageError:
+    return UsageError(f"the store {path} cannot be opened: {error}. Name another with --store.")
 
 
 def _value(db: sqlite3.Connection, key: bytes) -> bytes | None:

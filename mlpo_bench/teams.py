@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mlpo_bench import yamls
 from mlpo_bench.chat import Sampling
-from mlpo_bench.errors import BadInput, unknown
+from mlpo_bench.errors import UsageError, unknown
 
 
 if TYPE_CHECKING:
@@ -230,9 +230,9 @@ class Team(_Strict):
     def with_peers(self, count: int) -> Team:
         """Return the team with `count` peers: the first ones, or all of them over again where there are fewer."""
         if not 1 <= count <= MAX_PEERS:
-            raise BadInput(f"a team has 1 to {MAX_PEERS} peers, not {count}.")
+            raise UsageError(f"a team has 1 to {MAX_PEERS} peers, not {count}.")
         if not self.peers:
-            raise BadInput("this team file names no peers, so a protocol with peers cannot be run.")
+            raise UsageError("this team file names no peers, so a protocol with peers cannot be run.")
         repeated = self.peers * (-(-count // len(self.peers)))
         return self.model_copy(update={"peers": repeated[:count]})
 
@@ -274,10 +274,10 @@ def read_team(path: Path) -> Team:
     """Read a team file (its form is in this module's docstring).
 
     Raises:
-        BadInput: one line for each fault, with file, line and field.
+        UsageError: one line for each fault, with file, line and field.
     """
     file = yamls.read(path, _TeamFile, "team file")
     try:
         return file.team()
-    except BadInput as mistake:
-        raise BadInput(f"{path}: {mistake}") from None
+    except UsageError as mistake:
+        raise UsageError(f"{path}: {mistake}") from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from mlpo_bench.errors import BadInput, nearest
+from mlpo_bench.errors import UsageError, nearest
 
 
 if TYPE_CHECKING:
@@ -25,27 +25,27 @@ def read(path: Path, model: type[Model], kind: str) -> Model:
     """Read `path` as `model`; `kind` ("team file") names it in messages.
 
     Raises:
-        BadInput: the file cannot be read, is not YAML, or has a fault (all faults are listed, a line each).
+        UsageError: the file cannot be read, is not YAML, or has a fault (all faults are listed, a line each).
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise BadInput(f"the {kind} {path} cannot be read: {reason}.") from None
+        raise UsageError(f"the {kind} {path} cannot be read: {reason}.") from None
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise BadInput(f"the {kind} {path} is not valid YAML: {_one_line(error)}") from None
+        raise UsageError(f"the {kind} {path} is not valid YAML: {_one_line(error)}") from None
     if not isinstance(value, dict):
-        raise BadInput(f"the {kind} {path} must hold settings (`name: value`), not {type(value).__name__}.")
+        raise UsageError(f"the {kind} {path} must hold settings (`name: value`), not {type(value).__name__}.")
     try:
         return model.model_validate(value, context={FOLDER: path.parent})
     except ValidationError as error:
         faults = [f"{path}:{_line(tree, e['loc'])}: {said(e, model)}" for e in error.errors()]
-        raise BadInput("\n".join(faults)) from None
-    except BadInput as mistake:  # a validator that knows the right names
-        raise BadInput(f"{path}: {mistake}") from None
+        raise UsageError("\n".join(faults)) from None
+    except UsageError as mistake:  # a validator that knows the right names
+        raise UsageError(f"{path}: {mistake}") from None
 
 
 def beside(named: str, context: Mapping[str, Path] | None) -> Path:

@@ -13,18 +13,20 @@ PACKAGE = Path(__file__).parents[1] / "mlpo_bench"
 # A room may import rooms of lower floors only. Rooms of one floor do not know each other.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
-    frozenset({"chat", "evidence", "gym"}),
+    frozenset({"chat", "stats", "gym"}),
     frozenset({"yamls", "store"}),
     frozenset({"teams"}),
     frozenset({"engines", "questions", "answers"}),
     frozenset({"dispatch"}),
     frozenset({"protocols"}),
-    frozenset({"harness", "sweeps"}),
-    frozenset({"config"}),
+    frozenset({"harness"}),
     frozenset({"matrix"}),
+    frozenset({"log"}),
+    frozenset({"analysis"}),
     frozenset({"runs"}),
     frozenset({"training"}),
     frozenset({"reports"}),
+    frozenset({"export", "gate", "leaderboard"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )

@@ -9,7 +9,7 @@ from mlpo_bench import dispatch as dispatching
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
 from mlpo_bench.dispatch import FAULTS_UNTIL_DOWN, TRIES, Dispatch, Request
 from mlpo_bench.engines import ModelFacts
-from mlpo_bench.errors import EngineFault, Stopped
+from mlpo_bench.errors import EngineError, Stopped
 from mlpo_bench.store import Store
 from mlpo_bench.teams import Member
 
@@ -26,7 +26,7 @@ class Counting:
 
     facts = ModelFacts("m", "scripted", "1", "none", 1_000)
 
-    def __init__(self, fail: Callable[[int], EngineFault | None] = lambda _: None) -> None:
+    def __init__(self, fail: Callable[[int], EngineError | None] = lambda _: None) -> None:
         self.calls = 0
         self.seeds: list[int] = []
         self._fail = fail
@@ -50,7 +50,7 @@ class Counting:
 class Gated(Counting):
     """An engine that answers when its gate is opened."""
 
-    def __init__(self, fail: Callable[[int], EngineFault | None] = lambda _: None) -> None:
+    def __init__(self, fail: Callable[[int], EngineError | None] = lambda _: None) -> None:
         super().__init__(fail)
         self.gate = asyncio.Event()
 
@@ -130,7 +130,7 @@ def test_half_a_surrogate_pair_never_reaches_the_store(store: Store) -> None:
 
 def test_a_passing_fault_is_retried(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatching, "FIRST_WAIT_S", 0.0)
-    engine = Counting(lambda call: EngineFault("once") if call == 1 else None)
+    engine = Counting(lambda call: EngineError("once") if call == 1 else None)
     dispatch = Dispatch({MEMBER.spec: engine}, store)
     assert asyncio.run(ask(dispatch)).text.startswith("Why?")
     assert dispatch.tally.retried == 1
@@ -141,7 +141,7 @@ def test_a_lasting_fault_reaches_everybody_who_waits_and_is_not_kept(
     store: Store, monkeypatch: pytest.MonkeyPatch, transient: bool, calls: int
 ) -> None:
     monkeypatch.setattr(dispatching, "FIRST_WAIT_S", 0.0)
-    engine = Counting(lambda _: EngineFault("broken", transient=transient))
+    engine = Counting(lambda _: EngineError("broken", transient=transient))
 
     async def go() -> list[Completion | BaseException]:
         dispatch = Dispatch({MEMBER.spec: engine}, store)
@@ -154,13 +154,13 @@ def test_a_lasting_fault_reaches_everybody_who_waits_and_is_not_kept(
 
 def test_an_engine_that_keeps_failing_is_asked_no_more(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatching, "FIRST_WAIT_S", 0.0)
-    engine = Counting(lambda _: EngineFault("no route to host"))
+    engine = Counting(lambda _: EngineError("no route to host"))
     dispatch = Dispatch({MEMBER.spec: engine}, store)
 
     async def go() -> list[str]:
         said = []
         for n in range(2 * FAULTS_UNTIL_DOWN):
-            with pytest.raises(EngineFault) as fault:
+            with pytest.raises(EngineError) as fault:
                 await ask(dispatch, str(n))
             said.append(str(fault.value))
         return said
@@ -175,7 +175,7 @@ def test_an_engine_that_keeps_failing_is_asked_no_more(store: Store, monkeypatch
 def test_an_answer_in_between_shows_that_an_engine_is_not_down(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatching, "FIRST_WAIT_S", 0.0)
     every_other = TRIES * (FAULTS_UNTIL_DOWN - 1) + 1
-    engine = Counting(lambda call: EngineFault("busy") if call % every_other else None)
+    engine = Counting(lambda call: EngineError("busy") if call % every_other else None)
     dispatch = Dispatch({MEMBER.spec: engine}, store)
 
     async def go() -> list[bool]:
@@ -188,12 +188,12 @@ def test_an_answer_in_between_shows_that_an_engine_is_not_down(store: Store, mon
 
 
 def test_faults_that_asking_again_cannot_mend_do_not_take_an_engine_down(store: Store) -> None:
-    engine = Counting(lambda _: EngineFault("too long", transient=False))
+    engine = Counting(lambda _: EngineError("too long", transient=False))
     dispatch = Dispatch({MEMBER.spec: engine}, store)
 
     async def go() -> None:
         for n in range(2 * FAULTS_UNTIL_DOWN):
-            with pytest.raises(EngineFault, match=r"^too long$"):
+            with pytest.raises(EngineError, match=r"^too long$"):
                 await ask(dispatch, str(n))
 
     asyncio.run(go())
@@ -203,12 +203,12 @@ def test_faults_that_asking_again_cannot_mend_do_not_take_an_engine_down(store: 
 def test_one_engine_that_is_down_leaves_the_others_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatching, "FIRST_WAIT_S", 0.0)
     other = Member(model="other")
-    broken, sound = Counting(lambda _: EngineFault("broken")), Counting()
+    broken, sound = Counting(lambda _: EngineError("broken")), Counting()
     dispatch = Dispatch({MEMBER.spec: broken, other.spec: sound}, store)
 
     async def go() -> None:
         for n in range(FAULTS_UNTIL_DOWN + 1):
-            with pytest.raises(EngineFault):
+            with pytest.raises(EngineError):
                 await ask(dispatch, str(n))
         made = await dispatch.ask(other, (Message("user", "Why?"),), Sampling(), sample=0, seed=0)
         assert made.completion.text.startswith("Why?")
@@ -240,7 +240,7 @@ def test_after_a_stop_what_is_in_flight_arrives_and_nothing_else_is_asked(store:
 
 def test_after_a_stop_no_fault_is_retried(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatching, "FIRST_WAIT_S", 0.0)
-    engine = Gated(lambda _: EngineFault("busy"))
+    engine = Gated(lambda _: EngineError("busy"))
 
     async def go() -> None:
         dispatch = Dispatch({MEMBER.spec: engine}, store)
@@ -256,13 +256,13 @@ def test_after_a_stop_no_fault_is_retried(store: Store, monkeypatch: pytest.Monk
 
 
 def test_what_a_failed_conversation_left_in_flight_is_waited_for(store: Store) -> None:
-    slow, broken = Gated(), Counting(lambda _: EngineFault("broken", transient=False))
+    slow, broken = Gated(), Counting(lambda _: EngineError("broken", transient=False))
     other = Member(model="other")
 
     async def go() -> None:
         dispatch = Dispatch({MEMBER.spec: slow, other.spec: broken}, store)
         requests = [Request(member, (Message("user", member.model),), Sampling(), 0) for member in (MEMBER, other)]
-        with pytest.raises(EngineFault):
+        with pytest.raises(EngineError):
             await dispatch.ask_each(requests, seed=0)
         assert dispatch.in_flight == 1
         landing = asyncio.create_task(dispatch.landed())

@@ -43,12 +43,12 @@ def test_tasks_and_recipes_travel_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     assert {f"mlpo_bench/_files/recipes/{name}" for name in recipes} < held
     assert "mlpo_bench/training/templates/backtrack.txt" in held
     assert "mlpo_bench/protocols/prompts/leader.txt" in held
-    assert {f"mlpo_bench/matrices/{name}.yaml" for name in ("default", "leaderboard")} < held
-    assert {f"mlpo_bench/reports/page/{name}" for name in ("page.html", "page.css", "core.js")} < held
+    assert {f"mlpo_bench/matrix/shipped/{name}.yaml" for name in ("default", "leaderboard")} < held
+    assert {f"mlpo_bench/reports/html/{name}" for name in ("page.html", "page.css", "core.js")} < held
     assert {
-        f"mlpo_bench/reports/page/vendor/{name}" for name in ("temml.min.js", "Temml.woff2", "temml-LICENSE")
+        f"mlpo_bench/reports/html/vendor/{name}" for name in ("temml.min.js", "Temml.woff2", "temml-LICENSE")
     } < held
-    assert "mlpo_bench/reports/leaderboard/templates/page.html" in held
+    assert "mlpo_bench/leaderboard/templates/page.html" in held
     assert "mlpo_bench/py.typed" in held
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.store import Store, derived_seed, request_key
 
 
@@ -65,7 +65,7 @@ def test_a_store_looks_beyond_itself_and_writes_nothing_there(tmp_path: Path) ->
             assert near.get(key(sample=1)) is None
     assert not (tmp_path / "missing").exists()
     (tmp_path / "empty").write_text("no database " * 50)
-    with pytest.raises(BadInput, match="empty cannot be opened"):
+    with pytest.raises(UsageError, match="empty cannot be opened"):
         Store(tmp_path / "near.sqlite", beyond=[tmp_path / "empty"])
 
 
@@ -136,7 +136,7 @@ def test_what_is_a_second_old_survives_kill_9(tmp_path: Path) -> None:
 def test_a_file_that_is_no_store_is_bad_input(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("these are notes, not a database, and more than a hundred bytes of them " * 3)
-    with pytest.raises(BadInput, match=r"notes.txt cannot be opened.*--store"):
+    with pytest.raises(UsageError, match=r"notes.txt cannot be opened.*--store"):
         Store(path)
 
 
@@ -145,5 +145,5 @@ def test_a_store_of_another_version_is_bad_input(tmp_path: Path) -> None:
     db = sqlite3.connect(path)
     db.execute("PRAGMA user_version=99")
     db.close()
-    with pytest.raises(BadInput, match="of version 99"):
+    with pytest.raises(UsageError, match="of version 99"):
         Store(path)

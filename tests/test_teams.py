@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlpo_bench.chat import Sampling
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.teams import Member, SamplingChoice, Team, read_team
 
 
@@ -52,20 +52,20 @@ def test_a_team_file_is_read_with_counts_and_personas(tmp_path: Path) -> None:
     ],
 )
 def test_a_fault_is_named_by_file_line_and_field(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(UsageError) as caught:
         read_team(write(tmp_path, text))
     assert message in str(caught.value)
     assert str(tmp_path / "team.yaml") in str(caught.value)
 
 
 def test_every_fault_of_a_file_is_listed(tmp_path: Path) -> None:
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(UsageError) as caught:
         read_team(write(tmp_path, "leader: {modl: a}\npeers:\n- {dtype: int3}\n"))
     assert len(str(caught.value).splitlines()) == 2
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"cannot be read: No such file"):
         read_team(tmp_path / "nowhere.yaml")
 
 
@@ -74,7 +74,7 @@ def test_peers_are_cut_or_repeated_to_the_number_asked_for() -> None:
     team = Team(leader=a, peers=(a, b))
     assert team.with_peers(1).peers == (a,)
     assert team.with_peers(5).peers == (a, b, a, b, a)
-    with pytest.raises(BadInput, match="1 to 64 peers, not 0"):
+    with pytest.raises(UsageError, match="1 to 64 peers, not 0"):
         team.with_peers(0)
 
 
@@ -121,5 +121,5 @@ def test_prices_of_a_base_hold_with_its_adapter_unless_it_has_its_own() -> None:
     }
     told["prices"] = {"a": {"prompt": 1, "completion": 2}, "a+x": {"prompt": 1, "completion": 3}}
     assert Team.model_validate(told).prices_by_name["a+x"].completion == 3
-    with pytest.raises(BadInput, match="no model of this team is called 'a\\+y'; did you mean 'a\\+x'"):
+    with pytest.raises(UsageError, match="no model of this team is called 'a\\+y'; did you mean 'a\\+x'"):
         Team.model_validate(told | {"prices": {"a+y": {"prompt": 1, "completion": 2}}})

@@ -54,7 +54,7 @@ def read(name: str, text: str, *, question: str = "", cut_off: bool = False) -> 
         cut_off: Whether the text is known to have ended before its writer did; only what it declares counts then.
 
     Raises:
-        BadInput: No format has that name.
+        UsageError: No format has that name.
     """
     return _read(name, text, question, cut_off)
 
@@ -63,8 +63,8 @@ def judge(name: str, answer: str | None, gold: str) -> bool:
     """Return whether an answer that was read is the gold one; an answer that could not be read is wrong.
 
     Raises:
-        BadInput: No format has that name, or the package that judges this one cannot.
-        EngineFault: The processes that compare mathematical expressions cannot be started.
+        UsageError: No format has that name, or the package that judges this one cannot.
+        EngineError: The processes that compare mathematical expressions cannot be started.
     """
     return answer is not None and _format(name).judge(answer, gold)
 
@@ -73,7 +73,7 @@ def key(name: str, answer: str) -> str:
     """Return a string that equal answers share: what a majority vote counts. Cheap, by text alone.
 
     Raises:
-        BadInput: No format has that name.
+        UsageError: No format has that name.
     """
     return _format(name).key(answer)
 
@@ -82,7 +82,7 @@ def written(name: str, gold: str) -> str:
     """Return a gold answer as a model would write it.
 
     Raises:
-        BadInput: No format has that name.
+        UsageError: No format has that name.
     """
     return _format(name).written(gold)
 

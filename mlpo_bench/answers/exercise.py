@@ -39,7 +39,7 @@ class Exercise(Format):
         """Return whether reasoning-gym gives an answer its full score.
 
         Raises:
-            BadInput: The package is not installed, or its version makes other exercises.
+            UsageError: The package is not installed, or its version makes other exercises.
         """
         exercise = gym.Gold.read(gold)
         if "\u00d7" in exercise.answer:

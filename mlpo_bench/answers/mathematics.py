@@ -169,7 +169,7 @@ class Mathematics(Format):
         """Return whether two expressions are equal; False where that cannot be settled within seconds.
 
         Raises:
-            EngineFault: The processes that compare expressions cannot be started.
+            EngineError: The processes that compare expressions cannot be started.
         """
         return len(answer) <= self.longest and _equal(answer.strip(), gold.strip())
 

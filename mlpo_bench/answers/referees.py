@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
-from mlpo_bench.errors import EngineFault
+from mlpo_bench.errors import EngineError
 
 
 _SCRIPT = Path(__file__).with_name("_verifier.py")
@@ -56,13 +56,13 @@ class _Referee:
         """Wait until the process takes comparisons.
 
         Raises:
-            EngineFault: It does not start.
+            EngineError: It does not start.
         """
         if self._ready:
             return
         if self._line(_START_SECONDS) != "ready":
             self.end()
-            raise EngineFault("the process that compares mathematical answers does not start.", transient=False)
+            raise EngineError("the process that compares mathematical answers does not start.", transient=False)
         self._ready = True
 
     def same(self, answer: str, gold: str, seconds: float) -> Verdict | None:
@@ -125,7 +125,7 @@ class Referees:
         """Return whether two expressions are equal; what cannot be settled in time is not.
 
         Raises:
-            EngineFault: No process can be started.
+            EngineError: No process can be started.
         """
         with self._seats:
             for _ in range(_ATTEMPTS):  # one that died while idle deserves another try; one out of time does not

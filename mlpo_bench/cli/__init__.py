@@ -28,7 +28,7 @@ from mlpo_bench.cli import (
     transcript,
     validate,
 )
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 
 
 RUN, JUDGE, PASS_ON, LOOK = "Run", "Judge", "Pass on", "Look around"
@@ -84,6 +84,6 @@ def main() -> None:
     """Run the command line; a person's mistake ends in one sentence and exit code 2."""
     try:
         app()
-    except BadInput as mistake:
+    except UsageError as mistake:
         sys.stderr.write(f"mlpo-bench: {mistake}\n")
         sys.exit(2)

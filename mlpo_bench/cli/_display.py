@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from mlpo_bench.dispatch import Tally
-    from mlpo_bench.matrix import Cell
-    from mlpo_bench.runs.records import Record
-    from mlpo_bench.runs.results import CellResult
-    from mlpo_bench.runs.watcher import Watcher
+    from mlpo_bench.log.records import Record
+    from mlpo_bench.log.results import CellResult
+    from mlpo_bench.matrix.cells import Cell
+    from mlpo_bench.runs.observer import RunObserver
 
 PLAIN_LINE_EVERY_S = 10.0
 BAR_WIDTH = 16
@@ -232,7 +232,7 @@ class _Plain(_Board):
 
 
 @contextlib.contextmanager
-def display(*, quiet: bool) -> Iterator[Watcher]:
+def display(*, quiet: bool) -> Iterator[RunObserver]:
     """Yield the display that fits: nothing when quiet, a live table on a terminal, lines elsewhere.
 
     Progress goes to standard error, so that a result on standard output can be piped on.

@@ -14,8 +14,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from mlpo_bench.config import RunConfig
-    from mlpo_bench.sweeps import Sweep
+    from mlpo_bench.matrix.config import RunConfig
+    from mlpo_bench.matrix.sweeps import Sweep
     from mlpo_bench.teams import Team
 
 WHAT, WHO, HOW, WHERE = "What is asked", "Who answers", "How", "Where"
@@ -45,12 +45,12 @@ class Chosen:
         """Return the configuration: a matrix's, or else `base` or the defaults, with what was chosen in its place.
 
         Raises:
-            BadInput: an option's value is wrong.
+            UsageError: an option's value is wrong.
         """
         from pydantic import ValidationError
 
-        from mlpo_bench.config import RunConfig
-        from mlpo_bench.errors import BadInput
+        from mlpo_bench.errors import UsageError
+        from mlpo_bench.matrix.config import RunConfig
 
         base = _matrix(self.matrix) if self.matrix else base or RunConfig()
         changes: dict[str, Any] = {name: value for name, value in self.fields.items() if value is not None}
@@ -60,10 +60,10 @@ class Chosen:
             changes["seeds"] = self._seeds(base)
             return RunConfig.model_validate({**dict(base), **changes})
         except ValidationError as error:
-            raise BadInput("\n".join(_say(e["loc"], e["msg"], e["input"]) for e in error.errors())) from None
+            raise UsageError("\n".join(_say(e["loc"], e["msg"], e["input"]) for e in error.errors())) from None
 
     def _protocols(self, base: RunConfig) -> tuple[Sweep, ...]:
-        from mlpo_bench.sweeps import Sweep
+        from mlpo_bench.matrix.sweeps import Sweep
 
         sweeps = base.protocols if self.protocols is None else tuple(map(Sweep.of, dict.fromkeys(self.protocols)))
         chosen = {name: (value,) for name, value in self.leading.items() if value is not None}
@@ -75,7 +75,7 @@ class Chosen:
         )
 
     def _teams(self, base: RunConfig) -> dict[str, Team]:
-        from mlpo_bench.config import TEAM
+        from mlpo_bench.matrix.config import TEAM
         from mlpo_bench.teams import read_team
 
         teams = base.teams
@@ -87,11 +87,11 @@ class Chosen:
         return {name: _with_engine(team, self.engine) for name, team in teams.items()} if self.engine else teams
 
     def _seeds(self, base: RunConfig) -> tuple[int, ...]:
-        from mlpo_bench.config import MAX_SEEDS
-        from mlpo_bench.errors import BadInput
+        from mlpo_bench.errors import UsageError
+        from mlpo_bench.matrix.config import MAX_SEEDS
 
         if self.seeds is not None and not 1 <= self.seeds <= MAX_SEEDS:
-            raise BadInput(f"--seeds {self.seeds}: cells are repeated with 1 to {MAX_SEEDS} seeds.")
+            raise UsageError(f"--seeds {self.seeds}: cells are repeated with 1 to {MAX_SEEDS} seeds.")
         if self.seed is None and self.seeds is None:
             return base.seeds
         first = self.seed or 0
@@ -236,16 +236,16 @@ def numbers(option: str, value: str | None) -> tuple[int, ...] | None:
     """Split a comma-separated list of whole numbers.
 
     Raises:
-        BadInput: one of them is none.
+        UsageError: one of them is none.
     """
-    from mlpo_bench.errors import BadInput
+    from mlpo_bench.errors import UsageError
 
     parts = names(value)
     if parts is None:
         return None
     for part in parts:
         if not part.isdecimal():
-            raise BadInput(f"{option} takes whole numbers separated by commas, such as 1,2,5; {part!r} is none.")
+            raise UsageError(f"{option} takes whole numbers separated by commas, such as 1,2,5; {part!r} is none.")
     return tuple(int(part) for part in parts)
 
 
@@ -253,9 +253,9 @@ def settings(value: str | None) -> dict[str, Any] | None:
     """Split `name=value,name=value`; numbers become numbers.
 
     Raises:
-        BadInput: a part is no `name=value`.
+        UsageError: a part is no `name=value`.
     """
-    from mlpo_bench.errors import BadInput
+    from mlpo_bench.errors import UsageError
 
     if value is None:
         return None
@@ -263,7 +263,7 @@ def settings(value: str | None) -> dict[str, Any] | None:
     for part in value.split(","):
         name, equals, text = part.partition("=")
         if not equals or not name.strip():
-            raise BadInput(f"--gen-kwargs takes name=value pairs, such as temperature=0; {part!r} is none.")
+            raise UsageError(f"--gen-kwargs takes name=value pairs, such as temperature=0; {part!r} is none.")
         found[name.strip()] = _plain(text.strip())
     return found
 
@@ -278,25 +278,27 @@ def _plain(text: str) -> str | int | float:
 
 
 def _matrix(name: str) -> RunConfig:
-    from mlpo_bench.config import read_config
-    from mlpo_bench.errors import BadInput, nearest
-    from mlpo_bench.matrix import SHIPPED
+    from mlpo_bench.errors import UsageError, nearest
+    from mlpo_bench.matrix.cells import SHIPPED
+    from mlpo_bench.matrix.config import read_config
 
     shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
     if name in shipped:
         return read_config(shipped[name])
     if not Path(name).exists():
         hint = nearest(name, shipped) or "."
-        raise BadInput(f"there is no matrix {name!r}: it is neither a file nor one of {', '.join(shipped)}{hint}")
+        raise UsageError(f"there is no matrix {name!r}: it is neither a file nor one of {', '.join(shipped)}{hint}")
     return read_config(Path(name))
 
 
 def _with_engine(team: Team, engine: str) -> Team:
-    from mlpo_bench.errors import BadInput, nearest
+    from mlpo_bench.errors import UsageError, nearest
 
     if engine not in _ENGINES:
         hint = nearest(engine, _ENGINES) or "."
-        raise BadInput(f"--engine takes {', '.join(_ENGINES)} (servers are named in a team file), not {engine!r}{hint}")
+        raise UsageError(
+            f"--engine takes {', '.join(_ENGINES)} (servers are named in a team file), not {engine!r}{hint}"
+        )
     change = {"engine": engine}
     return team.model_copy(
         update={
@@ -310,13 +312,13 @@ def _with_engine(team: Team, engine: str) -> Team:
 def _with_adapter(team: Team, adapter: str) -> Team:
     from pydantic import ValidationError
 
-    from mlpo_bench.errors import BadInput
+    from mlpo_bench.errors import UsageError
     from mlpo_bench.teams import Member
 
     try:
         leader = Member.model_validate({**dict(team.leader), "adapter": adapter})
     except ValidationError as error:
-        raise BadInput(f"--leader-adapter: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
+        raise UsageError(f"--leader-adapter: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
     return team.model_copy(update={"leader": leader})
 
 

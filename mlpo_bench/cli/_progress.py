@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
-    from mlpo_bench.training.watcher import Watcher
+    from mlpo_bench.training.observer import TrainingObserver
 
 PLAIN_LINE_EVERY_S = 10.0
 
@@ -76,11 +76,11 @@ class _Lines:
 
 
 @contextlib.contextmanager
-def progress(*, quiet: bool) -> Iterator[Watcher]:
+def progress(*, quiet: bool) -> Iterator[TrainingObserver]:
     """Yield the display that fits: nothing when quiet, a bar on a terminal, lines elsewhere."""
     from rich.console import Console
 
-    from mlpo_bench.training.watcher import Silent
+    from mlpo_bench.training.observer import Silent
 
     console = Console(stderr=True)
     if quiet:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlpo_bench.errors import BadInput, unknown
+from mlpo_bench.errors import UsageError, unknown
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.reports.comparisons import Comparisons
+    from mlpo_bench.reports.terminal.comparisons import Comparisons
 
 FORMATS = ("terminal", "markdown", "csv", "latex", "json")
 _WIDE = 220
@@ -30,26 +30,27 @@ def compare(
 ) -> None:
     """Compare rows in pairs on the same questions: how far apart, how sure, and what could have been shown."""
     from mlpo_bench.cli._options import names
-    from mlpo_bench.reports.comparisons import against as against_row
-    from mlpo_bench.reports.comparisons import of_runs
-    from mlpo_bench.runs import RunFolder
+    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.reports.terminal.comparisons import against as against_row
+    from mlpo_bench.reports.terminal.comparisons import of_runs
 
     if form not in FORMATS:
         raise unknown("format", form, FORMATS)
     if (other is None) == (against is None):
-        raise BadInput("name either a second run or a row of the first with --against: `compare RUN --against solo`.")
-    folder, suites = RunFolder.open(run), names(suite)
+        raise UsageError("name either a second run or a row of the first with --against: `compare RUN --against solo`.")
+    folder, suites = RunDirectory.open(run), names(suite)
     if against is not None:
         found = against_row(folder, against, suites)
     else:
-        found = of_runs(folder, RunFolder.open(other or ""), suites, anyway=anyway)
+        found = of_runs(folder, RunDirectory.open(other or ""), suites, anyway=anyway)
     _write(found, form, output)
 
 
 def _write(found: Comparisons, form: str, output: Path | None) -> None:
     from rich.console import Console
 
-    from mlpo_bench.reports import comparisons, grids
+    from mlpo_bench.reports import grids
+    from mlpo_bench.reports.terminal import comparisons
 
     if form == "terminal" and output is None:
         console = Console()
@@ -62,7 +63,7 @@ def _write(found: Comparisons, form: str, output: Path | None) -> None:
     try:
         output.write_bytes(text.encode())
     except OSError as error:
-        raise BadInput(f"{output} cannot be written: {error.strerror}.") from None
+        raise UsageError(f"{output} cannot be written: {error.strerror}.") from None
 
 
 def _text(found: Comparisons, form: str) -> str:
@@ -72,7 +73,7 @@ def _text(found: Comparisons, form: str) -> str:
     from rich.console import Console
 
     from mlpo_bench.reports import grids
-    from mlpo_bench.reports.comparisons import grid
+    from mlpo_bench.reports.terminal.comparisons import grid
 
     if form == "json":
         return orjson.dumps(found.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()

@@ -23,8 +23,8 @@ def export(
     ] = None,
 ) -> None:
     """Write a run as tables, in lm-eval's own layout, or as inspect_ai's logs."""
-    from mlpo_bench.reports.export import export as write
-    from mlpo_bench.runs import RunFolder
+    from mlpo_bench.export import export as write
+    from mlpo_bench.log import RunDirectory
 
-    written = write(RunFolder.open(run), form, output, data)
+    written = write(RunDirectory.open(run), form, output, data)
     typer.echo(f"{len(written)} {'file' if len(written) == 1 else 'files'} in {output}")

@@ -22,15 +22,15 @@ def frontier(
 
     from rich.console import Console
 
+    from mlpo_bench.analysis.rows import read_rows
+    from mlpo_bench.log import RunDirectory
     from mlpo_bench.reports.frontier import CostKind, print_frontier
-    from mlpo_bench.runs import RunFolder
-    from mlpo_bench.runs.outcomes import read_outcomes
 
     if cost not in KINDS:
         raise unknown("cost", cost, KINDS)
-    folder, console = RunFolder.open(run), Console()
+    folder, console = RunDirectory.open(run), Console()
     prices = folder.config.prices
-    for suite, rows in groupby(read_outcomes(folder), key=lambda row: row.suite):
+    for suite, rows in groupby(read_rows(folder), key=lambda row: row.suite):
         print_frontier(suite, list(rows), cast("CostKind", cost), prices, console)
         console.print()
     console.print(

@@ -9,9 +9,9 @@ import typer
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.reports.gate.baseline import Baseline, Thresholds
-    from mlpo_bench.reports.gate.checks import Judgement
-    from mlpo_bench.runs import RunFolder
+    from mlpo_bench.gate.baseline import Baseline, Thresholds
+    from mlpo_bench.gate.checks import Judgement
+    from mlpo_bench.log import RunDirectory
 
 OUTPUT, BASELINE = "Where it tells", "Baselines"
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
@@ -81,7 +81,7 @@ def gate(
 
     Exit codes: 0 nothing got worse, 1 something did, 2 that cannot be judged.
     """
-    from mlpo_bench.reports.gate.recording import Recording
+    from mlpo_bench.gate.recording import Recording
 
     changes = {"max_drop": max_drop, "max_tokens_rise": max_tokens_rise}
     chosen = {name: value for name, value in changes.items() if value is not None}
@@ -100,47 +100,47 @@ def gate(
 
 
 def _check_usage(*, update: bool, record: bool, reason: str | None, chosen: dict[str, float]) -> None:
-    from mlpo_bench.errors import BadInput
+    from mlpo_bench.errors import UsageError
 
     if (update or record) and not (reason or "").strip():
         option = "--record" if record else "--update"
-        raise BadInput(f"{option} changes what later runs are held to; say why with --reason TEXT.")
+        raise UsageError(f"{option} changes what later runs are held to; say why with --reason TEXT.")
     if reason is not None and not (update or record):
-        raise BadInput("--reason goes with --update or --record; without them nothing is written.")
+        raise UsageError("--reason goes with --update or --record; without them nothing is written.")
     if chosen and not update:
-        raise BadInput(f"--{next(iter(chosen)).replace('_', '-')} changes a baseline; it goes with --update.")
+        raise UsageError(f"--{next(iter(chosen)).replace('_', '-')} changes a baseline; it goes with --update.")
 
 
 def _check_no_model(baseline: Path | None, chosen: dict[str, float]) -> None:
-    from mlpo_bench.errors import BadInput
+    from mlpo_bench.errors import UsageError
 
     if baseline is not None:
-        raise BadInput("a recording holds its own baseline; --baseline goes with a run.")
+        raise UsageError("a recording holds its own baseline; --baseline goes with a run.")
     if chosen:
-        raise BadInput("a recording must come out exactly as recorded; it has no thresholds.")
+        raise UsageError("a recording must come out exactly as recorded; it has no thresholds.")
 
 
 def _remake(path: Path, reason: str | None, *, anew: bool) -> None:
     from mlpo_bench.cli._display import display
-    from mlpo_bench.reports.gate.replay import record, update_recording
+    from mlpo_bench.gate.replay import record, update_recording
 
     if anew:
-        with display(quiet=False) as watcher:
-            made = record(path, reason, watcher)
+        with display(quiet=False) as observer:
+            made = record(path, reason, observer)
         typer.echo(f"Recorded {len(made.cells)} cells in {path}.")
     else:
         typer.echo(f"Updated {path}: {update_recording(path, reason)} conversations differ from before.")
 
 
 def _update(run: str, path: Path | None, reason: str | None, chosen: dict[str, float], *, record: bool) -> None:
-    from mlpo_bench.errors import BadInput
-    from mlpo_bench.reports.gate.baseline import baseline_of, read_model_baseline
-    from mlpo_bench.reports.gate.promises import check_promises
-    from mlpo_bench.runs import RunFolder
+    from mlpo_bench.errors import UsageError
+    from mlpo_bench.gate.baseline import baseline_of, read_model_baseline
+    from mlpo_bench.gate.power import check_promises
+    from mlpo_bench.log import RunDirectory
 
     if record:
-        raise BadInput(f"{run} is no recording: that is a folder with a config.yaml and a questions.yaml.")
-    path, folder = _named(path), RunFolder.open(run)
+        raise UsageError(f"{run} is no recording: that is a folder with a config.yaml and a questions.yaml.")
+    path, folder = _named(path), RunDirectory.open(run)
     before = read_model_baseline(path) if path.exists() else None
     made = baseline_of(folder, reason, before, _thresholds(before, chosen))
     check_promises(made)
@@ -151,8 +151,8 @@ def _update(run: str, path: Path | None, reason: str | None, chosen: dict[str, f
 def _thresholds(before: Baseline | None, chosen: dict[str, float]) -> Thresholds:
     from pydantic import ValidationError
 
-    from mlpo_bench.errors import BadInput
-    from mlpo_bench.reports.gate.baseline import Thresholds
+    from mlpo_bench.errors import UsageError
+    from mlpo_bench.gate.baseline import Thresholds
 
     kept = before.thresholds.model_dump() if before else {}
     try:
@@ -160,47 +160,47 @@ def _thresholds(before: Baseline | None, chosen: dict[str, float]) -> Thresholds
     except ValidationError as error:
         fault = error.errors()[0]
         option = f"--{str(fault['loc'][0]).replace('_', '-')}"
-        raise BadInput(f"{option}: {fault['msg'][:1].lower()}{fault['msg'][1:]} (it is {fault['input']}).") from None
+        raise UsageError(f"{option}: {fault['msg'][:1].lower()}{fault['msg'][1:]} (it is {fault['input']}).") from None
 
 
 def _named(path: Path | None) -> Path:
-    from mlpo_bench.errors import BadInput
+    from mlpo_bench.errors import UsageError
 
     if path is None:
-        raise BadInput("a run is judged against a file of an earlier one's figures; name it with --baseline FILE.")
+        raise UsageError("a run is judged against a file of an earlier one's figures; name it with --baseline FILE.")
     return path
 
 
 def _judge(run: str, path: Path | None) -> Judgement:
     """Return the judgement; what a person asked wrongly is a judgement too, so that build servers are told."""
-    from mlpo_bench.errors import BadInput
-    from mlpo_bench.reports.gate.checks import Judgement
-    from mlpo_bench.reports.gate.recording import Recording
+    from mlpo_bench.errors import UsageError
+    from mlpo_bench.gate.checks import Judgement
+    from mlpo_bench.gate.recording import Recording
 
     try:
         if Recording.here(Path(run)):
-            from mlpo_bench.reports.gate.replay import judge_recording
+            from mlpo_bench.gate.replay import judge_recording
 
             return judge_recording(Path(run))
         return _against(run, _named(path))
-    except BadInput as mistake:
+    except UsageError as mistake:
         return Judgement.refused(run, str(mistake))
 
 
 def _against(run: str, path: Path) -> Judgement:
-    from mlpo_bench.reports.gate.baseline import read_model_baseline
-    from mlpo_bench.reports.gate.drops import judge_run
-    from mlpo_bench.runs import RunFolder
+    from mlpo_bench.gate.baseline import read_model_baseline
+    from mlpo_bench.gate.drops import judge_run
+    from mlpo_bench.log import RunDirectory
 
-    folder: RunFolder = RunFolder.open(run)
+    folder: RunDirectory = RunDirectory.open(run)
     return judge_run(folder, read_model_baseline(path))
 
 
 def _tell(judgement: Judgement, junit: Path | None, summary: Path | None, *, github: bool) -> None:
     from rich.console import Console
 
-    from mlpo_bench.reports.gate.junit import write_junit
-    from mlpo_bench.reports.gate.telling import markdown, print_judgement, workflow_commands
+    from mlpo_bench.gate.junit import write_junit
+    from mlpo_bench.gate.render import markdown, print_judgement, workflow_commands
 
     print_judgement(judgement, Console())
     if github:

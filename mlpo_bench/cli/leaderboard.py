@@ -9,7 +9,7 @@ import typer
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.reports.leaderboard.rescoring import BoardMoves
+    from mlpo_bench.leaderboard.rescoring import BoardMoves
 
 IN_PART = 1
 INTERRUPTED = 130
@@ -35,12 +35,12 @@ def add(
 ) -> None:
     """Write an entry for each row of a run, in place of earlier ones of the same rows, and build the tables."""
     from mlpo_bench.cli._options import names
-    from mlpo_bench.reports.leaderboard import board
-    from mlpo_bench.reports.leaderboard.completions import kept_with
-    from mlpo_bench.reports.leaderboard.from_run import entries_of
-    from mlpo_bench.runs import RunFolder
+    from mlpo_bench.leaderboard import board
+    from mlpo_bench.leaderboard.completions import kept_with
+    from mlpo_bench.leaderboard.from_run import entries_of
+    from mlpo_bench.log import RunDirectory
 
-    of_run = RunFolder.open(run)
+    of_run = RunDirectory.open(run)
     entries = entries_of(of_run, names(only) or (), anyway=anyway)
     if not anyway:
         board.check_nothing_lost(folder, entries)
@@ -57,7 +57,7 @@ def add(
 @app.command()
 def build(folder: Folder = Path("leaderboards")) -> None:
     """Make the tables from the entries: README.md, CSV, LaTeX, JSON, HTML, and the entries' schema."""
-    from mlpo_bench.reports.leaderboard import board
+    from mlpo_bench.leaderboard import board
 
     for path in board.build(folder):
         typer.echo(path)
@@ -69,13 +69,13 @@ def check(
     run: Annotated[str | None, typer.Option(help="Compare entries with the run that they were made from.")] = None,
 ) -> None:
     """Check that entries match their schema and their own answers, and the tables the entries; exit 1 if not."""
-    from mlpo_bench.reports.leaderboard import board
-    from mlpo_bench.reports.leaderboard.check import faults, faults_against
-    from mlpo_bench.runs import RunFolder
+    from mlpo_bench.leaderboard import board
+    from mlpo_bench.leaderboard.check import faults, faults_against
+    from mlpo_bench.log import RunDirectory
 
     found = list(faults(folder))
     if run is not None and not found:
-        found += faults_against(folder, RunFolder.open(run))
+        found += faults_against(folder, RunDirectory.open(run))
     for fault in found:
         typer.echo(fault, err=True)
     if found:
@@ -100,8 +100,8 @@ def rescore(
     """
     from rich.console import Console
 
-    from mlpo_bench.reports.leaderboard import board
-    from mlpo_bench.reports.moves import print_board_moves
+    from mlpo_bench.leaderboard import board
+    from mlpo_bench.leaderboard.moves import print_board_moves
 
     found = _rescored(folder, data, quiet=quiet)
     console = Console()
@@ -121,11 +121,11 @@ def _rescored(folder: Path, data: Path | None, *, quiet: bool) -> BoardMoves:
 
     from mlpo_bench.cli._display import display
     from mlpo_bench.errors import Stopped
-    from mlpo_bench.reports.leaderboard.rescoring import rescore as rescore_board
+    from mlpo_bench.leaderboard.rescoring import rescore as rescore_board
 
     try:
-        with display(quiet=quiet) as watcher:
-            return asyncio.run(rescore_board(folder, watcher, data))
+        with display(quiet=quiet) as observer:
+            return asyncio.run(rescore_board(folder, observer, data))
     except (KeyboardInterrupt, Stopped):
         typer.echo(f"Interrupted. {folder} is as it was.", err=True)
         raise typer.Exit(INTERRUPTED) from None

@@ -29,15 +29,15 @@ def plan(
 
     from mlpo_bench.cli._display import display
     from mlpo_bench.harness.suite import quiet_lm_eval
-    from mlpo_bench.matrix import cells
-    from mlpo_bench.reports.plan import print_plan
-    from mlpo_bench.runs.carry_out import load_suites
-    from mlpo_bench.runs.plan import plan as reckon
+    from mlpo_bench.matrix.cells import cells
+    from mlpo_bench.reports.terminal.plan import print_plan
+    from mlpo_bench.runs.rehearsal import plan as reckon
+    from mlpo_bench.runs.runner import load_suites
 
     config = chosen.build()
     every = cells(config)
-    with display(quiet=json) as watcher, quiet_lm_eval():
-        suites = load_suites(config, config.suites, watcher)
+    with display(quiet=json) as observer, quiet_lm_eval():
+        suites = load_suites(config, config.suites, observer)
         found = asyncio.run(reckon(every, suites, config.prices, speed))
     if json:
         typer.echo(found.model_dump_json(indent=2))

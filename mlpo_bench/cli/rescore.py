@@ -11,8 +11,8 @@ import typer
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.runs import RunFolder
-    from mlpo_bench.runs.moves import Moves
+    from mlpo_bench.analysis.moves import Moves
+    from mlpo_bench.log import RunDirectory
 
 FAILED_IN_PART = 1
 INTERRUPTED = 130
@@ -40,11 +40,11 @@ def rescore(
     """
     from rich.console import Console
 
-    from mlpo_bench.matrix import cells
-    from mlpo_bench.reports.moves import print_moves
-    from mlpo_bench.runs import RunFolder
+    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.matrix.cells import cells
+    from mlpo_bench.reports.terminal.moves import print_moves
 
-    folder = RunFolder.open(run)
+    folder = RunDirectory.open(run)
     unfinished = sum(not folder.cell_path(cell.id).exists() for cell in cells(folder.config))
     moves = _rescored(folder, data, store, dry_run=dry_run, quiet=quiet or json)
     if json:
@@ -58,7 +58,7 @@ def rescore(
         raise typer.Exit(FAILED_IN_PART)
 
 
-def _rescored(folder: RunFolder, data: Path | None, store: Path | None, *, dry_run: bool, quiet: bool) -> Moves:
+def _rescored(folder: RunDirectory, data: Path | None, store: Path | None, *, dry_run: bool, quiet: bool) -> Moves:
     import asyncio
 
     from mlpo_bench.cli._display import display
@@ -67,8 +67,8 @@ def _rescored(folder: RunFolder, data: Path | None, store: Path | None, *, dry_r
     from mlpo_bench.store import default_path
 
     try:
-        with display(quiet=quiet) as watcher:
-            return asyncio.run(rescore(folder, store or default_path(), watcher, data=data, dry_run=dry_run))
+        with display(quiet=quiet) as observer:
+            return asyncio.run(rescore(folder, store or default_path(), observer, data=data, dry_run=dry_run))
     except (KeyboardInterrupt, Stopped):
         sys.stderr.write(f"Interrupted. The run {folder.path} is as it was.\n")
         raise typer.Exit(INTERRUPTED) from None

@@ -14,7 +14,7 @@ from mlpo_bench.cli._options import WHERE, Chosen, configured
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.runs import Results, RunFolder
+    from mlpo_bench.log import Results, RunDirectory
 
 FAILED_IN_PART = 1
 INTERRUPTED = 130
@@ -55,13 +55,13 @@ def run(
     1 failed in part, 2 bad usage, 130 interrupted.
     """
     from mlpo_bench.cli._options import names
-    from mlpo_bench.runs import RunFolder
+    from mlpo_bench.log import RunDirectory
 
-    before = RunFolder.open(output / name).config if add and name else None
-    folder = RunFolder.for_run(chosen.build(before), output, name, add=add, resume=resume)
+    before = RunDirectory.open(output / name).config if add and name else None
+    folder = RunDirectory.for_run(chosen.build(before), output, name, add=add, resume=resume)
     words = names(only) or ()
     left = folder.left(words)
-    results = _carry_out(folder, words, store, quiet=quiet or json)
+    results = _run_cells(folder, words, store, quiet=quiet or json)
     if json:
         typer.echo(results.model_dump_json(indent=2))
     else:
@@ -70,17 +70,17 @@ def run(
         raise typer.Exit(FAILED_IN_PART)
 
 
-def _carry_out(folder: RunFolder, only: tuple[str, ...], store: Path | None, *, quiet: bool) -> Results:
+def _run_cells(folder: RunDirectory, only: tuple[str, ...], store: Path | None, *, quiet: bool) -> Results:
     import asyncio
 
     from mlpo_bench.cli._display import display
     from mlpo_bench.errors import Stopped, StoppedAtOnce
-    from mlpo_bench.runs.carry_out import carry_out
+    from mlpo_bench.runs.runner import run_cells
     from mlpo_bench.store import default_path
 
     try:
-        with display(quiet=quiet) as watcher:
-            return asyncio.run(carry_out(folder, store or default_path(), watcher, only))
+        with display(quiet=quiet) as observer:
+            return asyncio.run(run_cells(folder, store or default_path(), observer, only))
     except StoppedAtOnce:
         _say_how_to_go_on(folder, store)
         os._exit(INTERRUPTED)  # nothing is waited for; engines end with this process
@@ -89,16 +89,16 @@ def _carry_out(folder: RunFolder, only: tuple[str, ...], store: Path | None, *, 
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _say_how_to_go_on(folder: RunFolder, store: Path | None) -> None:
+def _say_how_to_go_on(folder: RunDirectory, store: Path | None) -> None:
     named = f" --store {shlex.quote(str(store))}" if store else ""
     sys.stderr.write(f"Interrupted. What was answered is kept; to go on: {folder.command}{named}\n")
     sys.stderr.flush()
 
 
-def _print(results: Results, folder: RunFolder, *, asked_nothing: bool) -> None:
+def _print(results: Results, folder: RunDirectory, *, asked_nothing: bool) -> None:
     from rich.console import Console
 
-    from mlpo_bench.reports.table import print_results
+    from mlpo_bench.reports.terminal.table import print_results
 
     console = Console()
     print_results(results, folder, console)

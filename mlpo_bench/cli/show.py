@@ -18,11 +18,11 @@ def show(
     """Print a run's table again, what it cost, and how far its plan was off."""
     from rich.console import Console
 
-    from mlpo_bench.reports.costs import print_ledger
-    from mlpo_bench.reports.table import print_results
-    from mlpo_bench.runs import RunFolder
+    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.reports.terminal.costs import print_ledger
+    from mlpo_bench.reports.terminal.table import print_results
 
-    folder = RunFolder.open(run)
+    folder = RunDirectory.open(run)
     results = folder.results()
     if json:
         typer.echo(results.model_dump_json(indent=2))

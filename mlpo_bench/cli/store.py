@@ -34,13 +34,13 @@ def export(
     Requests go by their identity alone; texts stand as models wrote them, and may repeat what they were asked. With
     `--beyond`, files of one export after another hold each completion once.
     """
-    from mlpo_bench.errors import BadInput
-    from mlpo_bench.runs.completions import Kept, read_completions, write_completions
+    from mlpo_bench.errors import UsageError
+    from mlpo_bench.log.completions import Kept, read_completions, write_completions
     from mlpo_bench.store import SCHEMA_VERSION, Store, default_path
 
     path = store or default_path()
     if not path.exists():
-        raise BadInput(f"there is no store {path}; a run makes it, and --store names another.")
+        raise UsageError(f"there is no store {path}; a run makes it, and --store names another.")
     held = {one.request for other in beyond or () for one in read_completions(other)}
     file.parent.mkdir(parents=True, exist_ok=True)
     with Store(path) as opened:
@@ -55,12 +55,12 @@ def import_(
     store: StorePath = None,
 ) -> None:
     """Take the completions of a file into the store; what the store holds already stays as it is."""
-    from mlpo_bench.errors import BadInput
-    from mlpo_bench.runs.completions import read_completions, read_header
+    from mlpo_bench.errors import UsageError
+    from mlpo_bench.log.completions import read_completions, read_header
     from mlpo_bench.store import SCHEMA_VERSION, Store, default_path
 
     if read_header(file).get("store") != SCHEMA_VERSION:
-        raise BadInput(f"{file} was not written by `mlpo-bench store export` of this version.")
+        raise UsageError(f"{file} was not written by `mlpo-bench store export` of this version.")
     with Store(store or default_path()) as opened:
         before = len(opened)
         for one in read_completions(file):

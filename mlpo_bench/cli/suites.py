@@ -20,7 +20,7 @@ def suites(
     from rich.table import Table
 
     from mlpo_bench import questions
-    from mlpo_bench.errors import BadInput
+    from mlpo_bench.errors import UsageError
 
     table = Table(header_style="bold")
     for title in ("suite", "title", "subjects", "test", "train", "source"):
@@ -31,7 +31,7 @@ def suites(
         for split in ("test", "train"):
             try:
                 loaded = questions.load(name, split, data)
-            except BadInput as missing:
+            except UsageError as missing:
                 counts.append("-")
                 source = source or str(missing)
             else:

@@ -14,12 +14,12 @@ def track(
 ) -> None:
     """Log a run's configuration, figures and table in an experiment tracker; nothing is sent otherwise."""
     from mlpo_bench.cli._options import names
-    from mlpo_bench.errors import BadInput
-    from mlpo_bench.reports.trackers import track as log
-    from mlpo_bench.runs import RunFolder
+    from mlpo_bench.errors import UsageError
+    from mlpo_bench.export.trackers import track as log
+    from mlpo_bench.log import RunDirectory
 
     trackers = names(to)
     if not trackers:
-        raise BadInput("--to takes trackers, comma-separated: wandb, trackio.")
-    log(RunFolder.open(run), trackers, project)
+        raise UsageError("--to takes trackers, comma-separated: wandb, trackio.")
+    log(RunDirectory.open(run), trackers, project)
     typer.echo(f"logged in {', '.join(dict.fromkeys(trackers))}")

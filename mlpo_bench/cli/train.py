@@ -104,11 +104,11 @@ def _stage_command(name: str, stages: Callable[[Recipe], tuple[Stage, ...]]) -> 
 
 def _do(name: str, stages: Callable[[Recipe], tuple[Stage, ...]], chosen: _Chosen, *, redo: bool, quiet: bool) -> None:
     from mlpo_bench.cli._progress import progress
-    from mlpo_bench.errors import EngineFault, Stopped, StoppedAtOnce
+    from mlpo_bench.errors import EngineError, Stopped, StoppedAtOnce
     from mlpo_bench.store import default_path
     from mlpo_bench.training import processes
     from mlpo_bench.training.folder import TrainingFolder
-    from mlpo_bench.training.stages import carry_out, left
+    from mlpo_bench.training.stages import left, run_stages
 
     recipe = chosen.read()
     wanted = stages(recipe)
@@ -117,9 +117,9 @@ def _do(name: str, stages: Callable[[Recipe], tuple[Stage, ...]], chosen: _Chose
     try:
         with folder.taken():
             todo = processes.agreed(left(folder, wanted, redo=redo) if processes.first() else [])
-            with progress(quiet=quiet or not processes.first()) as watcher:
-                carry_out(folder, todo, chosen.store or default_path(), watcher)
-    except EngineFault as fault:
+            with progress(quiet=quiet or not processes.first()) as observer:
+                run_stages(folder, todo, chosen.store or default_path(), observer)
+    except EngineError as fault:
         sys.stderr.write(f"mlpo-bench: {fault}\nWhat was answered is kept; to go on: {again}\n")
         raise typer.Exit(FAILED) from None
     except (KeyboardInterrupt, Stopped) as stop:
@@ -143,10 +143,10 @@ def _tell(folder: TrainingFolder, *, asked_nothing: bool) -> None:
 
 def _only(stage: Stage) -> Callable[[Recipe], tuple[Stage, ...]]:
     def stages(recipe: Recipe) -> tuple[Stage, ...]:
-        from mlpo_bench.errors import BadInput
+        from mlpo_bench.errors import UsageError
 
         if stage not in recipe.stages:
-            raise BadInput(f"the method {recipe.method} has no stage {stage}; it has {', '.join(recipe.stages)}.")
+            raise UsageError(f"the method {recipe.method} has no stage {stage}; it has {', '.join(recipe.stages)}.")
         return (stage,)
 
     return stages
@@ -203,13 +203,13 @@ def plan(
     from rich.console import Console
 
     from mlpo_bench.cli._progress import progress
-    from mlpo_bench.reports.training import print_training_plan
+    from mlpo_bench.reports.terminal.training import print_training_plan
     from mlpo_bench.training.folder import TrainingFolder
     from mlpo_bench.training.plan import plan as reckon
 
     read = _Chosen(recipe, tuple(changes or ()), data, output, None).read()
-    with progress(quiet=json) as watcher:
-        found = reckon(TrainingFolder(output / read.name, read), watcher, speed)
+    with progress(quiet=json) as observer:
+        found = reckon(TrainingFolder(output / read.name, read), observer, speed)
     if json:
         typer.echo(found.model_dump_json(indent=2))
     else:
@@ -228,7 +228,7 @@ def show_curves(
     from rich.console import Console
 
     from mlpo_bench.cli._curves import curves
-    from mlpo_bench.errors import BadInput
+    from mlpo_bench.errors import UsageError
     from mlpo_bench.training import figure, points
     from mlpo_bench.training.folder import TrainingFolder
 
@@ -237,7 +237,7 @@ def show_curves(
         stage: steps for stage in folder.recipe.trains if (steps := points.read(folder.path / stage / points.FILE))
     }
     if not found:
-        raise BadInput(
+        raise UsageError(
             f"the training {training} has no curves yet: none of {', '.join(folder.recipe.trains)} was begun."
         )
     console = Console()

@@ -20,11 +20,11 @@ def transcript(
     """Print the conversations over a question, turn by turn."""
     from rich.console import Console
 
-    from mlpo_bench.reports.conversation import print_conversation
-    from mlpo_bench.runs import RunFolder
-    from mlpo_bench.runs.transcripts import find_transcripts
+    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log.transcripts import find_transcripts
+    from mlpo_bench.reports.terminal.conversation import print_conversation
 
-    folder = RunFolder.open(run)
+    folder = RunDirectory.open(run)
     console = Console()
     for found_cell, found in find_transcripts(folder, question, cell):
         print_conversation(found_cell, found, console, prompts=prompts)

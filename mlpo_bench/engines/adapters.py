@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mlpo_bench.engines import headers, hub
 from mlpo_bench.engines.base import AdapterFacts
 from mlpo_bench.engines.hashes import revision_of
-from mlpo_bench.errors import BadInput, nearest
+from mlpo_bench.errors import UsageError, nearest
 
 
 if TYPE_CHECKING:
@@ -71,13 +71,13 @@ def find(name: str) -> Adapter:
     """Find an adapter, downloading it where needed.
 
     Raises:
-        BadInput: there is none of that name, it is none, or of a kind that cannot be loaded here.
+        UsageError: there is none of that name, it is none, or of a kind that cannot be loaded here.
     """
     folder = Path(name).expanduser()
     folder = folder.resolve() if folder.is_dir() else _from_hub(name)
     _check_files(name, folder)
     for fault in _faults(_config(name, folder)):
-        raise BadInput(f"the adapter {name} {fault}")
+        raise UsageError(f"the adapter {name} {fault}")
     return Adapter(name, folder, revision_of([folder / CONFIG, folder / WEIGHTS]))
 
 
@@ -100,17 +100,17 @@ def _from_hub(name: str) -> Path:
         path = Path(name).expanduser()
         beside = [str(other.parent) for other in sorted(path.parent.glob(f"*/{CONFIG}"))]
         hint = nearest(name, beside) or "."
-        raise BadInput(f"no such adapter: {name!r} is no folder, and {reason}{hint}") from None
+        raise UsageError(f"no such adapter: {name!r} is no folder, and {reason}{hint}") from None
 
 
 def _check_files(name: str, folder: Path) -> None:
     if not is_adapter(folder):
         if (folder / "config.json").is_file():
-            raise BadInput(f"{name} is a whole model, no adapter: name it as `model`, and leave `adapter` out.")
-        raise BadInput(f"{name} is no adapter: {folder} holds no {CONFIG}.")
+            raise UsageError(f"{name} is a whole model, no adapter: name it as `model`, and leave `adapter` out.")
+        raise UsageError(f"{name} is no adapter: {folder} holds no {CONFIG}.")
     if not (folder / WEIGHTS).is_file():
         pickled = " (only pickled weights, which can run code)" if (folder / _PICKLED).is_file() else ""
-        raise BadInput(f"the adapter {name} holds no {WEIGHTS}{pickled}; save it again with safe_serialization=True.")
+        raise UsageError(f"the adapter {name} holds no {WEIGHTS}{pickled}; save it again with safe_serialization=True.")
 
 
 def _config(name: str, folder: Path) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def _config(name: str, folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         config = None
     if not isinstance(config, dict):
-        raise BadInput(f"the adapter {name} has a {CONFIG} that is no JSON object.")
+        raise UsageError(f"the adapter {name} has a {CONFIG} that is no JSON object.")
     return config
 
 

@@ -92,7 +92,7 @@ class Engine(Protocol):
 
         Raises:
             ContextOverflow: the prompt and `sampling.max_tokens` exceed the context.
-            EngineFault: the machinery failed.
+            EngineError: the machinery failed.
         """
         ...
 

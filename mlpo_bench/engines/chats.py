@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Message
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ class ChatTokens:
         """Load the tokenizer of a model folder.
 
         Raises:
-            BadInput: the folder holds no tokenizer that transformers can read.
+            UsageError: the folder holds no tokenizer that transformers can read.
         """
         from transformers import AutoTokenizer
 
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
         except (OSError, ValueError, KeyError) as error:
-            raise BadInput(f"the tokenizer in {folder} cannot be read: {str(error).splitlines()[0]}") from error
+            raise UsageError(f"the tokenizer in {folder} cannot be read: {str(error).splitlines()[0]}") from error
         return cls(tokenizer)
 
     @property

@@ -6,7 +6,7 @@ import json
 import struct
 from typing import TYPE_CHECKING
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def shapes(safetensors: Path) -> dict[str, tuple[int, ...]]:
     """Return the shapes of a file's tensors, by name.
 
     Raises:
-        BadInput: it is no such file, or was cut off.
+        UsageError: it is no such file, or was cut off.
     """
     try:
         with safetensors.open("rb") as file:
@@ -30,7 +30,7 @@ def shapes(safetensors: Path) -> dict[str, tuple[int, ...]]:
         whole = safetensors.stat().st_size == _LENGTH + length + end
         found = {name: tuple(tensor["shape"]) for name, tensor in tensors.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, MemoryError, OverflowError, struct.error):
-        raise BadInput(f"{safetensors} cannot be read as safetensors.") from None
+        raise UsageError(f"{safetensors} cannot be read as safetensors.") from None
     if not whole:
-        raise BadInput(f"{safetensors} is cut off: it holds less than its header names; copy or save it again.")
+        raise UsageError(f"{safetensors} is cut off: it holds less than its header names; copy or save it again.")
     return found

@@ -18,7 +18,7 @@ from mlpo_bench.engines.base import ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.engines.quiet import quiet_transformers
 from mlpo_bench.engines.threads import import_torch
-from mlpo_bench.errors import BadInput, ContextOverflow, EngineFault
+from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
 
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class HFEngine:
 
         Raises:
             ContextOverflow: the prompt and `sampling.max_tokens` exceed the context.
-            EngineFault: generation failed.
+            EngineError: generation failed.
         """
         asked = time.perf_counter()
         ids = self._chats.ids(messages)
@@ -110,7 +110,7 @@ class HFEngine:
         """Finish the batch under way and let the model go; what still waits fails."""
         waiting, self._waiting = self._waiting, []
         for job in waiting:
-            _settle(job, EngineFault("the engine was closed.", transient=False))
+            _settle(job, EngineError("the engine was closed.", transient=False))
         if self._worker is not None:
             await self._worker
         self._thread.shutdown()
@@ -122,7 +122,7 @@ class HFEngine:
             try:
                 answers = await loop.run_in_executor(self._thread, self._generate, batch)
             except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
-                fault = EngineFault(f"{self._facts.full_name}: {type(error).__name__}: {error}", transient=False)
+                fault = EngineError(f"{self._facts.full_name}: {type(error).__name__}: {error}", transient=False)
                 for job in batch:
                     _settle(job, fault)
             else:
@@ -201,10 +201,10 @@ class HFEngine:
         return Completion(text, Usage(prompt=len(job.ids), completion=len(row)), reason, now - job.asked)
 
 
-def _settle(job: _Job, answer: Completion | EngineFault) -> None:
+def _settle(job: _Job, answer: Completion | EngineError) -> None:
     if job.answer.done():  # whoever asked was cancelled
         return
-    if isinstance(answer, EngineFault):
+    if isinstance(answer, EngineError):
         job.answer.set_exception(answer)
     else:
         job.answer.set_result(answer)
@@ -230,7 +230,7 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
     and v of SmolLM2, answers took a third to a half more of a CPU's.
 
     Raises:
-        BadInput: transformers does not know the architecture, or the dtype contradicts deterministic mode.
+        UsageError: transformers does not know the architecture, or the dtype contradicts deterministic mode.
     """
     import_torch()
     import torch
@@ -248,7 +248,7 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
             )
         except (ValueError, OSError, ImportError) as error:
             reason = str(error).splitlines()[0]
-            raise BadInput(f"transformers cannot load {resolved.name}: {reason}") from error
+            raise UsageError(f"transformers cannot load {resolved.name}: {reason}") from error
     parameters = model.num_parameters()
     if resolved.adapter:
         model = lora.applied(model, resolved, resolved.adapter).get_base_model()
@@ -268,7 +268,7 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
 
 def _dtype(spec: ModelSpec, resolved: ResolvedModel, *, deterministic: bool) -> str:
     if deterministic and spec.dtype not in {"auto", "float32"}:
-        raise BadInput(f"deterministic runs are in float32; {spec.model} asks for {spec.dtype}.")
+        raise UsageError(f"deterministic runs are in float32; {spec.model} asks for {spec.dtype}.")
     if deterministic:
         return "float32"
     return resolved.dtype if spec.dtype == "auto" else spec.dtype

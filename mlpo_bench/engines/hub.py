@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlpo_bench.engines.quiet import quiet_hub
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 
 
 class NotThere(Exception):
@@ -17,7 +17,7 @@ def downloaded(name: str, revision: str | None, files: list[str]) -> Path:
 
     Raises:
         NotThere: there is no such repository, as far as can be told from here.
-        BadInput: it asks for consent, or has no such revision.
+        UsageError: it asks for consent, or has no such revision.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
@@ -32,11 +32,11 @@ def downloaded(name: str, revision: str | None, files: list[str]) -> Path:
         with quiet_hub():
             return Path(snapshot_download(name, revision=revision, allow_patterns=files))
     except GatedRepoError:
-        raise BadInput(
+        raise UsageError(
             f"{name} asks for consent: accept its terms on its hub page, then run `hf auth login`."
         ) from None
     except RevisionNotFoundError:
-        raise BadInput(f"{name} has no revision {revision!r}.") from None
+        raise UsageError(f"{name} has no revision {revision!r}.") from None
     except (HFValidationError, RepositoryNotFoundError):
         raise NotThere("the hub has none of that name") from None
     except LocalEntryNotFoundError:

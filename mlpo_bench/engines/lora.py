@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.engines.quiet import quiet_transformers
 from mlpo_bench.engines.threads import import_torch
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ _PREFIX = "base_model.model."
 _REFUSALS = (ValueError, RuntimeError, KeyError, TypeError, AttributeError, NotImplementedError, ImportError)
 
 
-def check_fit(base: ResolvedModel, adapter: Adapter) -> None:
+def check_context(base: ResolvedModel, adapter: Adapter) -> None:
     """Check that an adapter was trained on a model like this one.
 
     Raises:
-        BadInput: it was not, or peft is not installed.
+        UsageError: it was not, or peft is not installed.
     """
     if missing := [package for package in ("torch", "transformers", "peft") if find_spec(package) is None]:
-        raise BadInput(f"the adapter {adapter.name} needs {', '.join(missing)}. Run: pip install {' '.join(missing)}")
+        raise UsageError(f"the adapter {adapter.name} needs {', '.join(missing)}. Run: pip install {' '.join(missing)}")
     needed, allowed = _needed(base, adapter)
     if fault := _fault(adapter.shapes, needed, allowed, base.name):
         raise _misfit(base, adapter, fault)
@@ -46,7 +46,7 @@ def applied(model: Any, base: ResolvedModel, adapter: Adapter) -> Any:  # noqa: 
     """Return peft's model of a loaded base with the adapter at work in its layers.
 
     Raises:
-        BadInput: peft cannot load it.
+        UsageError: peft cannot load it.
     """
     from peft import PeftModel
 
@@ -69,7 +69,7 @@ def _needed(base: ResolvedModel, adapter: Adapter) -> tuple[Shapes, Shapes]:
             config = AutoConfig.from_pretrained(base.folder, trust_remote_code=base.trust_remote_code)
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=base.trust_remote_code)
     except (ValueError, OSError, ImportError) as error:
-        raise BadInput(f"transformers cannot build {base.name}: {_first_line(error)}") from error
+        raise UsageError(f"transformers cannot build {base.name}: {_first_line(error)}") from error
     try:
         with quiet_transformers(), no_advice():
             of_adapter = LoraConfig.from_pretrained(str(adapter.folder))
@@ -102,9 +102,9 @@ def _fault(held: Shapes, needed: Shapes, allowed: Shapes, base: str) -> str | No
     return None
 
 
-def _misfit(base: ResolvedModel, adapter: Adapter, fault: str) -> BadInput:
+def _misfit(base: ResolvedModel, adapter: Adapter, fault: str) -> UsageError:
     hint = f" It says that it was trained on {adapter.made_for}." if adapter.made_for else ""
-    return BadInput(f"the adapter {adapter.name} does not fit {base.name}: {fault.rstrip('.')}.{hint}")
+    return UsageError(f"the adapter {adapter.name} does not fit {base.name}: {fault.rstrip('.')}.{hint}")
 
 
 def _module(weight: str) -> str:

@@ -20,7 +20,7 @@ from mlpo_bench.engines import lora
 from mlpo_bench.engines.cache import cache_dir, made_once, size
 from mlpo_bench.engines.quiet import quiet_transformers
 from mlpo_bench.engines.threads import import_torch, one_thread
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.teams import short_name
 
 
@@ -88,11 +88,11 @@ def copy_of(model: ResolvedModel, dtype: str) -> ResolvedModel:
     Safe to call from several processes at once, and to kill: the copy appears whole or not at all.
 
     Raises:
-        BadInput: the base is quantised, or the two cannot be put together.
+        UsageError: the base is quantised, or the two cannot be put together.
     """
     assert model.adapter is not None
     if "quantization_config" in model.config:
-        raise BadInput(
+        raise UsageError(
             f"{model.name} is quantised, so the adapter {model.adapter.name} cannot be merged into it. "
             "Take engine hf, or the model as it was before it was quantised."
         )
@@ -148,7 +148,7 @@ def _into_weights(loaded: Any, model: ResolvedModel, adapter: Adapter) -> float:
             try:
                 of_error, of_change = _merge_layer(layer)
             except ValueError:
-                raise BadInput(f"the adapter {adapter.name} is broken: it puts no numbers into {name}.") from None
+                raise UsageError(f"the adapter {adapter.name} is broken: it puts no numbers into {name}.") from None
             error, change = error + of_error, change + of_change
     with lora.no_advice():  # that the layers are merged already
         changed.merge_and_unload()

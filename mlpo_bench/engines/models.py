@@ -10,7 +10,7 @@ from mlpo_bench.engines import adapters, hub, lora, smollm2
 from mlpo_bench.engines.cache import cache_dir, size
 from mlpo_bench.engines.hashes import revision_of
 from mlpo_bench.engines.resolved import ResolvedModel
-from mlpo_bench.errors import BadInput, nearest
+from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.teams import DEFAULT_MODEL
 
 
@@ -37,13 +37,13 @@ def resolve(spec: ModelSpec) -> ResolvedModel:
     """Find the weights a spec names, and what changes them, unpacking or downloading them where needed.
 
     Raises:
-        BadInput: there is no such model or adapter, it cannot be reached, has no safetensors, or the two do not fit.
+        UsageError: there is no such model or adapter, it cannot be reached, has no safetensors, or the two do not fit.
     """
     base = _base(spec)
     if spec.adapter is None:
         return base
     adapter = adapters.find(spec.adapter)
-    lora.check_fit(base, adapter)
+    lora.check_context(base, adapter)
     return replace(base, adapter=adapter)
 
 
@@ -80,18 +80,18 @@ def _from_folder(spec: ModelSpec, folder: Path) -> ResolvedModel:
     _check_folder(spec.model, folder)
     revision = revision_of(file for file in folder.iterdir() if file.is_file() and file.suffix in _HASHED)
     if spec.revision not in {None, revision}:
-        raise BadInput(f"the folder {spec.model} holds {revision}, not the revision {spec.revision}.")
+        raise UsageError(f"the folder {spec.model} holds {revision}, not the revision {spec.revision}.")
     return ResolvedModel(spec.model, folder, revision, spec.trust_remote_code)
 
 
 def _check_folder(name: str, folder: Path) -> None:
     if not (folder / "config.json").is_file():
         if adapters.is_adapter(folder):
-            raise BadInput(f"{name} is an adapter, no model: name its base as `model`, and {name} as `adapter`.")
-        raise BadInput(f"{name} is no model: {folder} holds no config.json.")
+            raise UsageError(f"{name} is an adapter, no model: name its base as `model`, and {name} as `adapter`.")
+        raise UsageError(f"{name} is no model: {folder} holds no config.json.")
     if not any(folder.glob("*.safetensors")):
         pickled = " (only pickled weights, which can run code)" if any(folder.glob("*.bin")) else ""
-        raise BadInput(f"{name} holds no safetensors{pickled}; save it again with safe_serialization=True.")
+        raise UsageError(f"{name} holds no safetensors{pickled}; save it again with safe_serialization=True.")
 
 
 def _from_hub(spec: ModelSpec) -> ResolvedModel:
@@ -104,9 +104,9 @@ def _from_hub(spec: ModelSpec) -> ResolvedModel:
     return ResolvedModel(spec.model, folder, folder.name, spec.trust_remote_code)
 
 
-def _no_such_model(name: str, why_not_hub: str) -> BadInput:
+def _no_such_model(name: str, why_not_hub: str) -> UsageError:
     here = [model.name for model in known()]
-    return BadInput(
+    return UsageError(
         f"no such model: {name!r} is no folder, {why_not_hub}{nearest(name, here) or '.'} "
         f"Name a folder, a hub id, or one that is here: {', '.join(here)}."
     )

@@ -17,7 +17,7 @@ import openai
 
 from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.engines.base import ModelFacts
-from mlpo_bench.errors import BadInput, ContextOverflow, EngineFault, unknown
+from mlpo_bench.errors import ContextOverflow, EngineError, UsageError, unknown
 
 
 if TYPE_CHECKING:
@@ -60,17 +60,17 @@ class OpenAIEngine:
 
         Raises:
             ContextOverflow: the server says that prompt and answer exceed the context.
-            EngineFault: the server failed or refused; transient where asking again may help.
+            EngineError: the server failed or refused; transient where asking again may help.
         """
         asked = time.perf_counter()
         async with self._slots:
             made = await self._ask(messages, sampling, seed)
         choices = getattr(made, "choices", None)
         if not choices:
-            raise EngineFault(f"{self._where} did not answer with a chat completion.")
+            raise EngineError(f"{self._where} did not answer with a chat completion.")
         reason = choices[0].finish_reason
         if reason not in {"stop", "length"}:
-            raise EngineFault(f"{self._where} ended an answer with {reason!r}.", transient=False)
+            raise EngineError(f"{self._where} ended an answer with {reason!r}.", transient=False)
         text = choices[0].message.content or ""
         usage = _usage(made.usage) or Usage(self.count_tokens(messages), 0, _estimate(text))
         return Completion(text, usage, reason, time.perf_counter() - asked)
@@ -81,12 +81,12 @@ class OpenAIEngine:
         except openai.BadRequestError as error:
             raise self._refusal(error, messages, sampling) from None
         except (openai.APITimeoutError, openai.APIConnectionError) as error:
-            raise EngineFault(f"{self._where} cannot be reached: {type(error).__name__}.") from None
+            raise EngineError(f"{self._where} cannot be reached: {type(error).__name__}.") from None
         except openai.APIStatusError as error:
             again = error.status_code >= 500 or error.status_code in {408, 409, 429}  # noqa: PLR2004 - HTTP's own
-            raise EngineFault(f"{self._where} answered {error.status_code}.", transient=again) from None
+            raise EngineError(f"{self._where} answered {error.status_code}.", transient=again) from None
         except (openai.OpenAIError, ValueError) as error:
-            raise EngineFault(f"{self._where} sent no valid answer: {type(error).__name__}.") from None
+            raise EngineError(f"{self._where} sent no valid answer: {type(error).__name__}.") from None
 
     def _request(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> dict[str, Any]:
         request: dict[str, Any] = {
@@ -103,7 +103,7 @@ class OpenAIEngine:
             request["extra_body"] = {"top_k": sampling.top_k}
         return request
 
-    def _refusal(self, error: openai.BadRequestError, messages: Sequence[Message], sampling: Sampling) -> EngineFault:
+    def _refusal(self, error: openai.BadRequestError, messages: Sequence[Message], sampling: Sampling) -> EngineError:
         """Tell a prompt that does not fit from any other refusal."""
         said = str(error)
         if (holds := _number(r"(?:maximum context length|max_model_len)\D*(\d+)", said)) is not None:
@@ -114,7 +114,7 @@ class OpenAIEngine:
                 answer=sampling.max_tokens,
                 context=holds,
             )
-        return EngineFault(f"{self._where} refused: {self._without_key(said)}", transient=False)
+        return EngineError(f"{self._where} refused: {self._without_key(said)}", transient=False)
 
     def _without_key(self, text: str) -> str:
         key = self._client.api_key
@@ -137,11 +137,11 @@ async def connect(spec: ModelSpec, *, deterministic: bool = False) -> OpenAIEngi
     """Connect to a server, and check that it serves the model.
 
     Raises:
-        BadInput: the server cannot be reached, refuses the key, or does not serve the model; or deterministic
+        UsageError: the server cannot be reached, refuses the key, or does not serve the model; or deterministic
             completions were asked for, which nobody can promise for a server.
     """
     if deterministic:
-        raise BadInput(f"a server's batches cannot be controlled, so {spec.base_url} cannot be deterministic.")
+        raise UsageError(f"a server's batches cannot be controlled, so {spec.base_url} cannot be deterministic.")
     key = os.environ.get(spec.api_key_env) or NO_KEY
     client = openai.AsyncOpenAI(base_url=spec.base_url, api_key=key, max_retries=RETRIES, timeout=ANSWER_TIMEOUT_S)
     try:
@@ -159,15 +159,15 @@ async def _served(client: openai.AsyncOpenAI, spec: ModelSpec) -> Any:  # noqa: 
         page = await client.with_options(max_retries=1, timeout=OPEN_TIMEOUT_S).models.list()
         known = {model.id: model for model in page.data}
     except (openai.APIConnectionError, openai.APITimeoutError):
-        raise BadInput(f"no server answers at {url}; start it, or correct the base_url.") from None
+        raise UsageError(f"no server answers at {url}; start it, or correct the base_url.") from None
     except (openai.AuthenticationError, openai.PermissionDeniedError):
-        raise BadInput(f"the server {url} refuses the key in the variable {spec.api_key_env}.") from None
+        raise UsageError(f"the server {url} refuses the key in the variable {spec.api_key_env}.") from None
     except openai.NotFoundError:
         return None
     except openai.APIStatusError as error:
-        raise BadInput(f"the server {url} answers {error.status_code} when asked for its models.") from None
+        raise UsageError(f"the server {url} answers {error.status_code} when asked for its models.") from None
     except (openai.OpenAIError, ValueError, TypeError, AttributeError):
-        raise BadInput(f"what answers at {url} does not speak OpenAI's protocol; a base_url ends in /v1.") from None
+        raise UsageError(f"what answers at {url} does not speak OpenAI's protocol; a base_url ends in /v1.") from None
     if spec.model not in known:
         raise unknown(f"model of the server {url}", spec.model, known)
     return known[spec.model]

@@ -66,7 +66,7 @@ async def open_engine(
     several engines.
 
     Raises:
-        BadInput: there is no such model, or it cannot be served here or in this way.
+        UsageError: there is no such model, or it cannot be served here or in this way.
     """
     plan = await _plan(spec, deterministic=deterministic, on_event=on_event)
     (engine,) = await _start([plan], deterministic=deterministic, share=share, on_event=on_event)
@@ -82,7 +82,7 @@ async def open_engines(
     started are closed.
 
     Raises:
-        BadInput: as for `open_engine`.
+        UsageError: as for `open_engine`.
     """
     plans = [await _plan(spec, deterministic=deterministic, on_event=on_event) for spec in dict.fromkeys(specs)]
     hosts: dict[tuple[object, ...], dict[tuple[object, ...], _Plan]] = {}

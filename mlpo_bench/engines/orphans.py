@@ -1,7 +1,7 @@
 """No engine process outlives the command that started it, even where that command is killed with -9.
 
 vLLM's engine core goes on when its parent dies without saying so (seen with 0.32: 20 s later it still held its cores
-and memory). So a small watcher process waits for the end of a pipe that only the parent holds, and then kills.
+and memory). So a small watchdog process waits for the end of a pipe that only the parent holds, and then kills.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ for process in watched:
 """
 
 
-class Watcher:
+class Watchdog:
     """Kills processes when this one dies; on `close` it leaves them alone.
 
     Args:

@@ -19,7 +19,7 @@ import orjson
 
 from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.engines.base import ModelFacts
-from mlpo_bench.errors import EngineFault
+from mlpo_bench.errors import EngineError
 
 
 if TYPE_CHECKING:
@@ -67,13 +67,13 @@ class RecordedEngine:
         """Refuse: the store was asked before.
 
         Raises:
-            EngineFault: always.
+            EngineError: always.
         """
         del seed
         if self._refusal is not None:
-            raise EngineFault(self._refusal, transient=False)
+            raise EngineError(self._refusal, transient=False)
         asked = [[[m.role, m.content] for m in messages], {f: getattr(sampling, f) for f in Sampling.__slots__}]
-        raise EngineFault(_SAYS + orjson.dumps(asked).decode(), transient=False)
+        raise EngineError(_SAYS + orjson.dumps(asked).decode(), transient=False)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Return the number of words in a chat: the tokenizer is not here."""

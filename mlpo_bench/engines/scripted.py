@@ -33,7 +33,7 @@ from pydantic import (
 
 from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.engines.base import ModelFacts
-from mlpo_bench.errors import BadInput, ContextOverflow, EngineFault
+from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
 
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class ScriptedEngine:
     """Answers with what a function returns.
 
     Args:
-        answer: takes messages, sampling and seed; returns the whole text. It may raise `EngineFault`.
+        answer: takes messages, sampling and seed; returns the whole text. It may raise `EngineError`.
         name: the model's name in the record.
         context: longest prompt plus answer, in words.
         fingerprint: identity of the function; two that answer differently need different ones.
@@ -82,7 +82,7 @@ class ScriptedEngine:
 
         Raises:
             ContextOverflow: the prompt and `sampling.max_tokens` exceed the context.
-            EngineFault: the script says so.
+            EngineError: the script says so.
         """
         prompt = self.count_tokens(messages)
         if prompt + sampling.max_tokens > self._facts.context:
@@ -137,7 +137,7 @@ class ScriptFileEngine(ScriptedEngine):
     """Answers by the rules of a script file (its form is in this module's docstring).
 
     Raises:
-        BadInput: the file cannot be read or a rule is faulty; the message names file and rule.
+        UsageError: the file cannot be read or a rule is faulty; the message names file and rule.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
@@ -154,7 +154,7 @@ class ScriptFileEngine(ScriptedEngine):
 
         Raises:
             ContextOverflow: the prompt and `sampling.max_tokens` exceed the context.
-            EngineFault: the rule says so, or no rule fits.
+            EngineError: the rule says so, or no rule fits.
         """
         if self._waits:
             await asyncio.sleep(self._rule_for(messages).delay)
@@ -163,7 +163,7 @@ class ScriptFileEngine(ScriptedEngine):
     def _say(self, messages: Sequence[Message], _: Sampling, seed: int) -> str:
         rule = self._rule_for(messages)
         if rule.fail is not None:
-            raise EngineFault(rule.fail, transient=False)
+            raise EngineError(rule.fail, transient=False)
         return rule.say[seed % len(rule.say)]
 
     def _rule_for(self, messages: Sequence[Message]) -> _Rule:
@@ -171,7 +171,7 @@ class ScriptFileEngine(ScriptedEngine):
         for rule in self._rules:
             if rule.when.search(asked):
                 return rule
-        raise EngineFault(f"no rule of the script {self._facts.name} fits {asked[:60]!r}.", transient=False)
+        raise EngineError(f"no rule of the script {self._facts.name} fits {asked[:60]!r}.", transient=False)
 
 
 def _read(path: Path) -> str:
@@ -179,16 +179,16 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise BadInput(f"the script {path} cannot be read: {reason}.") from None
+        raise UsageError(f"the script {path} cannot be read: {reason}.") from None
 
 
 def _parse(path: Path, content: str) -> list[_Rule]:
     try:
         return TypeAdapter(Annotated[list[_Rule], Field(min_length=1)]).validate_python(yaml.safe_load(content))
     except yaml.YAMLError as error:
-        raise BadInput(f"the script {path} is not valid YAML: {' '.join(str(error).split())}") from None
+        raise UsageError(f"the script {path} is not valid YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
-        raise BadInput("\n".join(f"{path}: {_say_fault(e)}." for e in error.errors())) from None
+        raise UsageError("\n".join(f"{path}: {_say_fault(e)}." for e in error.errors())) from None
 
 
 def _say_fault(fault: object) -> str:

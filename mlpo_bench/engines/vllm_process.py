@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mlpo_bench.engines.orphans import Watcher
+    from mlpo_bench.engines.orphans import Watchdog
 
 FEW_CORES = 4
 _INVARIANT_ANYWAY = os.environ.get("VLLM_BATCH_INVARIANT", "0")
@@ -96,11 +96,11 @@ class Served:
 
     Args:
         llm: the AsyncLLM.
-        watcher: kills its processes if this one dies.
+        watchdog: kills its processes if this one dies.
     """
 
-    def __init__(self, llm: Any, watcher: Watcher) -> None:  # noqa: ANN401 - vLLM's own class
-        self.llm, self._watcher = llm, watcher
+    def __init__(self, llm: Any, watchdog: Watchdog) -> None:  # noqa: ANN401 - vLLM's own class
+        self.llm, self._watchdog = llm, watchdog
         self.numbers = itertools.count()
         self._users = 0
 
@@ -116,7 +116,7 @@ class Served:
             return
         llm, self.llm = self.llm, None
         await asyncio.to_thread(llm.shutdown)
-        self._watcher.close()
+        self._watchdog.close()
         log_file().unlink(missing_ok=True)
         _close_sockets(llm)
         # Its finaliser fails noisily when it runs as late as the interpreter's end.

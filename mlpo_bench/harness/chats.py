@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mlpo_bench.chat import Message, Sampling
-from mlpo_bench.errors import BadInput, unknown
+from mlpo_bench.errors import UsageError, unknown
 
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def settings(generation: Mapping[str, Any]) -> dict[str, Any]:
     """Return lm-eval's generation settings under the names of `Sampling`.
 
     Raises:
-        BadInput: a setting is unknown, or its value is of the wrong kind.
+        UsageError: a setting is unknown, or its value is of the wrong kind.
     """
     found: dict[str, Any] = {}
     for name, value in generation.items():
@@ -74,8 +74,8 @@ def _checked(name: str, value: Any) -> Any:  # noqa: ANN401 - the settings diffe
     try:
         number = kind(value)
     except (TypeError, ValueError):
-        raise BadInput(f"the generation setting {name} must be a number, not {value!r}.") from None
+        raise UsageError(f"the generation setting {name} must be a number, not {value!r}.") from None
     lowest = {"max_tokens": 1}.get(ours, 0)
     if number < lowest or (ours == "top_p" and not 0 < number <= 1):
-        raise BadInput(f"the generation setting {name} cannot be {value!r}.")
+        raise UsageError(f"the generation setting {name} cannot be {value!r}.")
     return number

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import datasets
 
 from mlpo_bench import answers, questions
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.questions import Item, Question
 
 
@@ -54,7 +54,7 @@ def build(
         The documents, as `test`; and as `train` what worked examples may be drawn from, where the source has any.
 
     Raises:
-        BadInput: A name is unknown, no source has the suite, or no document is left.
+        UsageError: A name is unknown, no source has the suite, or no document is left.
     """
     folder = Path(data) if data else None
     loaded = questions.load(suite, split, folder)
@@ -63,9 +63,9 @@ def build(
     log.log(logging.WARNING if loaded.source.partial else logging.INFO, "%s from %s", suite, loaded.source)
     chosen = [item for item in questions.select(loaded.items, limit) if item.subject == subject]
     if not chosen:
-        raise BadInput(f"no question of {suite}/{subject} is in the {split} split's first {limit}; raise the limit.")
+        raise UsageError(f"no question of {suite}/{subject} is in the {split} split's first {limit}; raise the limit.")
     shots: list[Item] = []
-    with contextlib.suppress(BadInput):  # what is asked was found, so all that can be missing is a train split
+    with contextlib.suppress(UsageError):  # what is asked was found, so all that can be missing is a train split
         shots += (item for item in questions.load(suite, "train", folder).items if item.subject == subject)
     return {"test": _dataset(chosen), "train": _dataset(shots)}
 

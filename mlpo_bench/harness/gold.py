@@ -74,7 +74,7 @@ def check(
         on_progress: Called with the questions done and their total, after each.
 
     Raises:
-        BadInput: A name is unknown, or no source has the suite.
+        UsageError: A name is unknown, or no source has the suite.
     """
     started = time.monotonic()
     loaded = questions.load(suite, split, data)

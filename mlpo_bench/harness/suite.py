@@ -20,6 +20,7 @@ from lm_eval.tasks import TaskManager
 from mlpo_bench import answers, questions
 from mlpo_bench.harness import chats, documents
 from mlpo_bench.harness._files import tasks_folder
+from mlpo_bench.harness.verdicts import Verdict
 
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ BOOTSTRAPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Sample:
     """A question with what only the harness may know: its lm-eval task, lm-eval's request for it, its gold answer."""
 
     question: Question
@@ -48,19 +49,6 @@ class Asked:
     def gold(self) -> str:
         """The gold answer, for the judge alone."""
         return str(self.instance.doc["answer"])
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a final text came to: the answer read from it (None where none could be), and whether it is right."""
-
-    answer: str | None
-    right: bool
-
-    @property
-    def unread(self) -> bool:
-        """Whether no answer could be read."""
-        return self.answer is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +76,7 @@ class Suite:
         data: a folder with the suites' published files.
 
     Raises:
-        BadInput: no such suite or subject, or no source for its data.
+        UsageError: no such suite or subject, or no source for its data.
     """
 
     def __init__(
@@ -117,16 +105,16 @@ class Suite:
                 asked for subject in subjects_asked for asked in self._render(f"mlpo_{name}_{subject}", wanted)
             )
 
-    def _render(self, name: str, wanted: Collection[str]) -> Iterator[Asked]:
+    def _render(self, name: str, wanted: Collection[str]) -> Iterator[Sample]:
         """Have lm-eval render a task's chosen documents, once for all cells."""
         task = self._tasks[name]
         indices = [n for n, identity in enumerate(task.eval_docs["id"]) if identity in wanted]
         task.build_all_requests(samples=indices, apply_chat_template=True, chat_template=chats.pack)
         for instance in task.instances:
             context, generation = instance.args
-            yield Asked(as_question(context, instance.doc), chats.sampling(generation), name, instance)
+            yield Sample(as_question(context, instance.doc), chats.sampling(generation), name, instance)
 
-    def judge(self, asked: Asked, text: str, *, cut_off: bool = False) -> Verdict:
+    def judge(self, asked: Sample, text: str, *, cut_off: bool = False) -> Verdict:
         """Return the verdict on a text, by the reader and the judge that lm-eval's filter and metric use."""
         question = asked.question
         answer = answers.read(question.answer_format, text, question=question.prompt, cut_off=cut_off)

@@ -15,7 +15,7 @@ from lm_eval.api.model import LM
 
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import close_engines, open_engines
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.harness import chats
 from mlpo_bench.harness.documents import CutOff
 from mlpo_bench.harness.suite import as_question
@@ -45,7 +45,7 @@ class TeamLM(LM):
         settings: the protocol's own (`rounds=2`, `samples=8`, `share=answer`).
 
     Raises:
-        BadInput: no such protocol or setting, a team that cannot be read, or a protocol that lm-eval cannot serve.
+        UsageError: no such protocol or setting, a team that cannot be read, or a protocol that lm-eval cannot serve.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class TeamLM(LM):
     async def _converse(self, request: Instance, dispatch: Dispatch) -> str:
         context, generation = request.args
         if "answer_format" not in request.doc:
-            raise BadInput(
+            raise UsageError(
                 f"the task {request.task_name} does not say in which form it wants to be answered; "
                 "a team answers mlpo_bbh, mlpo_mmlu and mlpo_math."
             )
@@ -132,8 +132,8 @@ def _check(setting: Setting) -> None:
     protocol = setting.protocol
     if protocol.ceiling or protocol.weighs:
         needs = "gold answers" if protocol.ceiling else "its members' scores on the train split"
-        raise BadInput(
+        raise UsageError(
             f"protocol {protocol.name!r} needs {needs}, which no model of lm-eval has: use `mlpo-bench run`."
         )
     if protocol.uses_peers and not setting.team.peers:
-        raise BadInput(f"protocol {protocol.name!r} needs peers, and this team has none.")
+        raise UsageError(f"protocol {protocol.name!r} needs peers, and this team has none.")

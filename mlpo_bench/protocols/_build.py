@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from mlpo_bench.errors import BadInput, nearest, unknown
+from mlpo_bench.errors import UsageError, nearest, unknown
 from mlpo_bench.protocols.critique import Critique
 from mlpo_bench.protocols.debate import Debate
 from mlpo_bench.protocols.leader import Leader
@@ -51,7 +51,7 @@ def build(name: str, settings: Mapping[str, object]) -> Protocol:
     """Return the protocol of a name with its settings; `"2"` does for 2, as on a command line.
 
     Raises:
-        BadInput: no such protocol or setting, or a value that the setting cannot take.
+        UsageError: no such protocol or setting, or a value that the setting cannot take.
     """
     if name not in PROTOCOLS:
         raise unknown("protocol", name, PROTOCOLS)
@@ -61,10 +61,10 @@ def build(name: str, settings: Mapping[str, object]) -> Protocol:
         if setting not in known:
             has = f"it has {', '.join(known)}" if known else "it has none"
             hint = nearest(setting, known)
-            raise BadInput(f"protocol {name!r} has no setting {setting!r} ({has}){hint or '.'}")
+            raise UsageError(f"protocol {name!r} has no setting {setting!r} ({has}){hint or '.'}")
     try:
         return TypeAdapter(cls).validate_python(dict(settings))
     except ValidationError as error:
         fault = error.errors()[0]
         where, must = fault["loc"][0], fault["msg"].removeprefix("Input ")
-        raise BadInput(f"the setting {where!r} of protocol {name!r} {must}, not {fault['input']!r}.") from None
+        raise UsageError(f"the setting {where!r} of protocol {name!r} {must}, not {fault['input']!r}.") from None

@@ -40,7 +40,7 @@ class Setting:
         """Hold the conversation over one question.
 
         Raises:
-            EngineFault: an engine failed for good, or a prompt did not fit.
+            EngineError: an engine failed for good, or a prompt did not fit.
         """
         room = Room(question, self._seats, dispatch, sampling, self.overrides, self.seed, self.weights)
         return room.transcript(await self.protocol.solve(question, room))

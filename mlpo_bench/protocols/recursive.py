@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.protocols.base import Depth, Draws, Protocol, counted, shuffler
 from mlpo_bench.protocols.mixture import aggregate_prompt
 from mlpo_bench.protocols.vote import majority
@@ -38,10 +38,10 @@ class Recursive(Protocol):
         """Check that a subset can be drawn.
 
         Raises:
-            BadInput: the subset is larger than the population.
+            UsageError: the subset is larger than the population.
         """
         if self.subset > self.population:
-            raise BadInput(f"a subset of {self.subset} cannot be drawn from a population of {self.population}.")
+            raise UsageError(f"a subset of {self.subset} cannot be drawn from a population of {self.population}.")
 
     @property
     def uses_peers(self) -> bool:

@@ -17,7 +17,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any, get_args
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.questions import items
 from mlpo_bench.questions.items import Entry, Part
 from mlpo_bench.questions.source import Source
@@ -44,36 +44,36 @@ class _Reader:
         """Return a file's text.
 
         Raises:
-            BadInput: It cannot be read.
+            UsageError: It cannot be read.
         """
         try:
             content = (self.root / name).read_bytes()
             self._digest.update(name.encode() + b"\0" + content)
             return content.decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(f"{self.root / name} cannot be read: {error}.") from error
+            raise UsageError(f"{self.root / name} cannot be read: {error}.") from error
 
     def json(self, name: str) -> Any:  # noqa: ANN401 - whatever the file holds
         """Return a JSON file's value.
 
         Raises:
-            BadInput: It cannot be read or is no JSON.
+            UsageError: It cannot be read or is no JSON.
         """
         try:
             return json.loads(self.text(name))
         except ValueError as error:
-            raise BadInput(f"{self.root / name} is no JSON: {error}.") from error
+            raise UsageError(f"{self.root / name} is no JSON: {error}.") from error
 
     def lines(self, name: str) -> list[Any]:
         """Return the values of a file of JSON lines.
 
         Raises:
-            BadInput: It cannot be read or one of its lines is no JSON.
+            UsageError: It cannot be read or one of its lines is no JSON.
         """
         try:
             return [json.loads(line) for line in self.text(name).split("\n") if line.strip()]
         except ValueError as error:
-            raise BadInput(f"{self.root / name} is no file of JSON lines: {error}.") from error
+            raise UsageError(f"{self.root / name} is no file of JSON lines: {error}.") from error
 
     @property
     def revision(self) -> str:
@@ -85,10 +85,10 @@ def read(suite: str, data: Path) -> tuple[list[Entry], Source] | None:
     """Return a suite from a data folder, or nothing where that has no folder for it.
 
     Raises:
-        BadInput: The data folder does not exist, or a file of the suite is missing or malformed.
+        UsageError: The data folder does not exist, or a file of the suite is missing or malformed.
     """
     if not data.is_dir():
-        raise BadInput(f"the data folder {data} does not exist.")
+        raise UsageError(f"the data folder {data} does not exist.")
     root = data / suite
     if suite not in _READERS or not root.is_dir():
         return None
@@ -96,7 +96,9 @@ def read(suite: str, data: Path) -> tuple[list[Entry], Source] | None:
     try:
         entries = _READERS[suite](reader)
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise BadInput(f"{root} is not laid out as {suite} is published ({type(error).__name__}: {error}).") from error
+        raise UsageError(
+            f"{root} is not laid out as {suite} is published ({type(error).__name__}: {error})."
+        ) from error
     return entries, Source("folder", str(root), reader.revision)
 
 
@@ -126,7 +128,7 @@ def _math(reader: _Reader) -> list[Entry]:
     for subject in MATH.subjects:
         names = sorted((reader.root / "test" / subject).glob("*.json"), key=lambda path: _number(path.stem))
         if not names:
-            raise BadInput(f"{reader.root / 'test' / subject} holds no problems.")
+            raise UsageError(f"{reader.root / 'test' / subject} holds no problems.")
         for index, path in enumerate(names):
             row = reader.json(path.relative_to(reader.root).as_posix())
             inside = fingerprint(row["problem"]) in tested

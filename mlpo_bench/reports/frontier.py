@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from rich.table import Table
 
-from mlpo_bench.errors import BadInput
-from mlpo_bench.evidence import Point, area, dominated, surely_dominated, vote_at
+from mlpo_bench.errors import UsageError
+from mlpo_bench.stats import Point, area, dominated, surely_dominated, vote_at
 
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from mlpo_bench.runs.outcomes import Outcomes
+    from mlpo_bench.analysis.rows import ResultRow
     from mlpo_bench.teams import Price
 
 CostKind = Literal["tokens", "calls", "seconds", "operations", "price"]
@@ -32,14 +32,14 @@ class Placed:
     range.
     """
 
-    row: Outcomes
+    row: ResultRow
     point: Point
     beaten: bool
     surely: bool
     vote: Point | None
 
 
-def cost_of(row: Outcomes, kind: CostKind, prices: Mapping[str, Price]) -> float | None:
+def cost_of(row: ResultRow, kind: CostKind, prices: Mapping[str, Price]) -> float | None:
     """Return what a question cost on average, in the kind's unit; None where that is not known.
 
     `seconds` are those of the longest chain of turns that had to wait for one another.
@@ -50,7 +50,7 @@ def cost_of(row: Outcomes, kind: CostKind, prices: Mapping[str, Price]) -> float
 
 
 def placed(
-    rows: Sequence[Outcomes], kind: CostKind = "tokens", prices: Mapping[str, Price] | None = None
+    rows: Sequence[ResultRow], kind: CostKind = "tokens", prices: Mapping[str, Price] | None = None
 ) -> list[Placed]:
     """Return one suite's rows by rising cost; those whose cost is not known are left out.
 
@@ -72,22 +72,22 @@ def placed(
     return found
 
 
-def is_vote(row: Outcomes) -> bool:
+def is_vote(row: ResultRow) -> bool:
     """Whether a row is what one model does alone: one answer, or a vote of its own answers."""
     return row.label == "solo" or row.label.startswith("vote ")
 
 
 def print_frontier(
-    suite: str, rows: Sequence[Outcomes], kind: CostKind, prices: Mapping[str, Price], console: Console
+    suite: str, rows: Sequence[ResultRow], kind: CostKind, prices: Mapping[str, Price], console: Console
 ) -> None:
     """Print one suite's rows against their cost.
 
     Raises:
-        BadInput: no row's cost of this kind is known.
+        UsageError: no row's cost of this kind is known.
     """
     found = placed(rows, kind, prices)
     if not found:
-        raise BadInput(f"{suite}: the {kind} of no row is known; prices stand in the team file under `prices`.")
+        raise UsageError(f"{suite}: the {kind} of no row is known; prices stand in the team file under `prices`.")
     table = Table(
         title=f"{suite.upper()}, accuracy against {kind} a question", title_justify="left", header_style="bold"
     )

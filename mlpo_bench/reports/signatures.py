@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mlpo_bench.evidence.diagnostics import LeaderDiagnostics
-    from mlpo_bench.evidence.gains import Gain
-    from mlpo_bench.evidence.means import Mean
-    from mlpo_bench.evidence.paired import Comparison
+    from mlpo_bench.analysis.diagnostics import LeaderDiagnostics
+    from mlpo_bench.analysis.gains import Gain
+    from mlpo_bench.stats.means import Mean
+    from mlpo_bench.stats.paired import Comparison
 
 LEVEL = 0.05
 # Of fewer cases nothing is said, however they went.

@@ -6,24 +6,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlpo_bench.errors import BadInput, EngineFault
+from mlpo_bench.errors import EngineError, UsageError
 from mlpo_bench.harness.suite import Suite
+from mlpo_bench.log.transcripts import TranscriptWriter, to_line
 from mlpo_bench.protocols import Setting, Solo
-from mlpo_bench.runs.conversing import InFlight
-from mlpo_bench.runs.judging import judged
-from mlpo_bench.runs.transcripts import TranscriptWriter, to_line
+from mlpo_bench.runs.grading import judged
+from mlpo_bench.runs.scheduler import InFlight
 from mlpo_bench.teams import Team
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mlpo_bench.config import RunConfig
     from mlpo_bench.dispatch import Dispatch
-    from mlpo_bench.harness.suite import Asked
-    from mlpo_bench.matrix import Cell
-    from mlpo_bench.runs.folder import RunFolder
-    from mlpo_bench.runs.watcher import Watcher
+    from mlpo_bench.harness.suite import Sample
+    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.matrix.cells import Cell
+    from mlpo_bench.matrix.config import RunConfig
+    from mlpo_bench.runs.observer import RunObserver
     from mlpo_bench.teams import Member
 
     _Place = tuple[Member, str, int]
@@ -43,8 +43,8 @@ async def calibrated(
     cells: Sequence[Cell],
     config: RunConfig,
     dispatch: Dispatch,
-    folder: RunFolder,
-    watcher: Watcher,
+    folder: RunDirectory,
+    observer: RunObserver,
     before: Mapping[str, Weights] | None = None,
 ) -> list[Cell]:
     """Return the cells, those that weigh with their members' scores, and write what these were reckoned from.
@@ -54,27 +54,27 @@ async def calibrated(
     those that had none are said not to be run, and left out.
 
     Raises:
-        BadInput: the run asks train questions itself, or a suite has none.
+        UsageError: the run asks train questions itself, or a suite has none.
         Stopped: nothing more is asked.
     """
     weighing = [cell for cell in cells if cell.setting.protocol.weighs]
     if weighing and config.split != "test":
-        raise BadInput("votes are weighted on the train split, so they can be run on the test split alone.")
+        raise UsageError("votes are weighted on the train split, so they can be run on the test split alone.")
     weighed: dict[str, Cell] = {}
     measured: dict[_Place, _Measured] = {}
     for name in dict.fromkeys(cell.suite for cell in weighing):
         data = Path(config.data) if config.data else None
         suite = Suite(name, split="train", limit=config.calibration, data=data)
-        watcher.say(f"{name}: weighing ballots by {len(suite.asked)} train questions")
+        observer.say(f"{name}: weighing ballots by {len(suite.asked)} train questions")
         for cell in weighing:
             if cell.suite == name:
                 try:
                     weighed[cell.id] = _weighted(cell, await _weights(cell, suite, dispatch, measured))
-                except EngineFault as fault:
+                except EngineError as fault:
                     if before and cell.id in before:
                         weighed[cell.id] = _weighted(cell, before[cell.id])
                     else:
-                        watcher.say(f"{name}, {cell.label}: not run. {fault}")
+                        observer.say(f"{name}, {cell.label}: not run. {fault}")
                 else:
                     _write(folder.calibration_path(cell.id), [measured[place] for place in _places(cell).values()])
     return [weighed.get(cell.id, cell) for cell in cells if cell.id in weighed or not cell.setting.protocol.weighs]
@@ -101,7 +101,7 @@ async def _measure(cell: Cell, suite: Suite, dispatch: Dispatch) -> _Measured:
     right = 0
     lines = [b""] * len(suite.asked)
 
-    async def answer(place: int, asked: Asked) -> None:
+    async def answer(place: int, asked: Sample) -> None:
         nonlocal right
         transcript = await cell.setting.converse(asked.question, dispatch, asked.sampling)
         found = await judged(cell, suite, asked, transcript)

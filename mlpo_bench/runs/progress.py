@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlpo_bench.harness.documents import CutOff
-from mlpo_bench.runs.ledger import LedgerWriter
-from mlpo_bench.runs.records import Record
-from mlpo_bench.runs.transcripts import TranscriptWriter, failed_line, to_line
+from mlpo_bench.log.ledger import LedgerWriter
+from mlpo_bench.log.records import Record
+from mlpo_bench.log.transcripts import TranscriptWriter, failed_line, to_line
 
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from mlpo_bench.matrix import Cell
+    from mlpo_bench.harness.verdicts import Judged
+    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.questions import Question
-    from mlpo_bench.runs.folder import RunFolder
-    from mlpo_bench.runs.judging import Judged
 
 
 class CellProgress:
@@ -32,7 +32,7 @@ class CellProgress:
         folder: the run.
     """
 
-    def __init__(self, cell: Cell, total: int, folder: RunFolder) -> None:
+    def __init__(self, cell: Cell, total: int, folder: RunDirectory) -> None:
         self.cell = cell
         self.total = total
         self.finals: dict[str, str] = {}

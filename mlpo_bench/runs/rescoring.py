@@ -14,41 +14,41 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlpo_bench.analysis.moves import Moves
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines.recorded import RecordedEngine
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.harness.suite import quiet_lm_eval
-from mlpo_bench.matrix import cells
-from mlpo_bench.runs import replacing
+from mlpo_bench.log import replacement
+from mlpo_bench.log.completions import Layers, write_completions
+from mlpo_bench.log.directory import PARTS, RunDirectory
+from mlpo_bench.log.ledger import keep_waits
+from mlpo_bench.log.manifest import note_rescoring
+from mlpo_bench.log.transcripts import read_transcripts
+from mlpo_bench.matrix.cells import cells
 from mlpo_bench.runs.calibration import calibrated
-from mlpo_bench.runs.carry_out import load_suites
-from mlpo_bench.runs.completions import Layers, write_completions
-from mlpo_bench.runs.folder import PARTS, RunFolder
+from mlpo_bench.runs.carrying import Work
 from mlpo_bench.runs.interrupts import stopped_by_interrupts
-from mlpo_bench.runs.ledger import keep_waits
-from mlpo_bench.runs.manifest import note_rescoring
-from mlpo_bench.runs.moves import Moves
-from mlpo_bench.runs.recollecting import NOT_RECORDED, recollect
-from mlpo_bench.runs.transcripts import read_transcripts
-from mlpo_bench.runs.watcher import counted
-from mlpo_bench.runs.work import Work
+from mlpo_bench.runs.observer import counted
+from mlpo_bench.runs.recollection import NOT_RECORDED, recollect
+from mlpo_bench.runs.runner import load_suites
 from mlpo_bench.store import Store
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from mlpo_bench.config import RunConfig
     from mlpo_bench.harness.suite import Suite
-    from mlpo_bench.matrix import Cell
+    from mlpo_bench.matrix.cells import Cell
+    from mlpo_bench.matrix.config import RunConfig
     from mlpo_bench.runs.calibration import Weights
-    from mlpo_bench.runs.recollecting import Recollection
-    from mlpo_bench.runs.watcher import Watcher
+    from mlpo_bench.runs.observer import RunObserver
+    from mlpo_bench.runs.recollection import Recollection
     from mlpo_bench.teams import Member
 
 
 async def rescore(
-    folder: RunFolder, store_path: Path, watcher: Watcher, *, data: Path | None = None, dry_run: bool = False
+    folder: RunDirectory, store_path: Path, observer: RunObserver, *, data: Path | None = None, dry_run: bool = False
 ) -> Moves:
     """Judge the cells of a run that have ended anew, put their files in place of the old ones, and tell what moved.
 
@@ -56,12 +56,12 @@ async def rescore(
         folder: The run.
         store_path: The store of completions: asked for what the run's files lack, and given what these hold where
             conversations have to go on.
-        watcher: Is told how far it is.
+        observer: Is told how far it is.
         data: A folder with the suites' published files, in place of the one that the run names.
         dry_run: Write nothing.
 
     Raises:
-        BadInput: nothing has ended yet, a file is missing, broken or cannot be written, or the questions are not at
+        UsageError: nothing has ended yet, a file is missing, broken or cannot be written, or the questions are not at
             hand.
         Stopped: a person stopped it; the run is as it was.
     """
@@ -71,70 +71,75 @@ async def rescore(
             stack.enter_context(folder.taken())
         stack.enter_context(quiet_lm_eval())
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlpo-bench-rescore-")))
-        prepared = scratch / "run" if dry_run else stack.enter_context(replacing.prepared(folder.path))
+        prepared = scratch / "run" if dry_run else stack.enter_context(replacement.prepared(folder.path))
         staged = _staged(folder, prepared)
         layers = stack.enter_context(Layers(scratch, store_path))
         ended = _ended(folder)
-        await _hold_ended(folder, staged, ended, layers, watcher, data)
-        moves = _moves(folder, staged, ended, watcher)
+        await _hold_ended(folder, staged, ended, layers, observer, data)
+        moves = _moves(folder, staged, ended, observer)
         if not dry_run:
             _keep_unused(folder, staged, layers)
             if not moves.whole:
                 _pass_on(layers, store_path)
             note_rescoring(folder.manifest_path, staged.manifest_path, moves.told())
-            replacing.replace(folder.path, _gone(folder, moves))
+            replacement.replace(folder.path, _gone(folder, moves))
     return moves
 
 
 @contextlib.contextmanager
-def _told_of_disks(folder: RunFolder) -> Iterator[None]:
+def _told_of_disks(folder: RunDirectory) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         where = error.filename or folder.path
-        raise BadInput(f"{folder.path} could not be judged anew, for {where}: {error.strerror}.") from None
+        raise UsageError(f"{folder.path} could not be judged anew, for {where}: {error.strerror}.") from None
 
 
-def _staged(folder: RunFolder, path: Path) -> RunFolder:
+def _staged(folder: RunDirectory, path: Path) -> RunDirectory:
     staged = empty(path)
     shutil.copyfile(folder.config_path, staged.config_path)
     return staged
 
 
-def empty(path: Path) -> RunFolder:
+def empty(path: Path) -> RunDirectory:
     """Make the folders of a run that is to be filled."""
     for part in PARTS:
         (path / part).mkdir(parents=True, exist_ok=True)
-    return RunFolder(path)
+    return RunDirectory(path)
 
 
-def _ended(folder: RunFolder) -> list[Cell]:
+def _ended(folder: RunDirectory) -> list[Cell]:
     found = [cell for cell in cells(folder.config) if folder.cell_path(cell.id).exists()]
     if not found:
-        raise BadInput(f"no cell of the run {folder.path} has come to its end; `{folder.command}` goes on with it.")
+        raise UsageError(f"no cell of the run {folder.path} has come to its end; `{folder.command}` goes on with it.")
     return found
 
 
 async def _hold_ended(
-    folder: RunFolder, staged: RunFolder, ended: Sequence[Cell], layers: Layers, watcher: Watcher, data: Path | None
+    folder: RunDirectory,
+    staged: RunDirectory,
+    ended: Sequence[Cell],
+    layers: Layers,
+    observer: RunObserver,
+    data: Path | None,
 ) -> None:
     config = _at_hand(folder.config, data)
-    suites = load_suites(config, dict.fromkeys(cell.suite for cell in ended), watcher)
+    suites = load_suites(config, dict.fromkeys(cell.suite for cell in ended), observer)
     _check_sources(folder, suites)
-    watcher.say("Reading what was recorded")
-    recollection = recollect(folder, ended, suites, layers, watcher)
+    observer.say("Reading what was recorded")
+    recollection = recollect(folder, ended, suites, layers, observer)
     todo = [_with_ballots(cell, folder) for cell in ended]
     before = {cell.id: weights for cell in todo if (weights := _weights(cell, folder)) is not None}
-    await hold_again(staged, todo, config, suites, recollection, watcher, before)
+    await hold_again(staged, todo, config, suites, recollection, observer, before)
 
 
 async def hold_again(
-    into: RunFolder,
+    into: RunDirectory,
     todo: Sequence[Cell],
     config: RunConfig,
     suites: Mapping[str, Suite],
     recollection: Recollection,
-    watcher: Watcher,
+    observer: RunObserver,
     before: Mapping[str, Weights] | None = None,
 ) -> None:
     """Hold the conversations of some cells again over what was recollected, and write the files of a run.
@@ -145,7 +150,7 @@ async def hold_again(
         config: Their configuration, with the place where the questions lie now.
         suites: Their suites.
         recollection: What they were answered, and by whom.
-        watcher: Is told how far it is.
+        observer: Is told how far it is.
         before: What ballots were weighted with, by cell, for those whose train answers were not kept.
 
     Raises:
@@ -157,12 +162,12 @@ async def hold_again(
         for facts, some in recollection.groups([cell for cell in todo if bool(cell.matched) is matched]):
             engines = {spec: RecordedEngine(of_spec, NOT_RECORDED) for spec, of_spec in facts.items()}
             dispatch = Dispatch(engines, recollection.layers.of(some[0].id))
-            watcher.begin(some, asked, dispatch.tally)
+            observer.begin(some, asked, dispatch.tally)
             with (
-                stopped_by_interrupts(dispatch, watcher.say),
-                Work(into, suites, engines, dispatch, watcher, recollection.failed) as work,
+                stopped_by_interrupts(dispatch, observer.say),
+                Work(into, suites, engines, dispatch, observer, recollection.failed) as work,
             ):
-                await work.through(await calibrated(some, config, dispatch, into, watcher, before))
+                await work.through(await calibrated(some, config, dispatch, into, observer, before))
     into.write_results()
 
 
@@ -172,23 +177,23 @@ def _at_hand(config: RunConfig, data: Path | None) -> RunConfig:
     return config.model_copy(update={"data": str(named) if named else None})
 
 
-def _check_sources(folder: RunFolder, suites: Mapping[str, Suite]) -> None:
+def _check_sources(folder: RunDirectory, suites: Mapping[str, Suite]) -> None:
     asked = folder.manifest()["sources"]
     for name, suite in suites.items():
         if suite.source.revision != asked[name]["revision"]:
-            raise BadInput(
+            raise UsageError(
                 f"the run {folder.path} asked {name} of {asked[name]['where']} ({asked[name]['revision']}); what was "
                 f"found here is {suite.source.where} ({suite.source.revision}). Name its folder with --data."
             )
 
 
-def _with_ballots(cell: Cell, folder: RunFolder) -> Cell:
+def _with_ballots(cell: Cell, folder: RunDirectory) -> Cell:
     """Return a matched vote with the ballots that it had, which are the ones to be counted first."""
     result = folder.cell(cell.id)
     return cell.with_samples(result.samples) if result and result.samples else cell
 
 
-def _weights(cell: Cell, folder: RunFolder) -> dict[Member, float] | None:
+def _weights(cell: Cell, folder: RunDirectory) -> dict[Member, float] | None:
     """Return what a cell's ballots were weighted with; None where two members go by one name."""
     result, members = folder.cell(cell.id), cell.setting.team.distinct
     if result is None or result.scores.keys() != {member.label for member in members}:
@@ -196,10 +201,10 @@ def _weights(cell: Cell, folder: RunFolder) -> dict[Member, float] | None:
     return {member: result.scores[member.label] for member in members} if len(result.scores) == len(members) else None
 
 
-def _moves(folder: RunFolder, staged: RunFolder, ended: Sequence[Cell], watcher: Watcher) -> Moves:
+def _moves(folder: RunDirectory, staged: RunDirectory, ended: Sequence[Cell], observer: RunObserver) -> Moves:
     """Return what moved, and give every turn the wait that it had."""
     moves = Moves()
-    for cell in counted(ended, "cells compared", watcher):
+    for cell in counted(ended, "cells compared", observer):
         if not staged.cell_path(cell.id).exists():
             moves.lose(cell, folder)
             continue
@@ -210,7 +215,7 @@ def _moves(folder: RunFolder, staged: RunFolder, ended: Sequence[Cell], watcher:
     return moves
 
 
-def _keep_unused(folder: RunFolder, staged: RunFolder, layers: Layers) -> None:
+def _keep_unused(folder: RunDirectory, staged: RunDirectory, layers: Layers) -> None:
     """Keep the completions that no conversation uses now: the readers of another day may need them."""
     used: set[bytes] = set()
     for part in ("transcripts", "calibration"):
@@ -229,7 +234,7 @@ def _pass_on(layers: Layers, path: Path) -> None:
             known.put(one.request, one.made)
 
 
-def _gone(folder: RunFolder, moves: Moves) -> Iterator[str]:
+def _gone(folder: RunDirectory, moves: Moves) -> Iterator[str]:
     """Yield the files of votes that wait for another cell."""
     for cell in cells(folder.config):
         if cell.id in moves.waiting:

@@ -5,24 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlpo_bench.runs import ledger
-from mlpo_bench.runs.files import write_json
-from mlpo_bench.runs.records import Record, write_records
-from mlpo_bench.runs.results import CellResult
+from mlpo_bench.log import ledger
+from mlpo_bench.log.files import write_json
+from mlpo_bench.log.records import Record, write_records
+from mlpo_bench.log.results import CellResult
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlpo_bench.engines import Engine
-    from mlpo_bench.harness.suite import Suite, Verdict
-    from mlpo_bench.matrix import Cell
-    from mlpo_bench.runs.folder import RunFolder
+    from mlpo_bench.harness.suite import Suite
+    from mlpo_bench.harness.verdicts import Verdict
+    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.runs.progress import CellProgress
     from mlpo_bench.teams import ModelSpec
 
 
-def score(one: CellProgress, suite: Suite, engines: Mapping[ModelSpec, Engine], folder: RunFolder) -> CellResult:
+def score(one: CellProgress, suite: Suite, engines: Mapping[ModelSpec, Engine], folder: RunDirectory) -> CellResult:
     """Have lm-eval score a cell whose conversations have all ended, and write its files, the figures last."""
     cell = one.cell
     one.finish()

@@ -18,7 +18,7 @@ def check(recipe: Recipe, todo: Collection[Stage]) -> None:
     """Check that the stages to come find what they need, as far as that is known now; torch is not loaded for it.
 
     Raises:
-        BadInput: packages or the leader's weights are missing, there is no GPU where one is needed, or the export's
+        UsageError: packages or the leader's weights are missing, there is no GPU where one is needed, or the export's
             place is taken.
     """
     if any(stage in recipe.trains for stage in todo):

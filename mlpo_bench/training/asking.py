@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import close_engines, open_engines
-from mlpo_bench.errors import BadInput, Stopped, StoppedAtOnce
-from mlpo_bench.runs import pace
-from mlpo_bench.runs.conversing import InFlight
+from mlpo_bench.errors import Stopped, StoppedAtOnce, UsageError
+from mlpo_bench.log.ledger import Spent
+from mlpo_bench.runs import throughput
 from mlpo_bench.runs.interrupts import stopped_by_interrupts
-from mlpo_bench.runs.ledger import Spent
+from mlpo_bench.runs.scheduler import InFlight
 from mlpo_bench.store import Store
 
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from mlpo_bench.dispatch import Request
     from mlpo_bench.engines import Engine
     from mlpo_bench.teams import Member, ModelSpec
+    from mlpo_bench.training.observer import TrainingObserver
     from mlpo_bench.training.sections import Drawing
-    from mlpo_bench.training.watcher import Watcher
 
     Item = TypeVar("Item")
     Made = TypeVar("Made")
@@ -44,7 +44,7 @@ class Table:
 
     engines: Mapping[ModelSpec, Engine]
     dispatch: Dispatch
-    watcher: Watcher
+    observer: TrainingObserver
 
     async def each(
         self,
@@ -58,16 +58,16 @@ class Table:
         Progress is counted in completions where it is known how many `calls` there will be, else in items.
 
         Raises:
-            EngineFault: an engine failed for good; all that was answered is in the store.
+            EngineError: an engine failed for good; all that was answered is in the store.
             Stopped: a person wants an end.
         """
         found: dict[int, Made] = {}
-        self.watcher.begin(what, len(items) if calls is None else calls)
+        self.observer.begin(what, len(items) if calls is None else calls)
 
         async def one(place: int, item: Item) -> None:
             found[place] = await ask(item)
             if calls is None:
-                self.watcher.advance()
+                self.observer.advance()
 
         async with self._counting(calls), InFlight() as flights:
             for place, item in enumerate(items):
@@ -81,13 +81,13 @@ class Table:
 
     @contextlib.asynccontextmanager
     async def _counting(self, calls: int | None) -> AsyncIterator[None]:
-        """Tell the watcher of completions as they come in, while inside."""
+        """Tell the observer of completions as they come in, while inside."""
         told = self.dispatch.tally.asked
 
         def tell() -> None:
             nonlocal told
             if new := self.dispatch.tally.asked - told:
-                self.watcher.advance(new)
+                self.observer.advance(new)
                 told += new
 
         async def tell_regularly() -> None:
@@ -114,13 +114,13 @@ class Table:
         for request, suite, tokens in made:
             key = request.member.spec, suite, request.sampling.max_tokens
             answers[key] = answers.get(key, Spent()) + Spent(calls=1, completion_tokens=tokens)
-        pace.note(self.dispatch, list(islice(texts, pace.COUNTED_QUESTIONS)), answers)
+        throughput.note(self.dispatch, list(islice(texts, throughput.COUNTED_QUESTIONS)), answers)
 
-    def check_fit(self, requests: Iterable[Request], remedy: str) -> None:
+    def check_context(self, requests: Iterable[Request], remedy: str) -> None:
         """Compare the longest of some requests with its model's context, before anything is asked.
 
         Raises:
-            BadInput: it does not fit; nothing is ever cut. `remedy` says what to change.
+            UsageError: it does not fit; nothing is ever cut. `remedy` says what to change.
         """
         by_member: dict[Member, list[Request]] = {}
         for request in requests:
@@ -131,7 +131,7 @@ class Table:
             for request in longest:
                 prompt, answer = engine.count_tokens(request.messages), request.sampling.max_tokens
                 if prompt + answer > engine.facts.context:
-                    raise BadInput(
+                    raise UsageError(
                         f"{engine.facts.name} holds {engine.facts.context} tokens, but a prompt has {prompt} and its "
                         f"answer may take {answer}. {remedy}"
                     )
@@ -139,22 +139,22 @@ class Table:
 
 @contextlib.asynccontextmanager
 async def table(
-    specs: Iterable[ModelSpec], store_path: Path, watcher: Watcher, *, deterministic: bool = False
+    specs: Iterable[ModelSpec], store_path: Path, observer: TrainingObserver, *, deterministic: bool = False
 ) -> AsyncIterator[Table]:
     """Open engines and the store; Ctrl-C inside stops the asking, and a second one everything.
 
     Raises:
-        BadInput: a model cannot be served, or the store not be opened.
+        UsageError: a model cannot be served, or the store not be opened.
     """
     async with contextlib.AsyncExitStack() as closing:
         store = closing.enter_context(Store(store_path))
-        engines = await open_engines(specs, deterministic=deterministic, on_event=watcher.say)
+        engines = await open_engines(specs, deterministic=deterministic, on_event=observer.say)
         closing.push_async_callback(close_engines, engines)
         dispatch = Dispatch(engines, store)
         try:
-            with stopped_by_interrupts(dispatch, watcher.say):
+            with stopped_by_interrupts(dispatch, observer.say):
                 async with dispatch.at_work():
-                    yield Table(engines, dispatch, watcher)
+                    yield Table(engines, dispatch, observer)
         except StoppedAtOnce:
             closing.pop_all()  # the process is about to end, and its engines with it
             raise

@@ -1,4 +1,4 @@
-"""Takes the figures of each training step, writes them to a file, and tells a watcher."""
+"""Takes the figures of each training step, writes them to a file, and tells a observer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from mlpo_bench.runs.files import write_whole
+from mlpo_bench.log.files import write_whole
 from mlpo_bench.training import processes
 from mlpo_bench.training.points import line, read
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from mlpo_bench.training.observer import TrainingObserver
     from mlpo_bench.training.points import Point
     from mlpo_bench.training.untyped import Untyped
-    from mlpo_bench.training.watcher import Watcher
 
 IDLE = 10
 """Steps in which nothing is learnt before that is said."""
@@ -45,13 +45,13 @@ NAMES = {
 
 
 class Curves(TrainerCallback):
-    """Writes a step's figures to a file, and tells a watcher.
+    """Writes a step's figures to a file, and tells a observer.
 
     Where a training is taken up again, the figures of steps that are done again are dropped.
     """
 
-    def __init__(self, path: Path, watcher: Watcher) -> None:
-        self._path, self._watcher = path, watcher
+    def __init__(self, path: Path, observer: TrainingObserver) -> None:
+        self._path, self._watcher = path, observer
         self.points: list[Point] = []
         self._said = False
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpo_bench.engines import adapters, models
-from mlpo_bench.errors import BadInput
-from mlpo_bench.runs.files import write_json
+from mlpo_bench.errors import UsageError
+from mlpo_bench.log.files import write_json
 from mlpo_bench.training import card, figure, points, processes
 
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
     from mlpo_bench.engines.resolved import ResolvedModel
     from mlpo_bench.training.folder import TrainingFolder, Work
+    from mlpo_bench.training.observer import TrainingObserver
     from mlpo_bench.training.points import Point
     from mlpo_bench.training.recipe import Recipe
-    from mlpo_bench.training.watcher import Watcher
 
 _TOKENIZER = ("tokenizer", "chat_template", "special_tokens", "vocab", "merges", "added_tokens")
 
 
-def run(folder: TrainingFolder, work: Work, _store_path: Path, watcher: Watcher) -> None:
+def run(folder: TrainingFolder, work: Work, _store_path: Path, observer: TrainingObserver) -> None:
     """Make `export`, and a copy where the recipe wants it.
 
     Raises:
-        BadInput: the recipe's folder is taken by something else, or base and adapter cannot be put together.
+        UsageError: the recipe's folder is taken by something else, or base and adapter cannot be put together.
     """
     if not processes.first():
         return
@@ -62,7 +62,7 @@ def run(folder: TrainingFolder, work: Work, _store_path: Path, watcher: Watcher)
     place = Path(recipe.export.folder) / recipe.name if recipe.export.folder else folder.export
     size = sum(file.stat().st_size for file in place.iterdir())
     work.facts |= {"bytes": size, "form": made["form"]}
-    watcher.say(f"The leader lies in {place} ({size / 1e6:.1f} MB). In a team file: {card.use(made, place)}")
+    observer.say(f"The leader lies in {place} ({size / 1e6:.1f} MB). In a team file: {card.use(made, place)}")
 
 
 def _weights(recipe: Recipe, base: ResolvedModel, trained: Path, into: Path) -> float | None:
@@ -123,13 +123,13 @@ def check_place(recipe: Recipe) -> None:
     """Refuse to overwrite what is no leader.
 
     Raises:
-        BadInput: the recipe's folder holds something else.
+        UsageError: the recipe's folder holds something else.
     """
     if recipe.export.folder is None:
         return
     place = Path(recipe.export.folder) / recipe.name
     if place.exists() and not (place / "card.json").exists():
-        raise BadInput(f"{place} exists and is no exported leader; name another place as export.folder.")
+        raise UsageError(f"{place} exists and is no exported leader; name another place as export.folder.")
 
 
 def _publish(made: Path, place: Path) -> None:

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.protocols.base import shuffler
 from mlpo_bench.training.asking import table
 from mlpo_bench.training.overlap import refuse_tested, tested
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlpo_bench.training.folder import TrainingFolder, Work
+    from mlpo_bench.training.observer import TrainingObserver
     from mlpo_bench.training.recipe import Recipe
     from mlpo_bench.training.sections import Filter
-    from mlpo_bench.training.watcher import Watcher
 
 Reason = Literal["too easy", "too hard"]
 
@@ -87,13 +87,13 @@ def shares_of(answers: Iterable[tuple[str, bool]]) -> dict[str, float]:
     return {name: sum(each) / len(each) for name, each in right.items()}
 
 
-async def run(folder: TrainingFolder, work: Work, store_path: Path, watcher: Watcher) -> None:
+async def run(folder: TrainingFolder, work: Work, store_path: Path, observer: TrainingObserver) -> None:
     """Make `questions.parquet` and `prompts.parquet`.
 
     Raises:
-        BadInput: no question is left, one is tested by now, a prompt does not fit the leader, or the leader cannot be
+        UsageError: no question is left, one is tested by now, a prompt does not fit the leader, or the leader cannot be
             served.
-        EngineFault: an engine failed for good.
+        EngineError: an engine failed for good.
         Stopped: a person wants an end.
     """
     recipe = folder.recipe
@@ -105,17 +105,19 @@ async def run(folder: TrainingFolder, work: Work, store_path: Path, watcher: Wat
     for rule in recipe.filter:
         if rule.rule == "leader":
             left = prompts_of(recipe, _of(openings, sieve.suites))
-            leader_shares = await _measured(recipe, rule, left, work, store_path, watcher)
+            leader_shares = await _measured(recipe, rule, left, work, store_path, observer)
             sieve.through(rule, leader_shares)
         else:
             sieve.through(rule, shares)
-    _tell(sieve, before, watcher)
+    _tell(sieve, before, observer)
     kept = _of(openings, sieve.suites)
     if not kept:
-        raise BadInput("the filter leaves no question to learn from; choose another rule or bound, or more questions.")
+        raise UsageError(
+            "the filter leaves no question to learn from; choose another rule or bound, or more questions."
+        )
     refuse_tested({one.question_id: one.text for one in kept}.items(), tested(recipe.suites, recipe.questions.data))
     prompts = prompts_of(recipe, kept)
-    watcher.say(f"{len(prompts):,} prompts of {len(sieve.suites):,} questions")
+    observer.say(f"{len(prompts):,} prompts of {len(sieve.suites):,} questions")
     write_rows(folder.questions, Kept, _rows(kept, shares, leader_shares, sieve.easy))
     write_rows(folder.prompts, Prompt, prompts)
     work.facts |= {
@@ -127,10 +129,10 @@ async def run(folder: TrainingFolder, work: Work, store_path: Path, watcher: Wat
 
 
 async def _measured(
-    recipe: Recipe, rule: Filter, prompts: Sequence[Prompt], work: Work, store_path: Path, watcher: Watcher
+    recipe: Recipe, rule: Filter, prompts: Sequence[Prompt], work: Work, store_path: Path, observer: TrainingObserver
 ) -> dict[str, float]:
     """Return how often the leader is right on each question, over all its prompts."""
-    async with table([recipe.leader.spec], store_path, watcher, deterministic=recipe.deterministic) as asked:
+    async with table([recipe.leader.spec], store_path, observer, deterministic=recipe.deterministic) as asked:
         samples = await sample_leader(recipe, prompts, rule.draws, asked)
     work.spent |= spent(one for of_prompt in samples for one in of_prompt)
     return shares_of(
@@ -163,9 +165,9 @@ def _rows(
     ]
 
 
-def _tell(sieve: Sieve, before: Counter[str], watcher: Watcher) -> None:
+def _tell(sieve: Sieve, before: Counter[str], observer: TrainingObserver) -> None:
     for suite, count in before.items():
         left = [name for name, of in sieve.suites.items() if of == suite]
         reasons = "".join(f", {lost} dropped ({reason})" for reason, lost in sieve.lost[suite].items())
         easy = f", {spared} of them easy" if (spared := sum(name in sieve.easy for name in left)) else ""
-        watcher.say(f"{suite}: {count} questions{reasons}: {len(left)} kept{easy}")
+        observer.say(f"{suite}: {count} questions{reasons}: {len(left)} kept{easy}")

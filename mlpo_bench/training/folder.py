@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 from filelock import FileLock, Timeout
 
-from mlpo_bench.errors import BadInput, nearest
-from mlpo_bench.runs.files import write_json, write_whole
+from mlpo_bench.errors import UsageError, nearest
+from mlpo_bench.log.files import write_json, write_whole
 from mlpo_bench.training import processes
 from mlpo_bench.training.recipe import STAGES, Recipe, Stage, read_recipe
 
@@ -112,17 +112,17 @@ class TrainingFolder:
         the first stage is done by it.
 
         Raises:
-            BadInput: it cannot be written, or is no training's.
+            UsageError: it cannot be written, or is no training's.
         """
         folder = cls(parent / recipe.name, recipe)
         if folder.path.exists() and not folder.recipe_path.exists() and any(folder.path.iterdir()):
-            raise BadInput(f"the folder {folder.path} exists and is no training; choose another name or --output.")
+            raise UsageError(f"the folder {folder.path} exists and is no training; choose another name or --output.")
         try:
             (folder.path / "stages").mkdir(parents=True, exist_ok=True)
             if not folder.recipe_path.exists():
                 write_whole(folder.recipe_path, recipe.to_yaml().encode())
         except OSError as error:
-            raise BadInput(
+            raise UsageError(
                 f"the folder {folder.path} cannot be written: {error.strerror}. Name another place with --output."
             ) from None
         return folder
@@ -132,14 +132,14 @@ class TrainingFolder:
         """Return the folder of a training that exists, given as a path or as a name under `parent`.
 
         Raises:
-            BadInput: there is no such training.
+            UsageError: there is no such training.
         """
         for path in (Path(training), parent / training):
             if (path / "recipe.yaml").is_file():
                 return cls(path)
         known = [path.parent.name for path in parent.glob("*/recipe.yaml")]
         hint = nearest(str(training), known) or "; it must be a folder with a recipe.yaml."
-        raise BadInput(f"there is no training {str(training)!r}{hint}")
+        raise UsageError(f"there is no training {str(training)!r}{hint}")
 
     @property
     def recipe(self) -> Recipe:
@@ -153,7 +153,7 @@ class TrainingFolder:
         """Keep the training to this process, and those that train with it, while inside; may be entered again inside.
 
         Raises:
-            BadInput: another process is at it.
+            UsageError: another process is at it.
         """
         if not processes.first():
             yield
@@ -161,7 +161,7 @@ class TrainingFolder:
         try:
             self._lock.acquire()
         except Timeout:
-            raise BadInput(f"another process is at the training {self.path}; wait for it, or end it.") from None
+            raise UsageError(f"another process is at the training {self.path}; wait for it, or end it.") from None
         try:
             yield
         finally:
@@ -245,7 +245,7 @@ class TrainingFolder:
         it took until then in the ledger.
 
         Raises:
-            BadInput: an earlier stage is not done, or another process is at this training.
+            UsageError: an earlier stage is not done, or another process is at this training.
         """
         if not processes.first():
             yield Work(resumed=processes.agreed(False))
@@ -253,7 +253,7 @@ class TrainingFolder:
         with self.taken():
             for source in self.sources(stage):
                 if self.state(source) != "done":
-                    raise BadInput(f"the stage {stage} reads what {source} makes, which {_SAID[self.state(source)]}.")
+                    raise UsageError(f"the stage {stage} reads what {source} makes, which {_SAID[self.state(source)]}.")
             work = Work(resumed=self.state(stage) == "begun")
             inputs, started = self.inputs(stage), time.monotonic()
             write_whole(self.recipe_path, self.recipe.to_yaml().encode())

@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Literal
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.protocols.base import shuffler
 
 
@@ -53,10 +53,10 @@ def grouped(prompts: Sequence[Prompt], by: Literal["prompt", "question"], genera
     largest number of them has, also where its own are fewer because some came to be the same.
 
     Raises:
-        BadInput: there are none.
+        UsageError: there are none.
     """
     if not prompts:
-        raise BadInput("no prompt is left to train on: take more questions, or a filter that keeps more of them.")
+        raise UsageError("no prompt is left to train on: take more questions, or a filter that keeps more of them.")
     if by == "prompt":
         return Groups(tuple((place,) for place in range(len(prompts))), generations)
     found: dict[tuple[str, int], list[int]] = {}

@@ -50,7 +50,7 @@ def judged(prompt: Prompt, text: str, *, cut_off: bool = False) -> Judgement:
     """Return the judgement on a completion of a training prompt.
 
     Raises:
-        EngineFault: the processes that compare mathematical expressions cannot be started.
+        EngineError: the processes that compare mathematical expressions cannot be started.
     """
     if prompt.kind == "select":
         number = chosen(text, len(prompt.attempts_right))

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from mlpo_bench.teams import Member, Team
     from mlpo_bench.training.asking import Table
     from mlpo_bench.training.folder import TrainingFolder
+    from mlpo_bench.training.observer import TrainingObserver
     from mlpo_bench.training.recipe import Recipe
     from mlpo_bench.training.rows import ChatRow
     from mlpo_bench.training.sections import Drawing, Mlpo
-    from mlpo_bench.training.watcher import Watcher
 
 _LEADER = "leader"
 
@@ -46,7 +46,9 @@ class Held:
     usage: Usage
 
 
-def make(folder: TrainingFolder, leader: Member, refresh: int, count: int, store_path: Path, watcher: Watcher) -> Held:
+def make(
+    folder: TrainingFolder, leader: Member, refresh: int, count: int, store_path: Path, observer: TrainingObserver
+) -> Held:
     """Return about `count` prompts of later rounds, by conversations with this leader in the leader's seat.
 
     Args:
@@ -55,15 +57,15 @@ def make(folder: TrainingFolder, leader: Member, refresh: int, count: int, store
         refresh: how often this was done before; each time asks other questions, with other draws.
         count: how many prompts are wanted; fewer where there are no more questions.
         store_path: where completions are kept.
-        watcher: is told how far it is.
+        observer: is told how far it is.
 
     Raises:
-        BadInput: a model cannot be served.
-        EngineFault: an engine failed for good.
+        UsageError: a model cannot be served.
+        EngineError: an engine failed for good.
         Stopped: a person wants an end.
     """
     openings = _asked(folder, refresh, count)
-    return asyncio.run(_make(folder.recipe, openings, leader, refresh, store_path, watcher))
+    return asyncio.run(_make(folder.recipe, openings, leader, refresh, store_path, observer))
 
 
 def _asked(folder: TrainingFolder, refresh: int, count: int) -> list[Opening]:
@@ -80,10 +82,15 @@ def _asked(folder: TrainingFolder, refresh: int, count: int) -> list[Opening]:
 
 
 async def _make(
-    recipe: Recipe, openings: Sequence[Opening], leader: Member, refresh: int, store_path: Path, watcher: Watcher
+    recipe: Recipe,
+    openings: Sequence[Opening],
+    leader: Member,
+    refresh: int,
+    store_path: Path,
+    observer: TrainingObserver,
 ) -> Held:
     team = seating(recipe, leader)
-    async with table(team.specs, store_path, watcher, deterministic=recipe.deterministic) as asked:
+    async with table(team.specs, store_path, observer, deterministic=recipe.deterministic) as asked:
         made = await later_prompts(recipe, openings, team, refresh, asked)
     prompts = {prompt.prompt_id: prompt for of_one, _ in made for prompt in of_one}
     costs = [cost for _, cost in made]

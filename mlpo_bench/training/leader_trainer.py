@@ -21,7 +21,7 @@ from datasets import Dataset
 from transformers import TrainerCallback
 from trl.trainer.utils import split_tensor_dict, use_adapter
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.training import shared_prompt
 from mlpo_bench.training.groups import StepSampler
 from mlpo_bench.training.policy import as_messages
@@ -48,7 +48,7 @@ _CHANGED = (
     "_tokenize_prompts",
 )
 if missing := [name for name in _CHANGED if not hasattr(trl.GRPOTrainer, name)]:
-    raise BadInput(f"TRL {trl.__version__} is not supported (it has no {missing[0]}): pip install 'trl>=1.16,<1.17'.")
+    raise UsageError(f"TRL {trl.__version__} is not supported (it has no {missing[0]}): pip install 'trl>=1.16,<1.17'.")
 
 RIGHT, FORMED, SAMPLING_ENTROPY = "right", "formed", "sampling_entropy"
 TRAINED, WRITTEN = "trained_tokens", "written_tokens"

@@ -14,7 +14,7 @@ import warnings
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
@@ -35,21 +35,21 @@ def check_installed() -> None:
     """Check that what training needs is installed, without loading it.
 
     Raises:
-        BadInput: something is not.
+        UsageError: something is not.
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise _lacking(f"no {', '.join(missing)}")
 
 
-def _lacking(what: str) -> BadInput:
-    return BadInput(f"training needs packages that are not installed ({what}). Run: {INSTALL}")
+def _lacking(what: str) -> UsageError:
+    return UsageError(f"training needs packages that are not installed ({what}). Run: {INSTALL}")
 
 
 def trl(*, vllm: bool = False) -> Untyped:
     """Import TRL and return it; `vllm` says whether it may use vLLM.
 
     Raises:
-        BadInput: TRL, or something that it needs, is not installed.
+        UsageError: TRL, or something that it needs, is not installed.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     # Threads that spin while they wait made torch 2.3 times slower beside one other busy process on 2 cores.

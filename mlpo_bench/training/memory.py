@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
@@ -22,20 +22,20 @@ def enough_memory(recipe: Recipe, stage: str) -> Iterator[None]:
     """Turn a device's or this machine's lack of memory inside into a sentence that names the settings to lower.
 
     Raises:
-        BadInput: memory ran out.
+        UsageError: memory ran out.
     """
     import torch
 
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise BadInput(remedy(recipe, stage)) from error
+        raise UsageError(remedy(recipe, stage)) from error
     except MemoryError as error:
-        raise BadInput(remedy(recipe, stage)) from error
+        raise UsageError(remedy(recipe, stage)) from error
     except RuntimeError as error:
         if not any(words in str(error) for words in _ON_CPU):
             raise
-        raise BadInput(remedy(recipe, stage)) from error
+        raise UsageError(remedy(recipe, stage)) from error
 
 
 def remedy(recipe: Recipe, stage: str) -> str:

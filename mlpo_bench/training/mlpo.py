@@ -14,9 +14,9 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
+from mlpo_bench.log.files import write_json
 from mlpo_bench.protocols.base import shuffler
-from mlpo_bench.runs.files import write_json
 from mlpo_bench.training import curves, later, outcome, points, policy, processes, settings
 from mlpo_bench.training.groups import grouped
 from mlpo_bench.training.libraries import calm, without_printing
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from mlpo_bench.teams import Member
     from mlpo_bench.training.folder import TrainingFolder, Work
     from mlpo_bench.training.leader_trainer import LeaderTrainer
+    from mlpo_bench.training.observer import TrainingObserver
     from mlpo_bench.training.policy import Policy
     from mlpo_bench.training.recipe import Recipe
     from mlpo_bench.training.untyped import Untyped
-    from mlpo_bench.training.watcher import Watcher
 
 CONTEXTS = "contexts-{}.{}"
 
@@ -48,27 +48,27 @@ class Leg:
     end: int
 
 
-def run(folder: TrainingFolder, work: Work, store_path: Path, watcher: Watcher) -> None:
+def run(folder: TrainingFolder, work: Work, store_path: Path, observer: TrainingObserver) -> None:
     """Make `mlpo`: the trained adapter or weights, and `curves.jsonl`.
 
     Raises:
-        BadInput: the prompts do not fit the leader or a step, the leader cannot be loaded, packages are missing, or
+        UsageError: the prompts do not fit the leader or a step, the leader cannot be loaded, packages are missing, or
             memory ran out.
-        EngineFault: the processes that compare mathematical expressions cannot be started, or an engine failed.
+        EngineError: the processes that compare mathematical expressions cannot be started, or an engine failed.
         Stopped: a person wants an end, while conversations are held.
     """
     recipe = folder.recipe
     with enough_memory(recipe, "mlpo"):
         last = outcome.prepare(folder.mlpo, resumed=work.resumed)
-        figures = curves.Curves(folder.mlpo / points.FILE, watcher)
+        figures = curves.Curves(folder.mlpo / points.FILE, observer)
         for leg in legs(recipe, outcome.steps_in(last) // recipe.mlpo.iterations):
-            prompts = _prompts(folder, leg, last, store_path, watcher)
+            prompts = _prompts(folder, leg, last, store_path, observer)
             leader = policy.load(recipe, _start(folder), recipe.seed_of("mlpo"))
-            check_fit(recipe, leader, prompts)
+            check_context(recipe, leader, prompts)
             trainer = make_trainer(recipe, leader, prompts, folder.mlpo, [figures], leg)
             if recipe.mlpo.once and not trainer.task.once:
                 why = "its weights are sharded" if processes.sharded() else "its attention has a window or a cap"
-                watcher.say(f"{leader.base.name} reads a prompt for each completion, not once: {why}.")
+                observer.say(f"{leader.base.name} reads a prompt for each completion, not once: {why}.")
             with calm():
                 trainer.train(resume_from_checkpoint=str(last) if last else None)
             last = outcome.latest(folder.mlpo)
@@ -96,7 +96,7 @@ def _start(folder: TrainingFolder) -> Path | None:
 
 
 def _prompts(
-    folder: TrainingFolder, leg: Leg, checkpoint: Path | None, store_path: Path, watcher: Watcher
+    folder: TrainingFolder, leg: Leg, checkpoint: Path | None, store_path: Path, observer: TrainingObserver
 ) -> list[Prompt]:
     """Return what a leg trains on."""
     openings = read_rows(folder.prompts, Prompt)
@@ -105,9 +105,9 @@ def _prompts(
     kept = folder.mlpo / CONTEXTS.format(leg.number, "parquet")
     if processes.first() and not kept.exists():
         member = _member(folder.recipe, checkpoint or _start(folder))
-        watcher.say(f"Conversations with the leader after {leg.first} steps")
+        observer.say(f"Conversations with the leader after {leg.first} steps")
         wanted = _wanted(folder.recipe, leg)
-        held = later.make(folder, member, leg.number, wanted, store_path, watcher)
+        held = later.make(folder, member, leg.number, wanted, store_path, observer)
         write_json(folder.mlpo / CONTEXTS.format(leg.number, "json"), {"calls": held.calls, **asdict(held.usage)})
         write_rows(kept, Prompt, [*_first_rounds(folder.recipe, openings, held.prompts, leg), *held.prompts])
     processes.agreed(kept)
@@ -152,7 +152,7 @@ def make_trainer(
     """Return the trainer of a leader on a leg's prompts; it writes its checkpoints to a folder.
 
     Raises:
-        BadInput: the prompts do not make steps as the recipe says.
+        UsageError: the prompts do not make steps as the recipe says.
     """
     from mlpo_bench.training import shared_prompt
     from mlpo_bench.training.leader_trainer import LeaderTrainer, StopAfter, Task
@@ -177,15 +177,15 @@ def make_trainer(
     return without_printing(trainer)
 
 
-def check_fit(recipe: Recipe, leader: Policy, prompts: Sequence[Prompt]) -> None:
+def check_context(recipe: Recipe, leader: Policy, prompts: Sequence[Prompt]) -> None:
     """Compare the longest prompt, and what may be written to it, with the leader's context: nothing is ever cut.
 
     Raises:
-        BadInput: it does not fit.
+        UsageError: it does not fit.
     """
     longest = max((len(leader.prompt_ids(prompt.messages)) for prompt in prompts), default=0)
     if longest + recipe.mlpo.max_tokens > leader.context:
-        raise BadInput(
+        raise UsageError(
             f"{leader.base.name} holds {leader.context} tokens, but a prompt has {longest} and its answer may take "
             f"{recipe.mlpo.max_tokens}. Lower mlpo.max_tokens, rollouts.max_tokens or prompts.attempts."
         )

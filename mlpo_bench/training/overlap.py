@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpo_bench import questions
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.questions.splits import fingerprint
 
 
@@ -23,7 +23,7 @@ def tested(suites: Iterable[str], data: str | None) -> dict[str, str]:
     A fingerprint is blind to case, spacing and Unicode forms.
 
     Raises:
-        BadInput: a suite's test split is not at hand, so that nothing can be held against it.
+        UsageError: a suite's test split is not at hand, so that nothing can be held against it.
     """
     folder = Path(data) if data else None
     return {fingerprint(item.text): item.id for suite in suites for item in questions.load(suite, "test", folder).items}
@@ -33,14 +33,14 @@ def refuse_tested(train: Iterable[tuple[str, str]], test: Mapping[str, str]) -> 
     """Refuse to train on questions (each an id and its text) that are tested.
 
     Raises:
-        BadInput: one is; the message names both sides.
+        UsageError: one is; the message names both sides.
     """
     found = [(name, test[print_]) for name, text in train if (print_ := fingerprint(text)) in test]
     if not found:
         return
     named = "; ".join(f"{mine} is {theirs}" for mine, theirs in found[:NAMED])
     more = f"; and {len(found) - NAMED} more" if len(found) > NAMED else ""
-    raise BadInput(
+    raise UsageError(
         f"train questions are test questions by their content: {named}{more}. Nothing is trained on what is tested: "
         "leave out that subject or suite, or mend the data folder."
     )

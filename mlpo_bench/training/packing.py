@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import zstandard
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.training import card, checkpoints, points
 from mlpo_bench.training.folder import TrainingFolder
 
@@ -34,10 +34,10 @@ def pack(folder: TrainingFolder, file: Path) -> None:
     """Write a training into a file; what has not changed comes to the same file.
 
     Raises:
-        BadInput: it trains on conversations of later rounds, in which the questions stand.
+        UsageError: it trains on conversations of later rounds, in which the questions stand.
     """
     if folder.recipe.mlpo.contexts == "rounds":
-        raise BadInput("a training with `mlpo.contexts: rounds` keeps conversations with their questions: not packed.")
+        raise UsageError("a training with `mlpo.contexts: rounds` keeps questions in its files: not packed.")
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     with (
@@ -56,7 +56,7 @@ def unpack(file: Path, parent: Path) -> TrainingFolder:
     """Make a training's folder again under `parent`.
 
     Raises:
-        BadInput: the file is none of `pack`, or there is such a training.
+        UsageError: the file is none of `pack`, or there is such a training.
     """
     with _opened(file) as tar:
         beside = parent / f".{file.name}.{os.getpid()}"
@@ -66,7 +66,7 @@ def unpack(file: Path, parent: Path) -> TrainingFolder:
     place = parent / made.recipe.name
     try:
         if place.exists():
-            raise BadInput(f"there is a training {place} already; move it away, or unpack into another --output.")
+            raise UsageError(f"there is a training {place} already; move it away, or unpack into another --output.")
         beside.replace(place)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -83,7 +83,7 @@ def _opened(file: Path) -> Iterator[tarfile.TarFile]:
         ):
             yield tar
     except (OSError, tarfile.TarError, zstandard.ZstdError) as error:
-        raise BadInput(f"{file} is no packed training: {error}.") from None
+        raise UsageError(f"{file} is no packed training: {error}.") from None
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

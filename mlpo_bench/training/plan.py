@@ -14,9 +14,9 @@ from pydantic import BaseModel
 from mlpo_bench.chat import Usage
 from mlpo_bench.engines.choose import needs_weights
 from mlpo_bench.protocols.room import seated
-from mlpo_bench.runs import pace
-from mlpo_bench.runs.pace import Pace
-from mlpo_bench.runs.plan import MESSAGE_TOKENS
+from mlpo_bench.runs import throughput
+from mlpo_bench.runs.rehearsal import MESSAGE_TOKENS
+from mlpo_bench.runs.throughput import Throughput
 from mlpo_bench.training import speed
 from mlpo_bench.training.asking import drawn
 from mlpo_bench.training.posing import posed
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
     from mlpo_bench.teams import Member, ModelSpec
     from mlpo_bench.training.folder import State, TrainingFolder
+    from mlpo_bench.training.observer import TrainingObserver
     from mlpo_bench.training.posing import Posed
     from mlpo_bench.training.recipe import Stage
     from mlpo_bench.training.rows import Opening
     from mlpo_bench.training.sizes import Shape
-    from mlpo_bench.training.watcher import Watcher
 
 
 class StagePlan(BaseModel):
@@ -75,18 +75,18 @@ class TrainingPlan(BaseModel):
         return None if None in left else sum(filter(None, left))
 
 
-def plan(folder: TrainingFolder, watcher: Watcher, given_speed: float | None = None) -> TrainingPlan:
+def plan(folder: TrainingFolder, observer: TrainingObserver, given_speed: float | None = None) -> TrainingPlan:
     """Return what a training will take; the folder need not exist. Starts no model.
 
     Args:
         folder: with the recipe.
-        watcher: is told where questions come from.
+        observer: is told where questions come from.
         given_speed: tokens a second that every engine writes; what was measured before where it is left out.
 
     Raises:
-        BadInput: no question, or one that is tested.
+        UsageError: no question, or one that is tested.
     """
-    reckoner = _Reckoner(folder, posed(folder.recipe, watcher), given_speed)
+    reckoner = _Reckoner(folder, posed(folder.recipe, observer), given_speed)
     counts: dict[str, int] = {}
     for one in reckoner.train:
         counts[one.question.suite] = counts.get(one.question.suite, 0) + 1
@@ -104,7 +104,7 @@ class _Lengths:
     """How long texts of one model are expected to be."""
 
     def __init__(self, spec: ModelSpec, given_speed: float | None) -> None:
-        self.pace = pace.known().get(pace.name(spec), Pace())
+        self.pace = throughput.known().get(throughput.name(spec), Throughput())
         self.speed = given_speed or self.pace.tokens_a_second
 
     def tokens(self, characters: float, messages: int = 1) -> int:

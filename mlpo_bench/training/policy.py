@@ -15,7 +15,7 @@ from mlpo_bench.engines import models
 from mlpo_bench.engines.adapters import is_adapter
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.engines.choose import needs_weights
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.training.libraries import calm, trl
 
 
@@ -96,7 +96,7 @@ def load(recipe: Recipe, start: Path | None = None, seed: int | None = None) -> 
     adapter is drawn with `seed`, or else the recipe's.
 
     Raises:
-        BadInput: there is no such model, it cannot be loaded or trained, or packages are missing.
+        UsageError: there is no such model, it cannot be loaded or trained, or packages are missing.
     """
     trl(vllm=uses_vllm(recipe))
     check_has_weights(recipe)
@@ -106,7 +106,7 @@ def load(recipe: Recipe, start: Path | None = None, seed: int | None = None) -> 
     with calm():
         chats = ChatTokens.of_folder(base.folder, trust_remote_code=base.trust_remote_code)
         if not chats.tokenizer.chat_template:
-            raise BadInput(f"{base.name} has no chat template, so it cannot be trained to lead; take a chat model.")
+            raise UsageError(f"{base.name} has no chat template, so it cannot be trained to lead; take a chat model.")
         model = _loaded(recipe, base, start, recipe.seed if seed is None else seed)
     if chats.tokenizer.pad_token is None:
         chats.tokenizer.pad_token = chats.tokenizer.eos_token
@@ -117,10 +117,10 @@ def check_has_weights(recipe: Recipe) -> None:
     """Check that the leader is no server's.
 
     Raises:
-        BadInput: it is, and so cannot be trained.
+        UsageError: it is, and so cannot be trained.
     """
     if not needs_weights(recipe.leader.spec):
-        raise BadInput(f"the leader {recipe.leader.model} has no weights on this machine, so it cannot be trained.")
+        raise UsageError(f"the leader {recipe.leader.model} has no weights on this machine, so it cannot be trained.")
 
 
 def _loaded(recipe: Recipe, base: ResolvedModel, start: Path | None, seed: int) -> Untyped:
@@ -167,7 +167,7 @@ def _weights(recipe: Recipe, base: ResolvedModel, folder: Path) -> Untyped:
             trust_remote_code=base.trust_remote_code,
         )
     except (ValueError, OSError, ImportError) as error:
-        raise BadInput(f"transformers cannot load {base.name}: {str(error).splitlines()[0]}") from error
+        raise UsageError(f"transformers cannot load {base.name}: {str(error).splitlines()[0]}") from error
     # Sampling is the recipe's; what a model's makers advise would be merged into it otherwise.
     ends, pad = model.generation_config.eos_token_id, model.generation_config.pad_token_id
     model.generation_config = type(model.generation_config)(eos_token_id=ends, pad_token_id=pad)
@@ -193,4 +193,4 @@ def _with_new_adapter(model: Untyped, recipe: Recipe, seed: int) -> Untyped:
     try:
         return get_peft_model(model, config)
     except ValueError as error:
-        raise BadInput(f"adapter.targets do not fit {recipe.leader.model}: {str(error).splitlines()[0]}") from None
+        raise UsageError(f"adapter.targets do not fit {recipe.leader.model}: {str(error).splitlines()[0]}") from None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from mlpo_bench.config import RunConfig
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.harness.suite import quiet_lm_eval
+from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.protocols.base import counted
 from mlpo_bench.questions import SUITES
 from mlpo_bench.questions.splits import fingerprint
-from mlpo_bench.runs.carry_out import load_suites
+from mlpo_bench.runs.runner import load_suites
 from mlpo_bench.training.overlap import refuse_tested, tested
 from mlpo_bench.training.rows import Opening
 
@@ -19,8 +19,8 @@ from mlpo_bench.training.rows import Opening
 if TYPE_CHECKING:
     from mlpo_bench.chat import Sampling, Usage
     from mlpo_bench.questions import Question
+    from mlpo_bench.training.observer import TrainingObserver
     from mlpo_bench.training.recipe import Recipe
-    from mlpo_bench.training.watcher import Watcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +61,27 @@ class Posed:
         )
 
 
-def posed(recipe: Recipe, watcher: Watcher) -> list[Posed]:
+def posed(recipe: Recipe, observer: TrainingObserver) -> list[Posed]:
     """Return the train questions of a recipe's suites, each content once, none of which is tested by any of them.
 
     Raises:
-        BadInput: no source, subject or question; or a train question that is tested.
+        UsageError: no source, subject or question; or a train question that is tested.
     """
     chosen = recipe.questions
     config = RunConfig(
         suites=recipe.suites, split="train", limit=chosen.limit, subjects=chosen.subjects, data=chosen.data
     )
     with quiet_lm_eval():
-        suites = load_suites(config, recipe.suites, watcher)
+        suites = load_suites(config, recipe.suites, observer)
     found = [
         Posed(asked.question, str(asked.instance.doc["question"]), asked.gold, asked.sampling)
         for suite in suites.values()
         for asked in suite.asked
     ]
     if not found:
-        raise BadInput(f"no train question is left of {', '.join(SUITES[name].title for name in recipe.suites)}.")
+        raise UsageError(f"no train question is left of {', '.join(SUITES[name].title for name in recipe.suites)}.")
     once = {fingerprint(one.text): one for one in reversed(found)}
     if repeated := len(found) - len(once):
-        watcher.say(f"{counted(repeated, 'question')} left out whose content is asked before")
+        observer.say(f"{counted(repeated, 'question')} left out whose content is asked before")
     refuse_tested([(one.question.id, one.text) for one in found], tested(recipe.suites, chosen.data))
     return list(reversed(once.values()))

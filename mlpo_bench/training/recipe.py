@@ -27,21 +27,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from mlpo_bench import yamls
-from mlpo_bench.errors import BadInput, unknown
+from mlpo_bench.errors import UsageError, unknown
 from mlpo_bench.questions import SUITES
 from mlpo_bench.questions.suites import PAPER
 from mlpo_bench.teams import Member, Team, read_team, spelled_out
-from mlpo_bench.training.sections import (
-    Adapter,
-    Export,
-    Filter,
-    Mlpo,
-    Prompts,
-    Questions,
-    Rollouts,
-    Sft,
-    Traces,
-)
+from mlpo_bench.training.sections import Adapter, Export, Filter, Mlpo, Prompts, Questions, Rollouts, Sft, Traces
 
 
 if TYPE_CHECKING:
@@ -257,7 +247,7 @@ def read_recipe(path: Path) -> Recipe:
     """Read a recipe.
 
     Raises:
-        BadInput: one line for each fault, with file, line and field.
+        UsageError: one line for each fault, with file, line and field.
     """
     return yamls.read(path, Recipe, "recipe")
 
@@ -266,21 +256,21 @@ def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
     """Return a recipe with settings changed, each written as `section.name=value`, the value as in YAML.
 
     Raises:
-        BadInput: a change is not written so, or names no setting, or a value that the setting cannot take.
+        UsageError: a change is not written so, or names no setting, or a value that the setting cannot take.
     """
     content = recipe.model_dump(mode="json")
     given: list[str] = []
     for change in changes:
         name, equals, value = change.partition("=")
         if not equals:
-            raise BadInput(f"--set takes name=value, such as mlpo.steps=20; {change!r} is none.")
+            raise UsageError(f"--set takes name=value, such as mlpo.steps=20; {change!r} is none.")
         given.append(name.strip())
         _put(content, name.strip(), _value(change, value))
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
         told = [f"--set {', '.join(given)}: {yamls.said(e, Recipe)}" for e in error.errors()]
-        raise BadInput("\n".join(told)) from None
+        raise UsageError("\n".join(told)) from None
 
 
 def _put(content: dict[str, Any], name: str, value: object) -> None:
@@ -291,7 +281,7 @@ def _put(content: dict[str, Any], name: str, value: object) -> None:
             inner[step] = {}  # a section that the recipe has none of, such as an adapter
         if not isinstance(inner.get(step), dict):
             if step in inner:
-                raise BadInput(f"--set {name}: {step} is a single value, with nothing in it to set.")
+                raise UsageError(f"--set {name}: {step} is a single value, with nothing in it to set.")
             raise unknown("section of the recipe", step, [key for key, v in inner.items() if isinstance(v, dict)])
         inner = inner[step]
     inner[last] = value
@@ -301,4 +291,4 @@ def _value(change: str, text: str) -> object:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:
-        raise BadInput(f"--set {change}: the value is not written as in YAML.") from None
+        raise UsageError(f"--set {change}: the value is not written as in YAML.") from None

@@ -43,7 +43,7 @@ def earned(prompts: Sequence[Prompt], texts: Sequence[str], cut_off: Sequence[bo
     """Return what completions of training prompts earn: for each prompt a text, and whether it was cut off.
 
     Raises:
-        EngineFault: the processes that compare mathematical expressions cannot be started.
+        EngineError: the processes that compare mathematical expressions cannot be started.
     """
     written = list(zip(prompts, texts, cut_off, strict=True))
     if not any(FORMATS[prompt.answer_format].slow for prompt in prompts):

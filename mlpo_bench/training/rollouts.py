@@ -19,26 +19,26 @@ if TYPE_CHECKING:
     from mlpo_bench.protocols import Seat
     from mlpo_bench.training.asking import Table
     from mlpo_bench.training.folder import TrainingFolder, Work
+    from mlpo_bench.training.observer import TrainingObserver
     from mlpo_bench.training.posing import Posed
     from mlpo_bench.training.recipe import Recipe
-    from mlpo_bench.training.watcher import Watcher
 
 TOO_LONG = "Lower rollouts.max_tokens, leave out the subjects with the longest questions, or name another peer."
 
 
-async def run(folder: TrainingFolder, work: Work, store_path: Path, watcher: Watcher) -> None:
+async def run(folder: TrainingFolder, work: Work, store_path: Path, observer: TrainingObserver) -> None:
     """Make `rollouts.parquet`.
 
     Raises:
-        BadInput: no question, one that is tested, one that does not fit, or a model that cannot be served.
-        EngineFault: an engine failed for good.
+        UsageError: no question, one that is tested, one that does not fit, or a model that cannot be served.
+        EngineError: an engine failed for good.
         Stopped: a person wants an end.
     """
     recipe = folder.recipe
-    train = posed(recipe, watcher)
+    train = posed(recipe, observer)
     specs = dict.fromkeys(peer.spec for peer in recipe.team.peers)
-    async with table(specs, store_path, watcher, deterministic=recipe.deterministic) as asked:
-        asked.check_fit((r for one in train for _, _, r in _requests(recipe, one)), TOO_LONG)
+    async with table(specs, store_path, observer, deterministic=recipe.deterministic) as asked:
+        asked.check_context((r for one in train for _, _, r in _requests(recipe, one)), TOO_LONG)
         openings = await roll_out(recipe, train, asked)
         made = [
             (request, one.question.suite, row.completion_tokens)
@@ -54,7 +54,7 @@ async def run(folder: TrainingFolder, work: Work, store_path: Path, watcher: Wat
         "completion_tokens": sum(row.completion_tokens for row in rows),
     }
     work.facts |= {"questions": len(train), "openings": len(rows), "right": sum(row.right for row in rows)}
-    watcher.say(
+    observer.say(
         f"{len(rows):,} openings on {len(train):,} questions: {_share(rows, 'right')} right, "
         f"{_share(rows, 'cut_off')} cut off, {sum(row.answer is None for row in rows) / len(rows):.0%} without a "
         "readable answer"

@@ -29,11 +29,11 @@ async def sample_leader(recipe: Recipe, prompts: Sequence[Prompt], count: int, a
     """Return so many completions of the leader for each prompt, judged.
 
     Raises:
-        BadInput: a prompt does not fit the leader's context.
-        EngineFault: an engine failed for good.
+        UsageError: a prompt does not fit the leader's context.
+        EngineError: an engine failed for good.
         Stopped: a person wants an end.
     """
-    asked.check_fit((r for prompt in prompts for r in requests(recipe, prompt, 1)), TOO_LONG)
+    asked.check_context((r for prompt in prompts for r in requests(recipe, prompt, 1)), TOO_LONG)
 
     async def answer(prompt: Prompt) -> list[Sample]:
         replies = await asked.dispatch.ask_each(requests(recipe, prompt, count), seed=recipe.seed)

@@ -6,7 +6,7 @@ import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.training import processes
 from mlpo_bench.training.libraries import calm, trl
 from mlpo_bench.training.policy import precision, uses_vllm
@@ -29,7 +29,7 @@ def for_sft(recipe: Recipe, folder: Path, traces: int) -> Untyped:
     """Return the settings of supervised training on so many traces.
 
     Raises:
-        BadInput: a batch cannot be divided as the recipe says.
+        UsageError: a batch cannot be divided as the recipe says.
     """
     chosen = recipe.sft
     micro, turns = _division("sft", min(chosen.batch, traces), chosen.micro_batch, divisor=1)
@@ -52,7 +52,7 @@ def for_mlpo(recipe: Recipe, folder: Path, groups: Groups) -> Untyped:
     """Return the settings of reinforcement on groups.
 
     Raises:
-        BadInput: a step cannot be divided as the recipe says.
+        UsageError: a step cannot be divided as the recipe says.
     """
     chosen = recipe.mlpo
     rows = groups_per_step(recipe, groups) * groups.completions
@@ -97,13 +97,13 @@ def groups_per_step(recipe: Recipe, groups: Groups) -> int:
     """Return how many groups the recipe's prompts for a step make.
 
     Raises:
-        BadInput: they make no whole number of groups.
+        UsageError: they make no whole number of groups.
     """
     chosen = recipe.mlpo
     size = groups.completions // chosen.generations
     if chosen.prompts_per_step % size:
         nearest = max(round(chosen.prompts_per_step / size), 1) * size
-        raise BadInput(
+        raise UsageError(
             f"a question's group has {size} prompts, so mlpo.prompts_per_step must be a multiple of {size}, such as "
             f"{nearest}; it is {chosen.prompts_per_step}."
         )
@@ -151,11 +151,11 @@ def check_trackers(recipe: Recipe) -> None:
     """Check that the trackers which curves go to as well are installed.
 
     Raises:
-        BadInput: one is not.
+        UsageError: one is not.
     """
     for name in recipe.trackers:
         if find_spec(name) is None:
-            raise BadInput(f"the tracker {name} is not installed: pip install {name}")
+            raise UsageError(f"the tracker {name} is not installed: pip install {name}")
 
 
 def _trackers(recipe: Recipe) -> list[str]:
@@ -168,10 +168,10 @@ def check_gpu(recipe: Recipe, *, there: bool) -> None:
     """Check that vLLM can write completions where the recipe wants it to.
 
     Raises:
-        BadInput: it wants it, and no GPU is there.
+        UsageError: it wants it, and no GPU is there.
     """
     if recipe.mlpo.generation.startswith("vllm") and not there:
-        raise BadInput(f"mlpo.generation: {recipe.mlpo.generation} needs a GPU; on a CPU take `auto`.")
+        raise UsageError(f"mlpo.generation: {recipe.mlpo.generation} needs a GPU; on a CPU take `auto`.")
 
 
 def _vllm(recipe: Recipe) -> dict[str, Any]:
@@ -191,11 +191,11 @@ def _division(stage: str, rows: int, micro_batch: int, *, divisor: int) -> tuple
     """Divide the rows of a step: how many go through a process's model at once, and how often.
 
     Raises:
-        BadInput: the processes cannot share the rows evenly.
+        UsageError: the processes cannot share the rows evenly.
     """
     several = processes.count()
     if rows % several:
-        raise BadInput(f"{several} processes cannot share the {rows} rows of a step of {stage} evenly.")
+        raise UsageError(f"{several} processes cannot share the {rows} rows of a step of {stage} evenly.")
     share = rows // several
     whole = divisor if divisor > 1 else share
     micro = next(n for n in range(min(micro_batch, whole), 0, -1) if whole % n == 0 and share % n == 0)

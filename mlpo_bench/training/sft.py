@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.training import curves, outcome, points, policy, settings
 from mlpo_bench.training.libraries import calm, trl, without_printing
 from mlpo_bench.training.memory import enough_memory
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlpo_bench.training.folder import TrainingFolder, Work
+    from mlpo_bench.training.observer import TrainingObserver
     from mlpo_bench.training.policy import Policy
     from mlpo_bench.training.recipe import Recipe
     from mlpo_bench.training.untyped import Untyped
-    from mlpo_bench.training.watcher import Watcher
 
 
-def run(folder: TrainingFolder, work: Work, _store_path: Path, watcher: Watcher) -> None:
+def run(folder: TrainingFolder, work: Work, _store_path: Path, observer: TrainingObserver) -> None:
     """Make `sft`: the trained adapter or weights, and `curves.jsonl`.
 
     Raises:
-        BadInput: no trace is short enough, the leader cannot be loaded, packages are missing, or memory ran out.
+        UsageError: no trace is short enough, the leader cannot be loaded, packages are missing, or memory ran out.
     """
     recipe = folder.recipe
     with enough_memory(recipe, "sft"):
@@ -38,8 +38,8 @@ def run(folder: TrainingFolder, work: Work, _store_path: Path, watcher: Watcher)
         leader = policy.load(recipe, seed=recipe.seed_of("sft"))
         rows, left_out = examples(recipe, leader, read_rows(folder.traces, Trace))
         if left_out:
-            watcher.say(f"{left_out} traces are longer than sft.max_length ({recipe.sft.max_length}) and left out.")
-        figures = curves.Curves(folder.sft / points.FILE, watcher)
+            observer.say(f"{left_out} traces are longer than sft.max_length ({recipe.sft.max_length}) and left out.")
+        figures = curves.Curves(folder.sft / points.FILE, observer)
         trainer = _trainer(recipe, leader, rows, folder, figures)
         with calm():
             trainer.train(resume_from_checkpoint=str(last) if last else None)
@@ -53,7 +53,7 @@ def examples(recipe: Recipe, leader: Policy, traces: list[Trace]) -> tuple[list[
     """Return the traces as tokens, with a mask that is 1 on the completion, and how many were too long.
 
     Raises:
-        BadInput: all of them are.
+        UsageError: all of them are.
     """
     longest = min(recipe.sft.max_length, leader.context)
     rows = []
@@ -64,7 +64,7 @@ def examples(recipe: Recipe, leader: Policy, traces: list[Trace]) -> tuple[list[
             mask = [0] * len(prompt) + [1] * len(completion)
             rows.append({"input_ids": prompt + completion, "completion_mask": mask})
     if not rows:
-        raise BadInput(f"none of the {len(traces)} traces fits in {longest} tokens; raise sft.max_length.")
+        raise UsageError(f"none of the {len(traces)} traces fits in {longest} tokens; raise sft.max_length.")
     return rows, len(traces) - len(rows)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlpo_bench.errors import BadInput, nearest
+from mlpo_bench.errors import UsageError, nearest
 
 
 _PACKAGE = Path(__file__).parents[1]
@@ -20,7 +20,7 @@ def recipe_path(name: str) -> Path:
     """Return the file of a recipe, given as a path or as the name of a shipped one.
 
     Raises:
-        BadInput: there is neither.
+        UsageError: there is neither.
     """
     shipped = {path.stem: path for path in sorted(recipes_folder().glob("*.yaml"))}
     if name in shipped:
@@ -28,5 +28,5 @@ def recipe_path(name: str) -> Path:
     path = Path(name)
     if not path.exists():
         hint = nearest(name, shipped) or "."
-        raise BadInput(f"there is no recipe {name!r}: it is neither a file nor one of {', '.join(shipped)}{hint}")
+        raise UsageError(f"there is no recipe {name!r}: it is neither a file nor one of {', '.join(shipped)}{hint}")
     return path

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mlpo_bench.engines import models
 from mlpo_bench.engines.resolved import ResolvedModel
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.teams import DEFAULT_MODEL
 
 
@@ -114,7 +114,7 @@ def _folder(spec: ModelSpec) -> Path | None:
     if spec.model == DEFAULT_MODEL:
         try:
             return models.resolve(spec).folder
-        except BadInput:  # its wheel is not installed
+        except UsageError:  # its wheel is not installed
             return None
     if (folder := Path(spec.model).expanduser()).is_dir():
         return folder if (folder / "config.json").is_file() else None

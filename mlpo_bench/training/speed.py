@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 from platformdirs import user_cache_path
 
-from mlpo_bench.runs.files import write_json
+from mlpo_bench.log.files import write_json
 
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import asyncio
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.training import ahead, filtering, processes, rollouts, speed, traces
 from mlpo_bench.training.folder import TrainingFolder
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from mlpo_bench.training.observer import TrainingObserver
     from mlpo_bench.training.recipe import Stage
-    from mlpo_bench.training.watcher import Watcher
 
 DATA = {"rollouts": rollouts.run, "filter": filtering.run, "traces": traces.run}
 
@@ -29,7 +29,7 @@ def left(folder: TrainingFolder, stages: Iterable[Stage], *, redo: bool = False)
     """Return the stages that have yet to be done.
 
     Raises:
-        BadInput: one was done or begun with other settings or inputs, and nobody said to do it again (`redo`).
+        UsageError: one was done or begun with other settings or inputs, and nobody said to do it again (`redo`).
     """
     states = {stage: folder.state(stage) for stage in stages}
     stale = [stage for stage, state in states.items() if state == "stale"]
@@ -38,26 +38,26 @@ def left(folder: TrainingFolder, stages: Iterable[Stage], *, redo: bool = False)
     return [stage for stage, state in states.items() if state != "done"]
 
 
-def _made_otherwise(folder: TrainingFolder, stages: Iterable[Stage]) -> BadInput:
+def _made_otherwise(folder: TrainingFolder, stages: Iterable[Stage]) -> UsageError:
     changes = "; ".join(f"{stage}: {', '.join(folder.changes(stage))}" for stage in stages)
-    return BadInput(
+    return UsageError(
         f"the training {folder.path} was made otherwise ({changes}). Give the recipe another name to keep what is "
         "there, or do these stages again with --redo."
     )
 
 
-def carry_out(folder: TrainingFolder, todo: Sequence[Stage], store_path: Path, watcher: Watcher) -> None:
+def run_stages(folder: TrainingFolder, todo: Sequence[Stage], store_path: Path, observer: TrainingObserver) -> None:
     """Do some stages, one after the other.
 
     What another training beside this one has made of the same settings and inputs is taken from there.
 
     Raises:
-        BadInput: something that the recipe asks for cannot be done, or files that were gone have come out otherwise.
-        EngineFault: an engine failed for good; what was answered is kept.
+        UsageError: something that the recipe asks for cannot be done, or files that were gone have come out otherwise.
+        EngineError: an engine failed for good; what was answered is kept.
         Stopped: a person wants an end; what was answered is kept.
     """
     if processes.count() > 1 and (data := [stage for stage in todo if stage in DATA]):
-        raise BadInput(
+        raise UsageError(
             f"the stages {', '.join(data)} are done by one process: run `mlpo-bench train {data[-1]}` first, and "
             "launch the training stages only."
         )
@@ -69,19 +69,19 @@ def carry_out(folder: TrainingFolder, todo: Sequence[Stage], store_path: Path, w
             continue  # only what it read was gone, and has come to the same again
         if state == "stale" and stage in lost:
             raise _made_otherwise(folder, [stage])
-        if state != "begun" and processes.agreed(_taken_over(folder, stage, watcher) if processes.first() else None):
+        if state != "begun" and processes.agreed(_taken_over(folder, stage, observer) if processes.first() else None):
             continue
-        watcher.say(f"Stage {stage}" + (", going on" if state == "begun" else ""))
+        observer.say(f"Stage {stage}" + (", going on" if state == "begun" else ""))
         with folder.working(stage) as work:
             if stage in DATA:
-                asyncio.run(DATA[stage](folder, work, store_path, watcher))
+                asyncio.run(DATA[stage](folder, work, store_path, observer))
             else:
-                import_module(f"mlpo_bench.training.{stage}").run(folder, work, store_path, watcher)
+                import_module(f"mlpo_bench.training.{stage}").run(folder, work, store_path, observer)
         if processes.first() and (operations := work.spent.get("operations")):
             speed.note(stage, operations, folder.ledger[stage]["seconds"])
 
 
-def _taken_over(folder: TrainingFolder, stage: Stage, watcher: Watcher) -> bool:
+def _taken_over(folder: TrainingFolder, stage: Stage, observer: TrainingObserver) -> bool:
     """Take a stage from another training that did the very same, if there is one.
 
     Only `export` is always done: it publishes under the training's own name.
@@ -94,6 +94,6 @@ def _taken_over(folder: TrainingFolder, stage: Stage, watcher: Watcher) -> bool:
         if other.path != folder.path and other.did(stage, inputs):
             with folder.taken():
                 folder.adopt(stage, other)
-            watcher.say(f"Stage {stage}: the same as in {other.path}, and taken from there")
+            observer.say(f"Stage {stage}: the same as in {other.path}, and taken from there")
             return True
     return False

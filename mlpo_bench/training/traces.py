@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench.chat import Usage
 from mlpo_bench.dispatch import Request
-from mlpo_bench.errors import BadInput, ContextOverflow
+from mlpo_bench.errors import ContextOverflow, UsageError
 from mlpo_bench.protocols.base import shuffler
 from mlpo_bench.protocols.room import chat_for
 from mlpo_bench.training.asking import drawn, table
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from mlpo_bench.training.asking import Table
     from mlpo_bench.training.folder import TrainingFolder, Work
+    from mlpo_bench.training.observer import TrainingObserver
     from mlpo_bench.training.recipe import Recipe
-    from mlpo_bench.training.watcher import Watcher
 
 # Why a prompt has no trace, or which it has; told and recorded in this order.
 KEPT, BACKTRACK = "kept", "backtrack"
@@ -49,17 +49,17 @@ class Made:
     usage: Usage = Usage()
 
 
-async def run(folder: TrainingFolder, work: Work, store_path: Path, watcher: Watcher) -> None:
+async def run(folder: TrainingFolder, work: Work, store_path: Path, observer: TrainingObserver) -> None:
     """Make `completions.parquet` and `traces.parquet`.
 
     Raises:
-        BadInput: no trace came out, a prompt does not fit the leader, or the leader cannot be served.
-        EngineFault: an engine failed for good.
+        UsageError: no trace came out, a prompt does not fit the leader, or the leader cannot be served.
+        EngineError: an engine failed for good.
         Stopped: a person wants an end.
     """
     recipe = folder.recipe
     prompts = read_rows(folder.prompts, Prompt)
-    async with table([recipe.leader.spec], store_path, watcher, deterministic=recipe.deterministic) as asked:
+    async with table([recipe.leader.spec], store_path, observer, deterministic=recipe.deterministic) as asked:
         samples = await sample_leader(recipe, prompts, recipe.traces.samples, asked)
         write_rows(folder.completions, Sample, [one for of_prompt in samples for one in of_prompt])
         made = await make_traces(recipe, prompts, samples, asked)
@@ -67,10 +67,10 @@ async def run(folder: TrainingFolder, work: Work, store_path: Path, watcher: Wat
     fates = Counter(one.fate for one in made)
     work.facts |= {"fates": {fate: fates[fate] for fate in FATES}}
     told = ", ".join(f"{fates[fate]} {fate}" for fate in FATES if fates[fate])
-    watcher.say(f"{len(prompts):,} prompts answered {recipe.traces.samples} times each: {told}")
+    observer.say(f"{len(prompts):,} prompts answered {recipe.traces.samples} times each: {told}")
     traces = [one.trace for one in made if one.trace is not None]
     if not traces:
-        raise BadInput(
+        raise UsageError(
             f"no trace came out of {len(prompts)} prompts ({told}). Draw more completions (traces.samples), let them "
             "be spliced (traces.writer), or take a method without sft."
         )

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from mlpo_bench import answers, gym
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 
 
 pytest.importorskip("reasoning_gym", reason="reasoning-gym is not installed")
@@ -63,5 +63,5 @@ def test_an_answer_that_the_judge_stumbles_over_is_wrong() -> None:
 def test_gold_of_another_version_is_told() -> None:
     _, gold = gym.make("spell_backward", 7, 10, 0)
     other = dataclasses.replace(gold, answer="another")
-    with pytest.raises(BadInput, match="other exercises of spell_backward"):
+    with pytest.raises(UsageError, match="other exercises of spell_backward"):
         answers.judge("gym", "another", str(other))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlpo_bench import answers
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 
 
 READ = [
@@ -161,7 +161,7 @@ def test_the_phrase_is_found_in_any_case_and_beside_any_script(text: str) -> Non
 
 
 def test_an_unknown_format_is_named() -> None:
-    with pytest.raises(BadInput, match="did you mean 'option'"):
+    with pytest.raises(UsageError, match="did you mean 'option'"):
         answers.read("opton", "x")
 
 

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from mlpo_bench.cli._display import display
-from mlpo_bench.config import RunConfig
-from mlpo_bench.runs import RunFolder
-from mlpo_bench.runs.carry_out import carry_out
+from mlpo_bench.log import RunDirectory
+from mlpo_bench.matrix.config import RunConfig
+from mlpo_bench.runs.runner import run_cells
 
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def chromium(report: Path) -> Iterator[Any]:  # noqa: ARG001 - runs are made fir
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory, made_up: Path) -> RunFolder:
+def run(tmp_path_factory: pytest.TempPathFactory, made_up: Path) -> RunDirectory:
     folder = tmp_path_factory.mktemp("browsed")
     script = folder / "script.yaml"
     led = [f"<think>{text}</think><answer>{'Yes' if n % 2 else '(A)'}</answer>" for n, text in enumerate(HOSTILE)]
@@ -97,17 +97,17 @@ def run(tmp_path_factory: pytest.TempPathFactory, made_up: Path) -> RunFolder:
             "protocols": ["solo", {"vote": {"samples": [8, "tokens"]}}, "leader", "oracle"],
         }
     )  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch, display(quiet=True) as watcher:
+    with pytest.MonkeyPatch.context() as patch, display(quiet=True) as observer:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        made = RunFolder.for_run(config, folder / "runs", "<i>browsed")
-        asyncio.run(carry_out(made, folder / "store.sqlite", watcher))
+        made = RunDirectory.for_run(config, folder / "runs", "<i>browsed")
+        asyncio.run(run_cells(made, folder / "store.sqlite", observer))
     return made
 
 
 @pytest.fixture(scope="session")
-def report(run: RunFolder) -> Path:
+def report(run: RunDirectory) -> Path:
     pytest.importorskip("plotly", reason="plotly is not installed")
-    from mlpo_bench.reports.page import write_page
+    from mlpo_bench.reports.html import write_page
 
     path = run.path.parent / "report.html"
     write_page(run, path)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mlpo_bench.runs.records import read_records
+from mlpo_bench.log.records import read_records
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mlpo_bench.runs import RunFolder
+    from mlpo_bench.log import RunDirectory
 
     Visit = Callable[..., Any]
 
@@ -33,7 +33,7 @@ def column(opened: Any, place: int) -> list[float]:
     return [float(text.replace(",", "")) for text in texts]
 
 
-def rights(run: RunFolder, protocol: str | None = None) -> int:
+def rights(run: RunDirectory, protocol: str | None = None) -> int:
     cells = [cell for cell in run.results().cells if protocol in {None, cell.protocol}]
     return sum(bool(record.right) for cell in cells for record in read_records(run.records_path(cell.cell)))
 
@@ -88,7 +88,7 @@ def _columns(opened: Any) -> list[dict[str, str]]:
     return found
 
 
-def test_filters_find_what_records_hold(visit: Visit, run: RunFolder) -> None:
+def test_filters_find_what_records_hold(visit: Visit, run: RunDirectory) -> None:
     opened = visit()
     results = run.results().cells
     assert opened.count() == sum(cell.n for cell in results)

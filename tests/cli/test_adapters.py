@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mlpo_bench.cli.leaderboard import app
-from mlpo_bench.reports.leaderboard.entry import read_entry
+from mlpo_bench.leaderboard.entry import read_entry
 
 
 pytest.importorskip("torch")

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from mlpo_bench.cli.diagnose import diagnose
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 
 
 Cli = Any
@@ -56,5 +56,5 @@ def test_json_holds_all_figures(folder: Path) -> None:
 
 
 def test_a_leader_that_is_not_there_is_refused(folder: Path) -> None:
-    with pytest.raises(BadInput, match=r"no leader has 'solo' in its name. Leaders: leader, 1 round"):
+    with pytest.raises(UsageError, match=r"no leader has 'solo' in its name. Leaders: leader, 1 round"):
         told(folder, "--cell", "solo")

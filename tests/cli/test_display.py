@@ -9,10 +9,10 @@ from rich.console import Console
 from mlpo_bench.chat import Usage
 from mlpo_bench.cli import _display
 from mlpo_bench.dispatch import Tally
-from mlpo_bench.matrix import Cell
+from mlpo_bench.log.records import Record
+from mlpo_bench.log.results import CellResult
+from mlpo_bench.matrix.cells import Cell
 from mlpo_bench.protocols import Setting, Solo
-from mlpo_bench.runs.records import Record
-from mlpo_bench.runs.results import CellResult
 from mlpo_bench.teams import Team
 
 
@@ -77,12 +77,12 @@ def test_questions_that_failed_are_counted_apart(clock: list[float]) -> None:
 
 
 def test_a_log_gets_plain_lines(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
-    with _display.display(quiet=False) as watcher:
-        watcher.begin([CELL], {"bbh": 2}, Tally())
-        watcher.conversed(CELL, RECORD)
+    with _display.display(quiet=False) as observer:
+        observer.begin([CELL], {"bbh": 2}, Tally())
+        observer.conversed(CELL, RECORD)
         assert capsys.readouterr().err == ""
         clock[0] += 11
-        watcher.conversed(CELL, RECORD)
+        observer.conversed(CELL, RECORD)
     said = capsys.readouterr().err
     assert "bbh solo: 2 done, accuracy 100.0%" in said
     assert "2/2 conversations" in said

@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from mlpo_bench.cli.gate import gate
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def made(mlpo_bench: Callable[..., Any], made_up: Path, team_file: Path) -> Call
 
 def test_a_run_is_held_to_a_baseline(call: Callable[..., Any], made: Callable[..., Path], tmp_path: Path) -> None:
     run, kept = made("one"), tmp_path / "kept" / "baseline.json"
-    with pytest.raises(BadInput, match="say why with --reason"):
+    with pytest.raises(UsageError, match="say why with --reason"):
         call(run, "--baseline", kept, "--update")
     assert not kept.exists()
     done = call(run, "--baseline", kept, "--update", "--reason", "the first")
@@ -107,7 +107,7 @@ def test_what_cannot_be_judged_ends_with_two(
     assert "Make one with --update" in absent.output
     assert "::warning" in absent.output
     assert len(ET.parse("j.xml").findall(".//error")) == 1
-    with pytest.raises(BadInput, match=r"max_drop 0\.05 cannot be promised.*questions could"):
+    with pytest.raises(UsageError, match=r"max_drop 0\.05 cannot be promised.*questions could"):
         call(run, "--baseline", kept, "--update", "--reason", "r", "--max-drop", "0.05")
     assert not kept.exists()
     call(run, "--baseline", kept, "--update", "--reason", "r", "--max-tokens-rise", "0.2")
@@ -137,7 +137,7 @@ def test_options_that_do_not_go_together_are_told(call: Callable[..., Any], made
         (("--update", "--reason", " "), "say why"),
         (("--update", "--reason", "r", "--baseline", "b.json", "--max-drop", "3"), "--max-drop: "),
     ):
-        with pytest.raises(BadInput, match=says):
+        with pytest.raises(UsageError, match=says):
             call(run, *options)
 
 
@@ -149,12 +149,12 @@ def test_a_recording_is_made_replayed_and_updated(call: Callable[..., Any], scri
     empty = call(folder)
     assert empty.exit_code == 2
     assert "cannot be read" in empty.output
-    with pytest.raises(BadInput, match="say why"):
+    with pytest.raises(UsageError, match="say why"):
         call(folder, "--record")
     call(folder, "--record", "--reason", "the first")
     script.unlink()  # nothing but the recording is needed from here on
     assert call(folder).exit_code == 0
-    with pytest.raises(BadInput, match="holds its own baseline"):
+    with pytest.raises(UsageError, match="holds its own baseline"):
         call(folder, "--baseline", "b.json")
     done = call(folder, "--update", "--reason", "no change at all")
     assert "0 conversations differ" in done.output
@@ -164,7 +164,7 @@ def test_a_recording_is_made_replayed_and_updated(call: Callable[..., Any], scri
     config = (folder / "config.yaml").read_text()
     (folder / "config.yaml").write_text(config.replace("max_gen_toks: 40", "max_gen_toks: 50"))
     assert call(folder).exit_code == 1
-    with pytest.raises(BadInput, match="make the recording anew"):
+    with pytest.raises(UsageError, match="make the recording anew"):
         call(folder, "--update", "--reason", "r")
     (folder / "config.yaml").write_text(config)
     (folder / "completions.jsonl.zst").write_bytes(b"other")

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from mlpo_bench.analysis.rows import read_rows
 from mlpo_bench.cli.leaderboard import app
-from mlpo_bench.errors import BadInput
-from mlpo_bench.reports.leaderboard.entry import read_entry
-from mlpo_bench.runs import RunFolder
-from mlpo_bench.runs.outcomes import read_outcomes
+from mlpo_bench.errors import UsageError
+from mlpo_bench.leaderboard.entry import read_entry
+from mlpo_bench.log import RunDirectory
 
 
 Cli = Any
@@ -57,7 +57,7 @@ def test_a_run_is_added_built_and_checked(run: Path) -> None:
     assert "leaderboards/leaderboard.html" in said
     assert told("check") == "leaderboards: 5 entries, and tables that match.\n"
     assert told("check", "--run", run) == "leaderboards: 5 entries, and tables that match.\n"
-    rows = {row.label: row for row in read_outcomes(RunFolder.open(run))}
+    rows = {row.label: row for row in read_rows(RunDirectory.open(run))}
     found = entries()
     assert found.keys() == rows.keys()
     for label, entry in found.items():
@@ -100,10 +100,10 @@ def test_adding_again_replaces_and_only_chooses(run: Path) -> None:
 
 def test_code_in_no_commit_is_refused(run: Path) -> None:
     edit(run / "manifest.json", git={"commit": "c" * 40, "dirty": True})
-    with pytest.raises(BadInput, match=r"code with changes that are in no commit \(after cccccccc\)"):
+    with pytest.raises(UsageError, match=r"code with changes that are in no commit \(after cccccccc\)"):
         told("add", run)
     edit(run / "manifest.json", git=None)
-    with pytest.raises(BadInput, match="made by an installed package, of no known commit"):
+    with pytest.raises(UsageError, match="made by an installed package, of no known commit"):
         told("add", run)
     assert not Path("leaderboards").exists()
     told("add", run, "--anyway")
@@ -115,14 +115,16 @@ def test_what_is_not_finished_is_refused(run: Path) -> None:
     results = json.loads((run / "results.json").read_text())
     first = results["cells"][0]
     edit(run / "results.json", cells=[first | {"errors": 2}, *results["cells"][1:]])
-    with pytest.raises(BadInput, match=r"bbh\.solo: 2 questions have no answer"):
+    with pytest.raises(UsageError, match=r"bbh\.solo: 2 questions have no answer"):
         told("add", run, "--anyway")
     edit(run / "results.json", cells=results["cells"][1:], unfinished=[first["cell"]])
-    with pytest.raises(BadInput, match=r"1 of 10 cells have yet to be run, bbh\.solo first; `mlpo-bench run --config"):
+    with pytest.raises(
+        UsageError, match=r"1 of 10 cells have yet to be run, bbh\.solo first; `mlpo-bench run --config"
+    ):
         told("add", run, "--anyway")
     told("add", run, "--only", "oracle")
     assert entries().keys() == {"oracle, 3 peers"}
-    with pytest.raises(BadInput, match="no cell has 'nobody' in its name"):
+    with pytest.raises(UsageError, match="no cell has 'nobody' in its name"):
         told("add", run, "--only", "nobody")
 
 
@@ -139,13 +141,13 @@ def test_entries_are_held_against_their_run(run: Path) -> None:
     edit(run / "manifest.json", models=[model | {"revision": "sha256:other"}])
     assert "models is not what runs/mine holds." in told("check", "--run", run, code=1)
     edit(run / "manifest.json", models=[])
-    with pytest.raises(BadInput, match="does not tell which weights of"):
+    with pytest.raises(UsageError, match="does not tell which weights of"):
         told("check", "--run", run)
 
 
 def test_a_run_of_which_nothing_was_added_cannot_be_checked(run: Path) -> None:
     told("build")
-    with pytest.raises(BadInput, match="no entry in leaderboards was made from runs/mine"):
+    with pytest.raises(UsageError, match="no entry in leaderboards was made from runs/mine"):
         told("check", "--run", run)
 
 

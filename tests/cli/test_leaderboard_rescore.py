@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from mlpo_bench import answers
 from mlpo_bench.cli.leaderboard import app
-from mlpo_bench.errors import BadInput
-from mlpo_bench.reports.leaderboard.entry import read_entry
-from mlpo_bench.runs.completions import read_completions, read_header
+from mlpo_bench.errors import UsageError
+from mlpo_bench.leaderboard.entry import read_entry
+from mlpo_bench.log.completions import read_completions, read_header
 
 
 Cli = Any
@@ -156,7 +156,7 @@ def test_rows_that_other_readers_read_are_told_until_all_are_judged_alike(
     told("build")
     said = "Answers were read by 2 different readers (6 rows, 1 row; \\`readers\\` in their files)"
     assert said in (FOLDER / "README.md").read_text()
-    monkeypatch.setattr("mlpo_bench.runs.readers.identity", lambda: "of another day")
+    monkeypatch.setattr("mlpo_bench.harness.readers.identity", lambda: "of another day")
     told("rescore")
     assert {entry.readers for entry in entries().values()} == {"of another day"}
     assert {len(entry.rescored) for entry in entries().values()} == {1}
@@ -219,14 +219,14 @@ def test_a_file_that_is_not_the_one_is_noticed(run: Path) -> None:
     kept = path.read_bytes()
     path.write_bytes(zstandard.compress(zstandard.ZstdDecompressor().decompressobj().decompress(kept)[:-9] + b"\n"))
     assert "was changed after its rows were added: its sha256 is" in told("check", code=1)
-    with pytest.raises(BadInput, match="is not the file that its rows were added with"):
+    with pytest.raises(UsageError, match="is not the file that its rows were added with"):
         told("rescore")
     path.rename(path.with_name("other.zst"))
     assert told("check", code=1).splitlines() == [
         f"completions/{path.name} is not there, so the rows that name it cannot be judged anew.",
         "completions/other.zst belongs to no entry.",
     ]
-    with pytest.raises(BadInput, match="is not there; the rows that came of it cannot be judged anew"):
+    with pytest.raises(UsageError, match="is not there; the rows that came of it cannot be judged anew"):
         told("rescore")
     for content, message in (
         (kept[:100], "cannot be read|is not JSON|is no file of completions"),
@@ -239,7 +239,7 @@ def test_a_file_that_is_not_the_one_is_noticed(run: Path) -> None:
             entry = read_entry(each)
             completions = entry.completions.model_copy(update={"sha256": digest})  # type: ignore[union-attr]
             each.write_bytes(entry.keeping(completions).to_json())
-        with pytest.raises(BadInput, match=message):
+        with pytest.raises(UsageError, match=message):
             told("rescore")
         assert any(word in told("check", code=1) for word in message.split("|"))
 
@@ -250,7 +250,7 @@ def test_other_questions_than_those_that_were_answered_are_refused(run: Path, ma
     shutil.copytree(made_up, other)
     subject = other / "bbh" / "snarks.json"
     subject.write_text(subject.read_text().replace("snarks, number 3", "sharks, number 3"))
-    with pytest.raises(BadInput, match=r"was asked bbh of revision sha256:.* Name the folder of the other with"):
+    with pytest.raises(UsageError, match=r"was asked bbh of revision sha256:.* Name the folder of the other with"):
         told("rescore", "--data", other)
 
 
@@ -262,7 +262,7 @@ def test_code_in_no_commit_that_judged_a_run_anew_is_refused(
     manifest = json.loads((run / "manifest.json").read_text())
     manifest["rescored"][0]["git"] = {"commit": "d" * 40, "dirty": True}
     (run / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(BadInput, match=r"in no commit \(after dddddddd\)"):
+    with pytest.raises(UsageError, match=r"in no commit \(after dddddddd\)"):
         told("add", run)
     told("add", run, "--anyway")
     assert [one.git for one in entries()["solo"].rescored] == [{"commit": "d" * 40, "dirty": True}]

@@ -141,7 +141,7 @@ def test_cells_that_other_readers_read_are_told_until_all_are_judged_alike(
     assert mlpo_bench(*whole, "--only", "solo").code == 0
     told = "Cells were read by different readers. To judge all alike: mlpo-bench rescore runs/mixed"
     assert told not in mlpo_bench("show", "mixed").out
-    monkeypatch.setattr("mlpo_bench.runs.readers.identity", lambda: "of another day")
+    monkeypatch.setattr("mlpo_bench.harness.readers.identity", lambda: "of another day")
     assert told in mlpo_bench(*whole).out
     assert told in mlpo_bench("show", "mixed").out
     said = mlpo_bench("leaderboard", "add", "mixed", "--only", "solo,vote")

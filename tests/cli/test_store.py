@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.cli import app
-from mlpo_bench.errors import BadInput
-from mlpo_bench.runs.completions import read_completions
+from mlpo_bench.errors import UsageError
+from mlpo_bench.log.completions import read_completions
 from mlpo_bench.store import Store
 
 
@@ -62,11 +62,11 @@ def test_what_a_store_holds_stays_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_not_there_and_a_file_that_is_none_are_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="there is no store"):
+    with pytest.raises(UsageError, match="there is no store"):
         CliRunner().invoke(
             app, ["store", "export", str(tmp_path / "x"), "--store", str(tmp_path / "none")], catch_exceptions=False
         )
     nonsense = tmp_path / "nonsense"
     nonsense.write_bytes(b"nonsense")
-    with pytest.raises(BadInput, match="nonsense"):
+    with pytest.raises(UsageError, match="nonsense"):
         CliRunner().invoke(app, ["store", "import", str(nonsense)], catch_exceptions=False)

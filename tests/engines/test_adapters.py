@@ -10,7 +10,7 @@ import pytest
 
 from mlpo_bench.engines import adapters, lora, models
 from mlpo_bench.engines.base import AdapterFacts, ModelFacts
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.teams import ModelSpec
 
 
@@ -94,20 +94,20 @@ def test_a_hub_id_that_is_cached_is_found_offline(
 
 
 def test_what_is_no_adapter_is_refused_with_what_to_do(tiny_folder: Path, adapter: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=rf"no such adapter: .*did you mean '{adapter}'"):
+    with pytest.raises(UsageError, match=rf"no such adapter: .*did you mean '{adapter}'"):
         resolve(tiny_folder, tmp_path / "mime")
-    with pytest.raises(BadInput, match="is a whole model, no adapter: name it as `model`"):
+    with pytest.raises(UsageError, match="is a whole model, no adapter: name it as `model`"):
         resolve(tiny_folder, tiny_folder)
-    with pytest.raises(BadInput, match="is an adapter, no model: name its base as `model`"):
+    with pytest.raises(UsageError, match="is an adapter, no model: name its base as `model`"):
         models.resolve(ModelSpec(model=str(adapter)))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BadInput, match=r"is no adapter: .* holds no adapter_config\.json"):
+    with pytest.raises(UsageError, match=r"is no adapter: .* holds no adapter_config\.json"):
         resolve(tiny_folder, tmp_path / "empty")
     (adapter / adapters.WEIGHTS).rename(adapter / "adapter_model.bin")
-    with pytest.raises(BadInput, match=r"only pickled weights, which can run code.*safe_serialization=True"):
+    with pytest.raises(UsageError, match=r"only pickled weights, which can run code.*safe_serialization=True"):
         resolve(tiny_folder, adapter)
     (adapter / "adapter_model.bin").unlink()
-    with pytest.raises(BadInput, match=r"holds no adapter_model\.safetensors; save it again"):
+    with pytest.raises(UsageError, match=r"holds no adapter_model\.safetensors; save it again"):
         resolve(tiny_folder, adapter)
 
 
@@ -132,14 +132,14 @@ def test_a_configuration_that_cannot_be_used_is_one_sentence(
     tiny_folder: Path, adapter: Path, change: dict[str, object], message: str
 ) -> None:
     say(adapter, **change)
-    with pytest.raises(BadInput, match=message) as caught:
+    with pytest.raises(UsageError, match=message) as caught:
         resolve(tiny_folder, adapter)
     assert "\n" not in str(caught.value)
 
 
 def test_a_configuration_that_is_no_json_is_refused(tiny_folder: Path, adapter: Path) -> None:
     (adapter / adapters.CONFIG).write_text("{")
-    with pytest.raises(BadInput, match=r"adapter_config\.json that is no JSON object"):
+    with pytest.raises(UsageError, match=r"adapter_config\.json that is no JSON object"):
         resolve(tiny_folder, adapter)
 
 
@@ -155,7 +155,7 @@ def test_an_adapter_of_another_base_is_refused_and_says_which(
     tiny: ModuleType, tiny_folder: Path, adapter: Path, tmp_path: Path, settings: dict[str, int], message: str
 ) -> None:
     other = tiny.save(tmp_path / "other", **settings)
-    with pytest.raises(BadInput, match=f"the adapter {adapter} does not fit {other}: {message}") as caught:
+    with pytest.raises(UsageError, match=f"the adapter {adapter} does not fit {other}: {message}") as caught:
         resolve(other, adapter)
     assert str(caught.value).endswith(f"It says that it was trained on {tiny_folder}.")
 
@@ -163,13 +163,13 @@ def test_an_adapter_of_another_base_is_refused_and_says_which(
 def test_a_file_that_was_cut_off_or_is_none_is_refused(tiny_folder: Path, adapter: Path) -> None:
     weights = adapter / adapters.WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-4])
-    with pytest.raises(BadInput, match="is cut off"):
+    with pytest.raises(UsageError, match="is cut off"):
         resolve(tiny_folder, adapter)
     weights.write_bytes(b"nothing")
-    with pytest.raises(BadInput, match="cannot be read as safetensors"):
+    with pytest.raises(UsageError, match="cannot be read as safetensors"):
         resolve(tiny_folder, adapter)
     safetensors.save_file({}, weights)
-    with pytest.raises(BadInput, match="it holds no weights"):
+    with pytest.raises(UsageError, match="it holds no weights"):
         resolve(tiny_folder, adapter)
 
 
@@ -177,5 +177,5 @@ def test_without_peft_the_command_to_install_it_is_named(
     tiny_folder: Path, adapter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lora, "find_spec", lambda name: None if name == "peft" else object())
-    with pytest.raises(BadInput, match=r"needs peft\. Run: pip install peft"):
+    with pytest.raises(UsageError, match=r"needs peft\. Run: pip install peft"):
         resolve(tiny_folder, adapter)

@@ -12,7 +12,7 @@ import pytest
 
 from mlpo_bench.chat import Completion, Message, Sampling
 from mlpo_bench.engines import models
-from mlpo_bench.errors import BadInput, ContextOverflow, EngineFault
+from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
 from mlpo_bench.teams import ModelSpec
 
 
@@ -111,7 +111,7 @@ def test_a_failing_model_is_a_fault_and_the_engine_goes_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(engine._model, "generate", fails)
-        with pytest.raises(EngineFault, match="broken on purpose"):
+        with pytest.raises(EngineError, match="broken on purpose"):
             ask_all(engine, [0])
     assert ask_all(engine, [0])[0].usage.completion > 0
 
@@ -153,7 +153,7 @@ def test_facts_say_what_was_loaded(engine: hf.HFEngine, tiny_folder: Path) -> No
 
 def test_deterministic_contradicts_a_short_dtype(tiny_folder: Path) -> None:
     spec = ModelSpec(model=str(tiny_folder), dtype="bfloat16")
-    with pytest.raises(BadInput, match="float32"):
+    with pytest.raises(UsageError, match="float32"):
         hf.load(models.resolve(spec), spec, deterministic=True)
 
 

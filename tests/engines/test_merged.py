@@ -13,7 +13,7 @@ import pytest
 
 from mlpo_bench.engines import merged, models
 from mlpo_bench.engines.resolved import ResolvedModel
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.teams import ModelSpec
 
 
@@ -148,14 +148,16 @@ def test_a_quantised_base_and_an_adapter_without_numbers_are_refused(
     tiny: ModuleType, tiny_folder: Path, tmp_path: Path
 ) -> None:
     broken = tiny.save_adapter(tmp_path / "broken", tiny_folder, size=float("nan"))
-    with pytest.raises(BadInput, match=rf"the adapter {broken} is broken: it puts no numbers into .*q_proj"):
+    with pytest.raises(UsageError, match=rf"the adapter {broken} is broken: it puts no numbers into .*q_proj"):
         merged.copy_of(resolve(tiny_folder, broken), "float32")
     assert merged.copies() == []
     model = resolve(tiny_folder, broken)
     quantised = tmp_path / "quantised"
     quantised.mkdir()
     (quantised / "config.json").write_text(json.dumps({"quantization_config": {"quant_method": "gptq"}}))
-    with pytest.raises(BadInput, match=r"is quantised, so the adapter .* cannot be merged into it\. Take engine hf"):
+    with pytest.raises(UsageError, match=r"is quantised, so the adapter .* cannot be merged into it\. Take engine hf"):
+        merged.copy_of(ResolvedModel("q", quantised, "1", adapter=model.adapter), "float32")
+    with pytest.raises(UsageError, match=r"is quantised, so the adapter .* cannot be merged into it\. Take engine hf"):
         merged.copy_of(ResolvedModel("q", quantised, "1", adapter=model.adapter), "float32")
 
 

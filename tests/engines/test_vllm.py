@@ -15,7 +15,7 @@ import pytest
 
 from mlpo_bench.chat import Completion, Message, Sampling
 from mlpo_bench.engines import Engine, open_engine, vllm_process
-from mlpo_bench.errors import BadInput, ContextOverflow
+from mlpo_bench.errors import ContextOverflow, UsageError
 from mlpo_bench.teams import ModelSpec
 
 
@@ -100,7 +100,7 @@ def test_deterministic_is_refused_on_a_cpu() -> None:
 
     if not current_platform.is_cpu():
         pytest.skip("this machine has a device")
-    with pytest.raises(BadInput, match="cannot be deterministic"):
+    with pytest.raises(UsageError, match="cannot be deterministic"):
         asyncio.run(open_engine(ModelSpec(engine="vllm"), deterministic=True))
 
 

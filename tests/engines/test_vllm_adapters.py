@@ -9,7 +9,7 @@ import pytest
 
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
 from mlpo_bench.engines import Engine, ModelFacts, close_engines, models, open_engines, vllm_adapters
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.teams import ModelSpec
 
 
@@ -183,5 +183,5 @@ def test_a_process_that_mixes_its_models_up_is_found_out() -> None:
 
     check([0, 1, 2], mixes=False)
     check([1, 1], mixes=True)  # they answer alike, so that nothing can be told, or matters
-    with pytest.raises(BadInput, match=r"mixes up adapters .* model 0 gave another's answer to 1\d of 16 questions"):
+    with pytest.raises(UsageError, match=r"mixes up adapters .* model 0 gave another's answer to 1\d of 16 questions"):
         check([0, 1, 2], mixes=True)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlpo_bench.chat import Message, Sampling
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.harness import chats
 
 
@@ -33,5 +33,5 @@ def test_generation_settings_get_our_names() -> None:
     "wrong", [{"max_gen_toks": 0}, {"temperature": -1}, {"top_p": 0}, {"top_k": "x"}, {"best_of": 3}]
 )
 def test_wrong_settings_are_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(BadInput):
+    with pytest.raises(UsageError):
         chats.settings(wrong)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlpo_bench import answers, questions
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.harness import documents, gold
 from mlpo_bench.harness.surface_forms import FORMS, FORMS_OF
 from mlpo_bench.questions import SUITES, Item, Loaded, Question, Source
@@ -62,13 +62,13 @@ def test_a_task_that_a_limit_leaves_empty_is_told(made_up: Path) -> None:
     for subject in SUITES["bbh"].subjects:
         try:
             left += len(documents.build("bbh", subject, data=made_up, limit=3)["test"])
-        except BadInput as told:
+        except UsageError as told:
             assert "raise the limit" in str(told)  # noqa: PT017 - three of the 27 have a question
     assert left == 3
 
 
 def test_an_unknown_subject_is_named(made_up: Path) -> None:
-    with pytest.raises(BadInput, match="did you mean 'navigate'"):
+    with pytest.raises(UsageError, match="did you mean 'navigate'"):
         documents.build("bbh", "navigat", data=made_up)
 
 
@@ -77,7 +77,7 @@ def test_a_source_without_a_train_split_gives_no_worked_examples(monkeypatch: py
 
     def load(_suite: str, split: str, _data: object) -> Loaded:
         if split == "train":
-            raise BadInput("there is none")
+            raise UsageError("there is none")
         return only
 
     monkeypatch.setattr(questions, "load", load)
@@ -150,7 +150,7 @@ def test_another_question_s_answer_judged_right_is_reported(monkeypatch: pytest.
 def test_every_published_gold_answer_is_read_and_judged_right(suite: str, published: Path | None) -> None:
     try:
         report = gold.check(suite, data=published)
-    except BadInput as absent:
+    except UsageError as absent:
         pytest.skip(str(absent))
     assert [str(failure) for failure in report.failures] == []
     if report.source.partial:

@@ -138,12 +138,12 @@ def test_metadata_chooses_the_split(made_up: Path) -> None:
 @pytest.mark.model
 def test_lm_eval_s_own_command_runs_a_real_model(made_up: Path, tmp_path: Path) -> None:
     models = pytest.importorskip("mlpo_bench.engines.models")
-    from mlpo_bench.errors import BadInput
+    from mlpo_bench.errors import UsageError
     from mlpo_bench.teams import ModelSpec
 
     try:
         folder = models.resolve(ModelSpec(model=models.DEFAULT_MODEL)).folder
-    except BadInput as absent:
+    except UsageError as absent:
         pytest.skip(str(absent))
     command = [sys.executable, "-m", "lm_eval", "run", "--model", "hf", "--model_args", f"pretrained={folder}"]
     command += ["--tasks", "mlpo_bbh_boolean_expressions", "--include_path", str(TASKS), "--apply_chat_template"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.harness.command_line import register
 from mlpo_bench.harness.suite import quiet_lm_eval
 from mlpo_bench.harness.team_lm import TeamLM
@@ -45,14 +45,14 @@ def test_the_settings_of_a_protocol_are_arguments_of_the_model(team_file: Path, 
     ],
 )
 def test_wrong_settings_are_bad_input(arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(UsageError, match=message):
         TeamLM(**arguments)
 
 
 def test_a_team_without_peers_serves_only_protocols_that_ask_none(tmp_path: Path) -> None:
     alone: dict[str, Any] = {"team": Team(peers=()), "store": tmp_path / "s.sqlite"}
     assert TeamLM(protocol="refine", rounds="2", **alone).setting.protocol == Refine(2)
-    with pytest.raises(BadInput, match="protocol 'debate' needs peers, and this team has none"):
+    with pytest.raises(UsageError, match="protocol 'debate' needs peers, and this team has none"):
         TeamLM(protocol="debate", **alone)
 
 

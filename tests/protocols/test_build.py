@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.protocols import PROTOCOLS, Leader, Recursive, Vote, build
 
 
@@ -40,7 +40,7 @@ def test_settings_may_be_written_as_text() -> None:
     ],
 )  # fmt: skip
 def test_a_wrong_name_or_value_is_one_clear_sentence(name: str, settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(UsageError) as caught:
         build(name, settings)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -57,7 +57,7 @@ def test_a_wrong_name_or_value_is_one_clear_sentence(name: str, settings: dict[s
 def test_settings_give_a_protocol_or_bad_input_and_nothing_else(name: str, settings: dict[str, Any]) -> None:
     try:
         made = build(name, settings)
-    except BadInput:
+    except UsageError:
         return
     assert type(made) is PROTOCOLS[name]
     assert 1 <= made.fewest_calls(1) <= made.calls(1)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.protocols import Critique, Debate, Mixture, Recursive, Refine, SelfMixture, Transcript, Turn
 from mlpo_bench.teams import Member, Team
 
@@ -118,5 +118,5 @@ def test_the_majority_of_the_last_population_wins(hold: Hold) -> None:
 
 
 def test_a_subset_is_no_larger_than_the_population() -> None:
-    with pytest.raises(BadInput, match="a subset of 9 cannot be drawn from a population of 8"):
+    with pytest.raises(UsageError, match="a subset of 9 cannot be drawn from a population of 8"):
         Recursive(8, 9)

@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from mlpo_bench import gym, questions
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.questions import SUITES, generated
 from mlpo_bench.questions.splits import fingerprint
 
@@ -25,7 +25,7 @@ def absent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("absent")
 def test_an_absent_package_is_told_in_one_sentence() -> None:
-    with pytest.raises(BadInput, match=r'pip install "mlpo-bench\[gym\]"') as told:
+    with pytest.raises(UsageError, match=r'pip install "mlpo-bench\[gym\]"') as told:
         generated.read("reasoning_gym")
     assert "\n" not in str(told.value)
     assert generated.read("gsm8k") is None

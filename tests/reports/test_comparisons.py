@@ -15,17 +15,17 @@ import typer
 from scipy.stats import binomtest
 from typer.testing import CliRunner
 
+from mlpo_bench.analysis.rows import ResultRow, read_rows
 from mlpo_bench.cli._display import display
 from mlpo_bench.cli.compare import compare
-from mlpo_bench.config import RunConfig
-from mlpo_bench.errors import BadInput
-from mlpo_bench.reports import comparisons
-from mlpo_bench.reports.comparisons import against, grid, of_runs
+from mlpo_bench.errors import UsageError
+from mlpo_bench.log import RunDirectory
+from mlpo_bench.log.results import CellResult
+from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.reports.grids import narrowed
-from mlpo_bench.runs import RunFolder
-from mlpo_bench.runs.carry_out import carry_out
-from mlpo_bench.runs.outcomes import Outcomes, read_outcomes
-from mlpo_bench.runs.results import CellResult
+from mlpo_bench.reports.terminal import comparisons
+from mlpo_bench.reports.terminal.comparisons import against, grid, of_runs
+from mlpo_bench.runs.runner import run_cells
 
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ SAY = """
 """
 
 
-def made(folder: Path, data: Path, name: str, *, seed: int = 0, **settings: Any) -> RunFolder:
+def made(folder: Path, data: Path, name: str, *, seed: int = 0, **settings: Any) -> RunDirectory:
     """Carry out a run of a scripted team over 22 questions of two made-up subjects."""
     script = folder / "script.yaml"
     script.write_text(SAY)
@@ -51,20 +51,20 @@ def made(folder: Path, data: Path, name: str, *, seed: int = 0, **settings: Any)
         }
         | settings
     )  # fmt: skip
-    run = RunFolder.for_run(config, folder / "runs", name)
-    with display(quiet=True) as watcher:
-        asyncio.run(carry_out(run, folder / f"{name}.sqlite", watcher))
+    run = RunDirectory.for_run(config, folder / "runs", name)
+    with display(quiet=True) as observer:
+        asyncio.run(run_cells(run, folder / f"{name}.sqlite", observer))
     return run
 
 
 @pytest.fixture(scope="module")
-def make(tmp_path_factory: pytest.TempPathFactory, made_up: Path) -> Callable[..., RunFolder]:
+def make(tmp_path_factory: pytest.TempPathFactory, made_up: Path) -> Callable[..., RunDirectory]:
     folder = tmp_path_factory.mktemp("compared")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        done: dict[str, RunFolder] = {}
+        done: dict[str, RunDirectory] = {}
 
-        def once(name: str, **settings: Any) -> RunFolder:
+        def once(name: str, **settings: Any) -> RunDirectory:
             if name not in done:
                 done[name] = made(folder, made_up, name, **settings)
             return done[name]
@@ -73,16 +73,16 @@ def make(tmp_path_factory: pytest.TempPathFactory, made_up: Path) -> Callable[..
 
 
 @pytest.fixture
-def first(make: Callable[..., RunFolder]) -> RunFolder:
+def first(make: Callable[..., RunDirectory]) -> RunDirectory:
     return make("first")
 
 
 @pytest.fixture
-def second(make: Callable[..., RunFolder]) -> RunFolder:
+def second(make: Callable[..., RunDirectory]) -> RunDirectory:
     return make("second", seed=1)
 
 
-def row(suite: str, label: str, right: Iterable[int], n: int = 60, tokens: int = 100) -> Outcomes:
+def row(suite: str, label: str, right: Iterable[int], n: int = 60, tokens: int = 100) -> ResultRow:
     """A row of so many questions, six to a subject, of which those of some numbers are right."""
     correct = set(right)
     cell = CellResult.model_validate(
@@ -94,16 +94,16 @@ def row(suite: str, label: str, right: Iterable[int], n: int = 60, tokens: int =
         }
     )  # fmt: skip
     scores = {f"{suite}/{k}": float(k in correct) for k in range(n)}
-    return Outcomes(suite, "team", label, (cell,), scores, {q: str(k // 6) for k, q in enumerate(scores)})
+    return ResultRow(suite, "team", label, (cell,), scores, {q: str(k // 6) for k, q in enumerate(scores)})
 
 
 @pytest.fixture
-def rows(monkeypatch: pytest.MonkeyPatch, first: RunFolder) -> Callable[..., comparisons.Comparisons]:
+def rows(monkeypatch: pytest.MonkeyPatch, first: RunDirectory) -> Callable[..., comparisons.Comparisons]:
     """Compare made-up rows, all but the last against the last of each suite, as those of a run."""
 
-    def go(*found: Outcomes) -> comparisons.Comparisons:
+    def go(*found: ResultRow) -> comparisons.Comparisons:
         matrix = [SimpleNamespace(suite=r.suite, team=r.team, label=r.label, id=r.cells[0].cell) for r in found]
-        monkeypatch.setattr(comparisons, "read_outcomes", lambda _: list(found))
+        monkeypatch.setattr(comparisons, "read_rows", lambda _: list(found))
         monkeypatch.setattr(comparisons, "cells", lambda _: matrix)
         return against(first, "solo")
 
@@ -180,10 +180,10 @@ def test_only_common_questions_are_compared_and_others_counted(rows: Callable[..
     assert "Questions that only one of the two answered are left out: bbh, a (10)." in found.notes
 
 
-def test_two_runs_are_compared_row_by_row(first: RunFolder, second: RunFolder) -> None:
+def test_two_runs_are_compared_row_by_row(first: RunDirectory, second: RunDirectory) -> None:
     found = of_runs(first, second)
     assert [(pair.row, pair.suite) for pair in found.pairs] == [("solo", "bbh"), ("vote of 3", "bbh")]
-    for pair, a, b in zip(found.pairs, read_outcomes(first), read_outcomes(second), strict=True):
+    for pair, a, b in zip(found.pairs, read_rows(first), read_rows(second), strict=True):
         assert pair.found.difference.value == pytest.approx(a.accuracy.value - b.accuracy.value)
         assert pair.found.difference.questions == 22
     turned = of_runs(second, first)
@@ -192,7 +192,7 @@ def test_two_runs_are_compared_row_by_row(first: RunFolder, second: RunFolder) -
         assert back.found.p == pytest.approx(pair.found.p)
 
 
-def test_rows_are_named_by_label_id_or_part(first: RunFolder) -> None:
+def test_rows_are_named_by_label_id_or_part(first: RunDirectory) -> None:
     for name in ("solo", "bbh.solo", "olo", "bbh.so"):
         assert [pair.row for pair in against(first, name).pairs] == ["vote of 3"]
 
@@ -205,22 +205,22 @@ def test_rows_are_named_by_label_id_or_part(first: RunFolder) -> None:
         ("zzzz", "no row is called 'zzzz'. Rows: solo; vote of 3"),
     ],
 )
-def test_a_name_that_is_none_or_many_is_told(first: RunFolder, name: str, sentence: str) -> None:
-    with pytest.raises(BadInput) as told:
+def test_a_name_that_is_none_or_many_is_told(first: RunDirectory, name: str, sentence: str) -> None:
+    with pytest.raises(UsageError) as told:
         against(first, name)
     assert str(told.value).startswith(sentence)
 
 
-def test_a_row_that_has_yet_to_be_run_is_told(make: Callable[..., RunFolder]) -> None:
+def test_a_row_that_has_yet_to_be_run_is_told(make: Callable[..., RunDirectory]) -> None:
     run = make("halved")
     results = json.loads(run.results_path.read_bytes())
     results["unfinished"] = [results["cells"].pop()["cell"]]
     kept = run.results_path.read_bytes()
     run.results_path.write_bytes(orjson.dumps(results))
     try:
-        with pytest.raises(BadInput, match=r"bbh\.vote-of-3 has no answers yet; `mlpo-bench run --config"):
+        with pytest.raises(UsageError, match=r"bbh\.vote-of-3 has no answers yet; `mlpo-bench run --config"):
             against(run, "vote of 3")
-        with pytest.raises(BadInput, match="solo is the only row"):
+        with pytest.raises(UsageError, match="solo is the only row"):
             against(run, "solo")
         found = of_runs(run, make("first"))
         assert [pair.row for pair in found.pairs] == ["solo"]
@@ -230,24 +230,24 @@ def test_a_row_that_has_yet_to_be_run_is_told(make: Callable[..., RunFolder]) ->
         run.results_path.write_bytes(kept)
 
 
-def test_a_run_compared_with_itself_is_refused(first: RunFolder) -> None:
-    with pytest.raises(BadInput, match="compared with itself"):
-        of_runs(first, RunFolder.open(first.path))
+def test_a_run_compared_with_itself_is_refused(first: RunDirectory) -> None:
+    with pytest.raises(UsageError, match="compared with itself"):
+        of_runs(first, RunDirectory.open(first.path))
 
 
-def test_runs_without_a_common_row_are_refused(first: RunFolder, make: Callable[..., RunFolder]) -> None:
-    with pytest.raises(BadInput, match="no row in common"):
+def test_runs_without_a_common_row_are_refused(first: RunDirectory, make: Callable[..., RunDirectory]) -> None:
+    with pytest.raises(UsageError, match="no row in common"):
         of_runs(first, make("other", protocols=[{"vote": {"samples": 2}}]))
-    with pytest.raises(BadInput, match="no suite with answers is called 'bhh'; did you mean 'bbh'"):
+    with pytest.raises(UsageError, match="no suite with answers is called 'bhh'; did you mean 'bbh'"):
         against(first, "solo", ["bhh"])
 
 
-def test_other_data_is_compared_only_when_asked(first: RunFolder, make: Callable[..., RunFolder]) -> None:
+def test_other_data_is_compared_only_when_asked(first: RunDirectory, make: Callable[..., RunDirectory]) -> None:
     other = make("elsewhere", seed=2)
     manifest = other.manifest()
     manifest["sources"]["bbh"]["revision"] = "sha256:another"
     other.manifest_path.write_bytes(orjson.dumps(manifest))
-    with pytest.raises(BadInput, match=r"asked different data \(bbh: sha256:\w+ and sha256:another\).*--anyway"):
+    with pytest.raises(UsageError, match=r"asked different data \(bbh: sha256:\w+ and sha256:another\).*--anyway"):
         of_runs(first, other)
     found = of_runs(first, other, anyway=True)
     assert len(found.pairs) == 2
@@ -260,7 +260,7 @@ def said(*arguments: object) -> Any:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_every_format_tells_the_same(first: RunFolder, second: RunFolder, tmp_path: Path) -> None:
+def test_every_format_tells_the_same(first: RunDirectory, second: RunDirectory, tmp_path: Path) -> None:
     told = json.loads(said(first.path, second.path, "--format", "json").stdout)
     assert [pair["row"] for pair in told["pairs"]] == ["solo", "vote of 3"]
     lines = list(csv.DictReader(io.StringIO(said(first.path, second.path, "--format", "csv").stdout)))
@@ -285,13 +285,13 @@ def test_every_format_tells_the_same(first: RunFolder, second: RunFolder, tmp_pa
         (("--against", "solo", "-o", "/nowhere/at/all", "--format", "csv"), "/nowhere/at/all cannot be written"),
     ],
 )
-def test_options_that_do_not_fit_are_told(first: RunFolder, arguments: tuple[str, ...], sentence: str) -> None:
+def test_options_that_do_not_fit_are_told(first: RunDirectory, arguments: tuple[str, ...], sentence: str) -> None:
     done = said(first.path, *arguments)
-    assert isinstance(done.exception, BadInput)
+    assert isinstance(done.exception, UsageError)
     assert str(done.exception).startswith(sentence)
 
 
-def test_a_narrow_terminal_spares_columns_in_order(first: RunFolder) -> None:
+def test_a_narrow_terminal_spares_columns_in_order(first: RunDirectory) -> None:
     whole = grid(against(first, "solo"))
     assert narrowed(whole, 1_000, comparisons.SPARED) == whole
     assert "discordant" not in narrowed(whole, 160, comparisons.SPARED).columns

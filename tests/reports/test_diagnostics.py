@@ -9,25 +9,25 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mlpo_bench.evidence.diagnostics import LeaderDiagnostics, RoundDiagnostics, diagnose_round, difficulties
-from mlpo_bench.evidence.gains import Gain, OtherOrder, added_round
-from mlpo_bench.evidence.led import UNREAD, LedRound
-from mlpo_bench.evidence.means import Drawn, Mean, mean
-from mlpo_bench.evidence.paired import compare
-from mlpo_bench.reports.diagnostics import count, print_diagnostics, print_how_to_read, print_overview
+from mlpo_bench.analysis.diagnostics import LeaderDiagnostics, RoundDiagnostics, diagnose_round, difficulties
+from mlpo_bench.analysis.gains import Gain, OtherOrder, added_round
+from mlpo_bench.analysis.round_table import UNREAD, RoundTable
 from mlpo_bench.reports.signatures import as_p, points, signatures
+from mlpo_bench.reports.terminal.diagnostics import count, print_diagnostics, print_how_to_read, print_overview
+from mlpo_bench.stats.means import Drawn, Mean, mean
+from mlpo_bench.stats.paired import compare
 
 
 NAME = "leader, 2 rounds, 3 peers"
 
 
-def led(rows: dict[str, int]) -> LedRound:
+def led(rows: dict[str, int]) -> RoundTable:
     """Make a round of independent questions from how often a row occurs: `ABB>A`, where A is right and - unread."""
     said = [
         ["ABCD".find(letter) for letter in row.replace(">", "")] for row, times in rows.items() for _ in range(times)
     ]
     answers, verdict = np.array(said)[:, :-1], np.array(said)[:, -1]
-    return LedRound(
+    return RoundTable(
         questions=tuple(f"q{n}" for n in range(len(said))),
         subjects=("s",) * len(said),
         seats=tuple(f"peer {n + 1}" for n in range(answers.shape[1])),
@@ -41,7 +41,7 @@ def led(rows: dict[str, int]) -> LedRound:
     )
 
 
-def figures(of: LedRound, number: int | None = None) -> RoundDiagnostics:
+def figures(of: RoundTable, number: int | None = None) -> RoundDiagnostics:
     easy = difficulties(of)
     return diagnose_round(of, number=number, shuffled=False, difficulty=np.array([easy[q] for q in of.questions]))
 

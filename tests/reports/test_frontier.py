@@ -5,18 +5,18 @@ import io
 import pytest
 from rich.console import Console
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.analysis.rows import ResultRow
+from mlpo_bench.errors import UsageError
+from mlpo_bench.log.ledger import SeatCost
+from mlpo_bench.log.results import CellResult
 from mlpo_bench.reports.frontier import placed, print_frontier
-from mlpo_bench.runs.ledger import SeatCost
-from mlpo_bench.runs.outcomes import Outcomes
-from mlpo_bench.runs.results import CellResult
 from mlpo_bench.teams import Price
 
 
 QUESTIONS = 40
 
 
-def row(label: str, right: int, tokens: int, protocol: str = "vote") -> Outcomes:
+def row(label: str, right: int, tokens: int, protocol: str = "vote") -> ResultRow:
     """A row of 40 questions that took so many tokens each, half read and half written."""
     seat = SeatCost(model="m", parameters=10, calls=QUESTIONS, completion_tokens=tokens * QUESTIONS)
     cell = CellResult.model_validate(
@@ -29,7 +29,7 @@ def row(label: str, right: int, tokens: int, protocol: str = "vote") -> Outcomes
         }
     )  # fmt: skip
     scores = {str(n): float(n < right) for n in range(QUESTIONS)}
-    return Outcomes("bbh", "team", label, (cell,), scores, {str(n): str(n % 8) for n in range(QUESTIONS)})
+    return ResultRow("bbh", "team", label, (cell,), scores, {str(n): str(n % 8) for n in range(QUESTIONS)})
 
 
 ROWS = [
@@ -78,5 +78,5 @@ def test_what_is_printed_can_be_read_row_by_row() -> None:
 def test_prices_go_by_model_and_are_asked_for_where_they_are_not_known() -> None:
     (cheap,) = placed(ROWS[:1], "price", {"m": Price(prompt=1, completion=10)})
     assert cheap.point.cost == pytest.approx(100 * 10 / 1e6)
-    with pytest.raises(BadInput, match="prices stand in the team file"):
+    with pytest.raises(UsageError, match="prices stand in the team file"):
         print_frontier("bbh", ROWS, "price", {}, Console(file=io.StringIO()))

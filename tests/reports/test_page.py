@@ -19,26 +19,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from mlpo_bench.analysis.rows import compared, over_suites, read_rows
 from mlpo_bench.cli._display import display
 from mlpo_bench.cli.report import report
-from mlpo_bench.config import RunConfig
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
+from mlpo_bench.log import RunDirectory
+from mlpo_bench.log.records import read_records
+from mlpo_bench.log.transcripts import read_transcripts
+from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.reports.frontier import placed
-from mlpo_bench.reports.page import assemble, page, write_page
-from mlpo_bench.reports.page.conversations import CUT_OFF, OVERTURNED, RIGHT, UNREAD, conversations, is_overturned
-from mlpo_bench.reports.page.differences import OWN_VOTE, differences
-from mlpo_bench.reports.page.figures import KINDS, OVER_SUITES, row_figures
-from mlpo_bench.runs import RunFolder
-from mlpo_bench.runs.carry_out import carry_out
-from mlpo_bench.runs.outcomes import compared, over_suites, read_outcomes
-from mlpo_bench.runs.records import read_records
-from mlpo_bench.runs.transcripts import read_transcripts
+from mlpo_bench.reports.html import assemble, page, write_page
+from mlpo_bench.reports.html.conversations import CUT_OFF, OVERTURNED, RIGHT, UNREAD, conversations, is_overturned
+from mlpo_bench.reports.html.differences import OWN_VOTE, differences
+from mlpo_bench.reports.html.figures import KINDS, OVER_SUITES, row_figures
+from mlpo_bench.runs.runner import run_cells
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mlpo_bench.runs.outcomes import Outcomes
+    from mlpo_bench.analysis.rows import ResultRow
 
 HOSTILE = (
     "</script><script>alert(1)</script> The answer is (A).",
@@ -52,7 +52,7 @@ LEAST_CONTRAST = 4.5
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, made_up: Path) -> Iterator[RunFolder]:
+def run(tmp_path_factory: pytest.TempPathFactory, made_up: Path) -> Iterator[RunDirectory]:
     """Two seeds of solo, votes and leaders over 22 questions, by a team whose every text is hostile."""
     folder = tmp_path_factory.mktemp("paged")
     script = folder / "script.yaml"
@@ -66,21 +66,21 @@ def run(tmp_path_factory: pytest.TempPathFactory, made_up: Path) -> Iterator[Run
             "protocols": ["solo", {"vote": {"samples": [3, "tokens"]}}, "leader", "oracle"],
         }
     )  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch, display(quiet=True) as watcher:
+    with pytest.MonkeyPatch.context() as patch, display(quiet=True) as observer:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        made = RunFolder.for_run(config, folder / "runs", "<b>paged")
-        asyncio.run(carry_out(made, folder / "store.sqlite", watcher))
+        made = RunDirectory.for_run(config, folder / "runs", "<b>paged")
+        asyncio.run(run_cells(made, folder / "store.sqlite", observer))
         yield made
 
 
 @pytest.fixture(scope="module")
-def made(run: RunFolder) -> bytes:
+def made(run: RunDirectory) -> bytes:
     return page(run)
 
 
 @pytest.fixture(scope="module")
-def rows(run: RunFolder) -> list[Outcomes]:
-    return read_outcomes(run)
+def rows(run: RunDirectory) -> list[ResultRow]:
+    return read_rows(run)
 
 
 def unpacked(made: bytes) -> dict[str, bytes]:
@@ -96,7 +96,7 @@ def scripts(made: bytes) -> list[bytes]:
     return re.findall(rb"<script>(.*?)</script>", made, re.DOTALL)
 
 
-def test_equal_runs_make_equal_bytes(run: RunFolder, made: bytes) -> None:
+def test_equal_runs_make_equal_bytes(run: RunDirectory, made: bytes) -> None:
     assert page(run) == made
 
 
@@ -151,7 +151,7 @@ def test_whatever_a_text_holds_the_page_stays_whole(text: str) -> None:
     assert made.count(b"<title>") == made.count(b"</title>") == 1
 
 
-def test_every_turn_of_every_conversation_is_in_the_page(run: RunFolder, made: bytes, rows: list[Outcomes]) -> None:
+def test_every_turn_of_every_conversation_is_in_the_page(run: RunDirectory, made: bytes, rows: list[ResultRow]) -> None:
     held, index = unpacked(made), data(made)
     asked = {
         (portion["suite"], portion["first"] + place): question
@@ -182,7 +182,7 @@ def test_every_turn_of_every_conversation_is_in_the_page(run: RunFolder, made: b
             assert of["text"].startswith("Made up for")
 
 
-def test_states_are_those_of_the_records(run: RunFolder, made: bytes, rows: list[Outcomes]) -> None:
+def test_states_are_those_of_the_records(run: RunDirectory, made: bytes, rows: list[ResultRow]) -> None:
     index = data(made)
     places = {question: place for place, question in enumerate(index["questions"]["bbh"]["ids"])}
     cells = [cell.cell for row in rows for cell in row.cells]
@@ -219,7 +219,7 @@ def test_overturned_is_a_verdict_against_the_one_most_frequent_answer(
     assert is_overturned([*before, *heard, last]) is expected
 
 
-def test_conversations_of_older_runs_leave_it_open_who_was_right(run: RunFolder, rows: list[Outcomes]) -> None:
+def test_conversations_of_older_runs_leave_it_open_who_was_right(run: RunDirectory, rows: list[ResultRow]) -> None:
     with pytest.MonkeyPatch.context() as patch:
 
         def older(path: Path) -> Iterator[dict[str, Any]]:
@@ -228,14 +228,14 @@ def test_conversations_of_older_runs_leave_it_open_who_was_right(run: RunFolder,
                     del turn["right"], turn["key"]
                 yield line
 
-        patch.setattr("mlpo_bench.reports.page.conversations.read_transcripts", older)
+        patch.setattr("mlpo_bench.reports.html.conversations.read_transcripts", older)
         portions = conversations(run, rows[:1]).portions
     words = [word for portion in portions for question in json.loads(portion) for word in question["words"]]
     assert words
     assert {word[3] for word in words} == {None}
 
 
-def test_rows_hold_what_outcomes_say(run: RunFolder, rows: list[Outcomes]) -> None:
+def test_rows_hold_what_outcomes_say(run: RunDirectory, rows: list[ResultRow]) -> None:
     figures = row_figures(run, rows)
     assert [row["name"] for row in figures] == [row.name for row in rows]
     for figure, row in zip(figures, rows, strict=True):
@@ -249,13 +249,13 @@ def test_rows_hold_what_outcomes_say(run: RunFolder, rows: list[Outcomes]) -> No
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_row_is_beaten_on_the_page_as_on_the_terminal(run: RunFolder, rows: list[Outcomes], kind: Any) -> None:
+def test_a_row_is_beaten_on_the_page_as_on_the_terminal(run: RunDirectory, rows: list[ResultRow], kind: Any) -> None:
     on_page = {row["name"]: row["beaten"].get(kind) for row in row_figures(run, rows) if kind in row["beaten"]}
     on_terminal = {one.row.name: 2 if one.surely else int(one.beaten) for one in placed(rows, kind)}
     assert on_page == on_terminal
 
 
-def test_differences_are_those_of_paired_comparisons(rows: list[Outcomes]) -> None:
+def test_differences_are_those_of_paired_comparisons(rows: list[ResultRow]) -> None:
     found = {one["reference"]: one["rows"] for one in differences(rows)}
     named = {row.name: row for row in rows}
     assert next(iter(found)) == OWN_VOTE
@@ -267,7 +267,7 @@ def test_differences_are_those_of_paired_comparisons(rows: list[Outcomes]) -> No
     assert {row["name"] for row in found["solo"]} == set(named) - {"solo"}
 
 
-def test_means_over_suites_stand_behind_the_suites(run: RunFolder, rows: list[Outcomes]) -> None:
+def test_means_over_suites_stand_behind_the_suites(run: RunDirectory, rows: list[ResultRow]) -> None:
     twice = [*rows, *(_elsewhere(row) for row in rows)]
     means = [row for row in row_figures(run, twice) if row["suite"] == OVER_SUITES]
     assert [row["name"] for row in means] == [row.name for row in rows]
@@ -279,16 +279,16 @@ def test_means_over_suites_stand_behind_the_suites(run: RunFolder, rows: list[Ou
     assert {row["name"] for row in solo["rows"]} == {row.name for row in rows} - {"solo"}
 
 
-def _elsewhere(row: Outcomes) -> Outcomes:
+def _elsewhere(row: ResultRow) -> ResultRow:
     from dataclasses import replace
 
     return replace(row, suite="mmlu")
 
 
-def test_a_run_with_unfinished_cells_says_so(run: RunFolder, tmp_path: Path) -> None:
+def test_a_run_with_unfinished_cells_says_so(run: RunDirectory, tmp_path: Path) -> None:
     import shutil
 
-    copied = RunFolder(tmp_path / "unfinished")
+    copied = RunDirectory(tmp_path / "unfinished")
     shutil.copytree(run.path, copied.path)
     cells = [cell.cell for cell in copied.results().cells]
     copied.cell_path(cells[-1]).unlink()
@@ -307,22 +307,22 @@ def test_leaders_are_drawn_from_their_diagnostics(made: bytes) -> None:
     assert [len(one["rounds"]) for one in leaders] == [1, 2]
 
 
-def test_without_plotly_a_sentence_says_what_to_install(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_plotly_a_sentence_says_what_to_install(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
-    with pytest.raises(BadInput, match=re.escape('pip install "mlpo-bench[report]"')):
+    with pytest.raises(UsageError, match=re.escape('pip install "mlpo-bench[report]"')):
         page(run)
 
 
 def test_a_file_that_cannot_be_written_is_named(
-    run: RunFolder, tmp_path: Path, made: bytes, monkeypatch: pytest.MonkeyPatch
+    run: RunDirectory, tmp_path: Path, made: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(assemble, "page", lambda _: made)
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadInput, match=re.escape(str(tmp_path / "file" / "report.html"))):
+    with pytest.raises(UsageError, match=re.escape(str(tmp_path / "file" / "report.html"))):
         write_page(run, tmp_path / "file" / "report.html")
 
 
-def test_the_command_writes_the_page(run: RunFolder, tmp_path: Path, made: bytes) -> None:
+def test_the_command_writes_the_page(run: RunDirectory, tmp_path: Path, made: bytes) -> None:
     app = typer.Typer()
     app.command()(report)
     done = CliRunner().invoke(app, [str(run.path), "-o", str(tmp_path / "new" / "r.html")], catch_exceptions=False)

@@ -20,14 +20,14 @@ import pytest
 import zstandard
 
 from mlpo_bench.cli._display import display
-from mlpo_bench.config import RunConfig
-from mlpo_bench.errors import BadInput
-from mlpo_bench.matrix import cells
+from mlpo_bench.errors import UsageError
+from mlpo_bench.log import RunDirectory
+from mlpo_bench.log.transcripts import read_transcripts
+from mlpo_bench.matrix.cells import cells
+from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.questions import SUITES
-from mlpo_bench.reports.page import assemble, page, write_page
-from mlpo_bench.runs import RunFolder
-from mlpo_bench.runs.carry_out import carry_out
-from mlpo_bench.runs.transcripts import read_transcripts
+from mlpo_bench.reports.html import assemble, page, write_page
+from mlpo_bench.runs.runner import run_cells
 
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Parsed(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     """A run whose own name and whose team, model, questions, answers and faults are hostile."""
     folder = tmp_path_factory.mktemp("hostile")
     (folder / "data" / "bbh").mkdir(parents=True)
@@ -108,16 +108,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
             "protocols": ["solo", {"vote": {"samples": 3}}, {"leader": {"rounds": [1, 2]}}],
         }
     )  # fmt: skip
-    made = RunFolder.for_run(config, folder / "runs", "run")
-    with pytest.MonkeyPatch.context() as patch, display(quiet=True) as watcher:
+    made = RunDirectory.for_run(config, folder / "runs", "run")
+    with pytest.MonkeyPatch.context() as patch, display(quiet=True) as observer:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        asyncio.run(carry_out(made, folder / "store.sqlite", watcher))
+        asyncio.run(run_cells(made, folder / "store.sqlite", observer))
     shutil.move(made.path, folder / RUN)
-    return RunFolder(folder / RUN)
+    return RunDirectory(folder / RUN)
 
 
 @pytest.fixture(scope="module")
-def content(run: RunFolder) -> bytes:
+def content(run: RunDirectory) -> bytes:
     return page(run)
 
 
@@ -127,10 +127,10 @@ def parsed(content: bytes) -> Parsed:
 
 
 @pytest.fixture
-def copied(run: RunFolder, tmp_path: Path) -> Iterator[RunFolder]:
+def copied(run: RunDirectory, tmp_path: Path) -> Iterator[RunDirectory]:
     """A copy of the run that a test may change."""
     shutil.copytree(run.path, tmp_path / "copy")
-    yield RunFolder(tmp_path / "copy")
+    yield RunDirectory(tmp_path / "copy")
     shutil.rmtree(tmp_path / "copy")
 
 
@@ -161,11 +161,11 @@ def test_the_scripts_make_no_markup_of_text_and_ask_no_address(parsed: Parsed) -
     assert not re.search(r"\bfetch\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon|\bimport\b", own)
 
 
-def test_bytes_depend_on_the_run_alone(content: bytes, run: RunFolder, tmp_path: Path) -> None:
+def test_bytes_depend_on_the_run_alone(content: bytes, run: RunDirectory, tmp_path: Path) -> None:
     out = tmp_path / "page.html"
     told = (
-        "import sys, pathlib; from mlpo_bench.runs import RunFolder; from mlpo_bench.reports.page import write_page;"
-        "write_page(RunFolder(pathlib.Path(sys.argv[1])), pathlib.Path(sys.argv[2]))"
+        "import sys, pathlib; from mlpo_bench.log import RunDirectory; from mlpo_bench.reports.html import write_page;"
+        "write_page(RunDirectory(pathlib.Path(sys.argv[1])), pathlib.Path(sys.argv[2]))"
     )
     elsewhere = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
     subprocess.run([sys.executable, "-c", told, run.path, out], check=True, env=elsewhere)
@@ -181,15 +181,15 @@ def test_faults_of_the_machinery_are_told(parsed: Parsed) -> None:
     assert all(HOSTILE[0] in told["error"] for told in failed)
 
 
-def test_a_run_of_which_nothing_is_done_has_no_page(copied: RunFolder) -> None:
+def test_a_run_of_which_nothing_is_done_has_no_page(copied: RunDirectory) -> None:
     for path in (copied.path / "cells").iterdir():
         path.unlink()
     copied.write_results()
-    with pytest.raises(BadInput):
+    with pytest.raises(UsageError):
         page(copied)
 
 
-def test_a_run_from_before_turns_were_judged_has_a_page_that_says_so(copied: RunFolder) -> None:
+def test_a_run_from_before_turns_were_judged_has_a_page_that_says_so(copied: RunDirectory) -> None:
     for path in (copied.path / "ledger").iterdir():
         pq.write_table(pq.read_table(path).drop_columns(["answer", "right", "cut_off"]), path)
     for cell in cells(copied.config):
@@ -207,9 +207,9 @@ def test_a_run_from_before_turns_were_judged_has_a_page_that_says_so(copied: Run
     assert {row["protocol"] for row in old.data["rows"]} == {"solo", "vote", "leader"}
 
 
-def test_nothing_half_written_is_left(run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_half_written_is_left(run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assemble, "page", lambda _: b"content")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(BadInput, match=r"folder cannot be written: Is a directory\."):
+    with pytest.raises(UsageError, match=r"folder cannot be written: Is a directory\."):
         write_page(run, tmp_path / "folder")
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]

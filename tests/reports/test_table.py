@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from mlpo_bench.evidence import Estimate
-from mlpo_bench.reports.table import macro_table, suite_table
-from mlpo_bench.runs.ledger import SeatCost
-from mlpo_bench.runs.outcomes import Outcomes
-from mlpo_bench.runs.results import CellResult
+from mlpo_bench.analysis.rows import ResultRow
+from mlpo_bench.log.ledger import SeatCost
+from mlpo_bench.log.results import CellResult
+from mlpo_bench.reports.terminal.table import macro_table, suite_table
+from mlpo_bench.stats import Estimate
 from mlpo_bench.teams import Price
 
 
@@ -77,9 +77,9 @@ def test_an_interval_that_may_be_too_narrow_is_marked() -> None:
 
 
 def test_the_mean_over_suites_counts_each_suite_the_same() -> None:
-    def outcomes(suite: str, right: int, of: int) -> Outcomes:
+    def outcomes(suite: str, right: int, of: int) -> ResultRow:
         scores = {f"{suite}/{n}": float(n < right) for n in range(of)}
-        return Outcomes(suite, "team", "solo", (cell(suite=suite),), scores, dict.fromkeys(scores, suite))
+        return ResultRow(suite, "team", "solo", (cell(suite=suite),), scores, dict.fromkeys(scores, suite))
 
     console = Console(file=io.StringIO(), width=120)
     console.print(macro_table([outcomes("bbh", 5, 10), outcomes("mmlu", 30, 40)]))

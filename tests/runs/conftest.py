@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mlpo_bench.config import RunConfig
 from mlpo_bench.engines.scripted import ScriptedEngine
 from mlpo_bench.harness.suite import Suite
-from mlpo_bench.runs import RunFolder
-from mlpo_bench.runs.carry_out import carry_out
+from mlpo_bench.log import RunDirectory
+from mlpo_bench.matrix.config import RunConfig
+from mlpo_bench.runs.runner import run_cells
 
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from mlpo_bench.chat import Message, Sampling
     from mlpo_bench.dispatch import Tally
-    from mlpo_bench.matrix import Cell
-    from mlpo_bench.runs.records import Record
-    from mlpo_bench.runs.results import CellResult
+    from mlpo_bench.log.records import Record
+    from mlpo_bench.log.results import CellResult
+    from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.teams import ModelSpec
 
     Answer = Callable[[Sequence[Message], Sampling, int], str]
@@ -51,7 +51,7 @@ def _suites_loaded_once() -> Iterator[None]:
         return suite
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("carry_out", "calibration"):
+        for module in ("runner", "calibration"):
             patch.setattr(f"mlpo_bench.runs.{module}.Suite", loaded)
         yield
 
@@ -90,14 +90,14 @@ class Runs:
 
     async def going(
         self, name: str, *, only: tuple[str, ...] = (), store: str | None = None, add: bool = False, **settings: object
-    ) -> RunFolder:
-        run = RunFolder.for_run(self.config(**settings), self.folder / "runs", name, add=add)
-        watcher = Listening()
-        self.said = watcher.said
-        await carry_out(run, self.folder / f"{store or name}.sqlite", watcher, only)
+    ) -> RunDirectory:
+        run = RunDirectory.for_run(self.config(**settings), self.folder / "runs", name, add=add)
+        observer = Listening()
+        self.said = observer.said
+        await run_cells(run, self.folder / f"{store or name}.sqlite", observer, only)
         return run
 
-    def __call__(self, name: str, **options: Any) -> RunFolder:
+    def __call__(self, name: str, **options: Any) -> RunDirectory:
         return asyncio.run(self.going(name, **options))
 
 
@@ -135,7 +135,7 @@ def answer_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, int]
         async def open_engines(specs: Iterable[ModelSpec], **_: object) -> dict[ModelSpec, ScriptedEngine]:
             return {spec: engine(spec) for spec in specs}
 
-        monkeypatch.setattr("mlpo_bench.runs.carry_out.open_engines", open_engines)
+        monkeypatch.setattr("mlpo_bench.runs.runner.open_engines", open_engines)
         return asked
 
     return go

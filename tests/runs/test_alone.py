@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from mlpo_bench.matrix import Cell, cells
+from mlpo_bench.log import RunDirectory
+from mlpo_bench.log.transcripts import read_transcripts
+from mlpo_bench.matrix.cells import Cell, cells
 from mlpo_bench.protocols import PROTOCOLS, Solo
-from mlpo_bench.runs import RunFolder
-from mlpo_bench.runs.transcripts import read_transcripts
 
 
 Runs = Any
@@ -53,13 +53,13 @@ def named(sweep: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def whole(carry_for_all: Runs, mixed_team: dict[str, Any]) -> RunFolder:
+def whole(carry_for_all: Runs, mixed_team: dict[str, Any]) -> RunDirectory:
     """A run of all cells in one matrix."""
-    run: RunFolder = carry_for_all("whole", protocols=SWEEPS + MATCHED, team=mixed_team, seeds=SEEDS, **REST)
+    run: RunDirectory = carry_for_all("whole", protocols=SWEEPS + MATCHED, team=mixed_team, seeds=SEEDS, **REST)
     return run
 
 
-def files(run: RunFolder, cell: Cell) -> dict[str, bytes]:
+def files(run: RunDirectory, cell: Cell) -> dict[str, bytes]:
     """What must not depend on a cell's company."""
     paths = (run.transcript_path(cell), run.records_path(cell.id), run.cell_path(cell.id))
     return {path.parent.name: path.read_bytes() for path in paths}
@@ -77,7 +77,7 @@ def test_every_protocol_is_here() -> None:
     assert {name for sweep in SWEEPS for name in sweep} == set(PROTOCOLS)
 
 
-def test_another_seed_comes_to_other_conversations(whole: RunFolder) -> None:
+def test_another_seed_comes_to_other_conversations(whole: RunDirectory) -> None:
     first: list[list[str]] = []
     second: list[list[str]] = []
     for cell in cells(whole.config):
@@ -89,7 +89,7 @@ def test_another_seed_comes_to_other_conversations(whole: RunFolder) -> None:
 
 @pytest.mark.parametrize("sweep", SWEEPS, ids=named)
 def test_a_cell_by_itself_leaves_the_files_that_it_leaves_in_a_matrix(
-    carry: Runs, mixed_team: dict[str, Any], whole: RunFolder, sweep: dict[str, Any]
+    carry: Runs, mixed_team: dict[str, Any], whole: RunDirectory, sweep: dict[str, Any]
 ) -> None:
     for cell in cells(carry.config(protocols=[sweep], team=mixed_team, seeds=SEEDS)):
         again = carry(cell.id, team=mixed_team, **by_itself(cell), **REST)
@@ -100,7 +100,7 @@ def test_a_cell_by_itself_leaves_the_files_that_it_leaves_in_a_matrix(
 
 @pytest.mark.parametrize("vote", MATCHED, ids=named)
 def test_a_vote_at_the_tokens_of_another_cell_needs_no_company_but_that_cell(
-    carry: Runs, mixed_team: dict[str, Any], whole: RunFolder, vote: dict[str, Any]
+    carry: Runs, mixed_team: dict[str, Any], whole: RunDirectory, vote: dict[str, Any]
 ) -> None:
     matrix = {"protocols": [*LEADERS, vote], "team": mixed_team, "seeds": SEEDS, **REST}
     matched = [cell for cell in cells(carry.config(**matrix)) if cell.matched]

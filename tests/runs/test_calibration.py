@@ -10,11 +10,11 @@ import pytest
 
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines.scripted import ScriptFileEngine
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.harness.suite import Suite
-from mlpo_bench.matrix import cells
+from mlpo_bench.log.transcripts import read_transcripts
+from mlpo_bench.matrix.cells import cells
 from mlpo_bench.protocols import Setting, Solo
-from mlpo_bench.runs.transcripts import read_transcripts
 from mlpo_bench.store import Store
 from mlpo_bench.teams import Team
 
@@ -96,7 +96,9 @@ def test_train_questions_are_never_the_tested_ones(carry: Runs, team: dict[str, 
 
 @pytest.mark.parametrize("split", ["train", "all"])
 def test_a_run_that_asks_train_questions_is_refused(carry: Runs, team: dict[str, Any], split: str) -> None:
-    with pytest.raises(BadInput, match=r"^votes are weighted on the train split, so they can be run on the test split"):
+    with pytest.raises(
+        UsageError, match=r"^votes are weighted on the train split, so they can be run on the test split"
+    ):
         carry("mine", team=team, split=split, **WEIGHTED)
 
 

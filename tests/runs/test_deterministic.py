@@ -20,7 +20,7 @@ import pytest
 
 from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.engines import close_engines, open_engines
-from mlpo_bench.runs.transcripts import read_transcripts
+from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.teams import ModelSpec
 
 
@@ -101,8 +101,8 @@ def test_a_cell_by_itself_comes_to_what_it_comes_to_in_a_matrix(carry: Any, monk
         async def left_open(_: object) -> None:
             pass
 
-        monkeypatch.setattr("mlpo_bench.runs.carry_out.open_engines", opened)
-        monkeypatch.setattr("mlpo_bench.runs.carry_out.close_engines", left_open)
+        monkeypatch.setattr("mlpo_bench.runs.runner.open_engines", opened)
+        monkeypatch.setattr("mlpo_bench.runs.runner.close_engines", left_open)
         try:
             for name, protocols in {"matrix": list(cells), **{protocol: [protocol] for protocol in cells}}.items():
                 await carry.going(name, limit=2, protocols=protocols, **asked)

@@ -9,9 +9,9 @@ import pytest
 
 from mlpo_bench import dispatch
 from mlpo_bench.dispatch import FAULTS_UNTIL_DOWN, TRIES
-from mlpo_bench.errors import EngineFault
-from mlpo_bench.runs.conversing import InFlight
-from mlpo_bench.runs.records import read_records
+from mlpo_bench.errors import EngineError
+from mlpo_bench.log.records import read_records
+from mlpo_bench.runs.scheduler import InFlight
 
 
 Cli = Any
@@ -39,7 +39,7 @@ def broken(answer_with: Any, own_text: Any) -> tuple[dict[str, int], list[bool]]
 
     def answer(model: str, *request: Any) -> str:
         if gone[0] and model == "q":
-            raise EngineFault("connection refused")
+            raise EngineError("connection refused")
         return str(sound(*request))
 
     return answer_with(answer, by_model=True), gone
@@ -84,7 +84,7 @@ def test_a_vote_is_not_matched_to_the_part_of_a_cell_that_was_answered(
 
     def answer(model: str, messages: Any, *request: Any) -> str:
         if sick[0] and model == "p" and "snarks" in messages[-1].content:
-            raise EngineFault("out of memory", transient=False)
+            raise EngineError("out of memory", transient=False)
         return str(sound(messages, *request))
 
     answer_with(answer, by_model=True)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from mlpo_bench.matrix import cells
-from mlpo_bench.runs.ledger import Shared, Spent, read_ledger
-from mlpo_bench.runs.records import read_records
-from mlpo_bench.runs.transcripts import read_transcripts
+from mlpo_bench.log.ledger import Shared, Spent, read_ledger
+from mlpo_bench.log.records import read_records
+from mlpo_bench.log.transcripts import read_transcripts
+from mlpo_bench.matrix.cells import cells
 from mlpo_bench.teams import Price
 
 

@@ -20,14 +20,14 @@ import pytest
 import zstandard
 
 from mlpo_bench import answers
+from mlpo_bench.analysis.moves import Moves
 from mlpo_bench.engines.scripted import ScriptedEngine
-from mlpo_bench.errors import BadInput, EngineFault, Stopped
-from mlpo_bench.matrix import cells
-from mlpo_bench.runs import RunFolder, replacing
-from mlpo_bench.runs.moves import Moves
-from mlpo_bench.runs.recollecting import NOT_RECORDED
+from mlpo_bench.errors import EngineError, Stopped, UsageError
+from mlpo_bench.log import RunDirectory, replacement
+from mlpo_bench.log.transcripts import read_transcripts
+from mlpo_bench.matrix.cells import cells
+from mlpo_bench.runs.recollection import NOT_RECORDED
 from mlpo_bench.runs.rescoring import rescore
-from mlpo_bench.runs.transcripts import read_transcripts
 from mlpo_bench.store import Store
 
 
@@ -65,11 +65,11 @@ class Unwatched:
     def scored(self, *_: object) -> None: ...
 
 
-def again(run: RunFolder, store: Path = NOWHERE, **options: Any) -> Moves:
-    return asyncio.run(rescore(RunFolder.open(run.path), store, Unwatched(), **options))
+def again(run: RunDirectory, store: Path = NOWHERE, **options: Any) -> Moves:
+    return asyncio.run(rescore(RunDirectory.open(run.path), store, Unwatched(), **options))
 
 
-def files(run: RunFolder) -> dict[str, bytes]:
+def files(run: RunDirectory) -> dict[str, bytes]:
     """All files of a run but its manifest, its ledgers among them."""
     paths = [path for path in sorted(run.path.rglob("*")) if path.is_file() and path.name != "manifest.json"]
     return {str(path.relative_to(run.path)): path.read_bytes() for path in paths}
@@ -281,7 +281,7 @@ def test_what_the_machinery_failed_to_answer_stays_without_an_answer(
 ) -> None:
     def answer(messages: Any, _sampling: object, _seed: int) -> str:
         if "number 1:" in messages[-1].content:
-            raise EngineFault("out of memory", transient=False)
+            raise EngineError("out of memory", transient=False)
         return "The answer is yes."
 
     answer_with(answer)
@@ -305,7 +305,7 @@ def test_a_model_that_was_served_otherwise_when_the_run_was_taken_up(
             made = ScriptedEngine(lambda *_: f"{kind}. The answer is yes.", name="m", fingerprint=kind)
             return dict.fromkeys(specs, made)
 
-        monkeypatch.setattr("mlpo_bench.runs.carry_out.open_engines", open_engines)
+        monkeypatch.setattr("mlpo_bench.runs.runner.open_engines", open_engines)
         run = carry("mine", protocols=["solo", {"vote": {"samples": 2}}], team=TWO, only=(only,))
     before = files(run)
     assert again(run).whole
@@ -324,7 +324,7 @@ def test_cells_that_were_answered_otherwise_when_the_run_was_taken_up_keep_their
             made = ScriptedEngine(lambda *_: f"The answer is {words}.", name="m", fingerprint="m")
             return dict.fromkeys(specs, made)
 
-        monkeypatch.setattr("mlpo_bench.runs.carry_out.open_engines", open_engines)
+        monkeypatch.setattr("mlpo_bench.runs.runner.open_engines", open_engines)
         matrix = {"protocols": ["solo", {"vote": {"samples": 2}}], "subjects": ["navigate"]}
         run = carry("mine", **matrix, team=TWO, only=(only,), store=said)
     texts = {turn["text"] for cell in _cells(run) for turn in _turns(run, cell)}
@@ -355,9 +355,9 @@ def test_a_process_that_is_killed_while_it_replaces_files_leaves_the_rest_to_the
 ) -> None:
     run = carry("mine", team=team, protocols=["solo", "debate"])
     killed(run, tmp_path, "path.replace(place)", place)
-    assert replacing.unsettled(run.path)
-    opened = RunFolder.open(run.path)
-    assert not replacing.unsettled(run.path)
+    assert replacement.unsettled(run.path)
+    opened = RunDirectory.open(run.path)
+    assert not replacement.unsettled(run.path)
     assert len(opened.manifest()["rescored"]) == 1
     assert all(cell.unread == cell.n for cell in opened.results().cells)
     assert all(record["unread"] for cell in opened.results().cells for record in _records(opened, cell.cell))
@@ -370,7 +370,7 @@ def test_a_process_that_is_killed_before_that_leaves_the_run_as_it_was(
     run = carry("mine", team=team, protocols=["solo", "debate"])
     before, manifest = files(run), run.manifest()
     killed(run, tmp_path, "write_json(run / _PREPARED / _GONE, sorted(gone))", 1)
-    opened = RunFolder.open(run.path)
+    opened = RunDirectory.open(run.path)
     found = {path: content for path, content in files(run).items() if not path.startswith(".preparing")}
     assert (found, opened.manifest()) == (before, manifest)
     assert again(opened).whole  # what the killed one prepared is no hindrance
@@ -386,7 +386,7 @@ def test_an_interruption_leaves_the_run_as_it_was(
     async def stopped(*_: object) -> None:
         raise Stopped
 
-    monkeypatch.setattr("mlpo_bench.runs.work.Work.through", stopped)
+    monkeypatch.setattr("mlpo_bench.runs.carrying.Work.through", stopped)
     with pytest.raises(Stopped):
         again(run)
     assert (files(run), run.manifest()) == (before, manifest)
@@ -409,13 +409,13 @@ def test_files_that_cannot_be_read_are_named(carry: Runs, team: dict[str, Any]) 
         (rest, "was cut short: it lacks 1 conversations, bbh/"),
     ):
         path.write_bytes(zstandard.compress(b"".join(spoiled)))
-        with pytest.raises(BadInput, match=message):
+        with pytest.raises(UsageError, match=message):
             again(run)
     path.write_bytes(kept[:40])
-    with pytest.raises(BadInput, match=r"solo\.jsonl\.zst"):
+    with pytest.raises(UsageError, match=r"solo\.jsonl\.zst"):
         again(run)
     path.unlink()
-    with pytest.raises(BadInput, match=r"solo\.jsonl\.zst cannot be read after its line 0"):
+    with pytest.raises(UsageError, match=r"solo\.jsonl\.zst cannot be read after its line 0"):
         again(run)
     path.write_bytes(kept)
     assert files(run) == before
@@ -431,7 +431,7 @@ def test_other_questions_than_those_that_were_asked_are_refused(
         shutil.copytree(made_up, folder)
     subject = other / "bbh" / "snarks.json"
     subject.write_text(subject.read_text().replace("snarks, number 3", "sharks, number 3"))
-    with pytest.raises(BadInput, match=r"asked bbh of .* Name its folder with --data"):
+    with pytest.raises(UsageError, match=r"asked bbh of .* Name its folder with --data"):
         again(run, data=other)
     assert again(run, data=moved).whole
 
@@ -446,7 +446,7 @@ def test_a_disk_that_is_full_is_told_and_the_run_is_as_it_was(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "ledger.parquet")
 
     monkeypatch.setattr("mlpo_bench.runs.rescoring.keep_waits", full)
-    with pytest.raises(BadInput, match=r"could not be judged anew, for ledger\.parquet: No space left on device"):
+    with pytest.raises(UsageError, match=r"could not be judged anew, for ledger\.parquet: No space left on device"):
         again(run)
     assert (files(run), run.manifest()) == (before, manifest)
 
@@ -455,7 +455,7 @@ def test_a_run_of_which_nothing_has_ended_is_refused(carry: Runs, team: dict[str
     run = carry("mine", team=team, protocols=["solo"])
     for path in (run.path / "cells").iterdir():
         path.unlink()
-    with pytest.raises(BadInput, match=r"no cell of the run .* has come to its end; `mlpo-bench run"):
+    with pytest.raises(UsageError, match=r"no cell of the run .* has come to its end; `mlpo-bench run"):
         again(run)
 
 
@@ -469,7 +469,7 @@ KILLED = """
 import asyncio, inspect, os, signal
 from pathlib import Path
 from mlpo_bench import answers
-from mlpo_bench.runs import RunFolder, replacing
+from mlpo_bench.log import RunDirectory, replacement
 from mlpo_bench.runs.rescoring import rescore
 
 class Unwatched:
@@ -485,14 +485,14 @@ def step():
 
 source = inspect.getsource(replacing)
 assert line in source
-replacing.step = step
-exec(compile(source.replace(line, f"(step(), {{line}})"), replacing.__file__, "exec"), vars(replacing))
+replacement.step = step
+exec(compile(source.replace(line, f"(step(), {{line}})"), replacement.__file__, "exec"), vars(replacing))
 answers.read = lambda *_, **__: None
-asyncio.run(rescore(RunFolder.open({run!r}), Path("nowhere"), Unwatched()))
+asyncio.run(rescore(RunDirectory.open({run!r}), Path("nowhere"), Unwatched()))
 """
 
 
-def killed(run: RunFolder, folder: Path, line: str, place: int) -> None:
+def killed(run: RunDirectory, folder: Path, line: str, place: int) -> None:
     """Judge a run anew with a reader that reads nothing, in a process that kills itself before a line of `replacing`.
 
     It does so when it gets there for the `place`-th time.
@@ -505,14 +505,14 @@ def killed(run: RunFolder, folder: Path, line: str, place: int) -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
-def _records(run: RunFolder, cell: str) -> list[dict[str, Any]]:
+def _records(run: RunDirectory, cell: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = pq.read_table(run.records_path(cell)).to_pylist()
     return found
 
 
-def _turns(run: RunFolder, cell: Any) -> list[dict[str, Any]]:
+def _turns(run: RunDirectory, cell: Any) -> list[dict[str, Any]]:
     return [turn for line in read_transcripts(run.transcript_path(cell)) for turn in line["turns"]]
 
 
-def _cells(run: RunFolder) -> Any:
+def _cells(run: RunDirectory) -> Any:
     return cells(run.config)

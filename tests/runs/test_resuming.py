@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mlpo_bench.errors import BadInput
-from mlpo_bench.matrix import cells
-from mlpo_bench.reports.table import suite_table
+from mlpo_bench.errors import UsageError
+from mlpo_bench.matrix.cells import cells
+from mlpo_bench.reports.terminal.table import suite_table
 from mlpo_bench.teams import Team
 
 
@@ -133,13 +133,13 @@ def test_add_refuses_what_would_ask_otherwise_and_spoils_nothing(
     run = carry("mine", protocols=["solo"], team=mixed_team)
     before = contents(run.path)
     settings = {"protocols": ["solo"], **({} if change.keys() & {"team", "teams"} else {"team": mixed_team}), **change}
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(UsageError, match=message):
         carry("mine", add=True, **settings)
     assert contents(run.path) == before
 
 
 def test_a_run_that_cannot_be_run_leaves_no_folder(carry: Runs) -> None:
-    with pytest.raises(BadInput, match="names no peers"):
+    with pytest.raises(UsageError, match="names no peers"):
         carry("mine", protocols=["leader"], team={"leader": {"model": "x"}, "peers": []})
     assert not (carry.folder / "runs" / "mine").exists()
 

@@ -16,7 +16,7 @@ from mlpo_bench.harness.suite import Suite
 from mlpo_bench.training.folder import TrainingFolder, Work
 from mlpo_bench.training.recipe import Recipe
 from mlpo_bench.training.rows import Opening, Prompt, Sample, Trace, write_rows
-from mlpo_bench.training.stages import DATA, carry_out, left
+from mlpo_bench.training.stages import DATA, left, run_stages
 
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _suites_loaded_once() -> Iterator[None]:
         return copy.copy(load(name, subjects=subjects and tuple(subjects), **settings))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mlpo_bench.runs.carry_out.Suite", loaded)
+        patch.setattr("mlpo_bench.runs.runner.Suite", loaded)
         yield
 
 
@@ -115,7 +115,7 @@ class Trainings:
         stages = [stage for stage in recipe.stages if stage in DATA]
         todo = left(training, stages[: stages.index(until) + 1 if until in stages else None])
         self.heard = Listening()
-        carry_out(training, todo, self.folder / f"{store or name}.sqlite", self.heard)
+        run_stages(training, todo, self.folder / f"{store or name}.sqlite", self.heard)
         return training
 
 

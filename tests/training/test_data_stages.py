@@ -20,7 +20,7 @@ import pytest
 from mlpo_bench import answers
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import open_engines
-from mlpo_bench.errors import BadInput, EngineFault
+from mlpo_bench.errors import EngineError, UsageError
 from mlpo_bench.harness.suite import Suite
 from mlpo_bench.protocols import Leader, Select, Setting
 from mlpo_bench.questions.loading import forget
@@ -122,7 +122,7 @@ def test_the_filter_says_what_it_dropped(train: Trainings) -> None:
 
 def test_a_filter_that_leaves_nothing_is_told(train: Trainings) -> None:
     train.voice.write_text("- say: The answer is maybe.")
-    with pytest.raises(BadInput, match="the filter leaves no question"):
+    with pytest.raises(UsageError, match="the filter leaves no question"):
         train("mine", filter={"rule": "band"})
 
 
@@ -162,7 +162,7 @@ def test_completions_too_long_for_their_writer_are_counted(train: Trainings) -> 
 
 def test_no_trace_at_all_is_told(train: Trainings) -> None:
     train.voice.write_text("- {when: You lead a group, say: I cannot tell.}\n- say: The answer is yes.")
-    with pytest.raises(BadInput, match=r"no trace came out of 9 prompts \(9 never right\)"):
+    with pytest.raises(UsageError, match=r"no trace came out of 9 prompts \(9 never right\)"):
         train("mine", filter={"rule": "off"})
 
 
@@ -170,7 +170,7 @@ def test_a_fault_ends_the_stage_and_the_same_command_goes_on(train: Trainings) -
     whole = train("whole", parent="apart")
     voice = train.voice.read_text()
     train.voice.write_text("- {when: 'number 7:', fail: the machine is on fire}\n" + voice)
-    with pytest.raises(EngineFault, match="on fire"):
+    with pytest.raises(EngineError, match="on fire"):
         train("mine")
     assert TrainingFolder(train.folder / "trainings" / "mine").state("rollouts") == "begun"
     train.voice.write_text(voice)
@@ -182,7 +182,7 @@ def test_a_fault_ends_the_stage_and_the_same_command_goes_on(train: Trainings) -
 def test_a_prompt_that_does_not_fit_is_told_before_anything_is_asked(train: Trainings) -> None:
     team = train.recipe("x").team.model_dump(mode="json")
     team["leader"]["context"] = 600
-    with pytest.raises(BadInput, match="holds 600 tokens, but a prompt has"):
+    with pytest.raises(UsageError, match="holds 600 tokens, but a prompt has"):
         train("mine", team=team, filter={"rule": "off"}, traces={"samples": 4, "max_tokens": 500})
     assert "completions of the leader" not in train.heard.counted
 
@@ -197,7 +197,7 @@ def test_a_test_question_among_the_train_questions_is_refused(train: Trainings, 
     for part, rows in (("train", train_rows), ("test", tested)):
         (data / "gsm8k" / f"{part}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     questions = {"data": str(data), "subjects": ["navigate", "gsm8k"]}
-    with pytest.raises(BadInput, match="bbh/navigate/3 is gsm8k/gsm8k/0"):
+    with pytest.raises(UsageError, match="bbh/navigate/3 is gsm8k/gsm8k/0"):
         train("mine", suites=["bbh", "gsm8k"], questions=questions)
     assert train("other", suites=["bbh"], questions={**questions, "subjects": ["navigate"]}, until="rollouts")
 
@@ -213,7 +213,7 @@ def test_openings_on_what_has_come_to_be_tested_are_refused(train: Trainings, tm
     content["examples"][6] = content["examples"][3]
     path.write_text(json.dumps(content))
     forget()
-    with pytest.raises(BadInput, match="bbh/navigate/3 is bbh/navigate/6"):
+    with pytest.raises(UsageError, match="bbh/navigate/3 is bbh/navigate/6"):
         train("mine", questions=questions)
 
 
@@ -240,7 +240,7 @@ def test_a_second_time_nothing_is_done(train: Trainings) -> None:
 
 def test_a_changed_recipe_is_not_carried_out_over_what_is_there(train: Trainings) -> None:
     train("mine")
-    with pytest.raises(BadInput, match=r"made otherwise \(traces: traces.samples\)\. Give the recipe another name"):
+    with pytest.raises(UsageError, match=r"made otherwise \(traces: traces.samples\)\. Give the recipe another name"):
         train("mine", traces={"samples": 8})
 
 
@@ -273,7 +273,7 @@ def test_files_that_come_out_otherwise_end_the_training(train: Trainings) -> Non
     folder = train("mine")
     folder.rollouts.unlink()
     train.voice.write_text("- say: Something else.")
-    with pytest.raises(BadInput, match=r"made otherwise \(filter: files.rollouts.parquet\)"):
+    with pytest.raises(UsageError, match=r"made otherwise \(filter: files.rollouts.parquet\)"):
         train("mine", store="another")
 
 

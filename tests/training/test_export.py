@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.teams import ModelSpec
 from mlpo_bench.training.sections import Questions
 
@@ -122,7 +122,7 @@ def test_a_copy_goes_where_the_recipe_says_and_over_no_other_thing(lessons: Less
     lessons("export", training)
     assert {path.name for path in (place / "lessons").iterdir()} == names
     (place / "lessons" / "card.json").unlink()
-    with pytest.raises(BadInput, match=r"exists and is no exported leader"):
+    with pytest.raises(UsageError, match=r"exists and is no exported leader"):
         lessons("export", training)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 
 
 torch = pytest.importorskip("torch")
@@ -70,7 +70,7 @@ def test_traces_that_are_too_long_are_left_out_and_told(lessons: Lessons) -> Non
     work = lessons("sft", training)
     assert work.facts["left_out"] == 2
     assert "2 traces are longer than sft.max_length (47) and left out." in lessons.heard.said
-    with pytest.raises(BadInput, match="none of the 4 traces fits in 5 tokens"):
+    with pytest.raises(UsageError, match="none of the 4 traces fits in 5 tokens"):
         lessons("sft", lessons.training("short", method="sft", sft={"max_length": 5}))
 
 

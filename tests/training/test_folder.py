@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.training.folder import TrainingFolder
 from mlpo_bench.training.recipe import Recipe
 
@@ -43,7 +43,7 @@ def test_a_stage_is_to_do_then_begun_then_done(tmp_path: Path) -> None:
 
 def test_a_stage_waits_for_those_it_reads(tmp_path: Path) -> None:
     folder = TrainingFolder.for_recipe(recipe(), tmp_path)
-    with pytest.raises(BadInput, match="the stage filter reads what rollouts makes, which is not done yet"):
+    with pytest.raises(UsageError, match="the stage filter reads what rollouts makes, which is not done yet"):
         do(folder, "filter")
 
 
@@ -89,13 +89,13 @@ def test_what_is_gone_is_lost_and_what_follows_waits_for_it(folder: TrainingFold
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "small").mkdir()
     (tmp_path / "small" / "thesis.txt").write_text("x")
-    with pytest.raises(BadInput, match="is no training"):
+    with pytest.raises(UsageError, match="is no training"):
         TrainingFolder.for_recipe(recipe(), tmp_path)
 
 
 def test_one_process_at_a_time(folder: TrainingFolder) -> None:
     other = TrainingFolder(folder.path)
-    with folder.taken(), pytest.raises(BadInput, match="another process"), other.taken():
+    with folder.taken(), pytest.raises(UsageError, match="another process"), other.taken():
         pass
 
 
@@ -110,5 +110,5 @@ def test_later_processes_of_one_training_write_nothing(tmp_path: Path, monkeypat
 def test_a_training_is_opened_by_name_or_path(folder: TrainingFolder) -> None:
     assert TrainingFolder.open("small", folder.path.parent).path == folder.path
     assert TrainingFolder.open(folder.path).recipe == recipe()
-    with pytest.raises(BadInput, match="did you mean 'small'"):
+    with pytest.raises(UsageError, match="did you mean 'small'"):
         TrainingFolder.open("smal", folder.path.parent)

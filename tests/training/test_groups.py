@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.training.groups import StepSampler, grouped
 
 
@@ -65,5 +65,5 @@ def test_a_later_legs_groups_come_behind_the_steps_that_are_done(tiny_leader: Mo
 
 def test_without_prompts_there_is_nothing_to_train_on() -> None:
     nothing: list[Any] = []
-    with pytest.raises(BadInput, match="no prompt is left"):
+    with pytest.raises(UsageError, match="no prompt is left"):
         grouped(nothing, "prompt", generations=2)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.training import later
+from mlpo_bench.training.observer import Silent
 from mlpo_bench.training.recipe import Recipe
 from mlpo_bench.training.rows import Opening, Prompt, read_rows
-from mlpo_bench.training.watcher import Silent
 
 
 Trainings = Any
@@ -69,5 +69,5 @@ def test_what_conversations_take_is_counted(train: Trainings, tmp_path: Path) ->
 
 @pytest.mark.parametrize("change", [{"method": "grpo"}, {"method": "select"}, {"prompts": {"attempts": 4}}])
 def test_rounds_are_for_leaders_who_read_one_opening_of_each_peer(change: dict[str, Any]) -> None:
-    with pytest.raises((BadInput, ValueError), match="goes with a leader that reads one opening of each peer"):
+    with pytest.raises((UsageError, ValueError), match="goes with a leader that reads one opening of each peer"):
         Recipe.model_validate({"name": "a", "mlpo": ROUNDS, **change})

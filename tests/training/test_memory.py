@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.training.memory import enough_memory, remedy
 from mlpo_bench.training.recipe import Recipe
 
@@ -28,7 +28,7 @@ def recipe(**settings: Any) -> Recipe:
 )
 def test_every_kind_of_lack_is_told(fault: Exception) -> None:
     with (
-        pytest.raises(BadInput, match=r"memory ran out in the stage sft: .*The same command then goes on"),
+        pytest.raises(UsageError, match=r"memory ran out in the stage sft: .*The same command then goes on"),
         enough_memory(recipe(), "sft"),
     ):
         raise fault

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import zstandard
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.training.folder import TrainingFolder
 from mlpo_bench.training.packing import pack, unpack
 from mlpo_bench.training.recipe import Stage
@@ -41,7 +41,7 @@ def test_what_holds_questions_stays_and_is_made_again_out_of_the_store(train: Tr
     content = packed(file)
     assert set(content) == {"recipe.yaml", "ledger.json", *(f"stages/{stage}.json" for stage in DATA_STAGES)}
     assert not any(b"Made up for" in held or str(tmp_path).encode() in held for held in content.values())
-    with pytest.raises(BadInput, match="there is a training"):
+    with pytest.raises(UsageError, match="there is a training"):
         unpack(file, folder.path.parent)
     shutil.rmtree(folder.path)
     again = unpack(file, folder.path.parent)
@@ -86,7 +86,7 @@ def killed_after(steps: int) -> Any:
 
 def test_no_packed_training_and_one_with_conversations_are_refused(train: Trainings, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"nonsense")
-    with pytest.raises(BadInput, match="is no packed training"):
+    with pytest.raises(UsageError, match="is no packed training"):
         unpack(tmp_path / "x", tmp_path)
-    with pytest.raises(BadInput, match="not packed"):
+    with pytest.raises(UsageError, match="not packed"):
         pack(train("later", until="rollouts", mlpo={"contexts": "rounds"}), tmp_path / "later")

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from mlpo_bench.reports.training import print_training_plan
+from mlpo_bench.reports.terminal.training import print_training_plan
 from mlpo_bench.training import speed
 from mlpo_bench.training.folder import TrainingFolder
+from mlpo_bench.training.observer import Silent
 from mlpo_bench.training.plan import TrainingPlan, plan
 from mlpo_bench.training.recipe import Recipe
-from mlpo_bench.training.watcher import Silent
 
 
 Trainings = Any

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.training import processes
-from mlpo_bench.training.stages import carry_out
+from mlpo_bench.training.stages import run_stages
 
 
 pytest.importorskip("torch")
@@ -77,8 +77,8 @@ def test_a_training_that_was_killed_ends_as_if_it_had_not_been(lessons: Lessons)
 def test_data_stages_are_done_by_one_process(lessons: Lessons, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     said = "the stages filter, traces are done by one process: run `mlpo-bench train traces` first"
-    with pytest.raises(BadInput, match=said):
-        carry_out(lessons.training(), ["filter", "traces", "sft"], lessons.folder / "store", lessons.heard)
+    with pytest.raises(UsageError, match=said):
+        run_stages(lessons.training(), ["filter", "traces", "sft"], lessons.folder / "store", lessons.heard)
 
 
 def test_a_step_that_processes_cannot_share_is_told(lessons: Lessons, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ def test_a_step_that_processes_cannot_share_is_told(lessons: Lessons, monkeypatc
 
     monkeypatch.setenv("WORLD_SIZE", "3")
     recipe = lessons.recipe()
-    with pytest.raises(BadInput, match="3 processes cannot share the 4 rows of a step of mlpo evenly"):
+    with pytest.raises(UsageError, match="3 processes cannot share the 4 rows of a step of mlpo evenly"):
         settings.for_mlpo(recipe, lessons.folder, grouped(lessons.prompts, "prompt", 2))
 
 

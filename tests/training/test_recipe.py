@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.training.recipe import METHODS, STAGES, Recipe, read_recipe
 
 
@@ -65,7 +65,7 @@ def test_data_lies_beside_the_recipe(tmp_path: Path) -> None:
     ],
 )
 def test_faults_are_named_with_their_place(tmp_path: Path, text: str, says: str) -> None:
-    with pytest.raises(BadInput, match=re.escape(says)):
+    with pytest.raises(UsageError, match=re.escape(says)):
         read_recipe(written(tmp_path, text))
 
 

@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 from mlpo_bench.training.folder import TrainingFolder
+from mlpo_bench.training.observer import Silent
 from mlpo_bench.training.plan import plan
 from mlpo_bench.training.recipe import Recipe, changed, read_recipe
 from mlpo_bench.training.rows import Prompt, Trace, read_rows
 from mlpo_bench.training.shipped import recipe_path, recipes_folder
-from mlpo_bench.training.stages import DATA, carry_out
-from mlpo_bench.training.watcher import Silent
+from mlpo_bench.training.stages import DATA, run_stages
 
 
 RECIPES = sorted(recipes_folder().glob("*.yaml"))
@@ -50,7 +50,7 @@ def test_a_recipes_data_can_be_made(path: Path, tmp_path: Path, made_up: Path, v
     recipe = small(read_recipe(path), made_up, voice)
     folder = TrainingFolder.for_recipe(recipe, tmp_path)
     before = plan(folder, Silent(), 100.0)
-    carry_out(folder, [stage for stage in recipe.stages if stage in DATA], tmp_path / "store.sqlite", Silent())
+    run_stages(folder, [stage for stage in recipe.stages if stage in DATA], tmp_path / "store.sqlite", Silent())
     after = plan(folder, Silent(), 100.0)
     assert read_rows(folder.prompts, Prompt)
     assert "traces" not in recipe.stages or read_rows(folder.traces, Trace)
@@ -99,7 +99,7 @@ def test_a_recipes_trainers_can_be_built(path: Path, tmp_path: Path, base_folder
 
 
 def test_curves_go_to_trackers_that_are_installed(tmp_path: Path, base_folder: Path) -> None:
-    from mlpo_bench.errors import BadInput
+    from mlpo_bench.errors import UsageError
     from mlpo_bench.training import libraries, settings
 
     libraries.trl()
@@ -110,5 +110,5 @@ def test_curves_go_to_trackers_that_are_installed(tmp_path: Path, base_folder: P
     assert settings.for_sft(recipe.model_copy(update={"trackers": ()}), tmp_path, 4).report_to == []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settings, "find_spec", lambda _: None)
-        with pytest.raises(BadInput, match="the tracker trackio is not installed: pip install trackio"):
+        with pytest.raises(UsageError, match="the tracker trackio is not installed: pip install trackio"):
             settings.for_sft(recipe, tmp_path, 4)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mlpo_bench.errors import BadInput
+from mlpo_bench.errors import UsageError
 from mlpo_bench.training.rows import Kept, Opening, Prompt, read_rows, write_rows
 
 
@@ -198,7 +198,7 @@ def test_a_step_must_hold_whole_groups(lessons: Lessons, tiny_leader: ModuleType
 
     prompts = [tiny_leader.prompt(n, question=n // 3) for n in range(6)]
     recipe = lessons.recipe(mlpo={"group": "question", "prompts_per_step": 4})
-    with pytest.raises(BadInput, match=r"a multiple of 3, such as 3; it is 4"):
+    with pytest.raises(UsageError, match=r"a multiple of 3, such as 3; it is 4"):
         mlpo.make_trainer(recipe, policy.load(recipe), prompts, lessons.folder / "out", [], mlpo.Leg(0, 0, 3))
 
 
@@ -226,7 +226,7 @@ def test_completions_that_were_cut_off_can_be_left_out_of_the_loss(lessons: Less
 
 def test_a_prompt_that_does_not_fit_is_told_with_its_numbers(lessons: Lessons) -> None:
     training = lessons.training(mlpo={"max_tokens": 2040})
-    with pytest.raises(BadInput, match=r"holds 2048 tokens, but a prompt has \d+ and its answer may take 2040"):
+    with pytest.raises(UsageError, match=r"holds 2048 tokens, but a prompt has \d+ and its answer may take 2040"):
         lessons("mlpo", training)
 
 
@@ -238,20 +238,20 @@ def test_a_lack_of_memory_names_what_to_lower(lessons: Lessons, monkeypatch: pyt
 
     monkeypatch.setattr(LeaderTrainer, "_compute_loss", full)
     said = r"memory ran out in the stage mlpo: lower mlpo.micro_batch \(now 8\); or set mlpo.gradient_checkpointing"
-    with pytest.raises(BadInput, match=said):
+    with pytest.raises(UsageError, match=said):
         lessons("mlpo", lessons.training())
 
 
 def test_a_leader_that_a_server_holds_cannot_be_trained(lessons: Lessons) -> None:
     served = {"model": "x", "engine": "openai", "base_url": "http://127.0.0.1:1/v1"}
     training = lessons.training(team={"leader": served, "peers": [served]})
-    with pytest.raises(BadInput, match="the leader x has no weights on this machine"):
+    with pytest.raises(UsageError, match="the leader x has no weights on this machine"):
         lessons("mlpo", training)
 
 
 def test_a_module_that_no_adapter_fits_is_told(lessons: Lessons) -> None:
     training = lessons.training(adapter={"targets": ["no_such"]})
-    with pytest.raises(BadInput, match=r"adapter\.targets do not fit"):
+    with pytest.raises(UsageError, match=r"adapter\.targets do not fit"):
         lessons("mlpo", training)
 
 

@@ -1,0 +1,179 @@
+"""What statistics take: a score for each question of a row, over all its seeds, and what a question cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from mlpo_bench.errors import UsageError
+from mlpo_bench.log.records import read_records
+from mlpo_bench.matrix.config import TEAM
+from mlpo_bench.stats import accuracy, compare, macro, over_seeds
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.log.results import CellResult
+    from mlpo_bench.stats import Comparison, Estimate
+    from mlpo_bench.teams import Price
+
+
+@dataclass(frozen=True, slots=True)
+class RowCost:
+    """What a question cost on average over a row's seeds, as if nothing were shared with other rows.
+
+    `operations` is None where a model's size is not known.
+    """
+
+    calls: float
+    prompt_tokens: float
+    cached_tokens: float
+    completion_tokens: float
+    seconds: float
+    serial_calls: float
+    serial_seconds: float
+    operations: float | None
+
+    @property
+    def tokens(self) -> float:
+        """All tokens: read afresh, found in a cache, and written."""
+        return self.prompt_tokens + self.cached_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """What the questions of one row came to: one suite under one protocol by one team, over all seeds.
+
+    `scores` holds a question's score by its id: 0 or 1, or the mean over seeds. A question that a fault of the
+    machinery left unanswered in every seed is not there. `subjects` names each question's subject.
+    """
+
+    suite: str
+    team: str
+    label: str
+    cells: tuple[CellResult, ...]
+    scores: dict[str, float]
+    subjects: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """What the row is called in tables, the same in every suite."""
+        return row_name(self.team, self.label)
+
+    @property
+    def protocol(self) -> str:
+        """The protocol's name."""
+        return self.cells[0].protocol
+
+    @property
+    def peers(self) -> int:
+        """How many peers sat in its team."""
+        return self.cells[0].peers
+
+    @property
+    def matched(self) -> str | None:
+        """The name of the cell whose tokens this vote was made to match."""
+        return self.cells[0].matched
+
+    @property
+    def accuracy(self) -> Estimate:
+        """The share of questions answered right, with an interval that allows for questions alike within a subject."""
+        return accuracy(list(self.scores.values()), [self.subjects[question] for question in self.scores])
+
+    @property
+    def answered(self) -> int:
+        """How many answers there are, over all seeds."""
+        return sum(cell.n for cell in self.cells)
+
+    @property
+    def unread(self) -> float:
+        """The share of answers that could not be read."""
+        return sum(cell.unread for cell in self.cells) / self.answered
+
+    @property
+    def cut_off(self) -> float:
+        """The share of final texts that reached their greatest length."""
+        return sum(cell.cut_off for cell in self.cells) / self.answered
+
+    @property
+    def cost(self) -> RowCost:
+        """What a question cost."""
+        done = [cell.operations for cell in self.cells]
+        means = {
+            name: sum(getattr(cell, name) for cell in self.cells) / self.answered
+            for name in RowCost.__dataclass_fields__
+            if name != "operations"
+        }
+        return RowCost(**means, operations=None if None in done else sum(d or 0 for d in done) / self.answered)
+
+    def price(self, prices: Mapping[str, Price]) -> float | None:
+        """Return the mean price of a question; None where a model has none."""
+        seats = [seat for cell in self.cells for seat in cell.seats.values()]
+        if any(seat.model not in prices for seat in seats):
+            return None
+        return sum(prices[seat.model].of(seat.usage) for seat in seats) / self.answered
+
+
+def row_name(team: str, label: str) -> str:
+    """Return what a row is called: its label, after its team's name where that is not the only one."""
+    return label if team == TEAM else f"{team}: {label}"
+
+
+def read_rows(folder: RunDirectory) -> list[ResultRow]:
+    """Return the rows of a run in the order of its matrix: those with answers to show.
+
+    Raises:
+        UsageError: no cell of the run has come to its end.
+    """
+    found = folder.results().cells
+
+    def place(cell: CellResult) -> tuple[str, str, str]:
+        return cell.suite, cell.team, cell.label
+
+    # A matrix holds a row's seeds one after the other; a run that was extended need not.
+    first = {place(cell): number for number, cell in reversed(list(enumerate(found)))}
+    ordered = sorted(found, key=lambda cell: first[place(cell)])
+    rows = [_outcomes(folder, list(seeds)) for _, seeds in groupby(ordered, key=place)]
+    return [row for row in rows if row.scores]
+
+
+def _outcomes(folder: RunDirectory, seeds: list[CellResult]) -> ResultRow:
+    records = [record for cell in seeds for record in read_records(folder.records_path(cell.cell))]
+    answered = [record for record in records if record.error is None]
+    return ResultRow(
+        suite=seeds[0].suite,
+        team=seeds[0].team,
+        label=seeds[0].label,
+        cells=tuple(seeds),
+        scores=over_seeds([r.question for r in answered], [float(bool(r.right)) for r in answered]),
+        subjects={record.question: record.subject for record in answered},
+    )
+
+
+def compared(a: ResultRow, b: ResultRow) -> Comparison:
+    """Compare two rows on the questions that both answered, clustered by subject.
+
+    Raises:
+        UsageError: there are none.
+    """
+    common = [question for question in a.scores if question in b.scores]
+    if not common:
+        raise UsageError(f"{a.suite}: {a.name} and {b.name} have no question in common.")
+    subjects = [a.subjects[question] for question in common]
+    return compare([a.scores[q] for q in common], [b.scores[q] for q in common], subjects)
+
+
+def by_name(rows: Iterable[ResultRow]) -> dict[str, dict[str, ResultRow]]:
+    """Return rows by their names, and in each by suite."""
+    found: dict[str, dict[str, ResultRow]] = {}
+    for row in rows:
+        found.setdefault(row.name, {})[row.suite] = row
+    return found
+
+
+def over_suites(rows: Mapping[str, ResultRow]) -> Estimate:
+    """Return the mean accuracy over a row's suites, each counted the same, with its interval."""
+    return macro({suite: row.accuracy for suite, row in rows.items()})

@@ -1,0 +1,58 @@
+"""The questions of a run with their gold answers, which its files do not hold: loaded from its data once more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlpo_bench.errors import UsageError
+from mlpo_bench.harness.suite import Suite, quiet_lm_eval
+from mlpo_bench.runs.runner import load_suites
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mlpo_bench.harness.suite import Sample
+    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.log.records import Record
+    from mlpo_bench.log.results import CellResult
+    from mlpo_bench.matrix.cells import Cell
+
+
+class _Silent:
+    """Shows nothing of the loading."""
+
+    def say(self, text: str) -> None:
+        pass
+
+    def begin(self, *_: object) -> None:
+        pass
+
+    def conversed(self, cell: Cell, record: Record) -> None:
+        pass
+
+    def scored(self, result: CellResult) -> None:
+        pass
+
+
+def load_asked(folder: RunDirectory, suites: Sequence[str], data: Path | None) -> dict[str, dict[str, Sample]]:
+    """Return each suite's questions by their ids, with lm-eval's requests for them and their gold answers.
+
+    Raises:
+        UsageError: a suite's data are not there, or are not those that the run asked.
+    """
+    config = folder.config if data is None else folder.config.model_copy(update={"data": str(data.resolve())})
+    with quiet_lm_eval():
+        loaded = load_suites(config, dict.fromkeys(suites), _Silent())
+    before = folder.manifest()["sources"]
+    for name, suite in loaded.items():
+        _check_same(name, suite, before[name]["revision"])
+    return {name: {asked.question.id: asked for asked in suite.asked} for name, suite in loaded.items()}
+
+
+def _check_same(name: str, suite: Suite, revision: str) -> None:
+    if suite.source.revision != revision:
+        raise UsageError(
+            f"{name}: the run asked data of {revision}, but {suite.source} is here now; name the run's with --data."
+        )

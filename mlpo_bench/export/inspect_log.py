@@ -1,0 +1,230 @@
+"""inspect_ai's logs, one for each cell, so that its viewer opens conversations and its data frames take figures."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mlpo_bench.errors import UsageError
+from mlpo_bench.export.gold import load_asked
+from mlpo_bench.export.rows import ended
+from mlpo_bench.log.records import read_records
+from mlpo_bench.log.transcripts import read_transcripts
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from inspect_ai.event import ModelEvent
+    from inspect_ai.log import EvalLog, EvalResults, EvalSample, EvalSpec
+    from inspect_ai.model import ChatMessage, ModelOutput, ModelUsage
+
+    from mlpo_bench.harness.suite import Sample
+    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.log.records import Record
+    from mlpo_bench.matrix.cells import Cell
+
+SCORER = "mlpo_judge"
+_RIGHT, _WRONG = "C", "I"
+
+
+def export_inspect(folder: RunDirectory, target: Path, data: Path | None = None) -> list[Path]:
+    """Write `<cell>.eval` for each cell, by inspect_ai's own classes.
+
+    A sample's messages are the question and every turn, in order, each with its seat, round and verdict as metadata;
+    its events are the calls, with all that each seat read.
+
+    Raises:
+        UsageError: inspect_ai is not installed, or the data that the run asked are not there.
+    """
+    try:
+        from inspect_ai.log import write_eval_log
+    except ImportError:
+        raise UsageError("the format inspect needs inspect_ai; install it: pip install inspect_ai") from None
+    every = ended(folder)
+    loaded = load_asked(folder, [cell.suite for cell in every], data)
+    paths = []
+    for cell in every:
+        paths.append(target / f"{cell.id}.eval")
+        paths[-1].unlink(missing_ok=True)
+        write_eval_log(_log(folder, cell, loaded[cell.suite]), str(paths[-1]))
+    return paths
+
+
+def _log(folder: RunDirectory, cell: Cell, asked: Mapping[str, Sample]) -> EvalLog:
+    from inspect_ai.log import EvalLog, EvalStats
+
+    records = {record.question: record for record in read_records(folder.records_path(cell.id))}
+    models = {seat: member.name for seat, member in cell.setting.team.seats.items()}
+    samples = [
+        _sample(line, records[line["question"]], asked[line["question"]], models)
+        for line in read_transcripts(folder.transcript_path(cell))
+    ]
+    sessions = folder.manifest()["sessions"]
+    return EvalLog(
+        status="success",
+        eval=_spec(folder, cell, samples),
+        results=_results(folder, cell, samples),
+        stats=EvalStats(
+            started_at=sessions[0]["started"],
+            completed_at=sessions[-1]["ended"] or "",
+            model_usage=_added(sample.model_usage for sample in samples),
+            role_usage=_added(sample.role_usage for sample in samples),
+        ),
+        samples=samples,
+    )
+
+
+def _spec(folder: RunDirectory, cell: Cell, samples: list[EvalSample]) -> EvalSpec:
+    from inspect_ai.log import EvalConfig, EvalDataset, EvalRevision, EvalSpec
+    from inspect_ai.model import ModelConfig
+
+    manifest, setting = folder.manifest(), cell.setting
+    git, source = manifest["git"], manifest["sources"][cell.suite]
+    return EvalSpec(
+        eval_id=_identity(manifest["config_sha256"], cell.id),
+        run_id=_identity(manifest["config_sha256"]),
+        created=manifest["sessions"][0]["started"],
+        task=cell.suite,
+        task_id=_identity(cell.suite, cell.label, cell.team),
+        task_display_name=f"{cell.suite}: {cell.label}",
+        task_args={"seed": setting.seed, "protocol": setting.protocol.name, "team": cell.team},
+        solver=cell.label,
+        dataset=EvalDataset(
+            name=cell.suite,
+            location=f"{source['where']} ({source['revision']})",
+            samples=len(samples),
+            sample_ids=[str(sample.id) for sample in samples],
+            shuffled=False,
+        ),
+        model=setting.team.leader.name,
+        model_roles={seat: ModelConfig(model=member.name) for seat, member in setting.team.seats.items()},
+        config=EvalConfig(epochs=1),
+        revision=EvalRevision(type="git", origin="", commit=git["commit"], dirty=git["dirty"]) if git else None,
+        packages={name: found for name, found in manifest["versions"].items() if found},
+        metadata={"run": folder.path.resolve().name, "cell": cell.id, "config_sha256": manifest["config_sha256"]},
+    )
+
+
+def _results(folder: RunDirectory, cell: Cell, samples: list[EvalSample]) -> EvalResults | None:
+    from inspect_ai.log import EvalMetric, EvalResults, EvalScore
+
+    found = folder.cell(cell.id)
+    if found is None:
+        return None
+    figures = {
+        "accuracy": found.accuracy,
+        "accuracy_low": found.low,
+        "accuracy_high": found.high,
+        "unread": found.unread / found.n if found.n else None,
+        "cut_off": found.cut_off / found.n if found.n else None,
+    }
+    metrics = {name: EvalMetric(name=name, value=value) for name, value in figures.items() if value is not None}
+    score = EvalScore(
+        name=SCORER, scorer=SCORER, scored_samples=found.n, unscored_samples=found.errors, metrics=metrics
+    )
+    return EvalResults(total_samples=len(samples), completed_samples=found.n, scores=[score])
+
+
+def _sample(line: dict[str, Any], record: Record, asked: Sample, models: Mapping[str, str]) -> EvalSample:
+    from inspect_ai.log import EvalError, EvalSample
+
+    question = asked.question
+    shared: dict[str, Any] = {
+        "id": question.id,
+        "epoch": 1,
+        "input": [_message("user", question.prompt)],
+        "target": asked.gold,
+        "metadata": {"subject": question.subject, "suite": question.suite},
+    }
+    if "error" in line:
+        return EvalSample(error=EvalError(message=line["error"], traceback="", traceback_ansi=""), **shared)
+    turns = line["turns"]
+    return EvalSample(
+        messages=[*shared["input"], *(_said(turn, models) for turn in turns)],
+        output=_output(line["final"], record.cut_off, models["leader"]),
+        scores={SCORER: _score(line["final"], record)},
+        events=[_event(turn, models) for turn in turns],
+        model_usage=_added({models[turn["seat"]]: _usage(turn)} for turn in turns),
+        role_usage=_added({turn["seat"]: _usage(turn)} for turn in turns),
+        total_time=record.seconds,
+        working_time=record.serial_seconds,
+        turn_count=len(turns),
+        **shared,
+    )
+
+
+def _score(final: str, record: Record) -> Any:  # noqa: ANN401 - a Score, whose alias its package exports untyped
+    from inspect_ai.scorer import Score
+
+    return Score(
+        value=_RIGHT if record.right else _WRONG,
+        answer=record.answer,
+        explanation=final,
+        metadata={"unread": record.unread, "cut_off": record.cut_off},
+    )
+
+
+def _message(role: str, text: str, **more: Any) -> ChatMessage:  # noqa: ANN401 - what messages of all roles take
+    """Return a message whose text stays whole: as a plain string, inspect_ai would take thinking out of it."""
+    from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser, ContentText
+
+    kinds = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
+    return kinds[role](content=[ContentText(text=text)], **more)
+
+
+def _said(turn: dict[str, Any], models: Mapping[str, str]) -> ChatMessage:
+    told = ("seat", "round", "stage", "sample", "answer", "right", "finish_reason", "seconds")
+    metadata = {name: turn.get(name) for name in told}
+    return _message("assistant", turn["text"], model=models[turn["seat"]], source="generate", metadata=metadata)
+
+
+def _output(text: str, cut_off: bool, model: str, usage: ModelUsage | None = None) -> ModelOutput:
+    from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, ContentText, ModelOutput
+
+    message = ChatMessageAssistant(content=[ContentText(text=text)], model=model, source="generate")
+    choice = ChatCompletionChoice(message=message, stop_reason="max_tokens" if cut_off else "stop")
+    return ModelOutput(model=model, choices=[choice], usage=usage)
+
+
+def _event(turn: dict[str, Any], models: Mapping[str, str]) -> ModelEvent:
+    from inspect_ai.event import ModelEvent
+    from inspect_ai.model import GenerateConfig
+
+    model = models[turn["seat"]]
+    return ModelEvent(
+        timestamp=datetime.fromtimestamp(0, UTC),  # turns keep how long they took, not when
+        model=model,
+        role=turn["seat"],
+        input=[_message(read["role"], read["content"]) for read in turn["read"]],
+        tools=[],
+        tool_choice="none",
+        config=GenerateConfig(),
+        output=_output(turn["text"], turn["finish_reason"] == "length", model, _usage(turn)),
+        working_time=turn["seconds"],
+        metadata={name: turn.get(name) for name in ("round", "stage", "sample", "answer", "right")},
+    )
+
+
+def _usage(turn: Mapping[str, Any]) -> ModelUsage:
+    from inspect_ai.model import ModelUsage
+
+    read, cached, written = (turn[f"{kind}_tokens"] for kind in ("prompt", "cached", "completion"))
+    return ModelUsage(
+        input_tokens=read, input_tokens_cache_read=cached, output_tokens=written, total_tokens=read + cached + written
+    )
+
+
+def _added(usages: Iterable[Mapping[str, ModelUsage]]) -> dict[str, ModelUsage]:
+    found: dict[str, ModelUsage] = {}
+    for usage in usages:
+        for name, spent in usage.items():
+            found[name] = found[name] + spent if name in found else spent
+    return found
+
+
+def _identity(*parts: str) -> str:
+    """Return an identifier that is the same whenever the same is exported."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:22]

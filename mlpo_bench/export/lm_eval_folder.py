@@ -1,0 +1,176 @@
+"""lm-eval's own layout: a folder for each row and seed with results_<date>.json and samples_<task>_<date>.jsonl.
+
+It is what lm-eval 0.4.13 writes with `--log_samples --output_path`, so that what reads its files reads these.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from mlpo_bench.analysis.rows import row_name
+from mlpo_bench.export.gold import load_asked
+from mlpo_bench.export.rows import ended
+from mlpo_bench.harness.documents import UNREAD
+from mlpo_bench.log.records import read_records
+from mlpo_bench.log.transcripts import read_transcripts
+from mlpo_bench.matrix.cells import cells
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlpo_bench.harness.suite import Sample
+    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.log.records import Record
+    from mlpo_bench.matrix.cells import Cell
+
+    Loaded = dict[str, dict[str, Sample]]
+    Samples = dict[str, list[dict[str, Any]]]
+
+FILTER = "read"
+"""What our tasks call their filter, which reads the answer from a text."""
+
+_BY_TASK = ("results", "groups", "group_subtasks", "versions", "n-shot", "higher_is_better", "n-samples")
+
+
+def export_lm_eval(folder: RunDirectory, target: Path, data: Path | None = None) -> list[Path]:
+    """Write the folders; questions that a fault left unanswered are in no file, as they are in no figure.
+
+    Raises:
+        UsageError: the data that the run asked are not there.
+    """
+    every = ended(folder)
+    loaded = load_asked(folder, [cell.suite for cell in every], data)
+
+    def place(cell: Cell) -> tuple[str, int]:
+        return row_name(cell.team, cell.label), cell.setting.seed
+
+    order = {place(cell): number for number, cell in reversed(list(enumerate(cells(folder.config))))}
+    written: list[Path] = []
+    for (name, seed), of_row in groupby(sorted(every, key=lambda cell: order[place(cell)]), key=place):
+        model = f"{folder.path.resolve().name}/{name}" + (f", seed {seed}" if seed else "")
+        written += _write(folder, target, model, list(of_row), loaded)
+    return written
+
+
+def _write(folder: RunDirectory, target: Path, model: str, of_row: list[Cell], loaded: Loaded) -> list[Path]:
+    sanitized = re.sub(r"[\"<>:/|\\?*\[\]]+", "__", model)
+    started = folder.manifest()["sessions"][0]["started"]
+    date = re.sub(r"[+Z].*", "", started).replace(":", "-") + ".000000"
+    place = target / sanitized
+    place.mkdir(parents=True, exist_ok=True)
+    samples: Samples = {}
+    for cell in of_row:
+        samples |= _samples(folder, cell, loaded[cell.suite])
+    results = _results(folder, of_row, samples) | _experiment(model, sanitized)
+    paths = [place / f"results_{date}.json"]
+    paths[0].write_text(json.dumps(results, indent=2, ensure_ascii=False), encoding="utf-8")
+    for task, lines in samples.items():
+        paths.append(place / f"samples_{task}_{date}.jsonl")
+        paths[-1].write_bytes(b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines))
+    return paths
+
+
+def _samples(folder: RunDirectory, cell: Cell, asked: dict[str, Sample]) -> Samples:
+    """Return a cell's samples by task, in the order of its questions."""
+    records = {record.question: record for record in read_records(folder.records_path(cell.id))}
+    found: Samples = {}
+    for line in read_transcripts(folder.transcript_path(cell)):
+        if "error" not in line:
+            one = asked[line["question"]]
+            found.setdefault(one.task, []).append(_sample(one, line["final"], records[line["question"]]))
+    return found
+
+
+def _sample(asked: Sample, final: str, record: Record) -> dict[str, Any]:
+    doc, (context, generation) = asked.instance.doc, asked.instance.args
+    return {
+        "doc_id": asked.instance.doc_id,
+        "doc": doc,
+        "target": asked.gold,
+        "arguments": {"gen_args_0": {"arg_0": context, "arg_1": generation}},
+        "resps": [[final]],
+        "filtered_resps": [UNREAD if record.answer is None else record.answer],
+        "filter": FILTER,
+        "metrics": ["acc", "unread"],
+        "doc_hash": _hash(json.dumps(doc, indent=2, default=str, ensure_ascii=False)),
+        "prompt_hash": _hash(context),
+        "target_hash": _hash(asked.gold),
+        "acc": int(bool(record.right)),
+        "unread": int(record.unread),
+    }
+
+
+def _results(folder: RunDirectory, of_row: list[Cell], samples: Samples) -> dict[str, Any]:
+    """Return what lm-eval said of the cells of a row, put together as if it had scored them at once."""
+    scored = [result.lm_eval for cell in of_row if (result := folder.cell(cell.id))]
+    suites = {cell.suite: orjson.loads(folder.suite_path(cell.suite).read_bytes()) for cell in of_row}
+    together: dict[str, Any] = {name: {} for name in _BY_TASK}
+    for one in scored:
+        for name in _BY_TASK:
+            together[name] |= one.get(name, {})
+    configs = {
+        task: found | {"num_fewshot": together["n-shot"].get(task, 0)}
+        for suite in suites.values()
+        for task, found in suite["lm_eval"].items()
+        if task in samples
+    }
+    hashes = {
+        task: _hash("".join(s["doc_hash"] + s["prompt_hash"] + s["target_hash"] for s in lines))
+        for task, lines in samples.items()
+    }
+    return together | {"configs": configs, "task_hashes": hashes} | _run(folder, of_row[0])
+
+
+def _run(folder: RunDirectory, cell: Cell) -> dict[str, Any]:
+    """Return what lm-eval tells of a run: the model, how it was asked, and by which versions."""
+    manifest, config, setting = folder.manifest(), folder.config, cell.setting
+    versions = manifest["versions"]
+    members = {seat: member.name for seat, member in setting.team.seats.items()}
+    return {
+        "config": {
+            "model": "mlpo-team",
+            "model_args": {"protocol": cell.label, "team": members},
+            "batch_size": None,
+            "batch_sizes": [],
+            "device": None,
+            "use_cache": None,
+            "limit": config.limit,
+            "bootstrap_iters": None,
+            "gen_kwargs": dict(config.generation),
+            "random_seed": setting.seed,
+            "numpy_seed": None,
+            "torch_seed": None,
+            "fewshot_seed": None,
+        },
+        "git_hash": (manifest["git"] or {}).get("commit"),
+        "date": manifest["sessions"][0]["started"],
+        "pretty_env_info": json.dumps(manifest["hardware"]),
+        "transformers_version": versions.get("transformers"),
+        "lm_eval_version": versions.get("lm_eval"),
+        "upper_git_hash": None,
+    }
+
+
+def _experiment(model: str, sanitized: str) -> dict[str, Any]:
+    return {
+        "model_source": "mlpo-team",
+        "model_name": model,
+        "model_name_sanitized": sanitized,
+        "system_instruction": None,
+        "system_instruction_sha": None,
+        "fewshot_as_multiturn": None,
+        "chat_template": None,
+        "chat_template_sha": None,
+        "total_evaluation_time_seconds": None,
+    }
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

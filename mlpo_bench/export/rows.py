@@ -1,0 +1,83 @@
+"""What every table of an export holds: a row for each question of a cell, and one for each turn."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from mlpo_bench.log.records import SCHEMA as RECORDS
+from mlpo_bench.log.records import read_records
+from mlpo_bench.log.transcripts import read_transcripts
+from mlpo_bench.matrix.cells import cells
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.matrix.cells import Cell
+
+_CELL = pa.schema(
+    [
+        ("label", pa.string()),
+        ("team", pa.string()),
+        ("protocol", pa.string()),
+        ("rounds", pa.int64()),
+        ("peers", pa.int64()),
+    ]
+)
+QUESTIONS = pa.unify_schemas([_CELL, RECORDS])
+"""A question of a cell: the cell's settings (`rounds` is null where its protocol has none), then its record."""
+
+_MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
+TURNS = pa.schema(
+    [
+        ("cell", pa.string()),
+        ("question", pa.string()),
+        ("seat", pa.string()),
+        ("round", pa.int64()),
+        ("stage", pa.int64()),
+        ("sample", pa.int64()),
+        ("read", pa.list_(_MESSAGE)),
+        ("text", pa.string()),
+        ("answer", pa.string()),
+        ("right", pa.bool_()),
+        ("prompt_tokens", pa.int64()),
+        ("cached_tokens", pa.int64()),
+        ("completion_tokens", pa.int64()),
+        ("finish_reason", pa.string()),
+        ("seconds", pa.float64()),
+        ("request", pa.string()),
+    ]
+)
+"""A turn: what a seat read and wrote, the answer read from it (null: none), and whether that was right.
+
+`right` is null in runs made before turns were judged.
+"""
+
+
+def ended(folder: RunDirectory) -> list[Cell]:
+    """Return the cells of a run that have come to an end, in the order of its matrix."""
+    done = {result.cell for result in folder.results().cells}
+    return [cell for cell in cells(folder.config) if cell.id in done]
+
+
+def questions(folder: RunDirectory, cell: Cell) -> list[dict[str, Any]]:
+    """Return a cell's rows, a question each."""
+    setting = {
+        "label": cell.label,
+        "team": cell.team,
+        "protocol": cell.setting.protocol.name,
+        "rounds": getattr(cell.setting.protocol, "rounds", None),
+        "peers": cell.peers,
+    }
+    return [setting | asdict(record) for record in read_records(folder.records_path(cell.id))]
+
+
+def turns(folder: RunDirectory, cell: Cell) -> Iterator[list[dict[str, Any]]]:
+    """Yield the turns of each of a cell's conversations; those that a fault ended have none."""
+    for found in read_transcripts(folder.transcript_path(cell)):
+        where = {"cell": cell.id, "question": found["question"]}
+        yield [{name: (where | turn).get(name) for name in TURNS.names} for turn in found.get("turns", [])]

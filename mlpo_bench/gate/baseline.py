@@ -1,0 +1,135 @@
+"""The baseline of the small-model gate: what an earlier run came to, question by question, and what to hold it to."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mlpo_bench.errors import UsageError
+from mlpo_bench.gate.checks import row_name
+from mlpo_bench.gate.history import Kept, Made, read_baseline
+from mlpo_bench.log.records import read_records
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlpo_bench.log import CellResult, RunDirectory
+
+_ID_DIGITS = 12
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Thresholds(BaseModel):
+    """What a baseline holds runs to.
+
+    The gate fails on any change for the worse that its tests support at `alpha`, over all of them. `max_drop`,
+    `max_unread_rise` and `max_cut_off_rise` are promises on top: a change greater than that does not slip through
+    more than one time in five (`power`). A promise that the number of questions cannot keep is refused. What it takes
+    is reckoned with `discordant`, the share of questions that a harmless change turns one way or the other.
+    `max_tokens_rise` is the share by which tokens a question may rise.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    power: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    discordant: Share = 0.2
+    max_drop: Share | None = None
+    max_unread_rise: Share | None = None
+    max_cut_off_rise: Share | None = None
+    max_tokens_rise: Annotated[float, Field(ge=0)] = 0.1
+
+
+class Row(BaseModel):
+    """A cell of the baseline. Strings hold a 0 or 1 for each question, in the order of the suite's questions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    suite: str
+    label: str
+    n: int
+    accuracy: float
+    right: str
+    unread: str
+    cut_off: str
+    tokens: tuple[int, ...]
+
+
+class Baseline(Kept):
+    """What an earlier run came to.
+
+    `config` is the digest of its configuration, wherever the data lay; `sources` tells for each suite the revision of
+    its data, `questions` which were asked (hashes of their ids); `models` name the weights.
+    """
+
+    run: str
+    config: str
+    sources: dict[str, str]
+    models: tuple[str, ...]
+    thresholds: Thresholds = Thresholds()
+    questions: dict[str, tuple[str, ...]]
+    rows: dict[str, Row]
+
+
+def baseline_of(run: RunDirectory, reason: str | None, before: Baseline | None, thresholds: Thresholds) -> Baseline:
+    """Make the baseline of a finished run; the history of the one before goes on.
+
+    Raises:
+        UsageError: no reason is given, or the run lacks answers.
+    """
+    made = Made.now(reason, run)
+    results = run.results()
+    if results.unfinished:
+        raise UsageError(f"{len(results.unfinished)} cells of {run.path} have yet to be run: {results.unfinished[0]}.")
+    if results.failed:
+        raise UsageError(f"{results.failed[0].errors} questions of {results.failed[0].cell} have no answer; ask again.")
+    manifest = run.manifest()
+    rows, questions = {}, {}
+    for cell in results.cells:
+        rows[cell.cell], questions[cell.suite] = _row(run, cell)
+    return Baseline(
+        history=(*(before.history if before else ()), made),
+        run=run.path.name,
+        config=run.config.model_copy(update={"data": None}).digest,
+        sources={suite: source["revision"] for suite, source in manifest["sources"].items()},
+        models=tuple(f"{model['name']} {model['revision']}" for model in manifest["models"]),
+        thresholds=thresholds,
+        questions=questions,
+        rows=rows,
+    )
+
+
+def _row(run: RunDirectory, cell: CellResult) -> tuple[Row, tuple[str, ...]]:
+    records = read_records(run.records_path(cell.cell))
+    row = Row(
+        suite=cell.suite,
+        label=row_name(cell.team, cell.label) + (f", seed {cell.seed}" if cell.seed else ""),
+        n=cell.n,
+        accuracy=cell.accuracy or 0.0,
+        right=_bits(r.right for r in records),
+        unread=_bits(r.unread for r in records),
+        cut_off=_bits(r.cut_off for r in records),
+        tokens=tuple(r.prompt_tokens + r.cached_tokens + r.completion_tokens for r in records),
+    )
+    return row, tuple(hashed(r.question) for r in records)
+
+
+def hashed(question: str) -> str:
+    """Return what stands for a question's id in a baseline."""
+    return hashlib.sha256(question.encode()).hexdigest()[:_ID_DIGITS]
+
+
+def _bits(flags: object) -> str:
+    return "".join("1" if flag else "0" for flag in flags)  # type: ignore[attr-defined]
+
+
+def read_model_baseline(path: Path) -> Baseline:
+    """Read the baseline of a small-model gate.
+
+    Raises:
+        UsageError: it cannot be read, or is none.
+    """
+    return read_baseline(path, Baseline)

@@ -1,0 +1,108 @@
+"""When a baseline was made, of what, and why: no baseline changes without a reason."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mlpo_bench.errors import UsageError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from mlpo_bench.log import RunDirectory
+
+SCHEMA_VERSION = 1
+
+
+class Made(BaseModel):
+    """One making of a baseline. `commit` is None where the package did not run from a checkout."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    date: str
+    reason: str
+    commit: str | None = None
+    dirty: bool = False
+
+    @classmethod
+    def now(cls, reason: str | None, run: RunDirectory) -> Made:
+        """Return the making of a baseline from a run, by the code that judged its answers.
+
+        Raises:
+            UsageError: no reason is given.
+        """
+        if not (reason or "").strip():
+            raise UsageError("a baseline is made with a reason that others can read later; give --reason TEXT.")
+        manifest = run.manifest()
+        judged = manifest.get("rescored", ())[-1:] or [manifest]
+        git = judged[0].get("git") or {}
+        date = datetime.now(UTC).date().isoformat()
+        return cls(date=date, reason=str(reason).strip(), commit=git.get("commit"), dirty=bool(git.get("dirty", False)))
+
+
+class Kept(BaseModel):
+    """What every baseline file holds. `history` goes from the first making to the last."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int = SCHEMA_VERSION
+    history: tuple[Made, ...]
+
+    def write(self, path: Path) -> None:
+        """Write the file, whole or not at all.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_bytes(_in_lines(self.model_dump(mode="json", exclude_none=True)))
+            beside.replace(path)
+        except OSError as error:
+            raise UsageError(f"the baseline {path} cannot be written: {error.strerror}.") from None
+
+
+def _in_lines(fields: Mapping[str, object]) -> bytes:
+    """Return JSON with a line for each row, so that a diff shows which rows changed."""
+    return b"{\n" + b",\n".join(orjson.dumps(name) + b": " + _one(value) for name, value in fields.items()) + b"\n}\n"
+
+
+def _one(value: object) -> bytes:
+    if isinstance(value, dict) and value:
+        lines = [b"  " + orjson.dumps(name) + b": " + orjson.dumps(each) for name, each in value.items()]
+        return b"{\n" + b",\n".join(lines) + b"\n}"
+    if isinstance(value, list) and value:
+        return b"[\n" + b",\n".join(b"  " + orjson.dumps(each) for each in value) + b"\n]"
+    return orjson.dumps(value)
+
+
+Model = TypeVar("Model", bound=Kept)
+
+
+def read_baseline(path: Path, model: type[Model]) -> Model:
+    """Read a baseline file.
+
+    Raises:
+        UsageError: it cannot be read, or is no baseline of this version.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"the baseline {path} cannot be read: {error.strerror}. Make one with --update.") from None
+    try:
+        found = model.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "file"
+        raise UsageError(f"{path} is no baseline of this kind: {where}: {first['msg']}.") from None
+    if found.schema_version != SCHEMA_VERSION:
+        raise UsageError(f"the baseline {path} is of version {found.schema_version}; this is {SCHEMA_VERSION}.")
+    return found

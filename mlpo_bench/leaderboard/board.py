@@ -1,0 +1,141 @@
+"""The leaderboard's folder: entries as they were added, and all that is built from them.
+
+entries/*.json     a file for each row
+completions/*.jsonl.zst
+                   what models wrote, a file for all rows of a run: from it they are judged anew when a reader changes
+reported.json      figures that others reported, written by hand
+schema.json        what an entry has to look like
+README.md, leaderboard.csv, .tex, .json, .html
+                   the tables; the same entries always come to the same bytes
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from mlpo_bench.errors import UsageError
+from mlpo_bench.leaderboard.entry import read_entry, schema
+from mlpo_bench.leaderboard.page import page
+from mlpo_bench.leaderboard.readme import readme
+from mlpo_bench.leaderboard.render import HOW_TO_READ, exact, grid, record
+from mlpo_bench.leaderboard.reported import Reported, read_reported, reported_grid
+from mlpo_bench.leaderboard.tables import tables
+from mlpo_bench.log.files import write_whole
+from mlpo_bench.reports import grids
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mlpo_bench.leaderboard.entry import Entry
+    from mlpo_bench.leaderboard.tables import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What a leaderboard holds: entries in the order of their files' names, and what others reported."""
+
+    entries: tuple[Entry, ...]
+    reported: Reported
+
+    @classmethod
+    def read(cls, folder: Path) -> Board:
+        """Read a leaderboard's folder; one that is not there holds nothing.
+
+        Raises:
+            UsageError: a file in it is no entry.
+        """
+        return cls(tuple(map(read_entry, entry_paths(folder))), read_reported(folder / "reported.json"))
+
+    def built(self) -> dict[str, bytes]:
+        """Return the content of each file that is made from the entries, by its name."""
+        found = tables(self.entries)
+        apart = [reported_grid(self.reported)] if self.reported.rows else []
+        return {
+            "schema.json": schema(),
+            "README.md": readme(self.entries, found, self.reported).encode(),
+            "leaderboard.csv": grids.csv(exact(found)).encode(),
+            "leaderboard.tex": "\n".join(map(grids.latex, [*map(grid, found), *apart])).encode(),
+            "leaderboard.json": _json(found, self.reported),
+            "leaderboard.html": page(self.entries, found, self.reported).encode(),
+        }
+
+
+def _json(found: Sequence[Table], reported: Reported) -> bytes:
+    content: dict[str, Any] = {
+        "schema_version": 1,
+        "tables": [
+            {
+                "suite": table.suite,
+                "title": table.title,
+                "questions": table.questions,
+                "tests": table.ranking.pairs,
+                "notes": grid(table).notes,
+                "rows": [record(table, line) for line in table.lines],
+            }
+            for table in found
+        ],
+        "how_to_read": HOW_TO_READ,
+        "reported": [row.model_dump() for row in reported.rows],
+    }
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def entry_paths(folder: Path) -> list[Path]:
+    """Return the files of a leaderboard's entries, by name."""
+    return sorted((folder / "entries").glob("*.json"))
+
+
+def check_nothing_lost(folder: Path, entries: Sequence[Entry]) -> None:
+    """Check that no entry takes the place of one with more suites.
+
+    Raises:
+        UsageError: one does.
+    """
+    for entry in entries:
+        path = _path(folder, entry)
+        if path.exists() and (lost := sorted(read_entry(path).suites.keys() - entry.suites.keys())):
+            raise UsageError(f"{path.name} has {', '.join(lost)}, which would be lost; add all suites, or --anyway.")
+
+
+def add(folder: Path, entries: Sequence[Entry], *, anyway: bool = False) -> list[Path]:
+    """Write entries, each in place of an earlier one of the same row, and return their files.
+
+    Raises:
+        UsageError: an earlier one has suites that the new one lacks, unless it may go `anyway`; or a file cannot be
+            written.
+    """
+    if not anyway:
+        check_nothing_lost(folder, entries)
+    paths = [_path(folder, entry) for entry in entries]
+    try:
+        (folder / "entries").mkdir(parents=True, exist_ok=True)
+        for path, entry in zip(paths, entries, strict=True):
+            write_whole(path, entry.to_json())
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
+    return paths
+
+
+def _path(folder: Path, entry: Entry) -> Path:
+    return folder / "entries" / entry.filename
+
+
+def build(folder: Path) -> list[Path]:
+    """Write all that is made from the entries, and return the files.
+
+    Raises:
+        UsageError: a file in the folder is no entry, or one cannot be written.
+    """
+    files = {folder / name: content for name, content in Board.read(folder).built().items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in files.items():
+            write_whole(path, content)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
+    return list(files)

@@ -1,0 +1,268 @@
+"""Entries made from a finished run."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from mlpo_bench.analysis.rows import read_rows
+from mlpo_bench.errors import UsageError
+from mlpo_bench.leaderboard.entry import (
+    Answers,
+    Cost,
+    Entry,
+    Model,
+    Protocol,
+    Questions,
+    Rescored,
+    RunFacts,
+    Sample,
+    Seat,
+    Source,
+    SuiteRow,
+)
+from mlpo_bench.leaderboard.figures import of_answers, over_suites, rounded
+from mlpo_bench.log.records import read_records
+from mlpo_bench.matrix.cells import cells, chosen
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mlpo_bench.analysis.rows import ResultRow
+    from mlpo_bench.log import CellResult, RunDirectory
+    from mlpo_bench.log.records import Record
+    from mlpo_bench.matrix.cells import Cell
+    from mlpo_bench.teams import Member
+
+
+def entries_of(folder: RunDirectory, only: tuple[str, ...] = (), *, anyway: bool = False) -> list[Entry]:
+    """Return an entry for each row of a run, in the order of its matrix.
+
+    Args:
+        folder: The run.
+        only: Take the cells with one of these words in their names, and those whose tokens they match.
+        anyway: Even where the code that made the run is in no commit.
+
+    Raises:
+        UsageError: a cell has yet to be run or lacks answers; cells were read by different readers; no commit holds the
+            code; a word fits no cell.
+    """
+    wanted = chosen(cells(folder.config), only)
+    _check_finished(folder, wanted)
+    if not anyway:
+        _check_readers(folder, wanted)
+        manifest = folder.manifest()
+        for code in (manifest, *manifest.get("rescored", ())[-1:]):
+            _check_git(folder, code["git"])
+    return entries_of_cells(folder, wanted)
+
+
+def entries_of_cells(folder: RunDirectory, finished: Sequence[Cell]) -> list[Entry]:
+    """Return the entries of the rows that some finished cells belong to, of these cells alone."""
+    manifest = folder.manifest()
+    facts = _run_facts(folder, manifest)
+    outcomes = {(row.suite, row.team, row.label): row for row in read_rows(folder)}
+    rows: dict[tuple[str, str], dict[str, list[Cell]]] = {}
+    for cell in finished:
+        rows.setdefault((cell.team, cell.label), {}).setdefault(cell.suite, []).append(cell)
+    return [
+        _entry(folder, by_suite, {suite: outcomes[suite, *row] for suite in by_suite}, manifest, facts)
+        for row, by_suite in rows.items()
+    ]
+
+
+def _check_finished(folder: RunDirectory, wanted: Sequence[Cell]) -> None:
+    ended = {cell.cell: cell for cell in folder.results().cells}
+    left = [cell.id for cell in wanted if cell.id not in ended]
+    if left:
+        raise UsageError(
+            f"{len(left)} of {len(wanted)} cells have yet to be run, {left[0]} first; `{folder.command}` goes on with "
+            "them, or choose finished ones with --only."
+        )
+    for cell in wanted:
+        if errors := ended[cell.id].errors:
+            raise UsageError(
+                f"{cell.id}: {errors} questions have no answer, for a fault of the machinery; "
+                f"`{folder.command}` asks them again."
+            )
+
+
+def _check_readers(folder: RunDirectory, wanted: Sequence[Cell]) -> None:
+    if len({result.readers for cell in wanted if (result := folder.cell(cell.id))}) > 1:
+        raise UsageError(
+            f"the cells of {folder.path} were read by different readers; `mlpo-bench rescore {folder.path}` judges all "
+            "alike, or add them --anyway."
+        )
+
+
+def _check_git(folder: RunDirectory, git: Mapping[str, Any] | None) -> None:
+    if git is None:
+        raise UsageError(f"{folder.path} was made by an installed package, of no known commit; add it --anyway.")
+    if git["dirty"]:
+        raise UsageError(
+            f"{folder.path} was made by code with changes that are in no commit (after {git['commit'][:8]}); "
+            "run it again from a clean checkout, or add it --anyway."
+        )
+
+
+def _entry(
+    folder: RunDirectory,
+    by_suite: Mapping[str, Sequence[Cell]],
+    outcomes: Mapping[str, ResultRow],
+    manifest: Mapping[str, Any],
+    facts: RunFacts,
+) -> Entry:
+    suites = {
+        suite: suite_row(folder, seeds, outcomes[suite], manifest["sources"][suite])
+        for suite, seeds in by_suite.items()
+    }
+    cell = next(iter(by_suite.values()))[0]
+    protocol, team = cell.setting.protocol, cell.setting.team
+    return Entry(
+        label=cell.label,
+        team=cell.team,
+        leader=_seat(team.leader) if protocol.uses_leader else None,
+        peers=tuple(map(_seat, team.peers)),
+        models=_models(folder, outcomes, manifest["models"]),
+        protocol=_protocol(cell),
+        asked=_asked(folder, weighs=protocol.weighs),
+        seeds=tuple(dict.fromkeys(each.setting.seed for seeds in by_suite.values() for each in seeds)),
+        suites=suites,
+        macro=over_suites(suites),
+        run=facts,
+        readers=_readers(outcomes.values()),
+        rescored=tuple(map(_rescored, manifest.get("rescored", ()))),
+    ).signed()
+
+
+def _models(
+    folder: RunDirectory, outcomes: Mapping[str, ResultRow], loaded: Sequence[Mapping[str, Any]]
+) -> tuple[Model, ...]:
+    names = {seat.model for row in outcomes.values() for result in row.cells for seat in result.seats.values()}
+    models = [Model(**model) for model in loaded]
+    if unknown := sorted(names - {model.full_name for model in models}):
+        raise UsageError(f"{folder.manifest_path} does not tell which weights of {unknown[0]} answered.")
+    return tuple(model for model in models if model.full_name in names)
+
+
+def _seat(member: Member) -> Seat:
+    return Seat(
+        model=member.model,
+        revision=member.revision,
+        adapter=member.adapter,
+        persona=member.persona,
+        sampling=member.sampling,
+    )
+
+
+def _protocol(cell: Cell) -> Protocol:
+    protocol = cell.setting.protocol
+    settings = asdict(protocol)  # type: ignore[call-overload]  # every protocol is a dataclass
+    if cell.matched is not None:
+        settings.pop("samples")
+    return Protocol(
+        name=protocol.name,
+        settings=settings,
+        peers=cell.peers,
+        rounds=None if protocol.depth is None else settings[protocol.depth],
+        matched=cell.matched,
+        ceiling=protocol.ceiling,
+    )
+
+
+def _asked(folder: RunDirectory, *, weighs: bool) -> Sample:
+    config = folder.config
+    return Sample(
+        split=config.split,
+        limit=config.limit,
+        subjects=config.subjects,
+        generation=config.generation,
+        deterministic=config.deterministic,
+        calibration=config.calibration if weighs else None,
+    )
+
+
+def suite_row(folder: RunDirectory, seeds: Sequence[Cell], outcomes: ResultRow, source: Mapping[str, Any]) -> SuiteRow:
+    """Return how a row did on one suite, given its cells there, one for each seed, and where its questions are from.
+
+    Raises:
+        UsageError: two seeds were asked different questions.
+    """
+    results = {result.cell: result for result in outcomes.cells}
+    found = [(results[cell.id], _ordered(read_records(folder.records_path(cell.id)))) for cell in seeds]
+    questions = _questions(found[0][1], source["revision"])
+    for result, records in found:
+        if _questions(records, source["revision"]) != questions:
+            raise UsageError(f"{result.cell} asked other questions than {found[0][0].cell}, a seed of the same row.")
+    answers = tuple(_answers(folder, result, records) for result, records in found)
+    cost = asdict(outcomes.cost)
+    return SuiteRow(
+        source=Source(**{**source, "where": None if source["kind"] == "folder" else source["where"]}),
+        questions=questions,
+        answers=answers,
+        **of_answers(questions, answers),
+        cost=Cost.model_validate({name: None if value is None else rounded(value) for name, value in cost.items()}),
+    )
+
+
+def _ordered(records: Sequence[Record]) -> list[Record]:
+    return sorted(records, key=lambda record: (record.subject, record.question))
+
+
+def _questions(records: Sequence[Record], revision: str) -> Questions:
+    """Return which questions were asked. Ids are places in the data, so that they tell nothing without its revision."""
+    subjects: dict[str, int] = {}
+    for record in records:
+        subjects[record.subject] = subjects.get(record.subject, 0) + 1
+    lines = [revision, *(f"{record.subject}\t{record.question}" for record in records)]
+    return Questions(n=len(records), sha256=_sha256("\n".join(lines).encode()), subjects=subjects)
+
+
+def _answers(folder: RunDirectory, result: CellResult, records: Sequence[Record]) -> Answers:
+    return Answers(
+        seed=result.seed,
+        cell=result.cell,
+        samples=result.samples,
+        right=_bits(record.right for record in records),
+        unread=_bits(record.unread for record in records),
+        cut_off=_bits(record.cut_off for record in records),
+        records_sha256=_sha256(folder.records_path(result.cell).read_bytes()),
+    )
+
+
+def _bits(flags: Iterable[bool | None]) -> str:
+    return "".join("1" if flag else "0" for flag in flags)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _run_facts(folder: RunDirectory, manifest: Mapping[str, Any]) -> RunFacts:
+    sessions = manifest["sessions"]
+    return RunFacts(
+        config_sha256=folder.config.digest,
+        commands=tuple(dict.fromkeys(_command(session["command"]) for session in sessions)),
+        date=sessions[-1]["ended"] or sessions[-1]["started"],
+        versions={name: version for name, version in manifest["versions"].items() if version is not None},
+        git=manifest["git"],
+        hardware=manifest["hardware"],
+    )
+
+
+def _readers(outcomes: Iterable[ResultRow]) -> str | None:
+    found = {cell.readers for row in outcomes for cell in row.cells}
+    return found.pop() if len(found) == 1 else None
+
+
+def _rescored(noted: Mapping[str, Any]) -> Rescored:
+    return Rescored(**{name: noted[name] for name in Rescored.model_fields})
+
+
+def _command(words: Sequence[str]) -> str:
+    """Return a session's command without the place where the program lay, on one line."""
+    return re.sub(r"[\x00-\x1f\x7f]+", " ", shlex.join(["mlpo-bench", *words[1:]]))

@@ -1,0 +1,48 @@
+"""What a re-scoring moved on a leaderboard, on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from mlpo_bench.reports.grids import Grid, terminal
+from mlpo_bench.reports.terminal.moves import counted, named, print_rows
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from mlpo_bench.leaderboard.rescoring import BoardMoves
+
+
+def print_board_moves(found: BoardMoves, console: Console) -> None:
+    """Print what moved on a leaderboard."""
+    if found.rescored:
+        print_rows(found.moves, console)
+    if moved := {name: means for name, means in found.means.items() if means[0] != means[1]}:
+        rows = tuple((name, f"{before:.3f} -> {after:.3f}") for name, (before, after) in moved.items())
+        console.print(terminal(Grid("Means over suites", ("row", "accuracy"), rows)))
+        console.print()
+    for sentence in board_sentences(found):
+        console.print(Text(sentence))
+
+
+def board_sentences(found: BoardMoves) -> Iterator[str]:
+    """Yield what else is to be said of a leaderboard, a sentence or two each."""
+    if found.rescored:
+        still = sum(not row.moved for row in found.moves.rows)
+        yield f"{counted(found.rescored, 'row')} judged anew; {still} of {len(found.moves.rows)} figures did not move."
+    if found.stays:
+        stays = [f"{name} ({counted(n, 'conversation')})" if n else name for name, n in found.stays.items()]
+        yield (
+            f"{counted(len(stays), 'row')} would now rest on what was never asked or not kept, and stay as before "
+            f"until they are run and added again: {named(stays)}."
+        )
+    if found.without:
+        yield (
+            f"No completions were kept of {counted(found.without, 'row')}: only running and adding them again judges "
+            "them anew."
+        )

@@ -1,0 +1,74 @@
+"""The leaderboard as one HTML file that needs nothing else: tables that can be sorted, light and dark."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from base64 import b64encode
+from functools import cache
+from typing import TYPE_CHECKING
+
+from mlpo_bench.leaderboard.provenance import making_grid, makings
+from mlpo_bench.leaderboard.readme import NOTHING_YET, OPENING
+from mlpo_bench.leaderboard.render import HOW_TO_READ, grid
+from mlpo_bench.leaderboard.reported import reported_grid
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import jinja2
+
+    from mlpo_bench.leaderboard.entry import Entry
+    from mlpo_bench.leaderboard.reported import Reported
+    from mlpo_bench.leaderboard.tables import Table
+
+
+def page(entries: Sequence[Entry], tables: Sequence[Table], reported: Reported) -> str:
+    """Return the page. Whatever stands in an entry is shown as text."""
+    template = _environment()
+    style, script = (_source(template, name) for name in ("page.css", "page.js"))
+    found = makings(entries)
+    return template.get_template("page.html").render(
+        style=style,
+        script=script,
+        # Nothing but these two may run or be fetched.
+        policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'",
+        opening=OPENING.replace("`", ""),
+        nothing_yet="" if entries else NOTHING_YET,
+        grids=[grid(table) for table in tables],
+        how_to_read=HOW_TO_READ,
+        runs=[making_grid(found)] if found else [],
+        commands=[command for one in found for command in one.facts.commands],
+        reported=[reported_grid(reported)] if reported.rows else [],
+    )
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("mlpo_bench.leaderboard", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["shown"] = _shown
+    return environment
+
+
+def _source(environment: jinja2.Environment, name: str) -> str:
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _hash(source: str) -> str:
+    return f"sha256-{b64encode(hashlib.sha256(source.encode()).digest()).decode()}"
+
+
+def _shown(text: str) -> str:
+    """Return text whose characters that steer a display or turn the reading order are visible."""
+    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return "".join(f"<U+{ord(c):04X}>" if unicodedata.category(c) in hidden else c for c in text)

@@ -1,0 +1,163 @@
+"""Tables of the leaderboard in words: as people read them, and with all figures for programs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from mlpo_bench.leaderboard.ranks import ALPHA
+from mlpo_bench.reports.grids import Grid
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mlpo_bench.leaderboard.tables import AgainstVote, Line, Table
+
+_NONE = "-"
+COLUMNS = (
+    "row", "rank", "model", "accuracy", "95 % interval", "n", "unread", "cut off", "calls", "tokens",
+    "vote at its tokens",
+)  # fmt: skip
+
+_RANK = (
+    "Rank: one more than the number of rows that are surely better. All pairs of rows are tested on the same questions "
+    "(McNemar's exact test; flipped signs for means over seeds or suites) with Holm's adjustment over all of them, "
+    f"which keeps the chance of any unfounded place below {ALPHA}. Rows of one rank could not be told apart, whatever "
+    "their order; a row of a later rank is surely worse than some row above it, not than every one. "
+    "Testing every pair is strict: many rows in one table show less than two rows would alone."
+)
+_INTERVALS = (
+    "Tests speak of these questions. Intervals of accuracies speak of subjects like these and allow for questions "
+    "alike within a subject; whether two of them overlap is no test. Those marked ~ may be too narrow: too few "
+    "subjects for an accuracy near 0 or 1."
+)
+_CEILINGS = "Rows marked - in place of a rank are ceilings: the harness picks their answer with the gold one in hand."
+_COSTS = (
+    "Unread: the share of answers that could not be read, counted as wrong; cut off: that reached its greatest length. "
+    "Calls and tokens (read afresh, cached and written) are means a question, as if nothing were shared between rows."
+)
+_VOTE = (
+    "Vote at its tokens: the row's accuracy less that of a vote of the leader's model with as many ballots as the "
+    "row's tokens buy, with the p of the paired test after Holm over the column."
+)
+HOW_TO_READ = (_RANK, _INTERVALS, _CEILINGS, _COSTS, _VOTE)
+
+
+def grid(table: Table) -> Grid:
+    """Return a table for people to read."""
+    return Grid(table.title, COLUMNS, tuple(words(line) for line in table.lines), notes(table))
+
+
+def words(line: Line) -> tuple[str, ...]:
+    """Return the cells of a line, in the order of `COLUMNS`."""
+    found = line.accuracy
+    return (
+        line.name,
+        _NONE if line.rank is None else str(line.rank),
+        line.entry.model,
+        f"{found.value:.3f}",
+        f"{'~ ' if found.caution else ''}{found.low:.3f} - {found.high:.3f}",
+        str(line.n),
+        f"{line.unread:.3f}",
+        f"{line.cut_off:.3f}",
+        f"{line.cost.calls:,.3g}",
+        f"{line.cost.tokens:,.0f}",
+        _against(line.against_vote),
+    )
+
+
+def _against(found: AgainstVote | None) -> str:
+    return _NONE if found is None else f"{found.difference.value:+.3f} (p {found.adjusted:.2g})"
+
+
+def notes(table: Table) -> tuple[str, ...]:
+    """Return what a table's tests found, and what they could have found."""
+    found = table.ranking
+    if not found.pairs:
+        return ("A single row: nothing is compared.",)
+    groups = Counter(found.ranks)
+    if len(groups) == 1:
+        told = f"None of {len(found.ranks)} rows can be told from another by {_tests(found.pairs)}."
+    else:
+        sizes = ", ".join(f"{rank} ({_rows(count)})" for rank, count in sorted(groups.items()))
+        told = f"{len(groups)} ranks by {_tests(found.pairs)}: {sizes}."
+    return told, _could_show(table), *_read(table)
+
+
+def _read(table: Table) -> Iterator[str]:
+    """Yield what there is to say of who read the answers."""
+    read = Counter(line.entry.readers for line in table.lines)
+    if len(read) > 1:
+        sizes = ", ".join(_rows(count) for count in sorted(read.values(), reverse=True))
+        yield (
+            f"Answers were read by {len(read)} different readers ({sizes}; `readers` in their files): what lies "
+            "between rows of different ones may be the readers' doing."
+        )
+
+
+def _tests(pairs: int) -> str:
+    return "1 paired test" if pairs == 1 else f"{pairs:,} paired tests"
+
+
+def _rows(count: int) -> str:
+    return f"{count} row" if count == 1 else f"{count} rows"
+
+
+def _could_show(table: Table) -> str:
+    found, n = table.ranking, table.lines[0].n
+    opening = f"The median pair differs on {found.discordant or 0:.0%} of {n:,} questions".replace("%", " %")
+    if found.single is None:
+        return f"{opening}: so few that no difference could have been found in four samples of five."
+    single = f"{opening}; one test finds such a pair in four samples of five where it is {found.single:.3f} apart"
+    if found.pairs == 1:
+        return f"{single}. A smaller difference may be there."
+    among = (
+        "no difference is large enough for the strictest of these tests"
+        if found.among_all is None
+        else f"the strictest of these tests where it is {found.among_all:.3f} apart"
+    )
+    return f"{single}; {among}. Smaller differences may be there."
+
+
+def exact(found: Sequence[Table]) -> Grid:
+    """Return all tables as one with unrounded figures, for spreadsheets."""
+    rows = [record(table, line) for table in found for line in table.lines]
+    columns = tuple(rows[0]) if rows else ("row", "suite", "rank", "accuracy")
+    return Grid("Leaderboard", columns, tuple(tuple(_plain(value) for value in row.values()) for row in rows))
+
+
+def _plain(value: object) -> str:
+    return "" if value is None else repr(value) if isinstance(value, float) else str(value)
+
+
+def record(table: Table, line: Line) -> dict[str, Any]:
+    """Return a line's figures by name; those of the vote at its tokens are None where there is none."""
+    entry, found, vote = line.entry, line.accuracy, line.against_vote
+    return {
+        "row": line.name,
+        "suite": table.suite,
+        "questions": " ".join(digest[:8] for digest in table.questions.values()),
+        "rank": line.rank,
+        "model": entry.model,
+        "protocol": entry.protocol.name,
+        "peers": entry.protocol.peers,
+        "rounds": entry.protocol.rounds,
+        "seeds": len(entry.seeds),
+        "n": line.n,
+        "accuracy": found.value,
+        "low": found.low,
+        "high": found.high,
+        "caution": found.caution,
+        "unread": line.unread,
+        "cut_off": line.cut_off,
+        **line.cost.model_dump(),
+        "tokens": line.cost.tokens,
+        "less_vote_at_its_tokens": vote and vote.difference.value,
+        "less_vote_low": vote and vote.difference.low,
+        "less_vote_high": vote and vote.difference.high,
+        "less_vote_p": vote and vote.p,
+        "less_vote_p_holm": vote and vote.adjusted,
+        "date": entry.run.date,
+        "entry": entry.filename,
+    }

@@ -1,0 +1,7 @@
+"""A run on disk: its directory, and each kind of file in it."""
+
+from mlpo_bench.log.directory import RunDirectory
+from mlpo_bench.log.results import CellResult, Results
+
+
+__all__ = ["CellResult", "Results", "RunDirectory"]

@@ -1,0 +1,157 @@
+"""Completions by themselves: what was answered, without what was asked.
+
+In a file they are JSON lines under zstd. The first line tells what they belong to; each further one is a completion::
+
+    [request, text, fresh prompt tokens, cached ones, written ones, finish reason, seconds]
+
+`request` is the identity of what was asked (see `store.request_key`), in hex. An eighth field tells the layer of the
+completion, where that is not the first (see `Layers`).
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+import zstandard
+
+from mlpo_bench.chat import Completion, Usage
+from mlpo_bench.errors import UsageError
+from mlpo_bench.log.files import read_lines
+from mlpo_bench.store import Store
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+    from typing import Self
+
+# Decides some tenths of a file's size; the highest take many times as long.
+LEVEL = 12
+
+
+class Kept(NamedTuple):
+    """A completion with the identity of the request that it answered, and its layer."""
+
+    request: bytes
+    made: Completion
+    layer: int = 0
+
+
+class Layers:
+    """The completions of a run's cells, in stores: in one, unless cells hold different answers to one request.
+
+    That happens to a run that was taken up with another store and an engine that does not repeat itself. Such cells
+    have layers of their own, each a store that holds one answer to a request, and looks in those before it for what it
+    lacks.
+
+    Args:
+        folder: Where the stores are made.
+        beyond: A store that is asked for what none of them holds.
+    """
+
+    def __init__(self, folder: Path, beyond: Path | None = None) -> None:
+        self._folder, self._beyond = folder, [] if beyond is None else [beyond]
+        self._open = ExitStack()
+        self.stores: list[Store] = []
+        self.of_cell: dict[str, int] = {}
+        self._add()
+
+    def of(self, cell: str) -> Store:
+        """Return the store with a cell's completions."""
+        return self.stores[self.of_cell[cell]]
+
+    def pour(self, cell: str, completions: Callable[[], Iterable[Kept]]) -> None:
+        """Take a cell's completions, which can be told again, into the first layer that holds no others."""
+        layer = 0
+        while not _poured(completions(), self.stores[layer]):
+            layer += 1
+            if layer == len(self.stores):
+                self._add()
+        self.of_cell[cell] = layer
+
+    def add(self, one: Kept) -> None:
+        """Take a completion that belongs to no cell."""
+        while one.layer >= len(self.stores):
+            self._add()
+        if self.stores[one.layer].held(one.request) is None:
+            self.stores[one.layer].put(one.request, one.made)
+
+    def commit(self) -> None:
+        """Write what is pending, so that later layers see it."""
+        for store in self.stores:
+            store.commit()
+
+    def __iter__(self) -> Iterator[Kept]:
+        for layer, store in enumerate(self.stores):
+            for request, made in store.items():
+                yield Kept(request, made, layer)
+
+    def _add(self) -> None:
+        self.commit()
+        path = self._folder / f"layer-{len(self.stores)}.sqlite"
+        before = [store.path for store in self.stores]
+        self.stores.append(self._open.enter_context(Store(path, beyond=[*before, *self._beyond])))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+
+def _poured(completions: Iterable[Kept], store: Store) -> bool:
+    for one in completions:
+        held = store.held(one.request)
+        if held is None:
+            store.put(one.request, one.made)
+        elif held != one.made:
+            return False
+    return True
+
+
+def write_completions(path: Path, header: Mapping[str, Any], found: Iterable[Kept]) -> None:
+    """Write completions, whole or not at all."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with beside.open("wb") as file, zstandard.ZstdCompressor(LEVEL).stream_writer(file) as stream:
+        stream.write(orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE))
+        for one in found:
+            stream.write(_line(one))
+    beside.replace(path)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Return what the completions of a file belong to.
+
+    Raises:
+        UsageError: the file cannot be read, or is none of completions.
+    """
+    header = next(read_lines(path), None)
+    if not isinstance(header, dict):
+        raise UsageError(f"{path} is no file of completions.")
+    return header
+
+
+def read_completions(path: Path) -> Iterator[Kept]:
+    """Yield the completions of a file.
+
+    Raises:
+        UsageError: the file cannot be read, or is none of completions.
+    """
+    lines = read_lines(path)
+    next(lines, None)
+    for number, line in enumerate(lines, start=2):
+        try:
+            request, text, prompt, cached, written, finish_reason, seconds, *layer = line
+            made = Completion(text, Usage(prompt, cached, written), finish_reason, seconds)
+            yield Kept(bytes.fromhex(request), made, *layer)
+        except (TypeError, ValueError):
+            raise UsageError(f"{path}, line {number}, is no completion.") from None
+
+
+def _line(one: Kept) -> bytes:
+    made, u = one.made, one.made.usage
+    line = [one.request.hex(), made.text, u.prompt, u.cached, u.completion, made.finish_reason, made.seconds]
+    return orjson.dumps(line + [one.layer] * (one.layer > 0), option=orjson.OPT_APPEND_NEWLINE)

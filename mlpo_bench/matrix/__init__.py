@@ -1,0 +1,1 @@
+"""What is to be compared: a configuration, its sweeps, and the cells that they come to."""

@@ -1,0 +1,202 @@
+"""The cells of a run: one suite under one protocol by one team with one seed.
+
+A cell's name and content depend on itself alone, never on what else the matrix holds: a cell that is run by itself
+comes to the same files.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlpo_bench.errors import UsageError
+from mlpo_bench.harness.chats import settings as overrides
+from mlpo_bench.matrix.config import TEAM
+from mlpo_bench.protocols import Leader, Setting, Solo, build
+from mlpo_bench.teams import Team
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlpo_bench.matrix.config import RunConfig
+    from mlpo_bench.matrix.sweeps import Sweep
+    from mlpo_bench.protocols import Protocol
+
+SHIPPED = Path(__file__).parent / "matrices"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One suite under one setting.
+
+    `label` tells it apart from the other cells of its suite, team and seed. `matched` is the label of the cell whose
+    tokens its votes are to reach: the number of its ballots is known only when that cell is done.
+    """
+
+    suite: str
+    setting: Setting
+    label: str
+    team: str = TEAM
+    matched: str | None = None
+
+    @property
+    def id(self) -> str:
+        """A name for files and commands: `bbh.leader-2-rounds-3-peers`."""
+        return self._id(self.label)
+
+    @property
+    def matched_id(self) -> str | None:
+        """The name of the cell whose tokens it matches."""
+        return None if self.matched is None else self._id(self.matched)
+
+    def _id(self, label: str) -> str:
+        parts = [self.suite, *([self.team] if self.team != TEAM else []), label]
+        parts += [f"seed {self.setting.seed}"] if self.setting.seed else []
+        return ".".join(re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-").lower() for part in parts)
+
+    @property
+    def peers(self) -> int:
+        """How many peers sit in its team."""
+        return len(self.setting.team.peers)
+
+    @property
+    def calls(self) -> int:
+        """How many completions one question takes, at most."""
+        return self.setting.protocol.calls(self.peers)
+
+    @property
+    def samples(self) -> int | None:
+        """How many ballots its vote has, if it is one."""
+        return getattr(self.setting.protocol, "samples", None)
+
+    def with_samples(self, samples: int) -> Cell:
+        """Return a matched cell with the ballots that it was found to need."""
+        protocol = replace(self.setting.protocol, samples=samples)  # type: ignore[type-var]
+        return replace(self, setting=replace(self.setting, protocol=protocol))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What a cell is but for its suite and seed."""
+
+    label: str
+    team_name: str
+    team: Team
+    protocol: Protocol
+    matched: str | None = None
+
+
+def cells(config: RunConfig) -> tuple[Cell, ...]:
+    """Return a run's cells, suite by suite, in the order of the configuration's protocols; seeds stand together.
+
+    Raises:
+        UsageError: the configuration asks for peers that its team does not have.
+    """
+    rows = list(_distinct(_rows(config)))
+    given = overrides(config.generation)
+    found = tuple(
+        Cell(suite, Setting(row.team, row.protocol, seed, given), row.label, row.team_name, row.matched)
+        for suite in config.suites
+        for row in rows
+        for seed in config.seeds
+    )
+    if len({cell.id for cell in found}) < len(found):
+        raise UsageError("two cells would have the same name; give the team's members different models or personas.")
+    return found
+
+
+def chosen(every: tuple[Cell, ...], only: tuple[str, ...]) -> tuple[Cell, ...]:
+    """Return the cells whose name or label holds one of some words, and those whose tokens they match.
+
+    Raises:
+        UsageError: a word fits no cell.
+    """
+    if not only:
+        return every
+    for word in only:
+        if not any(_fits(cell, word) for cell in every):
+            labels = list(dict.fromkeys(cell.label for cell in every))
+            raise UsageError(f"no cell has {word!r} in its name. Cells: {'; '.join(labels)}.")
+    wanted = {cell.id for cell in every if any(_fits(cell, word) for word in only)}
+    wanted |= {cell.matched_id for cell in every if cell.id in wanted and cell.matched_id}
+    return tuple(cell for cell in every if cell.id in wanted)
+
+
+def _fits(cell: Cell, word: str) -> bool:
+    return word in cell.label or word in cell.id
+
+
+def _distinct(rows: Iterator[_Row]) -> Iterator[_Row]:
+    """Drop rows that would ask the same of the same members: two teams may share their peers."""
+    seen: list[tuple[Team, Protocol, str | None]] = []
+    for row in rows:
+        identity = (row.team, row.protocol, row.matched and f"{row.team_name} {row.matched}")
+        if identity not in seen:
+            seen.append(identity)
+            yield row
+
+
+def _rows(config: RunConfig) -> Iterator[_Row]:
+    teams = dict(_teams(config))
+    for sweep in config.sweeps:
+        for name, team in teams.items():
+            if sweep.teams is None or name in sweep.teams:
+                yield from _solo(name, team) if sweep.protocol == Solo.name else _swept(config, sweep, name, team)
+
+
+def _teams(config: RunConfig) -> Iterator[tuple[str, Team]]:
+    """Yield every team, and after a trained one what it was before its training."""
+    for name, team in config.teams.items():
+        unpriced = team.model_copy(update={"prices": {}, "untrained": None})
+        yield name, unpriced
+        if (before := team.before_training) is not None:
+            yield "untrained" if name == TEAM else f"{name} untrained", before.model_copy(update={"prices": {}})
+
+
+def _solo(name: str, team: Team) -> Iterator[_Row]:
+    """Yield a row for each distinct member: a team has to beat its best one."""
+    first_seats = {member: seat for seat, member in reversed(team.seats.items())}
+    for seat, member in team.seats.items():
+        if first_seats[member] == seat:
+            label = Solo.name if seat == "leader" else f"{Solo.name}, {seat} ({member.label})"
+            yield _Row(label, name, Team(leader=member, peers=()), Solo())
+
+
+def _swept(config: RunConfig, sweep: Sweep, name: str, team: Team) -> Iterator[_Row]:
+    for combination in sweep.combinations():
+        match combination.get("samples"):
+            case "calls":
+                for led in sorted(_led(config, name, team), key=_calls):
+                    yield _row(build(sweep.protocol, combination | {"samples": _calls(led)}), name, led.team)
+            case "tokens":
+                for led in _led(config, name, team):
+                    vote = _row(build(sweep.protocol, combination | {"samples": 1}), name, led.team)
+                    label = f"{vote.protocol.label.removesuffix(' of 1')} at the tokens of {led.label}"
+                    yield replace(vote, label=label, matched=led.label)
+            case _:
+                for peers in sweep.peers or (0,):
+                    yield _row(build(sweep.protocol, combination), name, team.with_peers(peers) if peers else team)
+
+
+def _led(config: RunConfig, name: str, team: Team) -> Iterator[_Row]:
+    """Yield the rows of the leader protocol by a team: what votes are matched to."""
+    for sweep in config.sweeps:
+        if sweep.protocol == Leader.name and (sweep.teams is None or name in sweep.teams):
+            yield from _swept(config, sweep, name, team)
+
+
+def _calls(row: _Row) -> int:
+    return row.protocol.calls(len(row.team.peers))
+
+
+def _row(protocol: Protocol, name: str, team: Team) -> _Row:
+    """Seat those whom a protocol asks, so that equal cells of different teams are seen to be equal."""
+    if not protocol.uses_peers:
+        return _Row(protocol.label, name, Team(leader=team.leader, peers=()), protocol)
+    if not protocol.uses_leader:
+        team = team.model_copy(update={"leader": team.peers[0]})
+    count = len(team.peers)
+    return _Row(f"{protocol.label}, {count} {'peer' if count == 1 else 'peers'}", name, team, protocol)

@@ -1,0 +1,232 @@
+"""All that decides a run, complete: the same configuration repeats it.
+
+The same YAML is a matrix that a person writes and the `config.yaml` of a run::
+
+    suites: [bbh, math]
+    limit: 100
+    seeds: 3                          # or a list of seeds
+    team: team.yaml                   # or `teams: {small: small.yaml, mixed: mixed.yaml}`, or written out
+    rounds: [1, 2, 5]                 # T where a protocol below says nothing else
+    peers: [1, 3, 5]                  # K, likewise
+    protocols:
+      - solo
+      - vote: {samples: [calls, tokens]}        # at each leader cell's calls, and at its tokens
+      - leader: {share: [whole, answer]}        # every setting takes a list; all combinations are cells
+      - debate: {rounds: 2, peers: 3}
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import orjson
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from mlpo_bench import yamls
+from mlpo_bench.errors import UsageError, unknown
+from mlpo_bench.harness import chats
+from mlpo_bench.matrix.sweeps import Sweep
+from mlpo_bench.protocols import Leader
+from mlpo_bench.questions import SUITES
+from mlpo_bench.questions.suites import PAPER
+from mlpo_bench.teams import MAX_PEERS, Team, read_team, spelled_out
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlpo_bench.teams import Price
+
+Split = Literal["test", "train", "all"]
+
+TEAM = "team"
+"""The name of a run's team where there is only one."""
+MAX_SEEDS = 100
+BALLOTS_WITHOUT_A_LEADER = 5
+
+
+class RunConfig(BaseModel):
+    """What a run asks, of whom, and how.
+
+    `rounds`, `peers` and `samples` hold for protocols that do not say otherwise; where `samples` is None, a vote has
+    as many ballots as the largest leader cell has calls. `calibration` is the number of train questions a suite from
+    which votes are weighted. `generation` holds lm-eval's generation settings that go before everybody's own.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    suites: tuple[str, ...] = PAPER
+    split: Split = "test"
+    limit: Annotated[int, Field(ge=1)] | None = None
+    subjects: tuple[str, ...] | None = None
+    data: str | None = None
+    seeds: tuple[int, ...] = (0,)
+    teams: dict[str, Team] = {TEAM: Team()}
+    protocols: tuple[Sweep, ...] = (Sweep.of("solo"), Sweep.of("vote"), Sweep.of("leader"))
+    rounds: tuple[Annotated[int, Field(ge=1, le=64)], ...] = (1, 2)
+    peers: tuple[Annotated[int, Field(ge=1, le=MAX_PEERS)], ...] = (3,)
+    samples: Annotated[int, Field(ge=1, le=4096)] | None = None
+    calibration: Annotated[int, Field(ge=1)] = 64
+    generation: dict[str, Any] = {}
+    deterministic: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, given: Any) -> Any:  # noqa: ANN401 - whatever a file holds
+        if isinstance(given, dict):
+            given = dict(given)
+            for short, field in (("team", "teams"), ("seed", "seeds")):
+                if short in given and field in given:
+                    raise ValueError(f"give {short!r} or {field!r}, not both")
+            if "team" in given:
+                given["teams"] = {TEAM: given.pop("team")}
+            if "seed" in given:
+                given["seeds"] = [given.pop("seed")]
+        return given
+
+    @field_validator("rounds", "peers", "suites", "subjects", mode="before")
+    @classmethod
+    def _one_or_many(cls, given: Any) -> Any:  # noqa: ANN401
+        return [given] if isinstance(given, (int, str)) else given
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _counted_seeds(cls, given: Any) -> Any:  # noqa: ANN401
+        if isinstance(given, int) and not isinstance(given, bool):
+            if not 1 <= given <= MAX_SEEDS:
+                raise ValueError(f"a run repeats its cells with 1 to {MAX_SEEDS} seeds")
+            return tuple(range(given))
+        return given
+
+    @field_validator("seeds")
+    @classmethod
+    def _some_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if not seeds:
+            raise ValueError("give at least one seed")
+        return tuple(dict.fromkeys(seeds))
+
+    @field_validator("teams", mode="before")
+    @classmethod
+    def _team_files(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401
+        """Read teams that are named by file, relative to the file that names them; take others as a file has them."""
+        if not isinstance(given, dict):
+            return given
+        read = {name: read_team(yamls.beside(t, info.context)) for name, t in given.items() if isinstance(t, str)}
+        return {name: spelled_out(t) if isinstance(t, dict) else t for name, t in (given | read).items()}
+
+    @field_validator("teams")
+    @classmethod
+    def _some_team(cls, teams: dict[str, Team]) -> dict[str, Team]:
+        if not teams:
+            raise ValueError("a run needs a team")
+        return teams
+
+    @field_validator("suites")
+    @classmethod
+    def _suites_exist(cls, suites: tuple[str, ...]) -> tuple[str, ...]:
+        for name in suites:
+            if name not in SUITES:
+                raise unknown("suite", name, SUITES)
+        return tuple(dict.fromkeys(suites))
+
+    @field_validator("subjects")
+    @classmethod
+    def _subjects_exist(cls, subjects: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        known = {subject for suite in SUITES.values() for subject in suite.subjects}
+        for name in subjects or ():
+            if name not in known:
+                raise unknown("subject", name, known)
+        return subjects
+
+    @field_validator("generation")
+    @classmethod
+    def _generation_is_known(cls, generation: dict[str, Any]) -> dict[str, Any]:
+        chats.settings(generation)
+        return generation
+
+    @model_validator(mode="after")
+    def _sweeps_name_known_teams(self) -> RunConfig:
+        for sweep in self.protocols:
+            for name in sweep.teams or ():
+                if name not in self.teams:
+                    raise unknown("team", name, self.teams)
+        return self
+
+    @property
+    def team(self) -> Team:
+        """The first team."""
+        return next(iter(self.teams.values()))
+
+    @property
+    def prices(self) -> dict[str, Price]:
+        """The prices of all teams' models."""
+        return {name: price for team in self.teams.values() for name, price in team.prices_by_name.items()}
+
+    @property
+    def digest(self) -> str:
+        """Identity of the configuration: SHA-256 of its content, in hex. Prices decide nothing that is asked."""
+        content = self.model_dump(mode="json", exclude={"teams": {"__all__": {"prices"}}})
+        return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    @property
+    def default_name(self) -> str:
+        """A run's name where nobody gives one: what it is about, and enough of its digest to tell it apart."""
+        return f"{'-'.join(self.suites)}_{self.team.leader.short_name}_{self.digest[:8]}"
+
+    @property
+    def ballots(self) -> int:
+        """How many ballots a vote has where nothing else is said: as many as the largest leader cell has calls."""
+        if self.samples is not None:
+            return self.samples
+        calls = [
+            protocol.calls(peers)
+            for sweep in self.protocols
+            if sweep.protocol == Leader.name
+            for settled in [sweep.settled(self.rounds, self.peers, BALLOTS_WITHOUT_A_LEADER)]
+            for protocol in settled.protocols()
+            for peers in settled.peers or self.peers
+        ]
+        return max(calls, default=BALLOTS_WITHOUT_A_LEADER)
+
+    @property
+    def sweeps(self) -> tuple[Sweep, ...]:
+        """The protocols with all that they leave to the run filled in."""
+        ballots = self.ballots  # reckoned from all leader cells, so once
+        return tuple(sweep.settled(self.rounds, self.peers, ballots) for sweep in self.protocols)
+
+    def to_yaml(self) -> str:
+        """Return the configuration as the text of `config.yaml`."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def extended(self, other: RunConfig) -> RunConfig:
+        """Return a configuration with the cells of both.
+
+        Raises:
+            UsageError: they differ in something that decides how every cell is asked.
+        """
+        axes = {"suites", "seeds", "teams", "protocols", "rounds", "peers", "samples"}
+        mine, its = self.model_dump(mode="json", exclude=axes), other.model_dump(mode="json", exclude=axes)
+        if changed := [name for name in mine if mine[name] != its[name]]:
+            raise UsageError(f"--add extends a run by cells; {', '.join(changed)} must stay as the run has them.")
+        for name, team in other.teams.items():
+            if self.teams.get(name, team) != team:
+                raise UsageError(f"the run has another team called {name!r}; give the new one another name.")
+        return self.model_copy(
+            update={
+                "suites": tuple(dict.fromkeys(self.suites + other.suites)),
+                "seeds": tuple(dict.fromkeys(self.seeds + other.seeds)),
+                "teams": self.teams | other.teams,
+                "protocols": (*self.sweeps, *(s for s in other.sweeps if s not in self.sweeps)),
+            }
+        )
+
+
+def read_config(path: Path) -> RunConfig:
+    """Read a matrix, or a run's `config.yaml`.
+
+    Raises:
+        UsageError: one line for each fault, with file, line and field.
+    """
+    return yamls.read(path, RunConfig, "run configuration")

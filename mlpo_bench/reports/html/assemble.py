@@ -1,0 +1,154 @@
+"""Puts a page together: one file whose data lie in it, and which can fetch nothing.
+
+Its policy allows the scripts whose digests stand in it and no others, and no address at all. Data are gzip in base64,
+which holds no character that HTML gives a meaning to. Equal runs make equal bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import unicodedata
+from contextlib import suppress
+from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from mlpo_bench.analysis.rows import read_rows
+from mlpo_bench.errors import UsageError
+from mlpo_bench.reports.html.conversations import conversations
+from mlpo_bench.reports.html.differences import differences
+from mlpo_bench.reports.html.figures import OVER_SUITES, row_figures
+from mlpo_bench.reports.html.header import header
+from mlpo_bench.reports.html.leaders import leader_figures
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mlpo_bench.log.directory import RunDirectory
+
+SCRIPTS = ("core", "text", "table", "plots", "browser", "main")
+"""The page's own, in the order in which they need one another."""
+_LEVEL = 6
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Co", "Cs"})
+"""Kinds of signs that cannot be seen."""
+
+
+def write_page(folder: RunDirectory, path: Path) -> int:
+    """Write a run's page, whole or not at all, and return its size in bytes.
+
+    Raises:
+        UsageError: no cell of the run is done, plotly is not installed, or the file cannot be written.
+    """
+    content = page(folder)
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+    return len(content)
+
+
+def page(folder: RunDirectory) -> bytes:
+    """Return a run's page.
+
+    Raises:
+        UsageError: no cell of the run is done, or plotly is not installed.
+    """
+    plotly = plotly_source()
+    results = folder.results()
+    rows = read_rows(folder)
+    if not rows:
+        raise UsageError(f"the run {folder.path} has no answers to show yet; `{folder.command}` goes on with it.")
+    leaders, faults = leader_figures(folder, rows)
+    told, figures = conversations(folder, rows), row_figures(folder, rows)
+    head = header(folder, results)
+    data = {
+        "run": head,
+        "suites": list(dict.fromkeys(row["suite"] for row in figures)),
+        "over": OVER_SUITES,
+        "rows": figures,
+        "differences": differences(rows),
+        "leaders": leaders,
+        "leadersMissing": faults,
+        **told.index,
+    }
+    return assembled(head["name"], data, told.portions, plotly)
+
+
+def plotly_source() -> str:
+    """Return the script that plotly brings along.
+
+    Raises:
+        UsageError: plotly is not installed.
+    """
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError:
+        raise UsageError('a page needs plotly: pip install "mlpo-bench[report]".') from None
+    return str(get_plotlyjs())
+
+
+def assembled(name: str, data: dict[str, Any], portions: Sequence[bytes], plotly: str) -> bytes:
+    """Return the page of some data."""
+    boot, parts = own("boot.js"), "\n".join(own(f"{script}.js") for script in SCRIPTS)
+    script = f'(() => {{\n"use strict";\n{parts}\n}})();\n'
+    temml = own("vendor/temml.min.js")
+    packed = {
+        "data": orjson.dumps(data),
+        "plotly": plotly.encode(),
+        "temml": temml.encode(),
+        **{f"portion-{number}": portion for number, portion in enumerate(portions)},
+    }
+    values = {
+        "TITLE": escape(f"{marked(name)}: mlpo-bench"),
+        "POLICY": policy(boot, script, plotly, temml),
+        "STYLE": own("page.css") + mathematics_style(),
+        "BOOT": boot,
+        "PACKED": "\n".join(
+            f'<script type="text/plain" id="{key}">{packed_text(value)}</script>' for key, value in packed.items()
+        ),
+        "SCRIPT": script,
+    }
+    places = own("page.html").split("@@")  # every other part is the name of a value
+    return "".join(values[part] if place % 2 else part for place, part in enumerate(places)).encode()
+
+
+def policy(*scripts: str) -> str:
+    """Return a content security policy under which these scripts run, and nothing is ever fetched."""
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def packed_text(content: bytes) -> str:
+    """Return bytes as gzip in base64: without the time, so that equal ones stay equal."""
+    return base64.b64encode(gzip.compress(content, _LEVEL, mtime=0)).decode()
+
+
+def mathematics_style() -> str:
+    """Return the style of mathematics, its font in it."""
+    font = base64.b64encode((files(__package__) / "vendor" / "Temml.woff2").read_bytes()).decode()
+    return own("vendor/Temml-Local.css").replace("Temml.woff2')", f"data:font/woff2;base64,{font}')")
+
+
+def marked(name: str) -> str:
+    """Return a name with marks in place of signs that cannot be seen, as the page's scripts do it."""
+    return "".join(f"[U+{ord(sign):04X}]" if unicodedata.category(sign) in _UNSEEN else sign for sign in name)
+
+
+def own(name: str) -> str:
+    """Return one of the files that a page is made of."""
+    return (files(__package__) / name).read_text(encoding="utf-8")

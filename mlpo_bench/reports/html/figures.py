@@ -1,0 +1,151 @@
+"""What a page shows of a run's rows: one object for each row of each suite, and what plots are drawn from."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import replace
+from statistics import mean
+from typing import TYPE_CHECKING, Any, get_args
+
+from mlpo_bench.analysis.rows import by_name, over_suites
+from mlpo_bench.matrix.cells import cells
+from mlpo_bench.reports.frontier import CostKind, cost_of, is_vote
+from mlpo_bench.stats import Point, dominated, surely_dominated
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mlpo_bench.analysis.rows import ResultRow
+    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.matrix.cells import Cell
+    from mlpo_bench.stats import Estimate
+    from mlpo_bench.teams import Price
+
+KINDS: tuple[CostKind, ...] = get_args(CostKind)
+TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
+OVER_SUITES = "mean over suites"
+"""What stands in a suite's place for rows that were asked of more than one."""
+_ONE = re.compile(r",? 1 (?:round|layer|step)s?\b")
+
+
+def row_figures(folder: RunDirectory, rows: Sequence[ResultRow]) -> list[dict[str, Any]]:
+    """Return a run's rows suite by suite, then the means over suites; costs are means a question."""
+    matrix, prices = {cell.id: cell for cell in cells(folder.config)}, folder.config.prices
+    found = [_of_row(row, matrix[row.cells[0].cell], prices) for row in rows]
+    if len({row.suite for row in rows}) > 1:
+        places = {(row.suite, row.name): place for place, row in enumerate(rows)}
+        for name, suites in by_name(rows).items():
+            if len(suites) > 1:
+                parts = [found[places[suite, name]] for suite in suites]
+                found.append(_over_suites(parts, over_suites(suites)))
+    for suite in {row["suite"] for row in found}:
+        _place([row for row in found if row["suite"] == suite])
+    return found
+
+
+def _of_row(row: ResultRow, cell: Cell, prices: Mapping[str, Price]) -> dict[str, Any]:
+    cost = row.cost
+    return {
+        "suite": row.suite,
+        "name": row.name,
+        "protocol": row.protocol,
+        "kind": _kind(row),
+        "series": _series(row, cell),
+        "depth": _depth(cell),
+        "peers": row.peers if cell.setting.protocol.uses_peers else None,
+        "ballots": cell.samples if row.matched is None else row.cells[0].samples,
+        "n": len(row.scores),
+        "seeds": len(row.cells),
+        "errors": sum(part.errors for part in row.cells),
+        "unread": rounded(row.unread),
+        "cut": rounded(row.cut_off),
+        **{name: rounded(getattr(cost, name)) for name in TOKENS},
+        **{kind: rounded(cost_of(row, kind, prices)) for kind in KINDS},
+        **estimate(row.accuracy),
+        "seats": _seats(row),
+    }
+
+
+def estimate(found: Estimate) -> dict[str, Any]:
+    """Return a figure with its interval, and the caution that goes with it, if any."""
+    return {"value": rounded(found.value), "low": rounded(found.low), "high": rounded(found.high)} | (
+        {"caution": found.caution} if found.caution else {}
+    )
+
+
+def rounded(value: float | None, digits: int = 6) -> float | None:
+    """Return a figure with so many significant digits: a page needs no more."""
+    return None if value is None else float(f"{value:.{digits}g}")
+
+
+def _kind(row: ResultRow) -> str:
+    """Return the group that a row is coloured by."""
+    if row.protocol in {"leader", "oracle"}:
+        return row.protocol
+    return "vote" if is_vote(row) else "other"
+
+
+def _depth(cell: Cell) -> int | None:
+    protocol = cell.setting.protocol
+    return getattr(protocol, protocol.depth) if protocol.depth else None
+
+
+def _series(row: ResultRow, cell: Cell) -> str | None:
+    """Return what a row is called but for its T and K; None where it has no T."""
+    protocol = cell.setting.protocol
+    if not protocol.depth:
+        return None
+    once = _ONE.sub("", replace(protocol, **{protocol.depth: 1}).label)  # type: ignore[type-var]
+    return row.name.replace(row.label, once) if row.name != row.label else once
+
+
+def _seats(row: ResultRow) -> list[list[Any]]:
+    """Return each seat's tokens a question, fresh, cached and written, the leader first."""
+    sums: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for cell in row.cells:
+        for seat, cost in cell.seats.items():
+            sums[seat] = [before + getattr(cost, name) for before, name in zip(sums[seat], TOKENS, strict=True)]
+    return [[seat, *(rounded(total / row.answered) for total in totals)] for seat, totals in sums.items()]
+
+
+def _over_suites(parts: Sequence[dict[str, Any]], over: Estimate) -> dict[str, Any]:
+    """Return the mean of a row's figures in several suites, each counted the same."""
+    means = {name: _mean_of(parts, name) for name in ("unread", "cut", *TOKENS, *KINDS)}
+    seats = {seat[0]: None for part in parts for seat in part["seats"]}
+    by_seat = [{seat: tokens for seat, *tokens in part["seats"]} for part in parts]
+    return {
+        **{name: parts[0][name] for name in ("name", "protocol", "kind", "series", "depth", "peers", "ballots")},
+        "suite": OVER_SUITES,
+        "suites": len(parts),
+        "n": over.questions,
+        "seeds": max(part["seeds"] for part in parts),
+        "errors": sum(part["errors"] for part in parts),
+        **means,
+        **estimate(over),
+        "seats": [
+            [seat, *(rounded(mean(s.get(seat, (0, 0, 0))[place] for s in by_seat)) for place in range(len(TOKENS)))]
+            for seat in seats
+        ],
+    }
+
+
+def _mean_of(parts: Sequence[dict[str, Any]], name: str) -> float | None:
+    values = [part[name] for part in parts]
+    return None if None in values else rounded(mean(values))
+
+
+def _place(rows: Sequence[dict[str, Any]]) -> None:
+    """Tell of each of a suite's rows, by kind of cost, whether another reaches no less for no more: 2 if surely so.
+
+    What the harness alone can do, an oracle, is no rival: it beats nobody.
+    """
+    for row in rows:
+        row["beaten"] = {}
+    for kind in KINDS:
+        points = [(row, Point(row[kind], row["value"], row["low"], row["high"])) for row in rows if row[kind]]
+        rivals = [point for row, point in points if row["protocol"] != "oracle"]
+        for row, point in points:
+            others = [point, *rivals]
+            row["beaten"][kind] = 2 if surely_dominated(others)[0] else int(dominated(others)[0])

@@ -1,0 +1,101 @@
+"""What a run will take, on a terminal; and afterwards, how far that was off."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from mlpo_bench.reports.figures import duration, price, short_names
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console
+
+    from mlpo_bench.log import Results
+    from mlpo_bench.log.plan import CellPlan, Plan
+
+
+def print_plan(plan: Plan, console: Console) -> None:
+    """Print the cells of each suite, then what all of them take together."""
+    for suite, cells in groupby(plan.cells, key=lambda cell: cell.suite):
+        console.print(_suite(suite, cells))
+        console.print()
+    console.print(_models(plan))
+    console.print()
+    share = f" ({plan.calls_paid / plan.calls_alone:.2f})" if plan.calls_alone else ""
+    console.print(
+        f"{len(plan.cells)} cells: {plan.calls_alone:,} calls run apart, {plan.calls_paid:,} together{share}. "
+        f"Time: {duration(plan.seconds)}. Price: {price(plan.price)}."
+    )
+    for model, basis in plan.basis.items():
+        console.print(Text(f"{model}: {basis}", style="dim"))
+    console.print(
+        "Calls are exact (at most, where answers decide), but for votes at the tokens of another cell; tokens, time "
+        "and price are estimates from a rehearsal over a few questions. Nothing was started.",
+        style="dim",
+    )
+
+
+def _suite(suite: str, cells: Iterable[CellPlan]) -> Table:
+    table = Table(title=suite.upper(), title_justify="left", header_style="bold")
+    for place, title in enumerate(("cell", "questions", "calls each", "calls", "tokens in", "tokens out")):
+        table.add_column(title, justify="left" if place == 0 else "right")
+    for cell in cells:
+        table.add_row(
+            cell.label,
+            f"{cell.questions:,}",
+            _each(cell),
+            f"{cell.calls * cell.questions:,}",
+            f"{cell.prompt_tokens:,}",
+            f"{cell.completion_tokens:,}",
+        )
+    return table
+
+
+def _each(cell: CellPlan) -> str:
+    if cell.samples is not None:
+        return f"about {cell.calls}"
+    return str(cell.calls) if cell.calls == cell.fewest_calls else f"{cell.fewest_calls} to {cell.calls}"
+
+
+def _models(plan: Plan) -> Table:
+    table = Table(title="All cells together", title_justify="left", header_style="bold")
+    for place, title in enumerate(("model", "", "calls", "tokens in", "tokens out")):
+        table.add_column(title, justify="left" if place <= 1 else "right")
+    names = short_names(plan.alone)
+    for model, alone in plan.alone.items():
+        for what, spent in (("run apart", alone), ("together", plan.paid[model])):
+            figures = (spent.calls, spent.prompt_tokens, spent.completion_tokens)
+            table.add_row(names[model], what, *(f"{figure:,}" for figure in figures))
+    return table
+
+
+def print_error_of(plan: Plan | None, results: Results, seconds: float, console: Console) -> None:
+    """Print what was planned beside what it came to."""
+    if plan is None or results.unfinished or results.failed:
+        return
+    paid = list(results.shared.paid.values())
+    came_to = {
+        "completions": (plan.calls_paid, sum(spent.calls for spent in paid)),
+        "tokens in": (
+            sum(spent.prompt_tokens for spent in plan.paid.values()),
+            sum(spent.prompt_tokens + spent.cached_tokens for spent in paid),
+        ),
+        "tokens out": (
+            sum(spent.completion_tokens for spent in plan.paid.values()),
+            sum(spent.completion_tokens for spent in paid),
+        ),
+        "seconds": (None if plan.seconds is None else round(plan.seconds), round(seconds)),
+    }
+    table = Table(title="Planned and come to", title_justify="left", header_style="bold")
+    for place, title in enumerate(("", "planned", "came to", "off by")):
+        table.add_column(title, justify="left" if place == 0 else "right")
+    for what, (planned, real) in came_to.items():
+        off = "-" if planned is None or not real else f"{planned / real - 1:+.0%}"
+        table.add_row(what, "-" if planned is None else f"{planned:,}", f"{real:,}", off)
+    console.print(table)

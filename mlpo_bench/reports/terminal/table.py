@@ -1,0 +1,215 @@
+"""A run's table on a terminal: what each cell reached, how sure that is, and what it cost."""
+
+from __future__ import annotations
+
+import shlex
+from itertools import groupby
+from statistics import mean, stdev
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from mlpo_bench.analysis.rows import by_name, over_suites, read_rows, row_name
+from mlpo_bench.reports.figures import operations
+from mlpo_bench.reports.terminal.costs import print_costs
+from mlpo_bench.reports.terminal.plan import print_error_of
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from rich.console import Console
+
+    from mlpo_bench.analysis.rows import ResultRow
+    from mlpo_bench.log import CellResult, Results, RunDirectory
+    from mlpo_bench.stats import Estimate
+    from mlpo_bench.teams import Price
+
+_COLUMNS = (
+    "protocol", "accuracy", "95 % interval", "over seeds", "n", "unread", "cut off", "calls", "tokens in", "cached",
+    "tokens out", "seconds", "operations", "price",
+)  # fmt: skip
+_OVER_SEEDS = {"accuracy": "mean", "over seeds": "smallest, largest, sd", "n": "seeds x n"}
+# What a narrow terminal does without, first to last.
+_SPARED = ("operations", "cached", "seconds", "cut off", "tokens in", "unread", "tokens out", "over seeds")
+_LABEL_WIDTH = 24
+_BETWEEN_COLUMNS = 3
+
+
+def print_results(results: Results, folder: RunDirectory, console: Console) -> None:
+    """Print a table for each suite, what all cells cost, how far the plan was off, and how to read it."""
+    prices = folder.config.prices
+    rows = read_rows(folder) if results.cells else []
+    pooled = {(row.suite, row.team, row.label): row.accuracy for row in rows}
+    for suite, cells in groupby(results.cells, key=lambda cell: cell.suite):
+        console.print(suite_table(suite, results.sources[suite], list(cells), prices, console.width, pooled))
+        console.print()
+    if len(results.sources) > 1:
+        console.print(macro_table(rows))
+        console.print()
+    if results.cells:
+        print_costs(results, prices, console)
+        print_error_of(folder.plan(), results, folder.seconds(), console)
+        console.print(_HOW_TO_READ, style="dim")
+    if results.unfinished:
+        left = len(results.unfinished)
+        console.print(
+            f"{left} of {left + len(results.cells)} cells have yet to be run: {_some(results.unfinished)}. "
+            "The same command goes on with them.",
+            style="yellow",
+        )
+    if not results.read_alike:
+        command = shlex.join(["mlpo-bench", "rescore", str(folder.path)])
+        told = Text(f"Cells were read by different readers. To judge all alike: {command}", style="yellow")
+        console.print(told, soft_wrap=True)
+    for cell in results.failed:
+        console.print(
+            Text(
+                f"{cell.suite}, {cell.label}: {cell.errors} of {cell.n + cell.errors} questions could not be asked; "
+                "they are in no figure. The same command asks them again.",
+                style="red",
+            )
+        )
+
+
+_HOW_TO_READ = (
+    "Intervals allow for questions alike within a subject; over several seeds, every question counts with its mean. "
+    "Those marked ~ may be too narrow: too few subjects for an accuracy near 0 or 1. "
+    "Unread: no answer could be read, counted as wrong. Calls, tokens, seconds, operations and price are means a "
+    "question, as if nothing were shared between rows; seconds is the longest chain of turns that waited for another; "
+    "operations are estimated from the models' sizes. Cells alone: every cell counted as if it had been run by itself. "
+    "Paid: every completion counted once. Engine time adds up requests, which overlap."
+)
+
+
+def suite_table(
+    suite: str,
+    source: str,
+    cells: Sequence[CellResult],
+    prices: Mapping[str, Price],
+    width: int,
+    pooled: Mapping[tuple[str, str, str], Estimate] | None = None,
+) -> Table:
+    """Return the table of one suite, a row for all seeds of a cell, with the columns that fit a width.
+
+    `pooled` holds the accuracy over all seeds by suite, team and label; a row of one seed needs none.
+    """
+    grouped = [list(seeds) for _, seeds in groupby(cells, key=lambda cell: (cell.team, cell.label))]
+    titles, left_out = {name: name for name in _COLUMNS}, {"price"} if not prices else set()
+    if any(len(seeds) > 1 for seeds in grouped):
+        titles |= _OVER_SEEDS
+    else:
+        left_out.add("over seeds")
+    rows = [dict(zip(_COLUMNS, _row(seeds, prices, pooled or {}), strict=True)) for seeds in grouped]
+    widths = {name: max(len(row[name]) for row in (titles, *rows)) for name in _COLUMNS}
+    table = Table(title=f"{suite.upper()}, {source}", title_justify="left", header_style="bold")
+    columns = _fitting([name for name in _COLUMNS if name not in left_out], widths, width)
+    for name in columns:
+        first = name == _COLUMNS[0]
+        table.add_column(titles[name], justify="left" if first else "right", no_wrap=not first)
+    for row in rows:
+        table.add_row(*(row[name] for name in columns))
+    return table
+
+
+def _fitting(columns: Sequence[str], widths: Mapping[str, int], width: int) -> list[str]:
+    """Return the columns that fit, if a label may be broken into lines."""
+    columns = list(columns)
+    label = min(widths[_COLUMNS[0]], _LABEL_WIDTH)
+    for spared in _SPARED:
+        if 1 + label + sum(widths[name] for name in columns[1:]) + _BETWEEN_COLUMNS * len(columns) <= width:
+            break
+        if spared in columns:
+            columns.remove(spared)
+    return columns
+
+
+def macro_table(rows: Iterable[ResultRow]) -> Table:
+    """Return the table of means over suites, each counted the same, of the rows that were asked of more than one."""
+    table = Table(title="Mean over suites", title_justify="left", header_style="bold")
+    table.add_column("protocol")
+    for title in ("accuracy", "95 % interval", "suites", "n", "calls", "tokens"):
+        table.add_column(title, justify="right")
+    for name, suites in by_name(rows).items():
+        if len(suites) > 1:
+            mean_of = over_suites(suites)
+            costs = [row.cost for row in suites.values()]
+            table.add_row(
+                name,
+                f"{mean_of.value:.3f}",
+                _interval(mean_of.low, mean_of.high, mean_of.caution),
+                str(len(suites)),
+                str(mean_of.questions),
+                f"{mean(cost.calls for cost in costs):,.3g}",
+                f"{mean(cost.tokens for cost in costs):,.0f}",
+            )
+    return table
+
+
+def _row(
+    seeds: Sequence[CellResult], prices: Mapping[str, Price], pooled: Mapping[tuple[str, str, str], Estimate]
+) -> list[str]:
+    label = _label(seeds)
+    answered = [cell for cell in seeds if cell.accuracy is not None]
+    n = sum(cell.n for cell in answered)
+    if not answered:
+        return [label, "no answers", *["-"] * (len(_COLUMNS) - 2)]
+    done = [cell.operations for cell in answered]
+    return [
+        label,
+        f"{mean(cell.accuracy or 0 for cell in answered):.3f}",
+        _bounds(answered, pooled.get((seeds[0].suite, seeds[0].team, seeds[0].label))),
+        _spread(answered),
+        str(answered[0].n) if len(answered) == 1 else f"{len(answered)} x {n // len(answered)}",
+        str(sum(cell.unread for cell in answered)),
+        str(sum(cell.cut_off for cell in answered)),
+        f"{sum(cell.calls for cell in answered) / n:,.3g}",
+        *(
+            f"{sum(getattr(cell, name) for cell in answered) / n:,.0f}"
+            for name in ("prompt_tokens", "cached_tokens", "completion_tokens")
+        ),
+        f"{sum(cell.serial_seconds for cell in answered) / n:.1f}",
+        operations(None if None in done else sum(d or 0 for d in done) / n),
+        _price(answered, prices, n),
+    ]
+
+
+def _price(answered: Sequence[CellResult], prices: Mapping[str, Price], n: int) -> str:
+    """Return the mean price of a question; `-` where a model has none."""
+    seats = [seat for cell in answered for seat in cell.seats.values()]
+    if any(seat.model not in prices for seat in seats):
+        return "-"
+    return f"{sum(prices[seat.model].of(seat.usage) for seat in seats) / n:.2g}"
+
+
+def _label(seeds: Sequence[CellResult]) -> str:
+    first = seeds[0]
+    label = row_name(first.team, first.label)
+    ballots = sorted({cell.samples for cell in seeds if cell.samples is not None})
+    return f"{label} (n = {', '.join(map(str, ballots))})" if ballots else label
+
+
+def _bounds(answered: Sequence[CellResult], pooled: Estimate | None) -> str:
+    first = answered[0]
+    if pooled is not None:
+        return _interval(pooled.low, pooled.high, pooled.caution)
+    if len(answered) == 1 and first.low is not None and first.high is not None:
+        return _interval(first.low, first.high, first.caution)
+    return "-"
+
+
+def _interval(low: float, high: float, caution: str | None) -> str:
+    return f"{'~ ' if caution else ''}{low:.3f} - {high:.3f}"
+
+
+def _spread(answered: Sequence[CellResult]) -> str:
+    """Return how far several seeds lie apart."""
+    if len(answered) == 1:
+        return "-"
+    found = [cell.accuracy or 0.0 for cell in answered]
+    return f"{min(found):.3f}, {max(found):.3f}, {stdev(found):.3f}"
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -1,0 +1,71 @@
+"""How many ballots a vote needs to spend what another cell spends."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlpo_bench.runs.scheduler import InFlight
+
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from mlpo_bench.dispatch import Dispatch
+    from mlpo_bench.harness.suite import Sample, Suite
+    from mlpo_bench.matrix.cells import Cell
+
+MOST_BALLOTS = 4096
+
+
+async def matching_samples(budget: int, tokens_of: Callable[[int], Awaitable[np.ndarray]], *, first: int = 1) -> int:
+    """Return the smallest number of ballots whose tokens reach a budget, and at least one.
+
+    A vote of n holds the votes of fewer, so ballots are only ever added, about as many as the ones before suggest.
+
+    Args:
+        budget: tokens.
+        tokens_of: draws n ballots for each question; returns the tokens of the first, second, ... n-th one, each
+            summed over the questions.
+        first: how many ballots to draw first. The result is the same for any number.
+    """
+    count = first
+    while True:
+        spent = np.cumsum(await tokens_of(count))
+        if spent[-1] >= budget or count == MOST_BALLOTS:
+            return min(int(np.searchsorted(spent, budget)) + 1, count)
+        missing = (budget - spent[-1]) / (spent[-1] / count)
+        count = min(count + max(1, ceil(missing)), MOST_BALLOTS)
+
+
+async def matched(cell: Cell, budget: int, suite: Suite, dispatch: Dispatch) -> Cell:
+    """Return a vote with as many ballots as take the tokens of another cell.
+
+    Args:
+        cell: the vote, with as many ballots as are drawn first.
+        budget: the other cell's tokens.
+        suite: the cell's suite.
+        dispatch: the way to the engines.
+
+    Raises:
+        EngineError: a ballot could not be had.
+        Stopped: nothing more is asked.
+    """
+
+    async def tokens_of(count: int) -> np.ndarray:
+        totals = np.zeros(count, dtype=np.int64)
+        setting = cell.with_samples(count).setting
+
+        async def vote(asked: Sample) -> None:
+            transcript = await setting.converse(asked.question, dispatch, asked.sampling)
+            totals[:] += [turn.usage.total for turn in transcript.turns]
+
+        async with InFlight() as flights:
+            for asked in suite.asked:
+                await flights.start(vote(asked))
+        return totals
+
+    assert cell.samples is not None
+    return cell.with_samples(await matching_samples(budget, tokens_of, first=cell.samples))

@@ -1,0 +1,114 @@
+"""The cells of a run on their way: through conversations, votes that match others' tokens, and lm-eval's scoring."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mlpo_bench.errors import EngineError, Stopped
+from mlpo_bench.log.records import read_records
+from mlpo_bench.runs.budget import matched
+from mlpo_bench.runs.progress import CellProgress
+from mlpo_bench.runs.scheduler import schedule
+from mlpo_bench.runs.scoring import score
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Self
+
+    from mlpo_bench.dispatch import Dispatch
+    from mlpo_bench.engines import Engine
+    from mlpo_bench.harness.suite import Suite
+    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.log.records import Record
+    from mlpo_bench.matrix.cells import Cell
+    from mlpo_bench.runs.observer import RunObserver
+    from mlpo_bench.runs.scheduler import Failed
+    from mlpo_bench.teams import ModelSpec
+
+
+@dataclass(slots=True)
+class Work:
+    """Carries cells through engines and lm-eval, and writes their files.
+
+    Two waves go through the engines: first the cells that are known beforehand, then the votes whose number of ballots
+    follows from what other cells turned out to spend. Scoring has a thread of its own: it keeps neither engines nor
+    conversations waiting. Conversations in `failed` are not held.
+    """
+
+    folder: RunDirectory
+    suites: Mapping[str, Suite]
+    engines: Mapping[ModelSpec, Engine]
+    dispatch: Dispatch
+    observer: RunObserver
+    failed: Failed = field(default_factory=dict)
+    _files: ExitStack = field(default_factory=ExitStack)
+    _scorer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "scoring"))
+    _scoring: list[asyncio.Future[None]] = field(default_factory=list)
+
+    async def through(self, todo: Sequence[Cell]) -> None:
+        """Carry all cells through.
+
+        Raises:
+            Stopped: a person wants the run to stop, and all that was asked has been answered.
+        """
+        await self._hold([cell for cell in todo if cell.matched is None])
+        await self._hold(await self._matched([cell for cell in todo if cell.matched is not None]))
+        await self.dispatch.landed()
+        if self.dispatch.stopped:
+            raise Stopped
+
+    async def _hold(self, some: Sequence[Cell]) -> None:
+        progress = [
+            self._files.enter_context(CellProgress(cell, len(self.suites[cell.suite].asked), self.folder))
+            for cell in some
+        ]
+        await schedule(progress, self.suites, self.dispatch, self._ended, self.failed)
+        await asyncio.gather(*self._scoring)
+        self._scoring.clear()
+
+    def _ended(self, one: CellProgress, record: Record) -> None:
+        self.observer.conversed(one.cell, record)
+        if one.complete:
+            self._scoring.append(asyncio.ensure_future(self._score(one)))
+
+    async def _score(self, one: CellProgress) -> None:
+        suite = self.suites[one.cell.suite]
+        loop = asyncio.get_running_loop()
+        self.observer.scored(await loop.run_in_executor(self._scorer, score, one, suite, self.engines, self.folder))
+        one.forget()
+
+    async def _matched(self, votes: Sequence[Cell]) -> list[Cell]:
+        """Return votes with their numbers of ballots; a vote on a cell that is not done cannot be counted."""
+        found = await asyncio.gather(*(self._match(vote) for vote in votes))
+        return [vote for vote in found if vote is not None]
+
+    async def _match(self, vote: Cell) -> Cell | None:
+        assert vote.matched_id is not None
+        try:
+            return await matched(vote, self._spent(vote.matched_id), self.suites[vote.suite], self.dispatch)
+        except Stopped:
+            return None
+        except EngineError as fault:
+            self.observer.say(f"{vote.suite}, {vote.label}: not run. {fault}")
+            return None
+
+    def _spent(self, cell_id: str) -> int:
+        """Return the tokens that a cell took; one that lacks answers will have taken others when it has them."""
+        if not self.folder.done(cell_id):
+            if self.dispatch.stopped:
+                raise Stopped
+            raise EngineError(f"{cell_id}, whose tokens it is to match, could not be finished.", transient=False)
+        records = read_records(self.folder.records_path(cell_id))
+        return sum(r.prompt_tokens + r.cached_tokens + r.completion_tokens for r in records)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._files.close()
+        self._scorer.shutdown(cancel_futures=True)

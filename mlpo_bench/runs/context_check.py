@@ -1,0 +1,54 @@
+"""Whether a protocol's longest prompt fits every member's context, before anything is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mlpo_bench.chat import Message
+from mlpo_bench.errors import UsageError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mlpo_bench.engines import Engine
+    from mlpo_bench.harness.suite import Sample
+    from mlpo_bench.matrix.cells import Cell
+    from mlpo_bench.teams import Member, ModelSpec
+
+# A generous bound on what prompts say around questions and attempts, in tokens.
+WORDING = 256
+# Token counts follow lengths in characters closely enough that the longest prompt is among these many.
+CANDIDATES = 16
+
+
+def check_context(
+    cells: Sequence[Cell], asked: Mapping[str, Sequence[Sample]], engines: Mapping[ModelSpec, Engine]
+) -> None:
+    """Compare the longest that any prompt can become with every member's context.
+
+    Raises:
+        UsageError: it may not fit; the message has the numbers. The question is never cut to make it fit.
+    """
+    for cell in cells:
+        longest = sorted(asked[cell.suite], key=lambda a: len(a.question.prompt))[-CANDIDATES:]
+        for member in cell.setting.team.distinct:
+            _check(cell, member, longest, engines[member.spec])
+
+
+def _check(cell: Cell, member: Member, longest: Sequence[Sample], engine: Engine) -> None:
+    base = longest[-1].sampling
+    answer = replace(member.sampling.over(base), **cell.setting.overrides).max_tokens
+    question = max(engine.count_tokens([*a.question.preamble, Message("user", a.question.prompt)]) for a in longest)
+    reads = cell.setting.protocol.reads(cell.peers)
+    need = question + reads * answer + (WORDING if reads else 0) + answer
+    if need <= engine.facts.context:
+        return
+    attempts = f", {reads} x {answer} for the answers that it reads, {WORDING} for wording" if reads else ""
+    raise UsageError(
+        f"{cell.label!r} on {cell.suite} may need {need} tokens, but {engine.facts.name} holds "
+        f"{engine.facts.context}: {question} for the longest question{attempts}, {answer} to answer. Lower the "
+        "answers' length (--gen-kwargs max_gen_toks=N), ask fewer peers (--peers), or take a model with a longer "
+        "context; questions are never cut."
+    )

@@ -1,0 +1,43 @@
+"""The benchmark's word on a conversation: on its final text, and on every turn that led to it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mlpo_bench import answers
+from mlpo_bench.answers import FORMATS
+from mlpo_bench.harness.verdicts import Judged, TurnVerdict
+
+
+if TYPE_CHECKING:
+    from mlpo_bench.harness.suite import Sample, Suite
+    from mlpo_bench.matrix.cells import Cell
+    from mlpo_bench.protocols import Transcript
+
+
+async def judged(cell: Cell, suite: Suite, asked: Sample, transcript: Transcript) -> Judged:
+    """Return a conversation with the verdicts on it; where the harness chooses the final text, with its choice."""
+    if FORMATS[asked.question.answer_format].slow:
+        return await asyncio.to_thread(_judged, cell, suite, asked, transcript)
+    return _judged(cell, suite, asked, transcript)
+
+
+def _judged(cell: Cell, suite: Suite, asked: Sample, transcript: Transcript) -> Judged:
+    verdicts = tuple(_of_turn(asked, turn.answer) for turn in transcript.turns)
+    verdict = suite.judge(asked, transcript.final, cut_off=transcript.cut_off)
+    if cell.setting.protocol.ceiling and not verdict.right:
+        for turn, found in zip(transcript.turns, verdicts, strict=True):
+            if found.right:
+                return Judged(
+                    replace(transcript, final=turn.text), suite.judge(asked, turn.text, cut_off=turn.cut_off), verdicts
+                )
+    return Judged(transcript, verdict, verdicts)
+
+
+def _of_turn(asked: Sample, answer: str | None) -> TurnVerdict:
+    if answer is None:
+        return TurnVerdict(None, right=False)
+    form = asked.question.answer_format
+    return TurnVerdict(answers.key(form, answer), answers.judge(form, answer, asked.gold))

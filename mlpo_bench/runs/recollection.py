@@ -1,0 +1,179 @@
+"""What a run's files hold of its completions: all that is needed to hold its conversations again without a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from mlpo_bench.chat import Completion, Message, Usage
+from mlpo_bench.engines import ModelFacts
+from mlpo_bench.engines.recorded import DEFAULT_CONTEXT
+from mlpo_bench.errors import UsageError
+from mlpo_bench.log.completions import Kept, read_completions
+from mlpo_bench.log.transcripts import read_transcripts
+from mlpo_bench.runs.observer import counted
+from mlpo_bench.store import request_key
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from mlpo_bench.harness.suite import Sample, Suite
+    from mlpo_bench.log.completions import Layers
+    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.matrix.cells import Cell
+    from mlpo_bench.runs.observer import Listener
+    from mlpo_bench.teams import ModelSpec
+
+    Answered = dict[ModelSpec, ModelFacts]
+    """Which model answered as which a team names."""
+
+NOT_RECORDED = "with the readers of today this conversation asks what was never answered"
+"""Why a conversation has no answer that could not be held again. With other readers it may be."""
+
+
+@dataclass(slots=True)
+class Recollection:
+    """What was recollected of a run.
+
+    `failed` tells why conversations ended with a fault of the machinery, by cell and question; `answered` which models
+    answered, by cell. What an earlier re-scoring left out did not fail.
+    """
+
+    layers: Layers
+    failed: dict[tuple[str, str], str] = field(default_factory=dict)
+    answered: dict[str, Answered] = field(default_factory=dict)
+
+    def groups(self, cells: Sequence[Cell]) -> list[tuple[Answered, list[Cell]]]:
+        """Return cells whose conversations can be held together: all, unless the run was taken up in another way.
+
+        That is with a model that was served otherwise, or with another store.
+        """
+        found: list[tuple[Answered, list[Cell]]] = []
+        for cell in cells:
+            of_cell, store = self.answered[cell.id], self.layers.of(cell.id)
+            for known, some in found:
+                same = all(known.get(spec, facts) == facts for spec, facts in of_cell.items())
+                if same and self.layers.of(some[0].id) is store:
+                    known.update(of_cell)
+                    some.append(cell)
+                    break
+            else:
+                found.append((dict(of_cell), [cell]))
+        for known, some in found:
+            for spec in (spec for cell in some for spec in cell.setting.team.specs):
+                known.setdefault(spec, ModelFacts(spec.model, spec.engine, "", spec.dtype, DEFAULT_CONTEXT))
+        return found
+
+
+def recollect(
+    folder: RunDirectory, cells: Sequence[Cell], suites: Mapping[str, Suite], layers: Layers, observer: Listener
+) -> Recollection:
+    """Recollect what some cells of a run were answered.
+
+    Raises:
+        UsageError: a file is missing or broken, or the run asked its questions otherwise than is done today.
+    """
+    found = Recollection(layers)
+    models = tuple(map(ModelFacts.of, folder.manifest()["models"]))
+    asked = {name: {one.question.id: one for one in suite.asked} for name, suite in suites.items()}
+    for cell in counted(cells, "cells checked", observer):
+        check = _Check(cell, folder.transcript_path(cell), asked[cell.suite], models)
+        found.failed |= {(cell.id, question): error for question, error in check.whole().items()}
+        found.answered[cell.id] = check.answered
+    pour(folder, counted(cells, "cells read", observer), layers)
+    return found
+
+
+def pour(folder: RunDirectory, cells: Iterable[Cell], layers: Layers) -> None:
+    """Pour what some cells of a run were answered into stores, and what it keeps besides.
+
+    Raises:
+        UsageError: a file is missing or broken.
+    """
+    for cell in cells:
+        layers.pour(cell.id, partial(_completions_of, folder, cell))
+    if folder.unused_path.exists():
+        for one in read_completions(folder.unused_path):
+            layers.add(one)
+
+
+def _completions_of(folder: RunDirectory, cell: Cell) -> Iterator[Kept]:
+    yield from _completions(folder.transcript_path(cell))
+    if (path := folder.calibration_path(cell.id)).exists():
+        yield from _completions(path)
+
+
+def _completions(path: Path) -> Iterator[Kept]:
+    for number, line in enumerate(read_transcripts(path), start=1):
+        try:
+            for turn in line.get("turns", ()):
+                usage = Usage(turn["prompt_tokens"], turn["cached_tokens"], turn["completion_tokens"])
+                made = Completion(turn["text"], usage, turn["finish_reason"], turn["seconds"])
+                yield Kept(bytes.fromhex(turn["request"]), made)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise _unread(path, number) from None
+
+
+@dataclass(slots=True)
+class _Check:
+    """Checks that a cell would be asked today as it was, and finds who answered: the identity of a request tells."""
+
+    cell: Cell
+    path: Path
+    asked: Mapping[str, Sample]
+    models: tuple[ModelFacts, ...]
+    answered: Answered = field(default_factory=dict)
+
+    def whole(self) -> dict[str, str]:
+        """Return the faults that ended conversations, by question.
+
+        Raises:
+            UsageError: a conversation is not as it would be today, or is not there.
+        """
+        seen, failed = set(), {}
+        for number, line in enumerate(read_transcripts(self.path), start=1):
+            try:
+                question = str(line["question"])
+                self._conversation(question, line.get("turns", ()))
+            except (KeyError, TypeError, AttributeError):
+                raise _unread(self.path, number) from None
+            seen.add(question)
+            if line.get("error", NOT_RECORDED) != NOT_RECORDED:
+                failed[question] = str(line["error"])
+        if lost := self.asked.keys() - seen:
+            raise UsageError(f"{self.path} was cut short: it lacks {len(lost)} conversations, {min(lost)} among them.")
+        return failed
+
+    def _conversation(self, question: str, turns: Sequence[dict[str, Any]]) -> None:
+        asked = self.asked.get(question)
+        if asked is None:
+            raise UsageError(f"{self.path} answers {question}, which the run would not ask today.")
+        if turns and asked.question.prompt not in turns[0]["read"][-1]["content"]:
+            raise UsageError(
+                f"{self.path}: {question} was worded otherwise when it was asked. Only code that words it so can judge "
+                "its answers anew."
+            )
+        for turn in turns:
+            spec = self.cell.setting.team.seats[turn["seat"]].spec
+            if spec not in self.answered:
+                self.answered[spec] = self._who(turn, asked)
+
+    def _who(self, turn: dict[str, Any], asked: Sample) -> ModelFacts:
+        setting = self.cell.setting
+        read = [Message(message["role"], message["content"]) for message in turn["read"]]
+        sampling = replace(setting.team.seats[turn["seat"]].sampling.over(asked.sampling), **setting.overrides)
+        for facts in self.models:
+            key = request_key(facts.fingerprint, read, sampling, turn["sample"], setting.seed)
+            if key.hex() == turn["request"]:
+                return facts
+        raise UsageError(
+            f"{self.path}: none of the run's models was asked {asked.question.id} as it is asked today. Only code that "
+            "asks so can judge its answers anew."
+        )
+
+
+def _unread(path: Path, number: int) -> UsageError:
+    return UsageError(f"{path}, line {number}, is no conversation that this version reads.")

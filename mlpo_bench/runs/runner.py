@@ -1,0 +1,137 @@
+"""Carrying out a run: all conversations of all cells in flight together, each cell scored as soon as it is complete."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlpo_bench.dispatch import Dispatch
+from mlpo_bench.engines import close_engines, open_engines
+from mlpo_bench.errors import Stopped, StoppedAtOnce, UsageError
+from mlpo_bench.harness.suite import Suite, quiet_lm_eval
+from mlpo_bench.log.files import write_json
+from mlpo_bench.log.manifest import Manifest
+from mlpo_bench.matrix.cells import cells
+from mlpo_bench.questions import SUITES
+from mlpo_bench.runs import throughput
+from mlpo_bench.runs.calibration import calibrated
+from mlpo_bench.runs.carrying import Work
+from mlpo_bench.runs.context_check import check_context
+from mlpo_bench.runs.interrupts import stopped_by_interrupts
+from mlpo_bench.runs.rehearsal import plan
+from mlpo_bench.store import Store
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.log.results import Results
+    from mlpo_bench.matrix.cells import Cell
+    from mlpo_bench.matrix.config import RunConfig
+    from mlpo_bench.runs.observer import Listener, RunObserver
+
+
+async def run_cells(
+    folder: RunDirectory, store_path: Path, observer: RunObserver, only: tuple[str, ...] = ()
+) -> Results:
+    """Carry out what is left of a run, or of some of its cells, and write all its files.
+
+    Cells that are done stay as they are. Whatever was answered before, by this run or another, is taken from the
+    store. An interruption loses nothing that was answered.
+
+    Raises:
+        UsageError: something the configuration asks for cannot be done.
+        Stopped: a person stopped the run.
+    """
+    with folder.taken(), Store(store_path) as store, quiet_lm_eval():
+        try:
+            if todo := folder.left(only):
+                await _run_cells(folder.config, todo, folder, store, observer)
+        except Stopped as stop:
+            if not isinstance(stop, StoppedAtOnce):
+                folder.write_results()
+            raise
+        return folder.write_results()
+
+
+async def _run_cells(
+    config: RunConfig, todo: Sequence[Cell], folder: RunDirectory, store: Store, observer: RunObserver
+) -> None:
+    suites = load_suites(config, dict.fromkeys(cell.suite for cell in todo), observer)
+    specs = dict.fromkeys(spec for cell in todo for spec in cell.setting.team.specs)
+    await _plan(folder, suites, observer)
+    engines = await open_engines(specs, deterministic=config.deterministic, on_event=observer.say)
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(close_engines, engines)
+        asked = {name: suite.asked for name, suite in suites.items()}
+        check_context(todo, asked, engines)
+        dispatch = Dispatch(engines, store)
+        manifest = Manifest(folder.manifest_path, config, {n: s.source for n, s in suites.items()}, engines.values())
+        observer.begin(todo, {name: len(a) for name, a in asked.items()}, dispatch.tally)
+        try:
+            with (
+                stopped_by_interrupts(dispatch, observer.say),
+                Work(folder, suites, engines, dispatch, observer) as work,
+            ):
+                async with dispatch.at_work():
+                    await work.through(await calibrated(todo, config, dispatch, folder, observer))
+        except StoppedAtOnce:
+            closing.pop_all()  # the process is about to end, and its engines with it
+            raise
+        finally:
+            manifest.end(dispatch.tally)
+        throughput.learn(dispatch, todo, suites, folder)
+
+
+async def _plan(folder: RunDirectory, suites: Mapping[str, Suite], observer: RunObserver) -> None:
+    """Write what the run will take, unless that is written: all its cells, those that are done among them.
+
+    Suites of which nothing has been run are left out, for their questions may not be at hand.
+    """
+    config, before = folder.config, folder.plan()
+    planned = {cell.cell: cell.suite for cell in before.cells} if before else {}
+    every = [cell for cell in cells(config) if cell.suite in {*suites, *planned.values()}]
+    if set(planned) == {cell.id for cell in every}:
+        return
+    names = dict.fromkeys(cell.suite for cell in every)
+    loaded = load_suites(config, [name for name in names if name not in suites], observer) | dict(suites)
+    observer.say("Estimating what it will take")
+    found = await plan(every, {name: loaded[name] for name in names}, config.prices)
+    write_json(folder.plan_path, found.model_dump(mode="json"))
+
+
+def load_suites(config: RunConfig, names: Iterable[str], observer: Listener) -> dict[str, Suite]:
+    """Load suites as a run asks them, and say where their questions come from.
+
+    Raises:
+        UsageError: no such subject, or no source for a suite.
+    """
+    suites = {}
+    for name in names:
+        suites[name] = Suite(
+            name,
+            split=config.split,
+            limit=config.limit,
+            subjects=_subjects_of(name, config),
+            data=Path(config.data) if config.data else None,
+        )
+        observer.say(f"{name}: {len(suites[name].asked)} questions from {suites[name].source}")
+    return suites
+
+
+def _subjects_of(suite: str, config: RunConfig) -> tuple[str, ...] | None:
+    """Return the subjects that were asked for and belong to a suite; None for all of them.
+
+    Raises:
+        UsageError: none of them does.
+    """
+    if config.subjects is None:
+        return None
+    of_suite = tuple(s for s in config.subjects if s in SUITES[suite].subjects)
+    if not of_suite:
+        raise UsageError(
+            f"none of the subjects asked for belongs to {suite}; leave that suite out, or add one of its own."
+        )
+    return of_suite

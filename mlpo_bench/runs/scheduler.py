@@ -1,0 +1,105 @@
+"""Holding conversations: thousands in flight, none waiting for another, each written to its cell as it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from mlpo_bench.errors import EngineError, Stopped
+from mlpo_bench.runs.grading import judged
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from typing import Any, Self
+
+    from mlpo_bench.dispatch import Dispatch
+    from mlpo_bench.harness.suite import Sample, Suite
+    from mlpo_bench.log.records import Record
+    from mlpo_bench.runs.progress import CellProgress
+
+    Failed = Mapping[tuple[str, str], str]
+    """Why conversations ended with a fault of the machinery, by cell and question."""
+
+# Enough for an engine's batches to stay full while conversations wait for their slowest peer; more costs memory.
+CONVERSATIONS_IN_FLIGHT = 1_024
+
+
+async def schedule(
+    progress: Sequence[CellProgress],
+    suites: Mapping[str, Suite],
+    dispatch: Dispatch,
+    ended: Callable[[CellProgress, Record], None],
+    failed: Failed = MappingProxyType({}),
+) -> None:
+    """Hold every conversation of some cells, and tell of each when it has ended.
+
+    Questions run in the outer loop and cells in the inner one, so that equal requests of different cells meet. Those
+    in `failed` are not held: they end with that fault.
+    """
+
+    async def converse(one: CellProgress, place: int, asked: Sample) -> None:
+        if error := failed.get((one.cell.id, asked.question.id)):
+            ended(one, one.fail(place, asked.question, EngineError(error)))
+            return
+        try:
+            transcript = await one.cell.setting.converse(asked.question, dispatch, asked.sampling)
+            found = await judged(one.cell, suites[one.cell.suite], asked, transcript)
+        except EngineError as fault:
+            ended(one, one.fail(place, asked.question, fault))
+        except Stopped:
+            return  # its place stays empty, and so its cell is not done
+        else:
+            ended(one, one.put(place, found))
+
+    async with InFlight() as flights:
+        for name, suite in suites.items():
+            of_suite = [one for one in progress if one.cell.suite == name]
+            for place, asked in enumerate(suite.asked):
+                for one in of_suite:
+                    if dispatch.stopped:
+                        return
+                    await flights.start(converse(one, place, asked))
+
+
+class InFlight:
+    """A task group that holds back when enough tasks are under way, and raises the first fault as it is.
+
+    After a fault of the machinery, or when a person stops the run, nothing more is started; what is under way comes to
+    its end first, for it is paid for, and other conversations may be waiting for the same answers.
+    """
+
+    def __init__(self, most: int = CONVERSATIONS_IN_FLIGHT) -> None:
+        self._group = asyncio.TaskGroup()
+        self._room_left = asyncio.Semaphore(most)
+        self._fault: EngineError | Stopped | None = None
+
+    async def start(self, conversation: Coroutine[Any, Any, None]) -> None:
+        """Start a task as soon as there is room for it."""
+        await self._room_left.acquire()
+
+        def ended(_: asyncio.Task[None]) -> None:
+            conversation.close()  # it may never have begun
+            self._room_left.release()
+
+        self._group.create_task(self._held(conversation)).add_done_callback(ended)
+
+    async def _held(self, conversation: Coroutine[Any, Any, None]) -> None:
+        if self._fault is None:
+            try:
+                await conversation
+            except (EngineError, Stopped) as fault:
+                self._fault = self._fault or fault
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        try:
+            await self._group.__aexit__(*error)  # type: ignore[arg-type]
+        except BaseExceptionGroup as faults:
+            raise faults.exceptions[0] from None  # the others were cancelled on its account
+        if self._fault is not None:
+            raise self._fault

@@ -1,0 +1,148 @@
+"""How fast models wrote on this machine, and how long their answers were: what a plan is reckoned with.
+
+Every run adds to one small file in the user's cache folder. It decides nothing that is asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from platformdirs import user_cache_path
+from pydantic import BaseModel, ValidationError
+
+from mlpo_bench.chat import Message
+from mlpo_bench.log.files import write_json
+from mlpo_bench.log.ledger import Spent
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from mlpo_bench.dispatch import Dispatch, Line
+    from mlpo_bench.harness.suite import Sample, Suite
+    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.matrix.cells import Cell
+    from mlpo_bench.teams import Member, ModelSpec
+
+    Answers = tuple[ModelSpec, str, int]
+    """A model, a suite, and the greatest length of an answer."""
+
+ANSWER_TOKENS = 256
+"""How long an answer is taken to be where nothing was measured, and the task allows as many."""
+CHARACTERS_A_TOKEN = 4.0
+# A speed measured over less than this says more of the engine's start than of its work.
+LEAST_SECONDS = 5.0
+COUNTED_QUESTIONS = 32
+
+
+class Throughput(BaseModel):
+    """What was measured of one model.
+
+    `tokens_a_second` counts written tokens over the seconds in which the engine had something to do;
+    `answer_tokens` is the mean length of an answer, by suite and greatest length (`math at most 1024`).
+    """
+
+    tokens_a_second: float | None = None
+    answer_tokens: dict[str, float] = {}
+    characters_a_token: float = CHARACTERS_A_TOKEN
+    measured: str | None = None
+
+    def answer(self, suite: str, longest: int) -> float:
+        """Return the expected length of an answer, in tokens."""
+        return self.answer_tokens.get(_bounded(suite, longest), min(ANSWER_TOKENS, longest))
+
+    def knows(self, suite: str, longest: int) -> bool:
+        """Whether answers to a suite were measured at this greatest length."""
+        return _bounded(suite, longest) in self.answer_tokens
+
+
+class _Throughputs(BaseModel):
+    models: dict[str, Throughput] = {}
+
+
+def known() -> dict[str, Throughput]:
+    """Return what was measured so far, by model (see `name`)."""
+    try:
+        return _Throughputs.model_validate_json(_path().read_bytes()).models
+    except (OSError, ValidationError):
+        return {}
+
+
+def name(spec: ModelSpec) -> str:
+    """Return under which name a model's pace is kept."""
+    return " ".join(part for part in (spec.engine, spec.name, spec.base_url) if part)
+
+
+def of(spec: ModelSpec, known: Mapping[str, Throughput]) -> Throughput:
+    """Return what is known of a model; with an adapter it writes as fast as without one, but not as much."""
+    if (found := known.get(name(spec))) is not None:
+        return found
+    if spec.adapter is None:
+        return Throughput()
+    return of(spec.model_copy(update={"adapter": None}), known).model_copy(update={"answer_tokens": {}})
+
+
+def learn(dispatch: Dispatch, cells: Sequence[Cell], suites: Mapping[str, Suite], folder: RunDirectory) -> None:
+    """Add what a run has shown to what is known."""
+    texts = [asked.question.prompt for suite in suites.values() for asked in suite.asked[:COUNTED_QUESTIONS]]
+    note(dispatch, texts, _answers(cells, suites, folder))
+
+
+def note(dispatch: Dispatch, texts: Sequence[str], answers: Mapping[Answers, Spent]) -> None:
+    """Add what engines have shown to what is known: their speeds, and how long answers were.
+
+    `texts` are some of the prompts, by whose tokens a model's characters a token are counted.
+    """
+    paces = known()
+    for spec, line in dispatch.lines.items():
+        before = paces.get(name(spec), Throughput())
+        if line.busy >= LEAST_SECONDS:
+            before = before.model_copy(update=_speed(line) | _density(line, texts))
+        paces[name(spec)] = before
+    for (spec, suite, most), spent in answers.items():
+        if spent.calls:
+            paces[name(spec)].answer_tokens[_bounded(suite, most)] = round(spent.completion_tokens / spent.calls, 1)
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs an estimate, not a run
+        _path().parent.mkdir(parents=True, exist_ok=True)
+        write_json(_path(), _Throughputs(models=paces).model_dump(mode="json"))
+
+
+def _answers(cells: Sequence[Cell], suites: Mapping[str, Suite], folder: RunDirectory) -> dict[Answers, Spent]:
+    """Return what some cells' answers came to, by model, suite and greatest length."""
+    found: dict[Answers, Spent] = {}
+    for cell in cells:
+        if (result := folder.cell(cell.id)) is None:
+            continue
+        for seat, member in cell.setting.team.seats.items():
+            if seat in result.seats:
+                key = member.spec, cell.suite, longest(cell, member, suites[cell.suite].asked[0])
+                found[key] = found.get(key, Spent()) + result.seats[seat]
+    return found
+
+
+def longest(cell: Cell, member: Member, asked: Sample) -> int:
+    """Return how long an answer of a member may be, in tokens."""
+    return int(cell.setting.overrides.get("max_tokens", member.sampling.over(asked.sampling).max_tokens))
+
+
+def _speed(line: Line) -> dict[str, object]:
+    return {
+        "tokens_a_second": round(line.written / line.busy, 1),
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _density(line: Line, texts: Sequence[str]) -> dict[str, object]:
+    tokens = sum(line.engine.count_tokens([Message("user", text)]) for text in texts)
+    return {"characters_a_token": round(sum(map(len, texts)) / tokens, 2)} if tokens else {}
+
+
+def _bounded(suite: str, longest: int) -> str:
+    return f"{suite} at most {longest}"
+
+
+def _path() -> Path:
+    return user_cache_path("mlpo-bench") / "pace.json"

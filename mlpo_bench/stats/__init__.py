@@ -1,0 +1,33 @@
+"""Intervals, tests and frontiers: pure functions over numbers; `scipy` and `statsmodels` do the mathematics."""
+
+from mlpo_bench.stats.frontier import Point, area, dominated, frontier, surely_dominated, vote_at
+from mlpo_bench.stats.intervals import Estimate, accuracy, by_suite, macro, wilson
+from mlpo_bench.stats.paired import Comparison, compare, difference
+from mlpo_bench.stats.power import detectable, detectable_mean, mcnemar_power
+from mlpo_bench.stats.significance import holm, mcnemar, sign_flip
+from mlpo_bench.stats.units import over_seeds
+
+
+__all__ = [
+    "Comparison",
+    "Estimate",
+    "Point",
+    "accuracy",
+    "area",
+    "by_suite",
+    "compare",
+    "detectable",
+    "detectable_mean",
+    "difference",
+    "dominated",
+    "frontier",
+    "holm",
+    "macro",
+    "mcnemar",
+    "mcnemar_power",
+    "over_seeds",
+    "sign_flip",
+    "surely_dominated",
+    "vote_at",
+    "wilson",
+]

@@ -1,0 +1,500 @@
+"""The leaderboard: entries, ranks, tables, and a check that bites."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import random
+import re
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlpo_bench.errors import UsageError
+from mlpo_bench.leaderboard import board
+from mlpo_bench.leaderboard.board import Board
+from mlpo_bench.leaderboard.check import faults
+from mlpo_bench.leaderboard.entry import (
+    Answers,
+    Cost,
+    Entry,
+    Model,
+    Protocol,
+    Questions,
+    RunFacts,
+    Sample,
+    Seat,
+    Source,
+    SuiteRow,
+    read_entry,
+    schema,
+)
+from mlpo_bench.leaderboard.figures import of_answers, over_suites
+from mlpo_bench.leaderboard.ranks import _bounded, _closed, p_of, ranked, weighted
+from mlpo_bench.leaderboard.render import grid
+from mlpo_bench.leaderboard.reported import Reported, read_reported
+from mlpo_bench.leaderboard.tables import tables
+from mlpo_bench.stats import accuracy, mcnemar, sign_flip
+
+
+LEADERBOARDS = Path(__file__).parents[2] / "leaderboards"
+SUBJECTS = {"algebra": 20, "logic": 30, "words": 10}
+N = sum(SUBJECTS.values())
+TOKEN_COSTS = {"prompt_tokens": 50.0, "cached_tokens": 20.0, "completion_tokens": 30.0}
+
+
+def bits(right: int, start: int = 0, n: int = N) -> str:
+    """So many ones in a row, beginning at a place."""
+    return "".join("1" if start <= place < start + right else "0" for place in range(n))
+
+
+def suite_row(*rights: str, questions: str = "0" * 64, samples: int | None = None) -> SuiteRow:
+    answers = tuple(
+        Answers(
+            seed=seed,
+            cell=f"bbh.made-up.seed-{seed}",
+            samples=samples,
+            right=right,
+            unread=bits(3),
+            cut_off=bits(6),
+            records_sha256="1" * 64,
+        )
+        for seed, right in enumerate(rights)
+    )
+    asked = Questions(n=N, sha256=questions, subjects=SUBJECTS)
+    cost = Cost(calls=1.0, **TOKEN_COSTS, seconds=1.0, serial_calls=1.0, serial_seconds=1.0, operations=None)
+    source = Source(kind="folder", where=None, revision="sha256:ab", partial=False, note="")
+    return SuiteRow(source=source, questions=asked, answers=answers, **of_answers(asked, answers), cost=cost)
+
+
+def entry(label: str, suites: dict[str, SuiteRow], *, model: str = "m", team: str = "team", **protocol: Any) -> Entry:
+    seeds = tuple(each.seed for each in next(iter(suites.values())).answers)
+    return Entry(
+        label=label,
+        team=team,
+        leader=Seat(model=model),
+        peers=(),
+        models=(Model(name=model, engine="vllm", revision="sha256:cd", dtype="bfloat16", context=64),),
+        protocol=Protocol(**{"name": "solo", "settings": {}, "peers": 0, "rounds": None, **protocol}),
+        asked=Sample(split="test", limit=N, subjects=None, generation={}, deterministic=False, calibration=None),
+        seeds=seeds,
+        suites=suites,
+        macro=over_suites(suites),
+        run=RunFacts(
+            config_sha256="2" * 64,
+            commands=("mlpo-bench run --name made-up",),
+            date="2026-11-22T12:00:00+00:00",
+            versions={"mlpo-bench": "0.1.0"},
+            git={"commit": "3" * 40, "dirty": False},
+            hardware={"processor": "made up", "cores": 2, "accelerators": []},
+        ),
+    ).signed()
+
+
+def row(label: str, right: int, start: int = 0, **settings: Any) -> Entry:
+    return entry(label, {"bbh": suite_row(bits(right, start))}, **settings)
+
+
+def scores(right: int, start: int = 0) -> list[np.ndarray]:
+    return [np.array([float(bit) for bit in bits(right, start)])]
+
+
+# Ranks
+
+
+def test_two_rows_have_two_ranks_where_mcnemar_tells_them_apart() -> None:
+    for few in (0, 10, 23, 24, 25, 29, 30):
+        a, b = scores(30), scores(few)
+        assert ranked([a, b]).ranks == ((1, 2) if mcnemar(a[0], b[0]) < 0.05 else (1, 1))
+        assert ranked([b, a]).ranks == tuple(reversed(ranked([a, b]).ranks))
+
+
+def test_many_rows_make_it_harder_to_be_told_apart() -> None:
+    # Six differing questions, all on one side: p is 2 / 2**6, which Holm multiplies by the number of pairs.
+    assert ranked([scores(30), scores(24)]).ranks == (1, 2)
+    assert ranked([scores(30), scores(24), scores(27)]).ranks == (1, 1, 1)
+
+
+def test_groups_are_by_how_many_rows_are_better() -> None:
+    found = ranked([scores(50), scores(48), scores(25), scores(24), scores(0)])
+    assert found.ranks == (1, 1, 3, 3, 5)
+    assert found.pairs == 10
+    assert found.discordant == pytest.approx(24.5 / N)
+    assert found.single is not None
+    assert found.among_all is not None
+    assert found.single < found.among_all
+
+
+def test_what_beats_the_better_one_is_better() -> None:
+    chain = np.zeros((4, 4), dtype=bool)
+    chain[0, 1] = chain[1, 2] = chain[2, 3] = True
+    assert _closed(chain).tolist() == np.triu(np.ones((4, 4), dtype=bool), 1).tolist()
+
+
+def test_rows_of_one_rank_were_never_told_apart() -> None:
+    rng = np.random.default_rng(3)
+    apart = 0
+    for _ in range(10):
+        rows = [[(rng.random(40) < share).astype(float)] for share in rng.random(8)]
+        found = ranked(rows)
+        for first, second in zip(*np.triu_indices(8, 1), strict=True):
+            # Bonferroni's bound: Holm finds at least these.
+            if mcnemar(rows[first][0], rows[second][0]) * found.pairs < 0.05:
+                apart += 1
+                better = first if rows[first][0].sum() > rows[second][0].sum() else second
+                assert found.ranks[better] < found.ranks[first + second - better]
+    assert apart > 50
+
+
+def test_rows_that_are_alike_seldom_get_different_ranks() -> None:
+    rng = np.random.default_rng(5)
+    unfounded = sum(
+        len(set(ranked([[(rng.random(100) < 0.4).astype(float)] for _ in range(8)]).ranks)) > 1 for _ in range(60)
+    )
+    assert unfounded <= 6  # at most 5 in 100, give or take two standard errors
+
+
+@settings(max_examples=25)
+@given(st.lists(st.lists(st.booleans(), min_size=12, max_size=12), min_size=1, max_size=7), st.randoms())
+def test_ranks_do_not_depend_on_the_order_of_rows(rows: list[list[bool]], rng: random.Random) -> None:
+    arrays = [[np.array(each, dtype=float)] for each in rows]
+    order = list(range(len(rows)))
+    rng.shuffle(order)
+    found, shuffled = ranked(arrays).ranks, ranked([arrays[place] for place in order]).ranks
+    assert shuffled == tuple(found[place] for place in order)
+    assert min(found) == 1
+
+
+def test_each_suite_counts_the_same_whatever_its_size() -> None:
+    small, large = np.array([1.0, 0.0]), np.array([1.0] * 8 + [0.0] * 8)
+    assert weighted([small, large]).mean() == pytest.approx(0.5)
+    assert weighted([np.ones(2), np.zeros(16)]).mean() == pytest.approx(0.5)
+
+
+def test_p_is_that_of_the_tests() -> None:
+    rng = np.random.default_rng(0)
+    a, b = ((rng.random(80) < share).astype(float) for share in (0.3, 0.5))
+    assert p_of(a - b) == pytest.approx(mcnemar(a, b))
+    thirds = rng.integers(0, 4, 80) / 3 - rng.integers(0, 4, 80) / 3
+    assert p_of(thirds) == pytest.approx(sign_flip(thirds))
+    assert p_of(np.zeros(5)) == 1
+
+
+@given(st.lists(st.sampled_from([-1.0, -1 / 3, 0.0, 2 / 3, 1.0]), min_size=1, max_size=30), st.integers(1, 2000))
+def test_bounds_decide_as_p_does(apart: list[float], pairs: int) -> None:
+    differences = np.array(apart)
+    p, bound = p_of(differences), _bounded(differences, pairs)
+    if bound == 1:
+        assert p >= 7 / 32
+    elif bound < 0.05 / pairs:
+        assert p <= bound * (1 + 1e-9)
+    else:
+        assert p == bound
+
+
+# Entries
+
+
+def test_figures_are_those_of_the_answers() -> None:
+    found = suite_row(bits(30), bits(20))
+    expected = accuracy([1.0] * 20 + [0.5] * 10 + [0.0] * 30, ["algebra"] * 20 + ["logic"] * 30 + ["words"] * 10)
+    assert found.accuracy.value == pytest.approx(25 / N)
+    assert (found.accuracy.low, found.accuracy.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
+    assert found.accuracy.subjects == 3
+    assert (found.unread, found.cut_off) == (3 / N, 6 / N)
+    assert found.scores.tolist() == [1.0] * 20 + [0.5] * 10 + [0.0] * 30
+
+
+def test_an_entry_is_read_back_and_named_by_what_it_is(tmp_path: Path) -> None:
+    made = row("vote of 3", 30)
+    path = tmp_path / made.filename
+    path.write_bytes(made.to_json())
+    assert read_entry(path) == made
+    assert re.fullmatch(r"m\.vote-of-3\.[0-9a-f]{8}\.json", made.filename)
+    # Other answers, another date and another suite are the same row; another model or seed is another.
+    assert row("vote of 3", 10).filename == made.filename
+    assert row("vote of 3", 30, model="other/m").identity != made.identity
+    twice = entry("vote of 3", {"bbh": suite_row(bits(30), bits(30))})
+    assert twice.identity != made.identity
+
+
+def test_entries_match_the_published_schema() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    published = json.loads((LEADERBOARDS / "schema.json").read_bytes())
+    validator = jsonschema.Draft202012Validator(published)
+    validator.check_schema(published)
+    two = {"bbh": suite_row(bits(30)), "math": suite_row(bits(3))}
+    good = json.loads(entry("solo", two).to_json())
+    assert list(validator.iter_errors(good)) == []
+    assert list(validator.iter_errors({**good, "seeds": []}))
+    assert list(validator.iter_errors({**good, "mood": "good"}))
+
+
+def test_the_published_leaderboard_holds_together() -> None:
+    assert list(faults(LEADERBOARDS)) == []
+    assert (LEADERBOARDS / "schema.json").read_bytes() == schema()
+
+
+# Tables
+
+
+def test_rows_of_other_questions_stand_in_tables_of_their_own() -> None:
+    other = entry("solo", {"bbh": suite_row(bits(60), questions="f" * 64)}, model="b")
+    found = tables([row("solo", 30), row("vote of 3", 20), other])
+    assert [(table.suite, [line.name for line in table.lines]) for table in found] == [
+        ("bbh", ["solo", "vote of 3"]), ("bbh", ["solo"]),
+    ]  # fmt: skip
+    assert [line.rank for table in found for line in table.lines] == [1, 2, 1]
+    assert found[1].title == "BBH, 60 test questions (set ffffffff)"
+    assert grid(found[1]).notes == ("A single row: nothing is compared.",)
+
+
+def test_a_ceiling_has_no_rank_and_puts_nobody_behind() -> None:
+    (table,) = tables([row("oracle", 60, name="oracle", ceiling=True), row("solo", 30), row("vote of 3", 29)])
+    assert [(line.name, line.rank) for line in table.lines] == [("solo", 1), ("vote of 3", 1), ("oracle", None)]
+    assert table.ranking.pairs == 1
+
+
+def test_rows_stand_by_rank_and_then_by_accuracy_and_say_what_could_be_shown() -> None:
+    (table,) = tables([row("c", 5), row("b", 29), row("a", 30)])
+    assert [(line.name, line.rank) for line in table.lines] == [("a", 1), ("b", 1), ("c", 3)]
+    told, could = grid(table).notes
+    assert told == "2 ranks by 3 paired tests: 1 (2 rows), 3 (1 row)."
+    assert could.startswith("The median pair differs on 40 % of 60 questions; one test finds such a pair")
+    assert "Smaller differences may be there." in could
+
+
+def test_the_mean_over_suites_has_a_table_where_rows_have_the_same_suites() -> None:
+    both = [
+        entry("a", {"math": suite_row(bits(30)), "bbh": suite_row(bits(40))}),
+        entry("b", {"bbh": suite_row(bits(10)), "math": suite_row(bits(10))}),
+    ]
+    found = tables([*both, row("c", 0)])
+    assert [(table.suite, len(table.lines)) for table in found] == [("bbh", 3), ("math", 2), ("macro", 2)]
+    first, second = found[-1].lines
+    assert (first.name, first.rank, second.name, second.rank) == ("a", 1, "b", 2)
+    assert first.accuracy.value == pytest.approx((30 + 40) / (2 * N), abs=1e-6)
+    assert first.accuracy == both[0].macro
+    assert found[-1].title == "Mean over suites (60 of BBH, 60 of MATH)"
+
+
+def test_a_row_is_compared_with_the_vote_at_its_tokens() -> None:
+    led = row("leader, 1 round", 30, name="leader", rounds=1)
+    vote = entry(
+        "vote at the tokens of leader, 1 round",
+        {"bbh": suite_row(bits(20), samples=5)},
+        name="vote",
+        matched="leader, 1 round",
+    )
+    others = [row("solo", 10), entry("x", dict(vote.suites), name="vote", matched="leader, 1 round", model="b")]
+    (table,) = tables([led, vote, *others])
+    against = {line.name: line.against_vote for line in table.lines}
+    assert {name for name, found in against.items() if found} == {"leader, 1 round"}
+    found = against["leader, 1 round"]
+    assert found is not None
+    assert found.difference.value == pytest.approx(10 / N, abs=1e-6)
+    assert found.p == found.adjusted == pytest.approx(2 / 2**10, rel=1e-5)
+    assert "vote at the tokens of leader, 1 round (n = 5)" in against
+
+
+def test_rows_of_one_name_and_model_are_told_apart_by_a_hash() -> None:
+    one, two = row("solo", 30), entry("solo", {"bbh": suite_row(bits(30), bits(20))})
+    (table,) = tables([one, two, row("vote of 3", 3)])
+    assert {line.name for line in table.lines} == {
+        f"solo [{one.identity[:8]}]", f"solo [{two.identity[:8]}]", "vote of 3",
+    }  # fmt: skip
+
+
+# What is built
+
+
+HOSTILE = "<script>alert(1)</script>\u202e=1+1|`$x$`"
+
+
+class Page(HTMLParser):
+    """Takes note of a page's tags and of the text in its cells."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.shown: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        assert not any(name.startswith("on") or name in ("src", "href") for name, _ in attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.shown.append(data)
+
+
+def built(*entries: Entry, reported: Reported | None = None) -> dict[str, bytes]:
+    return Board(entries, reported or Reported()).built()
+
+
+def test_the_same_entries_come_to_the_same_bytes_in_any_order() -> None:
+    entries = [row(label, right) for label, right in (("a", 9), ("b", 30), ("c", 30), ("d", 2))]
+    assert built(*entries) == built(*reversed(entries))
+
+
+def test_names_that_would_do_harm_are_shown_as_text() -> None:
+    found = built(row(HOSTILE, 30, model=HOSTILE), row("solo", 3))
+    html = found["leaderboard.html"].decode()
+    page = Page(html)
+    assert page.tags.count("script") == 1
+    assert "<script>alert(1)</script><U+202E>=1+1|`$x$`" in page.shown
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)
+    assert policy is not None
+    for tag in ("style", "script"):
+        (source,) = re.findall(
+            rf"<{tag}>(.*?)</{tag}>", html.rpartition("</main>")[2] if tag == "script" else html, re.DOTALL
+        )
+        digest = b64encode(hashlib.sha256(source.encode()).digest()).decode()
+        assert f"{tag}-src &#39;sha256-{digest}&#39;" in policy[1]
+    assert "<script>" not in found["README.md"].decode()
+    for content in found.values():
+        assert "\u202e" not in content.decode() or content == found["leaderboard.json"]
+
+
+def test_programs_get_unrounded_figures() -> None:
+    found = built(row("a", 20), row("b", 50))
+    rows = list(csv.DictReader(io.StringIO(found["leaderboard.csv"].decode())))
+    assert [(each["row"], each["rank"], each["accuracy"]) for each in rows] == [
+        ("b", "1", "0.833333"), ("a", "2", "0.333333"),
+    ]  # fmt: skip
+    (table,) = json.loads(found["leaderboard.json"])["tables"]
+    assert [each["tokens"] for each in table["rows"]] == [100.0, 100.0]
+    assert found["leaderboard.tex"].count(rb"\toprule") == 1
+
+
+def test_what_was_reported_stands_apart_and_has_no_rank() -> None:
+    reported = read_reported(LEADERBOARDS / "reported.json")
+    assert {(each.suite, each.accuracy) for each in reported.rows} == {("bbh", 0.882), ("mmlu", 0.762), ("math", 0.762)}
+    found = built(row("solo", 3), reported=reported)
+    assert b"MLPO" not in found["leaderboard.csv"]
+    assert b"MLPO" not in json.dumps(json.loads(found["leaderboard.json"])["tables"]).encode()
+    readme = found["README.md"].decode()
+    measured, apart = readme.split("## Reported")
+    assert "0.882" not in measured
+    assert "not reproduced here" in apart
+    assert "0.882" in apart
+
+
+def test_a_board_without_entries_says_so(tmp_path: Path) -> None:
+    board.build(tmp_path / "new")
+    assert "No row has been added yet." in (tmp_path / "new" / "README.md").read_text()
+    assert list(faults(tmp_path / "new")) == []
+
+
+# The check
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    folder = tmp_path / "leaderboards"
+    two = {"bbh": suite_row(bits(30)), "math": suite_row(bits(3))}
+    board.add(folder, [entry("solo", two), row("vote of 3", 5)])
+    board.build(folder)
+    assert list(faults(folder)) == []
+    return folder
+
+
+def changed(folder: Path, change: Callable[[Any], None], *, sign: bool = False) -> list[str]:
+    """Return the faults after one entry was changed, and signed again where a cheat would."""
+    path = next((folder / "entries").glob("*solo*"))
+    content = json.loads(path.read_bytes())
+    change(content)
+    path.write_text(json.dumps(content))
+    if sign:
+        path.write_bytes(read_entry(path).signed().to_json())
+        board.build(folder)
+    return list(faults(folder))
+
+
+def test_a_change_by_hand_is_noticed(published: Path) -> None:
+    found = changed(published, lambda e: e["run"].update(date="2027-01-01"))
+    assert any("it was changed after it was added" in fault for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda e: e["suites"]["bbh"]["accuracy"].update(value=0.9), "bbh: accuracy is stated as 0.9"),
+        (lambda e: e["suites"]["bbh"]["accuracy"].update(low=0.5), "bbh: accuracy is stated as 0.5 [0.5"),
+        (lambda e: e["suites"]["math"].update(unread=0.0), "math: unread is stated as 0.0"),
+        (lambda e: e["suites"]["math"].update(detectable=None), "math: detectable is stated as none"),
+        (lambda e: e["suites"]["bbh"]["answers"][0].update(right=bits(31)), "but its answers come to 0.516667"),
+        (lambda e: e["macro"].update(high=0.9), "the mean over suites is stated as"),
+        (lambda e: e.update(macro=None), "the mean over suites is stated as none"),
+        (lambda e: e.update(seeds=[7]), "bbh: its answers are not of the seeds 7"),
+        (lambda e: e["models"][0].update(revision="better"), "a file of this content is called m.solo."),
+    ],
+)
+def test_figures_that_do_not_follow_from_the_answers_are_noticed(
+    published: Path, change: Callable[[Any], None], told: str
+) -> None:
+    assert any(told in fault for fault in changed(published, change, sign=True))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda e: e.update(mood="good"), "does not match the schema: mood"),
+        (lambda e: e.pop("seeds"), "does not match the schema: seeds"),
+        (lambda e: e["suites"]["bbh"].update(errors=3), "does not match the schema: suites.bbh.errors"),
+        (lambda e: e["suites"]["bbh"]["answers"][0].update(right="01"), "has 2 answers to 60 questions"),
+        (lambda e: e["suites"]["bbh"]["questions"].update(n=50), "the subjects hold 60 questions, not 50"),
+        (lambda e: e["run"].update(commands=["mlpo-bench run\n```\n<b>"]), "run.commands.0"),
+    ],
+)
+def test_what_is_no_entry_is_noticed(published: Path, change: Callable[[Any], None], told: str) -> None:
+    (fault,) = changed(published, change)
+    assert told in fault
+    with pytest.raises(UsageError, match="does not match the schema"):
+        board.build(published)
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "schema.json", *(f"leaderboard.{x}" for x in ("csv", "tex", "json", "html"))]
+)
+def test_each_built_file_is_compared(published: Path, name: str) -> None:
+    path = published / name
+    path.write_bytes(path.read_bytes() + b" ")
+    assert list(faults(published)) == [
+        f"{name} is not what its entries come to; `mlpo-bench leaderboard build` makes it again."
+    ]
+    path.unlink()
+    assert list(faults(published)) == [f"{name} is not there; `mlpo-bench leaderboard build` makes it."]
+
+
+def test_a_file_of_another_name_or_kind_is_noticed(published: Path) -> None:
+    entries = published / "entries"
+    path = next(entries.glob("*vote*"))
+    path.rename(entries / "best.json")
+    assert any("best.json: a file of this content is called m.vote-of-3." in fault for fault in faults(published))
+    (entries / "notes.txt").write_text("mine")
+    assert "notes.txt is no entry, and does not belong here." in list(faults(published))
+    assert list(faults(published / "nowhere")) == [f"there is no folder {published / 'nowhere'}."]
+
+
+def test_a_row_that_is_added_again_replaces_itself_but_loses_no_suite(published: Path) -> None:
+    def names() -> Sequence[str]:
+        return [path.name for path in board.entry_paths(published)]
+
+    before = names()
+    board.add(published, [row("vote of 3", 6)])
+    assert names() == before
+    with pytest.raises(UsageError, match="has math, which would be lost; add all suites, or --anyway"):
+        board.add(published, [row("solo", 30)])
+    board.add(published, [row("solo", 30)], anyway=True)
+    assert names() == before
+    assert list(read_entry(next((published / "entries").glob("*solo*"))).suites) == ["bbh"]

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mlpo_bench.errors import UsageError
+from mlpo_bench.log import RunDirectory
+from mlpo_bench.log.files import write_json
+from mlpo_bench.matrix.config import RunConfig
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def config(**settings: object) -> RunConfig:
+    return RunConfig.model_validate({"suites": ["bbh"], "protocols": ["solo"], **settings})
+
+
+def test_a_run_that_was_refused_before_it_began_leaves_its_name_free(tmp_path: Path) -> None:
+    RunDirectory.for_run(config(limit=1), tmp_path, "mine")
+    folder = RunDirectory.for_run(config(limit=2), tmp_path, "mine", resume=False)
+    assert folder.config.limit == 2
+
+
+def test_a_run_that_is_being_made_ready_keeps_its_name(tmp_path: Path) -> None:
+    folder = RunDirectory.for_run(config(limit=1), tmp_path, "mine")
+    with folder.taken(), pytest.raises(UsageError, match="another process is carrying out"):
+        RunDirectory.for_run(config(limit=2), tmp_path, "mine")
+    assert folder.config.limit == 1
+
+
+def test_a_run_that_began_takes_no_other_configuration(tmp_path: Path) -> None:
+    folder = RunDirectory.for_run(config(limit=1), tmp_path, "mine")
+    write_json(folder.manifest_path, {"sessions": []})
+    assert RunDirectory.for_run(config(limit=1), tmp_path, "mine").path == folder.path
+    with pytest.raises(UsageError, match="limit differ"):
+        RunDirectory.for_run(config(limit=2), tmp_path, "mine")
+    with pytest.raises(UsageError, match="exists; choose another --name"):
+        RunDirectory.for_run(config(limit=1), tmp_path, "mine", resume=False)
+
+
+def test_new_prices_are_taken_over(tmp_path: Path) -> None:
+    team = {"leader": {"model": "m"}, "peers": []}
+    folder = RunDirectory.for_run(config(team=team), tmp_path, "mine")
+    write_json(folder.manifest_path, {"sessions": []})
+    priced = config(team=team | {"prices": {"m": {"prompt": 1, "completion": 2}}})
+    assert RunDirectory.for_run(priced, tmp_path, "mine").config.prices["m"].completion == 2
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    with pytest.raises(UsageError, match="is not a run"):
+        RunDirectory.for_run(config(), tmp_path, "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]

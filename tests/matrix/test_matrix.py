@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import ValidationError
+
+from mlpo_bench.chat import Usage
+from mlpo_bench.errors import UsageError
+from mlpo_bench.matrix.cells import SHIPPED, cells, chosen
+from mlpo_bench.matrix.config import RunConfig, read_config
+from mlpo_bench.protocols import PROTOCOLS, Vote
+from mlpo_bench.teams import Member, Price, Team
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def labels(**settings: object) -> list[str]:
+    return [cell.label for cell in cells(config(**settings))]
+
+
+def config(**settings: object) -> RunConfig:
+    return RunConfig.model_validate({"suites": ["bbh"], **settings})
+
+
+def test_the_default_cells_are_solo_vote_and_leader_at_two_rounds() -> None:
+    assert labels() == ["solo", "vote of 8", "leader, 1 round, 3 peers", "leader, 2 rounds, 3 peers"]
+
+
+def test_a_vote_has_as_many_ballots_as_the_largest_leader_cell_calls() -> None:
+    found = cells(RunConfig(suites=("bbh",), rounds=(1, 5), peers=(2, 3)))
+    ballots = {c.setting.protocol.samples for c in found if isinstance(c.setting.protocol, Vote)}
+    assert ballots == {20} == {max(c.calls for c in found)}
+    assert labels(protocols=["vote"]) == ["vote of 5"]
+    assert labels(protocols=["vote"], samples=40) == ["vote of 40"]
+
+
+def test_every_distinct_member_answers_alone() -> None:
+    a, b, c = Member(model="x/a"), Member(model="b"), Member(model="b", persona="You doubt.")
+    team = Team(leader=a, peers=(b, b, c))
+    assert labels(protocols=["solo"], team=team) == ["solo", "solo, peer 1 (b)", "solo, peer 3 (b (You doubt.))"]
+
+
+def test_members_that_only_differ_in_sampling_are_told_apart() -> None:
+    cold, hot = (Member.model_validate({"model": "b", "sampling": {"temperature": t}}) for t in (0, 1))
+    assert labels(protocols=["solo"], team=Team(leader=Member(model="a"), peers=(cold, hot))) == [
+        "solo",
+        "solo, peer 1 (b)",
+        "solo, peer 2 (b)",
+    ]
+
+
+def test_team_sizes_stand_in_the_name_however_many_there_are() -> None:
+    found = cells(config(suites=["bbh", "math"], protocols=["leader"], rounds=[1], peers=[1, 5]))
+    assert [c.id for c in found] == [f"{s}.leader-1-round-{k}" for s in ("bbh", "math") for k in ("1-peer", "5-peers")]
+    assert [c.peers for c in found] == [1, 5, 1, 5]
+
+
+def test_a_team_without_peers_cannot_be_led() -> None:
+    with pytest.raises(UsageError, match="names no peers"):
+        cells(config(protocols=["leader"], team=Team(leader=Member(), peers=())))
+
+
+def test_a_vote_and_a_solo_need_no_peers() -> None:
+    assert labels(protocols=["solo", "vote"], team=Team(leader=Member(), peers=())) == ["solo", "vote of 5"]
+
+
+def test_generation_settings_go_before_all_others() -> None:
+    (cell,) = cells(config(protocols=["solo"], generation={"do_sample": False, "until": "x"}))
+    assert cell.setting.overrides == {"temperature": 0.0, "stop": ("x",)}
+
+
+def test_every_setting_is_crossed_with_every_other() -> None:
+    swept = {"leader": {"rounds": [1, 2], "share": ["whole", "answer"], "peers": [1, 2]}}
+    assert labels(protocols=[swept]) == [
+        f"leader, {rounds}{share}, {peers}"
+        for rounds in ("1 round", "2 rounds")
+        for share in ("", ", shares answer")
+        for peers in ("1 peer", "2 peers")
+    ]
+
+
+def test_rounds_go_to_whatever_counts_a_protocols_depth() -> None:
+    assert labels(protocols=["debate", "mixture", "refine", "recursive"], rounds=[3]) == [
+        "debate, 3 rounds, 3 peers",
+        "mixture, 3 layers, 3 peers",
+        "refine, 3 rounds",
+        "recursive, 3 steps, 3 of 8",
+    ]
+
+
+def test_votes_stand_at_each_leader_cells_calls_once_and_at_its_tokens() -> None:
+    found = cells(config(protocols=["leader", {"vote": {"samples": ["calls", "tokens"]}}], rounds=[1, 2], peers=[1, 3]))
+    votes = [cell for cell in found if cell.setting.protocol.name == "vote"]
+    assert [cell.label for cell in votes if not cell.matched] == ["vote of 2", "vote of 4", "vote of 8"]
+    assert {cell.matched_id for cell in votes if cell.matched} == {c.id for c in found if c.label.startswith("leader")}
+    assert votes[-1].label == "vote at the tokens of leader, 2 rounds, 3 peers"
+    assert votes[-1].with_samples(11).calls == 11
+
+
+def test_the_default_matrix_holds_what_it_promises() -> None:
+    found = cells(read_config(SHIPPED / "default.yaml"))
+    of_bbh = [cell for cell in found if cell.suite == "bbh"]
+    assert {cell.suite for cell in found} == {"bbh", "mmlu", "math"}
+    assert {cell.setting.protocol.name for cell in of_bbh} == set(PROTOCOLS) - {"weighted", "recursive"}
+    led = [cell for cell in of_bbh if cell.setting.protocol.name == "leader"]
+    assert len(led) == 3 * 5
+    assert {cell.matched_id for cell in of_bbh if cell.matched} == {cell.id for cell in led}
+    assert {cell.calls for cell in led} <= {c.samples for c in of_bbh if not c.matched}
+
+
+def test_a_trained_leader_is_measured_beside_what_it_was() -> None:
+    before, peer = Member(model="base"), Member(model="p")
+    team = Team(leader=Member(model="trained"), peers=(peer,), untrained=before)
+    found = cells(config(protocols=["solo", "leader", "oracle"], rounds=[1], peers=[1], team=team))
+    assert [(cell.team, cell.label) for cell in found] == [
+        ("team", "solo"),
+        ("team", "solo, peer 1 (p)"),
+        ("untrained", "solo"),
+        ("team", "leader, 1 round, 1 peer"),
+        ("untrained", "leader, 1 round, 1 peer"),
+        ("team", "oracle, 1 peer"),
+    ]
+    assert [c.setting.team.leader for c in found if c.team == "untrained"] == [before, before]
+    assert len({cell.id for cell in found}) == len(found)
+
+
+def test_an_adapter_is_measured_beside_its_base_without_a_word_of_it() -> None:
+    team = Team(leader=Member(model="base", adapter="leaders/mine"), peers=(Member(model="p"),))
+    found = cells(config(protocols=["solo", "leader"], rounds=[1], peers=[1], team=team))
+    leaders = {(cell.team, cell.label): cell.setting.team.leader for cell in found}
+    assert leaders["untrained", "solo"] == leaders["untrained", "leader, 1 round, 1 peer"] == Member(model="base")
+    assert leaders["team", "leader, 1 round, 1 peer"] == team.leader
+    other = team.model_copy(update={"leader": Member(model="base", adapter="leaders/other")})
+    both = cells(config(protocols=["solo"], teams={"one": team, "two": other}))
+    assert [cell.team for cell in both] == ["one", "one", "one untrained", "two"]
+
+
+def test_seeds_repeat_every_cell() -> None:
+    found = cells(config(protocols=["solo"], seeds=3))
+    assert [(cell.id, cell.setting.seed) for cell in found] == [
+        ("bbh.solo", 0),
+        ("bbh.solo.seed-1", 1),
+        ("bbh.solo.seed-2", 2),
+    ]
+
+
+def test_a_cells_name_and_setting_depend_on_itself_alone() -> None:
+    whole = {cell.id: cell for cell in cells(read_config(SHIPPED / "default.yaml"))}
+    (alone,) = cells(config(protocols=[{"debate": {"rounds": 3, "peers": 3}}]))
+    assert whole[alone.id] == alone
+
+
+def test_only_takes_cells_by_words_and_what_they_match() -> None:
+    every = cells(config(protocols=["leader", {"vote": {"samples": "tokens"}}], rounds=[1, 2]))
+    assert [c.label for c in chosen(every, ("tokens of leader, 2",))] == [
+        "leader, 2 rounds, 3 peers",
+        "vote at the tokens of leader, 2 rounds, 3 peers",
+    ]
+    assert chosen(every, ()) == every
+    with pytest.raises(UsageError, match="no cell has 'debat' in its name"):
+        chosen(every, ("debat",))
+
+
+def test_a_configuration_comes_back_from_its_yaml(tmp_path: Path) -> None:
+    for number, name in enumerate(["default"]):
+        before = read_config(SHIPPED / f"{name}.yaml")
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(before.to_yaml())
+        assert read_config(path) == before
+        assert read_config(path).digest == before.digest
+
+
+def test_a_run_is_extended_by_cells_and_by_nothing_else() -> None:
+    before = config(protocols=["solo", "vote", "leader"])
+    wider = before.extended(config(protocols=["debate"], rounds=[3], suites=["math"]))
+    found = {cell.id for cell in cells(wider)}
+    assert {cell.id for cell in cells(before)} < found
+    assert {"math.debate-3-rounds-3-peers", "math.leader-2-rounds-3-peers"} <= found
+    assert cells(wider.extended(before)) == cells(wider)
+    with pytest.raises(UsageError, match="limit must stay"):
+        before.extended(config(limit=3))
+    with pytest.raises(UsageError, match="another team called 'team'"):
+        before.extended(config(team=Team(leader=Member(model="other"))))
+
+
+def test_prices_change_nothing_that_is_asked() -> None:
+    team = Team(leader=Member(model="m"), peers=())
+    priced = team.model_copy(update={"prices": {"m": Price(prompt=1, completion=2)}})
+    assert config(team=team, protocols=["solo"]).digest == config(team=priced, protocols=["solo"]).digest
+    assert cells(config(team=team, protocols=["solo"])) == cells(config(team=priced, protocols=["solo"]))
+    assert priced.prices["m"].of(Usage(1_000_000, 2_000_000, 500_000)) == 1 + 2 + 1
+    with pytest.raises(UsageError, match="did you mean 'm'"):
+        Team.model_validate({"leader": {"model": "m"}, "prices": {"M": {"prompt": 1, "completion": 2}}})
+
+
+@pytest.mark.parametrize(
+    ("protocols", "message"),
+    [
+        ([{"leader": {"round": 2}}], "has no setting 'round'"),
+        ([{"leader": {"rounds": [1, 0]}}], "greater than or equal to 1"),
+        ([{"leader": {"share": "all"}}], "'whole', 'without-thinking' or 'answer'"),
+        (["laeder"], "did you mean 'leader'"),
+        ([{"vote": {"samples": "token"}}], "valid integer"),
+    ],
+)
+def test_a_faulty_sweep_is_named(protocols: list[object], message: str) -> None:
+    with pytest.raises((UsageError, ValidationError), match=message):
+        config(protocols=protocols)
+
+
+def test_a_matrix_names_teams_by_file_or_writes_them_out(tmp_path: Path) -> None:
+    (tmp_path / "mixed.yaml").write_text("leader: {model: a}\npeers: [{model: b, count: 2}]\n")
+    path = tmp_path / "matrix.yaml"
+    path.write_text("teams:\n  mixed: mixed.yaml\n  same:\n    leader: {model: a}\n    peers: [{model: b, count: 2}]\n")
+    teams = read_config(path).teams
+    assert teams["mixed"] == teams["same"]
+    assert [peer.model for peer in teams["same"].peers] == ["b", "b"]
+    path.write_text("team: {leader: {model: a}, peers: [{model: b, count: 0}]}\n")
+    with pytest.raises(UsageError, match="unknown field"):
+        read_config(path)

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlpo_bench.stats import compare, detectable, detectable_mean, difference, mcnemar, sign_flip
+
+
+SCORES = st.sampled_from([0.0, 1.0])
+PAIRS = st.lists(st.tuples(SCORES, SCORES), min_size=1, max_size=80)
+RNG = np.random.default_rng(0)
+BETTER, WORSE = RNG.binomial(1, 0.7, 300).astype(float), RNG.binomial(1, 0.55, 300).astype(float)
+SUBJECTS = [f"s{i % 25}" for i in range(300)]
+
+
+def test_of_questions_agrees_with_scipys_percentile_bootstrap() -> None:
+    from scipy.stats import bootstrap
+
+    theirs = bootstrap(
+        (BETTER, WORSE),
+        lambda a, b, axis: np.mean(a - b, axis=axis),
+        paired=True,
+        method="percentile",
+        rng=np.random.default_rng(1),
+    ).confidence_interval
+    found = difference(BETTER, WORSE)
+    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=0.007)
+    assert found.method == "bootstrap of questions"
+
+
+def test_of_subjects_agrees_with_scipys_bootstrap_at_the_widened_level() -> None:
+    from scipy.stats import bootstrap, norm, t
+
+    sizes = np.array([3, 8, 5, 12] * 8)
+    subjects = np.repeat(np.arange(32), sizes)
+    a, b = (np.random.default_rng(s).binomial(1, 0.6, sizes.sum()).astype(float) for s in (2, 3))
+    effective = sizes.sum() ** 2 / (sizes**2).sum()
+    outer = norm.cdf(-t.ppf(0.975, effective - 1) * (effective / (effective - 1)) ** 0.5)
+    theirs = bootstrap(
+        (np.bincount(subjects, a - b), sizes),
+        lambda total, size, axis: total.sum(axis) / size.sum(axis),
+        paired=True,
+        method="percentile",
+        confidence_level=1 - 2 * outer,
+        rng=np.random.default_rng(1),
+    ).confidence_interval
+    found = difference(a, b, subjects.tolist())
+    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=0.006)
+    assert (found.questions, found.subjects, found.method) == (sizes.sum(), 32, "bootstrap of subjects")
+
+
+def test_of_many_subjects_agrees_with_a_regression_of_statsmodels() -> None:
+    import statsmodels.api as sm
+
+    fit = sm.OLS(BETTER - WORSE, np.ones(300)).fit(
+        cov_type="cluster", cov_kwds={"groups": np.array([int(s[1:]) for s in SUBJECTS])}, use_t=True
+    )
+    found = difference(BETTER, WORSE, SUBJECTS)
+    assert found.value == pytest.approx(fit.params[0])
+    assert (found.low, found.high) == pytest.approx(tuple(fit.conf_int()[0]), abs=0.012)
+
+
+def test_of_few_subjects_is_the_regression_of_statsmodels() -> None:
+    import statsmodels.api as sm
+
+    groups = np.arange(300) % 6
+    fit = sm.OLS(BETTER - WORSE, np.ones(300)).fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
+    found = difference(BETTER, WORSE, groups.tolist())
+    assert found.method == "cluster-robust t"
+    assert (found.low, found.high) == pytest.approx(tuple(fit.conf_int()[0]))
+
+
+@given(PAIRS, st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_the_other_way_round_only_signs_change(pairs: list[tuple[float, float]], grouped: bool) -> None:
+    a, b = [p[0] for p in pairs], [p[1] for p in pairs]
+    subjects = [i // 3 for i in range(len(pairs))] if grouped else None
+    one, other = difference(a, b, subjects, resamples=300), difference(b, a, subjects, resamples=300)
+    assert (other.value, other.low, other.high) == pytest.approx((-one.value, -one.high, -one.low))
+    assert -1 <= one.low <= one.value <= one.high <= 1
+    assert one.low < one.high
+
+
+@given(PAIRS, st.randoms(use_true_random=False), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_a_comparison_knows_no_order(pairs: list[tuple[float, float]], random: object, grouped: bool) -> None:
+    def figures(rows: list[int]) -> list[float | None]:
+        subjects = [i // 3 for i in rows] if grouped else None
+        found = compare([pairs[i][0] for i in rows], [pairs[i][1] for i in rows], subjects, resamples=200)
+        return [found.difference.low, found.difference.high, found.p, found.p_subjects, found.discordant]
+
+    order = list(range(len(pairs)))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    assert figures(order) == pytest.approx(figures(list(range(len(pairs)))))
+
+
+def test_a_seed_repeats_the_interval() -> None:
+    assert difference(BETTER, WORSE, SUBJECTS, seed=3) == difference(BETTER, WORSE, SUBJECTS, seed=3)
+    assert difference(BETTER, WORSE, SUBJECTS, seed=3) != difference(BETTER, WORSE, SUBJECTS, seed=4)
+
+
+def test_many_kinds_of_questions_are_drawn_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = RNG.random(90), RNG.random(90)
+    whole = compare(a, b)
+    monkeypatch.setattr("mlpo_bench.stats.units._AT_ONCE", 10_000)
+    again = compare(a, b)
+    assert (again.difference.low, again.difference.high) == pytest.approx((whole.difference.low, whole.difference.high))
+    assert again.p == whole.p < 1
+
+
+def test_answers_that_go_together_narrow_the_interval() -> None:
+    from mlpo_bench.stats import accuracy
+
+    mostly = BETTER.copy()
+    mostly[:15] = 1 - mostly[:15]
+    found, alone = difference(BETTER, mostly), accuracy(BETTER)
+    assert found.high - found.low < (alone.high - alone.low) / 2
+
+
+def test_a_comparison_of_right_and_wrong() -> None:
+    found = compare(BETTER, WORSE, SUBJECTS)
+    assert found.difference == difference(BETTER, WORSE, SUBJECTS)
+    assert (found.p, found.test) == (mcnemar(BETTER, WORSE), "McNemar, exact")
+    assert found.p_subjects == sign_flip(BETTER - WORSE, SUBJECTS)
+    assert found.discordant == (BETTER != WORSE).mean()
+    assert found.detectable == detectable(300, found.discordant)
+
+
+def test_a_comparison_of_means_over_seeds() -> None:
+    rng = np.random.default_rng(5)
+    a, b = rng.binomial(3, 0.6, 100) / 3, rng.binomial(3, 0.5, 100) / 3
+    found = compare(a, b)
+    assert (found.p, found.test, found.p_subjects) == (sign_flip(a - b), "sign flips", None)
+    assert found.detectable == pytest.approx(detectable_mean(100, float((a - b).std(ddof=1))))
+
+
+def test_cells_that_never_differ_may_still_differ() -> None:
+    found = compare([1, 0] * 25, [1, 0] * 25)
+    assert found.difference.value == 0
+    assert -0.08 < found.difference.low < 0 < found.difference.high < 0.08
+    assert (found.p, found.discordant, found.detectable) == (1, 0, None)
+    assert found.difference.caution is not None
+    assert "0 questions only" in found.difference.caution
+
+
+def test_subjects_that_are_all_alike_still_leave_doubt() -> None:
+    # Four questions in each of ten subjects; everywhere the first cell wins one.
+    a, b, subjects = [1, 0, 1, 0] * 10, [0, 0, 1, 0] * 10, [i // 4 for i in range(40)]
+    found = difference(a, b, subjects)
+    assert (found.low, found.high) == (difference(a, b).low, difference(a, b).high)
+    assert found.caution == "all subjects alike: taken as independent questions"
+
+
+def test_a_cell_that_always_wins_is_not_wholly_sure() -> None:
+    found = difference([1] * 40, [0] * 40)
+    assert found.value == found.high == 1
+    assert 0.8 < found.low < 1
+    assert found.caution is not None
+    assert "every question alike" in found.caution
+
+
+def test_one_subject_is_told_of() -> None:
+    found = compare(BETTER, WORSE, ["only"] * 300)
+    assert found.difference.caution is not None
+    assert "one subject" in found.difference.caution
+    assert found.difference.low == difference(BETTER, WORSE).low
+    assert found.p_subjects == 1
+
+
+def test_what_cannot_be_compared_is_refused() -> None:
+    with pytest.raises(ValueError, match="2 questions are compared with 1"):
+        compare([1, 0], [1])
+    with pytest.raises(ValueError, match="2 questions, but 1 subjects"):
+        compare([1, 0], [1, 1], ["a"])
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        compare([1, 2], [1, 1])

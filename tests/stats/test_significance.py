@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlpo_bench.stats import holm, mcnemar, sign_flip
+
+
+def brute_force(differences: list[float]) -> float:
+    """Return the share of all ways to flip signs whose sum lies at least as far from zero."""
+    signs = np.array(list(product((1, -1), repeat=len(differences))))
+    totals = np.abs(signs @ np.array(differences))
+    return float((totals >= abs(sum(differences)) - 1e-9).mean())
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 20))
+def test_mcnemar_agrees_with_the_binomial_test(only_a: int, only_b: int, both: int) -> None:
+    from scipy.stats import binomtest
+
+    a, b = [1] * only_a + [0] * only_b + [1] * both, [0] * only_a + [1] * only_b + [1] * both
+    if not a:
+        return
+    expected = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1
+    assert mcnemar(a, b) == pytest.approx(expected)
+    assert mcnemar(b, a) == mcnemar(a, b)
+
+
+def test_mcnemar_is_of_right_and_wrong() -> None:
+    with pytest.raises(ValueError, match="right or wrong"):
+        mcnemar([1 / 3], [1])
+    with pytest.raises(ValueError, match="2 questions are compared with 1"):
+        mcnemar([1, 0], [1])
+
+
+@given(st.lists(st.sampled_from([-1, -2 / 3, -1 / 3, 0, 1 / 3, 2 / 3, 1]), min_size=1, max_size=10))
+def test_flipping_signs_agrees_with_all_flips(differences: list[float]) -> None:
+    assert sign_flip(differences) == pytest.approx(brute_force(differences))
+
+
+def test_flipping_signs_agrees_with_scipys_permutations() -> None:
+    from scipy.stats import permutation_test
+
+    rng = np.random.default_rng(0)
+    a, b = rng.binomial(3, 0.7, 11) / 3, rng.binomial(3, 0.4, 11) / 3
+    theirs = permutation_test(
+        (a, b), lambda x, y, axis: np.mean(x - y, axis=axis), permutation_type="samples", n_resamples=np.inf
+    )
+    assert sign_flip(a - b) == pytest.approx(theirs.pvalue)
+
+
+@given(st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=1, max_size=200))
+def test_flipping_signs_of_0_and_1_is_mcnemar(differences: list[float]) -> None:
+    a, b = [float(d > 0) for d in differences], [float(d < 0) for d in differences]
+    assert sign_flip(differences) == pytest.approx(mcnemar(a, b))
+
+
+def test_flipping_subjects_flips_them_whole() -> None:
+    rng = np.random.default_rng(0)
+    differences, subjects = rng.integers(-1, 2, 60).astype(float), [i % 8 for i in range(60)]
+    sums = [float(differences[i::8].sum()) for i in range(8)]
+    assert sign_flip(differences, subjects) == pytest.approx(brute_force(sums))
+    assert sign_flip([1.0] * 60, subjects) == pytest.approx(2 / 2**8)
+
+
+def test_drawn_flips_agree_with_all_flips() -> None:
+    differences = np.random.default_rng(1).normal(0.2, 0.6, 20).clip(-1, 1)
+    flips = 1 - 2 * ((np.arange(2**20)[:, None] >> np.arange(20)) & 1)
+    exact = float((np.abs(flips @ differences) >= abs(differences.sum()) - 1e-9).mean())
+    assert sign_flip(differences, draws=20_000) == pytest.approx(exact, abs=0.01)
+    assert sign_flip(differences, seed=1, draws=99) == sign_flip(differences, seed=1, draws=99)
+    assert sign_flip(np.linspace(0.5, 1, 100), draws=999) == 1 / 1000
+
+
+@given(st.lists(st.sampled_from([-1, -0.5, 0, 0.5, 1]), min_size=1, max_size=80))
+def test_a_p_value_knows_no_order_and_no_direction(differences: list[float]) -> None:
+    p = sign_flip(differences)
+    assert 0 < p <= 1
+    assert sign_flip([-d for d in differences]) == pytest.approx(p)
+    assert sign_flip(sorted(differences)) == pytest.approx(p)
+
+
+@settings(max_examples=15, deadline=None)  # each call collects garbage, which takes statsmodels a while
+@given(st.dictionaries(st.sampled_from(list("abcdefghijkl")), st.floats(0, 1)))
+def test_holm_agrees_with_its_definition(p_values: dict[str, float]) -> None:
+    found = holm(p_values)
+    assert list(found) == list(p_values)
+    highest, m = 0.0, len(p_values)
+    for rank, (name, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
+        highest = max(highest, min(1.0, (m - rank) * p))
+        assert found[name] == pytest.approx(highest)
+
+
+def test_holm_refuses_what_is_no_p_value() -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        holm({"a": 1.5})
