@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import settings
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
+
+pytest_plugins = ["fixtures.runs"]
+
+# How long an example takes says more of what else the machine does than of the code.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 PER_SUBJECT = 11
 # The plan is reckoned from earlier runs' speeds; the ledger and the manifest hold seconds of this one.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mlpo_bench.matrix.sweeps import Sweep
     from mlpo_bench.protocols import Protocol
 
-SHIPPED = Path(__file__).parent / "matrices"
+SHIPPED = Path(__file__).parent / "shipped"
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,8 +157,6 @@ def test_a_quantised_base_and_an_adapter_without_numbers_are_refused(
     (quantised / "config.json").write_text(json.dumps({"quantization_config": {"quant_method": "gptq"}}))
     with pytest.raises(UsageError, match=r"is quantised, so the adapter .* cannot be merged into it\. Take engine hf"):
         merged.copy_of(ResolvedModel("q", quantised, "1", adapter=model.adapter), "float32")
-    with pytest.raises(UsageError, match=r"is quantised, so the adapter .* cannot be merged into it\. Take engine hf"):
-        merged.copy_of(ResolvedModel("q", quantised, "1", adapter=model.adapter), "float32")
 
 
 MERGE = """
