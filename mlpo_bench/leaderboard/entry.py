@@ -101,7 +101,7 @@ class Protocol(_Kept):
     ceiling: bool = False
 
 
-class Sample(_Kept):
+class Scope(_Kept):
     """What was asked, and within which bounds; `calibration` counts the train questions that weighed the votes."""
 
     split: str
@@ -261,7 +261,7 @@ class Entry(_Kept):
     peers: tuple[Seat, ...]
     models: Annotated[tuple[Model, ...], Field(min_length=1)]
     protocol: Protocol
-    asked: Sample
+    asked: Scope
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]
     suites: Annotated[dict[str, SuiteRow], Field(min_length=1)]
     macro: Figure | None

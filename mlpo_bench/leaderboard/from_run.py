@@ -19,7 +19,7 @@ from mlpo_bench.leaderboard.entry import (
     Questions,
     Rescored,
     RunFacts,
-    Sample,
+    Scope,
     Seat,
     Source,
     SuiteRow,
@@ -174,9 +174,9 @@ def _protocol(cell: Cell) -> Protocol:
     )
 
 
-def _asked(folder: RunDirectory, *, weighs: bool) -> Sample:
+def _asked(folder: RunDirectory, *, weighs: bool) -> Scope:
     config = folder.config
-    return Sample(
+    return Scope(
         split=config.split,
         limit=config.limit,
         subjects=config.subjects,
