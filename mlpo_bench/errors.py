@@ -52,8 +52,9 @@ class ContextOverflow(EngineError):
 
 def nearest(wrong: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the known name closest to a wrong one, or nothing where none is close."""
-    close = difflib.get_close_matches(wrong.lower(), list(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    by_small_letters = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(wrong.lower(), list(by_small_letters), n=1, cutoff=0.5)
+    return f"; did you mean {by_small_letters[close[0]]!r}?" if close else ""
 
 
 def unknown(kind: str, wrong: str, known: Iterable[str]) -> UsageError:

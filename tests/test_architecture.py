@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "mlpo_bench"
 # A room may import rooms of lower floors only. Rooms of one floor do not know each other.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
+    frozenset({"registry"}),
     frozenset({"chat", "stats", "gym"}),
     frozenset({"yamls", "store"}),
     frozenset({"teams"}),
