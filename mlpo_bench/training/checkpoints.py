@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+STATE = "trainer_state.json"
 _NAME = re.compile(r"checkpoint-([0-9]+)")
 
 
@@ -48,7 +49,7 @@ def step(path: Path) -> int:
 
 def _is_whole(path: Path, processes: int) -> bool:
     try:
-        state = json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+        state = json.loads((path / STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return state.get("global_step") == step(path) and len(list(path.glob("rng_state*.pth"))) >= processes

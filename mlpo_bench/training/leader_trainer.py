@@ -30,7 +30,7 @@ from mlpo_bench.training.writing import How, write
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mlpo_bench.training.groups import Groups
     from mlpo_bench.training.policy import Policy
@@ -77,11 +77,21 @@ class Task:
     writes_once: bool
 
 
-class StopAfter(TrainerCallback):
-    """Ends a training behind a step, with a checkpoint."""
+def tokens_of(state: Mapping[str, Any]) -> float:
+    """Return how many tokens a training has written and sent through the model, by the state that checkpoints keep."""
+    return float(sum(told.get(TRAINED, 0.0) + told.get(WRITTEN, 0.0) for told in state["log_history"]))
 
-    def __init__(self, step: int) -> None:
-        self._step = step
+
+class StopAfter(TrainerCallback):
+    """Ends a training behind a step, or behind the one by which it has taken so many tokens, with a checkpoint."""
+
+    def __init__(self, step: int, tokens: int | None = None) -> None:
+        self._step, self._tokens = step, tokens
+
+    def on_log(self, _args: Untyped, state: Untyped, control: Untyped, **_: Untyped) -> None:
+        """Look at the tokens of the step that is done."""
+        if self._tokens is not None and tokens_of(vars(state)) >= self._tokens:
+            control.should_training_stop = control.should_save = True
 
     def on_step_end(self, _args: Untyped, state: Untyped, control: Untyped, **_: Untyped) -> None:
         """Look at the step that is done."""

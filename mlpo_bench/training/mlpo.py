@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log.files import write_json
 from mlpo_bench.protocols.base import shuffler
-from mlpo_bench.training import curves, later, outcome, points, policy, processes, settings
+from mlpo_bench.training import checkpoints, curves, later, outcome, points, policy, processes, settings
 from mlpo_bench.training.groups import grouped
 from mlpo_bench.training.libraries import calm, without_printing
 from mlpo_bench.training.memory import enough_memory
@@ -60,6 +60,7 @@ def run(folder: TrainingFolder, work: Work, store_path: Path, observer: Training
     recipe = folder.recipe
     with enough_memory(recipe, "mlpo"):
         last = outcome.prepare(folder.mlpo, resumed=work.resumed)
+        recipe = _bounded(recipe, last)
         figures = curves.Curves(folder.mlpo / points.FILE, observer)
         for leg in legs(recipe, outcome.steps_in(last) // recipe.mlpo.iterations):
             prompts = _prompts(folder, leg, last, store_path, observer)
@@ -72,6 +73,8 @@ def run(folder: TrainingFolder, work: Work, store_path: Path, observer: Training
             with calm():
                 trainer.train(resume_from_checkpoint=str(last) if last else None)
             last = outcome.latest(folder.mlpo)
+            if _bounded(recipe, last) != recipe:
+                break
     outcome.finish(trainer, leader, folder.mlpo)
     work.spent.update(outcome.spent(figures.points, leader.weights))
     work.spent.update(_conversations(folder.mlpo))
@@ -89,6 +92,18 @@ def legs(recipe: Recipe, done: int = 0) -> Iterator[Leg]:
         end = min(first + length, chosen.steps)
         if end > done or end == chosen.steps:
             yield Leg(number, first, end)
+
+
+def _bounded(recipe: Recipe, checkpoint: Path | None) -> Recipe:
+    """Return the recipe with the steps that were taken, where a checkpoint has all the tokens that it may take."""
+    if recipe.mlpo.tokens is None or checkpoint is None:
+        return recipe
+    from mlpo_bench.training.leader_trainer import tokens_of
+
+    if tokens_of(json.loads((checkpoint / checkpoints.STATE).read_text(encoding="utf-8"))) < recipe.mlpo.tokens:
+        return recipe
+    steps = checkpoints.step(checkpoint) // recipe.mlpo.iterations
+    return recipe.model_copy(update={"mlpo": recipe.mlpo.model_copy(update={"steps": steps})})
 
 
 def _start(folder: TrainingFolder) -> Path | None:
@@ -173,7 +188,7 @@ def make_trainer(
         writes_once=once and not args.use_vllm,
     )
     with calm():
-        trainer = LeaderTrainer(leader, task, args, [*callbacks, StopAfter(leg.end * chosen.iterations)])
+        trainer = LeaderTrainer(leader, task, args, [*callbacks, StopAfter(leg.end * chosen.iterations, chosen.tokens)])
     return without_printing(trainer)
 
 

@@ -235,8 +235,9 @@ class _Reckoner:
     def _mlpo(self) -> StagePlan:
         """Return what reinforcement takes; with `once`, completions that go through together share their prompt."""
         mlpo = self.recipe.mlpo
-        prompts, completions = mlpo.steps * mlpo.prompts_per_step, mlpo.steps * mlpo.prompts_per_step * mlpo.generations
         prompt, completion = self._prompt_tokens(), min(self._completion(), mlpo.max_tokens)
+        steps = self._steps(prompt, completion)
+        prompts, completions = steps * mlpo.prompts_per_step, steps * mlpo.prompts_per_step * mlpo.generations
         together = min(mlpo.micro_batch, mlpo.generations)
         if mlpo.once:
             readings = -(-mlpo.generations // together)
@@ -246,9 +247,18 @@ class _Reckoner:
         load = Load(rows, round(length), round(learnt), mlpo.gradient_checkpointing, reference=mlpo.beta > 0)
         tokens = round((prompts * readings * prompt + completions * completion) * mlpo.iterations)
         written = round(completions * completion)
-        found = self._trained("mlpo", mlpo.steps, "steps", tokens, load, written)
+        found = self._trained("mlpo", steps, "steps", tokens, load, written)
         read = round((prompts if mlpo.once else completions) * prompt)
         return found.model_copy(update={"calls": completions, "prompt_tokens": read, "completion_tokens": written})
+
+    def _steps(self, prompt: float, completion: float) -> int:
+        """Return how many steps are taken: those of the recipe, or as many as its tokens allow."""
+        mlpo = self.recipe.mlpo
+        if mlpo.tokens is None:
+            return mlpo.steps
+        read = prompt if mlpo.once else mlpo.generations * prompt
+        each = mlpo.prompts_per_step * (2 * read + 2 * mlpo.generations * completion)
+        return min(max(-(-mlpo.tokens // round(each)), 1), mlpo.steps)
 
     def _trained(self, stage: Stage, items: int, what: str, tokens: int, load: Load, written: int = 0) -> StagePlan:
         model, rate = self._shape, speed.known(stage)

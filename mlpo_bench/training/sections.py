@@ -227,6 +227,8 @@ class Mlpo(Optimising):
         generations: completions a prompt. Ours: 8.
         steps: ours.
         prompts_per_step: ours.
+        tokens: where given, the training ends behind the step by which so many tokens have been written and gone
+            through the model, and `steps` is the most it takes: a control gets what another leader took. Ours.
         beta: weight of the divergence from the leader before training. Ours: 0, so that no second model is held.
         kl_every: steps after which an adapter's divergence from how it began is measured, on one micro-batch, where
             `beta` is 0 and it is only for the curves; 0 is never. Ours.
@@ -258,6 +260,7 @@ class Mlpo(Optimising):
     generations: Annotated[int, Field(ge=2)] = 8
     steps: Count = 200
     prompts_per_step: Count = 8
+    tokens: Annotated[int | None, Field(ge=1, exclude_if=lambda tokens: tokens is None)] = None
     beta: Annotated[float, Field(ge=0)] = 0.0
     kl_every: Annotated[int, Field(ge=0)] = 10
     epsilon: Annotated[float, Field(gt=0, lt=1)] = 0.2

@@ -138,6 +138,28 @@ def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(
     assert not list(broken.mlpo.glob("checkpoint-*"))
 
 
+def test_a_training_ends_with_the_step_that_takes_its_last_tokens(
+    lessons: Lessons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlpo_bench.training import outcome
+
+    whole = lessons.training("whole", mlpo={"steps": 3, "warmup": 0})
+    lessons("mlpo", whole)
+    tokens = int(sum(point["trained"] + point["written"] for point in points(whole)))
+    bounded = {"steps": 90, "warmup": 0, "tokens": tokens}
+    lessons("mlpo", ended := lessons.training("ended", mlpo=bounded))
+    broken = lessons.training("broken", mlpo=bounded)
+    with monkeypatch.context() as patch:
+        patch.setattr(outcome, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            lessons("mlpo", broken)
+    lessons("mlpo", broken, resumed=True)
+    same = "adapter_model.safetensors"
+    for training in (ended, broken):
+        assert points(training) == points(whole)
+        assert contents(training.mlpo)[same] == contents(whole.mlpo)[same]
+
+
 def test_a_training_that_is_not_taken_up_begins_anew(lessons: Lessons, monkeypatch: pytest.MonkeyPatch) -> None:
     training = lessons.training()
     undo = interrupt_after(2, monkeypatch)

@@ -1,0 +1,161 @@
+"""Where the proof lies and how large it is, and how it calls `mlpo-bench`."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import shlex
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from training.proof.steps import QUESTIONS
+
+
+HERE = Path("training/proof")
+"""All paths are relative to the top of the checkout, where `run` goes first."""
+FAILED_IN_PART, INTERRUPTED = 1, 130
+_DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+
+# With `--small`: minutes of SmolLM2, to see that all of it runs. What comes of it says nothing.
+SMALL_QUESTIONS = {"bbh": 4}
+SMALL_SUBJECTS = ("navigate", "web_of_lies")
+SMALL_RECIPE = (
+    f"questions.subjects=[{', '.join(SMALL_SUBJECTS)}]",
+    "questions.limit=8",
+    "rollouts.samples=2",
+    "filter={rule: 'off'}",
+    "traces.samples=4",
+    "sft.batch=4",
+    "sft.save_every=1",
+    "mlpo.steps=3",
+    "mlpo.prompts_per_step=2",
+    "mlpo.generations=4",
+    "mlpo.save_every=1",
+    "mlpo.max_tokens=48",
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One proof: the real one, or a small one to try it.
+
+    `work` holds what this machine makes, and `saved` what goes into the repository of it; `leaders` and `page` are what
+    comes out.
+    """
+
+    data: Path | None
+    small: bool = False
+
+    @property
+    def work(self) -> Path:
+        return HERE / ("work-small" if self.small else "work")
+
+    @property
+    def saved(self) -> Path:
+        return HERE / ("saved-small" if self.small else "saved")
+
+    @property
+    def leaders(self) -> Path:
+        return self.saved / "leaders" if self.small else Path("training/leaders")
+
+    @property
+    def page(self) -> Path:
+        return self.leaders / "README.md"
+
+    @property
+    def runs(self) -> Path:
+        return self.work / "runs"
+
+    @property
+    def trainings(self) -> Path:
+        return self.work / "trainings"
+
+    @property
+    def store(self) -> Path:
+        return self.work / "completions.sqlite"
+
+    @property
+    def matrix(self) -> Path:
+        """The matrix with the leaders of this place; written when it is asked for."""
+        told = yaml.safe_load((HERE / "matrix.yaml").read_text(encoding="utf-8"))
+        for name, team in told["teams"].items():
+            if isinstance(team, str):
+                told["teams"][name] = str((HERE / team).resolve())
+            elif "adapter" in team["leader"]:
+                team["leader"]["adapter"] = str(self.leaders / name)
+        path = self.work / "matrix.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
+        return path
+
+    def card(self, leader: str) -> dict[str, Any] | None:
+        """Return the card of a leader, None where it has yet to be trained."""
+        path = self.leaders / leader / "card.json"
+        card: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        return card
+
+    def asking(self, suite: str) -> list[str]:
+        """Return the options that say which questions of a suite are asked."""
+        words = ["--suite", suite, *self._data]
+        if self.small:
+            return [*words, "--subjects", ",".join(SMALL_SUBJECTS), "--limit", str(SMALL_QUESTIONS[suite])]
+        return [*words, "--limit", str(QUESTIONS[suite])]
+
+    def learning(self, leader: str) -> list[str]:
+        """Return the options that say how a leader is trained."""
+        changes = list(SMALL_RECIPE) if self.small else []
+        changes += [f"{name}={json.dumps(value)}" for name, value in leaders()[leader].items()]
+        changes += [f"name={leader}", f"export.folder={self.leaders}"]
+        words = [word for change in changes for word in ("--set", change)]
+        return ["--recipe", str(HERE / "recipe.yaml"), *words, *self._data]
+
+    @property
+    def _data(self) -> list[str]:
+        return ["--data", str(self.data)] if self.data else []
+
+
+def leaders() -> dict[str, dict[str, Any]]:
+    """Return the leaders by name, each with what it changes of the recipe."""
+    told: dict[str, dict[str, Any]] = yaml.safe_load((HERE / "leaders.yaml").read_text(encoding="utf-8"))
+    return told
+
+
+def mlpo_bench(*words: str, ends: tuple[int, ...] = (0,)) -> int:
+    """Carry out a command, which ends where this process does; what it says is shown.
+
+    Raises:
+        SystemExit: it did not end in one of these ways.
+    """
+    print(f"$ mlpo-bench {shlex.join(words)}", flush=True)
+    process = subprocess.Popen([sys.executable, "-m", "mlpo_bench", *words], preexec_fn=_end_with_parent)  # noqa: PLW1509
+    while True:
+        try:
+            code = process.wait()
+            break
+        except KeyboardInterrupt:
+            continue  # the command was interrupted as well, and says how it ends
+    if code not in ends:
+        raise SystemExit(code)
+    return code
+
+
+def told_by(*words: str) -> str:
+    """Return what a command prints.
+
+    Raises:
+        CalledProcessError: it failed.
+    """
+    command = [sys.executable, "-m", "mlpo_bench", *words]
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
+
+
+def _end_with_parent() -> None:
+    """Have Linux end this process when its parent ends, even by `kill -9`: the next `run` would find it at work."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DIES_WITH_PARENT, signal.SIGTERM)

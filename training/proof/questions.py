@@ -1,0 +1,76 @@
+"""What the proof asks: pairs of rows, named before any of them was run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from training.proof.steps import ALONE, AT_TOKENS, FIVE, LATER, ONCE
+
+
+VOTE = "vote at the tokens of A"
+"""Stands for the smallest of a team's votes that takes at least the other row's tokens."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whether row A is right more often than row B, each a team and the end of a cell's name, on one suite."""
+
+    words: str
+    a: tuple[str, str]
+    b: tuple[str, str]
+    suite: str = "bbh"
+
+
+LED, UNTRAINED = ("mlpo", ONCE), ("untrained", ONCE)
+
+MAIN = (
+    Question("trained leader, untrained leader", LED, UNTRAINED),
+    Question("trained leader, vote of the untrained model at its tokens", LED, ("untrained", VOTE)),
+    Question("trained leader, vote of the trained model at its tokens", LED, ("mlpo", AT_TOKENS + ONCE)),
+    Question("trained leader, the same alone: what its peers add", LED, ("mlpo", ALONE)),
+    Question("alone, trained and untrained", ("mlpo", ALONE), ("untrained", ALONE)),
+    Question("MLPO, SFT only", LED, ("sft", ONCE)),
+    Question("MLPO, vote of GRPO alone at its tokens", LED, ("grpo", VOTE)),
+)
+"""The family over which p is adjusted: all on BBH, over one round. The bar is 0.01."""
+
+FURTHER = (
+    *(
+        Question(f"{words}, {suite.upper()}", a, b, suite)
+        for suite in ("mmlu", "math")
+        for words, a, b in (
+            ("trained leader, untrained leader", LED, UNTRAINED),
+            ("trained leader, vote of the untrained model at its tokens", LED, ("untrained", VOTE)),
+            ("alone, trained and untrained", ("mlpo", ALONE), ("untrained", ALONE)),
+        )
+    ),
+    *(
+        Question(f"{row.split('-')[1]} rounds: trained leader, untrained leader", ("mlpo", row), ("untrained", row))
+        for row in (*LATER, FIVE)
+    ),
+    *(Question(f"trained leader: {row.split('-')[1]} rounds, one", ("mlpo", row), LED) for row in (*LATER, FIVE)),
+    *(
+        Question(f"{row.split('-')[1]} rounds: trained leader, vote at its tokens", ("mlpo", row), ("untrained", VOTE))
+        for row in LATER
+    ),
+    Question("MLPO, MLPO without SFT", LED, ("mlpo-without-sft", ONCE)),
+    Question("MLPO, MLPO without a filter", LED, ("mlpo-without-filter", ONCE)),
+    *(
+        Question(f"another seed ({seed}): trained leader, {words}", (f"mlpo-seed-{seed}", ONCE), ("untrained", row))
+        for seed in (1, 2)
+        for words, row in (("untrained leader", ONCE), ("vote of the untrained model at its tokens", VOTE))
+    ),
+    *(
+        Question(
+            f"not trained on {suite.upper()}: trained leader, untrained leader",
+            (f"not-{suite}", ONCE),
+            UNTRAINED,
+            suite,
+        )
+        for suite in ("bbh", "mmlu", "math")
+    ),
+    Question(
+        "a leader trained to choose, a peer at random", ("select", "select-3-peers"), ("untrained", "pick-3-peers")
+    ),
+)
+"""Whatever else is of interest, adjusted over all of these."""
