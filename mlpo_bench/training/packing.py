@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from mlpo_bench.training.recipe import Stage
 
 _LEVEL = 12
+_ATTEMPTS = 5
 
 
 def pack(folder: TrainingFolder, file: Path) -> None:
-    """Write a training into a file; what has not changed comes to the same file.
+    """Write a training into a file, also while another process is at it; what has not changed comes to the same file.
 
     Raises:
         UsageError: it trains on conversations of later rounds, in which the questions stand.
@@ -40,16 +41,25 @@ def pack(folder: TrainingFolder, file: Path) -> None:
         raise UsageError("a training with `mlpo.contexts: rounds` keeps questions in its files: not packed.")
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f".{file.name}.{os.getpid()}")
+    for attempt in range(_ATTEMPTS):
+        try:
+            _write(folder, beside)
+            break
+        except FileNotFoundError:  # a checkpoint that has just given way to a newer one
+            if attempt == _ATTEMPTS - 1:
+                raise
+    beside.replace(file)
+
+
+def _write(folder: TrainingFolder, file: Path) -> None:
     with (
-        folder.taken(),
-        beside.open("wb") as raw,
+        file.open("wb") as raw,
         zstandard.ZstdCompressor(_LEVEL).stream_writer(raw) as stream,
         tarfile.open(fileobj=stream, mode="w|") as tar,
     ):
         _add(tar, "recipe.yaml", card.public(folder.recipe).to_yaml().encode())
         for path in sorted(_packed(folder)):
             _add(tar, path.relative_to(folder.path).as_posix(), path.read_bytes())
-    beside.replace(file)
 
 
 def unpack(file: Path, parent: Path) -> TrainingFolder:

@@ -27,7 +27,7 @@ EQUAL = {"grpo": "mlpo"}
 def main() -> None:
     """Do what the command line says."""
     chosen = _arguments()
-    data = chosen.data.resolve() if chosen.data else None
+    data, reuse = (path.resolve() if path else None for path in (chosen.data, chosen.reuse))
     os.chdir(Path(__file__).parents[2])
     place = Place(data, chosen.small)
     if chosen.status:
@@ -36,7 +36,7 @@ def main() -> None:
         saving.save(place)
         page.write(place)
     else:
-        _carry_out(place, chosen.until)
+        _carry_out(place, chosen.until, reuse)
 
 
 def _arguments() -> argparse.Namespace:
@@ -45,12 +45,13 @@ def _arguments() -> argparse.Namespace:
     read.add_argument("--status", action="store_true", help="say what is done and what is left, and do nothing")
     read.add_argument("--save", action="store_true", help="write what is worth keeping into the repository")
     read.add_argument("--until", choices=[step.name for step in STEPS], help="end with this step")
+    read.add_argument("--reuse", type=Path, metavar="STORE", help="take what another store of completions holds")
     read.add_argument("--small", action="store_true", help="all of it in minutes, to see that it runs")
     return read.parse_args()
 
 
-def _carry_out(place: Place, until: str | None) -> None:
-    saving.take_in(place)
+def _carry_out(place: Place, until: str | None, reuse: Path | None) -> None:
+    saving.take_in(place, reuse)
     _tell(place)
     in_part: list[str] = []
     for step in STEPS:
@@ -130,8 +131,10 @@ def _tell(place: Place) -> None:
         print(f"{step.name:3} {step.what}: {told}")
         for part in of_step:
             done = "done" if is_done(part, place) else f"{_seconds(part) / 60:4.0f} min"
+            if isinstance(part, Training) and done != "done" and (place.trainings / part.leader).exists():
+                done = f"begun,{done}"
             where = f"{part.suites[0]}, " if isinstance(part, Evaluation) else ""
-            print(f"      {done:>8}  {where}{part.words}")
+            print(f"      {done:>14}  {where}{part.words}")
     print(f"About {left:.1f} h are left, at 200 tokens/s written and 350 trained, on two cores with nothing beside.")
 
 

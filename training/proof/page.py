@@ -33,7 +33,7 @@ def write(place: Place) -> None:
     )
     cells = _cells(place)
     # A machine that has yet to take up what others did shows less than is known.
-    if cells.keys() > found["cells"].keys():
+    if cells.keys() >= found["cells"].keys() and cells != found["cells"]:
         _against.cache_clear()
         found = {"cells": cells, "pairs": [pair for one in (*MAIN, *FURTHER) if (pair := _pair(place, one, cells))]}
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ without a question; `saved/trainings/` what a training goes on from. Leaders tha
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.proof.place import leaders, mlpo_bench, told_by
@@ -13,7 +14,6 @@ from training.proof.place import leaders, mlpo_bench, told_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from training.proof.place import Place
 
@@ -25,15 +25,15 @@ BOARD = ("leaderboards/under_way/completions.jsonl.zst",)
 
 def completions(place: Place) -> list[Path]:
     """Return the files of completions that there are, the repository's own first."""
-    from pathlib import Path
-
     board = [] if place.small else [path for path in map(Path, BOARD) if path.exists()]
     return [*board, *sorted((place.saved / "completions").glob("*.jsonl.zst"))]
 
 
-def take_in(place: Place) -> None:
-    """Take in what earlier sittings have left in the repository, and nothing twice."""
-    for file in completions(place):
+def take_in(place: Place, reuse: Path | None = None) -> None:
+    """Take in what earlier sittings have left in the repository, and what another store holds; nothing twice."""
+    if reuse is not None:
+        mlpo_bench("store", "export", str(_reused(place)), "--store", str(reuse))
+    for file in [*completions(place), *_others(place)]:
         stamp = place.work / "taken" / f"{file.parent.name}-{file.name}-{file.stat().st_size}"
         if not stamp.exists():
             mlpo_bench("store", "import", str(file), "--store", str(place.store))
@@ -63,12 +63,21 @@ def _save_completions(place: Place) -> None:
     before = completions(place)
     own = [file for file in before if file.is_relative_to(place.saved)]
     file = place.saved / "completions" / f"{len(own) + 1:03}.jsonl.zst"
-    beyond = [word for other in before for word in ("--beyond", str(other))]
+    beyond = [word for other in [*before, *_others(place)] for word in ("--beyond", str(other))]
     said = told_by("store", "export", str(file), "--store", str(place.store), *beyond)
     if said.startswith("0 "):
         file.unlink()
     else:
         print(said, end="")
+
+
+def _reused(place: Place) -> Path:
+    return place.work / "reused.jsonl.zst"
+
+
+def _others(place: Place) -> list[Path]:
+    """Return the file of what another store held, if one was named: it is not ours to keep."""
+    return [file for file in [_reused(place)] if file.exists()]
 
 
 def _needed(place: Place, name: str) -> bool:

@@ -192,7 +192,7 @@ STEPS = (
         "4c",
         "no filter; a leader that chooses",
         (
-            Training("mlpo-without-filter", _TRACES + _MLPO_WRITTEN, _SFT + _MLPO_READ),
+            Training("mlpo-without-filter", 2 * _TRACES + _MLPO_WRITTEN, 1.5 * _SFT + _MLPO_READ),
             _led("mlpo-without-filter"),
             Training("select", _TRACES + _MLPO_WRITTEN, _SFT + _MLPO_READ),
             Evaluation("untrained", ("select-3-peers",), verdicts=1),
