@@ -1,83 +1,44 @@
-"""The arrows between rooms point down, and heavy libraries stay in their rooms."""
+"""The contracts in `pyproject.toml` hold, and break where an arrow is turned or a library leaves its room."""
 
 from __future__ import annotations
 
-import ast
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 
-PACKAGE = Path(__file__).parents[1] / "mlpo_bench"
+ROOT = Path(__file__).parents[1]
 
-# A room may import rooms of lower floors only. Rooms of one floor do not know each other.
-FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors"}),
-    frozenset({"registry"}),
-    frozenset({"chat", "stats", "gym"}),
-    frozenset({"yamls", "store"}),
-    frozenset({"teams"}),
-    frozenset({"engines", "questions", "answers"}),
-    frozenset({"dispatch"}),
-    frozenset({"protocols"}),
-    frozenset({"harness"}),
-    frozenset({"matrix"}),
-    frozenset({"log"}),
-    frozenset({"analysis"}),
-    frozenset({"runs"}),
-    frozenset({"training"}),
-    frozenset({"reports"}),
-    frozenset({"export", "gate", "leaderboard"}),
-    frozenset({"cli"}),
-    frozenset({"__main__"}),
+
+def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()", "--no-cache"]
+    return subprocess.run(command, cwd=root, env={"PYTHONPATH": "."}, capture_output=True, text=True, check=False)
+
+
+def test_the_contracts_hold() -> None:
+    report = lint_imports(ROOT)
+    assert report.returncode == 0, report.stdout + report.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "statement", "contract"),
+    [
+        ("stats/units.py", "from mlpo_bench import reports", "Arrows between rooms point down"),
+        ("export/rows.py", "import mlpo_bench.gate.checks", "Arrows between rooms point down"),
+        ("attic.py", "", "Arrows between rooms point down"),
+        ("stats/units.py", "import mlpo_bench.stats.paired", "No circle, neither between rooms nor within one"),
+        ("runs/runner.py", "import lm_eval", "lm-eval stays in one room"),
+        ("stats/units.py", "import torch", "Weights stay where models answer and learn"),
+    ],
 )
-FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-AT_HOME = {
-    "lm_eval": {"harness"},
-    "vllm": {"engines"},
-    "transformers": {"engines", "training"},
-    "torch": {"engines", "training"},
-    "openai": {"engines"},
-    "trl": {"training"},
-    "peft": {"engines", "training"},
-    "reasoning_gym": {"gym"},
-    "typer": {"cli"},
-}
-
-
-def room_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-
-
-def imported(path: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
-
-
-SOURCES = [p for p in sorted(PACKAGE.rglob("*.py")) if p != PACKAGE / "__init__.py"]
-
-
-def rooms_used(path: Path) -> set[str]:
-    parts = [name.split(".") for name in imported(path)]
-    return {p[1] for p in parts if p[0] == "mlpo_bench" and len(p) > 1 and p[1] in FLOOR} - {room_of(path)}
-
-
-def test_every_module_lies_in_a_room_with_a_floor() -> None:
-    assert {room_of(path) for path in SOURCES} <= set(FLOOR)
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_arrows_point_down(path: Path) -> None:
-    floor = FLOOR[room_of(path)]
-    assert {room for room in rooms_used(path) if FLOOR[room] >= floor} == set()
-
-
-@pytest.mark.parametrize("library", AT_HOME)
-def test_a_library_stays_in_its_room(library: str) -> None:
-    users = {room_of(p) for p in SOURCES if any(name.split(".")[0] == library for name in imported(p))}
-    assert users <= AT_HOME[library]
+def test_a_contract_breaks(tmp_path: Path, module: str, statement: str, contract: str) -> None:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    shutil.copytree(ROOT / "mlpo_bench", tmp_path / "mlpo_bench", ignore=shutil.ignore_patterns("__pycache__"))
+    with (tmp_path / "mlpo_bench" / module).open("a", encoding="utf-8") as file:
+        file.write(f"\n{statement}\n")
+    report = lint_imports(tmp_path)
+    assert report.returncode == 1
+    assert f"{contract} BROKEN" in report.stdout.replace("\n", " ")
