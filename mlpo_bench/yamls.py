@@ -38,7 +38,8 @@ def read(path: Path, model: type[Model], kind: str) -> Model:
     except yaml.YAMLError as error:
         raise UsageError(f"the {kind} {path} is not valid YAML: {_one_line(error)}") from None
     if not isinstance(value, dict):
-        raise UsageError(f"the {kind} {path} must hold settings (`name: value`), not {type(value).__name__}.")
+        held = "it is empty" if value is None else f"not {type(value).__name__}"
+        raise UsageError(f"the {kind} {path} must hold settings (`name: value`), {held}.")
     try:
         return model.model_validate(value, context={FOLDER: path.parent})
     except ValidationError as error:
@@ -78,12 +79,14 @@ def _line(tree: yaml.Node | None, location: Sequence[str | int]) -> int:
 
 def said(error: ErrorDetails, model: type[BaseModel]) -> str:
     """Return in a sentence which field of a model is wrong and why, with the nearest right name."""
-    field = ".".join(str(step) for step in error["loc"]) or "file"
+    field = ".".join(str(step) for step in error["loc"])
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         wrong = str(error["loc"][-1])
         return f"unknown field {field!r}{nearest(wrong, _fields_at(model, error['loc'][:-1])) or '.'}"
     given = "" if error["type"] in {"missing", "value_error"} else f" (it is {error['input']!r})"
+    if not field:  # how several settings go together
+        return f"{message}."
     return f"field {field!r}: {message[:1].lower()}{message[1:]}{given}."
 
 

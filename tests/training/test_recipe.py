@@ -61,7 +61,8 @@ def test_data_lies_beside_the_recipe(tmp_path: Path) -> None:
         ("name: a\nprompts: {attempts: [4, 2]}", "a range ascends: [2, 4]"),
         ("name: a\nprompts: {variants: 5}", "a peer has 4 (rollouts.samples)"),
         ("name: a\nmethod: ppo", "field 'method'"),
-        ("- name: a", "must hold settings"),
+        ("- name: a", "must hold settings (`name: value`), not list"),
+        ("", "must hold settings (`name: value`), it is empty"),
     ],
 )
 def test_faults_are_named_with_their_place(tmp_path: Path, text: str, says: str) -> None:
