@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
+from mlpo_bench.engines import adapters
+from mlpo_bench.log.files import write_json
 from mlpo_bench.training import checkpoints, processes
 
 
@@ -55,7 +58,19 @@ def finish(trainer: Untyped, leader: Policy, folder: Path) -> None:
         shutil.rmtree(folder / _BEGINNING, ignore_errors=True)
         for name in _LITTER:
             (folder / name).unlink(missing_ok=True)
+        _put_in_order(folder / adapters.CONFIG)
     trainer.accelerator.wait_for_everyone()
+
+
+def _put_in_order(config: Path) -> None:
+    """Sort what PEFT writes in no order: an adapter is known by its content, and would go by many names."""
+    if config.exists():
+        told = json.loads(config.read_text(encoding="utf-8"))
+        write_json(config, {name: _sorted(value) for name, value in told.items()})
+
+
+def _sorted(value: object) -> object:
+    return sorted(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else value
 
 
 def spent(steps: Sequence[Point], weights: int) -> dict[str, float]:

@@ -107,7 +107,9 @@ def _train(leader: str, place: Place) -> None:
         assert card is not None, f"{leader} is trained after {EQUAL[leader]}"
         tokens = sum(spent["tokens"] for stage, spent in card["spent"].items() if stage in {"sft", "mlpo"})
         words += ["--set", f"mlpo.tokens={tokens:.0f}"]
-    mlpo_bench("train", "all", *words, "--output", str(place.trainings), "--store", str(place.store))
+    words = ["train", "all", *words, "--output", str(place.trainings), "--store", str(place.store)]
+    if mlpo_bench(*words, ends=(0, FAILED_IN_PART)):
+        mlpo_bench(*words)  # an engine that failed once is given another chance
 
 
 def _stamp(part: Evaluation, place: Place) -> Path:
