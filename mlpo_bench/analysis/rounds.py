@@ -15,7 +15,6 @@ from mlpo_bench.analysis.round_table import UNREAD, RoundTable
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.matrix.cells import cells
-from mlpo_bench.protocols import Leader
 from mlpo_bench.protocols.base import shuffler
 
 
@@ -146,12 +145,8 @@ def table(rounds: Sequence[Round], seats: Sequence[str], subjects: Mapping[str, 
 
 def seen_order(cell: Cell, question: str, number: int) -> tuple[int, ...]:
     """Return which peer's attempt, counted from 0, stood at each place of what the leader read in a round."""
-    places = list(range(cell.peers))
-    protocol = cell.setting.protocol
-    if isinstance(protocol, Leader) and protocol.order == "shuffled":
-        # As `Leader.leader_prompt` does it: what is shuffled does not matter, only how many there are.
-        shuffler(cell.setting.seed, question, number).shuffle(places)
-    return tuple(places)
+    setting = cell.setting
+    return tuple(setting.protocol.reading_order(cell.peers, question, number, setting.seed))
 
 
 def _turns(folder: RunDirectory, cell: Cell) -> list[Turn]:

@@ -161,9 +161,8 @@ def _seat(member: Member) -> Seat:
 
 def _protocol(cell: Cell) -> Protocol:
     protocol = cell.setting.protocol
-    settings = asdict(protocol)  # type: ignore[call-overload]  # every protocol is a dataclass
-    if cell.matched is not None:
-        settings.pop("samples")
+    found = cell.matched is not None  # then the number of ballots stands with each suite's answers
+    settings = {name: value for name, value in protocol.settings.items() if not (found and name == protocol.ballots)}
     return Protocol(
         name=protocol.name,
         settings=settings,

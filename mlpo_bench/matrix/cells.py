@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mlpo_bench.errors import UsageError
 from mlpo_bench.harness.chats import settings as overrides
 from mlpo_bench.matrix.config import TEAM
-from mlpo_bench.protocols import Leader, Setting, Solo, build
+from mlpo_bench.protocols import Setting, build
 from mlpo_bench.teams import Team
 
 
@@ -70,12 +70,14 @@ class Cell:
     @property
     def samples(self) -> int | None:
         """How many ballots its vote has, if it is one."""
-        return getattr(self.setting.protocol, "samples", None)
+        protocol = self.setting.protocol
+        return None if protocol.ballots is None else int(getattr(protocol, protocol.ballots))
 
     def with_samples(self, samples: int) -> Cell:
         """Return a matched cell with the ballots that it was found to need."""
-        protocol = replace(self.setting.protocol, samples=samples)  # type: ignore[type-var]
-        return replace(self, setting=replace(self.setting, protocol=protocol))
+        protocol = self.setting.protocol
+        assert protocol.ballots is not None
+        return replace(self, setting=replace(self.setting, protocol=replace(protocol, **{protocol.ballots: samples})))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def _rows(config: RunConfig) -> Iterator[_Row]:
     for sweep in config.sweeps:
         for name, team in teams.items():
             if sweep.teams is None or name in sweep.teams:
-                yield from _solo(name, team) if sweep.protocol == Solo.name else _swept(config, sweep, name, team)
+                yield from _alone(sweep, name, team) if sweep.kind.each_member else _swept(config, sweep, name, team)
 
 
 def _teams(config: RunConfig) -> Iterator[tuple[str, Team]]:
@@ -156,25 +158,27 @@ def _teams(config: RunConfig) -> Iterator[tuple[str, Team]]:
             yield "untrained" if name == TEAM else f"{name} untrained", before.model_copy(update={"prices": {}})
 
 
-def _solo(name: str, team: Team) -> Iterator[_Row]:
+def _alone(sweep: Sweep, name: str, team: Team) -> Iterator[_Row]:
     """Yield a row for each distinct member: a team has to beat its best one."""
     first_seats = {member: seat for seat, member in reversed(team.seats.items())}
-    for seat, member in team.seats.items():
-        if first_seats[member] == seat:
-            label = Solo.name if seat == "leader" else f"{Solo.name}, {seat} ({member.label})"
-            yield _Row(label, name, Team(leader=member, peers=()), Solo())
+    for protocol in sweep.protocols():
+        for seat, member in team.seats.items():
+            if first_seats[member] == seat:
+                label = protocol.label if seat == "leader" else f"{protocol.label}, {seat} ({member.label})"
+                yield _Row(label, name, Team(leader=member, peers=()), protocol)
 
 
 def _swept(config: RunConfig, sweep: Sweep, name: str, team: Team) -> Iterator[_Row]:
+    ballots = sweep.kind.ballots or ""
     for combination in sweep.combinations():
-        match combination.get("samples"):
+        match combination.get(ballots):
             case "calls":
                 for led in sorted(_led(config, name, team), key=_calls):
-                    yield _row(build(sweep.protocol, combination | {"samples": _calls(led)}), name, led.team)
+                    yield _row(build(sweep.protocol, combination | {ballots: _calls(led)}), name, led.team)
             case "tokens":
                 for led in _led(config, name, team):
-                    vote = _row(build(sweep.protocol, combination | {"samples": 1}), name, led.team)
-                    label = f"{vote.protocol.label.removesuffix(' of 1')} at the tokens of {led.label}"
+                    vote = _row(build(sweep.protocol, combination | {ballots: 1}), name, led.team)
+                    label = f"{vote.protocol.label_without(ballots)} at the tokens of {led.label}"
                     yield replace(vote, label=label, matched=led.label)
             case _:
                 for peers in sweep.peers or (0,):
@@ -182,9 +186,9 @@ def _swept(config: RunConfig, sweep: Sweep, name: str, team: Team) -> Iterator[_
 
 
 def _led(config: RunConfig, name: str, team: Team) -> Iterator[_Row]:
-    """Yield the rows of the leader protocol by a team: what votes are matched to."""
+    """Yield the rows that a leader leads in rounds, by a team: what votes are matched to."""
     for sweep in config.sweeps:
-        if sweep.protocol == Leader.name and (sweep.teams is None or name in sweep.teams):
+        if sweep.kind.family == "led" and (sweep.teams is None or name in sweep.teams):
             yield from _swept(config, sweep, name, team)
 
 

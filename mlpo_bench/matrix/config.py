@@ -28,7 +28,6 @@ from mlpo_bench import yamls
 from mlpo_bench.errors import UsageError, unknown
 from mlpo_bench.harness import chats
 from mlpo_bench.matrix.sweeps import Sweep
-from mlpo_bench.protocols import Leader
 from mlpo_bench.questions import SUITES
 from mlpo_bench.questions.suites import PAPER
 from mlpo_bench.teams import MAX_PEERS, Team, read_team, spelled_out
@@ -183,7 +182,7 @@ class RunConfig(BaseModel):
         calls = [
             protocol.calls(peers)
             for sweep in self.protocols
-            if sweep.protocol == Leader.name
+            if sweep.kind.family == "led"
             for settled in [sweep.settled(self.rounds, self.peers, BALLOTS_WITHOUT_A_LEADER)]
             for protocol in settled.protocols()
             for peers in settled.peers or self.peers

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 
-from mlpo_bench.errors import unknown
 from mlpo_bench.protocols import PROTOCOLS, build
 from mlpo_bench.teams import MAX_PEERS
 
@@ -22,7 +20,7 @@ Value = bool | int | float | str
 Match = Literal["calls", "tokens"]
 
 MATCHES: tuple[Match, ...] = ("calls", "tokens")
-"""What `samples` may be instead of a number: as many as take each leader cell's calls, or its tokens."""
+"""What a number of ballots may be instead: as many as take each leader cell's calls, or its tokens."""
 
 
 class Sweep(BaseModel):
@@ -63,8 +61,7 @@ class Sweep(BaseModel):
     @field_validator("protocol")
     @classmethod
     def _protocol_exists(cls, name: str) -> str:
-        if name not in PROTOCOLS:
-            raise unknown("protocol", name, PROTOCOLS)
+        PROTOCOLS[name]  # says what is wrong with a name that is none
         return name
 
     @model_validator(mode="after")
@@ -79,6 +76,11 @@ class Sweep(BaseModel):
         settings |= {key: list(own) for key, own in (("peers", self.peers), ("teams", self.teams)) if own is not None}
         return {self.protocol: settings} if settings else self.protocol
 
+    @property
+    def kind(self) -> type[Protocol]:
+        """The protocol's class."""
+        return PROTOCOLS[self.protocol]
+
     def combinations(self) -> Iterator[dict[str, Value]]:
         """Yield every combination of the settings' values."""
         for values in product(*self.settings.values()):
@@ -87,18 +89,17 @@ class Sweep(BaseModel):
     def protocols(self) -> Iterator[Protocol]:
         """Yield the protocol of every combination; votes matched to other cells have one ballot until they are."""
         for combination in self.combinations():
-            if combination.get("samples") in MATCHES:
-                combination["samples"] = 1
+            ballots = self.kind.ballots
+            if ballots and combination.get(ballots) in MATCHES:
+                combination[ballots] = 1
             yield build(self.protocol, combination)
 
     def settled(self, rounds: tuple[int, ...], peers: tuple[int, ...], samples: int) -> Sweep:
         """Return the sweep with what it leaves to the run filled in."""
-        kind = PROTOCOLS[self.protocol]
         settings: dict[str, tuple[Value, ...]] = dict(self.settings)
-        if kind.depth and kind.depth not in settings:
-            settings[kind.depth] = rounds
-        if "samples" in {field.name for field in fields(kind)} and "samples" not in settings:  # type: ignore[arg-type]
-            settings["samples"] = (samples,)
+        for setting, values in ((self.kind.depth, rounds), (self.kind.ballots, (samples,))):
+            if setting:
+                settings.setdefault(setting, values)
         uses_peers = any(protocol.uses_peers for protocol in self.protocols())
         return self.model_copy(update={"settings": settings, "peers": self.peers or (peers if uses_peers else None)})
 

@@ -1,7 +1,7 @@
 """How members confer over a question: one file for each protocol, its prompts as templates beside it."""
 
-from mlpo_bench.protocols._build import PROTOCOLS, build
-from mlpo_bench.protocols.base import Protocol
+from mlpo_bench.protocols._build import build, setting_names
+from mlpo_bench.protocols.base import PROTOCOLS, Depth, Draws, Family, Protocol, counted, shuffler
 from mlpo_bench.protocols.conversation import Setting
 from mlpo_bench.protocols.critique import Critique
 from mlpo_bench.protocols.debate import Debate
@@ -23,6 +23,9 @@ __all__ = [
     "Cost",
     "Critique",
     "Debate",
+    "Depth",
+    "Draws",
+    "Family",
     "Leader",
     "Mixture",
     "Oracle",
@@ -41,5 +44,8 @@ __all__ = [
     "Vote",
     "Weighted",
     "build",
+    "counted",
     "majority",
+    "setting_names",
+    "shuffler",
 ]

@@ -1,62 +1,49 @@
-"""Protocols by name, and one protocol from a name and settings as a person writes them."""
+"""One protocol from a name and settings as a person writes them."""
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
 
-from mlpo_bench.errors import UsageError, nearest, unknown
-from mlpo_bench.protocols.critique import Critique
-from mlpo_bench.protocols.debate import Debate
-from mlpo_bench.protocols.leader import Leader
-from mlpo_bench.protocols.mixture import Mixture, SelfMixture
-from mlpo_bench.protocols.oracle import Oracle
-from mlpo_bench.protocols.pick import Pick
-from mlpo_bench.protocols.recursive import Recursive
-from mlpo_bench.protocols.refine import Refine
-from mlpo_bench.protocols.select import Select
-from mlpo_bench.protocols.solo import Solo
-from mlpo_bench.protocols.vote import Vote
-from mlpo_bench.protocols.weighted import Weighted
+from mlpo_bench.errors import UsageError, nearest
+from mlpo_bench.protocols.base import PROTOCOLS
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic_core import ErrorDetails
+
     from mlpo_bench.protocols.base import Protocol
 
-_ALL = (
-    Solo,
-    Vote,
-    Weighted,
-    Leader,
-    Debate,
-    Mixture,
-    SelfMixture,
-    Refine,
-    Critique,
-    Select,
-    Pick,
-    Oracle,
-    Recursive,
-)
 
-PROTOCOLS: dict[str, type[Protocol]] = {cls.name: cls for cls in _ALL}
-"""The protocols by name."""
+def setting_names(cls: type[Protocol]) -> tuple[str, ...]:
+    """Return what settings a protocol has, in their order.
+
+    Raises:
+        UsageError: the class has fields, but is no dataclass.
+    """
+    own = [name for name, kind in inspect.get_annotations(cls).items() if "ClassVar" not in str(kind)]
+    if own and "__dataclass_fields__" not in vars(cls):
+        raise UsageError(
+            f"protocol {cls.name!r} has settings ({', '.join(own)}), so its class must be decorated with "
+            "@dataclass(frozen=True)."
+        )
+    return tuple(setting.name for setting in fields(cls))
 
 
 def build(name: str, settings: Mapping[str, object]) -> Protocol:
-    """Return the protocol of a name with its settings; `"2"` does for 2, as on a command line.
+    """Return the protocol of a name, or of `module:Class`, with its settings; `"2"` does for 2, as on a command line.
 
     Raises:
         UsageError: no such protocol or setting, or a value that the setting cannot take.
     """
-    if name not in PROTOCOLS:
-        raise unknown("protocol", name, PROTOCOLS)
     cls = PROTOCOLS[name]
-    known = [field.name for field in fields(cls)]  # type: ignore[arg-type]  # every protocol is a dataclass
+    known = setting_names(cls)
     for setting in settings:
         if setting not in known:
             has = f"it has {', '.join(known)}" if known else "it has none"
@@ -65,6 +52,15 @@ def build(name: str, settings: Mapping[str, object]) -> Protocol:
     try:
         return TypeAdapter(cls).validate_python(dict(settings))
     except ValidationError as error:
-        fault = error.errors()[0]
-        where, must = fault["loc"][0], fault["msg"].removeprefix("Input ")
-        raise UsageError(f"the setting {where!r} of protocol {name!r} {must}, not {fault['input']!r}.") from None
+        raise UsageError(_fault(name, error.errors()[0])) from None
+    except PydanticUserError as error:
+        raise UsageError(f"the settings of protocol {name!r} cannot be told: {str(error).splitlines()[0]}") from None
+
+
+def _fault(name: str, fault: ErrorDetails) -> str:
+    must = fault["msg"].removeprefix("Input ").removeprefix("Value error, ").removesuffix(".")
+    if not fault["loc"]:
+        return f"protocol {name!r}: {must}."
+    if fault["type"] == "missing":
+        return f"protocol {name!r} needs its setting {fault['loc'][0]!r}."
+    return f"the setting {fault['loc'][0]!r} of protocol {name!r} {must}, not {fault['input']!r}."

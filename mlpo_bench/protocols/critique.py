@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from mlpo_bench.protocols._prompts import render
-from mlpo_bench.protocols.base import Depth, Protocol, counted
+from mlpo_bench.protocols.base import Depth, Protocol
 
 
 if TYPE_CHECKING:
@@ -31,11 +31,6 @@ class Critique(Protocol):
 
     name: ClassVar[str] = "critique"
     depth: ClassVar[str] = "rounds"
-
-    @property
-    def label(self) -> str:
-        """`critique, 1 round`."""
-        return f"{self.name}, {counted(self.rounds, 'round')}"
 
     def calls(self, peers: int) -> int:
         """An answer; then every seat speaks once a round."""

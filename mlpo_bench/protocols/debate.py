@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from mlpo_bench.protocols._prompts import render
-from mlpo_bench.protocols.base import Depth, Protocol, counted
+from mlpo_bench.protocols.base import Depth, Protocol
 from mlpo_bench.protocols.vote import majority
 
 
@@ -33,11 +33,6 @@ class Debate(Protocol):
 
     name: ClassVar[str] = "debate"
     depth: ClassVar[str] = "rounds"
-
-    @property
-    def label(self) -> str:
-        """`debate, 2 rounds`."""
-        return f"{self.name}, {counted(self.rounds, 'round')}"
 
     def calls(self, peers: int) -> int:
         """Every seat speaks once a round."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from mlpo_bench.protocols._prompts import render
-from mlpo_bench.protocols.base import Depth, Protocol, counted, shuffler
+from mlpo_bench.protocols.base import Depth, Family, Protocol, shuffler
 
 
 if TYPE_CHECKING:
@@ -50,15 +50,14 @@ class Leader(Protocol):
     adaptive: Annotated[int, Field(ge=0, le=64)] = 0
 
     name: ClassVar[str] = "leader"
+    family: ClassVar[Family] = "led"
     depth: ClassVar[str] = "rounds"
 
-    @property
-    def label(self) -> str:
+    def said(self) -> dict[str, str]:
         """`leader, 2 rounds`, with what differs from the paper's protocol."""
-        extras = [f"shares {self.share}"] * (self.share != "whole")
-        extras += ["shuffled"] * (self.order == "shuffled") + ["memory"] * self.memory
-        extras += ["early stop"] * self.early_stop + [f"adaptive {self.adaptive}"] * (self.adaptive > 0)
-        return ", ".join([self.name, counted(self.rounds, "round"), *extras])
+        words = super(Leader, self).said()  # a class with slots is not the one that was written here
+        words |= {"share": f"shares {self.share}"} if "share" in words else {}
+        return words | ({"order": self.order} if "order" in words else {})
 
     def calls(self, peers: int) -> int:
         """Every seat speaks once a round, after the leader's attempts alone."""
@@ -97,11 +96,17 @@ class Leader(Protocol):
 
     def leader_prompt(self, question: Question, room: Room, proposals: Sequence[Turn], last: Turn | None) -> str:
         """Return what the leader reads: the question and every peer's current attempt."""
-        opinions = [self.shared(turn) for turn in proposals]
-        if self.order == "shuffled":
-            shuffler(room.seed, question.id, proposals[0].round).shuffle(opinions)
+        order = self.reading_order(len(proposals), question.id, proposals[0].round, room.seed)
+        opinions = [self.shared(proposals[place]) for place in order]
         own_last = self.shared(last) if self.memory and last is not None else None
         return leading_prompt(question.prompt, opinions, own_last)
+
+    def reading_order(self, peers: int, question: str, round: int, seed: int) -> list[int]:  # noqa: A002
+        """Return which peer's attempt stands at each place: drawn for each question and round, or as they sit."""
+        order = list(range(peers))
+        if self.order == "shuffled":
+            shuffler(seed, question, round).shuffle(order)
+        return order
 
     def revision_prompt(self, question: Question, own: Turn, verdict: Turn) -> str:
         """Return what a peer reads from the second round on. Its own last attempt is never shortened."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from mlpo_bench.protocols._prompts import render
-from mlpo_bench.protocols.base import Depth, Protocol, counted
+from mlpo_bench.protocols.base import Depth, Protocol
 
 
 if TYPE_CHECKING:
@@ -33,11 +33,6 @@ class Mixture(Protocol):
 
     name: ClassVar[str] = "mixture"
     depth: ClassVar[str] = "layers"
-
-    @property
-    def label(self) -> str:
-        """`mixture, 2 layers`."""
-        return f"{self.name}, {counted(self.layers, 'layer')}"
 
     def calls(self, peers: int) -> int:
         """Every proposer speaks once a layer, then the aggregator."""

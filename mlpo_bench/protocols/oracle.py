@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from mlpo_bench.protocols.base import Protocol
+from mlpo_bench.protocols.base import Family, Protocol
 
 
 if TYPE_CHECKING:
@@ -22,13 +22,9 @@ class Oracle(Protocol):
     """K peers answer, whoever is right stands: K calls, side by side."""
 
     name: ClassVar[str] = "oracle"
+    family: ClassVar[Family] = "choice"
     uses_leader: ClassVar[bool] = False
     ceiling: ClassVar[bool] = True
-
-    @property
-    def label(self) -> str:
-        """`oracle`."""
-        return self.name
 
     def calls(self, peers: int) -> int:
         """Every peer speaks once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from mlpo_bench.protocols.base import Protocol, shuffler
+from mlpo_bench.protocols.base import Family, Protocol, shuffler
 
 
 if TYPE_CHECKING:
@@ -18,12 +18,8 @@ class Pick(Protocol):
     """One of K peers, drawn anew for every question: 1 call, and the very completion that this peer opens with."""
 
     name: ClassVar[str] = "pick"
+    family: ClassVar[Family] = "choice"
     uses_leader: ClassVar[bool] = False
-
-    @property
-    def label(self) -> str:
-        """`pick`."""
-        return self.name
 
     def calls(self, peers: int) -> int:  # noqa: ARG002
         """One call."""

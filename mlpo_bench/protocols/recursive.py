@@ -48,10 +48,9 @@ class Recursive(Protocol):
         """One seat is asked."""
         return False
 
-    @property
-    def label(self) -> str:
+    def said(self) -> dict[str, str]:
         """`recursive, 2 steps, 3 of 8`."""
-        return f"{self.name}, {counted(self.steps, 'step')}, {self.subset} of {self.population}"
+        return {"steps": counted(self.steps, "step"), "subset": f"{self.subset} of {self.population}"}
 
     def calls(self, peers: int) -> int:  # noqa: ARG002
         """A population to begin with, and one more each step."""

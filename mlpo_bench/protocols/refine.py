@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from mlpo_bench.protocols._prompts import render
-from mlpo_bench.protocols.base import Depth, Protocol, counted
+from mlpo_bench.protocols.base import Depth, Protocol
 
 
 if TYPE_CHECKING:
@@ -31,11 +31,6 @@ class Refine(Protocol):
     def uses_peers(self) -> bool:
         """One seat is asked."""
         return False
-
-    @property
-    def label(self) -> str:
-        """`refine, 1 round`."""
-        return f"{self.name}, {counted(self.rounds, 'round')}"
 
     def calls(self, peers: int) -> int:  # noqa: ARG002
         """One answer and its revisions."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from mlpo_bench.protocols._prompts import render
-from mlpo_bench.protocols.base import Protocol
+from mlpo_bench.protocols.base import Family, Protocol
 
 
 if TYPE_CHECKING:
@@ -37,11 +37,7 @@ class Select(Protocol):
     """K peers answer and the leader names one of them: K + 1 calls in 2 serial steps."""
 
     name: ClassVar[str] = "select"
-
-    @property
-    def label(self) -> str:
-        """`select`."""
-        return self.name
+    family: ClassVar[Family] = "choice"
 
     def calls(self, peers: int) -> int:
         """Every seat speaks once."""

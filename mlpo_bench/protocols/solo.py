@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from mlpo_bench.protocols.base import Protocol
+from mlpo_bench.protocols.base import Family, Protocol
 
 
 if TYPE_CHECKING:
@@ -18,16 +18,13 @@ class Solo(Protocol):
     """The leader's seat answers alone; to measure another member, seat it there."""
 
     name: ClassVar[str] = "solo"
+    family: ClassVar[Family] = "solo"
+    each_member: ClassVar[bool] = True
 
     @property
     def uses_peers(self) -> bool:
         """One seat is asked."""
         return False
-
-    @property
-    def label(self) -> str:
-        """`solo`."""
-        return self.name
 
     def calls(self, peers: int) -> int:  # noqa: ARG002
         """One call."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from mlpo_bench.protocols.base import Draws, Protocol
+from mlpo_bench.protocols.base import Draws, Family, Protocol
 
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class Vote(Protocol):
     over: Electorate = "leader"
 
     name: ClassVar[str] = "vote"
+    family: ClassVar[Family] = "vote"
+    ballots: ClassVar[str] = "samples"
 
     @property
     def uses_peers(self) -> bool:
@@ -38,9 +40,13 @@ class Vote(Protocol):
         return self.over == "team"
 
     @property
-    def label(self) -> str:
+    def title(self) -> str:
         """`vote of 5`, `team vote of 5`."""
-        return f"team vote of {self.samples}" if self.over == "team" else f"vote of {self.samples}"
+        return "team vote" if self.over == "team" else "vote"
+
+    def said(self) -> dict[str, str]:
+        """Nothing: its title says whose vote it is."""
+        return {}
 
     def calls(self, peers: int) -> int:  # noqa: ARG002
         """One call a sample."""

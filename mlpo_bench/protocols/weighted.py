@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, ClassVar
 
-from mlpo_bench.protocols.base import Draws, Protocol
+from mlpo_bench.protocols.base import Draws, Family, Protocol
 from mlpo_bench.protocols.vote import majority
 
 
@@ -27,12 +27,14 @@ class Weighted(Protocol):
     samples: Draws = 5
 
     name: ClassVar[str] = "weighted"
+    family: ClassVar[Family] = "vote"
+    ballots: ClassVar[str] = "samples"
     weighs: ClassVar[bool] = True
 
     @property
-    def label(self) -> str:
+    def title(self) -> str:
         """`weighted vote of 5`."""
-        return f"weighted vote of {self.samples}"
+        return "weighted vote"
 
     def calls(self, peers: int) -> int:  # noqa: ARG002
         """One call a sample."""

@@ -125,19 +125,19 @@ async def later_prompts(
             opening.suite, opening.subject, opening.question_id, opening.prompt, opening.answer_format, preamble
         )
         held = await setting.converse(question, asked.dispatch, opening.sampling)
-        prompts = [await _prompt(opening, held, n, setting.seed, order) for n in range(1, recipe.mlpo.rounds)]
+        prompts = [await _prompt(opening, held, n, setting) for n in range(1, recipe.mlpo.rounds)]
         return prompts, held.cost
 
     return await asked.each("conversations held", openings, converse)
 
 
-async def _prompt(opening: Opening, held: Transcript, number: int, seed: int, order: str) -> Prompt:
+async def _prompt(opening: Opening, held: Transcript, number: int, setting: Setting) -> Prompt:
     """Return what the leader read in a round of a conversation."""
     turns = [turn for turn in held.turns if turn.round == number]
     (verdict,) = (turn for turn in turns if turn.seat == _LEADER)
     attempts: list[Turn] = [turn for turn in turns if turn.seat != _LEADER]
-    if order == "shuffled":  # as `Leader.leader_prompt` does it
-        shuffler(seed, opening.question_id, number).shuffle(attempts)
+    order = setting.protocol.reading_order(len(attempts), opening.question_id, number, setting.seed)
+    attempts = [attempts[place] for place in order]
     right = [await judging.right_aside(opening.answer_format, opening.gold, turn.answer) for turn in attempts]
     messages: ChatRow = tuple({"role": m.role, "content": m.content} for m in verdict.read)
     return Prompt(

@@ -15,7 +15,7 @@ from mlpo_bench.protocols import PROTOCOLS, Leader, Recursive, Vote, build
 def test_a_name_alone_gives_the_defaults_and_defaults_as_text_the_same(name: str) -> None:
     made = build(name, {})
     assert made == PROTOCOLS[name]()
-    assert build(name, {f.name: str(getattr(made, f.name)) for f in fields(made)}) == made  # type: ignore[arg-type]
+    assert build(name, {f.name: str(getattr(made, f.name)) for f in fields(made)}) == made
 
 
 def test_settings_may_be_written_as_text() -> None:

@@ -78,7 +78,7 @@ def prompts(done: Transcript) -> list[str]:
 
 def test_every_protocol_is_known_by_its_name() -> None:
     names = "solo vote weighted leader debate mixture self-mixture refine critique select pick oracle recursive"
-    assert {name: cls.name for name, cls in PROTOCOLS.items()} == {name: name for name in names.split()}
+    assert {name: PROTOCOLS[name].name for name in PROTOCOLS} == {name: name for name in names.split()}
 
 
 @pytest.mark.parametrize("cls", PROTOCOLS.values(), ids=list(PROTOCOLS))
@@ -90,30 +90,50 @@ def test_the_setting_that_counts_a_protocols_depth_is_one_of_its_settings(cls: t
 
 def test_labels() -> None:
     assert [cls().label for cls in PROTOCOLS.values()] == [
+        "critique, 1 round",
+        "debate, 2 rounds",
+        "leader, 5 rounds",
+        "mixture, 2 layers",
+        "oracle",
+        "pick",
+        "recursive, 2 steps, 3 of 8",
+        "refine, 1 round",
+        "select",
+        "self-mixture, 2 layers",
         "solo",
         "vote of 5",
         "weighted vote of 5",
-        "leader, 5 rounds",
-        "debate, 2 rounds",
-        "mixture, 2 layers",
-        "self-mixture, 2 layers",
-        "refine, 1 round",
-        "critique, 1 round",
-        "select",
-        "pick",
-        "oracle",
-        "recursive, 2 steps, 3 of 8",
     ]
     assert Vote(8, "team").label == "team vote of 8"
+    everything = Leader(2, "answer", "shuffled", memory=True, early_stop=True, adaptive=3)
+    assert everything.label == "leader, 2 rounds, shares answer, shuffled, memory, early stop, adaptive 3"
+
+
+def test_labels_of_rows_that_differ_in_one_setting_alone() -> None:
+    assert Leader(2, "answer").label_without("rounds") == "leader, shares answer"
+    assert Vote(8, "team").label_without("samples") == "team vote"
+    assert Recursive().label_without("steps") == "recursive, 3 of 8"
 
 
 def test_who_needs_peers_scores_or_gold() -> None:
     made = [cls() for cls in PROTOCOLS.values()]
-    assert [p.name for p in made if not p.uses_peers] == ["solo", "vote", "refine", "recursive"]
+    assert [p.name for p in made if not p.uses_peers] == ["recursive", "refine", "solo", "vote"]
     assert Vote(over="team").uses_peers
-    assert [p.name for p in made if not p.uses_leader] == ["pick", "oracle"]
+    assert [p.name for p in made if not p.uses_leader] == ["oracle", "pick"]
     assert [p.name for p in made if p.weighs] == ["weighted"]
     assert [p.name for p in made if p.ceiling] == ["oracle"]
+    assert [p.name for p in made if p.each_member] == ["solo"]
+    assert [(p.name, p.ballots) for p in made if p.ballots] == [("vote", "samples"), ("weighted", "samples")]
+
+
+def test_families() -> None:
+    families = {name: PROTOCOLS[name].family for name in PROTOCOLS if PROTOCOLS[name].family != "other"}
+    assert families == {
+        "leader": "led",
+        "solo": "solo",
+        **dict.fromkeys(["vote", "weighted"], "vote"),
+        **dict.fromkeys(["select", "pick", "oracle"], "choice"),
+    }
 
 
 @given(exact, teams)
@@ -149,7 +169,7 @@ def test_a_deeper_conversation_holds_the_shallower_one_within_it(
     hold: Hold, deep: Protocol, team: Team, data: st.DataObject
 ) -> None:
     assert deep.depth is not None
-    shallow = replace(deep, **{deep.depth: data.draw(st.integers(1, getattr(deep, deep.depth)))})  # type: ignore[type-var]
+    shallow = replace(deep, **{deep.depth: data.draw(st.integers(1, getattr(deep, deep.depth)))})
     long, short = requests(hold(deep, team)), requests(hold(shallow, team))
     # A mixture's aggregator alone belongs to its depth.
     kept = short[:-1] if isinstance(deep, Mixture) else short

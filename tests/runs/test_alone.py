@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -68,9 +67,8 @@ def files(run: RunDirectory, cell: Cell) -> dict[str, bytes]:
 def by_itself(cell: Cell) -> dict[str, Any]:
     """A configuration that holds nothing but a cell (and a member's solo its teammates')."""
     protocol = cell.setting.protocol
-    settings = {f.name: getattr(protocol, f.name) for f in fields(protocol)}  # type: ignore[arg-type]
     peers = {"peers": cell.peers} if protocol.uses_peers else {}
-    return {"protocols": [{protocol.name: settings | peers}], "seeds": [cell.setting.seed]}
+    return {"protocols": [{protocol.name: protocol.settings | peers}], "seeds": [cell.setting.seed]}
 
 
 def test_every_protocol_is_here() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from dataclasses import replace
 from statistics import mean
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -27,7 +25,6 @@ KINDS: tuple[CostKind, ...] = get_args(CostKind)
 TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
 OVER_SUITES = "mean over suites"
 """What stands in a suite's place for rows that were asked of more than one."""
-_ONE = re.compile(r",? 1 (?:round|layer|step)s?\b")
 
 
 def row_figures(folder: RunDirectory, rows: Sequence[ResultRow]) -> list[dict[str, Any]]:
@@ -97,8 +94,8 @@ def _series(row: ResultRow, cell: Cell) -> str | None:
     protocol = cell.setting.protocol
     if not protocol.depth:
         return None
-    once = _ONE.sub("", replace(protocol, **{protocol.depth: 1}).label)  # type: ignore[type-var]
-    return row.name.replace(row.label, once) if row.name != row.label else once
+    without = protocol.label_without(protocol.depth)
+    return row.name.replace(row.label, without) if row.name != row.label else without
 
 
 def _seats(row: ResultRow) -> list[list[Any]]:
