@@ -92,7 +92,7 @@ def test_killed_and_moved_it_ends_the_same(tiny_leader: ModuleType, tmp_path: Pa
     assert "2a  sft, and mlpo from it: alone and led once: done" in told
     assert set(whole.result["weights"]) == {"sft", "mlpo"}
     page = (whole.saved / "leaders" / "README.md").read_text()
-    assert "| trained leader, untrained leader |" in page
+    assert "| trained against untrained leader |" in page
     assert "| [mlpo](mlpo/README.md) | sft+mlpo | 8 of bbh |" in page
 
     broken = Proof(tmp_path / "broken", base, made_up)

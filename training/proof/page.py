@@ -102,17 +102,18 @@ def _name(suite: str, row: tuple[str, str]) -> str:
 def _block(place: Place, found: dict[str, Any]) -> str:
     missing = [name for name in leaders() if place.card(name) is None]
     parts = [f"Yet to be trained: {', '.join(missing)}."] if missing else []
+    compared = {pair["words"] for pair in found["pairs"]}
+    if left := [question.words for question in MAIN if question.words not in compared]:
+        parts.append(f"Yet to be compared, of the main family: {'; '.join(left)}.")
     if len(missing) < len(leaders()):
         parts += ["## Leaders", _leaders(place)]
-    for title, main in (("Main comparisons, on BBH over one round", True), ("Further comparisons", False)):
-        if pairs := [pair for pair in found["pairs"] if pair["main"] == main]:
-            parts += [f"## {title}", _pairs(pairs)]
+    for title, family in (("Main comparisons, on BBH over one round", MAIN), ("Further comparisons", FURTHER)):
+        if pairs := [pair for pair in found["pairs"] if pair["main"] == (family is MAIN)]:
+            parts += [f"## {title}", _pairs(pairs, len(family))]
     for suite in QUESTIONS:
         if rows := [cell for name, cell in found["cells"].items() if name.startswith(f"{suite}.")]:
             parts += [f"## All rows on {suite.upper()}", _rows(rows)]
-    return "\n\n".join(
-        parts if found["cells"] else [*parts, "No row has been run yet, so there is nothing to compare."]
-    )
+    return "\n\n".join(parts if found["cells"] else [*parts, "No row has been run yet."])
 
 
 def _leaders(place: Place) -> str:
@@ -131,8 +132,10 @@ def _leaders(place: Place) -> str:
     return _table(("leader", "method", "train questions", "training tokens", "hours", "right in training"), rows)
 
 
-def _pairs(pairs: Sequence[dict[str, Any]]) -> str:
-    adjusted = holm({str(place): pair["p"] for place, pair in enumerate(pairs)})
+def _pairs(pairs: Sequence[dict[str, Any]], family: int) -> str:
+    """Return comparisons as a table; those of their family that have yet to be made count as if nothing was found."""
+    found = {str(place): pair["p"] for place, pair in enumerate(pairs)}
+    adjusted = holm({str(place): 1.0 for place in range(family)} | found)
     rows = [
         (
             pair["words"],
@@ -146,7 +149,7 @@ def _pairs(pairs: Sequence[dict[str, Any]]) -> str:
         )
         for place, pair in enumerate(pairs)
     ]
-    head = ("A, B", "A", "B", "A - B", "95 % interval", "p", f"p, Holm over {len(pairs)}", "tokens A/B")
+    head = ("A against B", "A", "B", "A - B", "95 % interval", "p", f"p, Holm over {family}", "tokens A/B")
     return _table(head, rows)
 
 

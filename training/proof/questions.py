@@ -24,13 +24,13 @@ class Question:
 LED, UNTRAINED = ("mlpo", ONCE), ("untrained", ONCE)
 
 MAIN = (
-    Question("trained leader, untrained leader", LED, UNTRAINED),
-    Question("trained leader, vote of the untrained model at its tokens", LED, ("untrained", VOTE)),
-    Question("trained leader, vote of the trained model at its tokens", LED, ("mlpo", AT_TOKENS + ONCE)),
-    Question("trained leader, the same alone: what its peers add", LED, ("mlpo", ALONE)),
-    Question("alone, trained and untrained", ("mlpo", ALONE), ("untrained", ALONE)),
-    Question("MLPO, SFT only", LED, ("sft", ONCE)),
-    Question("MLPO, vote of GRPO alone at its tokens", LED, ("grpo", VOTE)),
+    Question("trained against untrained leader", LED, UNTRAINED),
+    Question("trained leader against the untrained model's vote at its tokens", LED, ("untrained", VOTE)),
+    Question("trained leader against its own vote at its tokens", LED, ("mlpo", AT_TOKENS + ONCE)),
+    Question("trained leader against itself alone: what peers add", LED, ("mlpo", ALONE)),
+    Question("alone: trained against untrained", ("mlpo", ALONE), ("untrained", ALONE)),
+    Question("MLPO against SFT only", LED, ("sft", ONCE)),
+    Question("MLPO against the vote of GRPO, alone, at its tokens", LED, ("grpo", VOTE)),
 )
 """The family over which p is adjusted: all on BBH, over one round. The bar is 0.01."""
 
@@ -39,30 +39,39 @@ FURTHER = (
         Question(f"{words}, {suite.upper()}", a, b, suite)
         for suite in ("mmlu", "math")
         for words, a, b in (
-            ("trained leader, untrained leader", LED, UNTRAINED),
-            ("trained leader, vote of the untrained model at its tokens", LED, ("untrained", VOTE)),
-            ("alone, trained and untrained", ("mlpo", ALONE), ("untrained", ALONE)),
+            ("trained against untrained leader", LED, UNTRAINED),
+            ("trained leader against the untrained model's vote at its tokens", LED, ("untrained", VOTE)),
+            ("alone: trained against untrained", ("mlpo", ALONE), ("untrained", ALONE)),
         )
     ),
     *(
-        Question(f"{row.split('-')[1]} rounds: trained leader, untrained leader", ("mlpo", row), ("untrained", row))
+        Question(f"{row.split('-')[1]} rounds: trained against untrained leader", ("mlpo", row), ("untrained", row))
         for row in (*LATER, FIVE)
     ),
-    *(Question(f"trained leader: {row.split('-')[1]} rounds, one", ("mlpo", row), LED) for row in (*LATER, FIVE)),
     *(
-        Question(f"{row.split('-')[1]} rounds: trained leader, vote at its tokens", ("mlpo", row), ("untrained", VOTE))
-        for row in LATER
-    ),
-    Question("MLPO, MLPO without SFT", LED, ("mlpo-without-sft", ONCE)),
-    Question("MLPO, MLPO without a filter", LED, ("mlpo-without-filter", ONCE)),
-    *(
-        Question(f"another seed ({seed}): trained leader, {words}", (f"mlpo-seed-{seed}", ONCE), ("untrained", row))
-        for seed in (1, 2)
-        for words, row in (("untrained leader", ONCE), ("vote of the untrained model at its tokens", VOTE))
+        Question(f"trained leader: {row.split('-')[1]} rounds against one", ("mlpo", row), LED)
+        for row in (*LATER, FIVE)
     ),
     *(
         Question(
-            f"not trained on {suite.upper()}: trained leader, untrained leader",
+            f"{row.split('-')[1]} rounds: trained leader against the untrained model's vote at its tokens",
+            ("mlpo", row),
+            ("untrained", VOTE),
+        )
+        for row in LATER
+    ),
+    Question("MLPO against MLPO without SFT", LED, ("mlpo-without-sft", ONCE)),
+    Question("MLPO against MLPO without a filter", LED, ("mlpo-without-filter", ONCE)),
+    *(
+        Question(
+            f"another seed ({seed}): trained leader against {words}", (f"mlpo-seed-{seed}", ONCE), ("untrained", row)
+        )
+        for seed in (1, 2)
+        for words, row in (("untrained leader", ONCE), ("the untrained model's vote at its tokens", VOTE))
+    ),
+    *(
+        Question(
+            f"not trained on {suite.upper()}: trained against untrained leader",
             (f"not-{suite}", ONCE),
             UNTRAINED,
             suite,
@@ -70,7 +79,9 @@ FURTHER = (
         for suite in ("bbh", "mmlu", "math")
     ),
     Question(
-        "a leader trained to choose, a peer at random", ("select", "select-3-peers"), ("untrained", "pick-3-peers")
+        "a leader trained to choose against a peer at random",
+        ("select", "select-3-peers"),
+        ("untrained", "pick-3-peers"),
     ),
 )
 """Whatever else is of interest, adjusted over all of these."""
