@@ -33,10 +33,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 
 from mlpo_bench.chat import Sampling
+from mlpo_bench.reports.terminal.console import Console
 from mlpo_bench.training import libraries, policy
 from mlpo_bench.training.recipe import Recipe
 from mlpo_bench.training.rows import Prompt

@@ -29,6 +29,7 @@ from mlpo_bench.cli import (
     validate,
 )
 from mlpo_bench.errors import UsageError
+from mlpo_bench.visible import visible
 
 
 RUN, JUDGE, PASS_ON, LOOK = "Run", "Judge", "Pass on", "Look around"
@@ -85,5 +86,5 @@ def main() -> None:
     try:
         app()
     except UsageError as mistake:
-        sys.stderr.write(f"mlpo-bench: {mistake}\n")
+        sys.stderr.write(f"mlpo-bench: {visible(str(mistake))}\n")
         sys.exit(2)

@@ -9,11 +9,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
-from rich.text import Text
+
+from mlpo_bench.reports.terminal.console import Console, shown
+from mlpo_bench.visible import visible
 
 
 if TYPE_CHECKING:
@@ -160,13 +162,13 @@ class _Terminal(_Board):
         self._console = console
 
     def say(self, text: str) -> None:
-        self._console.print(Text(text, style="dim"), soft_wrap=True)
+        self._console.print(text, style="dim", soft_wrap=True)
 
     def __rich__(self) -> RenderableType:
         if not self.states:
-            return Text("Preparing ...", style="dim")
+            return shown("Preparing ...", "dim")
         fits = len(self.states) <= self._console.height - LINES_AROUND
-        return Group(self._cells() if fits else self._suites(), Text(self.summary(), style="dim"))
+        return Group(self._cells() if fits else self._suites(), shown(self.summary(), "dim"))
 
     def _cells(self) -> Table:
         table = _table("cell", "done", "questions/s", "tokens/s", "accuracy", "left")
@@ -175,7 +177,7 @@ class _Terminal(_Board):
             cell = state.cell
             seed = f", seed {cell.setting.seed}" if cell.setting.seed else ""
             table.add_row(
-                Text(f"{cell.suite}  {cell.label}{seed}", style=_STYLES[state.state]),
+                shown(f"{cell.suite}  {cell.label}{seed}", _STYLES[state.state]),
                 ProgressBar(total=state.total, completed=state.done, width=BAR_WIDTH),
                 f"{state.done}/{state.total}" + (f" ({state.errors} failed)" if state.errors else ""),
                 f"{state.done / seconds:.1f}",
@@ -217,7 +219,7 @@ class _Plain(_Board):
         self._last = time.monotonic()
 
     def say(self, text: str) -> None:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{visible(text)}\n")
         sys.stderr.flush()
 
     def conversed(self, cell: Cell, record: Record) -> None:

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from mlpo_bench.cli._curves import curves, latest
+from mlpo_bench.visible import visible
 
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class _Bar:
         return Group(self._progress, *filter(None, [self._curves]))
 
     def say(self, text: str) -> None:
-        self._progress.console.print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
+        self._progress.console.print(text, style="dim", soft_wrap=True)
 
     def begin(self, what: str, total: int) -> None:
         if self._task is not None:
@@ -59,7 +60,7 @@ class _Lines:
         self._what, self._total, self._done, self._last, self._told = "", 0, 0, time.monotonic(), ""
 
     def say(self, text: str) -> None:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{visible(text)}\n")
         sys.stderr.flush()
 
     def begin(self, what: str, total: int) -> None:
@@ -78,8 +79,7 @@ class _Lines:
 @contextlib.contextmanager
 def progress(*, quiet: bool) -> Iterator[TrainingObserver]:
     """Yield the display that fits: nothing when quiet, a bar on a terminal, lines elsewhere."""
-    from rich.console import Console
-
+    from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.training.observer import Silent
 
     console = Console(stderr=True)
@@ -91,7 +91,12 @@ def progress(*, quiet: bool) -> Iterator[TrainingObserver]:
         from rich.live import Live
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(20),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         bar = _Bar(Progress(*columns, console=console))
         with Live(bar, console=console):
             yield bar

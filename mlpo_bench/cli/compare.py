@@ -47,10 +47,9 @@ def compare(
 
 
 def _write(found: Comparisons, form: str, output: Path | None) -> None:
-    from rich.console import Console
-
     from mlpo_bench.reports import grids
     from mlpo_bench.reports.terminal import comparisons
+    from mlpo_bench.reports.terminal.console import Console
 
     if form == "terminal" and output is None:
         console = Console()
@@ -70,10 +69,10 @@ def _text(found: Comparisons, form: str) -> str:
     import io
 
     import orjson
-    from rich.console import Console
 
     from mlpo_bench.reports import grids
     from mlpo_bench.reports.terminal.comparisons import grid
+    from mlpo_bench.reports.terminal.console import Console
 
     if form == "json":
         return orjson.dumps(found.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()

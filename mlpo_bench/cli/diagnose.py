@@ -18,10 +18,10 @@ def diagnose(
     from itertools import groupby
 
     import orjson
-    from rich.console import Console
 
     from mlpo_bench.analysis.leaders import diagnose_all
     from mlpo_bench.log import RunDirectory
+    from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.diagnostics import print_diagnostics, print_how_to_read, print_overview
 
     found, left_out = diagnose_all(RunDirectory.open(run), cell)

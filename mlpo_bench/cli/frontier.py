@@ -20,11 +20,10 @@ def frontier(
     """Print accuracy against cost: which rows are beaten, and what a vote reaches at the same cost."""
     from typing import cast
 
-    from rich.console import Console
-
     from mlpo_bench.analysis.rows import read_rows
     from mlpo_bench.log import RunDirectory
     from mlpo_bench.reports.frontier import CostKind, print_frontier
+    from mlpo_bench.reports.terminal.console import Console
 
     if cost not in KINDS:
         raise unknown("cost", cost, KINDS)

@@ -197,10 +197,9 @@ def _against(run: str, path: Path) -> Judgement:
 
 
 def _tell(judgement: Judgement, junit: Path | None, summary: Path | None, *, github: bool) -> None:
-    from rich.console import Console
-
     from mlpo_bench.gate.junit import write_junit
     from mlpo_bench.gate.render import markdown, print_judgement, workflow_commands
+    from mlpo_bench.reports.terminal.console import Console
 
     print_judgement(judgement, Console())
     if github:

@@ -98,10 +98,9 @@ def rescore(
 
     Exit codes: 0 done, 1 some rows would go on otherwise and stay as they were, 2 bad usage, 130 interrupted.
     """
-    from rich.console import Console
-
     from mlpo_bench.leaderboard import board
     from mlpo_bench.leaderboard.moves import print_board_moves
+    from mlpo_bench.reports.terminal.console import Console
 
     found = _rescored(folder, data, quiet=quiet)
     console = Console()

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 def models() -> None:
     """List the models that this machine has, and which engines work here."""
-    from rich.console import Console
     from rich.table import Table
 
     from mlpo_bench.engines import merged
     from mlpo_bench.engines.choose import available
     from mlpo_bench.engines.models import known
+    from mlpo_bench.reports.terminal.console import Console
 
     console = Console()
     table = Table(header_style="bold")

@@ -25,11 +25,10 @@ def plan(
     """Say what a run with these options would take: cells, calls, tokens, time and price. Starts no model."""
     import asyncio
 
-    from rich.console import Console
-
     from mlpo_bench.cli._display import display
     from mlpo_bench.harness.suite import quiet_lm_eval
     from mlpo_bench.matrix.cells import cells
+    from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.plan import print_plan
     from mlpo_bench.runs.rehearsal import plan as reckon
     from mlpo_bench.runs.runner import load_suites

@@ -38,10 +38,9 @@ def rescore(
 
     Exit codes: 0 done, 1 some conversations would go on otherwise and are left out, 2 bad usage, 130 interrupted.
     """
-    from rich.console import Console
-
     from mlpo_bench.log import RunDirectory
     from mlpo_bench.matrix.cells import cells
+    from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.moves import print_moves
 
     folder = RunDirectory.open(run)

@@ -96,8 +96,7 @@ def _say_how_to_go_on(folder: RunDirectory, store: Path | None) -> None:
 
 
 def _print(results: Results, folder: RunDirectory, *, asked_nothing: bool) -> None:
-    from rich.console import Console
-
+    from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.table import print_results
 
     console = Console()

@@ -16,9 +16,8 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
 ) -> None:
     """Print a run's table again, what it cost, and how far its plan was off."""
-    from rich.console import Console
-
     from mlpo_bench.log import RunDirectory
+    from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.costs import print_ledger
     from mlpo_bench.reports.terminal.table import print_results
 

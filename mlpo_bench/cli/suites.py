@@ -16,11 +16,11 @@ def suites(
     subjects: Annotated[bool, typer.Option("--subjects", help="List each suite's subjects.")] = False,
 ) -> None:
     """List the suites, and where their questions would come from on this machine."""
-    from rich.console import Console
     from rich.table import Table
 
     from mlpo_bench import questions
     from mlpo_bench.errors import UsageError
+    from mlpo_bench.reports.terminal.console import Console
 
     table = Table(header_style="bold")
     for title in ("suite", "title", "subjects", "test", "train", "source"):

@@ -133,7 +133,7 @@ def _do(name: str, stages: Callable[[Recipe], tuple[Stage, ...]], chosen: _Chose
 
 
 def _tell(folder: TrainingFolder, *, asked_nothing: bool) -> None:
-    from rich.console import Console
+    from mlpo_bench.reports.terminal.console import Console
 
     console = Console()
     if asked_nothing:
@@ -200,9 +200,8 @@ def plan(
     json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
 ) -> None:
     """Say what a training will take: questions, calls, tokens, memory and time, by stage. Starts no model."""
-    from rich.console import Console
-
     from mlpo_bench.cli._progress import progress
+    from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.training import print_training_plan
     from mlpo_bench.training.folder import TrainingFolder
     from mlpo_bench.training.plan import plan as reckon
@@ -225,10 +224,9 @@ def show_curves(
     ] = None,
 ) -> None:
     """Show the curves of a training, also while it goes on."""
-    from rich.console import Console
-
     from mlpo_bench.cli._curves import curves
     from mlpo_bench.errors import UsageError
+    from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.training import figure, points
     from mlpo_bench.training.folder import TrainingFolder
 

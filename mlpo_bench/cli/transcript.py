@@ -18,10 +18,9 @@ def transcript(
     ] = False,
 ) -> None:
     """Print the conversations over a question, turn by turn."""
-    from rich.console import Console
-
     from mlpo_bench.log import RunDirectory
     from mlpo_bench.log.transcripts import find_transcripts
+    from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.conversation import print_conversation
 
     folder = RunDirectory.open(run)

@@ -22,16 +22,14 @@ def validate(
 
     Needs no model. Exit codes: 0 all are, 1 some are not (each is printed), 2 bad usage.
     """
-    from rich.console import Console
-    from rich.text import Text
-
     from mlpo_bench.cli._options import names
     from mlpo_bench.harness import gold
+    from mlpo_bench.reports.terminal.console import Console, shown
 
     console = Console()
     failed = 0
     for name in names(suite) or ():
-        with console.status(f"{name}: reading every gold answer"):
+        with console.status(shown(f"{name}: reading every gold answer")):
             report = gold.check(name, data=data)
         failed += len(report.failures)
         found = f"{len(report.failures)} failures" if report.failures else "all read and judged right"
@@ -41,6 +39,6 @@ def validate(
             soft_wrap=True,
         )
         for failure in report.failures:
-            console.print(Text(f"  {failure}"), soft_wrap=True)
+            console.print(f"  {failure}", soft_wrap=True)
     if failed:
         raise typer.Exit(FAILED)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from typing import TYPE_CHECKING
 
+from mlpo_bench import atomic
 from mlpo_bench.engines.cache import cache_dir
 
 
@@ -50,6 +50,4 @@ class _HashNotes:
         if not self._changed:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self._path.with_name(f"{self._path.name}.part-{os.getpid()}")
-        beside.write_text(json.dumps(self._notes), encoding="utf-8")
-        beside.rename(self._path)
+        atomic.write(self._path, json.dumps(self._notes).encode())

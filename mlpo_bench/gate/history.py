@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
 
 
@@ -61,11 +61,9 @@ class Kept(BaseModel):
         Raises:
             UsageError: it cannot be written.
         """
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(_in_lines(self.model_dump(mode="json", exclude_none=True)))
-            beside.replace(path)
+            atomic.write(path, _in_lines(self.model_dump(mode="json", exclude_none=True)))
         except OSError as error:
             raise UsageError(f"the baseline {path} cannot be written: {error.strerror}.") from None
 

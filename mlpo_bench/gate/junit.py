@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from mlpo_bench.gate.checks import Outcome
+from mlpo_bench.visible import visible
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mlpo_bench.gate.checks import Check, Judgement
-
-# What XML 1.0 cannot hold in any form: control characters, halves of surrogate pairs, and two non-characters.
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write_junit(judgement: Judgement, path: Path) -> None:
@@ -40,7 +37,7 @@ def junit(judgement: Judgement) -> bytes:
 
 def _counts(checks: tuple[Check, ...], name: str, seconds: float) -> dict[str, str]:
     return {
-        "name": _sayable(name),
+        "name": visible(name),
         "tests": str(len(checks)),
         "failures": str(sum(check.outcome is Outcome.FAILED for check in checks)),
         "errors": str(sum(check.outcome is Outcome.CANNOT_JUDGE for check in checks)),
@@ -49,16 +46,11 @@ def _counts(checks: tuple[Check, ...], name: str, seconds: float) -> dict[str, s
 
 
 def _case(suite: ET.Element, check: Check) -> None:
-    where = {"classname": f"mlpo-bench.{_sayable(check.group)}", "name": _sayable(check.name), "time": "0"}
+    where = {"classname": f"mlpo-bench.{visible(check.group)}", "name": visible(check.name), "time": "0"}
     case = ET.SubElement(suite, "testcase", where)
     if check.outcome is Outcome.PASSED:
-        ET.SubElement(case, "system-out").text = _sayable(check.message)
+        ET.SubElement(case, "system-out").text = visible(check.message)
         return
     failed = check.outcome is Outcome.FAILED
-    kind = {"message": _sayable(check.message), "type": "regression" if failed else "refusal"}
-    ET.SubElement(case, "failure" if failed else "error", kind).text = _sayable(check.details or check.message)
-
-
-def _sayable(text: str) -> str:
-    """Return text with what XML cannot hold written as escapes."""
-    return _FORBIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    kind = {"message": visible(check.message), "type": "regression" if failed else "refusal"}
+    ET.SubElement(case, "failure" if failed else "error", kind).text = visible(check.details or check.message)

@@ -6,44 +6,42 @@ import re
 from typing import TYPE_CHECKING
 
 from rich.table import Table
-from rich.text import Text
 
 from mlpo_bench.gate.checks import Outcome
+from mlpo_bench.visible import visible, visible_line
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rich.console import Console
-
     from mlpo_bench.gate.checks import Check, Judgement
+    from mlpo_bench.reports.terminal.console import Console
 
 _STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "bold red", Outcome.CANNOT_JUDGE: "yellow"}
 # GitHub shows ten annotations of a step and drops the rest without a word.
 _MOST_ANNOTATIONS = 10
 _MOST_DETAILED = 5
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 # What begins markup, a mention or a link within a line.
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~&@:$])")
 
 
 def print_judgement(judgement: Judgement, console: Console) -> None:
     """Print what failed or could not be judged, with details, below a line for each group."""
-    console.print(Text(_shown(judgement.title), style="bold"))
+    console.print(judgement.title, style="bold")
     table = Table(header_style="bold")
     for title, justify in (("", "left"), ("passed", "right"), ("failed", "right"), ("cannot judge", "right")):
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
     for group in dict.fromkeys(check.group for check in judgement.checks):
         counts = [sum(c.group == group and c.outcome is kind for c in judgement.checks) for kind in Outcome]
-        table.add_row(Text(_shown(group)), *map(str, counts))
+        table.add_row(group, *map(str, counts))
     console.print(table)
     telling = [check for check in judgement.checks if check.outcome is not Outcome.PASSED]
     for place, check in enumerate(telling):
-        console.print(Text(f"{check.outcome}: {_shown(check.message)}", style=_STYLES[check.outcome]))
+        console.print(f"{check.outcome}: {check.message}", style=_STYLES[check.outcome])
         if check.details and place < _MOST_DETAILED:
-            console.print(Text(_shown(check.details), style="dim"))
+            console.print(check.details, style="dim")
     outcome = Outcome(("passed", "failed", "cannot judge")[judgement.exit_code])
-    console.print(Text(_shown(judgement.summary), style=_STYLES[outcome]))
+    console.print(judgement.summary, style=_STYLES[outcome])
 
 
 def workflow_commands(judgement: Judgement) -> Iterator[str]:
@@ -64,7 +62,7 @@ def _annotation(check: Check) -> str:
 
 def _data(text: str) -> str:
     """Return text as the message of a workflow command: a line break in it would begin another command."""
-    return _shown(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return visible(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
@@ -102,14 +100,9 @@ _ORDER = (Outcome.FAILED, Outcome.CANNOT_JUDGE, Outcome.PASSED)
 
 def _cell(text: str) -> str:
     """Return text that Markdown shows as it is, on one line."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(_shown(text).split()))
+    return _MARKDOWN.sub(r"\\\1", visible_line(text))
 
 
 def _block(text: str) -> str:
     """Return text as an indented block, which no run of backticks in it can end."""
-    return "\n".join(f"    {line}" for line in _shown(text).splitlines())
-
-
-def _shown(text: str) -> str:
-    """Return text with what would not be seen, or would reorder what is, written as escapes."""
-    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text.replace("\r\n", "\n"))
+    return "\n".join(f"    {line}" for line in visible(text).splitlines())

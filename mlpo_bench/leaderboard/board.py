@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
 from mlpo_bench.leaderboard.entry import read_entry, schema
 from mlpo_bench.leaderboard.page import page
@@ -23,7 +24,6 @@ from mlpo_bench.leaderboard.readme import readme
 from mlpo_bench.leaderboard.render import HOW_TO_READ, exact, grid, record
 from mlpo_bench.leaderboard.reported import Reported, read_reported, reported_grid
 from mlpo_bench.leaderboard.tables import tables
-from mlpo_bench.log.files import write_whole
 from mlpo_bench.reports import grids
 
 
@@ -115,7 +115,7 @@ def add(folder: Path, entries: Sequence[Entry], *, anyway: bool = False) -> list
     try:
         (folder / "entries").mkdir(parents=True, exist_ok=True)
         for path, entry in zip(paths, entries, strict=True):
-            write_whole(path, entry.to_json())
+            atomic.write(path, entry.to_json())
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
     return paths
@@ -135,7 +135,7 @@ def build(folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in files.items():
-            write_whole(path, content)
+            atomic.write(path, content)
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
     return list(files)

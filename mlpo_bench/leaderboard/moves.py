@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from mlpo_bench.reports.grids import Grid, terminal
 from mlpo_bench.reports.terminal.moves import counted, named, print_rows
 
@@ -13,9 +11,8 @@ from mlpo_bench.reports.terminal.moves import counted, named, print_rows
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rich.console import Console
-
     from mlpo_bench.leaderboard.rescoring import BoardMoves
+    from mlpo_bench.reports.terminal.console import Console
 
 
 def print_board_moves(found: BoardMoves, console: Console) -> None:
@@ -27,7 +24,7 @@ def print_board_moves(found: BoardMoves, console: Console) -> None:
         console.print(terminal(Grid("Means over suites", ("row", "accuracy"), rows)))
         console.print()
     for sentence in board_sentences(found):
-        console.print(Text(sentence))
+        console.print(sentence)
 
 
 def board_sentences(found: BoardMoves) -> Iterator[str]:

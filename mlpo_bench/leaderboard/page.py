@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from base64 import b64encode
 from functools import cache
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from mlpo_bench.leaderboard.provenance import making_grid, makings
 from mlpo_bench.leaderboard.readme import NOTHING_YET, OPENING
 from mlpo_bench.leaderboard.render import HOW_TO_READ, grid
 from mlpo_bench.leaderboard.reported import reported_grid
+from mlpo_bench.visible import visible
 
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["shown"] = _shown
+    environment.filters["shown"] = visible
     return environment
 
 
@@ -66,9 +66,3 @@ def _source(environment: jinja2.Environment, name: str) -> str:
 
 def _hash(source: str) -> str:
     return f"sha256-{b64encode(hashlib.sha256(source.encode()).digest()).decode()}"
-
-
-def _shown(text: str) -> str:
-    """Return text whose characters that steer a display or turn the reading order are visible."""
-    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")
-    return "".join(f"<U+{ord(c):04X}>" if unicodedata.category(c) in hidden else c for c in text)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlpo_bench import atomic
 from mlpo_bench.analysis.moves import Moves, RowMove, Standing
 from mlpo_bench.analysis.rows import read_rows
 from mlpo_bench.errors import UsageError
@@ -19,7 +20,6 @@ from mlpo_bench.leaderboard.entry import Rescored, flags, read_entry
 from mlpo_bench.leaderboard.figures import over_suites
 from mlpo_bench.leaderboard.from_run import suite_row
 from mlpo_bench.log.completions import Layers
-from mlpo_bench.log.files import write_whole
 from mlpo_bench.log.manifest import circumstances
 from mlpo_bench.matrix.cells import cells
 from mlpo_bench.runs.rescoring import empty, hold_again
@@ -98,7 +98,7 @@ async def _held_again(
     kept = KeptRun.read(path)
     config = kept.config.model_copy(update={"data": str(data) if data else None})
     run = empty(scratch / "run")
-    write_whole(run.config_path, config.to_yaml().encode())
+    atomic.write(run.config_path, config.to_yaml().encode())
     todo = _cells(path, kept, entries)
     suites = load_suites(config, dict.fromkeys(cell.suite for cell in todo), observer)
     for entry in entries:

@@ -10,13 +10,13 @@ completion, where that is not the first (see `Layers`).
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 import zstandard
 
+from mlpo_bench import atomic
 from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log.files import read_lines
@@ -114,12 +114,14 @@ def _poured(completions: Iterable[Kept], store: Store) -> bool:
 
 def write_completions(path: Path, header: Mapping[str, Any], found: Iterable[Kept]) -> None:
     """Write completions, whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("wb") as file, zstandard.ZstdCompressor(LEVEL).stream_writer(file) as stream:
+    with (
+        atomic.written(path) as beside,
+        beside.open("wb") as file,
+        zstandard.ZstdCompressor(LEVEL).stream_writer(file) as stream,
+    ):
         stream.write(orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE))
         for one in found:
             stream.write(_line(one))
-    beside.replace(path)
 
 
 def read_header(path: Path) -> dict[str, Any]:

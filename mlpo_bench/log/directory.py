@@ -25,10 +25,11 @@ import orjson
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from mlpo_bench import atomic
 from mlpo_bench.engines.adapters import revision_here
 from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.log import replacement
-from mlpo_bench.log.files import write_json, write_whole
+from mlpo_bench.log.files import write_json
 from mlpo_bench.log.ledger import shared
 from mlpo_bench.log.plan import Plan
 from mlpo_bench.log.results import CellResult, Results
@@ -92,7 +93,7 @@ class RunDirectory:
         else:
             self._check_same(config)
         if config != before:  # more cells, or other prices
-            write_whole(self.config_path, config.to_yaml().encode())
+            atomic.write(self.config_path, config.to_yaml().encode())
 
     def _make(self, config: RunConfig) -> None:
         if self.path.exists() and any(self.path.iterdir()) and not self.config_path.exists():
@@ -102,7 +103,7 @@ class RunDirectory:
             for part in PARTS:
                 (self.path / part).mkdir(parents=True, exist_ok=True)
             with self.taken():
-                write_whole(self.config_path, config.to_yaml().encode())
+                atomic.write(self.config_path, config.to_yaml().encode())
         except OSError as error:
             raise UsageError(
                 f"the run folder {self.path} cannot be written: {error.strerror}. Name another place with --output."

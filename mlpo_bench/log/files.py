@@ -1,14 +1,14 @@
-"""Writing a file whole or not at all, and reading lines of JSON under zstd."""
+"""Writing JSON whole or not at all, and reading lines of JSON under zstd."""
 
 from __future__ import annotations
 
 import io
-import os
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import zstandard
 
+from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
 
 
@@ -19,14 +19,7 @@ if TYPE_CHECKING:
 
 def write_json(path: Path, value: object) -> None:
     """Write a value as indented JSON, whole or not at all."""
-    write_whole(path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place and rename it: nobody ever sees half of it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(content)
-    beside.replace(path)
+    atomic.write(path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def read_lines(path: Path) -> Iterator[Any]:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel
 
+from mlpo_bench import atomic
 from mlpo_bench.chat import Usage
 
 
@@ -144,9 +145,8 @@ class LedgerWriter:
             else pa.array(np.asarray(column)).cast(SCHEMA.field(name).type)
             for name, column in self._columns.items()
         ]
-        beside = self._path.with_name(f".{self._path.name}")
-        pq.write_table(pa.Table.from_arrays(columns, schema=SCHEMA), beside, compression="zstd")
-        beside.replace(self._path)
+        with atomic.written(self._path) as beside:
+            pq.write_table(pa.Table.from_arrays(columns, schema=SCHEMA), beside, compression="zstd")
 
 
 def read_ledger(path: Path) -> pa.Table:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mlpo_bench import atomic
+
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,10 +92,9 @@ SCHEMA = pa.schema([(f.name, _TYPES[str(f.type)]) for f in fields(Record)])
 
 def write_records(path: Path, records: Sequence[Record]) -> None:
     """Write a cell's records, whole or not at all."""
-    beside = path.with_name(f".{path.name}")
     columns = {field: [getattr(record, field) for record in records] for field in SCHEMA.names}
-    pq.write_table(pa.Table.from_pydict(columns, schema=SCHEMA), beside, compression="zstd")
-    beside.replace(path)
+    with atomic.written(path) as beside:
+        pq.write_table(pa.Table.from_pydict(columns, schema=SCHEMA), beside, compression="zstd")
 
 
 def read_records(path: Path) -> list[Record]:

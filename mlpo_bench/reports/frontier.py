@@ -14,9 +14,8 @@ from mlpo_bench.stats import Point, area, dominated, surely_dominated, vote_at
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rich.console import Console
-
     from mlpo_bench.analysis.rows import ResultRow
+    from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.teams import Price
 
 CostKind = Literal["tokens", "calls", "seconds", "operations", "price"]

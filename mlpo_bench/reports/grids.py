@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv as csv_writer
 import io
 import re
-import unicodedata
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
+
+from mlpo_bench.visible import visible_line
 
 
 if TYPE_CHECKING:
@@ -108,7 +109,10 @@ def latex(grid: Grid) -> str:
 
 def terminal(grid: Grid) -> Table:
     """Return the table for a terminal, with its notes below it."""
-    title, notes = Text(_plain(grid.title), style="bold"), Text("\n".join(map(_plain, grid.notes)), style="dim")
+    title, notes = (
+        Text(visible_line(grid.title), style="bold"),
+        Text("\n".join(map(visible_line, grid.notes)), style="dim"),
+    )
     table = Table(
         title=title,
         title_justify="left",
@@ -117,9 +121,9 @@ def terminal(grid: Grid) -> Table:
         header_style="bold",
     )
     for place, name in enumerate(grid.columns):
-        table.add_column(Text(_plain(name)), justify="right" if place else "left", overflow="fold")
+        table.add_column(Text(visible_line(name)), justify="right" if place else "left", overflow="fold")
     for row in grid.rows:
-        table.add_row(*(Text(_plain(cell)) for cell in row))
+        table.add_row(*(Text(visible_line(cell)) for cell in row))
     return table
 
 
@@ -145,14 +149,8 @@ def _escaped(grid: Grid, escape: Callable[[str], str]) -> tuple[list[str], list[
     return [escape(name) for name in grid.columns], [[escape(cell) for cell in row] for row in grid.rows]
 
 
-def _plain(text: str) -> str:
-    """Return text on one line, without characters that steer a terminal, turn the reading order or have no UTF-8."""
-    words = " ".join(text.split())
-    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in words)
-
-
 def _as_markdown(text: str) -> str:
-    return _MARKS.sub(r"\\\1", _plain(text))
+    return _MARKS.sub(r"\\\1", visible_line(text))
 
 
 def _as_paragraph(text: str) -> str:
@@ -160,11 +158,11 @@ def _as_paragraph(text: str) -> str:
 
 
 def _as_csv(text: str) -> str:
-    plain = _plain(text)
+    plain = visible_line(text)
     return f"'{plain}" if plain.startswith(_FORMULA) and not _NUMBER.fullmatch(plain) else plain
 
 
 def _as_latex(text: str) -> str:
-    escaped = "".join(_LATEX.get(c, c) for c in _MINUS.sub("\N{MINUS SIGN}", _plain(text)))
+    escaped = "".join(_LATEX.get(c, c) for c in _MINUS.sub("\N{MINUS SIGN}", visible_line(text)))
     # Two apostrophes that stand for a quotation mark are meant to run together.
     return _LIGATURE.sub("{}", escaped).replace("\N{MINUS SIGN}", "$-$").replace('"', "{''}")

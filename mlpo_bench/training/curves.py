@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from mlpo_bench.log.files import write_whole
+from mlpo_bench import atomic
 from mlpo_bench.training import processes
 from mlpo_bench.training.points import line, read
 
@@ -60,7 +60,7 @@ class Curves(TrainerCallback):
         if not processes.first():
             return
         self.points = [point for point in read(self._path) if point["step"] <= state.global_step]
-        write_whole(self._path, b"".join(map(line, self.points)))
+        atomic.write(self._path, b"".join(map(line, self.points)))
         self._watcher.begin("steps", state.max_steps)
         self._watcher.advance(state.global_step)
 

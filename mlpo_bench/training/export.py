@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlpo_bench import atomic
 from mlpo_bench.engines import adapters, models
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log.files import write_json
@@ -41,22 +42,18 @@ def run(folder: TrainingFolder, work: Work, _store_path: Path, observer: Trainin
         return
     recipe = folder.recipe
     check_place(recipe)
-    beside = folder.export.with_name(f".{folder.export.name}")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
     base = models.resolve(recipe.leader.spec)
     trained = folder.path / recipe.trains[-1]
-    rounding = _weights(recipe, base, trained, beside)
     curves: dict[str, list[Point]] = {
         stage: steps for stage in recipe.trains if (steps := points.read(folder.path / stage / points.FILE))
     }
-    _curves(curves, beside)
-    (beside / "recipe.yaml").write_text(card.public(recipe).to_yaml(), encoding="utf-8")
-    made = card.of(folder, base, curves, beside, rounding)
-    write_json(beside / "card.json", made)
-    (beside / "README.md").write_text(card.page(made), encoding="utf-8")
-    shutil.rmtree(folder.export, ignore_errors=True)
-    beside.replace(folder.export)
+    with atomic.filled(folder.export) as beside:
+        rounding = _weights(recipe, base, trained, beside)
+        _curves(curves, beside)
+        (beside / "recipe.yaml").write_text(card.public(recipe).to_yaml(), encoding="utf-8")
+        made = card.of(folder, base, curves, beside, rounding)
+        write_json(beside / "card.json", made)
+        (beside / "README.md").write_text(card.page(made), encoding="utf-8")
     if recipe.export.folder is not None:
         _publish(folder.export, Path(recipe.export.folder) / recipe.name)
     place = Path(recipe.export.folder) / recipe.name if recipe.export.folder else folder.export
@@ -133,8 +130,5 @@ def check_place(recipe: Recipe) -> None:
 
 
 def _publish(made: Path, place: Path) -> None:
-    beside = place.with_name(f".{place.name}")
-    shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(made, beside)
-    shutil.rmtree(place, ignore_errors=True)
-    beside.replace(place)
+    with atomic.filled(place) as beside:
+        shutil.copytree(made, beside, dirs_exist_ok=True)

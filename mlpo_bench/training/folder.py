@@ -30,8 +30,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 from filelock import FileLock, Timeout
 
+from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError, nearest
-from mlpo_bench.log.files import write_json, write_whole
+from mlpo_bench.log.files import write_json
 from mlpo_bench.training import processes
 from mlpo_bench.training.recipe import STAGES, Recipe, Stage, read_recipe
 
@@ -120,7 +121,7 @@ class TrainingFolder:
         try:
             (folder.path / "stages").mkdir(parents=True, exist_ok=True)
             if not folder.recipe_path.exists():
-                write_whole(folder.recipe_path, recipe.to_yaml().encode())
+                atomic.write(folder.recipe_path, recipe.to_yaml().encode())
         except OSError as error:
             raise UsageError(
                 f"the folder {folder.path} cannot be written: {error.strerror}. Name another place with --output."
@@ -210,7 +211,7 @@ class TrainingFolder:
 
     def adopt(self, stage: Stage, other: TrainingFolder) -> None:
         """Take what another training made in a stage, with what it took."""
-        write_whole(self.recipe_path, self.recipe.to_yaml().encode())
+        atomic.write(self.recipe_path, self.recipe.to_yaml().encode())
         for name in OUTPUTS[stage]:
             _copy(other.path / name, self.path / name)
         write_json(self.ledger_path, self.ledger | {stage: other.ledger.get(stage, {})})
@@ -256,7 +257,7 @@ class TrainingFolder:
                     raise UsageError(f"the stage {stage} reads what {source} makes, which {_SAID[self.state(source)]}.")
             work = Work(resumed=self.state(stage) == "begun")
             inputs, started = self.inputs(stage), time.monotonic()
-            write_whole(self.recipe_path, self.recipe.to_yaml().encode())
+            atomic.write(self.recipe_path, self.recipe.to_yaml().encode())
             write_json(self._record_path(stage), {"stage": stage, "state": "begun", "inputs": inputs})
             processes.agreed(work.resumed)
             try:
@@ -296,11 +297,12 @@ class TrainingFolder:
 
 def _copy(source: Path, target: Path) -> None:
     """Copy a file or a folder, whole or not at all."""
-    beside = target.with_name(f".{target.name}")
-    shutil.rmtree(beside, ignore_errors=True)
-    shutil.rmtree(target, ignore_errors=True)
-    (shutil.copytree if source.is_dir() else shutil.copyfile)(source, beside)
-    beside.replace(target)
+    if source.is_dir():
+        with atomic.filled(target) as beside:
+            shutil.copytree(source, beside, dirs_exist_ok=True)
+    else:
+        with atomic.written(target) as beside:
+            shutil.copyfile(source, beside)
 
 
 def digest(path: Path) -> str | None:

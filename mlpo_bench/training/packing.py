@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import zstandard
 
+from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
 from mlpo_bench.training import card, checkpoints, points
 from mlpo_bench.training.folder import TrainingFolder
@@ -40,15 +41,14 @@ def pack(folder: TrainingFolder, file: Path) -> None:
     if folder.recipe.mlpo.contexts == "rounds":
         raise UsageError("a training with `mlpo.contexts: rounds` keeps questions in its files: not packed.")
     file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    for attempt in range(_ATTEMPTS):
-        try:
-            _write(folder, beside)
-            break
-        except FileNotFoundError:  # a checkpoint that has just given way to a newer one
-            if attempt == _ATTEMPTS - 1:
-                raise
-    beside.replace(file)
+    with atomic.written(file) as beside:
+        for attempt in range(_ATTEMPTS):
+            try:
+                _write(folder, beside)
+                break
+            except FileNotFoundError:  # a checkpoint that has just given way to a newer one
+                if attempt == _ATTEMPTS - 1:
+                    raise
 
 
 def _write(folder: TrainingFolder, file: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mlpo_bench import atomic
 from mlpo_bench.chat import Sampling
 
 
@@ -164,11 +165,10 @@ def schema(kind: type[Row]) -> pa.Schema:
 
 def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
     """Write rows, whole or not at all."""
-    beside = path.with_name(f".{path.name}")
     every = list(rows)
     columns = {name: [_stored(getattr(row, name)) for row in every] for name in schema(kind).names}
-    pq.write_table(pa.Table.from_pydict(columns, schema=schema(kind)), beside, compression="zstd")
-    beside.replace(path)
+    with atomic.written(path) as beside:
+        pq.write_table(pa.Table.from_pydict(columns, schema=schema(kind)), beside, compression="zstd")
 
 
 def _stored(value: Any) -> Any:  # noqa: ANN401 - columns differ in kind

@@ -29,7 +29,7 @@ def test_figures_have_three_digits(value: float, told: str) -> None:
 
 
 def test_the_table_holds_at_80_columns() -> None:
-    from rich.console import Console
+    from mlpo_bench.reports.terminal.console import Console
 
     points = [{"step": n, "reward": n / 7, "grad_norm": 12345.6 * n, "kl": 1e-5 * n} for n in range(1, 200)]
     console = Console(width=80, record=True, file=None, force_terminal=False, quiet=True)

@@ -4,7 +4,6 @@ import io
 from dataclasses import replace
 
 import pytest
-from rich.console import Console
 
 from mlpo_bench.chat import Usage
 from mlpo_bench.cli import _display
@@ -13,6 +12,7 @@ from mlpo_bench.log.records import Record
 from mlpo_bench.log.results import CellResult
 from mlpo_bench.matrix.cells import Cell
 from mlpo_bench.protocols import Setting, Solo
+from mlpo_bench.reports.terminal.console import Console
 from mlpo_bench.teams import Team
 
 

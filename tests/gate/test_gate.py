@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from rich.console import Console
 
 from mlpo_bench import questions
 from mlpo_bench.chat import Message, Sampling
@@ -31,6 +30,7 @@ from mlpo_bench.gate.prompt_diff import closest, told_apart
 from mlpo_bench.gate.questions import lay_out
 from mlpo_bench.gate.recording import Conversation, Recorded, Recording, TurnSeen
 from mlpo_bench.gate.render import markdown, print_judgement, workflow_commands
+from mlpo_bench.reports.terminal.console import Console
 from mlpo_bench.stats import mcnemar_power
 from mlpo_bench.teams import ModelSpec
 
@@ -172,7 +172,7 @@ def test_junit_is_what_build_servers_read_whatever_texts_hold(judgement: Judgeme
 def test_junit_keeps_hostile_text_as_text() -> None:
     hostile = '</failure><![CDATA[x]]> & "quoted" \x00\x1b[31m \ud800'
     (failure,) = ET.fromstring(junit(Judgement("t", (Check.of("g", "n", hostile, failed=True),)))).iter("failure")
-    assert failure.attrib["message"] == '</failure><![CDATA[x]]> & "quoted" \\u0000\\u001b[31m \\ud800'
+    assert failure.attrib["message"] == '</failure><![CDATA[x]]> & "quoted" [U+0000][U+001B][31m [U+D800]'
 
 
 @given(JUDGEMENTS)

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from mlpo_bench.analysis.diagnostics import LeaderDiagnostics, RoundDiagnostics, diagnose_round, difficulties
 from mlpo_bench.analysis.gains import Gain, OtherOrder, added_round
 from mlpo_bench.analysis.round_table import UNREAD, RoundTable
 from mlpo_bench.reports.signatures import as_p, points, signatures
+from mlpo_bench.reports.terminal.console import Console
 from mlpo_bench.reports.terminal.diagnostics import count, print_diagnostics, print_how_to_read, print_overview
 from mlpo_bench.stats.means import Drawn, Mean, mean
 from mlpo_bench.stats.paired import compare

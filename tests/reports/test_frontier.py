@@ -3,13 +3,13 @@ from __future__ import annotations
 import io
 
 import pytest
-from rich.console import Console
 
 from mlpo_bench.analysis.rows import ResultRow
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log.ledger import SeatCost
 from mlpo_bench.log.results import CellResult
 from mlpo_bench.reports.frontier import placed, print_frontier
+from mlpo_bench.reports.terminal.console import Console
 from mlpo_bench.teams import Price
 
 

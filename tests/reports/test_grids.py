@@ -12,9 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.cells import cell_len
-from rich.console import Console
 
 from mlpo_bench.reports.grids import Grid, csv, latex, markdown, terminal
+from mlpo_bench.reports.terminal.console import Console
+from mlpo_bench.visible import visible_line
 
 
 ANY = st.text(st.characters(), max_size=20) | st.text("\\|`*_[]<>&~$#%{}^\"'-=+@ ab1.\n\t\x00\u202e\ud800", max_size=12)
@@ -27,9 +28,8 @@ GRID = Grid(
 
 
 def as_text(text: str) -> str:
-    """What a cell should be read as: one line, without what has no place in a file or steers a terminal."""
-    line = " ".join(text.split())
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "\ufffd", "".join(c if c.isprintable() else "\ufffd" for c in line))
+    """What a cell should be read as: one line, with the numbers of what cannot be seen."""
+    return comparable(visible_line(text))
 
 
 def comparable(text: str) -> str:

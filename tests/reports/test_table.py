@@ -5,11 +5,11 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
 import pytest
-from rich.console import Console
 
 from mlpo_bench.analysis.rows import ResultRow
 from mlpo_bench.log.ledger import SeatCost
 from mlpo_bench.log.results import CellResult
+from mlpo_bench.reports.terminal.console import Console
 from mlpo_bench.reports.terminal.table import macro_table, suite_table
 from mlpo_bench.stats import Estimate
 from mlpo_bench.teams import Price

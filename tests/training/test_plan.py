@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
+from mlpo_bench.reports.terminal.console import Console
 from mlpo_bench.reports.terminal.training import print_training_plan
 from mlpo_bench.training import speed
 from mlpo_bench.training.folder import TrainingFolder

@@ -9,14 +9,13 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import unicodedata
-from contextlib import suppress
 from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from mlpo_bench import atomic
 from mlpo_bench.analysis.rows import read_rows
 from mlpo_bench.errors import UsageError
 from mlpo_bench.reports.html.conversations import conversations
@@ -24,6 +23,7 @@ from mlpo_bench.reports.html.differences import differences
 from mlpo_bench.reports.html.figures import OVER_SUITES, row_figures
 from mlpo_bench.reports.html.header import header
 from mlpo_bench.reports.html.leaders import leader_figures
+from mlpo_bench.visible import visible
 
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 SCRIPTS = ("core", "text", "table", "plots", "browser", "main")
 """The page's own, in the order in which they need one another."""
 _LEVEL = 6
-_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Co", "Cs"})
-"""Kinds of signs that cannot be seen."""
 
 
 def write_page(folder: RunDirectory, path: Path) -> int:
@@ -46,14 +44,10 @@ def write_page(folder: RunDirectory, path: Path) -> int:
         UsageError: no cell of the run is done, plotly is not installed, or the file cannot be written.
     """
     content = page(folder)
-    beside = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        beside.replace(path)
+        atomic.write(path, content)
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
     return len(content)
 
@@ -110,7 +104,7 @@ def assembled(name: str, data: dict[str, Any], portions: Sequence[bytes], plotly
         **{f"portion-{number}": portion for number, portion in enumerate(portions)},
     }
     values = {
-        "TITLE": escape(f"{marked(name)}: mlpo-bench"),
+        "TITLE": escape(f"{visible(name)}: mlpo-bench"),
         "POLICY": policy(boot, script, plotly, temml),
         "STYLE": own("page.css") + mathematics_style(),
         "BOOT": boot,
@@ -142,11 +136,6 @@ def mathematics_style() -> str:
     """Return the style of mathematics, its font in it."""
     font = base64.b64encode((files(__package__) / "vendor" / "Temml.woff2").read_bytes()).decode()
     return own("vendor/Temml-Local.css").replace("Temml.woff2')", f"data:font/woff2;base64,{font}')")
-
-
-def marked(name: str) -> str:
-    """Return a name with marks in place of signs that cannot be seen, as the page's scripts do it."""
-    return "".join(f"[U+{ord(sign):04X}]" if unicodedata.category(sign) in _UNSEEN else sign for sign in name)
 
 
 def own(name: str) -> str:

@@ -6,46 +6,43 @@ from typing import TYPE_CHECKING, Any
 
 from rich.panel import Panel
 from rich.rule import Rule
-from rich.text import Text
+
+from mlpo_bench.reports.terminal.console import shown
 
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.text import Text
 
     from mlpo_bench.matrix.cells import Cell
+    from mlpo_bench.reports.terminal.console import Console
 
 
 def print_conversation(cell: Cell, found: dict[str, Any], console: Console, *, prompts: bool) -> None:
     """Print a conversation as it stands in a transcript file. Model text is shown as text, whatever is in it."""
-    console.print(Rule(Text(f"{found['question']}  {cell.label}", style="bold")))
+    console.print(Rule(shown(f"{found['question']}  {cell.label}", "bold")))
     if "error" in found:
-        console.print(Text(f"Not answered: {found['error']}", style="red"))
+        console.print(f"Not answered: {found['error']}", style="red")
         return
     if not prompts:
-        console.print(Panel(_plain(found["turns"][0]["read"][-1]["content"]), title="question", border_style="dim"))
+        console.print(Panel(shown(found["turns"][0]["read"][-1]["content"]), title="question", border_style="dim"))
     for turn in found["turns"]:
         if prompts:
             for message in turn["read"]:
                 console.print(
                     Panel(
-                        _plain(message["content"]),
-                        title=f"{turn['seat']} reads ({message['role']})",
+                        shown(message["content"]),
+                        title=shown(f"{turn['seat']} reads ({message['role']})"),
                         border_style="dim",
                     )
                 )
-        console.print(Panel(_plain(turn["text"]), title=_title(turn), title_align="left"))
+        console.print(Panel(shown(turn["text"]), title=_title(turn), title_align="left"))
     verdict = "right" if found["right"] else "wrong"
     answer = "no answer could be read" if found["answer"] is None else f"answer {found['answer']!r}"
-    console.print(Text(f"Final: {answer}, {verdict}", style="green" if found["right"] else "red"))
+    console.print(f"Final: {answer}, {verdict}", style="green" if found["right"] else "red")
 
 
 def _title(turn: dict[str, Any]) -> Text:
     answer = "unread" if turn["answer"] is None else f"answer {turn['answer']!r}"
     cut = ", cut off" if turn["finish_reason"] == "length" else ""
     tokens = f"{turn['prompt_tokens'] + turn['cached_tokens']} tokens in, {turn['completion_tokens']} out"
-    return Text(f"round {turn['round'] + 1}, {turn['seat']}: {answer}{cut} ({tokens})")
-
-
-def _plain(text: str) -> Text:
-    """Return text without the control characters that could rewrite a terminal."""
-    return Text("".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text))
+    return shown(f"round {turn['round'] + 1}, {turn['seat']}: {answer}{cut} ({tokens})")

@@ -14,9 +14,8 @@ from mlpo_bench.reports.figures import duration, operations, price, short_names
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rich.console import Console
-
     from mlpo_bench.log import CellResult, Results, RunDirectory
+    from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.teams import Price
 
 _COLUMNS = ("calls", "tokens in", "cached", "tokens out", "engine time", "operations", "price")

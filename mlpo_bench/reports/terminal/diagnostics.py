@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
 from mlpo_bench.analysis.diagnostics import LEADER
 from mlpo_bench.reports.signatures import as_p, signatures
+from mlpo_bench.reports.terminal.console import shown
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from rich.console import Console
-
     from mlpo_bench.analysis.diagnostics import LeaderDiagnostics, RoundDiagnostics
     from mlpo_bench.analysis.position_bias import PositionBias
+    from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.stats.means import Mean, Ratio
     from mlpo_bench.stats.paired import Comparison
 
@@ -42,7 +41,7 @@ def print_overview(found: Sequence[LeaderDiagnostics], console: Console) -> None
     for one in found:
         rivals, choices = one.final.rivals, one.final.choices
         table.add_row(
-            escape(one.name),
+            one.name,
             count(one.final.accuracy),
             *(value(r.accuracy) for r in (rivals.random_pick, rivals.vote, rivals.oracle) if wide),
             "-" if rivals.gap_closed.value is None else f"{rivals.gap_closed.value:.2f}",
@@ -50,7 +49,7 @@ def print_overview(found: Sequence[LeaderDiagnostics], console: Console) -> None
         )
     console.print(table)
     for one in found:
-        console.print(escape(one.name), style="bold", highlight=False)
+        console.print(one.name, style="bold")
         _print_signatures(one, console)
     console.print()
 
@@ -58,7 +57,7 @@ def print_overview(found: Sequence[LeaderDiagnostics], console: Console) -> None
 def print_diagnostics(of: LeaderDiagnostics, console: Console) -> None:
     """Print all figures of one leader."""
     seeds = f", {of.seeds} seeds" if of.seeds > 1 else ""
-    console.print(f"[bold]{of.suite.upper()}, {escape(of.name)}[/bold]: {of.final.questions} questions{seeds}")
+    console.print(shown(f"{of.suite.upper()}, {of.name}", "bold"), f": {of.final.questions} questions{seeds}", sep="")
     if of.alone:
         console.print(f"In {of.alone} more conversations the leader asked no peer; no figure below holds them.")
     _print_signatures(of, console)
@@ -70,12 +69,12 @@ def print_diagnostics(of: LeaderDiagnostics, console: Console) -> None:
 
 def print_how_to_read(console: Console) -> None:
     """Print what the columns mean."""
-    console.print(HOW_TO_READ, style="dim", highlight=False)
+    console.print(HOW_TO_READ, style="dim")
 
 
 def _print_signatures(of: LeaderDiagnostics, console: Console) -> None:
     for line in signatures(of):
-        console.print(Padding(escape(line), (0, 0, 0, 2)), style="yellow", highlight=False)
+        console.print(Padding(line, (0, 0, 0, 2)), style="yellow")
 
 
 def _tables(of: LeaderDiagnostics) -> Iterator[Table]:
@@ -219,7 +218,7 @@ def _gains(of: LeaderDiagnostics) -> Table:
         ["", "gain", "95 % interval", "p", "tokens", "instead\nof", "for a\npoint"],
     )
     named = [(f"round {n} over {gain.over}", gain) for n, gain in enumerate(of.added_rounds, start=2)]
-    for name, gain in [*named, *((f"all over {escape(gain.over)}", gain) for gain in of.over)]:
+    for name, gain in [*named, *((f"all over {gain.over}", gain) for gain in of.over)]:
         paid = "-" if gain.tokens_a_point is None else f"{gain.tokens_a_point:,.0f}"
         tokens = f"{gain.tokens:,.0f}", f"{gain.tokens_over:,.0f}", paid
         table.add_row(name, *_difference(gain.comparison), *tokens)

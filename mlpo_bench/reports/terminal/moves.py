@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from mlpo_bench.reports.grids import Grid, terminal
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rich.console import Console
-
     from mlpo_bench.analysis.moves import Moves, RowMove, Standing
+    from mlpo_bench.reports.terminal.console import Console
 
 _COLUMNS = ("row", "accuracy", "unread", "turned", "left out")
 _NAMED = 5
@@ -31,14 +28,14 @@ def print_moves(moves: Moves, command: str, console: Console, *, unfinished: int
     """
     print_rows(moves, console)
     for sentence in sentences(moves, unfinished):
-        console.print(Text(sentence))
+        console.print(sentence)
     if not moves.whole:
-        console.print(Text(f"To ask what is missing: {command}"), soft_wrap=True)
+        console.print(f"To ask what is missing: {command}", soft_wrap=True)
 
 
 def print_rows(moves: Moves, console: Console) -> None:
     """Print the answer, then a table of the rows that moved for each suite."""
-    console.print(Text(headline(moves)))
+    console.print(headline(moves))
     console.print()
     for suite in dict.fromkeys(row.suite for row in moves.rows if row.moved):
         rows = [row for row in moves.rows if row.moved and row.suite == suite]

@@ -6,7 +6,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.table import Table
-from rich.text import Text
 
 from mlpo_bench.reports.figures import duration, price, short_names
 
@@ -14,10 +13,9 @@ from mlpo_bench.reports.figures import duration, price, short_names
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rich.console import Console
-
     from mlpo_bench.log import Results
     from mlpo_bench.log.plan import CellPlan, Plan
+    from mlpo_bench.reports.terminal.console import Console
 
 
 def print_plan(plan: Plan, console: Console) -> None:
@@ -33,7 +31,7 @@ def print_plan(plan: Plan, console: Console) -> None:
         f"Time: {duration(plan.seconds)}. Price: {price(plan.price)}."
     )
     for model, basis in plan.basis.items():
-        console.print(Text(f"{model}: {basis}", style="dim"))
+        console.print(f"{model}: {basis}", style="dim")
     console.print(
         "Calls are exact (at most, where answers decide), but for votes at the tokens of another cell; tokens, time "
         "and price are estimates from a rehearsal over a few questions. Nothing was started.",

@@ -8,7 +8,6 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
 from rich.table import Table
-from rich.text import Text
 
 from mlpo_bench.analysis.rows import by_name, over_suites, read_rows, row_name
 from mlpo_bench.reports.figures import operations
@@ -19,10 +18,9 @@ from mlpo_bench.reports.terminal.plan import print_error_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from rich.console import Console
-
     from mlpo_bench.analysis.rows import ResultRow
     from mlpo_bench.log import CellResult, Results, RunDirectory
+    from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.stats import Estimate
     from mlpo_bench.teams import Price
 
@@ -61,15 +59,13 @@ def print_results(results: Results, folder: RunDirectory, console: Console) -> N
         )
     if not results.read_alike:
         command = shlex.join(["mlpo-bench", "rescore", str(folder.path)])
-        told = Text(f"Cells were read by different readers. To judge all alike: {command}", style="yellow")
-        console.print(told, soft_wrap=True)
+        told = f"Cells were read by different readers. To judge all alike: {command}"
+        console.print(told, style="yellow", soft_wrap=True)
     for cell in results.failed:
         console.print(
-            Text(
-                f"{cell.suite}, {cell.label}: {cell.errors} of {cell.n + cell.errors} questions could not be asked; "
-                "they are in no figure. The same command asks them again.",
-                style="red",
-            )
+            f"{cell.suite}, {cell.label}: {cell.errors} of {cell.n + cell.errors} questions could not be asked; "
+            "they are in no figure. The same command asks them again.",
+            style="red",
         )
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.table import Table
-from rich.text import Text
 
 from mlpo_bench.reports.figures import duration
 
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.training.plan import StagePlan, TrainingPlan
 
 _GIB = 2**30
@@ -22,16 +20,16 @@ _WHAT = 2
 def print_training_plan(plan: TrainingPlan, console: Console) -> None:
     """Print the stages of a training, then what all that is left takes together."""
     questions = ", ".join(f"{count:,} of {suite}" for suite, count in plan.questions.items())
-    console.print(f"{plan.name} ({plan.method}): {questions}", highlight=False)
+    console.print(f"{plan.name} ({plan.method}): {questions}")
     table = Table(box=None, pad_edge=False, collapse_padding=True, padding=(0, 1), header_style="bold")
     for place, title in enumerate(("stage", "", "", "calls", "read", "written", "trained", "memory", "time")):
         table.add_column(title, justify="left" if place in {0, _WHAT} else "right", no_wrap=True)
     for stage in plan.stages:
         table.add_row(*_row(stage))
     console.print(table)
-    console.print(f"Time of what is left: {duration(plan.seconds)}.", highlight=False)
+    console.print(f"Time of what is left: {duration(plan.seconds)}.")
     for line in plan.basis:
-        console.print(Text(line, style="dim"))
+        console.print(line, style="dim")
     console.print(
         "Read, written and trained are tokens. Questions are counted; what follows a stage that is not done is "
         "reckoned at most. Memory is one device's, without an engine beside the trainer. Nothing was started.",

@@ -1,0 +1,39 @@
+"""Text from outside as it may be shown: what a model wrote, a person named, a server answered.
+
+Characters that cannot be seen steer a terminal, turn the reading order, break a file's format or make two names look
+alike. Wherever the project prints or writes text for people they are shown by their numbers; the page's scripts do the
+same (`reports/html/text.js`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+
+_UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+"""Unicode's categories of controls, formats, private use, halves of surrogate pairs, and line separators."""
+_PRINTABLE_ASCII = re.compile(r"[\n\t\x20-\x7e]*")
+
+
+def visible(text: str) -> str:
+    """Return text with `[U+202E]` in place of each character that cannot be seen; tabs and line breaks stay."""
+    if _PRINTABLE_ASCII.fullmatch(text):
+        return text
+    return "".join(f"[U+{ord(c):04X}]" if _unseen(c) else c for c in text.replace("\r\n", "\n"))
+
+
+def visible_line(text: str) -> str:
+    """Return text on one line, with `[U+202E]` in place of each character that cannot be seen."""
+    return visible(" ".join(text.split()))
+
+
+def _unseen(character: str) -> bool:
+    if character in "\n\t":
+        return False
+    return unicodedata.category(character) in _UNSEEN or _no_character(ord(character))
+
+
+def _no_character(code: int) -> bool:
+    """Whether Unicode keeps a number from ever becoming a character, so that XML refuses it."""
+    return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF  # noqa: PLR2004 - as the standard lists them
