@@ -59,7 +59,7 @@ def run(folder: TrainingFolder, work: Work, store_path: Path, observer: Training
     """
     recipe = folder.recipe
     with enough_memory(recipe, "mlpo"):
-        last = outcome.prepare(folder.mlpo, resumed=work.resumed)
+        last = outcome.prepare(folder.mlpo, observer, resumed=work.resumed)
         recipe = _bounded(recipe, last)
         figures = curves.Curves(folder.mlpo / points.FILE, observer)
         for leg in legs(recipe, outcome.steps_in(last) // recipe.mlpo.iterations):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from mlpo_bench.training.observer import TrainingObserver
     from mlpo_bench.training.points import Point
     from mlpo_bench.training.policy import Policy
     from mlpo_bench.training.untyped import Untyped
@@ -24,7 +25,7 @@ _LITTER = ("README.md", "training_args.bin")
 _BEGINNING = "ref"  # TRL's copy of an adapter as it was before training
 
 
-def prepare(folder: Path, *, resumed: bool) -> Path | None:
+def prepare(folder: Path, observer: TrainingObserver, *, resumed: bool) -> Path | None:
     """Make a stage's folder, or take up what an earlier session left; return the checkpoint to go on from."""
     last = None
     if processes.first():
@@ -35,6 +36,8 @@ def prepare(folder: Path, *, resumed: bool) -> Path | None:
         else:
             shutil.rmtree(folder)
             folder.mkdir()
+    if last is not None:
+        observer.say(f"Going on after step {steps_in(last)}")
     return processes.agreed(last)
 
 

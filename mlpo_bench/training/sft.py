@@ -34,7 +34,7 @@ def run(folder: TrainingFolder, work: Work, _store_path: Path, observer: Trainin
     """
     recipe = folder.recipe
     with enough_memory(recipe, "sft"):
-        last = outcome.prepare(folder.sft, resumed=work.resumed)
+        last = outcome.prepare(folder.sft, observer, resumed=work.resumed)
         leader = policy.load(recipe, seed=recipe.seed_of("sft"))
         rows, left_out = examples(recipe, leader, read_rows(folder.traces, Trace))
         if left_out:

@@ -96,6 +96,7 @@ def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(
         lessons("sft", broken)
     monkeypatch.setattr(SFTTrainer, "compute_loss", loss)
     lessons("sft", broken, resumed=True)
+    assert f"Going on after step {2 if 'save_every' in settings else 3}" in lessons.heard.said
     assert points(broken) == points(whole)
     [weights] = [name for name in contents(whole.sft) if name.endswith(".safetensors")]
     assert contents(broken.sft)[weights] == contents(whole.sft)[weights]
