@@ -8,15 +8,15 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mlpo_bench.chat import Usage
-from mlpo_bench.errors import EngineError, Stopped
+from mlpo_bench.chat import Completion, Usage
+from mlpo_bench.errors import EngineError, Stopped, UsageError
 from mlpo_bench.store import COMMIT_EVERY_S, derived_seed, request_key
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from mlpo_bench.chat import Completion, Message, Sampling
+    from mlpo_bench.chat import Message, Sampling
     from mlpo_bench.engines import Engine
     from mlpo_bench.store import Store
     from mlpo_bench.teams import Member, ModelSpec
@@ -96,7 +96,7 @@ class Line:
         if self._under_way == 1:
             self._since = time.perf_counter()
         try:
-            made = await self.engine.complete(messages, sampling, seed)
+            made = await self._answer(messages, sampling, seed)
         finally:
             self._under_way -= 1
             if not self._under_way:
@@ -104,6 +104,21 @@ class Line:
         self._faults = 0
         self.made += 1
         self.written += made.usage.completion
+        return made
+
+    async def _answer(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
+        """Ask the engine; what it was not written to fail with is a fault of the machinery like any other."""
+        try:
+            made = await self.engine.complete(messages, sampling, seed)
+        except (EngineError, UsageError, Stopped):
+            raise
+        except Exception as fault:
+            reason = f"{type(fault).__name__}: {fault}".removesuffix(": ")
+            raise EngineError(f"{self.engine.facts.name} failed with {reason}", transient=False) from fault
+        if not isinstance(made, Completion):
+            raise EngineError(
+                f"{self.engine.facts.name} answered with no Completion, but {made!r:.60}", transient=False
+            )
         return made
 
     def failed(self, fault: EngineError) -> None:

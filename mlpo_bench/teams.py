@@ -24,12 +24,13 @@ Every fault in it is named by file, line and field.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mlpo_bench import yamls
 from mlpo_bench.chat import Sampling
+from mlpo_bench.engines.spec import DEFAULT_MODEL, ModelSpec
 from mlpo_bench.errors import UsageError, unknown
 
 
@@ -38,84 +39,23 @@ if TYPE_CHECKING:
 
     from mlpo_bench.chat import Usage
 
-EngineKind = Literal["auto", "vllm", "hf", "openai", "scripted", "recorded"]
-Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "MAX_PEERS",
+    "Member",
+    "ModelSpec",
+    "Price",
+    "SamplingChoice",
+    "Team",
+    "read_team",
+    "spelled_out",
+]
 
-DEFAULT_MODEL = "smollm2-135m"
 MAX_PEERS = 64
-_IDENTITY_BARS = 2
-
-
-def full_name(model: str, adapter: str | None) -> str:
-    """Return what a model is called with its adapter: `smollm2-135m+training/leaders/mine`."""
-    return f"{model}+{adapter}" if adapter else model
-
-
-def short_name(model: str, adapter: str | None) -> str:
-    """Return what tables call a model with its adapter: `smollm2-135m+mine`."""
-    return full_name(_last_part(model), adapter and _last_part(adapter))
-
-
-def _last_part(name: str) -> str:
-    return name.rstrip("/").rsplit("/", 1)[-1]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ModelSpec(_Strict):
-    """A model as a person names it: everything that decides which weights answer, and through which engine.
-
-    `model` is `smollm2-135m`, a hub id, a folder, the name a server serves, a script for the scripted engine, or
-    what a recording was made with. `adapter` is what training changed of these weights: a folder or a hub id.
-    `context` bounds prompt plus answer, in tokens, below what the model itself holds. `concurrency` bounds the
-    requests in flight to a server.
-    """
-
-    model: str = Field(default=DEFAULT_MODEL, min_length=1)
-    revision: str | None = None
-    # Left out where there is none, so that configurations without one are what they were before there were any.
-    adapter: Annotated[str | None, Field(min_length=1, exclude_if=lambda adapter: adapter is None)] = None
-    engine: EngineKind = "auto"
-    dtype: Dtype = "auto"
-    context: Annotated[int, Field(ge=16)] | None = None
-    base_url: str | None = None
-    api_key_env: str = "OPENAI_API_KEY"
-    concurrency: Annotated[int, Field(ge=1, le=4096)] = 64
-    trust_remote_code: bool = False
-
-    @model_validator(mode="after")
-    def _server_has_an_address(self) -> Self:
-        if self.engine == "openai" and not self.base_url:
-            raise ValueError("engine 'openai' needs a base_url, such as http://127.0.0.1:8000/v1")
-        if self.base_url and self.engine not in {"openai", "auto"}:
-            raise ValueError(f"a base_url goes with engine 'openai', not {self.engine!r}")
-        return self
-
-    @model_validator(mode="after")
-    def _adapter_changes_weights_that_are_here(self) -> Self:
-        if self.adapter and (self.engine == "openai" or self.base_url):
-            raise ValueError("an adapter belongs to its server: serve it there, and give its name there as the model")
-        if self.adapter and self.engine == "scripted":
-            raise ValueError("an adapter changes a model's weights, and a script has none")
-        return self
-
-    @model_validator(mode="after")
-    def _recording_has_an_identity(self) -> Self:
-        if self.engine == "recorded" and (self.revision or "").count("|") != _IDENTITY_BARS:
-            raise ValueError("engine 'recorded' needs the revision `revision|dtype|engine` that the recording tells")
-        return self
-
-    @property
-    def name(self) -> str:
-        """The model's name, and its adapter's behind it: what tells members' models apart in a run's files."""
-        return full_name(self.model, self.adapter)
-
-    @property
-    def short_name(self) -> str:
-        """The same for tables: of hub ids and paths, the last part."""
-        return short_name(self.model, self.adapter)
 
 
 class SamplingChoice(_Strict):

@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 
     from mlpo_bench.matrix.config import RunConfig
     from mlpo_bench.matrix.sweeps import Sweep
-    from mlpo_bench.teams import Team
+    from mlpo_bench.teams import Member, Team
 
 WHAT, WHO, HOW, WHERE = "What is asked", "Who answers", "How", "Where"
 Option = partial(typer.Option, show_default=False)
 
 # Where an option's name is not the field's.
 _OPTIONS = {"suites": "--suite", "protocols": "--protocol", "generation": "--gen-kwargs", "teams": "--team"}
-_ENGINES = ("auto", "vllm", "hf")
 _LEADING = ("share", "order", "memory", "early_stop", "adaptive")
 
 
@@ -120,7 +119,9 @@ def configuration(
             rich_help_panel=WHO,
         ),
     ] = None,
-    engine: Annotated[str | None, Option(help="auto, vllm or hf, for all members.", rich_help_panel=WHO)] = None,
+    engine: Annotated[
+        str | None, Option(help="Engine of all members: auto, vllm, hf, module:Class.", rich_help_panel=WHO)
+    ] = None,
     leader_adapter: Annotated[
         str | None,
         Option(help="What training changed of the leader (LoRA): a folder or hub id.", rich_help_panel=WHO),
@@ -292,34 +293,32 @@ def _matrix(name: str) -> RunConfig:
 
 
 def _with_engine(team: Team, engine: str) -> Team:
-    from mlpo_bench.errors import UsageError, nearest
+    def served(member: Member) -> Member:
+        return _changed(member, "--engine", engine=engine)
 
-    if engine not in _ENGINES:
-        hint = nearest(engine, _ENGINES) or "."
-        raise UsageError(
-            f"--engine takes {', '.join(_ENGINES)} (servers are named in a team file), not {engine!r}{hint}"
-        )
-    change = {"engine": engine}
     return team.model_copy(
         update={
-            "leader": team.leader.model_copy(update=change),
-            "peers": tuple(peer.model_copy(update=change) for peer in team.peers),
-            "untrained": team.untrained and team.untrained.model_copy(update=change),
+            "leader": served(team.leader),
+            "peers": tuple(map(served, team.peers)),
+            "untrained": team.untrained and served(team.untrained),
         }
     )
 
 
 def _with_adapter(team: Team, adapter: str) -> Team:
+    return team.model_copy(update={"leader": _changed(team.leader, "--leader-adapter", adapter=adapter)})
+
+
+def _changed(member: Member, option: str, **change: object) -> Member:
     from pydantic import ValidationError
 
     from mlpo_bench.errors import UsageError
     from mlpo_bench.teams import Member
 
     try:
-        leader = Member.model_validate({**dict(team.leader), "adapter": adapter})
+        return Member.model_validate({**dict(member), **change})
     except ValidationError as error:
-        raise UsageError(f"--leader-adapter: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
-    return team.model_copy(update={"leader": leader})
+        raise UsageError(f"{option}: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
 
 
 def _say(location: Iterable[int | str], message: str, value: object) -> str:

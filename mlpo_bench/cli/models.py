@@ -28,7 +28,7 @@ def models() -> None:
             "None is deleted by itself; each may be, and is made again when it is needed.",
             soft_wrap=True,
         )
-    for engine, word in available().items():
+    for engine, word in available():
         console.print(f"engine {engine}: {word}", soft_wrap=True)
     console.print("Any hub id or folder with safetensors can be named in a team file.", style="dim")
 

@@ -9,6 +9,19 @@ from __future__ import annotations
 from mlpo_bench.engines.base import Engine, ModelFacts, Share
 from mlpo_bench.engines.opening import close_engines, open_engine, open_engines
 from mlpo_bench.engines.scripted import ScriptedEngine
+from mlpo_bench.engines.spec import ENGINES, EngineKind, ModelSpec, OpenOptions
 
 
-__all__ = ["Engine", "ModelFacts", "ScriptedEngine", "Share", "close_engines", "open_engine", "open_engines"]
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "EngineKind",
+    "ModelFacts",
+    "ModelSpec",
+    "OpenOptions",
+    "ScriptedEngine",
+    "Share",
+    "close_engines",
+    "open_engine",
+    "open_engines",
+]

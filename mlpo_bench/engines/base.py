@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mlpo_bench.teams import full_name
+from mlpo_bench.engines.names import full_name
 
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mlpo_bench.chat import FinishReason, Message, Sampling
     from mlpo_bench.engines.resolved import ResolvedModel
-    from mlpo_bench.teams import ModelSpec
+    from mlpo_bench.engines.spec import ModelSpec
 
 BATCH_ROWS = 64
 # Bounds the key-value cache of a batch: rows times the longest prompt plus answer.

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.engines import lora
 from mlpo_bench.engines.cache import cache_dir, made_once, size
+from mlpo_bench.engines.names import short_name
 from mlpo_bench.engines.quiet import quiet_transformers
 from mlpo_bench.engines.threads import import_torch, one_thread
 from mlpo_bench.errors import UsageError
-from mlpo_bench.teams import short_name
 
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from mlpo_bench.engines import adapters, hub, lora, smollm2
 from mlpo_bench.engines.cache import cache_dir, size
 from mlpo_bench.engines.hashes import revision_of
 from mlpo_bench.engines.resolved import ResolvedModel
+from mlpo_bench.engines.spec import DEFAULT_MODEL
 from mlpo_bench.errors import UsageError, nearest
-from mlpo_bench.teams import DEFAULT_MODEL
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.teams import ModelSpec
+    from mlpo_bench.engines.spec import ModelSpec
 
 # Weights in safetensors only; pickled ones can run code when they are read.
 _HUB_FILES = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlpo_bench.chat import Message, Sampling
-    from mlpo_bench.teams import ModelSpec
+    from mlpo_bench.engines.spec import ModelSpec
 
 # Where neither the server nor the spec tells the context: large enough not to stand in the way of a server's own.
 DEFAULT_CONTEXT = 131_072

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlpo_bench.engines import choose, models
 from mlpo_bench.engines.base import ALONE, Engine, Share
+from mlpo_bench.engines.spec import OpenOptions
+from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from mlpo_bench.engines.choose import Kind
     from mlpo_bench.engines.resolved import ResolvedModel
-    from mlpo_bench.teams import ModelSpec
+    from mlpo_bench.engines.spec import EngineKind, ModelSpec
+
+_OFFERS = ("facts", "complete", "count_tokens", "close")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,32 +27,26 @@ class _Plan:
     """How a spec will be served, and why so."""
 
     spec: ModelSpec
-    resolved: ResolvedModel | None
-    kind: Kind
+    weights: ResolvedModel | None
+    kind: type[EngineKind]
     why: str
-
-    @property
-    def dtype(self) -> str:
-        """The type that weights are served in."""
-        assert self.resolved is not None
-        return self.resolved.dtype if self.spec.dtype == "auto" else self.spec.dtype
 
     @property
     def host(self) -> tuple[object, ...]:
         """What two specs must have in common to be served by one process."""
-        spec, resolved = self.spec, self.resolved
-        if resolved is None:
+        spec, weights = self.spec, self.weights
+        if weights is None:
             served = (spec.base_url, spec.api_key_env, spec.context, spec.concurrency)
             return (self.kind, spec.model, spec.revision, spec.adapter, *served)
-        beside = self.kind == "vllm" and not resolved.merged
-        alone = None if beside or resolved.adapter is None else resolved.adapter.revision
-        weights = (resolved.folder, resolved.revision, alone, self.dtype)
-        return (self.kind, *weights, spec.context, spec.trust_remote_code)
+        beside = self.kind.serves_adapters_together and not weights.merged
+        alone = None if beside or weights.adapter is None else weights.adapter.revision
+        dtype = weights.dtype if spec.dtype == "auto" else spec.dtype
+        return (self.kind, weights.folder, weights.revision, alone, dtype, spec.context, spec.trust_remote_code)
 
     @property
     def identity(self) -> tuple[object, ...]:
         """What two specs must have in common to share an engine."""
-        adapter = self.resolved and self.resolved.adapter
+        adapter = self.weights and self.weights.adapter
         return (*self.host, adapter and adapter.revision)
 
 
@@ -88,13 +85,13 @@ async def open_engines(
     hosts: dict[tuple[object, ...], dict[tuple[object, ...], _Plan]] = {}
     for plan in plans:
         hosts.setdefault(plan.host, {}).setdefault(plan.identity, plan)
-    on_device = sum(next(iter(host.values())).kind == "vllm" for host in hosts.values())
+    on_device = sum(next(iter(host.values())).kind.shares_device for host in hosts.values())
     started: dict[tuple[object, ...], Engine] = {}
     taken = 0
     async with contextlib.AsyncExitStack() as undo:
         for host in hosts.values():
             together = list(host.values())
-            taken += together[0].kind == "vllm"
+            taken += together[0].kind.shares_device
             share = Share(max(on_device, 1), max(taken, 1))
             engines = await _start(together, deterministic=deterministic, share=share, on_event=on_event)
             for engine in engines:
@@ -110,67 +107,46 @@ async def close_engines(engines: Mapping[ModelSpec, Engine]) -> None:
 
 
 async def _plan(spec: ModelSpec, *, deterministic: bool, on_event: Callable[[str], None] | None) -> _Plan:
-    resolved = await asyncio.to_thread(models.resolve, spec) if choose.needs_weights(spec) else None
-    kind, why = await asyncio.to_thread(choose.chosen, spec, resolved, deterministic=deterministic)
-    plan = _Plan(spec, resolved, kind, why)
-    if kind != "vllm" or resolved is None or resolved.adapter is None:
-        return plan
-    from mlpo_bench.engines import merged, vllm_adapters
-
-    if await asyncio.to_thread(vllm_adapters.served_beside, resolved.adapter, deterministic=deterministic):
-        return plan
-    if on_event and not merged.here(resolved, plan.dtype):
-        on_event(f"{spec.name}: merging the adapter into a copy of the model, once")
-    return replace(plan, resolved=await asyncio.to_thread(merged.copy_of, resolved, plan.dtype))
+    weights = await asyncio.to_thread(models.resolve, spec) if spec.needs_weights else None
+    kind, why = await asyncio.to_thread(choose.chosen, spec, weights, deterministic=deterministic)
+    if weights is not None:
+        weights = await kind.prepared(spec, weights, deterministic=deterministic, on_event=on_event)
+    return _Plan(spec, weights, kind, why)
 
 
 async def _start(
     together: Sequence[_Plan], *, deterministic: bool, share: Share, on_event: Callable[[str], None] | None
-) -> list[Engine]:
+) -> Sequence[Engine]:
     """Start what serves some specs, several of them only where they differ in adapters that one process serves."""
     plan = together[0]
     if on_event:
         for each in together:
-            on_event(f"{each.spec.name}: engine {each.kind} ({each.why})")
-    if plan.kind == "scripted":
-        from mlpo_bench.engines.scripted import ScriptFileEngine
-
-        return [ScriptFileEngine(plan.spec)]
-    if plan.kind == "recorded":
-        from mlpo_bench.engines.recorded import RecordedEngine
-
-        return [RecordedEngine.of(plan.spec)]
-    if plan.kind == "openai":
-        from mlpo_bench.engines import openai
-
-        return [await openai.connect(plan.spec, deterministic=deterministic)]
-    assert plan.resolved is not None
-    if plan.kind == "hf":
-        from mlpo_bench.engines import hf
-
-        return [await asyncio.to_thread(hf.load, plan.resolved, plan.spec, deterministic=deterministic)]
-    found = [each.resolved for each in together if each.resolved]
-    return await _start_vllm(found, plan.spec, deterministic=deterministic, share=share)
-
-
-async def _start_vllm(
-    found: Sequence[ResolvedModel], spec: ModelSpec, *, deterministic: bool, share: Share
-) -> list[Engine]:
-    from mlpo_bench.engines import vllm, vllm_adapters
-
-    engines = await asyncio.to_thread(vllm.load, found, spec, deterministic=deterministic, share=share)
-    if len(engines) > 1:
-        await _close_unless(vllm_adapters.check_apart(engines), engines)
-    if deterministic:
-        for engine in engines:
-            await _close_unless(vllm.check_invariance(engine), engines)
-    return [*engines]
-
-
-async def _close_unless(check: Coroutine[None, None, None], engines: Sequence[Engine]) -> None:
-    """Run a check of an engine, and close all that were started with it if it fails."""
+            on_event(f"{each.spec.name}: engine {each.kind.name} ({each.why})")
+    options = OpenOptions(deterministic, plan.weights, share)
+    if len(together) > 1:
+        weights = [each.weights for each in together if each.weights]
+        return await plan.kind.open_together(weights, plan.spec, options)
+    engine = await plan.kind.open(plan.spec, options)
     try:
-        await check
-    except BaseException:
-        await asyncio.gather(*(engine.close() for engine in engines))
+        _check(engine, plan)
+    except UsageError:
+        if hasattr(engine, "close"):
+            await engine.close()
         raise
+    return [engine]
+
+
+def _check(engine: Engine, plan: _Plan) -> None:
+    """Check that an engine is one, and that its completions cannot be taken for those of another.
+
+    Raises:
+        UsageError: it is not, or they can.
+    """
+    kind = plan.kind
+    if missing := [name for name in _OFFERS if not hasattr(engine, name)]:
+        raise UsageError(f"engine {kind.name!r} opens something that has no {', '.join(map(repr, missing))}.")
+    if engine.facts.engine != kind.name and not kind.speaks_for_others:
+        raise UsageError(
+            f"the facts of engine {kind.name!r} name the engine {engine.facts.engine!r}, so its completions would be "
+            f"taken for those of that one; let them name {kind.name!r}."
+        )

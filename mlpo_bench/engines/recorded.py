@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from mlpo_bench.chat import Completion
-    from mlpo_bench.teams import ModelSpec
+    from mlpo_bench.engines.spec import ModelSpec
 
 DEFAULT_CONTEXT = 1_000_000
 _SAYS = "the recording does not hold what is asked: "

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mlpo_bench.chat import FinishReason, Message, Sampling
-    from mlpo_bench.teams import ModelSpec
+    from mlpo_bench.engines.spec import ModelSpec
 
     Answer = Callable[[Sequence[Message], Sampling, int], str]
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from mlpo_bench.engines.base import Engine, Share
     from mlpo_bench.engines.resolved import ResolvedModel
-    from mlpo_bench.teams import ModelSpec
+    from mlpo_bench.engines.spec import ModelSpec
 
 GIB = 2**30
 # A longer context takes memory from the requests in flight; who needs it says so with `context`.

@@ -19,6 +19,7 @@ import zstandard
 from pydantic import BaseModel, ConfigDict
 
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
+from mlpo_bench.engines.kinds.recorded import Recording as RecordingEngine
 from mlpo_bench.errors import UsageError
 from mlpo_bench.gate.history import Kept, read_baseline
 from mlpo_bench.log.transcripts import read_transcripts
@@ -201,7 +202,12 @@ def recorded_config(config: RunConfig, models: Mapping[str, Identity]) -> RunCon
         identity = models.get(model_key(member))
         if identity is None:
             raise UsageError(f"the recording was made without {model_key(member)}; make it anew with --record.")
-        change = {"engine": "recorded", "revision": identity.revision, "context": identity.context, "base_url": None}
+        change = {
+            "engine": RecordingEngine.name,
+            "revision": identity.revision,
+            "context": identity.context,
+            "base_url": None,
+        }
         return member.model_copy(update=change)
 
     def seated(team: Team) -> Team:

@@ -178,7 +178,7 @@ def _identities(config: RunConfig, models: Sequence[Mapping[str, Any]]) -> Itera
     """Yield for every member of a run which model it stands for, from what the manifest says of its engines."""
     loaded = [ModelFacts.of(model) for model in models]
     for member in dict.fromkeys(m for team in config.teams.values() for m in team.measured):
-        fitting = [f for f in loaded if f.full_name == member.name and member.engine in {"auto", f.engine}]
+        fitting = [f for f in loaded if f.full_name == member.name and member.may_be_served_by(f.engine)]
         if len(fitting) != 1:
             raise UsageError(f"{len(fitting)} engines answered as {model_key(member)}; a recording needs one each.")
         (facts,) = fitting

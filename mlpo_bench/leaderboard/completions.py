@@ -153,7 +153,7 @@ def _models(some: Iterable[Cell], loaded: Sequence[ModelFacts]) -> Iterable[tupl
         fitting = {
             facts.fingerprint: facts
             for facts in loaded
-            if facts.full_name == spec.name and spec.engine in {"auto", facts.engine}
+            if facts.full_name == spec.name and spec.may_be_served_by(facts.engine)
             if spec.dtype in {"auto", facts.dtype}
         }
         if len(fitting) != 1:

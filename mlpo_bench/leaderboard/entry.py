@@ -16,8 +16,9 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mlpo_bench.analysis.rows import row_name
+from mlpo_bench.engines.names import full_name, short_name
 from mlpo_bench.errors import UsageError
-from mlpo_bench.teams import SamplingChoice, full_name, short_name
+from mlpo_bench.teams import SamplingChoice
 
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel
 
 from mlpo_bench.chat import Usage
-from mlpo_bench.engines.choose import needs_weights
 from mlpo_bench.protocols.room import seated
 from mlpo_bench.runs import throughput
 from mlpo_bench.runs.rehearsal import MESSAGE_TOKENS
@@ -156,7 +155,7 @@ class _Reckoner:
                 told = "speed not known: give --speed, or do the stage rollouts once"
             yield f"{spec.name}: {told}"
         model = self.recipe.leader.model
-        if not needs_weights(self.recipe.leader.spec):
+        if not self.recipe.leader.needs_weights:
             yield f"{model} has no weights on this machine: it can be asked, and not trained"
         elif self._shape is None:
             yield f"{model} is not on this machine, and its name tells no size: no memory, no time of training"

@@ -14,7 +14,6 @@ from mlpo_bench.chat import Message
 from mlpo_bench.engines import models
 from mlpo_bench.engines.adapters import is_adapter
 from mlpo_bench.engines.chats import ChatTokens
-from mlpo_bench.engines.choose import needs_weights
 from mlpo_bench.errors import UsageError
 from mlpo_bench.training.libraries import calm, trl
 
@@ -119,7 +118,7 @@ def check_has_weights(recipe: Recipe) -> None:
     Raises:
         UsageError: it is, and so cannot be trained.
     """
-    if not needs_weights(recipe.leader.spec):
+    if not recipe.leader.needs_weights:
         raise UsageError(f"the leader {recipe.leader.model} has no weights on this machine, so it cannot be trained.")
 
 

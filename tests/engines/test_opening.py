@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mlpo_bench.engines import (
     Engine,
+    ModelFacts,
     ScriptedEngine,
     Share,
     choose,
@@ -46,21 +48,26 @@ def test_importing_the_room_imports_no_heavy_library() -> None:
     assert said.stdout == "[]\n"
 
 
+def chosen(spec: ModelSpec, weights: ResolvedModel | None = None, *, deterministic: bool = False) -> tuple[str, str]:
+    kind, why = choose.chosen(spec, weights, deterministic=deterministic)
+    return kind.name, why
+
+
 def test_auto_takes_the_server_where_there_is_an_address() -> None:
     spec = ModelSpec(model="m", base_url="http://127.0.0.1:1/v1")
-    assert choose.chosen(spec, None) == ("openai", "a base_url is given")
+    assert chosen(spec) == ("openai", "a base_url is given")
 
 
 def test_auto_takes_transformers_where_vllm_is_missing(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choose, "find_spec", lambda _: None)
+    monkeypatch.setattr("mlpo_bench.engines.kinds.vllm.find_spec", lambda _: None)
     spec = ModelSpec(model=str(tiny_folder))
-    assert choose.chosen(spec, models.resolve(spec)) == ("hf", "vllm is not installed")
+    assert chosen(spec, models.resolve(spec)) == ("hf", "vllm is not installed")
 
 
 def test_auto_takes_transformers_for_deterministic_runs(tiny_folder: Path) -> None:
     spec = ModelSpec(model=str(tiny_folder))
-    kind, why = choose.chosen(spec, models.resolve(spec), deterministic=True)
-    assert (kind, why) == ("hf", "a deterministic run answers each request alone")
+    found = chosen(spec, models.resolve(spec), deterministic=True)
+    assert found == ("hf", "a deterministic run answers each request alone")
 
 
 def test_specs_of_the_same_weights_share_an_engine(tiny_folder: Path) -> None:
@@ -84,6 +91,11 @@ def test_specs_of_the_same_weights_share_an_engine(tiny_folder: Path) -> None:
 
 
 class Forgetful(ScriptedEngine):
+    @property
+    def facts(self) -> ModelFacts:
+        """It stands for vLLM."""
+        return replace(super().facts, engine="vllm")
+
     async def forget(self) -> None:
         """It remembers nothing."""
 

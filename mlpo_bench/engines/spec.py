@@ -1,0 +1,216 @@
+"""A model as a person names it, and what each kind of engine makes of that."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from inspect import isabstract
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from mlpo_bench.engines.base import ALONE, Engine, Share
+from mlpo_bench.engines.names import full_name, short_name
+from mlpo_bench.errors import UsageError, unknown
+from mlpo_bench.registry import Registry
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mlpo_bench.engines.resolved import ResolvedModel
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+DEFAULT_MODEL = "smollm2-135m"
+AUTO = "auto"
+SERVER = "openai"
+"""The kind of engine that `auto` stands for where there is an address."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOptions:
+    """How an engine is to be opened.
+
+    Attributes:
+        deterministic: whether completions must not depend on what else is asked at the same time, or in which order.
+        weights: the model's weights on this machine, for kinds of engines that need them.
+        share: which part of the device it may take, where others are opened beside it.
+    """
+
+    deterministic: bool = False
+    weights: ResolvedModel | None = None
+    share: Share = ALONE
+
+
+class EngineKind(ABC):
+    """One kind of engine: what a person may ask of it, and how one is opened.
+
+    A kind is a class derived from this one, with a `name` and `open`. It is never made an instance of by others, so
+    the engine itself may be the class::
+
+        class Echo(EngineKind):
+            name = "echo"
+
+            @classmethod
+            async def open(cls, spec, options):
+                return cls(spec)
+
+            def __init__(self, spec): ...       # and the four of `Engine`: facts, complete, count_tokens, close
+
+    Defining such a class registers it by its name; one without a name of its own, or that leaves `open` unwritten, is
+    a base for others. Its module should import no heavy library by itself: all modules of kinds are imported before
+    it is known which is wanted.
+    """
+
+    name: ClassVar[str]
+    """What it is called in team files, and in the `engine` of its models' facts."""
+
+    needs_weights: ClassVar[bool] = False
+    """Whether it serves weights on this machine: a folder, a hub id or the embedded model, found before it opens."""
+
+    takes_address: ClassVar[bool] = False
+    """Whether a `base_url` may be given."""
+
+    takes_adapters: ClassVar[bool] = False
+    """Whether an `adapter` may be given."""
+
+    serves_adapters_together: ClassVar[bool] = False
+    """Whether one process serves a model and several of its adapters, unless they were merged (`open_together`)."""
+
+    shares_device: ClassVar[bool] = False
+    """Whether its engines take memory of the device by a share, which those opened together divide."""
+
+    speaks_for_others: ClassVar[bool] = False
+    """Whether its facts name another engine: the one whose completions it stands for."""
+
+    packages: ClassVar[tuple[str, ...]] = ()
+    """The packages of which one must be installed, the usual one first; none where it needs nothing more."""
+
+    def __init_subclass__(cls, **options: object) -> None:
+        """Register a class that can be used as it is."""
+        super().__init_subclass__(**options)
+        if "name" in vars(cls) and not getattr(cls.open, "__isabstractmethod__", False):
+            ENGINES.add(cls, module=cls.__module__)
+
+    @classmethod
+    def check(cls, spec: ModelSpec) -> None:
+        """Check what a person asks of it, before anything is opened.
+
+        Raises:
+            ValueError: it cannot be done; the message says what to do instead.
+        """
+        if spec.base_url and not cls.takes_address:
+            raise ValueError(f"a base_url goes with engine {SERVER!r}, not {spec.engine!r}")
+        if spec.adapter and not (cls.takes_adapters or cls.needs_weights):
+            raise ValueError(f"an adapter changes a model's weights, which engine {spec.engine!r} does not serve")
+
+    @classmethod
+    @abstractmethod
+    async def open(cls, spec: ModelSpec, options: OpenOptions) -> Engine:
+        """Start an engine for a model.
+
+        Raises:
+            UsageError: there is no such model, or it cannot be served here or in this way.
+        """
+
+    @classmethod
+    async def open_together(
+        cls, weights: Sequence[ResolvedModel], spec: ModelSpec, options: OpenOptions
+    ) -> Sequence[Engine]:
+        """Start the engines of a model and its adapters in one process; `spec` is of any of them."""
+        raise NotImplementedError
+
+    @classmethod
+    async def prepared(
+        cls,
+        spec: ModelSpec,  # noqa: ARG003
+        weights: ResolvedModel,
+        *,
+        deterministic: bool,  # noqa: ARG003
+        on_event: Callable[[str], None] | None,  # noqa: ARG003
+    ) -> ResolvedModel:
+        """Return the weights that it is to serve: those that were found, or what has to be made of them."""
+        return weights
+
+
+def _is_one(thing: object) -> bool:
+    return isinstance(thing, type) and issubclass(thing, EngineKind) and "name" in vars(thing) and not isabstract(thing)
+
+
+ENGINES: Registry[type[EngineKind]] = Registry(
+    "engine",
+    group="mlpo_bench.engines",
+    package="mlpo_bench.engines.kinds",
+    is_one=_is_one,
+    must_be="a class derived from mlpo_bench.EngineKind that has a name of its own and says how to `open` it",
+)
+"""The kinds of engines by name."""
+
+
+class ModelSpec(BaseModel):
+    """A model as a person names it: everything that decides which weights answer, and through which engine.
+
+    `model` is `smollm2-135m`, a hub id, a folder, the name a server serves, a script for the scripted engine, or
+    what a recording was made with. `adapter` is what training changed of these weights: a folder or a hub id.
+    `engine` is the name of a kind of engine, `module:Class`, or `auto`. `context` bounds prompt plus answer, in
+    tokens, below what the model itself holds. `concurrency` bounds the requests in flight to a server.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(default=DEFAULT_MODEL, min_length=1)
+    revision: str | None = None
+    # Left out where there is none, so that configurations without one are what they were before there were any.
+    adapter: Annotated[str | None, Field(min_length=1, exclude_if=lambda adapter: adapter is None)] = None
+    engine: str = AUTO
+    dtype: Dtype = "auto"
+    context: Annotated[int, Field(ge=16)] | None = None
+    base_url: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+    concurrency: Annotated[int, Field(ge=1, le=4096)] = 64
+    trust_remote_code: bool = False
+
+    @field_validator("engine")
+    @classmethod
+    def _engine_exists(cls, name: str) -> str:
+        try:
+            if name != AUTO and ":" not in name and name not in ENGINES:
+                raise unknown("engine", name, [AUTO, *ENGINES])
+            if name != AUTO:
+                ENGINES[name]  # says why where it cannot be had
+        except UsageError as mistake:
+            raise ValueError(str(mistake).removesuffix(".")) from None
+        return name
+
+    @model_validator(mode="after")
+    def _engine_can_serve_it(self) -> Self:
+        if self.kind is not None:
+            self.kind.check(self)
+        return self
+
+    @property
+    def kind(self) -> type[EngineKind] | None:
+        """The kind of engine that serves it; None where that is found out only when its weights are there."""
+        if self.engine == AUTO:
+            return ENGINES[SERVER] if self.base_url else None
+        return ENGINES[self.engine]
+
+    @property
+    def needs_weights(self) -> bool:
+        """Whether it is served from weights on this machine, not by a server, a script or a recording."""
+        return self.kind is None or self.kind.needs_weights
+
+    def may_be_served_by(self, engine: str) -> bool:
+        """Whether an engine of this name, as facts tell it, may be the one that is meant."""
+        return self.kind is None or self.kind.name == engine
+
+    @property
+    def name(self) -> str:
+        """The model's name, and its adapter's behind it: what tells members' models apart in a run's files."""
+        return full_name(self.model, self.adapter)
+
+    @property
+    def short_name(self) -> str:
+        """The same for tables: of hub ids and paths, the last part."""
+        return short_name(self.model, self.adapter)
