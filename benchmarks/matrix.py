@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import close_engines, open_engines
-from mlpo_bench.harness.suite import Suite, quiet_lm_eval
+from mlpo_bench.harness.suite import SuiteTasks, quiet_lm_eval
 from mlpo_bench.log import RunDirectory
 from mlpo_bench.log.directory import PARTS
 from mlpo_bench.matrix.cells import SHIPPED, Cell, cells
@@ -61,7 +61,9 @@ SHORTEST = 4
 class Bench:
     """Cells held in one go with an empty store and an empty prefix cache."""
 
-    def __init__(self, suites: Mapping[str, Suite], engines: Mapping[ModelSpec, Engine], barrier: bool = False) -> None:
+    def __init__(
+        self, suites: Mapping[str, SuiteTasks], engines: Mapping[ModelSpec, Engine], barrier: bool = False
+    ) -> None:
         self.suites, self.engines, self.barrier = suites, engines, barrier
         self.made = 0
         self.written = 0
@@ -102,7 +104,7 @@ async def sharing(data: Path | None, questions: int, tokens: int) -> bool:
         update={"generation": {"max_gen_toks": tokens}, "teams": {"team": Team(leader=MEMBER, peers=(MEMBER,) * 3)}}
     )
     with quiet_lm_eval():
-        suites = {name: Suite(name, limit=questions, data=data) for name in SUITES}
+        suites = {name: SuiteTasks(name, limit=questions, data=data) for name in SUITES}
     engines = await open_engines([MEMBER.spec])
     try:
         together = Bench(suites, engines)
@@ -187,7 +189,7 @@ async def barrier(data: Path | None, questions: int, tokens: int, repetitions: i
     Questions of MATH are short, so that most of the time goes into writing, as it does where models think at length.
     """
     with quiet_lm_eval():
-        suites = {"math": Suite("math", limit=2 * questions, data=data)}
+        suites = {"math": SuiteTasks("math", limit=2 * questions, data=data)}
     engines = await open_engines([MEMBER.spec])
     ratios = []
     try:
@@ -206,7 +208,7 @@ async def barrier(data: Path | None, questions: int, tokens: int, repetitions: i
 
 
 async def _led(
-    suites: Mapping[str, Suite], engines: Mapping[ModelSpec, Engine], tokens: int, seed: int, *, barred: bool
+    suites: Mapping[str, SuiteTasks], engines: Mapping[ModelSpec, Engine], tokens: int, seed: int, *, barred: bool
 ) -> float:
     """Return the seconds that a leader with three peers and five rounds takes over all questions."""
     for engine in engines.values():

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval import simple_evaluate
+from lm_eval.tasks import TaskManager
 
 from mlpo_bench.engines.models import resolve
-from mlpo_bench.harness.suite import Suite, quiet_lm_eval, task_manager
+from mlpo_bench.harness._files import tasks_folder
+from mlpo_bench.harness.suite import SuiteTasks, quiet_lm_eval
 from mlpo_bench.log import RunDirectory
 from mlpo_bench.log.records import read_records
 from mlpo_bench.matrix.config import TEAM, RunConfig
@@ -74,7 +76,7 @@ def ours(suite: str, limit: int, tokens: int, data: Path | None) -> dict[str, tu
 def theirs(suite: str, limit: int, tokens: int, data: Path | None) -> dict[str, tuple[bool, str]]:
     """Return the score and the answer of each question through plain lm-eval."""
     with quiet_lm_eval():
-        asked = Suite(suite, limit=limit, data=data).asked
+        asked = SuiteTasks(suite, limit=limit, data=data).asked
         chosen: dict[str, list[int]] = {}
         for one in asked:
             chosen.setdefault(one.task, []).append(one.instance.doc_id)
@@ -83,7 +85,11 @@ def theirs(suite: str, limit: int, tokens: int, data: Path | None) -> dict[str, 
             model_args={"pretrained": str(resolve(MEMBER.spec).folder), "dtype": "float32"},
             tasks=list(chosen),
             samples=chosen,
-            task_manager=task_manager("test", data),
+            task_manager=TaskManager(
+                include_path=str(tasks_folder()),
+                include_defaults=False,
+                metadata={"data": None if data is None else str(data)},
+            ),
             apply_chat_template=True,
             gen_kwargs=f"max_gen_toks={tokens}",
             batch_size=16,

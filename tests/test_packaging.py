@@ -28,7 +28,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 def test_tasks_and_recipes_travel_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     held = set(wheel.namelist())
-    for name, suite in SUITES.items():
+    for suite in SUITES.values():
+        name = suite.name
         tasks = {f"mlpo_bench/_files/tasks/{name}/{subject}.yaml" for subject in suite.subjects}
         assert tasks < held
         assert f"mlpo_bench/_files/tasks/{name}/_base" in held

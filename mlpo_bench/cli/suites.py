@@ -25,17 +25,17 @@ def suites(
     table = Table(header_style="bold")
     for title in ("suite", "title", "subjects", "test", "train", "source"):
         table.add_column(title, justify="right" if title in {"test", "train"} else "left", overflow="fold")
-    for name, suite in questions.SUITES.items():
+    for suite in map(questions.SUITES.__getitem__, questions.in_order()):
         listed = ", ".join(suite.subjects) if subjects else str(len(suite.subjects))
         counts, source = [], ""
         for split in ("test", "train"):
             try:
-                loaded = questions.load(name, split, data)
+                loaded = questions.load(suite, split, data)
             except UsageError as missing:
                 counts.append("-")
                 source = source or str(missing)
             else:
                 counts.append(f"{len(loaded.items):,}")
                 source = str(loaded.source)
-        table.add_row(name, suite.title, listed, *counts, source)
+        table.add_row(suite.name, suite.title, listed, *counts, source)
     Console().print(table)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import UsageError
-from mlpo_bench.harness.suite import Suite, quiet_lm_eval
+from mlpo_bench.harness.suite import SuiteTasks, quiet_lm_eval
 from mlpo_bench.runs.runner import load_suites
 
 
@@ -51,7 +51,7 @@ def load_asked(folder: RunDirectory, suites: Sequence[str], data: Path | None) -
     return {name: {asked.question.id: asked for asked in suite.asked} for name, suite in loaded.items()}
 
 
-def _check_same(name: str, suite: Suite, revision: str) -> None:
+def _check_same(name: str, suite: SuiteTasks, revision: str) -> None:
     if suite.source.revision != revision:
         raise UsageError(
             f"{name}: the run asked data of {revision}, but {suite.source} is here now; name the run's with --data."

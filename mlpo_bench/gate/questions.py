@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Rows = tuple[dict[str, Any], ...]
 
-# One in five questions of a BBH subtask is tested, the second of each five (see `mlpo_bench.questions.items`).
+# One in five questions of a BBH subtask is tested, the second of each five (see `mlpo_bench.questions.bbh`).
 _FIVE, _TESTED = 5, 1
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mlpo_bench.dispatch import Tally
-    from mlpo_bench.harness.suite import Suite
+    from mlpo_bench.harness.suite import SuiteTasks
     from mlpo_bench.log import CellResult
     from mlpo_bench.log.records import Record
     from mlpo_bench.matrix.cells import Cell
@@ -200,7 +200,7 @@ def _requests(run: RunDirectory, store: Path, config: RunConfig) -> dict[str, Re
     return dict(sorted(found.items(), key=lambda each: (each[1].messages is None, each[1].prompt, order[each[0]])))
 
 
-def _asked(run: RunDirectory, cell: Cell, suite: Suite) -> Iterator[tuple[str, Recorded]]:
+def _asked(run: RunDirectory, cell: Cell, suite: SuiteTasks) -> Iterator[tuple[str, Recorded]]:
     """Yield every request of a cell's conversations, as its seats made it (its completion is not known here)."""
     base = {asked.question.id: asked.sampling for asked in suite.asked}
     nothing = Completion("", Usage(), "stop", 0.0)

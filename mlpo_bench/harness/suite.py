@@ -15,11 +15,9 @@ import lm_eval.utils
 from lm_eval.api.model import LM
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.evaluator import evaluate
-from lm_eval.tasks import TaskManager
 
 from mlpo_bench import answers, questions
-from mlpo_bench.harness import chats, documents
-from mlpo_bench.harness._files import tasks_folder
+from mlpo_bench.harness import chats, documents, tasks
 from mlpo_bench.harness.verdicts import Verdict
 
 
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
 
     from mlpo_bench.chat import Sampling
-    from mlpo_bench.questions import Question, Source
+    from mlpo_bench.questions import Question, Source, Suite
 
 # lm-eval leaves standard errors out altogether where it may not bootstrap; ours are means, which need none.
 BOOTSTRAPS = 1_000
@@ -65,11 +63,11 @@ def as_question(context: str, doc: Mapping[str, Any]) -> Question:
     return replace(documents.question(prompt.content, doc), preamble=tuple(preamble))
 
 
-class Suite:
+class SuiteTasks:
     """A suite's tasks with the documents that a run asks.
 
     Args:
-        name: `bbh`, `mmlu` or `math`.
+        suite: A suite or its name.
         split: `train`, `test` or `all`.
         limit: how many questions at most, spread evenly over subjects.
         subjects: only these; None for all.
@@ -81,29 +79,26 @@ class Suite:
 
     def __init__(
         self,
-        name: str,
+        suite: Suite | str,
         *,
         split: str = "test",
         limit: int | None = None,
         subjects: Collection[str] | None = None,
         data: Path | None = None,
     ) -> None:
-        self.name = name
-        loaded = questions.load(name, split, data)
+        suite = questions.SUITES[suite] if isinstance(suite, str) else suite
+        self.name = suite.name
+        loaded = questions.load(suite, split, data)
         self.source: Source = loaded.source
         chosen = questions.select(loaded.items, limit, subjects)
-        manager = task_manager(split, data)
-        tasks = manager.load([f"mlpo_{name}"])
-        self._group = tasks["groups"][f"mlpo_{name}"]
-        self._tasks: dict[str, ConfigurableTask] = tasks["tasks"]
+        self._group, self._tasks = tasks.load(suite, split, data)
         # lm-eval's configuration of every task that was scored: the same for all cells, so it is kept here once.
         self.configs: dict[str, Any] = {}
         wanted = {item.id for item in chosen}
         subjects_asked = dict.fromkeys(item.subject for item in chosen)
         with _templates_compiled_once():
-            self.asked = tuple(
-                asked for subject in subjects_asked for asked in self._render(f"mlpo_{name}_{subject}", wanted)
-            )
+            task_of = tasks.names(suite)
+            self.asked = tuple(asked for one in subjects_asked for asked in self._render(task_of[one], wanted))
 
     def _render(self, name: str, wanted: Collection[str]) -> Iterator[Sample]:
         """Have lm-eval render a task's chosen documents, once for all cells."""
@@ -131,21 +126,23 @@ class Suite:
                 answered.setdefault(asked.task, []).append(asked.instance)
         if not answered:
             return Scores({}, {})
-        tasks = {name: _Answered(self._tasks[name], instances) for name, instances in answered.items()}
+        scored = {name: _Answered(self._tasks[name], instances) for name, instances in answered.items()}
         done = evaluate(
             _Finished(finals),
-            {"tasks": tasks, "groups": {self._group.name: self._only(tasks)}, "group_map": {}},
+            {"tasks": scored, "groups": {self._group.name: self._only(scored)}, "group_map": {}},
             bootstrap_iters=BOOTSTRAPS,
             log_samples=False,  # renders each gold answer and hashes each document and prompt, for every cell anew
         )
         configs = done.pop("configs")
         self.configs |= _without_addresses({name: configs[name] for name in configs if name not in self.configs})
-        return Scores(dict(done), {name: verdict for task in tasks.values() for name, verdict in task.verdicts.items()})
+        return Scores(
+            dict(done), {name: verdict for task in scored.values() for name, verdict in task.verdicts.items()}
+        )
 
-    def _only(self, tasks: Mapping[str, _Answered]) -> Any:  # noqa: ANN401 - lm-eval's Group, untyped here
+    def _only(self, scored: Mapping[str, _Answered]) -> Any:  # noqa: ANN401 - lm-eval's Group, untyped here
         """Return the suite's group with those of its tasks that were asked."""
         names = [task.task_name for task in self._group]
-        return replace(self._group, _children={name: tasks[name] for name in names if name in tasks})
+        return replace(self._group, _children={name: scored[name] for name in names if name in scored})
 
 
 class _Answered(ConfigurableTask):
@@ -193,15 +190,6 @@ class _Finished(LM):
 
     def loglikelihood_rolling(self, requests: Sequence[Instance]) -> list[float]:
         raise NotImplementedError
-
-
-def task_manager(split: str, data: Path | None) -> TaskManager:
-    """Return lm-eval's task manager over our own tasks alone: its 13,879 other files take seven seconds to index."""
-    return TaskManager(
-        include_path=str(tasks_folder()),
-        include_defaults=False,
-        metadata={"split": split, "data": None if data is None else str(data)},
-    )
 
 
 def _without_addresses(configs: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from mlpo_bench.runs.runner import load_suites
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mlpo_bench.harness.suite import Suite
+    from mlpo_bench.harness.suite import SuiteTasks
     from mlpo_bench.leaderboard.entry import Completions, Entry, SuiteRow
     from mlpo_bench.log import RunDirectory
     from mlpo_bench.matrix.cells import Cell
@@ -123,7 +123,7 @@ def _cells(path: Path, kept: KeptRun, entries: Sequence[Entry]) -> list[Cell]:
     ]
 
 
-def _check_sources(entry: Entry, suites: Mapping[str, Suite]) -> None:
+def _check_sources(entry: Entry, suites: Mapping[str, SuiteTasks]) -> None:
     for name, row in entry.suites.items():
         here = suites[name].source
         if here.revision != row.source.revision:

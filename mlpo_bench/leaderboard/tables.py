@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mlpo_bench.leaderboard.entry import Cost
 from mlpo_bench.leaderboard.figures import estimate, figure, rounded
 from mlpo_bench.leaderboard.ranks import p_of, ranked, weighted
-from mlpo_bench.questions import SUITES
+from mlpo_bench.questions import in_order
 from mlpo_bench.stats import compare, holm, macro
 
 
@@ -78,7 +78,8 @@ def tables(entries: Sequence[Entry]) -> list[Table]:
 
 
 def _place(suite: str) -> tuple[int, str]:
-    return (list(SUITES).index(suite) if suite in SUITES else len(SUITES), suite)
+    known = in_order()
+    return (known.index(suite) if suite in known else len(known), suite)
 
 
 def _sort_key(one: tuple[str, str]) -> tuple[tuple[int, str], str]:

@@ -28,8 +28,7 @@ from mlpo_bench import yamls
 from mlpo_bench.errors import UsageError, unknown
 from mlpo_bench.harness import chats
 from mlpo_bench.matrix.sweeps import Sweep
-from mlpo_bench.questions import SUITES
-from mlpo_bench.questions.suites import PAPER
+from mlpo_bench.questions import PAPER, SUITES
 from mlpo_bench.teams import MAX_PEERS, Team, read_team, spelled_out
 
 

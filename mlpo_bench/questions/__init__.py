@@ -1,10 +1,35 @@
-"""What is asked: the suites, where their data comes from, their splits."""
+"""What is asked: the suites, one file for each, where their data comes from, and their splits."""
 
+from mlpo_bench.questions.folder import Files, Folder
+from mlpo_bench.questions.generated import Generated
+from mlpo_bench.questions.hub import Hub, Repository
 from mlpo_bench.questions.loading import Loaded, load
-from mlpo_bench.questions.question import Item, Question
-from mlpo_bench.questions.source import Source
+from mlpo_bench.questions.package import Package
+from mlpo_bench.questions.question import Entry, Item, Question, with_options
+from mlpo_bench.questions.source import Absent, Place, Source
 from mlpo_bench.questions.splits import select
-from mlpo_bench.questions.suites import PAPER, SUITES, Suite
+from mlpo_bench.questions.suite import PAPER, SUITES, Suite, in_order
 
 
-__all__ = ["PAPER", "SUITES", "Item", "Loaded", "Question", "Source", "Suite", "load", "select"]
+__all__ = [
+    "PAPER",
+    "SUITES",
+    "Absent",
+    "Entry",
+    "Files",
+    "Folder",
+    "Generated",
+    "Hub",
+    "Item",
+    "Loaded",
+    "Package",
+    "Place",
+    "Question",
+    "Repository",
+    "Source",
+    "Suite",
+    "in_order",
+    "load",
+    "select",
+    "with_options",
+]

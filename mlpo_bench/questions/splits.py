@@ -13,8 +13,7 @@ from mlpo_bench.errors import UsageError, unknown
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from mlpo_bench.questions.items import Entry
-    from mlpo_bench.questions.question import Item
+    from mlpo_bench.questions.question import Entry, Item
 
 Split = Literal["train", "test", "all"]
 SPLITS: tuple[Split, ...] = ("train", "test", "all")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from mlpo_bench.dispatch import Dispatch
-    from mlpo_bench.harness.suite import Sample, Suite
+    from mlpo_bench.harness.suite import Sample, SuiteTasks
     from mlpo_bench.matrix.cells import Cell
 
 MOST_BALLOTS = 4096
@@ -40,7 +40,7 @@ async def matching_samples(budget: int, tokens_of: Callable[[int], Awaitable[np.
         count = min(count + max(1, ceil(missing)), MOST_BALLOTS)
 
 
-async def matched(cell: Cell, budget: int, suite: Suite, dispatch: Dispatch) -> Cell:
+async def matched(cell: Cell, budget: int, suite: SuiteTasks, dispatch: Dispatch) -> Cell:
     """Return a vote with as many ballots as take the tokens of another cell.
 
     Args:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import EngineError, UsageError
-from mlpo_bench.harness.suite import Suite
+from mlpo_bench.harness.suite import SuiteTasks
 from mlpo_bench.log.transcripts import TranscriptWriter, to_line
 from mlpo_bench.protocols import Setting, Solo
 from mlpo_bench.runs.grading import judged
@@ -64,7 +64,7 @@ async def calibrated(
     measured: dict[_Place, _Measured] = {}
     for name in dict.fromkeys(cell.suite for cell in weighing):
         data = Path(config.data) if config.data else None
-        suite = Suite(name, split="train", limit=config.calibration, data=data)
+        suite = SuiteTasks(name, split="train", limit=config.calibration, data=data)
         observer.say(f"{name}: weighing ballots by {len(suite.asked)} train questions")
         for cell in weighing:
             if cell.suite == name:
@@ -85,7 +85,7 @@ def _places(cell: Cell) -> dict[Member, _Place]:
     return {member: (member, cell.suite, cell.setting.seed) for member in cell.setting.team.distinct}
 
 
-async def _weights(cell: Cell, suite: Suite, dispatch: Dispatch, measured: dict[_Place, _Measured]) -> Weights:
+async def _weights(cell: Cell, suite: SuiteTasks, dispatch: Dispatch, measured: dict[_Place, _Measured]) -> Weights:
     """Return the scores of a cell's members; those that are not known yet are measured."""
     for member, place in _places(cell).items():
         if place not in measured:
@@ -97,7 +97,7 @@ def _alone(cell: Cell, member: Member) -> Setting:
     return replace(cell.setting, team=Team(leader=member, peers=()), protocol=Solo())
 
 
-async def _measure(cell: Cell, suite: Suite, dispatch: Dispatch) -> _Measured:
+async def _measure(cell: Cell, suite: SuiteTasks, dispatch: Dispatch) -> _Measured:
     right = 0
     lines = [b""] * len(suite.asked)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mlpo_bench.dispatch import Dispatch
     from mlpo_bench.engines import Engine
-    from mlpo_bench.harness.suite import Suite
+    from mlpo_bench.harness.suite import SuiteTasks
     from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.log.records import Record
     from mlpo_bench.matrix.cells import Cell
@@ -41,7 +41,7 @@ class Work:
     """
 
     folder: RunDirectory
-    suites: Mapping[str, Suite]
+    suites: Mapping[str, SuiteTasks]
     engines: Mapping[ModelSpec, Engine]
     dispatch: Dispatch
     observer: RunObserver

@@ -12,19 +12,19 @@ from mlpo_bench.harness.verdicts import Judged, TurnVerdict
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.harness.suite import Sample, Suite
+    from mlpo_bench.harness.suite import Sample, SuiteTasks
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.protocols import Transcript
 
 
-async def judged(cell: Cell, suite: Suite, asked: Sample, transcript: Transcript) -> Judged:
+async def judged(cell: Cell, suite: SuiteTasks, asked: Sample, transcript: Transcript) -> Judged:
     """Return a conversation with the verdicts on it; where the harness chooses the final text, with its choice."""
     if FORMATS[asked.question.answer_format].slow:
         return await asyncio.to_thread(_judged, cell, suite, asked, transcript)
     return _judged(cell, suite, asked, transcript)
 
 
-def _judged(cell: Cell, suite: Suite, asked: Sample, transcript: Transcript) -> Judged:
+def _judged(cell: Cell, suite: SuiteTasks, asked: Sample, transcript: Transcript) -> Judged:
     verdicts = tuple(_of_turn(asked, turn.answer) for turn in transcript.turns)
     verdict = suite.judge(asked, transcript.final, cut_off=transcript.cut_off)
     if cell.setting.protocol.ceiling and not verdict.right:

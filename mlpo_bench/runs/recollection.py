@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from mlpo_bench.harness.suite import Sample, Suite
+    from mlpo_bench.harness.suite import Sample, SuiteTasks
     from mlpo_bench.log.completions import Layers
     from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.matrix.cells import Cell
@@ -69,7 +69,7 @@ class Recollection:
 
 
 def recollect(
-    folder: RunDirectory, cells: Sequence[Cell], suites: Mapping[str, Suite], layers: Layers, observer: Listener
+    folder: RunDirectory, cells: Sequence[Cell], suites: Mapping[str, SuiteTasks], layers: Layers, observer: Listener
 ) -> Recollection:
     """Recollect what some cells of a run were answered.
 

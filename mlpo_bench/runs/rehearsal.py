@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from mlpo_bench.chat import Message, Sampling
-    from mlpo_bench.harness.suite import Sample, Suite
+    from mlpo_bench.harness.suite import Sample, SuiteTasks
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.runs.throughput import Throughput
     from mlpo_bench.teams import ModelSpec, Price
@@ -64,7 +64,7 @@ class _Rehearsal:
 
 async def plan(
     cells: Sequence[Cell],
-    suites: Mapping[str, Suite],
+    suites: Mapping[str, SuiteTasks],
     prices: Mapping[str, Price],
     speed: float | None = None,
 ) -> Plan:
@@ -100,7 +100,7 @@ async def plan(
     )
 
 
-def _engines(cells: Sequence[Cell], suite: Suite, known: Mapping[str, Throughput]) -> dict[ModelSpec, _Rehearsal]:
+def _engines(cells: Sequence[Cell], suite: SuiteTasks, known: Mapping[str, Throughput]) -> dict[ModelSpec, _Rehearsal]:
     engines: dict[ModelSpec, _Rehearsal] = {}
     for cell in cells:
         for member in cell.setting.team.distinct:
@@ -110,7 +110,7 @@ def _engines(cells: Sequence[Cell], suite: Suite, known: Mapping[str, Throughput
     return engines
 
 
-def _sample(suite: Suite) -> list[Sample]:
+def _sample(suite: SuiteTasks) -> list[Sample]:
     """Return a few questions whose lengths are spread as those of all are."""
     by_length = sorted(suite.asked, key=lambda asked: len(asked.question.prompt))
     count = min(REHEARSED, len(by_length))
@@ -120,7 +120,7 @@ def _sample(suite: Suite) -> list[Sample]:
 class _Rehearsed:
     """The rehearsal of a suite's cells, each after those whose tokens it matches."""
 
-    def __init__(self, suite: Suite, dispatch: Dispatch) -> None:
+    def __init__(self, suite: SuiteTasks, dispatch: Dispatch) -> None:
         self._suite, self._dispatch, self._sample = suite, dispatch, _sample(suite)
         self._tokens: dict[str, int] = {}
         self.spent: dict[ModelSpec, Spent] = {}
@@ -198,7 +198,7 @@ class _Bill:
 
 
 def _basis(
-    cells: Sequence[Cell], suites: Mapping[str, Suite], known: Mapping[str, Throughput], speed: float | None
+    cells: Sequence[Cell], suites: Mapping[str, SuiteTasks], known: Mapping[str, Throughput], speed: float | None
 ) -> dict[str, str]:
     """Return in words where each model's figures are from."""
     found = {}

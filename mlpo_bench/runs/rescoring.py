@@ -38,7 +38,7 @@ from mlpo_bench.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from mlpo_bench.harness.suite import Suite
+    from mlpo_bench.harness.suite import SuiteTasks
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.matrix.config import RunConfig
     from mlpo_bench.runs.calibration import Weights
@@ -137,7 +137,7 @@ async def hold_again(
     into: RunDirectory,
     todo: Sequence[Cell],
     config: RunConfig,
-    suites: Mapping[str, Suite],
+    suites: Mapping[str, SuiteTasks],
     recollection: Recollection,
     observer: RunObserver,
     before: Mapping[str, Weights] | None = None,
@@ -177,7 +177,7 @@ def _at_hand(config: RunConfig, data: Path | None) -> RunConfig:
     return config.model_copy(update={"data": str(named) if named else None})
 
 
-def _check_sources(folder: RunDirectory, suites: Mapping[str, Suite]) -> None:
+def _check_sources(folder: RunDirectory, suites: Mapping[str, SuiteTasks]) -> None:
     asked = folder.manifest()["sources"]
     for name, suite in suites.items():
         if suite.source.revision != asked[name]["revision"]:

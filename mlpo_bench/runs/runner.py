@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import close_engines, open_engines
 from mlpo_bench.errors import Stopped, StoppedAtOnce, UsageError
-from mlpo_bench.harness.suite import Suite, quiet_lm_eval
+from mlpo_bench.harness.suite import SuiteTasks, quiet_lm_eval
 from mlpo_bench.log.files import write_json
 from mlpo_bench.log.manifest import Manifest
 from mlpo_bench.matrix.cells import cells
@@ -85,7 +85,7 @@ async def _run_cells(
         throughput.learn(dispatch, todo, suites, folder)
 
 
-async def _plan(folder: RunDirectory, suites: Mapping[str, Suite], observer: RunObserver) -> None:
+async def _plan(folder: RunDirectory, suites: Mapping[str, SuiteTasks], observer: RunObserver) -> None:
     """Write what the run will take, unless that is written: all its cells, those that are done among them.
 
     Suites of which nothing has been run are left out, for their questions may not be at hand.
@@ -102,7 +102,7 @@ async def _plan(folder: RunDirectory, suites: Mapping[str, Suite], observer: Run
     write_json(folder.plan_path, found.model_dump(mode="json"))
 
 
-def load_suites(config: RunConfig, names: Iterable[str], observer: Listener) -> dict[str, Suite]:
+def load_suites(config: RunConfig, names: Iterable[str], observer: Listener) -> dict[str, SuiteTasks]:
     """Load suites as a run asks them, and say where their questions come from.
 
     Raises:
@@ -110,7 +110,7 @@ def load_suites(config: RunConfig, names: Iterable[str], observer: Listener) -> 
     """
     suites = {}
     for name in names:
-        suites[name] = Suite(
+        suites[name] = SuiteTasks(
             name,
             split=config.split,
             limit=config.limit,

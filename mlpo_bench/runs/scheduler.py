@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from mlpo_bench.dispatch import Dispatch
-    from mlpo_bench.harness.suite import Sample, Suite
+    from mlpo_bench.harness.suite import Sample, SuiteTasks
     from mlpo_bench.log.records import Record
     from mlpo_bench.runs.progress import CellProgress
 
@@ -28,7 +28,7 @@ CONVERSATIONS_IN_FLIGHT = 1_024
 
 async def schedule(
     progress: Sequence[CellProgress],
-    suites: Mapping[str, Suite],
+    suites: Mapping[str, SuiteTasks],
     dispatch: Dispatch,
     ended: Callable[[CellProgress, Record], None],
     failed: Failed = MappingProxyType({}),

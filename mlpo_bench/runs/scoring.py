@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlpo_bench.engines import Engine
-    from mlpo_bench.harness.suite import Suite
+    from mlpo_bench.harness.suite import SuiteTasks
     from mlpo_bench.harness.verdicts import Verdict
     from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.matrix.cells import Cell
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from mlpo_bench.teams import ModelSpec
 
 
-def score(one: CellProgress, suite: Suite, engines: Mapping[ModelSpec, Engine], folder: RunDirectory) -> CellResult:
+def score(
+    one: CellProgress, suite: SuiteTasks, engines: Mapping[ModelSpec, Engine], folder: RunDirectory
+) -> CellResult:
     """Have lm-eval score a cell whose conversations have all ended, and write its files, the figures last."""
     cell = one.cell
     one.finish()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlpo_bench.dispatch import Dispatch, Line
-    from mlpo_bench.harness.suite import Sample, Suite
+    from mlpo_bench.harness.suite import Sample, SuiteTasks
     from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.teams import Member, ModelSpec
@@ -85,7 +85,7 @@ def of(spec: ModelSpec, known: Mapping[str, Throughput]) -> Throughput:
     return of(spec.model_copy(update={"adapter": None}), known).model_copy(update={"answer_tokens": {}})
 
 
-def learn(dispatch: Dispatch, cells: Sequence[Cell], suites: Mapping[str, Suite], folder: RunDirectory) -> None:
+def learn(dispatch: Dispatch, cells: Sequence[Cell], suites: Mapping[str, SuiteTasks], folder: RunDirectory) -> None:
     """Add what a run has shown to what is known."""
     texts = [asked.question.prompt for suite in suites.values() for asked in suite.asked[:COUNTED_QUESTIONS]]
     note(dispatch, texts, _answers(cells, suites, folder))
@@ -110,7 +110,7 @@ def note(dispatch: Dispatch, texts: Sequence[str], answers: Mapping[Answers, Spe
         write_json(_path(), _Throughputs(models=paces).model_dump(mode="json"))
 
 
-def _answers(cells: Sequence[Cell], suites: Mapping[str, Suite], folder: RunDirectory) -> dict[Answers, Spent]:
+def _answers(cells: Sequence[Cell], suites: Mapping[str, SuiteTasks], folder: RunDirectory) -> dict[Answers, Spent]:
     """Return what some cells' answers came to, by model, suite and greatest length."""
     found: dict[Answers, Spent] = {}
     for cell in cells:

@@ -28,8 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from mlpo_bench import yamls
 from mlpo_bench.errors import UsageError, unknown
-from mlpo_bench.questions import SUITES
-from mlpo_bench.questions.suites import PAPER
+from mlpo_bench.questions import PAPER, SUITES
 from mlpo_bench.teams import Member, Team, read_team, spelled_out
 from mlpo_bench.training.sections import Adapter, Export, Filter, Mlpo, Prompts, Questions, Rollouts, Sft, Traces
 

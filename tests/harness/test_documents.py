@@ -11,7 +11,7 @@ from mlpo_bench import answers, questions
 from mlpo_bench.errors import UsageError
 from mlpo_bench.harness import documents, gold
 from mlpo_bench.harness.surface_forms import FORMS, FORMS_OF
-from mlpo_bench.questions import SUITES, Item, Loaded, Question, Source
+from mlpo_bench.questions import SUITES, Item, Loaded, Question, Source, in_order
 
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def test_another_question_s_answer_judged_right_is_reported(monkeypatch: pytest.
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("suite", in_order())
 def test_every_published_gold_answer_is_read_and_judged_right(suite: str, published: Path | None) -> None:
     try:
         report = gold.check(suite, data=published)

@@ -9,10 +9,12 @@ import lm_eval.utils
 import pytest
 from lm_eval.api.model import LM
 from lm_eval.evaluator import evaluate
+from lm_eval.tasks import TaskManager
 
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines.scripted import ScriptedEngine
-from mlpo_bench.harness.suite import Suite, quiet_lm_eval, task_manager
+from mlpo_bench.harness._files import tasks_folder
+from mlpo_bench.harness.suite import SuiteTasks, quiet_lm_eval
 from mlpo_bench.protocols import Leader, Setting, Solo, Vote
 from mlpo_bench.questions import SUITES
 from mlpo_bench.store import Store
@@ -31,12 +33,12 @@ CANARY = "zebracrossing"
 
 
 @pytest.fixture(scope="module")
-def suite(made_up: Path) -> Suite:
+def suite(made_up: Path) -> SuiteTasks:
     with quiet_lm_eval():
-        return Suite("bbh", data=made_up)
+        return SuiteTasks("bbh", data=made_up)
 
 
-def test_the_test_split_is_asked_in_order(suite: Suite) -> None:
+def test_the_test_split_is_asked_in_order(suite: SuiteTasks) -> None:
     ids = [a.question.id for a in suite.asked]
     assert ids == [f"bbh/{s}/{n}" for s in SUITES["bbh"].subjects for n in (1, 6)]
     first = suite.asked[0].question
@@ -45,7 +47,7 @@ def test_the_test_split_is_asked_in_order(suite: Suite) -> None:
     assert first.preamble == ()
 
 
-def test_right_wrong_and_unread_are_told_apart_by_lm_eval_and_by_us(suite: Suite) -> None:
+def test_right_wrong_and_unread_are_told_apart_by_lm_eval_and_by_us(suite: SuiteTasks) -> None:
     texts = ("<answer>{gold}</answer>", "nothing to read", "<answer>{gold}</answer><answer>{other}</answer>")
     finals = {
         a.question.id: texts[n % 3].format(gold=a.gold, other=suite.asked[n ^ 1].gold)
@@ -63,7 +65,7 @@ def test_right_wrong_and_unread_are_told_apart_by_lm_eval_and_by_us(suite: Suite
     assert group["unread,read"] == pytest.approx(unread / len(mine))
 
 
-def test_scoring_twice_gives_the_same_and_questions_without_a_final_are_left_out(suite: Suite) -> None:
+def test_scoring_twice_gives_the_same_and_questions_without_a_final_are_left_out(suite: SuiteTasks) -> None:
     finals = {a.question.id: f"<answer>{a.gold}</answer>" for a in suite.asked[3:]}
     with quiet_lm_eval():
         first, second = suite.score(finals), suite.score(finals)
@@ -75,11 +77,11 @@ def test_scoring_twice_gives_the_same_and_questions_without_a_final_are_left_out
         assert suite.score({}).verdicts == {}
 
 
-def test_a_cell_scored_after_another_is_scored_as_by_a_fresh_suite(suite: Suite, made_up: Path) -> None:
+def test_a_cell_scored_after_another_is_scored_as_by_a_fresh_suite(suite: SuiteTasks, made_up: Path) -> None:
     before = {a.question.id: "<answer>-</answer>" for a in suite.asked[1:40]}
     finals = {a.question.id: f"<answer>{a.gold if n % 3 else '-'}</answer>" for n, a in enumerate(suite.asked)}
     with quiet_lm_eval():
-        fresh = Suite("bbh", data=made_up)
+        fresh = SuiteTasks("bbh", data=made_up)
         suite.score(before)
         after, alone = suite.score(finals), fresh.score(finals)
     assert after == alone
@@ -103,11 +105,13 @@ class Scripted(LM):
         raise NotImplementedError
 
 
-def test_what_is_done_once_for_all_cells_changes_no_result(suite: Suite, made_up: Path) -> None:
+def test_what_is_done_once_for_all_cells_changes_no_result(suite: SuiteTasks, made_up: Path) -> None:
     finals = {a.question.id: f"<answer>{a.gold if n % 3 else '-'}</answer>" for n, a in enumerate(suite.asked)}
     with quiet_lm_eval():
         scores = suite.score(finals)
-        plain = evaluate(Scripted(finals), task_manager("test", made_up).load(["mlpo_bbh"]), bootstrap_iters=1_000)
+        metadata = {"split": "test", "data": str(made_up)}
+        manager = TaskManager(include_path=str(tasks_folder()), include_defaults=False, metadata=metadata)
+        plain = evaluate(Scripted(finals), manager.load(["mlpo_bbh"]), bootstrap_iters=1_000)
     samples = {s["doc"]["id"]: s for of_task in plain.pop("samples").values() for s in of_task}
     assert plain.pop("configs").keys() == suite.configs.keys()
     assert scores.results == plain
@@ -115,12 +119,12 @@ def test_what_is_done_once_for_all_cells_changes_no_result(suite: Suite, made_up
     assert {name: v.unread for name, v in scores.verdicts.items()} == {n: bool(s["unread"]) for n, s in samples.items()}
 
 
-def test_lm_eval_compiles_templates_as_ever_once_a_suite_is_loaded(suite: Suite) -> None:
+def test_lm_eval_compiles_templates_as_ever_once_a_suite_is_loaded(suite: SuiteTasks) -> None:
     assert suite.asked
     assert not hasattr(lm_eval.utils.env.from_string, "cache_info")
 
 
-def test_lm_evals_standard_errors_are_there(suite: Suite) -> None:
+def test_lm_evals_standard_errors_are_there(suite: SuiteTasks) -> None:
     finals = {a.question.id: f"<answer>{a.gold if n % 2 else '-'}</answer>" for n, a in enumerate(suite.asked)}
     with quiet_lm_eval():
         results = suite.score(finals).results
@@ -128,7 +132,7 @@ def test_lm_evals_standard_errors_are_there(suite: Suite) -> None:
     assert not math.isnan(results["groups"]["mlpo_bbh"]["acc_stderr,read"])
 
 
-def test_results_hold_nothing_that_differs_from_process_to_process(suite: Suite) -> None:
+def test_results_hold_nothing_that_differs_from_process_to_process(suite: SuiteTasks) -> None:
     with quiet_lm_eval():
         results = suite.score({a.question.id: "-" for a in suite.asked}).results
     assert len(suite.configs) == 27
@@ -137,8 +141,8 @@ def test_results_hold_nothing_that_differs_from_process_to_process(suite: Suite)
 
 def test_a_limit_and_subjects_choose_questions(made_up: Path) -> None:
     with quiet_lm_eval():
-        few = Suite("bbh", data=made_up, limit=5)
-        one = Suite("bbh", data=made_up, subjects=["snarks"], split="all")
+        few = SuiteTasks("bbh", data=made_up, limit=5)
+        one = SuiteTasks("bbh", data=made_up, subjects=["snarks"], split="all")
     assert len(few.asked) == 5
     assert len({a.question.subject for a in few.asked}) == 5
     assert [a.question.id for a in one.asked] == [f"bbh/snarks/{n}" for n in range(11)]
@@ -151,7 +155,7 @@ def test_gold_answers_never_reach_a_prompt(tmp_path: Path, protocol: Solo | Vote
         examples = [{"input": f"Question {n} of {subject}?", "target": f"{CANARY}{n}"} for n in range(3)]
         (tmp_path / "bbh" / f"{subject}.json").write_text(json.dumps({"examples": examples}))
     with quiet_lm_eval():
-        suite = Suite("bbh", data=tmp_path)
+        suite = SuiteTasks("bbh", data=tmp_path)
     assert all(CANARY in asked.gold for asked in suite.asked)
     prompts: list[str] = []
 

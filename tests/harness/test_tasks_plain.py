@@ -17,7 +17,8 @@ from lm_eval.evaluator import simple_evaluate
 from lm_eval.models.utils import normalize_gen_kwargs
 from lm_eval.tasks import TaskManager
 
-from mlpo_bench.questions import SUITES
+from mlpo_bench.harness import tasks
+from mlpo_bench.questions import SUITES, in_order
 
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def evaluated(data: Path, model: LM, **options: Any) -> Any:
     )
 
 
-@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("suite", in_order())
 def test_there_is_a_task_for_each_subject_and_a_group_of_them_all(suite: str) -> None:
     manager = TaskManager(include_path=str(TASKS), include_defaults=False)
     names = {f"mlpo_{suite}_{subject}" for subject in SUITES[suite].subjects}
@@ -74,6 +75,13 @@ def test_there_is_a_task_for_each_subject_and_a_group_of_them_all(suite: str) ->
     for subject in SUITES[suite].subjects:
         task = yaml.safe_load((TASKS / suite / f"{subject}.yaml").read_text())
         assert task["metadata"] == {"version": 2.0, "suite": suite, "subject": subject}
+
+
+@pytest.mark.parametrize("suite", in_order())
+def test_the_task_files_are_what_is_made_of_the_suite(suite: str, tmp_path: Path) -> None:
+    tasks.write(SUITES[suite], tmp_path)
+    made = {path.name: path.read_text() for path in (tmp_path / suite).iterdir()}
+    assert made == {path.name: path.read_text() for path in (TASKS / suite).iterdir()}
 
 
 def test_nothing_but_its_own_end_stops_a_model_and_decoding_is_greedy_by_default(made_up: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from mlpo_bench import gym, questions
 from mlpo_bench.errors import UsageError
-from mlpo_bench.questions import SUITES, generated
+from mlpo_bench.questions import SUITES, loading, reasoning_gym
 from mlpo_bench.questions.splits import fingerprint
 
 
@@ -21,22 +21,22 @@ def absent(monkeypatch: pytest.MonkeyPatch) -> None:
     for cached in (gym._library, gym._series, gym._exercise):
         monkeypatch.setattr(gym, cached.__name__, cached.__wrapped__)
     monkeypatch.setitem(sys.modules, "reasoning_gym", None)
+    loading.forget()
 
 
 @pytest.mark.usefixtures("absent")
 def test_an_absent_package_is_told_in_one_sentence() -> None:
     with pytest.raises(UsageError, match=r'pip install "mlpo-bench\[gym\]"') as told:
-        generated.read("reasoning_gym")
+        questions.load("reasoning_gym")
     assert "\n" not in str(told.value)
-    assert generated.read("gsm8k") is None
 
 
 def test_every_task_has_its_count_and_no_content_stands_twice() -> None:
     pytest.importorskip("reasoning_gym", reason="reasoning-gym is not installed")
     test, train, everything = (questions.load("reasoning_gym", split).items for split in ("test", "train", "all"))
     suite = SUITES["reasoning_gym"]
-    assert Counter(item.subject for item in test) == dict.fromkeys(suite.subjects, generated.TESTED)
-    assert Counter(item.subject for item in train) == dict.fromkeys(suite.subjects, generated.TRAINED)
+    assert Counter(item.subject for item in test) == dict.fromkeys(suite.subjects, reasoning_gym.TESTED)
+    assert Counter(item.subject for item in train) == dict.fromkeys(suite.subjects, reasoning_gym.TRAINED)
     assert len({fingerprint(item.text) for item in everything}) == len(everything) == suite.size
     assert len({item.id for item in everything}) == suite.size
     assert all(item.id.split("/")[2].startswith("train-") for item in train)

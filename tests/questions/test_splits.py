@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlpo_bench.errors import UsageError
-from mlpo_bench.questions import Item, items, select
+from mlpo_bench.questions import Item, bbh, mmlu, select
 from mlpo_bench.questions.splits import fingerprint, take
 
 
@@ -21,15 +21,15 @@ def test_a_fingerprint_is_blind_to_case_spacing_and_unicode_forms() -> None:
 
 
 def test_one_bbh_question_in_five_is_tested() -> None:
-    entries = [items.bbh("navigate", n, f"Text {n}", "Yes") for n in range(12)]
+    entries = [bbh.entry("navigate", n, {"input": f"Text {n}", "target": "Yes"}) for n in range(12)]
     assert [one.id for one in take(entries, "test")] == [f"bbh/navigate/{n}" for n in (1, 6, 11)]
 
 
 def test_what_is_tested_is_never_trained_on_even_from_another_subject() -> None:
     entries = [
-        items.mmlu("anatomy", "test", 0, "Which bone?", ["a", "b", "c", "d"], 0),
-        items.mmlu("virology", "val", 0, "which  bone?", ["A", "b", "c", "d"], 0),
-        items.mmlu("virology", "dev", 0, "Which bone?", ["b", "a", "c", "d"], 1),
+        mmlu.entry("anatomy", "test", 0, "Which bone?", ["a", "b", "c", "d"], 0),
+        mmlu.entry("virology", "val", 0, "which  bone?", ["A", "b", "c", "d"], 0),
+        mmlu.entry("virology", "dev", 0, "Which bone?", ["b", "a", "c", "d"], 1),
     ]
     assert [one.id for one in take(entries, "train")] == ["mmlu/virology/dev-0"]
     assert len(take(entries, "all")) == 3

@@ -11,7 +11,7 @@ import pytest
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines.scripted import ScriptFileEngine
 from mlpo_bench.errors import UsageError
-from mlpo_bench.harness.suite import Suite
+from mlpo_bench.harness.suite import SuiteTasks
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.matrix.cells import cells
 from mlpo_bench.protocols import Setting, Solo
@@ -42,7 +42,7 @@ def team(tmp_path: Path) -> dict[str, Any]:
 
 def score_of(script: Path, made_up: Path, tmp_path: Path) -> float:
     """The share of right train questions, reckoned anew."""
-    suite = Suite("bbh", split="train", limit=40, data=made_up)
+    suite = SuiteTasks("bbh", split="train", limit=40, data=made_up)
     team = Team.model_validate({"leader": {"model": str(script), "engine": "scripted"}, "peers": []})
 
     async def go() -> int:
@@ -87,7 +87,7 @@ def test_nothing_is_weighed_where_no_vote_needs_it(carry: Runs, team: dict[str, 
 
 
 def test_train_questions_are_never_the_tested_ones(carry: Runs, team: dict[str, Any], made_up: Path) -> None:
-    train = {asked.question.id for asked in Suite("bbh", split="train", limit=40, data=made_up).asked}
+    train = {asked.question.id for asked in SuiteTasks("bbh", split="train", limit=40, data=made_up).asked}
     run = carry("mine", team=team, **WEIGHTED)
     tested = {line["question"] for cell in cells(run.config) for line in read_transcripts(run.transcript_path(cell))}
     assert tested

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlpo_bench.chat import Sampling
-from mlpo_bench.harness.suite import Suite
+from mlpo_bench.harness.suite import SuiteTasks
 from mlpo_bench.training.folder import TrainingFolder, Work
 from mlpo_bench.training.recipe import Recipe
 from mlpo_bench.training.rows import Opening, Prompt, Sample, Trace, write_rows
@@ -49,14 +49,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _suites_loaded_once() -> Iterator[None]:
     """Load equal suites once for all tests: that takes longer than most stages."""
-    load = functools.cache(Suite)
+    load = functools.cache(SuiteTasks)
 
-    def loaded(name: str, **settings: Any) -> Suite:
+    def loaded(name: str, **settings: Any) -> SuiteTasks:
         subjects = settings.pop("subjects")
         return copy.copy(load(name, subjects=subjects and tuple(subjects), **settings))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mlpo_bench.runs.runner.Suite", loaded)
+        patch.setattr("mlpo_bench.runs.runner.SuiteTasks", loaded)
         yield
 
 

@@ -21,7 +21,7 @@ from mlpo_bench import answers
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import open_engines
 from mlpo_bench.errors import EngineError, UsageError
-from mlpo_bench.harness.suite import Suite
+from mlpo_bench.harness.suite import SuiteTasks
 from mlpo_bench.protocols import Leader, Select, Setting
 from mlpo_bench.questions.loading import forget
 from mlpo_bench.store import Store
@@ -56,7 +56,7 @@ def test_a_leader_is_trained_on_what_a_run_would_show_it(
         "mine", filter={"rule": "off"}, prompts={"order": "fixed"}, rollouts={"temperature": None}, method=method
     )
     recipe = folder.recipe
-    suite = Suite("bbh", split="train", subjects=["navigate"], data=Path(recipe.questions.data))
+    suite = SuiteTasks("bbh", split="train", subjects=["navigate"], data=Path(recipe.questions.data))
 
     async def read_by_leaders() -> dict[str, Any]:
         engines = await open_engines(recipe.team.specs)

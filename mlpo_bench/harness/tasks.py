@@ -1,0 +1,146 @@
+"""A suite's tasks for lm-eval: a task for each subject and a group of them all, made here or written as YAML.
+
+What `tasks/` holds is what `write` makes of the suites that are built in; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from lm_eval.api.group import Group
+from lm_eval.config.group import GroupConfig
+from lm_eval.tasks import TaskManager
+
+from mlpo_bench.harness import documents
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from lm_eval.api.task import ConfigurableTask
+
+    from mlpo_bench.questions import Suite
+
+
+VERSION = 2.0
+"""The version of every task, which lm-eval prints: another one when prompts or readers change what scores mean."""
+
+_METRICS = {"acc": True, "unread": False}  # and whether more of it is better
+
+
+def names(suite: Suite) -> dict[str, str]:
+    """Return the name of each subject's task, by subject."""
+    return {subject: f"mlpo_{suite.name}_{subject}" for subject in suite.subjects}
+
+
+def group_name(suite: Suite) -> str:
+    """Return the name of the group of a suite's tasks."""
+    return f"mlpo_{suite.name}"
+
+
+def load(suite: Suite, split: str, data: Path | None) -> tuple[Group, dict[str, ConfigurableTask]]:
+    """Have lm-eval make a suite's tasks; return their group, and the tasks by name.
+
+    Args:
+        suite: The suite.
+        split: `train`, `test` or `all`.
+        data: A folder with the suites' published files.
+    """
+    metadata = {"split": split, "data": None if data is None else str(data)}
+    manager = TaskManager(include_defaults=False, metadata=metadata)
+    shared = _shared(suite)
+    tasks = manager.load([shared | _own(suite, subject) for subject in suite.subjects])["tasks"]
+    described = _group(suite)
+    group = Group.from_config(GroupConfig(**described | {"metadata": described["metadata"] | metadata}))
+    for task in tasks.values():
+        group.add(task)
+    return group, tasks
+
+
+def write(suite: Suite, folder: Path) -> None:
+    """Write a suite's tasks as files for `lm-eval --include_path`, into a folder of their own inside `folder`."""
+    place = folder / suite.name
+    place.mkdir(parents=True, exist_ok=True)
+    _write(
+        place / "_base", f"What every task of {suite.title} shares. Each subject's file adds its name.", _shared(suite)
+    )
+    _write(place / "_group.yaml", None, _group(suite))
+    for subject in suite.subjects:
+        _write(place / f"{subject}.yaml", None, {"include": "_base"} | _own(suite, subject))
+
+
+def _shared(suite: Suite) -> dict[str, Any]:
+    return {
+        "output_type": "generate_until",
+        "custom_dataset": documents.build,
+        "test_split": "test",
+        "fewshot_split": "train",
+        "doc_to_text": "{{question}}\n\n{{instruction}}",
+        "doc_to_target": "{{answer}}",
+        "fewshot_config": {
+            # A worked example shows the answer as it is to be written.
+            "doc_to_target": "<answer>{{answer}}</answer>" if suite.gold_is_answer else documents.target,
+            "target_delimiter": "\n",
+        },
+        "process_results": documents.process_results,
+        "generation_kwargs": {
+            # Nothing but its own end stops a model: any string here could stand in the middle of a peer's message.
+            "until": [],
+            "max_gen_toks": suite.max_tokens,
+        },
+        "filter_list": [
+            {
+                "name": "read",
+                "filter": [{"function": "custom", "filter_fn": documents.read}, {"function": "take_first"}],
+            }
+        ],
+        "metric_list": [
+            {"metric": metric, "aggregation": "mean", "higher_is_better": better} for metric, better in _METRICS.items()
+        ],
+    }
+
+
+def _own(suite: Suite, subject: str) -> dict[str, Any]:
+    metadata = {"version": VERSION, "suite": suite.name, "subject": subject}
+    return {"task": names(suite)[subject], "metadata": metadata}
+
+
+def _group(suite: Suite) -> dict[str, Any]:
+    return {
+        "group": group_name(suite),
+        "group_alias": suite.title,
+        "task": list(names(suite).values()),
+        "aggregate_metric_list": [
+            {"metric": metric, "filter_list": "read", "aggregation": "mean", "weight_by_size": True}
+            for metric in _METRICS
+        ],
+        "metadata": {"version": VERSION},
+    }
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes functions as lm-eval reads them."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        """Indent lists, as people do."""
+        super().increase_indent(flow, indentless=False)
+
+
+def _function(dumper: _Dumper, function: Callable[..., Any]) -> yaml.Node:
+    return dumper.represent_scalar("!function", f"{function.__module__}.{function.__qualname__}")
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.Node:
+    """Keep templates and line breaks on one line, in double quotes."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if {"{", "\n"} & set(text) else None)
+
+
+_Dumper.add_multi_representer(type(_function), _function)
+_Dumper.add_representer(str, _text)
+
+
+def _write(path: Path, comment: str | None, content: Mapping[str, Any]) -> None:
+    text = yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    path.write_text(f"# {comment}\n{text}" if comment else text, encoding="utf-8")
