@@ -102,7 +102,7 @@ def test_killed_and_moved_it_ends_the_same(tiny_leader: ModuleType, tmp_path: Pa
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()  # returns when the command that it had under way has ended as well
     assert not (under_way.parent / "export").exists()
     broken("--save")
     shutil.rmtree(broken.work)
