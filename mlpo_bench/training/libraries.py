@@ -14,6 +14,7 @@ import warnings
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from mlpo_bench.engines.threads import import_torch
 from mlpo_bench.errors import UsageError
 
 
@@ -52,9 +53,8 @@ def trl(*, vllm: bool = False) -> Untyped:
         UsageError: TRL, or something that it needs, is not installed.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    # Threads that spin while they wait made torch 2.3 times slower beside one other busy process on 2 cores.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
+        import_torch()
         with calm():
             if not vllm:
                 vars(importlib.import_module("trl.import_utils"))["is_vllm_available"] = _none

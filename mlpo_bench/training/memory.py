@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from mlpo_bench.engines.threads import import_torch
 from mlpo_bench.errors import UsageError
 
 
@@ -24,6 +25,7 @@ def enough_memory(recipe: Recipe, stage: str) -> Iterator[None]:
     Raises:
         UsageError: memory ran out.
     """
+    import_torch()
     import torch
 
     try:

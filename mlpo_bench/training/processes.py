@@ -10,6 +10,8 @@ import os
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from mlpo_bench.engines.threads import import_torch
+
 
 if TYPE_CHECKING:
     from typing import TypeVar
@@ -40,6 +42,7 @@ def agreed(value: Value) -> Value:
     """Return the first process's value in all of them; each calls this as often as the others."""
     if count() == 1:
         return value
+    import_torch()
     import torch
     from accelerate import PartialState
     from accelerate.utils import broadcast_object_list

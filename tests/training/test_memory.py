@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -48,3 +51,28 @@ def test_what_can_be_lowered_is_named_and_nothing_else() -> None:
     assert "gradient_checkpointing" not in least
     assert "adapter" not in least
     assert "sft.max_length (now 4096)" in remedy(recipe(), "sft")
+
+
+WATCHED = """
+import os, sys
+
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "torch":
+            print(os.environ.get("OMP_WAIT_POLICY"))
+
+sys.meta_path.insert(0, Finder)
+from mlpo_bench.training.memory import enough_memory
+from mlpo_bench.training.recipe import Recipe
+
+with enough_memory(Recipe(name="a"), "mlpo"):
+    print("torch" in sys.modules)
+"""
+
+
+def test_a_stage_that_begins_by_itself_has_threads_that_wait_without_spinning() -> None:
+    """The policy is read once, when torch is loaded."""
+    others = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    done = subprocess.run([sys.executable, "-c", WATCHED], capture_output=True, text=True, check=True, env=others)
+    assert done.stdout.split() == ["PASSIVE", "True"]
