@@ -21,7 +21,7 @@ from pathlib import Path
 from mlpo_bench.chat import Message, Usage
 from mlpo_bench.dispatch import Tally
 from mlpo_bench.harness.verdicts import Judged, TurnVerdict, Verdict
-from mlpo_bench.log import RunDirectory
+from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.log.files import write_json
 from mlpo_bench.log.ledger import SeatCost, by_seat
 from mlpo_bench.log.manifest import Manifest
@@ -143,7 +143,7 @@ def main() -> int:
         folder = write_run(Path(parent), options.questions, options.characters)
         page = Path(parent) / "page.html"
         started = time.perf_counter()
-        size = write_page(folder, page) / 1e6
+        size = write_page(LoadedRun(folder), page) / 1e6
         print(f"{options.questions} questions, {ROUNDS * (PEERS + 1)} turns each; page written in", end=" ")
         print(f"{time.perf_counter() - started:.1f} s")
         table, conversation = seconds_to_read(page, options.repetitions)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mlpo_bench.analysis.round_table import RoundTable
     from mlpo_bench.analysis.rounds import Heard, Round
     from mlpo_bench.analysis.rows import ResultRow
-    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.matrix.cells import Cell
 
 
@@ -34,11 +34,11 @@ def leader_rows(outcomes: Sequence[ResultRow]) -> list[ResultRow]:
     return [row for row in outcomes if row.protocol == Leader.name]
 
 
-def diagnose(folder: RunDirectory, row: ResultRow, beside: Sequence[ResultRow] | None = None) -> LeaderDiagnostics:
+def diagnose(run: LoadedRun, row: ResultRow, beside: Sequence[ResultRow] | None = None) -> LeaderDiagnostics:
     """Return a leader row's figures over one suite, its seeds pooled.
 
     Args:
-        folder: The run.
+        run: The run.
         row: One of `leader_rows`.
         beside: All rows of the run, for comparisons; read where they are not given.
 
@@ -48,11 +48,11 @@ def diagnose(folder: RunDirectory, row: ResultRow, beside: Sequence[ResultRow] |
     """
     if row.protocol != Leader.name:
         raise UsageError(f"{row.name} has no leader; diagnostics are of leaders and their peers.")
-    hearings = RoundReader(folder)
+    hearings = RoundReader(run)
     found = hearings.heard(row)
     if not found.rounds:
         raise UsageError(f"{row.name} on {row.suite}: the leader never asked its peers, so there is nothing to tell.")
-    every = read_rows(folder) if beside is None else beside
+    every = read_rows(run) if beside is None else beside
     others = [other for other in every if other.suite == row.suite and other.scores.keys() & row.scores.keys()]
     tables = _Tables(hearings.cell(row), row)
     rounds = [tables.figures(of_round, number) for number, of_round in enumerate(found.rounds)]
@@ -74,7 +74,7 @@ def diagnose(folder: RunDirectory, row: ResultRow, beside: Sequence[ResultRow] |
     )
 
 
-def diagnose_all(folder: RunDirectory, word: str | None = None) -> tuple[list[LeaderDiagnostics], list[str]]:
+def diagnose_all(run: LoadedRun, word: str | None = None) -> tuple[list[LeaderDiagnostics], list[str]]:
     """Return the figures of all leaders of a run, or of those with a word in their name or their cells'.
 
     Returns:
@@ -83,10 +83,10 @@ def diagnose_all(folder: RunDirectory, word: str | None = None) -> tuple[list[Le
     Raises:
         UsageError: the run has no such leader, or none that has figures.
     """
-    every = read_rows(folder)
+    every = read_rows(run)
     led = leader_rows(every)
     if not led:
-        raise UsageError(f"the run {folder.path} has no cell of a leader that has come to its end.")
+        raise UsageError(f"the run {run.path} has no cell of a leader that has come to its end.")
     named = [row for row in led if not word or word in row.name or any(word in cell.cell for cell in row.cells)]
     if not named:
         listed = "; ".join(dict.fromkeys(row.name for row in led))
@@ -94,7 +94,7 @@ def diagnose_all(folder: RunDirectory, word: str | None = None) -> tuple[list[Le
     found, faults = [], []
     for row in named:
         try:
-            found.append(diagnose(folder, row, every))
+            found.append(diagnose(run, row, every))
         except UsageError as fault:
             faults.append(fault)
     if not found:

@@ -13,8 +13,6 @@ import pyarrow.parquet as pq
 from mlpo_bench.analysis.diagnostics import LEADER
 from mlpo_bench.analysis.round_table import UNREAD, RoundTable
 from mlpo_bench.errors import UsageError
-from mlpo_bench.log.transcripts import read_transcripts
-from mlpo_bench.matrix.cells import cells
 from mlpo_bench.protocols.base import shuffler
 
 
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlpo_bench.analysis.rows import ResultRow
-    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.matrix.cells import Cell
 
     Turn = dict[str, Any]
@@ -73,12 +71,12 @@ class Heard:
 class RoundReader:
     """Reads what the leaders of one run heard and said."""
 
-    def __init__(self, folder: RunDirectory) -> None:
-        self._folder = folder
+    def __init__(self, run: LoadedRun) -> None:
+        self._run = run
 
     @cached_property
     def _cells(self) -> dict[str, Cell]:
-        return {cell.id: cell for cell in cells(self._folder.config)}
+        return self._run.cell
 
     def cell(self, row: ResultRow) -> Cell:
         """Return a row's cell with its first seed: what it asks whom, in which setting."""
@@ -103,7 +101,7 @@ class RoundReader:
         """Return what the peers first wrote on a sample of questions, by its id, from the first seed's transcripts."""
         asked = sorted(row.scores)
         sample = set(shuffler(0, row.suite, "openings").sample(asked, min(SAMPLED, len(asked))))
-        lines = read_transcripts(self._folder.transcript_path(self.cell(row)))
+        lines = self._run.transcripts(self.cell(row))
         return {
             line["question"]: [turn["text"] for turn in line["turns"] if turn["round"] == 0 and turn["seat"] != LEADER]
             for line in lines
@@ -114,7 +112,7 @@ class RoundReader:
         """Yield the rounds of each conversation, none for one in which no peer was asked."""
         for result in row.cells:
             cell, turns = self._cells[result.cell], defaultdict[str, list["Turn"]](list)
-            for turn in _turns(self._folder, cell):
+            for turn in _turns(self._run, cell):
                 turns[turn["question"]].append(turn)
             for question, of_question in turns.items():
                 yield list(_rounds(cell, question, of_question))
@@ -149,12 +147,12 @@ def seen_order(cell: Cell, question: str, number: int) -> tuple[int, ...]:
     return tuple(setting.protocol.reading_order(cell.peers, question, number, setting.seed))
 
 
-def _turns(folder: RunDirectory, cell: Cell) -> list[Turn]:
-    path = folder.ledger_path(cell.id)
+def _turns(run: LoadedRun, cell: Cell) -> list[Turn]:
+    path = run.directory.ledger_path(cell.id)
     if not set(_NEEDED) <= set(pq.read_schema(path).names):
         raise UsageError(
-            f"the run {folder.path} was made before its ledger told which turns were right. Run its configuration "
-            f"again under another name (`--config {folder.config_path} --name ...`): answers in the store are not "
+            f"the run {run.path} was made before its ledger told which turns were right. Run its configuration "
+            f"again under another name (`--config {run.path}/config.yaml --name ...`): answers in the store are not "
             "asked for again."
         )
     turns: list[Turn] = pq.read_table(path, columns=list(_NEEDED)).to_pylist()

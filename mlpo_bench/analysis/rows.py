@@ -7,7 +7,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import UsageError
-from mlpo_bench.log.records import read_records
 from mlpo_bench.matrix.config import TEAM
 from mlpo_bench.stats import accuracy, compare, macro, over_seeds
 
@@ -15,8 +14,8 @@ from mlpo_bench.stats import accuracy, compare, macro, over_seeds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.log.results import CellResult
+    from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.stats import Comparison, Estimate
     from mlpo_bench.teams import Price
 
@@ -122,13 +121,13 @@ def row_name(team: str, label: str) -> str:
     return label if team == TEAM else f"{team}: {label}"
 
 
-def read_rows(folder: RunDirectory) -> list[ResultRow]:
+def read_rows(run: LoadedRun) -> list[ResultRow]:
     """Return the rows of a run in the order of its matrix: those with answers to show.
 
     Raises:
         UsageError: no cell of the run has come to its end.
     """
-    found = folder.results().cells
+    found = run.results.cells
 
     def place(cell: CellResult) -> tuple[str, str, str]:
         return cell.suite, cell.team, cell.label
@@ -136,12 +135,12 @@ def read_rows(folder: RunDirectory) -> list[ResultRow]:
     # A matrix holds a row's seeds one after the other; a run that was extended need not.
     first = {place(cell): number for number, cell in reversed(list(enumerate(found)))}
     ordered = sorted(found, key=lambda cell: first[place(cell)])
-    rows = [_outcomes(folder, list(seeds)) for _, seeds in groupby(ordered, key=place)]
+    rows = [_outcomes(run, list(seeds)) for _, seeds in groupby(ordered, key=place)]
     return [row for row in rows if row.scores]
 
 
-def _outcomes(folder: RunDirectory, seeds: list[CellResult]) -> ResultRow:
-    records = [record for cell in seeds for record in read_records(folder.records_path(cell.cell))]
+def _outcomes(run: LoadedRun, seeds: list[CellResult]) -> ResultRow:
+    records = [record for cell in seeds for record in run.records(cell.cell)]
     answered = [record for record in records if record.error is None]
     return ResultRow(
         suite=seeds[0].suite,

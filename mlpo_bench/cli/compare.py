@@ -30,7 +30,7 @@ def compare(
 ) -> None:
     """Compare rows in pairs on the same questions: how far apart, how sure, and what could have been shown."""
     from mlpo_bench.cli._options import names
-    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log import LoadedRun
     from mlpo_bench.reports.terminal.comparisons import against as against_row
     from mlpo_bench.reports.terminal.comparisons import of_runs
 
@@ -38,11 +38,11 @@ def compare(
         raise unknown("format", form, FORMATS)
     if (other is None) == (against is None):
         raise UsageError("name either a second run or a row of the first with --against: `compare RUN --against solo`.")
-    folder, suites = RunDirectory.open(run), names(suite)
+    loaded, suites = LoadedRun.open(run), names(suite)
     if against is not None:
-        found = against_row(folder, against, suites)
+        found = against_row(loaded, against, suites)
     else:
-        found = of_runs(folder, RunDirectory.open(other or ""), suites, anyway=anyway)
+        found = of_runs(loaded, LoadedRun.open(other or ""), suites, anyway=anyway)
     _write(found, form, output)
 
 

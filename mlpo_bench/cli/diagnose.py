@@ -20,11 +20,11 @@ def diagnose(
     import orjson
 
     from mlpo_bench.analysis.leaders import diagnose_all
-    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log import LoadedRun
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.diagnostics import print_diagnostics, print_how_to_read, print_overview
 
-    found, left_out = diagnose_all(RunDirectory.open(run), cell)
+    found, left_out = diagnose_all(LoadedRun.open(run), cell)
     if json:
         typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
         return

@@ -24,7 +24,7 @@ def export(
 ) -> None:
     """Write a run as tables, in lm-eval's own layout, or as inspect_ai's logs."""
     from mlpo_bench.export import export as write
-    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log import LoadedRun
 
-    written = write(RunDirectory.open(run), form, output, data)
+    written = write(LoadedRun.open(run), form, output, data)
     typer.echo(f"{len(written)} {'file' if len(written) == 1 else 'files'} in {output}")

@@ -21,15 +21,15 @@ def frontier(
     from typing import cast
 
     from mlpo_bench.analysis.rows import read_rows
-    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log import LoadedRun
     from mlpo_bench.reports.frontier import CostKind, print_frontier
     from mlpo_bench.reports.terminal.console import Console
 
     if cost not in KINDS:
         raise unknown("cost", cost, KINDS)
-    folder, console = RunDirectory.open(run), Console()
-    prices = folder.config.prices
-    for suite, rows in groupby(read_rows(folder), key=lambda row: row.suite):
+    loaded, console = LoadedRun.open(run), Console()
+    prices = loaded.config.prices
+    for suite, rows in groupby(read_rows(loaded), key=lambda row: row.suite):
         print_frontier(suite, list(rows), cast("CostKind", cost), prices, console)
         console.print()
     console.print(

@@ -11,7 +11,6 @@ import typer
 if TYPE_CHECKING:
     from mlpo_bench.gate.baseline import Baseline, Thresholds
     from mlpo_bench.gate.checks import Judgement
-    from mlpo_bench.log import RunDirectory
 
 OUTPUT, BASELINE = "Where it tells", "Baselines"
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
@@ -136,16 +135,16 @@ def _update(run: str, path: Path | None, reason: str | None, chosen: dict[str, f
     from mlpo_bench.errors import UsageError
     from mlpo_bench.gate.baseline import baseline_of, read_model_baseline
     from mlpo_bench.gate.power import check_promises
-    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log import LoadedRun
 
     if record:
         raise UsageError(f"{run} is no recording: that is a folder with a config.yaml and a questions.yaml.")
-    path, folder = _named(path), RunDirectory.open(run)
+    path, loaded = _named(path), LoadedRun.open(run)
     before = read_model_baseline(path) if path.exists() else None
-    made = baseline_of(folder, reason, before, _thresholds(before, chosen))
+    made = baseline_of(loaded, reason, before, _thresholds(before, chosen))
     check_promises(made)
     made.write(path)
-    typer.echo(f"Wrote {path}: {len(made.rows)} rows of {folder.path}.")
+    typer.echo(f"Wrote {path}: {len(made.rows)} rows of {loaded.path}.")
 
 
 def _thresholds(before: Baseline | None, chosen: dict[str, float]) -> Thresholds:
@@ -190,10 +189,9 @@ def _judge(run: str, path: Path | None) -> Judgement:
 def _against(run: str, path: Path) -> Judgement:
     from mlpo_bench.gate.baseline import read_model_baseline
     from mlpo_bench.gate.drops import judge_run
-    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log import LoadedRun
 
-    folder: RunDirectory = RunDirectory.open(run)
-    return judge_run(folder, read_model_baseline(path))
+    return judge_run(LoadedRun.open(run), read_model_baseline(path))
 
 
 def _tell(judgement: Judgement, junit: Path | None, summary: Path | None, *, github: bool) -> None:

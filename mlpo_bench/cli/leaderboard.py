@@ -38,9 +38,9 @@ def add(
     from mlpo_bench.leaderboard import board
     from mlpo_bench.leaderboard.completions import kept_with
     from mlpo_bench.leaderboard.from_run import entries_of
-    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log import LoadedRun
 
-    of_run = RunDirectory.open(run)
+    of_run = LoadedRun.open(run)
     entries = entries_of(of_run, names(only) or (), anyway=anyway)
     if not anyway:
         board.check_nothing_lost(folder, entries)
@@ -71,11 +71,11 @@ def check(
     """Check that entries match their schema and their own answers, and the tables the entries; exit 1 if not."""
     from mlpo_bench.leaderboard import board
     from mlpo_bench.leaderboard.check import faults, faults_against
-    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log import LoadedRun
 
     found = list(faults(folder))
     if run is not None and not found:
-        found += faults_against(folder, RunDirectory.open(run))
+        found += faults_against(folder, LoadedRun.open(run))
     for fault in found:
         typer.echo(fault, err=True)
     if found:

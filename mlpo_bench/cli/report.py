@@ -13,8 +13,8 @@ def report(
     output: Annotated[Path, typer.Option("--output", "-o", help="Write to this file.")] = Path("report.html"),
 ) -> None:
     """Write a run as one HTML page that needs no network: table, plots, differences, every conversation."""
-    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log import LoadedRun
     from mlpo_bench.reports.html import write_page
 
-    size = write_page(RunDirectory.open(run), output)
+    size = write_page(LoadedRun.open(run), output)
     typer.echo(f"{output}: {size / 1e6:.1f} MB")

@@ -39,12 +39,11 @@ def rescore(
     Exit codes: 0 done, 1 some conversations would go on otherwise and are left out, 2 bad usage, 130 interrupted.
     """
     from mlpo_bench.log import RunDirectory
-    from mlpo_bench.matrix.cells import cells
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.moves import print_moves
 
     folder = RunDirectory.open(run)
-    unfinished = sum(not folder.cell_path(cell.id).exists() for cell in cells(folder.config))
+    unfinished = sum(not folder.cell_path(cell.id).exists() for cell in folder.cells)
     moves = _rescored(folder, data, store, dry_run=dry_run, quiet=quiet or json)
     if json:
         typer.echo(moves.model_dump_json(indent=2))

@@ -14,7 +14,7 @@ from mlpo_bench.cli._options import WHERE, Chosen, configured
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.log import Results, RunDirectory
+    from mlpo_bench.log import LoadedRun, Results, RunDirectory
 
 FAILED_IN_PART = 1
 INTERRUPTED = 130
@@ -55,7 +55,7 @@ def run(
     1 failed in part, 2 bad usage, 130 interrupted.
     """
     from mlpo_bench.cli._options import names
-    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log import LoadedRun, RunDirectory
 
     before = RunDirectory.open(output / name).config if add and name else None
     folder = RunDirectory.for_run(chosen.build(before), output, name, add=add, resume=resume)
@@ -65,7 +65,7 @@ def run(
     if json:
         typer.echo(results.model_dump_json(indent=2))
     else:
-        _print(results, folder, asked_nothing=not left)
+        _print(LoadedRun(folder), asked_nothing=not left)
     if folder.left(words):
         raise typer.Exit(FAILED_IN_PART)
 
@@ -95,12 +95,12 @@ def _say_how_to_go_on(folder: RunDirectory, store: Path | None) -> None:
     sys.stderr.flush()
 
 
-def _print(results: Results, folder: RunDirectory, *, asked_nothing: bool) -> None:
+def _print(run: LoadedRun, *, asked_nothing: bool) -> None:
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.table import print_results
 
     console = Console()
-    print_results(results, folder, console)
+    print_results(run, console)
     if asked_nothing:
         console.print("All these cells were done before; nothing was asked.", style="dim")
-    console.print(f"Files: {folder.path}", style="dim", soft_wrap=True)
+    console.print(f"Files: {run.path}", style="dim", soft_wrap=True)

@@ -16,16 +16,15 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
 ) -> None:
     """Print a run's table again, what it cost, and how far its plan was off."""
-    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log import LoadedRun
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.costs import print_ledger
     from mlpo_bench.reports.terminal.table import print_results
 
-    folder = RunDirectory.open(run)
-    results = folder.results()
+    loaded = LoadedRun.open(run)
     if json:
-        typer.echo(results.model_dump_json(indent=2))
+        typer.echo(loaded.results.model_dump_json(indent=2))
     elif ledger is not None:
-        print_ledger(results, folder, ledger, Console())
+        print_ledger(loaded, ledger, Console())
     else:
-        print_results(results, folder, Console())
+        print_results(loaded, Console())

@@ -16,10 +16,10 @@ def track(
     from mlpo_bench.cli._options import names
     from mlpo_bench.errors import UsageError
     from mlpo_bench.export.trackers import track as log
-    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log import LoadedRun
 
     trackers = names(to)
     if not trackers:
         raise UsageError("--to takes trackers, comma-separated: wandb, trackio.")
-    log(RunDirectory.open(run), trackers, project)
+    log(LoadedRun.open(run), trackers, project)
     typer.echo(f"logged in {', '.join(dict.fromkeys(trackers))}")

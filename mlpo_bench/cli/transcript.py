@@ -18,12 +18,11 @@ def transcript(
     ] = False,
 ) -> None:
     """Print the conversations over a question, turn by turn."""
-    from mlpo_bench.log import RunDirectory
-    from mlpo_bench.log.transcripts import find_transcripts
+    from mlpo_bench.log import LoadedRun
+    from mlpo_bench.log.run import find_transcripts
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.conversation import print_conversation
 
-    folder = RunDirectory.open(run)
     console = Console()
-    for found_cell, found in find_transcripts(folder, question, cell):
+    for found_cell, found in find_transcripts(LoadedRun.open(run), question, cell):
         print_conversation(found_cell, found, console, prompts=prompts)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.log.run import LoadedRun
 
-FORMATS: dict[str, Callable[[RunDirectory, Path, Path | None], list[Path]]] = {
+FORMATS: dict[str, Callable[[LoadedRun, Path, Path | None], list[Path]]] = {
     "parquet": export_parquet,
     "csv": export_csv,
     "jsonl": export_jsonl,
@@ -25,11 +25,11 @@ FORMATS: dict[str, Callable[[RunDirectory, Path, Path | None], list[Path]]] = {
 }
 
 
-def export(folder: RunDirectory, form: str, target: Path, data: Path | None = None) -> list[Path]:
+def export(run: LoadedRun, form: str, target: Path, data: Path | None = None) -> list[Path]:
     """Write a run into a folder and return the files.
 
     Args:
-        folder: The run.
+        run: The run.
         form: One of `FORMATS`.
         target: The folder; it is made, and files of the same names are replaced.
         data: Where the suites' published files lie now, for formats that hold gold answers; None as in the run.
@@ -39,10 +39,10 @@ def export(folder: RunDirectory, form: str, target: Path, data: Path | None = No
     """
     if form not in FORMATS:
         raise unknown("format", form, FORMATS)
-    if not folder.results().cells:
-        raise UsageError(f"no cell of the run {folder.path} has come to its end; `{folder.command}` goes on with it.")
+    if not run.results.cells:
+        raise UsageError(f"no cell of the run {run.path} has come to its end; `{run.command}` goes on with it.")
     try:
         target.mkdir(parents=True, exist_ok=True)
-        return FORMATS[form](folder, target, data)
+        return FORMATS[form](run, target, data)
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror or error}.") from None

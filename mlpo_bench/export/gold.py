@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlpo_bench.harness.suite import Sample
-    from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.log.records import Record
     from mlpo_bench.log.results import CellResult
+    from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.matrix.cells import Cell
 
 
@@ -36,16 +36,16 @@ class _Silent:
         pass
 
 
-def load_asked(folder: RunDirectory, suites: Sequence[str], data: Path | None) -> dict[str, dict[str, Sample]]:
+def load_asked(run: LoadedRun, suites: Sequence[str], data: Path | None) -> dict[str, dict[str, Sample]]:
     """Return each suite's questions by their ids, with lm-eval's requests for them and their gold answers.
 
     Raises:
         UsageError: a suite's data are not there, or are not those that the run asked.
     """
-    config = folder.config if data is None else folder.config.model_copy(update={"data": str(data.resolve())})
+    config = run.config if data is None else run.config.model_copy(update={"data": str(data.resolve())})
     with quiet_lm_eval():
         loaded = load_suites(config, dict.fromkeys(suites), _Silent())
-    before = folder.manifest()["sources"]
+    before = run.manifest["sources"]
     for name, suite in loaded.items():
         _check_same(name, suite, before[name]["revision"])
     return {name: {asked.question.id: asked for asked in suite.asked} for name, suite in loaded.items()}

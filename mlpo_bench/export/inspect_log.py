@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError
 from mlpo_bench.export.gold import load_asked
-from mlpo_bench.export.rows import ended
-from mlpo_bench.log.records import read_records
-from mlpo_bench.log.transcripts import read_transcripts
 
 
 if TYPE_CHECKING:
@@ -22,15 +19,15 @@ if TYPE_CHECKING:
     from inspect_ai.model import ChatMessage, ModelOutput, ModelUsage
 
     from mlpo_bench.harness.suite import Sample
-    from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.log.records import Record
+    from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.matrix.cells import Cell
 
 SCORER = "mlpo_judge"
 _RIGHT, _WRONG = "C", "I"
 
 
-def export_inspect(folder: RunDirectory, target: Path, data: Path | None = None) -> list[Path]:
+def export_inspect(run: LoadedRun, target: Path, data: Path | None = None) -> list[Path]:
     """Write `<cell>.eval` for each cell, by inspect_ai's own classes.
 
     A sample's messages are the question and every turn, in order, each with its seat, round and verdict as metadata;
@@ -43,30 +40,29 @@ def export_inspect(folder: RunDirectory, target: Path, data: Path | None = None)
         from inspect_ai.log import write_eval_log
     except ImportError:
         raise UsageError("the format inspect needs inspect_ai; install it: pip install inspect_ai") from None
-    every = ended(folder)
-    loaded = load_asked(folder, [cell.suite for cell in every], data)
+    every = run.ended
+    loaded = load_asked(run, [cell.suite for cell in every], data)
     paths = []
     for cell in every:
         paths.append(target / f"{cell.id}.eval")
         paths[-1].unlink(missing_ok=True)
-        write_eval_log(_log(folder, cell, loaded[cell.suite]), str(paths[-1]))
+        write_eval_log(_log(run, cell, loaded[cell.suite]), str(paths[-1]))
     return paths
 
 
-def _log(folder: RunDirectory, cell: Cell, asked: Mapping[str, Sample]) -> EvalLog:
+def _log(run: LoadedRun, cell: Cell, asked: Mapping[str, Sample]) -> EvalLog:
     from inspect_ai.log import EvalLog, EvalStats
 
-    records = {record.question: record for record in read_records(folder.records_path(cell.id))}
+    records = {record.question: record for record in run.records(cell.id)}
     models = {seat: member.name for seat, member in cell.setting.team.seats.items()}
     samples = [
-        _sample(line, records[line["question"]], asked[line["question"]], models)
-        for line in read_transcripts(folder.transcript_path(cell))
+        _sample(line, records[line["question"]], asked[line["question"]], models) for line in run.transcripts(cell)
     ]
-    sessions = folder.manifest()["sessions"]
+    sessions = run.manifest["sessions"]
     return EvalLog(
         status="success",
-        eval=_spec(folder, cell, samples),
-        results=_results(folder, cell, samples),
+        eval=_spec(run, cell, samples),
+        results=_results(run, cell, samples),
         stats=EvalStats(
             started_at=sessions[0]["started"],
             completed_at=sessions[-1]["ended"] or "",
@@ -77,11 +73,11 @@ def _log(folder: RunDirectory, cell: Cell, asked: Mapping[str, Sample]) -> EvalL
     )
 
 
-def _spec(folder: RunDirectory, cell: Cell, samples: list[EvalSample]) -> EvalSpec:
+def _spec(run: LoadedRun, cell: Cell, samples: list[EvalSample]) -> EvalSpec:
     from inspect_ai.log import EvalConfig, EvalDataset, EvalRevision, EvalSpec
     from inspect_ai.model import ModelConfig
 
-    manifest, setting = folder.manifest(), cell.setting
+    manifest, setting = run.manifest, cell.setting
     git, source = manifest["git"], manifest["sources"][cell.suite]
     return EvalSpec(
         eval_id=_identity(manifest["config_sha256"], cell.id),
@@ -104,14 +100,14 @@ def _spec(folder: RunDirectory, cell: Cell, samples: list[EvalSample]) -> EvalSp
         config=EvalConfig(epochs=1),
         revision=EvalRevision(type="git", origin="", commit=git["commit"], dirty=git["dirty"]) if git else None,
         packages={name: found for name, found in manifest["versions"].items() if found},
-        metadata={"run": folder.path.resolve().name, "cell": cell.id, "config_sha256": manifest["config_sha256"]},
+        metadata={"run": run.path.resolve().name, "cell": cell.id, "config_sha256": manifest["config_sha256"]},
     )
 
 
-def _results(folder: RunDirectory, cell: Cell, samples: list[EvalSample]) -> EvalResults | None:
+def _results(run: LoadedRun, cell: Cell, samples: list[EvalSample]) -> EvalResults | None:
     from inspect_ai.log import EvalMetric, EvalResults, EvalScore
 
-    found = folder.cell(cell.id)
+    found = run.result.get(cell.id)
     if found is None:
         return None
     figures = {

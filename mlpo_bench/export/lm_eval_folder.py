@@ -15,19 +15,15 @@ import orjson
 
 from mlpo_bench.analysis.rows import row_name
 from mlpo_bench.export.gold import load_asked
-from mlpo_bench.export.rows import ended
 from mlpo_bench.harness.documents import UNREAD
-from mlpo_bench.log.records import read_records
-from mlpo_bench.log.transcripts import read_transcripts
-from mlpo_bench.matrix.cells import cells
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mlpo_bench.harness.suite import Sample
-    from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.log.records import Record
+    from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.matrix.cells import Cell
 
     Loaded = dict[str, dict[str, Sample]]
@@ -39,36 +35,36 @@ FILTER = "read"
 _BY_TASK = ("results", "groups", "group_subtasks", "versions", "n-shot", "higher_is_better", "n-samples")
 
 
-def export_lm_eval(folder: RunDirectory, target: Path, data: Path | None = None) -> list[Path]:
+def export_lm_eval(run: LoadedRun, target: Path, data: Path | None = None) -> list[Path]:
     """Write the folders; questions that a fault left unanswered are in no file, as they are in no figure.
 
     Raises:
         UsageError: the data that the run asked are not there.
     """
-    every = ended(folder)
-    loaded = load_asked(folder, [cell.suite for cell in every], data)
+    every = run.ended
+    loaded = load_asked(run, [cell.suite for cell in every], data)
 
     def place(cell: Cell) -> tuple[str, int]:
         return row_name(cell.team, cell.label), cell.setting.seed
 
-    order = {place(cell): number for number, cell in reversed(list(enumerate(cells(folder.config))))}
+    order = {place(cell): number for number, cell in reversed(list(enumerate(run.cells)))}
     written: list[Path] = []
     for (name, seed), of_row in groupby(sorted(every, key=lambda cell: order[place(cell)]), key=place):
-        model = f"{folder.path.resolve().name}/{name}" + (f", seed {seed}" if seed else "")
-        written += _write(folder, target, model, list(of_row), loaded)
+        model = f"{run.path.resolve().name}/{name}" + (f", seed {seed}" if seed else "")
+        written += _write(run, target, model, list(of_row), loaded)
     return written
 
 
-def _write(folder: RunDirectory, target: Path, model: str, of_row: list[Cell], loaded: Loaded) -> list[Path]:
+def _write(run: LoadedRun, target: Path, model: str, of_row: list[Cell], loaded: Loaded) -> list[Path]:
     sanitized = re.sub(r"[\"<>:/|\\?*\[\]]+", "__", model)
-    started = folder.manifest()["sessions"][0]["started"]
+    started = run.manifest["sessions"][0]["started"]
     date = re.sub(r"[+Z].*", "", started).replace(":", "-") + ".000000"
     place = target / sanitized
     place.mkdir(parents=True, exist_ok=True)
     samples: Samples = {}
     for cell in of_row:
-        samples |= _samples(folder, cell, loaded[cell.suite])
-    results = _results(folder, of_row, samples) | _experiment(model, sanitized)
+        samples |= _samples(run, cell, loaded[cell.suite])
+    results = _results(run, of_row, samples) | _experiment(model, sanitized)
     paths = [place / f"results_{date}.json"]
     paths[0].write_text(json.dumps(results, indent=2, ensure_ascii=False), encoding="utf-8")
     for task, lines in samples.items():
@@ -77,11 +73,11 @@ def _write(folder: RunDirectory, target: Path, model: str, of_row: list[Cell], l
     return paths
 
 
-def _samples(folder: RunDirectory, cell: Cell, asked: dict[str, Sample]) -> Samples:
+def _samples(run: LoadedRun, cell: Cell, asked: dict[str, Sample]) -> Samples:
     """Return a cell's samples by task, in the order of its questions."""
-    records = {record.question: record for record in read_records(folder.records_path(cell.id))}
+    records = {record.question: record for record in run.records(cell.id)}
     found: Samples = {}
-    for line in read_transcripts(folder.transcript_path(cell)):
+    for line in run.transcripts(cell):
         if "error" not in line:
             one = asked[line["question"]]
             found.setdefault(one.task, []).append(_sample(one, line["final"], records[line["question"]]))
@@ -107,10 +103,10 @@ def _sample(asked: Sample, final: str, record: Record) -> dict[str, Any]:
     }
 
 
-def _results(folder: RunDirectory, of_row: list[Cell], samples: Samples) -> dict[str, Any]:
+def _results(run: LoadedRun, of_row: list[Cell], samples: Samples) -> dict[str, Any]:
     """Return what lm-eval said of the cells of a row, put together as if it had scored them at once."""
-    scored = [result.lm_eval for cell in of_row if (result := folder.cell(cell.id))]
-    suites = {cell.suite: orjson.loads(folder.suite_path(cell.suite).read_bytes()) for cell in of_row}
+    scored = [result.lm_eval for cell in of_row if (result := run.result.get(cell.id))]
+    suites = {cell.suite: orjson.loads(run.directory.suite_path(cell.suite).read_bytes()) for cell in of_row}
     together: dict[str, Any] = {name: {} for name in _BY_TASK}
     for one in scored:
         for name in _BY_TASK:
@@ -125,12 +121,12 @@ def _results(folder: RunDirectory, of_row: list[Cell], samples: Samples) -> dict
         task: _hash("".join(s["doc_hash"] + s["prompt_hash"] + s["target_hash"] for s in lines))
         for task, lines in samples.items()
     }
-    return together | {"configs": configs, "task_hashes": hashes} | _run(folder, of_row[0])
+    return together | {"configs": configs, "task_hashes": hashes} | _run(run, of_row[0])
 
 
-def _run(folder: RunDirectory, cell: Cell) -> dict[str, Any]:
+def _run(run: LoadedRun, cell: Cell) -> dict[str, Any]:
     """Return what lm-eval tells of a run: the model, how it was asked, and by which versions."""
-    manifest, config, setting = folder.manifest(), folder.config, cell.setting
+    manifest, config, setting = run.manifest, run.config, cell.setting
     versions = manifest["versions"]
     members = {seat: member.name for seat, member in setting.team.seats.items()}
     return {

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from mlpo_bench.log.records import SCHEMA as RECORDS
-from mlpo_bench.log.records import read_records
-from mlpo_bench.log.transcripts import read_transcripts
-from mlpo_bench.matrix.cells import cells
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.matrix.cells import Cell
 
 _CELL = pa.schema(
@@ -58,13 +55,7 @@ TURNS = pa.schema(
 """
 
 
-def ended(folder: RunDirectory) -> list[Cell]:
-    """Return the cells of a run that have come to an end, in the order of its matrix."""
-    done = {result.cell for result in folder.results().cells}
-    return [cell for cell in cells(folder.config) if cell.id in done]
-
-
-def questions(folder: RunDirectory, cell: Cell) -> list[dict[str, Any]]:
+def questions(run: LoadedRun, cell: Cell) -> list[dict[str, Any]]:
     """Return a cell's rows, a question each."""
     setting = {
         "label": cell.label,
@@ -73,11 +64,11 @@ def questions(folder: RunDirectory, cell: Cell) -> list[dict[str, Any]]:
         "rounds": getattr(cell.setting.protocol, "rounds", None),
         "peers": cell.peers,
     }
-    return [setting | asdict(record) for record in read_records(folder.records_path(cell.id))]
+    return [setting | asdict(record) for record in run.records(cell.id)]
 
 
-def turns(folder: RunDirectory, cell: Cell) -> Iterator[list[dict[str, Any]]]:
+def turns(run: LoadedRun, cell: Cell) -> Iterator[list[dict[str, Any]]]:
     """Yield the turns of each of a cell's conversations; those that a fault ended have none."""
-    for found in read_transcripts(folder.transcript_path(cell)):
+    for found in run.transcripts(cell):
         where = {"cell": cell.id, "question": found["question"]}
         yield [{name: (where | turn).get(name) for name in TURNS.names} for turn in found.get("turns", [])]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlpo_bench.analysis.rows import ResultRow
-    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.log.run import LoadedRun
 
 TRACKERS = ("wandb", "trackio")
 """Both are called alike: `init(project, name, config)`, `log`, `Table`, `finish`."""
@@ -26,11 +26,11 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def track(folder: RunDirectory, names: Sequence[str], project: str = "mlpo-bench", place: Path | None = None) -> None:
+def track(run: LoadedRun, names: Sequence[str], project: str = "mlpo-bench", place: Path | None = None) -> None:
     """Log a run's configuration, the figures of each row, and its table.
 
     Args:
-        folder: The run; its rows are those of the cells that are done.
+        run: The run; its rows are those of the cells that are done.
         names: Which trackers, of `TRACKERS`; all are loaded before anything is sent to one.
         project: What the trackers file it under.
         place: Where wandb keeps its files; None for wherever it likes. Its mode and its account are the person's
@@ -42,12 +42,12 @@ def track(folder: RunDirectory, names: Sequence[str], project: str = "mlpo-bench
     for name in names:
         if name not in TRACKERS:
             raise unknown("tracker", name, TRACKERS)
-    rows = read_rows(folder)
+    rows = read_rows(run)
     loaded = {name: _load(name) for name in dict.fromkeys(names)}
     for name, tracker in loaded.items():
         options = {"dir": str(place)} if name == "wandb" and place else {}
         try:
-            _log(tracker, folder, rows, project, options)
+            _log(tracker, run, rows, project, options)
         except Exception as error:
             raise UsageError(f"{name} did not take the run: {error}") from error
 
@@ -59,11 +59,11 @@ def _load(name: str) -> Any:  # noqa: ANN401 - a module that need not be install
         raise UsageError(f"the tracker {name} is not installed: pip install {name}") from None
 
 
-def _log(tracker: Any, folder: RunDirectory, rows: Sequence[ResultRow], project: str, options: dict[str, Any]) -> None:  # noqa: ANN401
-    config = folder.config.model_dump(mode="json") | {"config_sha256": folder.config.digest}
-    tracker.init(project=project, name=folder.path.resolve().name, config=config, **options)
+def _log(tracker: Any, run: LoadedRun, rows: Sequence[ResultRow], project: str, options: dict[str, Any]) -> None:  # noqa: ANN401
+    config = run.config.model_dump(mode="json") | {"config_sha256": run.config.digest}
+    tracker.init(project=project, name=run.path.resolve().name, config=config, **options)
     try:
-        tracker.log(figures(rows) | {"results": tracker.Table(columns=list(COLUMNS), data=table(folder, rows))})
+        tracker.log(figures(rows) | {"results": tracker.Table(columns=list(COLUMNS), data=table(run, rows))})
     finally:
         tracker.finish()
 
@@ -84,9 +84,9 @@ def figures(rows: Sequence[ResultRow]) -> dict[str, float]:
     return found
 
 
-def table(folder: RunDirectory, rows: Sequence[ResultRow]) -> list[list[Any]]:
+def table(run: LoadedRun, rows: Sequence[ResultRow]) -> list[list[Any]]:
     """Return the run's table, a list for each row, in the order of `COLUMNS`; costs are means a question."""
-    prices = folder.config.prices
+    prices = run.config.prices
     lines = []
     for row in rows:
         accuracy = row.accuracy

@@ -10,13 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from mlpo_bench.errors import UsageError
 from mlpo_bench.gate.checks import row_name
 from mlpo_bench.gate.history import Kept, Made, read_baseline
-from mlpo_bench.log.records import read_records
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mlpo_bench.log import CellResult, RunDirectory
+    from mlpo_bench.log import CellResult, LoadedRun
 
 _ID_DIGITS = 12
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -74,19 +73,19 @@ class Baseline(Kept):
     rows: dict[str, Row]
 
 
-def baseline_of(run: RunDirectory, reason: str | None, before: Baseline | None, thresholds: Thresholds) -> Baseline:
+def baseline_of(run: LoadedRun, reason: str | None, before: Baseline | None, thresholds: Thresholds) -> Baseline:
     """Make the baseline of a finished run; the history of the one before goes on.
 
     Raises:
         UsageError: no reason is given, or the run lacks answers.
     """
     made = Made.now(reason, run)
-    results = run.results()
+    results = run.results
     if results.unfinished:
         raise UsageError(f"{len(results.unfinished)} cells of {run.path} have yet to be run: {results.unfinished[0]}.")
     if results.failed:
         raise UsageError(f"{results.failed[0].errors} questions of {results.failed[0].cell} have no answer; ask again.")
-    manifest = run.manifest()
+    manifest = run.manifest
     rows, questions = {}, {}
     for cell in results.cells:
         rows[cell.cell], questions[cell.suite] = _row(run, cell)
@@ -102,8 +101,8 @@ def baseline_of(run: RunDirectory, reason: str | None, before: Baseline | None, 
     )
 
 
-def _row(run: RunDirectory, cell: CellResult) -> tuple[Row, tuple[str, ...]]:
-    records = read_records(run.records_path(cell.cell))
+def _row(run: LoadedRun, cell: CellResult) -> tuple[Row, tuple[str, ...]]:
+    records = run.records(cell.cell)
     row = Row(
         suite=cell.suite,
         label=row_name(cell.team, cell.label) + (f", seed {cell.seed}" if cell.seed else ""),

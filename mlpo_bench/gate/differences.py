@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from mlpo_bench.gate.recording import Conversation, Recording, RecordingBaseline, TurnSeen
-    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log import LoadedRun
     from mlpo_bench.questions import Item
 
 _EXAMPLES = 3
@@ -35,7 +35,7 @@ class Replayed:
     `planned` are all cells of its matrix, `asked` its questions by id.
     """
 
-    run: RunDirectory
+    run: LoadedRun
     planned: frozenset[str]
     conversations: dict[tuple[str, str], Conversation]
     cells: dict[str, dict[str, Any]]

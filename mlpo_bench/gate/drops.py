@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlpo_bench.gate.baseline import Baseline, Row
-    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log import LoadedRun
 
 _FIGURES = (("right", "accuracy"), ("unread", "unread"), ("cut_off", "cut off"))
 
@@ -39,7 +39,7 @@ class _Test:
     says: str
 
 
-def judge_run(run: RunDirectory, baseline: Baseline) -> Judgement:
+def judge_run(run: LoadedRun, baseline: Baseline) -> Judgement:
     """Return how a run compares with a baseline.
 
     Raises:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log import LoadedRun
 
 SCHEMA_VERSION = 1
 
@@ -32,7 +32,7 @@ class Made(BaseModel):
     dirty: bool = False
 
     @classmethod
-    def now(cls, reason: str | None, run: RunDirectory) -> Made:
+    def now(cls, reason: str | None, run: LoadedRun) -> Made:
         """Return the making of a baseline from a run, by the code that judged its answers.
 
         Raises:
@@ -40,7 +40,7 @@ class Made(BaseModel):
         """
         if not (reason or "").strip():
             raise UsageError("a baseline is made with a reason that others can read later; give --reason TEXT.")
-        manifest = run.manifest()
+        manifest = run.manifest
         judged = manifest.get("rescored", ())[-1:] or [manifest]
         git = judged[0].get("git") or {}
         date = datetime.now(UTC).date().isoformat()

@@ -23,7 +23,6 @@ from mlpo_bench.engines.kinds.recorded import Recording as RecordingEngine
 from mlpo_bench.errors import UsageError
 from mlpo_bench.gate.history import Kept, read_baseline
 from mlpo_bench.log.transcripts import read_transcripts
-from mlpo_bench.matrix.cells import cells
 from mlpo_bench.matrix.config import RunConfig, read_config
 
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from mlpo_bench.log import CellResult, RunDirectory
+    from mlpo_bench.log import CellResult, LoadedRun
     from mlpo_bench.teams import Member, Team
 
 LEVEL = 19
@@ -223,11 +222,11 @@ def model_key(member: Member) -> str:
     return f"{member.engine} {member.name}"
 
 
-def conversations_of(run: RunDirectory) -> dict[tuple[str, str], Conversation]:
+def conversations_of(run: LoadedRun) -> dict[tuple[str, str], Conversation]:
     """Read the conversations of a run, by cell and question."""
     found: dict[tuple[str, str], Conversation] = {}
-    for cell in cells(run.config):
-        path = run.transcript_path(cell)
+    for cell in run.cells:
+        path = run.directory.transcript_path(cell)
         for line in read_transcripts(path) if path.exists() else ():
             found[cell.id, line["question"]] = _held(cell.id, line)
     return found

@@ -28,9 +28,7 @@ from mlpo_bench.gate.recording import (
     recorded_config,
 )
 from mlpo_bench.harness.suite import quiet_lm_eval
-from mlpo_bench.log import RunDirectory
-from mlpo_bench.log.transcripts import read_transcripts
-from mlpo_bench.matrix.cells import cells
+from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.runs.runner import load_suites, run_cells
 from mlpo_bench.store import Store
 
@@ -122,14 +120,15 @@ def record(path: Path, reason: str | None, observer: RunObserver) -> RecordingBa
     before = recording.baseline().history if recording.baseline_path.exists() else ()
     with tempfile.TemporaryDirectory(prefix="mlpo-bench-gate-") as folder:
         config, store = _config(recording, Path(folder)), Path(folder, "store.sqlite")
-        run = RunDirectory.for_run(config, Path(folder), "recorded")
-        results = asyncio.run(run_cells(run, store, observer))
+        directory = RunDirectory.for_run(config, Path(folder), "recorded")
+        results = asyncio.run(run_cells(directory, store, observer))
         if results.failed or results.unfinished:
             raise UsageError("the run could not be carried out whole, so there is nothing to record.")
+        run = LoadedRun(directory)
         made = Made.now(reason, run)
         recording.requests = _requests(run, store, config)
         recording.conversations = conversations_of(run)
-        manifest = run.manifest()
+        manifest = run.manifest
         baseline = RecordingBaseline(
             history=(*before, made),
             models=dict(_identities(config, manifest["models"])),
@@ -154,14 +153,15 @@ def _again(recording: Recording, baseline: RecordingBaseline, folder: Path) -> R
     with Store(store_path) as store:
         for request, one in recording.requests.items():
             store.put(bytes.fromhex(request), one.completion)
-    run = RunDirectory.for_run(config, folder, "replay")
-    results = asyncio.run(run_cells(run, store_path, Unwatched()))
+    directory = RunDirectory.for_run(config, folder, "replay")
+    results = asyncio.run(run_cells(directory, store_path, Unwatched()))
+    run = LoadedRun(directory)
     return Replayed(
         run=run,
-        planned=frozenset(cell.id for cell in cells(config)),
+        planned=frozenset(cell.id for cell in run.cells),
         conversations=conversations_of(run),
         cells={cell.cell: figures_of(cell) for cell in results.cells},
-        sources=_revisions(run.manifest()),
+        sources=_revisions(run.manifest),
         asked={item.id: item for suite in config.suites for item in _items(suite, config)},
     )
 
@@ -186,13 +186,13 @@ def _identities(config: RunConfig, models: Sequence[Mapping[str, Any]]) -> Itera
         yield model_key(member), Identity(engine=facts.engine, revision=revision, context=facts.context)
 
 
-def _requests(run: RunDirectory, store: Path, config: RunConfig) -> dict[str, Recorded]:
+def _requests(run: LoadedRun, store: Path, config: RunConfig) -> dict[str, Recorded]:
     """Return all completions of a run's own store, with the requests that its conversations tell."""
     with Store(store) as kept:
         found = {key.hex(): Recorded(made) for key, made in kept.items()}
     with quiet_lm_eval():
         suites = load_suites(config, config.suites, Unwatched())
-    for cell in cells(run.config):
+    for cell in run.cells:
         for request, one in _asked(run, cell, suites[cell.suite]):
             found[request] = replace(one, completion=found[request].completion)
     # Requests of one question stand together, those without one last: that compresses best, and is easiest to read.
@@ -200,11 +200,11 @@ def _requests(run: RunDirectory, store: Path, config: RunConfig) -> dict[str, Re
     return dict(sorted(found.items(), key=lambda each: (each[1].messages is None, each[1].prompt, order[each[0]])))
 
 
-def _asked(run: RunDirectory, cell: Cell, suite: SuiteTasks) -> Iterator[tuple[str, Recorded]]:
+def _asked(run: LoadedRun, cell: Cell, suite: SuiteTasks) -> Iterator[tuple[str, Recorded]]:
     """Yield every request of a cell's conversations, as its seats made it (its completion is not known here)."""
     base = {asked.question.id: asked.sampling for asked in suite.asked}
     nothing = Completion("", Usage(), "stop", 0.0)
-    for line in read_transcripts(run.transcript_path(cell)):
+    for line in run.transcripts(cell):
         for turn in line["turns"]:
             member: Member = cell.setting.team.seats[turn["seat"]]
             sampling = replace(member.sampling.over(base[line["question"]]), **cell.setting.overrides)

@@ -12,7 +12,6 @@ from mlpo_bench.leaderboard.figures import of_answers, over_suites
 from mlpo_bench.leaderboard.from_run import entries_of_cells
 from mlpo_bench.leaderboard.reported import read_reported
 from mlpo_bench.log.completions import read_completions
-from mlpo_bench.matrix.cells import cells
 
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlpo_bench.leaderboard.entry import Entry
-    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log import LoadedRun
 
 # Entries keep six decimals, the last of which may fall either way on another machine.
 _SAME = 2e-6
@@ -122,7 +121,7 @@ def _stale(folder: Path, built: Mapping[str, bytes]) -> Iterator[str]:
             yield f"{name} is not what its entries come to; `mlpo-bench leaderboard build` makes it again."
 
 
-def faults_against(folder: Path, run: RunDirectory) -> Iterator[str]:
+def faults_against(folder: Path, run: LoadedRun) -> Iterator[str]:
     """Yield a line for each way in which entries that were made from a run differ from what the run holds now.
 
     Raises:
@@ -132,7 +131,7 @@ def faults_against(folder: Path, run: RunDirectory) -> Iterator[str]:
     found = [entry for entry in map(read_entry, entry_paths(folder)) if entry.run.config_sha256 == digest]
     if not found:
         raise UsageError(f"no entry in {folder} was made from {run.path}, whose configuration is {digest[:8]}.")
-    matrix = {cell.id: cell for cell in cells(run.config)}
+    matrix = run.cell
     ids = [answers.cell for entry in found for row in entry.suites.values() for answers in row.answers]
     finished = [matrix[cell] for cell in dict.fromkeys(ids) if cell in matrix and run.done(cell)]
     anew = {(entry.team, entry.label): entry for entry in entries_of_cells(run, finished)}
@@ -144,7 +143,7 @@ def faults_against(folder: Path, run: RunDirectory) -> Iterator[str]:
             yield from (f"{entry.filename}: {fault}" for fault in _differences(entry, made, run))
 
 
-def _differences(entry: Entry, made: Entry, run: RunDirectory) -> Iterator[str]:
+def _differences(entry: Entry, made: Entry, run: LoadedRun) -> Iterator[str]:
     for suite, row in entry.suites.items():
         anew = made.suites.get(suite)
         if anew is None or len(anew.answers) != len(row.answers):

@@ -22,7 +22,6 @@ from mlpo_bench.errors import UsageError
 from mlpo_bench.leaderboard.board import entry_paths
 from mlpo_bench.leaderboard.entry import Completions, read_entry
 from mlpo_bench.log.completions import Layers, read_completions, read_header, write_completions
-from mlpo_bench.matrix.cells import cells
 from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.runs.recollection import Recollection, pour
 from mlpo_bench.teams import ModelSpec
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mlpo_bench.leaderboard.entry import Entry
-    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.log import LoadedRun
     from mlpo_bench.matrix.cells import Cell
 
 _HASH_DIGITS = 8
@@ -78,7 +77,7 @@ class KeptRun:
             raise UsageError(f"{path} does not tell of which run it is.") from None
 
 
-def kept_with(leaderboard: Path, run: RunDirectory, entries: Sequence[Entry]) -> list[Entry] | str:
+def kept_with(leaderboard: Path, run: LoadedRun, entries: Sequence[Entry]) -> list[Entry] | str:
     """Keep what a run's rows were answered, and return their entries with it, and those that share the file.
 
     Where it cannot be kept, return why.
@@ -88,7 +87,7 @@ def kept_with(leaderboard: Path, run: RunDirectory, entries: Sequence[Entry]) ->
     """
     ids = {one.cell for entry in entries for row in entry.suites.values() for one in row.answers}
     try:
-        completions = keep(leaderboard, run, [cell for cell in cells(run.config) if cell.id in ids])
+        completions = keep(leaderboard, run, [cell for cell in run.cells if cell.id in ids])
     except Ambiguous as why:
         return f"What {run.path} was answered is not kept: {why}"
     added = {entry.filename for entry in entries}
@@ -100,14 +99,14 @@ def kept_with(leaderboard: Path, run: RunDirectory, entries: Sequence[Entry]) ->
     return [entry.keeping(completions) for entry in (*entries, *sharing)]
 
 
-def keep(leaderboard: Path, run: RunDirectory, some: Sequence[Cell]) -> Completions:
+def keep(leaderboard: Path, run: LoadedRun, some: Sequence[Cell]) -> Completions:
     """Write what some cells of a run were answered beside a leaderboard's entries; what is there of it stays.
 
     Raises:
         Ambiguous: the file could not tell who answered.
         UsageError: a file is missing or broken, or cannot be written.
     """
-    manifest = run.manifest()
+    manifest = run.manifest
     models = dict(_models(some, [ModelFacts.of(facts) for facts in manifest["models"]]))
     first = {name: manifest["sessions"][0][name] for name in ("started", "command")}
     names = "-".join(dict.fromkeys(_words(spec.short_name) for spec in models))[:80]
@@ -118,7 +117,7 @@ def keep(leaderboard: Path, run: RunDirectory, some: Sequence[Cell]) -> Completi
             before = KeptRun.read(path)
             models |= {spec: facts for spec, facts in before.models.items() if spec not in models}
             pour_file(path, layers, before.layers)
-        pour(run, some, layers)
+        pour(run.directory, some, layers)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_completions(path, KeptRun(_public(run.config), models, layers.of_cell).header, layers)

@@ -25,25 +25,24 @@ from mlpo_bench.leaderboard.entry import (
     SuiteRow,
 )
 from mlpo_bench.leaderboard.figures import of_answers, over_suites, rounded
-from mlpo_bench.log.records import read_records
-from mlpo_bench.matrix.cells import cells, chosen
+from mlpo_bench.matrix.cells import chosen
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from mlpo_bench.analysis.rows import ResultRow
-    from mlpo_bench.log import CellResult, RunDirectory
+    from mlpo_bench.log import CellResult, LoadedRun
     from mlpo_bench.log.records import Record
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.teams import Member
 
 
-def entries_of(folder: RunDirectory, only: tuple[str, ...] = (), *, anyway: bool = False) -> list[Entry]:
+def entries_of(run: LoadedRun, only: tuple[str, ...] = (), *, anyway: bool = False) -> list[Entry]:
     """Return an entry for each row of a run, in the order of its matrix.
 
     Args:
-        folder: The run.
+        run: The run.
         only: Take the cells with one of these words in their names, and those whose tokens they match.
         anyway: Even where the code that made the run is in no commit.
 
@@ -51,74 +50,73 @@ def entries_of(folder: RunDirectory, only: tuple[str, ...] = (), *, anyway: bool
         UsageError: a cell has yet to be run or lacks answers; cells were read by different readers; no commit holds the
             code; a word fits no cell.
     """
-    wanted = chosen(cells(folder.config), only)
-    _check_finished(folder, wanted)
+    wanted = chosen(run.cells, only)
+    _check_finished(run, wanted)
     if not anyway:
-        _check_readers(folder, wanted)
-        manifest = folder.manifest()
+        _check_readers(run, wanted)
+        manifest = run.manifest
         for code in (manifest, *manifest.get("rescored", ())[-1:]):
-            _check_git(folder, code["git"])
-    return entries_of_cells(folder, wanted)
+            _check_git(run, code["git"])
+    return entries_of_cells(run, wanted)
 
 
-def entries_of_cells(folder: RunDirectory, finished: Sequence[Cell]) -> list[Entry]:
+def entries_of_cells(run: LoadedRun, finished: Sequence[Cell]) -> list[Entry]:
     """Return the entries of the rows that some finished cells belong to, of these cells alone."""
-    manifest = folder.manifest()
-    facts = _run_facts(folder, manifest)
-    outcomes = {(row.suite, row.team, row.label): row for row in read_rows(folder)}
+    manifest = run.manifest
+    facts = _run_facts(run, manifest)
+    outcomes = {(row.suite, row.team, row.label): row for row in read_rows(run)}
     rows: dict[tuple[str, str], dict[str, list[Cell]]] = {}
     for cell in finished:
         rows.setdefault((cell.team, cell.label), {}).setdefault(cell.suite, []).append(cell)
     return [
-        _entry(folder, by_suite, {suite: outcomes[suite, *row] for suite in by_suite}, manifest, facts)
+        _entry(run, by_suite, {suite: outcomes[suite, *row] for suite in by_suite}, manifest, facts)
         for row, by_suite in rows.items()
     ]
 
 
-def _check_finished(folder: RunDirectory, wanted: Sequence[Cell]) -> None:
-    ended = {cell.cell: cell for cell in folder.results().cells}
+def _check_finished(run: LoadedRun, wanted: Sequence[Cell]) -> None:
+    ended = {cell.cell: cell for cell in run.results.cells}
     left = [cell.id for cell in wanted if cell.id not in ended]
     if left:
         raise UsageError(
-            f"{len(left)} of {len(wanted)} cells have yet to be run, {left[0]} first; `{folder.command}` goes on with "
+            f"{len(left)} of {len(wanted)} cells have yet to be run, {left[0]} first; `{run.command}` goes on with "
             "them, or choose finished ones with --only."
         )
     for cell in wanted:
         if errors := ended[cell.id].errors:
             raise UsageError(
                 f"{cell.id}: {errors} questions have no answer, for a fault of the machinery; "
-                f"`{folder.command}` asks them again."
+                f"`{run.command}` asks them again."
             )
 
 
-def _check_readers(folder: RunDirectory, wanted: Sequence[Cell]) -> None:
-    if len({result.readers for cell in wanted if (result := folder.cell(cell.id))}) > 1:
+def _check_readers(run: LoadedRun, wanted: Sequence[Cell]) -> None:
+    if len({result.readers for cell in wanted if (result := run.result.get(cell.id))}) > 1:
         raise UsageError(
-            f"the cells of {folder.path} were read by different readers; `mlpo-bench rescore {folder.path}` judges all "
+            f"the cells of {run.path} were read by different readers; `mlpo-bench rescore {run.path}` judges all "
             "alike, or add them --anyway."
         )
 
 
-def _check_git(folder: RunDirectory, git: Mapping[str, Any] | None) -> None:
+def _check_git(run: LoadedRun, git: Mapping[str, Any] | None) -> None:
     if git is None:
-        raise UsageError(f"{folder.path} was made by an installed package, of no known commit; add it --anyway.")
+        raise UsageError(f"{run.path} was made by an installed package, of no known commit; add it --anyway.")
     if git["dirty"]:
         raise UsageError(
-            f"{folder.path} was made by code with changes that are in no commit (after {git['commit'][:8]}); "
+            f"{run.path} was made by code with changes that are in no commit (after {git['commit'][:8]}); "
             "run it again from a clean checkout, or add it --anyway."
         )
 
 
 def _entry(
-    folder: RunDirectory,
+    run: LoadedRun,
     by_suite: Mapping[str, Sequence[Cell]],
     outcomes: Mapping[str, ResultRow],
     manifest: Mapping[str, Any],
     facts: RunFacts,
 ) -> Entry:
     suites = {
-        suite: suite_row(folder, seeds, outcomes[suite], manifest["sources"][suite])
-        for suite, seeds in by_suite.items()
+        suite: suite_row(run, seeds, outcomes[suite], manifest["sources"][suite]) for suite, seeds in by_suite.items()
     }
     cell = next(iter(by_suite.values()))[0]
     protocol, team = cell.setting.protocol, cell.setting.team
@@ -127,9 +125,9 @@ def _entry(
         team=cell.team,
         leader=_seat(team.leader) if protocol.uses_leader else None,
         peers=tuple(map(_seat, team.peers)),
-        models=_models(folder, outcomes, manifest["models"]),
+        models=_models(run, outcomes, manifest["models"]),
         protocol=_protocol(cell),
-        asked=_asked(folder, weighs=protocol.weighs),
+        asked=_asked(run, weighs=protocol.weighs),
         seeds=tuple(dict.fromkeys(each.setting.seed for seeds in by_suite.values() for each in seeds)),
         suites=suites,
         macro=over_suites(suites),
@@ -140,12 +138,12 @@ def _entry(
 
 
 def _models(
-    folder: RunDirectory, outcomes: Mapping[str, ResultRow], loaded: Sequence[Mapping[str, Any]]
+    run: LoadedRun, outcomes: Mapping[str, ResultRow], loaded: Sequence[Mapping[str, Any]]
 ) -> tuple[Model, ...]:
     names = {seat.model for row in outcomes.values() for result in row.cells for seat in result.seats.values()}
     models = [Model(**model) for model in loaded]
     if unknown := sorted(names - {model.full_name for model in models}):
-        raise UsageError(f"{folder.manifest_path} does not tell which weights of {unknown[0]} answered.")
+        raise UsageError(f"{run.directory.manifest_path} does not tell which weights of {unknown[0]} answered.")
     return tuple(model for model in models if model.full_name in names)
 
 
@@ -173,8 +171,8 @@ def _protocol(cell: Cell) -> Protocol:
     )
 
 
-def _asked(folder: RunDirectory, *, weighs: bool) -> Scope:
-    config = folder.config
+def _asked(run: LoadedRun, *, weighs: bool) -> Scope:
+    config = run.config
     return Scope(
         split=config.split,
         limit=config.limit,
@@ -185,19 +183,19 @@ def _asked(folder: RunDirectory, *, weighs: bool) -> Scope:
     )
 
 
-def suite_row(folder: RunDirectory, seeds: Sequence[Cell], outcomes: ResultRow, source: Mapping[str, Any]) -> SuiteRow:
+def suite_row(run: LoadedRun, seeds: Sequence[Cell], outcomes: ResultRow, source: Mapping[str, Any]) -> SuiteRow:
     """Return how a row did on one suite, given its cells there, one for each seed, and where its questions are from.
 
     Raises:
         UsageError: two seeds were asked different questions.
     """
     results = {result.cell: result for result in outcomes.cells}
-    found = [(results[cell.id], _ordered(read_records(folder.records_path(cell.id)))) for cell in seeds]
+    found = [(results[cell.id], _ordered(run.records(cell.id))) for cell in seeds]
     questions = _questions(found[0][1], source["revision"])
     for result, records in found:
         if _questions(records, source["revision"]) != questions:
             raise UsageError(f"{result.cell} asked other questions than {found[0][0].cell}, a seed of the same row.")
-    answers = tuple(_answers(folder, result, records) for result, records in found)
+    answers = tuple(_answers(run, result, records) for result, records in found)
     cost = asdict(outcomes.cost)
     return SuiteRow(
         source=Source(**{**source, "where": None if source["kind"] == "folder" else source["where"]}),
@@ -221,7 +219,7 @@ def _questions(records: Sequence[Record], revision: str) -> Questions:
     return Questions(n=len(records), sha256=_sha256("\n".join(lines).encode()), subjects=subjects)
 
 
-def _answers(folder: RunDirectory, result: CellResult, records: Sequence[Record]) -> Answers:
+def _answers(run: LoadedRun, result: CellResult, records: Sequence[Record]) -> Answers:
     return Answers(
         seed=result.seed,
         cell=result.cell,
@@ -229,7 +227,7 @@ def _answers(folder: RunDirectory, result: CellResult, records: Sequence[Record]
         right=_bits(record.right for record in records),
         unread=_bits(record.unread for record in records),
         cut_off=_bits(record.cut_off for record in records),
-        records_sha256=_sha256(folder.records_path(result.cell).read_bytes()),
+        records_sha256=_sha256(run.directory.records_path(result.cell).read_bytes()),
     )
 
 
@@ -241,10 +239,10 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _run_facts(folder: RunDirectory, manifest: Mapping[str, Any]) -> RunFacts:
+def _run_facts(run: LoadedRun, manifest: Mapping[str, Any]) -> RunFacts:
     sessions = manifest["sessions"]
     return RunFacts(
-        config_sha256=folder.config.digest,
+        config_sha256=run.config.digest,
         commands=tuple(dict.fromkeys(_command(session["command"]) for session in sessions)),
         date=sessions[-1]["ended"] or sessions[-1]["started"],
         versions={name: version for name, version in manifest["versions"].items() if version is not None},

@@ -19,6 +19,7 @@ from mlpo_bench.leaderboard.completions import KeptRun, digest, recollect
 from mlpo_bench.leaderboard.entry import Rescored, flags, read_entry
 from mlpo_bench.leaderboard.figures import over_suites
 from mlpo_bench.leaderboard.from_run import suite_row
+from mlpo_bench.log import LoadedRun
 from mlpo_bench.log.completions import Layers
 from mlpo_bench.log.manifest import circumstances
 from mlpo_bench.matrix.cells import cells
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from mlpo_bench.harness.suite import SuiteTasks
     from mlpo_bench.leaderboard.entry import Completions, Entry, SuiteRow
-    from mlpo_bench.log import RunDirectory
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.runs.observer import RunObserver
 
@@ -93,7 +93,7 @@ def _check_file(path: Path, completions: Completions) -> None:
 
 async def _held_again(
     path: Path, entries: Sequence[Entry], scratch: Path, observer: RunObserver, data: Path | None
-) -> RunDirectory:
+) -> LoadedRun:
     """Hold the conversations of some entries again, and return the run that came of it."""
     kept = KeptRun.read(path)
     config = kept.config.model_copy(update={"data": str(data) if data else None})
@@ -106,7 +106,7 @@ async def _held_again(
     with ExitStack() as stack:
         layers = stack.enter_context(Layers(scratch))
         await hold_again(run, todo, config, suites, recollect(path, kept, todo, layers), observer)
-    return run
+    return LoadedRun(run)
 
 
 def _cells(path: Path, kept: KeptRun, entries: Sequence[Entry]) -> list[Cell]:
@@ -133,11 +133,11 @@ def _check_sources(entry: Entry, suites: Mapping[str, SuiteTasks]) -> None:
             )
 
 
-def _take(found: BoardMoves, entry: Entry, run: RunDirectory, noted: Rescored) -> None:
+def _take(found: BoardMoves, entry: Entry, run: LoadedRun, noted: Rescored) -> None:
     """Add an entry as a run has it that was carried out again."""
     ids = [one.cell for row in entry.suites.values() for one in row.answers]
     if not all(map(run.done, ids)):
-        found.stays[entry.name] = sum(result.errors for cell in ids if (result := run.cell(cell)))
+        found.stays[entry.name] = sum(result.errors for cell in ids if (result := run.result.get(cell)))
         return
     found.rescored += 1
     suites = dict(_suites(entry, run))
@@ -151,8 +151,8 @@ def _take(found: BoardMoves, entry: Entry, run: RunDirectory, noted: Rescored) -
         found.entries.append(entry.model_copy(update=change).signed())
 
 
-def _suites(entry: Entry, run: RunDirectory) -> Mapping[str, SuiteRow]:
-    every = {cell.id: cell for cell in cells(run.config)}
+def _suites(entry: Entry, run: LoadedRun) -> Mapping[str, SuiteRow]:
+    every = run.cell
     outcomes = {(row.suite, row.team, row.label): row for row in read_rows(run)}
     made = {}
     for suite, row in entry.suites.items():

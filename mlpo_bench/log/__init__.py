@@ -2,6 +2,7 @@
 
 from mlpo_bench.log.directory import RunDirectory
 from mlpo_bench.log.results import CellResult, Results
+from mlpo_bench.log.run import LoadedRun
 
 
-__all__ = ["CellResult", "Results", "RunDirectory"]
+__all__ = ["CellResult", "LoadedRun", "Results", "RunDirectory"]

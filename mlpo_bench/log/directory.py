@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,10 @@ _REPLACED_WITHIN_S = 60
 
 
 class RunDirectory:
-    """The files of one run."""
+    """The files of one run, as a process sees them that carries it out; `run.LoadedRun` is what all others read.
+
+    What decides the run does not change while it is carried out, so it is read once; what it comes to is read anew.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -89,21 +93,25 @@ class RunDirectory:
         self._check_adapters()
         if add:
             config = before.extended(config)
-            cells(config)  # refuses what cannot be run, before it spoils the run
         else:
             self._check_same(config)
         if config != before:  # more cells, or other prices
+            self._decide(config, cells(config))
+
+    def _decide(self, config: RunConfig, matrix: tuple[Cell, ...]) -> None:
+        """Write what decides the run. Its cells are known by then: what cannot be run spoils no folder."""
+        with self.taken():
             atomic.write(self.config_path, config.to_yaml().encode())
+        self.config, self.cells = config, matrix
 
     def _make(self, config: RunConfig) -> None:
         if self.path.exists() and any(self.path.iterdir()) and not self.config_path.exists():
             raise UsageError(f"the folder {self.path} exists and is not a run; choose another --name.")
-        cells(config)
+        matrix = cells(config)
         try:
             for part in PARTS:
                 (self.path / part).mkdir(parents=True, exist_ok=True)
-            with self.taken():
-                atomic.write(self.config_path, config.to_yaml().encode())
+            self._decide(config, matrix)
         except OSError as error:
             raise UsageError(
                 f"the run folder {self.path} cannot be written: {error.strerror}. Name another place with --output."
@@ -126,7 +134,7 @@ class RunDirectory:
         raise UsageError(f"there is no run {str(run)!r}{hint}")
 
     def _check_same(self, config: RunConfig) -> None:
-        before = read_config(self.config_path)
+        before = self.config
         if before.digest == config.digest:
             return
         was, now = before.model_dump(mode="json"), config.model_dump(mode="json")
@@ -177,10 +185,15 @@ class RunDirectory:
         words = ("--config", self.config_path, "--output", self.path.parent, "--name", self.path.name)
         return shlex.join(["mlpo-bench", "run", *map(str, words)])
 
-    @property
+    @cached_property
     def config(self) -> RunConfig:
         """The configuration that the run was made with."""
         return read_config(self.config_path)
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """All cells of the configuration, in its order."""
+        return cells(self.config)
 
     def transcript_path(self, cell: Cell) -> Path:
         """Return where a cell's conversations lie."""
@@ -222,7 +235,7 @@ class RunDirectory:
         Raises:
             UsageError: a word fits no cell.
         """
-        return [cell for cell in chosen(cells(self.config), only) if not self.done(cell.id)]
+        return [cell for cell in chosen(self.cells, only) if not self.done(cell.id)]
 
     def results(self) -> Results:
         """Read the results of all cells that have come to an end.
@@ -241,7 +254,7 @@ class RunDirectory:
 
     def write_results(self) -> Results:
         """Put together what the cells of the run have come to so far, and write it."""
-        found = [(cell, self.cell(cell.id)) for cell in cells(self.config)]
+        found = [(cell, self.cell(cell.id)) for cell in self.cells]
         ended = [result for _, result in found if result]
         suites = {
             name: orjson.loads(self.suite_path(name).read_bytes()) for name in dict.fromkeys(r.suite for r in ended)

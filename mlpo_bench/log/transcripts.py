@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import zstandard
 
-from mlpo_bench.errors import UsageError
 from mlpo_bench.log.files import read_lines
-from mlpo_bench.matrix.cells import cells
 
 
 if TYPE_CHECKING:
@@ -17,8 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlpo_bench.harness.verdicts import Judged, TurnVerdict
-    from mlpo_bench.log.directory import RunDirectory
-    from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.protocols import Turn
 
 LEVEL = 6
@@ -110,32 +106,3 @@ def read_transcripts(path: Path) -> Iterator[dict[str, Any]]:
         UsageError: the file or a line of it cannot be read.
     """
     return read_lines(path)
-
-
-def find_transcripts(
-    folder: RunDirectory, question: str, part_of_cell: str | None = None
-) -> list[tuple[Cell, dict[str, Any]]]:
-    """Return a question's conversations in a run: `question` is an id or the end of one.
-
-    Raises:
-        UsageError: the run has no such cell or question, or more than one question whose id ends so.
-    """
-    matrix = [c for c in cells(folder.config) if not part_of_cell or part_of_cell in c.label or part_of_cell in c.id]
-    if not matrix:
-        listed = ", ".join(sorted({c.label for c in cells(folder.config)}))
-        raise UsageError(f"no cell of this run has {part_of_cell!r} in its name. Cells: {listed}.")
-    found = [
-        (cell, line)
-        for cell in matrix
-        if folder.transcript_path(cell).exists()
-        for line in read_transcripts(folder.transcript_path(cell))
-        if line["question"] == question or line["question"].endswith(f"/{question}")
-    ]
-    ids = sorted({line["question"] for _, line in found})
-    if not found:
-        raise UsageError(
-            f"no question of the run {folder.path} is called {question!r}; ids stand in {folder.records_path}."
-        )
-    if len(ids) > 1:
-        raise UsageError(f"{question!r} may be {', '.join(ids)}; name one of them.")
-    return found

@@ -25,7 +25,6 @@ from mlpo_bench.log.directory import PARTS, RunDirectory
 from mlpo_bench.log.ledger import keep_waits
 from mlpo_bench.log.manifest import note_rescoring
 from mlpo_bench.log.transcripts import read_transcripts
-from mlpo_bench.matrix.cells import cells
 from mlpo_bench.runs.calibration import calibrated
 from mlpo_bench.runs.carrying import Work
 from mlpo_bench.runs.interrupts import stopped_by_interrupts
@@ -109,7 +108,7 @@ def empty(path: Path) -> RunDirectory:
 
 
 def _ended(folder: RunDirectory) -> list[Cell]:
-    found = [cell for cell in cells(folder.config) if folder.cell_path(cell.id).exists()]
+    found = [cell for cell in folder.cells if folder.cell_path(cell.id).exists()]
     if not found:
         raise UsageError(f"no cell of the run {folder.path} has come to its end; `{folder.command}` goes on with it.")
     return found
@@ -236,7 +235,7 @@ def _pass_on(layers: Layers, path: Path) -> None:
 
 def _gone(folder: RunDirectory, moves: Moves) -> Iterator[str]:
     """Yield the files of votes that wait for another cell."""
-    for cell in cells(folder.config):
+    for cell in folder.cells:
         if cell.id in moves.waiting:
             paths = (path(cell.id) for path in (folder.cell_path, folder.records_path, folder.ledger_path))
             for path in (*paths, folder.transcript_path(cell), folder.calibration_path(cell.id)):

@@ -12,7 +12,6 @@ from mlpo_bench.errors import Stopped, StoppedAtOnce, UsageError
 from mlpo_bench.harness.suite import SuiteTasks, quiet_lm_eval
 from mlpo_bench.log.files import write_json
 from mlpo_bench.log.manifest import Manifest
-from mlpo_bench.matrix.cells import cells
 from mlpo_bench.questions import SUITES
 from mlpo_bench.runs import throughput
 from mlpo_bench.runs.calibration import calibrated
@@ -92,7 +91,7 @@ async def _plan(folder: RunDirectory, suites: Mapping[str, SuiteTasks], observer
     """
     config, before = folder.config, folder.plan()
     planned = {cell.cell: cell.suite for cell in before.cells} if before else {}
-    every = [cell for cell in cells(config) if cell.suite in {*suites, *planned.values()}]
+    every = [cell for cell in folder.cells if cell.suite in {*suites, *planned.values()}]
     if set(planned) == {cell.id for cell in every}:
         return
     names = dict.fromkeys(cell.suite for cell in every)

@@ -18,6 +18,7 @@ from mlpo_bench.analysis.rows import ResultRow, read_rows
 from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.engines.scripted import ScriptedEngine
 from mlpo_bench.errors import UsageError
+from mlpo_bench.log import LoadedRun
 from mlpo_bench.log.records import read_records
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.matrix.cells import cells
@@ -69,7 +70,7 @@ def run(carry_for_all: Runs) -> Any:
 
 @pytest.fixture(scope="module")
 def rows(run: Any) -> dict[str, ResultRow]:
-    return {row.name: row for row in leader_rows(read_rows(run))}
+    return {row.name: row for row in leader_rows(read_rows(LoadedRun(run)))}
 
 
 def conversations(run: Any, row: ResultRow) -> list[tuple[Any, dict[str, Any]]]:
@@ -80,7 +81,7 @@ def conversations(run: Any, row: ResultRow) -> list[tuple[Any, dict[str, Any]]]:
 def test_every_leader_row_has_its_figures(run: Any, rows: dict[str, ResultRow]) -> None:
     assert len(rows) == 8
     for row in rows.values():
-        found = diagnose(run, row)
+        found = diagnose(LoadedRun(run), row)
         assert (found.name, found.suite, found.seeds, found.peers) == (row.name, "bbh", 3, row.peers)
         assert found.final.conversations + found.alone == 3 * 8
         assert found.rounds[0].conversations == found.final.conversations
@@ -91,7 +92,7 @@ def test_the_final_verdict_is_the_record(run: Any, rows: dict[str, ResultRow]) -
     for name, row in rows.items():
         if "adaptive" not in name:
             records = [r for cell in row.cells for r in read_records(run.records_path(cell.cell))]
-            found = diagnose(run, row).final
+            found = diagnose(LoadedRun(run), row).final
             assert found.accuracy.total == sum(bool(r.right) for r in records)
             assert found.unread["leader"].total == sum(r.unread for r in records)
             assert found.cut_off["leader"].total == sum(r.cut_off for r in records)
@@ -99,7 +100,7 @@ def test_the_final_verdict_is_the_record(run: Any, rows: dict[str, ResultRow]) -
 
 def test_figures_are_those_of_the_transcripts(run: Any, rows: dict[str, ResultRow]) -> None:
     row = rows["leader, 2 rounds, 3 peers"]
-    found = diagnose(run, row).rounds
+    found = diagnose(LoadedRun(run), row).rounds
     for number in (0, 1):
         by_right: Counter[tuple[int, bool]] = Counter()
         same = 0
@@ -130,8 +131,8 @@ def test_the_order_of_attempts_is_that_of_the_prompt_that_was_sent(run: Any, row
 
 
 def test_more_rounds_and_more_peers_are_compared(run: Any, rows: dict[str, ResultRow]) -> None:
-    every = {row.name: row for row in read_rows(run)}
-    found = diagnose(run, rows["leader, 2 rounds, 3 peers"])
+    every = {row.name: row for row in read_rows(LoadedRun(run))}
+    found = diagnose(LoadedRun(run), rows["leader, 2 rounds, 3 peers"])
     assert [(gain.kind, gain.over) for gain in found.over] == [
         ("solo", "solo"), ("rounds", "leader, 1 round, 3 peers"), ("peers", "leader, 2 rounds, 2 peers"),
     ]  # fmt: skip
@@ -148,20 +149,20 @@ def test_more_rounds_and_more_peers_are_compared(run: Any, rows: dict[str, Resul
 
 def test_orders_of_attempts_are_compared(run: Any, rows: dict[str, ResultRow]) -> None:
     names = "leader, 2 rounds, 3 peers", "leader, 2 rounds, shuffled, 3 peers"
-    fixed, shuffled = (diagnose(run, rows[name]) for name in names)
+    fixed, shuffled = (diagnose(LoadedRun(run), rows[name]) for name in names)
     assert fixed.other_order is not None
     assert shuffled.other_order is not None
     assert (fixed.other_order.row, shuffled.other_order.row) == names[::-1]
     assert (fixed.shuffled, shuffled.shuffled) == (False, True)
     assert fixed.other_order.places == shuffled.final.places
     assert shuffled.other_order.places == fixed.final.places
-    assert diagnose(run, rows["leader, 1 round, 3 peers"]).other_order is None
+    assert diagnose(LoadedRun(run), rows["leader, 1 round, 3 peers"]).other_order is None
 
 
 def test_conversations_that_end_early_count_in_the_rounds_they_had(run: Any, rows: dict[str, ResultRow]) -> None:
     row = rows["leader, 3 rounds, early stop, 3 peers"]
     depths = Counter(1 + max(t["round"] for t in line["turns"]) for _, line in conversations(run, row))
-    found = diagnose(run, row)
+    found = diagnose(LoadedRun(run), row)
     assert len(depths) > 1
     assert [r.conversations for r in found.rounds] == [sum(c for d, c in depths.items() if d > n) for n in range(3)]
     assert found.final.conversations == 24
@@ -170,10 +171,10 @@ def test_conversations_that_end_early_count_in_the_rounds_they_had(run: Any, row
 def test_questions_that_the_leader_answered_alone_are_counted_apart(run: Any, rows: dict[str, ResultRow]) -> None:
     row = rows["leader, 2 rounds, adaptive 2, 3 peers"]
     asked = [line for _, line in conversations(run, row) if any(t["seat"] != "leader" for t in line["turns"])]
-    found = diagnose(run, row)
+    found = diagnose(LoadedRun(run), row)
     assert 0 < len(asked) < 24
     assert found.alone == 24 - len(asked)
-    rounds = RoundReader(run).heard(row).rounds
+    rounds = RoundReader(LoadedRun(run)).heard(row).rounds
     verdicts = [(one.verdict["stage"], one.verdict["answer"]) for one in rounds[0]]
     assert verdicts == [(2, line["turns"][6]["key"]) for line in asked]
     every = [
@@ -190,18 +191,18 @@ def test_openings_are_what_peers_first_wrote(run: Any, rows: dict[str, ResultRow
         for cell, line in conversations(run, row)
         if cell.setting.seed == 0
     }
-    assert RoundReader(run).openings(row) == first
+    assert RoundReader(LoadedRun(run)).openings(row) == first
     monkeypatch.setattr("mlpo_bench.analysis.rounds.SAMPLED", 3)
-    sampled = RoundReader(run).openings(row)
+    sampled = RoundReader(LoadedRun(run)).openings(row)
     assert len(sampled) == 3
     assert sampled.items() <= first.items()
-    assert RoundReader(run).openings(row) == sampled
+    assert RoundReader(LoadedRun(run)).openings(row) == sampled
 
 
 def test_only_leaders_have_diagnostics(run: Any) -> None:
-    solo = next(row for row in read_rows(run) if row.protocol == "solo")
+    solo = next(row for row in read_rows(LoadedRun(run)) if row.protocol == "solo")
     with pytest.raises(UsageError, match="solo has no leader"):
-        diagnose(run, solo)
+        diagnose(LoadedRun(run), solo)
 
 
 def test_a_ledger_that_does_not_tell_who_was_right_is_refused(carry: Runs, mixed_team: dict[str, Any]) -> None:
@@ -211,9 +212,9 @@ def test_a_ledger_that_does_not_tell_who_was_right_is_refused(carry: Runs, mixed
     (cell,) = cells(run.config)
     path = run.ledger_path(cell.id)
     pq.write_table(pq.read_table(path).drop_columns(["answer", "right", "cut_off"]), path)
-    (row,) = read_rows(run)
+    (row,) = read_rows(LoadedRun(run))
     with pytest.raises(UsageError, match=r"made before its ledger told .* under another name"):
-        diagnose(run, row)
+        diagnose(LoadedRun(run), row)
 
 
 def test_a_leader_that_never_asks_has_nothing_to_diagnose(
@@ -221,31 +222,31 @@ def test_a_leader_that_never_asks_has_nothing_to_diagnose(
 ) -> None:
     answer_with(lambda *_: "The answer is (A).")
     run = carry("sure", protocols=[{"leader": {"rounds": 2, "adaptive": 1}}], team=mixed_team, subjects=["snarks"])
-    (row,) = read_rows(run)
+    (row,) = read_rows(LoadedRun(run))
     with pytest.raises(UsageError, match="never asked its peers"):
-        diagnose(run, row)
+        diagnose(LoadedRun(run), row)
 
 
 def test_the_result_is_what_the_signature_says(run: Any, rows: dict[str, ResultRow]) -> None:
-    every = read_rows(run)
+    every = read_rows(LoadedRun(run))
     row = rows["leader, 3 rounds, 3 peers"]
-    assert isinstance(diagnose(run, row), LeaderDiagnostics)
-    assert diagnose(run, row, every) == diagnose(run, row)
+    assert isinstance(diagnose(LoadedRun(run), row), LeaderDiagnostics)
+    assert diagnose(LoadedRun(run), row, every) == diagnose(LoadedRun(run), row)
 
 
 def test_leaders_are_found_by_a_word(run: Any, rows: dict[str, ResultRow]) -> None:
-    found, left_out = diagnose_all(run, "shuffled")
+    found, left_out = diagnose_all(LoadedRun(run), "shuffled")
     assert ([one.name for one in found], left_out) == (["leader, 2 rounds, shuffled, 3 peers"], [])
-    assert [one.name for one in diagnose_all(run, "leader-1-round-3")[0]] == ["leader, 1 round, 3 peers"]
-    assert [one.name for one in diagnose_all(run)[0]] == list(rows)
+    assert [one.name for one in diagnose_all(LoadedRun(run), "leader-1-round-3")[0]] == ["leader, 1 round, 3 peers"]
+    assert [one.name for one in diagnose_all(LoadedRun(run))[0]] == list(rows)
     with pytest.raises(UsageError, match=r"no leader has 'solo' in its name. Leaders: leader, 1 round, 3 peers; "):
-        diagnose_all(run, "solo")
+        diagnose_all(LoadedRun(run), "solo")
 
 
 def test_a_run_without_leaders_says_so(carry: Runs, mixed_team: dict[str, Any]) -> None:
     run = carry("leaderless", protocols=["solo"], team=mixed_team)
     with pytest.raises(UsageError, match="has no cell of a leader"):
-        diagnose_all(run)
+        diagnose_all(LoadedRun(run))
 
 
 def test_leaders_without_figures_are_left_out_with_the_reason(
@@ -254,7 +255,7 @@ def test_leaders_without_figures_are_left_out_with_the_reason(
     answer_with(lambda *_: "The answer is (A).")
     protocols = [{"leader": {"rounds": 1}}, {"leader": {"rounds": 2, "adaptive": 1}}]
     run = carry("some", protocols=protocols, team=mixed_team, subjects=["snarks"])
-    found, left_out = diagnose_all(run)
+    found, left_out = diagnose_all(LoadedRun(run))
     assert [one.name for one in found] == ["leader, 1 round, 3 peers"]
     assert left_out == [
         "leader, 2 rounds, adaptive 1, 3 peers on bbh: the leader never asked its peers, so there is nothing to tell."

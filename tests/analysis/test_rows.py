@@ -9,6 +9,7 @@ import pytest
 
 from mlpo_bench.analysis.rows import by_name, compared, over_suites, read_rows
 from mlpo_bench.errors import UsageError
+from mlpo_bench.log import LoadedRun
 from mlpo_bench.log.records import read_records
 
 
@@ -29,7 +30,7 @@ def finished(carry_for_all: Runs, mixed_team: dict[str, Any]) -> Any:
 
 
 def test_a_row_holds_the_mean_over_seeds_of_every_question(finished: RunDirectory) -> None:
-    rows = read_rows(finished)
+    rows = read_rows(LoadedRun(finished))
     assert [(row.suite, row.name) for row in rows] == [("bbh", "vote of 1"), ("bbh", "vote of 3")]
     for row in rows:
         by_seed = [{r.question: r.right for r in read_records(finished.records_path(c.cell))} for c in row.cells]
@@ -45,7 +46,7 @@ def test_a_row_holds_the_mean_over_seeds_of_every_question(finished: RunDirector
 
 
 def test_rows_of_one_name_stand_together_over_suites(finished: RunDirectory) -> None:
-    one, three = read_rows(finished)
+    one, three = read_rows(LoadedRun(finished))
     # Only one suite can be made up here; the other row stands for a second.
     rows = by_name([one, three, replace(three, suite="mmlu", label=one.label)])
     assert {name: list(suites) for name, suites in rows.items()} == {"vote of 1": ["bbh", "mmlu"], "vote of 3": ["bbh"]}
@@ -54,7 +55,7 @@ def test_rows_of_one_name_stand_together_over_suites(finished: RunDirectory) -> 
 
 
 def test_rows_are_compared_on_the_questions_that_both_answered(finished: RunDirectory) -> None:
-    solo, vote = read_rows(finished)
+    solo, vote = read_rows(LoadedRun(finished))
     kept = dict(list(vote.scores.items())[1:])
     found = compared(solo, replace(vote, scores=kept))
     assert found.difference.questions == len(solo.scores) - 1
@@ -62,7 +63,7 @@ def test_rows_are_compared_on_the_questions_that_both_answered(finished: RunDire
 
 
 def test_rows_without_a_common_question_cannot_be_compared(finished: RunDirectory) -> None:
-    solo, vote = read_rows(finished)
+    solo, vote = read_rows(LoadedRun(finished))
     renamed = {f"other/{question}": score for question, score in vote.scores.items()}
     with pytest.raises(UsageError, match="no question in common"):
         compared(solo, replace(vote, scores=renamed))

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from mlpo_bench.cli._display import display
-from mlpo_bench.log import RunDirectory
+from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.runs.runner import run_cells
 
@@ -110,7 +110,7 @@ def report(run: RunDirectory) -> Path:
     from mlpo_bench.reports.html import write_page
 
     path = run.path.parent / "report.html"
-    write_page(run, path)
+    write_page(LoadedRun(run), path)
     return path
 
 

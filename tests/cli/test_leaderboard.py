@@ -14,7 +14,7 @@ from mlpo_bench.analysis.rows import read_rows
 from mlpo_bench.cli.leaderboard import app
 from mlpo_bench.errors import UsageError
 from mlpo_bench.leaderboard.entry import read_entry
-from mlpo_bench.log import RunDirectory
+from mlpo_bench.log import LoadedRun
 
 
 Cli = Any
@@ -57,7 +57,7 @@ def test_a_run_is_added_built_and_checked(run: Path) -> None:
     assert "leaderboards/leaderboard.html" in said
     assert told("check") == "leaderboards: 5 entries, and tables that match.\n"
     assert told("check", "--run", run) == "leaderboards: 5 entries, and tables that match.\n"
-    rows = {row.label: row for row in read_rows(RunDirectory.open(run))}
+    rows = {row.label: row for row in read_rows(LoadedRun.open(run))}
     found = entries()
     assert found.keys() == rows.keys()
     for label, entry in found.items():

@@ -31,7 +31,7 @@ from mlpo_bench.cli.export import export as export_command
 from mlpo_bench.errors import UsageError
 from mlpo_bench.export import FORMATS, export
 from mlpo_bench.export.inspect_log import SCORER
-from mlpo_bench.log import RunDirectory
+from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.log.records import read_records, write_records
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.matrix.config import RunConfig
@@ -99,7 +99,7 @@ def of_record(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_parquet_holds_every_question_and_every_turn(run: RunDirectory, tmp_path: Path) -> None:
-    questions, turns = (pq.read_table(path).to_pylist() for path in export(run, "parquet", tmp_path))
+    questions, turns = (pq.read_table(path).to_pylist() for path in export(LoadedRun(run), "parquet", tmp_path))
     assert of_record(questions) == records(run)
     assert {(row["label"], row["protocol"], row["rounds"], row["peers"], row["seed"]) for row in questions} == {
         (label, protocol, rounds, peers, seed)
@@ -119,7 +119,7 @@ def test_parquet_holds_every_question_and_every_turn(run: RunDirectory, tmp_path
 
 
 def test_csv_and_json_lines_hold_every_question(run: RunDirectory, tmp_path: Path) -> None:
-    (of_csv,), (of_lines,) = export(run, "csv", tmp_path), export(run, "jsonl", tmp_path)
+    (of_csv,), (of_lines,) = export(LoadedRun(run), "csv", tmp_path), export(LoadedRun(run), "jsonl", tmp_path)
     options = csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""])
     lines = [json.loads(line) for line in of_lines.read_text().splitlines()]
     assert of_record(lines) == records(run)
@@ -128,7 +128,7 @@ def test_csv_and_json_lines_hold_every_question(run: RunDirectory, tmp_path: Pat
     assert table.to_pylist()[0] == lines[0]
 
 
-def planted(run: RunDirectory, folder: Path, text: str) -> RunDirectory:
+def planted(run: RunDirectory, folder: Path, text: str) -> LoadedRun:
     """A copy of a run's first cell, one of whose conversations ends in a text of its own, and one in a fault."""
     cell = run.results().cells[0].cell
     for part in ("records", "transcripts", "cells", "suites"):
@@ -148,7 +148,7 @@ def planted(run: RunDirectory, folder: Path, text: str) -> RunDirectory:
     fault = {"right": None, "answer": None, "error": text or "fault"}
     changed = [type(r)(**asdict(r) | fault) if r.question == second["question"] else r for r in changed]
     write_records(folder / "records" / f"{cell}.parquet", changed)
-    return RunDirectory(folder)
+    return LoadedRun(RunDirectory(folder))
 
 
 @given(HOSTILE)
@@ -159,7 +159,7 @@ def test_tables_give_back_any_text(run: RunDirectory, tmp_path: Path, text: str)
     changed = planted(run, tmp_path / "run", text)
     (path,) = export(changed, "jsonl", tmp_path / "out")
     lines = [json.loads(line) for line in path.read_bytes().splitlines()]
-    assert of_record(lines) == records(changed)
+    assert of_record(lines) == records(changed.directory)
     assert lines[0]["answer"] == text
     questions, turns = (pq.read_table(path).to_pylist() for path in export(changed, "parquet", tmp_path / "out"))
     assert questions == lines
@@ -230,7 +230,7 @@ def lines_of(folder: Path, task: str) -> list[dict[str, Any]]:
 
 
 def test_lm_eval_files_are_those_that_lm_eval_writes(run: RunDirectory, plain: Path, tmp_path: Path) -> None:
-    paths = export(run, "lm-eval", tmp_path)
+    paths = export(LoadedRun(run), "lm-eval", tmp_path)
     ours, theirs = tmp_path / "exported__solo", plain / "exported__solo"
     assert theirs.is_dir()
     assert {path.parent.name for path in paths} == {
@@ -257,7 +257,7 @@ def test_lm_eval_files_are_those_that_lm_eval_writes(run: RunDirectory, plain: P
 
 
 def test_lm_eval_files_open_with_what_reads_them(run: RunDirectory, tmp_path: Path) -> None:
-    names = [str(path) for path in export(run, "lm-eval", tmp_path)]
+    names = [str(path) for path in export(LoadedRun(run), "lm-eval", tmp_path)]
     results, samples = get_results_filenames(names), get_sample_results_filenames(names)
     assert (len(results), len(samples)) == (6, 12)
     assert set(results) | set(samples) == set(names)
@@ -267,7 +267,7 @@ def test_lm_eval_files_open_with_what_reads_them(run: RunDirectory, tmp_path: Pa
 
 
 def test_lm_eval_samples_agree_with_the_records(run: RunDirectory, tmp_path: Path) -> None:
-    export(run, "lm-eval", tmp_path)
+    export(LoadedRun(run), "lm-eval", tmp_path)
     found = {}
     for path in sorted((tmp_path / "exported__leader, 1 round, 3 peers, seed 1").glob("samples_*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -283,18 +283,18 @@ def test_formats_with_gold_answers_need_the_run_s_data(run: RunDirectory, made_u
     for path in (made_up / "bbh").iterdir():
         (other / path.name).write_text(path.read_text().replace("even", "odd"))
     with pytest.raises(UsageError, match=r"bbh: the run asked data of sha256:\w+, but .* is here now"):
-        export(run, "lm-eval", tmp_path / "out", other.parent)
+        export(LoadedRun(run), "lm-eval", tmp_path / "out", other.parent)
 
 
 def test_what_cannot_be_exported_is_told(run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="no format is called 'parket'; did you mean 'parquet'"):
-        export(run, "parket", tmp_path)
+        export(LoadedRun(run), "parket", tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
-        export(run, "csv", tmp_path / "file")
+        export(LoadedRun(run), "csv", tmp_path / "file")
     monkeypatch.setitem(sys.modules, "inspect_ai.log", None)
     with pytest.raises(UsageError, match="pip install inspect_ai"):
-        export(run, "inspect", tmp_path)
+        export(LoadedRun(run), "inspect", tmp_path)
 
 
 def test_the_command_writes_into_a_folder(run: RunDirectory, tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def text_of(message: Any) -> str:
 
 
 def test_inspect_reads_what_the_run_holds(run: RunDirectory, tmp_path: Path, read_log: Callable[..., Any]) -> None:
-    for path, result in zip(export(run, "inspect", tmp_path), run.results().cells, strict=True):
+    for path, result in zip(export(LoadedRun(run), "inspect", tmp_path), run.results().cells, strict=True):
         assert path.name == f"{result.cell}.eval"
         log = read_log(str(path), resolve_attachments=True)
         by_question = {record.question: record for record in read_records(run.records_path(result.cell))}

@@ -19,7 +19,7 @@ from mlpo_bench.cli._display import display
 from mlpo_bench.cli.track import track as track_command
 from mlpo_bench.errors import UsageError
 from mlpo_bench.export.trackers import COLUMNS, TRACKERS, figures, table, track
-from mlpo_bench.log import RunDirectory
+from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.runs.runner import run_cells
 
@@ -66,12 +66,12 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
 def test_a_tracker_is_told_the_configuration_the_figures_and_the_table(
     run: RunDirectory, recorder: list[tuple[str, Any]]
 ) -> None:
-    track(run, ["wandb"], "mine")
+    track(LoadedRun(run), ["wandb"], "mine")
     (_, options), (_, logged), (last, _) = recorder
     assert (options["project"], options["name"], last) == ("mine", "tracked", "finish")
     assert options["config"]["suites"] == ["bbh"]
     assert options["config"]["config_sha256"] == run.config.digest
-    rows = read_rows(run)
+    rows = read_rows(LoadedRun(run))
     for row in rows:
         assert logged[f"bbh/{row.name}/accuracy"] == row.accuracy.value
         assert logged[f"bbh/{row.name}/tokens"] == row.cost.tokens
@@ -83,7 +83,7 @@ def test_a_tracker_is_told_the_configuration_the_figures_and_the_table(
 
 
 def test_rows_of_several_suites_have_a_mean(run: RunDirectory) -> None:
-    solo, vote = read_rows(run)
+    solo, vote = read_rows(LoadedRun(run))
     found = figures([solo, replace(vote, suite="mmlu", label="solo")])
     assert found["macro/solo/accuracy"] == pytest.approx((solo.accuracy.value + vote.accuracy.value) / 2)
     assert not any(name.startswith("macro") for name in figures([solo, vote]))
@@ -97,7 +97,7 @@ def test_a_tracker_is_let_go_where_it_refuses(
 
     monkeypatch.setattr(sys.modules["wandb"], "log", refuse)
     with pytest.raises(UsageError, match="wandb did not take the run: no such account"):
-        track(run, ["wandb"])
+        track(LoadedRun(run), ["wandb"])
     assert recorder[-1] == ("finish", None)
 
 
@@ -106,9 +106,9 @@ def test_what_is_not_there_is_told_before_anything_is_sent(
 ) -> None:
     monkeypatch.setitem(sys.modules, "trackio", None)
     with pytest.raises(UsageError, match="trackio is not installed: pip install trackio"):
-        track(run, ["wandb", "trackio"])
+        track(LoadedRun(run), ["wandb", "trackio"])
     with pytest.raises(UsageError, match="no tracker is called 'wandv'; did you mean 'wandb'"):
-        track(run, ["trackio", "wandv"])
+        track(LoadedRun(run), ["trackio", "wandv"])
     assert recorder == []
 
 
@@ -128,7 +128,7 @@ def test_wandb_takes_a_run_without_a_network(
     wandb = pytest.importorskip("wandb", reason="wandb is not installed")
     for name, value in {"MODE": "offline", "SILENT": "true", "CACHE_DIR": tmp_path, "DATA_DIR": tmp_path}.items():
         monkeypatch.setenv(f"WANDB_{name}", str(value))
-    track(run, ["wandb"], place=tmp_path)
+    track(LoadedRun(run), ["wandb"], place=tmp_path)
     wandb.teardown()  # wandb writes in a process of its own, which ends with what it has yet to write
     (folder,) = (tmp_path / "wandb").glob("offline-run-*")
     (file,) = folder.glob("*.wandb")
@@ -138,17 +138,17 @@ def test_wandb_takes_a_run_without_a_network(
     (kept,) = folder.glob("files/media/table/results*.json")
     rows = json.loads(kept.read_text())
     assert rows["columns"] == list(COLUMNS)
-    assert rows["data"] == table(run, read_rows(run))
+    assert rows["data"] == table(LoadedRun(run), read_rows(LoadedRun(run)))
     assert wandb.run is None
 
 
 def test_trackio_takes_a_run(run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path))
     trackio = pytest.importorskip("trackio", reason="trackio is not installed")
-    track(run, ["trackio"], "mine")
+    track(LoadedRun(run), ["trackio"], "mine")
     (found,) = trackio.Api().runs("mine")
     assert found.name == "tracked"
     assert found.config["config_sha256"] == run.config.digest
     (logged,) = importlib.import_module("trackio.sqlite_storage").SQLiteStorage.get_logs("mine", "tracked")
-    for row in read_rows(run):
+    for row in read_rows(LoadedRun(run)):
         assert logged[f"bbh/{row.name}/accuracy"] == row.accuracy.value

@@ -19,7 +19,7 @@ from mlpo_bench.analysis.rows import ResultRow, read_rows
 from mlpo_bench.cli._display import display
 from mlpo_bench.cli.compare import compare
 from mlpo_bench.errors import UsageError
-from mlpo_bench.log import RunDirectory
+from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.log.results import CellResult
 from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.reports.grids import narrowed
@@ -104,8 +104,8 @@ def rows(monkeypatch: pytest.MonkeyPatch, first: RunDirectory) -> Callable[..., 
     def go(*found: ResultRow) -> comparisons.Comparisons:
         matrix = [SimpleNamespace(suite=r.suite, team=r.team, label=r.label, id=r.cells[0].cell) for r in found]
         monkeypatch.setattr(comparisons, "read_rows", lambda _: list(found))
-        monkeypatch.setattr(comparisons, "cells", lambda _: matrix)
-        return against(first, "solo")
+        monkeypatch.setattr(LoadedRun, "cells", matrix)
+        return against(LoadedRun(first), "solo")
 
     return go
 
@@ -181,12 +181,12 @@ def test_only_common_questions_are_compared_and_others_counted(rows: Callable[..
 
 
 def test_two_runs_are_compared_row_by_row(first: RunDirectory, second: RunDirectory) -> None:
-    found = of_runs(first, second)
+    found = of_runs(LoadedRun(first), LoadedRun(second))
     assert [(pair.row, pair.suite) for pair in found.pairs] == [("solo", "bbh"), ("vote of 3", "bbh")]
-    for pair, a, b in zip(found.pairs, read_rows(first), read_rows(second), strict=True):
+    for pair, a, b in zip(found.pairs, read_rows(LoadedRun(first)), read_rows(LoadedRun(second)), strict=True):
         assert pair.found.difference.value == pytest.approx(a.accuracy.value - b.accuracy.value)
         assert pair.found.difference.questions == 22
-    turned = of_runs(second, first)
+    turned = of_runs(LoadedRun(second), LoadedRun(first))
     for pair, back in zip(found.pairs, turned.pairs, strict=True):
         assert back.found.difference.value == pytest.approx(-pair.found.difference.value)
         assert back.found.p == pytest.approx(pair.found.p)
@@ -194,7 +194,7 @@ def test_two_runs_are_compared_row_by_row(first: RunDirectory, second: RunDirect
 
 def test_rows_are_named_by_label_id_or_part(first: RunDirectory) -> None:
     for name in ("solo", "bbh.solo", "olo", "bbh.so"):
-        assert [pair.row for pair in against(first, name).pairs] == ["vote of 3"]
+        assert [pair.row for pair in against(LoadedRun(first), name).pairs] == ["vote of 3"]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_rows_are_named_by_label_id_or_part(first: RunDirectory) -> None:
 )
 def test_a_name_that_is_none_or_many_is_told(first: RunDirectory, name: str, sentence: str) -> None:
     with pytest.raises(UsageError) as told:
-        against(first, name)
+        against(LoadedRun(first), name)
     assert str(told.value).startswith(sentence)
 
 
@@ -219,10 +219,10 @@ def test_a_row_that_has_yet_to_be_run_is_told(make: Callable[..., RunDirectory])
     run.results_path.write_bytes(orjson.dumps(results))
     try:
         with pytest.raises(UsageError, match=r"bbh\.vote-of-3 has no answers yet; `mlpo-bench run --config"):
-            against(run, "vote of 3")
+            against(LoadedRun(run), "vote of 3")
         with pytest.raises(UsageError, match="solo is the only row"):
-            against(run, "solo")
-        found = of_runs(run, make("first"))
+            against(LoadedRun(run), "solo")
+        found = of_runs(LoadedRun(run), LoadedRun(make("first")))
         assert [pair.row for pair in found.pairs] == ["solo"]
         assert f"{run.path}: 1 cells have yet to be run and are left out." in found.notes
         assert "1 rows that only one of the two runs has are left out." in found.notes
@@ -232,14 +232,14 @@ def test_a_row_that_has_yet_to_be_run_is_told(make: Callable[..., RunDirectory])
 
 def test_a_run_compared_with_itself_is_refused(first: RunDirectory) -> None:
     with pytest.raises(UsageError, match="compared with itself"):
-        of_runs(first, RunDirectory.open(first.path))
+        of_runs(LoadedRun(first), LoadedRun.open(first.path))
 
 
 def test_runs_without_a_common_row_are_refused(first: RunDirectory, make: Callable[..., RunDirectory]) -> None:
     with pytest.raises(UsageError, match="no row in common"):
-        of_runs(first, make("other", protocols=[{"vote": {"samples": 2}}]))
+        of_runs(LoadedRun(first), LoadedRun(make("other", protocols=[{"vote": {"samples": 2}}])))
     with pytest.raises(UsageError, match="no suite with answers is called 'bhh'; did you mean 'bbh'"):
-        against(first, "solo", ["bhh"])
+        against(LoadedRun(first), "solo", ["bhh"])
 
 
 def test_other_data_is_compared_only_when_asked(first: RunDirectory, make: Callable[..., RunDirectory]) -> None:
@@ -248,8 +248,8 @@ def test_other_data_is_compared_only_when_asked(first: RunDirectory, make: Calla
     manifest["sources"]["bbh"]["revision"] = "sha256:another"
     other.manifest_path.write_bytes(orjson.dumps(manifest))
     with pytest.raises(UsageError, match=r"asked different data \(bbh: sha256:\w+ and sha256:another\).*--anyway"):
-        of_runs(first, other)
-    found = of_runs(first, other, anyway=True)
+        of_runs(LoadedRun(first), LoadedRun(other))
+    found = of_runs(LoadedRun(first), LoadedRun(other), anyway=True)
     assert len(found.pairs) == 2
     assert any("the same id may be two questions" in note for note in found.notes)
 
@@ -292,7 +292,7 @@ def test_options_that_do_not_fit_are_told(first: RunDirectory, arguments: tuple[
 
 
 def test_a_narrow_terminal_spares_columns_in_order(first: RunDirectory) -> None:
-    whole = grid(against(first, "solo"))
+    whole = grid(against(LoadedRun(first), "solo"))
     assert narrowed(whole, 1_000, comparisons.SPARED) == whole
     assert "discordant" not in narrowed(whole, 160, comparisons.SPARED).columns
     least = narrowed(whole, 10, comparisons.SPARED)

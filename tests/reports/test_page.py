@@ -23,7 +23,7 @@ from mlpo_bench.analysis.rows import compared, over_suites, read_rows
 from mlpo_bench.cli._display import display
 from mlpo_bench.cli.report import report
 from mlpo_bench.errors import UsageError
-from mlpo_bench.log import RunDirectory
+from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.log.records import read_records
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.matrix.config import RunConfig
@@ -75,12 +75,12 @@ def run(tmp_path_factory: pytest.TempPathFactory, made_up: Path) -> Iterator[Run
 
 @pytest.fixture(scope="module")
 def made(run: RunDirectory) -> bytes:
-    return page(run)
+    return page(LoadedRun(run))
 
 
 @pytest.fixture(scope="module")
 def rows(run: RunDirectory) -> list[ResultRow]:
-    return read_rows(run)
+    return read_rows(LoadedRun(run))
 
 
 def unpacked(made: bytes) -> dict[str, bytes]:
@@ -97,7 +97,7 @@ def scripts(made: bytes) -> list[bytes]:
 
 
 def test_equal_runs_make_equal_bytes(run: RunDirectory, made: bytes) -> None:
-    assert page(run) == made
+    assert page(LoadedRun(run)) == made
 
 
 def test_a_page_is_small(made: bytes) -> None:
@@ -228,15 +228,15 @@ def test_conversations_of_older_runs_leave_it_open_who_was_right(run: RunDirecto
                     del turn["right"], turn["key"]
                 yield line
 
-        patch.setattr("mlpo_bench.reports.html.conversations.read_transcripts", older)
-        portions = conversations(run, rows[:1]).portions
+        patch.setattr("mlpo_bench.log.run.read_transcripts", older)
+        portions = conversations(LoadedRun(run), rows[:1]).portions
     words = [word for portion in portions for question in json.loads(portion) for word in question["words"]]
     assert words
     assert {word[3] for word in words} == {None}
 
 
 def test_rows_hold_what_outcomes_say(run: RunDirectory, rows: list[ResultRow]) -> None:
-    figures = row_figures(run, rows)
+    figures = row_figures(LoadedRun(run), rows)
     assert [row["name"] for row in figures] == [row.name for row in rows]
     for figure, row in zip(figures, rows, strict=True):
         assert figure["value"] == pytest.approx(row.accuracy.value, rel=1e-5)
@@ -250,7 +250,9 @@ def test_rows_hold_what_outcomes_say(run: RunDirectory, rows: list[ResultRow]) -
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_row_is_beaten_on_the_page_as_on_the_terminal(run: RunDirectory, rows: list[ResultRow], kind: Any) -> None:
-    on_page = {row["name"]: row["beaten"].get(kind) for row in row_figures(run, rows) if kind in row["beaten"]}
+    on_page = {
+        row["name"]: row["beaten"].get(kind) for row in row_figures(LoadedRun(run), rows) if kind in row["beaten"]
+    }
     on_terminal = {one.row.name: 2 if one.surely else int(one.beaten) for one in placed(rows, kind)}
     assert on_page == on_terminal
 
@@ -269,7 +271,7 @@ def test_differences_are_those_of_paired_comparisons(rows: list[ResultRow]) -> N
 
 def test_means_over_suites_stand_behind_the_suites(run: RunDirectory, rows: list[ResultRow]) -> None:
     twice = [*rows, *(_elsewhere(row) for row in rows)]
-    means = [row for row in row_figures(run, twice) if row["suite"] == OVER_SUITES]
+    means = [row for row in row_figures(LoadedRun(run), twice) if row["suite"] == OVER_SUITES]
     assert [row["name"] for row in means] == [row.name for row in rows]
     both = {row.name: over_suites({"bbh": row, "mmlu": row}) for row in rows}
     assert [(row["value"], row["low"]) for row in means] == [
@@ -293,7 +295,7 @@ def test_a_run_with_unfinished_cells_says_so(run: RunDirectory, tmp_path: Path) 
     cells = [cell.cell for cell in copied.results().cells]
     copied.cell_path(cells[-1]).unlink()
     copied.write_results()
-    head = data(page(copied))["run"]
+    head = data(page(LoadedRun(copied)))["run"]
     assert (head["done"], head["cells"]) == (len(cells) - 1, len(cells))
     assert head["notes"] == [f"1 of {len(cells)} cells have yet to be run; this page shows those that are done."]
 
@@ -310,7 +312,7 @@ def test_leaders_are_drawn_from_their_diagnostics(made: bytes) -> None:
 def test_without_plotly_a_sentence_says_what_to_install(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
     with pytest.raises(UsageError, match=re.escape('pip install "mlpo-bench[report]"')):
-        page(run)
+        page(LoadedRun(run))
 
 
 def test_a_file_that_cannot_be_written_is_named(
@@ -319,7 +321,7 @@ def test_a_file_that_cannot_be_written_is_named(
     monkeypatch.setattr(assemble, "page", lambda _: made)
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=re.escape(str(tmp_path / "file" / "report.html"))):
-        write_page(run, tmp_path / "file" / "report.html")
+        write_page(LoadedRun(run), tmp_path / "file" / "report.html")
 
 
 def test_the_command_writes_the_page(run: RunDirectory, tmp_path: Path, made: bytes) -> None:

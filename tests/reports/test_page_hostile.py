@@ -21,7 +21,7 @@ import zstandard
 
 from mlpo_bench.cli._display import display
 from mlpo_bench.errors import UsageError
-from mlpo_bench.log import RunDirectory
+from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.matrix.cells import cells
 from mlpo_bench.matrix.config import RunConfig
@@ -118,7 +118,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
 
 @pytest.fixture(scope="module")
 def content(run: RunDirectory) -> bytes:
-    return page(run)
+    return page(LoadedRun(run))
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,7 @@ def test_a_run_of_which_nothing_is_done_has_no_page(copied: RunDirectory) -> Non
         path.unlink()
     copied.write_results()
     with pytest.raises(UsageError):
-        page(copied)
+        page(LoadedRun(copied))
 
 
 def test_a_run_from_before_turns_were_judged_has_a_page_that_says_so(copied: RunDirectory) -> None:
@@ -198,7 +198,7 @@ def test_a_run_from_before_turns_were_judged_has_a_page_that_says_so(copied: Run
             del turn["right"], turn["key"]
         text = b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
         copied.transcript_path(cell).write_bytes(zstandard.compress(text))
-    old = Parsed(page(copied))
+    old = Parsed(page(LoadedRun(copied)))
     words = [word for question in old.questions for word in question["words"]]
     assert words
     assert {word[3] for word in words} == {None}
@@ -211,5 +211,5 @@ def test_nothing_half_written_is_left(run: RunDirectory, tmp_path: Path, monkeyp
     monkeypatch.setattr(assemble, "page", lambda _: b"content")
     (tmp_path / "folder").mkdir()
     with pytest.raises(UsageError, match=r"folder cannot be written: Is a directory\."):
-        write_page(run, tmp_path / "folder")
+        write_page(LoadedRun(run), tmp_path / "folder")
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]

@@ -30,20 +30,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.log.run import LoadedRun
 
 SCRIPTS = ("core", "text", "table", "plots", "browser", "main")
 """The page's own, in the order in which they need one another."""
 _LEVEL = 6
 
 
-def write_page(folder: RunDirectory, path: Path) -> int:
+def write_page(run: LoadedRun, path: Path) -> int:
     """Write a run's page, whole or not at all, and return its size in bytes.
 
     Raises:
         UsageError: no cell of the run is done, plotly is not installed, or the file cannot be written.
     """
-    content = page(folder)
+    content = page(run)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(path, content)
@@ -52,20 +52,20 @@ def write_page(folder: RunDirectory, path: Path) -> int:
     return len(content)
 
 
-def page(folder: RunDirectory) -> bytes:
+def page(run: LoadedRun) -> bytes:
     """Return a run's page.
 
     Raises:
         UsageError: no cell of the run is done, or plotly is not installed.
     """
     plotly = plotly_source()
-    results = folder.results()
-    rows = read_rows(folder)
+    results = run.results
+    rows = read_rows(run)
     if not rows:
-        raise UsageError(f"the run {folder.path} has no answers to show yet; `{folder.command}` goes on with it.")
-    leaders, faults = leader_figures(folder, rows)
-    told, figures = conversations(folder, rows), row_figures(folder, rows)
-    head = header(folder, results)
+        raise UsageError(f"the run {run.path} has no answers to show yet; `{run.command}` goes on with it.")
+    leaders, faults = leader_figures(run, rows)
+    told, figures = conversations(run, rows), row_figures(run, rows)
+    head = header(run, results)
     data = {
         "run": head,
         "suites": list(dict.fromkeys(row["suite"] for row in figures)),

@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from mlpo_bench.log.records import read_records
-from mlpo_bench.log.transcripts import read_transcripts
-from mlpo_bench.matrix.cells import cells
 from mlpo_bench.protocols import Leader
 
 
@@ -23,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mlpo_bench.analysis.rows import ResultRow
-    from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.log.records import Record
+    from mlpo_bench.log.run import LoadedRun
 
 RIGHT, UNREAD, CUT_OFF, FAILED, OVERTURNED = 1, 2, 4, 8, 16
 """What may be true of a conversation. They add up to one digit in base 32, and a cell's questions to a word."""
@@ -65,9 +62,9 @@ class Conversations:
     portions: tuple[bytes, ...]
 
 
-def conversations(folder: RunDirectory, rows: Sequence[ResultRow]) -> Conversations:
+def conversations(run: LoadedRun, rows: Sequence[ResultRow]) -> Conversations:
     """Read all conversations of a run's rows."""
-    of_cell = {cell.id: cell for cell in cells(folder.config)}
+    of_cell = run.cell
     seats = list(dict.fromkeys(seat for row in rows for cell in row.cells for seat in cell.seats))
     found: dict[str, dict[str, _Sample]] = {row.suite: {} for row in rows}
     entries: list[dict[str, Any]] = []
@@ -75,10 +72,8 @@ def conversations(folder: RunDirectory, rows: Sequence[ResultRow]) -> Conversati
     for row in rows:
         for result in row.cells:
             number, asked = len(entries), found[row.suite]
-            records = {record.question: record for record in read_records(folder.records_path(result.cell))}
-            overturned = _put(
-                asked, number, records, seats, read_transcripts(folder.transcript_path(of_cell[result.cell]))
-            )
+            records = {record.question: record for record in run.records(result.cell)}
+            overturned = _put(asked, number, records, seats, run.transcripts(of_cell[result.cell]))
             led = row.protocol == Leader.name
             states.append({name: _state(one, led and name in overturned) for name, one in records.items()})
             entries.append({"suite": row.suite, "name": row.name, "seed": result.seed})

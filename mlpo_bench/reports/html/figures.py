@@ -7,7 +7,6 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any, get_args
 
 from mlpo_bench.analysis.rows import by_name, over_suites
-from mlpo_bench.matrix.cells import cells
 from mlpo_bench.reports.frontier import CostKind, cost_of, is_vote
 from mlpo_bench.stats import Point, dominated, surely_dominated
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mlpo_bench.analysis.rows import ResultRow
-    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.stats import Estimate
     from mlpo_bench.teams import Price
@@ -27,9 +26,9 @@ OVER_SUITES = "mean over suites"
 """What stands in a suite's place for rows that were asked of more than one."""
 
 
-def row_figures(folder: RunDirectory, rows: Sequence[ResultRow]) -> list[dict[str, Any]]:
+def row_figures(run: LoadedRun, rows: Sequence[ResultRow]) -> list[dict[str, Any]]:
     """Return a run's rows suite by suite, then the means over suites; costs are means a question."""
-    matrix, prices = {cell.id: cell for cell in cells(folder.config)}, folder.config.prices
+    matrix, prices = run.cell, run.config.prices
     found = [_of_row(row, matrix[row.cells[0].cell], prices) for row in rows]
     if len({row.suite for row in rows}) > 1:
         places = {(row.suite, row.name): place for place, row in enumerate(rows)}

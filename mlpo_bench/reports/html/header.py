@@ -12,22 +12,22 @@ from mlpo_bench.reports.figures import duration
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.log.results import Results
+    from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.teams import Team
 
 
-def header(folder: RunDirectory, results: Results) -> dict[str, Any]:
+def header(run: LoadedRun, results: Results) -> dict[str, Any]:
     """Return the run's name, its circumstances as terms with their lines, and what is missing."""
-    manifest = folder.manifest()
+    manifest = run.manifest
     terms = {
         "Suites": [f"{suite.upper()}: {source}" for suite, source in results.sources.items()],
-        "Team": [line for name, team in folder.config.teams.items() for line in _team(name, team)],
+        "Team": [line for name, team in run.config.teams.items() for line in _team(name, team)],
         "Models": [_model(model) for model in manifest.get("models", [])],
-        "Seeds": [", ".join(map(str, folder.config.seeds))],
+        "Seeds": [", ".join(map(str, run.config.seeds))],
         "Begun": [str(session["started"]) for session in manifest["sessions"][:1]],
         "Ended": [str(session["ended"] or "still going, or cut short") for session in manifest["sessions"][-1:]],
-        "Took": [f"{duration(folder.seconds())} in {counted(len(manifest['sessions']), 'session')}"],
+        "Took": [f"{duration(run.seconds)} in {counted(len(manifest['sessions']), 'session')}"],
         "Command": list(dict.fromkeys(shlex.join(session["command"]) for session in manifest["sessions"])),
         "Code": [_git(manifest.get("git"))],
         "Versions": [", ".join(f"{name} {v}" for name, v in manifest["versions"].items() if v)],
@@ -36,7 +36,7 @@ def header(folder: RunDirectory, results: Results) -> dict[str, Any]:
         "Configuration": [f"sha256 {results.config_sha256}"],
     }
     return {
-        "name": folder.path.resolve().name,
+        "name": run.path.resolve().name,
         "terms": [[term, lines] for term, lines in terms.items() if any(lines)],
         "notes": list(_missing(results)),
         "done": len(results.cells),

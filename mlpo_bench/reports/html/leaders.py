@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
     from mlpo_bench.analysis.diagnostics import LeaderDiagnostics
     from mlpo_bench.analysis.rows import ResultRow
-    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.stats.means import Mean
 
 SHARES = ("rescue", "recovery", "harm", "override", "follows_wrong_team", "follows_wrong_favourite")
 
 
-def leader_figures(folder: RunDirectory, rows: Sequence[ResultRow]) -> tuple[list[dict[str, Any]], list[str]]:
+def leader_figures(run: LoadedRun, rows: Sequence[ResultRow]) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the figures of all leaders that have some, and why others have none."""
     found, faults = [], dict[str, None]()
     for row in leader_rows(rows):
         try:
-            found.append(_figures(diagnose(folder, row, rows)))
+            found.append(_figures(diagnose(run, row, rows)))
         except UsageError as fault:
             faults[str(fault)] = None
     return found, list(faults)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.analysis.rows import compared, read_rows, row_name
 from mlpo_bench.errors import UsageError, nearest, unknown
-from mlpo_bench.matrix.cells import cells
 from mlpo_bench.reports.grids import Grid
 from mlpo_bench.stats import holm, macro
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from mlpo_bench.analysis.rows import ResultRow
-    from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.stats import Comparison, Estimate
 
 ALPHA = 0.05
@@ -100,9 +99,7 @@ class Comparisons:
         }
 
 
-def of_runs(
-    a: RunDirectory, b: RunDirectory, suites: Collection[str] | None = None, *, anyway: bool = False
-) -> Comparisons:
+def of_runs(a: LoadedRun, b: LoadedRun, suites: Collection[str] | None = None, *, anyway: bool = False) -> Comparisons:
     """Compare the rows that two runs have by the same names; with `anyway`, even where their data differ.
 
     Raises:
@@ -123,27 +120,27 @@ def of_runs(
     return _comparisons(f"A: {a.path}; B: {b.path}", pairs, [*notes, *_unfinished(a), *_unfinished(b)])
 
 
-def against(folder: RunDirectory, name: str, suites: Collection[str] | None = None) -> Comparisons:
+def against(run: LoadedRun, name: str, suites: Collection[str] | None = None) -> Comparisons:
     """Compare every row of a run with one of its rows, named by its label or by a part of its label or id.
 
     Raises:
         UsageError: no row or more than one is called so, it has yet to be run, or it stands alone.
     """
-    rows = read_rows(folder)
+    rows = read_rows(run)
     _check_suites(suites, rows)
-    named = _named(folder, rows, name)
+    named = _named(run, rows, name)
     chosen = {row.suite: row for row in named if suites is None or row.suite in suites}
     if not chosen:
         raise UsageError(f"{named[0].name} is in no suite of those chosen, only in {_listed(r.suite for r in named)}.")
     pairs = [(row, chosen[row.suite]) for row in rows if row.suite in chosen and row is not chosen[row.suite]]
     if not pairs:
-        raise UsageError(f"{named[0].name} is the only row of {folder.path} in {_listed(chosen)}: nothing to compare.")
-    return _comparisons(f"{folder.path}: every other row (A) against {named[0].name} (B)", pairs, _unfinished(folder))
+        raise UsageError(f"{named[0].name} is the only row of {run.path} in {_listed(chosen)}: nothing to compare.")
+    return _comparisons(f"{run.path}: every other row (A) against {named[0].name} (B)", pairs, _unfinished(run))
 
 
-def _named(folder: RunDirectory, rows: Sequence[ResultRow], name: str) -> list[ResultRow]:
+def _named(run: LoadedRun, rows: Sequence[ResultRow], name: str) -> list[ResultRow]:
     """Return the rows of one name, one for each suite, that a person means by a label, an id, or a part of one."""
-    matrix = cells(folder.config)
+    matrix = run.cells
     ways = (
         [cell for cell in matrix if name in (cell.label, row_name(cell.team, cell.label))],
         [cell for cell in matrix if name == cell.id],
@@ -159,7 +156,7 @@ def _named(folder: RunDirectory, rows: Sequence[ResultRow], name: str) -> list[R
     suites = {cell.suite for cell in meant}
     found = [row for row in rows if row.name == names[0] and row.suite in suites]
     if not found:
-        raise UsageError(f"{meant[0].id} has no answers yet; `{folder.command}` goes on with it.")
+        raise UsageError(f"{meant[0].id} has no answers yet; `{run.command}` goes on with it.")
     return found
 
 
@@ -254,13 +251,13 @@ def _words(one: Pair | Mean, *, exact: bool) -> tuple[str, ...]:
     )
 
 
-def _different_data(a: RunDirectory, b: RunDirectory, suites: Collection[str], *, anyway: bool) -> list[str]:
+def _different_data(a: LoadedRun, b: LoadedRun, suites: Collection[str], *, anyway: bool) -> list[str]:
     """Return a note where suites' data differ.
 
     Raises:
         UsageError: they do, and it is not to be compared anyway.
     """
-    of_a, of_b = a.manifest()["sources"], b.manifest()["sources"]
+    of_a, of_b = a.manifest["sources"], b.manifest["sources"]
     differ = sorted(s for s in suites if of_a[s]["revision"] != of_b[s]["revision"])
     if not differ:
         return []
@@ -280,9 +277,9 @@ def _check_suites(suites: Collection[str] | None, rows: Iterable[ResultRow]) -> 
             raise unknown("suite with answers", suite, known)
 
 
-def _unfinished(folder: RunDirectory) -> list[str]:
-    left = folder.results().unfinished
-    return [f"{folder.path}: {len(left)} cells have yet to be run and are left out."] if left else []
+def _unfinished(run: LoadedRun) -> list[str]:
+    left = run.results.unfinished
+    return [f"{run.path}: {len(left)} cells have yet to be run and are left out."] if left else []
 
 
 def _listed(names: Iterable[str], most: int = 10) -> str:

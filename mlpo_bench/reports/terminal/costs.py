@@ -14,7 +14,7 @@ from mlpo_bench.reports.figures import duration, operations, price, short_names
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mlpo_bench.log import CellResult, Results, RunDirectory
+    from mlpo_bench.log import CellResult, LoadedRun, Results
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.teams import Price
 
@@ -64,17 +64,18 @@ def _figures(spent: Spent, done: float | None, cost: float | None) -> list[str]:
     ]
 
 
-def print_ledger(results: Results, folder: RunDirectory, word: str, console: Console) -> None:
+def print_ledger(run: LoadedRun, word: str, console: Console) -> None:
     """Print what some cells cost by seat and round, as means a question.
 
     Raises:
         UsageError: no cell has the word in its name.
     """
+    results = run.results
     found = [cell for cell in results.cells if word in cell.cell or word in cell.label]
     if not found:
         raise UsageError(f"no cell has {word!r} in its name. Cells: {', '.join(c.cell for c in results.cells)}.")
     for cell in found:
-        console.print(_ledger(cell, folder))
+        console.print(_ledger(cell, run))
         console.print(
             f"Longest chain: {cell.serial_calls / max(cell.n, 1):.1f} turns, "
             f"{cell.serial_seconds / max(cell.n, 1):.1f} s a question.\n"
@@ -86,7 +87,7 @@ def print_ledger(results: Results, folder: RunDirectory, word: str, console: Con
     )
 
 
-def _ledger(cell: CellResult, folder: RunDirectory) -> Table:
+def _ledger(cell: CellResult, run: LoadedRun) -> Table:
     seed = f", seed {cell.seed}" if cell.seed else ""
     table = Table(title=f"{cell.suite.upper()}, {cell.label}{seed}", title_justify="left", header_style="bold")
     for place, title in enumerate(
@@ -94,7 +95,7 @@ def _ledger(cell: CellResult, folder: RunDirectory) -> Table:
     ):
         named = place in _NAMES
         table.add_column(title, justify="left" if named else "right", overflow="fold" if named else "ellipsis")
-    turns = read_ledger(folder.ledger_path(cell.cell))
+    turns = read_ledger(run.directory.ledger_path(cell.cell))
     sums = turns.group_by(["round", "seat"], use_threads=False).aggregate(
         [("seat", "count"), *((c, "sum") for c in _SUMMED)]
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from mlpo_bench.analysis.rows import ResultRow
-    from mlpo_bench.log import CellResult, Results, RunDirectory
+    from mlpo_bench.log import CellResult, LoadedRun
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.stats import Estimate
     from mlpo_bench.teams import Price
@@ -35,10 +35,10 @@ _LABEL_WIDTH = 24
 _BETWEEN_COLUMNS = 3
 
 
-def print_results(results: Results, folder: RunDirectory, console: Console) -> None:
+def print_results(run: LoadedRun, console: Console) -> None:
     """Print a table for each suite, what all cells cost, how far the plan was off, and how to read it."""
-    prices = folder.config.prices
-    rows = read_rows(folder) if results.cells else []
+    results, prices = run.results, run.config.prices
+    rows = read_rows(run) if results.cells else []
     pooled = {(row.suite, row.team, row.label): row.accuracy for row in rows}
     for suite, cells in groupby(results.cells, key=lambda cell: cell.suite):
         console.print(suite_table(suite, results.sources[suite], list(cells), prices, console.width, pooled))
@@ -48,7 +48,7 @@ def print_results(results: Results, folder: RunDirectory, console: Console) -> N
         console.print()
     if results.cells:
         print_costs(results, prices, console)
-        print_error_of(folder.plan(), results, folder.seconds(), console)
+        print_error_of(run.plan, results, run.seconds, console)
         console.print(_HOW_TO_READ, style="dim")
     if results.unfinished:
         left = len(results.unfinished)
@@ -58,7 +58,7 @@ def print_results(results: Results, folder: RunDirectory, console: Console) -> N
             style="yellow",
         )
     if not results.read_alike:
-        command = shlex.join(["mlpo-bench", "rescore", str(folder.path)])
+        command = shlex.join(["mlpo-bench", "rescore", str(run.path)])
         told = f"Cells were read by different readers. To judge all alike: {command}"
         console.print(told, style="yellow", soft_wrap=True)
     for cell in results.failed:

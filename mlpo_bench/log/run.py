@@ -1,0 +1,150 @@
+"""A run that is looked at: each of its files is read once, and handed around from then on."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from mlpo_bench.errors import UsageError
+from mlpo_bench.log.directory import RunDirectory
+from mlpo_bench.log.records import read_records
+from mlpo_bench.log.transcripts import read_transcripts
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Self
+
+    from mlpo_bench.log.plan import Plan
+    from mlpo_bench.log.records import Record
+    from mlpo_bench.log.results import CellResult, Results
+    from mlpo_bench.matrix.cells import Cell
+    from mlpo_bench.matrix.config import RunConfig
+
+
+class LoadedRun:
+    """What a run holds: its configuration and cells, what they came to, its manifest and plan.
+
+    All this is read when it is first asked for, and stays as it was then; records and conversations, of which there
+    may be millions, are read each time. Where a run goes on, load it again.
+
+    Args:
+        directory: Where it lies.
+    """
+
+    def __init__(self, directory: RunDirectory) -> None:
+        self.directory = directory
+
+    @classmethod
+    def open(cls, run: str | Path) -> Self:
+        """Return an existing run, given as a path or as a name under `runs/`.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        return cls(RunDirectory.open(run))
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.directory.path
+
+    @property
+    def command(self) -> str:
+        """The command that goes on with the run."""
+        return self.directory.command
+
+    @property
+    def config(self) -> RunConfig:
+        """What decides the run."""
+        return self.directory.config
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """All cells of the configuration, those that have yet to be run among them."""
+        return self.directory.cells
+
+    @cached_property
+    def cell(self) -> dict[str, Cell]:
+        """The cells by their names."""
+        return {cell.id: cell for cell in self.cells}
+
+    @cached_property
+    def results(self) -> Results:
+        """What the cells came to that have ended.
+
+        Raises:
+            UsageError: none has yet, or another version wrote them in another form.
+        """
+        return self.directory.results()
+
+    @cached_property
+    def result(self) -> dict[str, CellResult]:
+        """What the cells came to that have ended, by their names."""
+        return {result.cell: result for result in self.results.cells}
+
+    @property
+    def ended(self) -> list[Cell]:
+        """The cells that have come to an end, in the order of the configuration."""
+        return [cell for cell in self.cells if cell.id in self.result]
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """The circumstances of the run."""
+        return self.directory.manifest()
+
+    @cached_property
+    def plan(self) -> Plan | None:
+        """What the run was expected to take; None before it began."""
+        return self.directory.plan()
+
+    @property
+    def seconds(self) -> float:
+        """How long the run's sessions took, in seconds of conversing and scoring."""
+        return sum(float(session.get("seconds", 0)) for session in self.manifest["sessions"])
+
+    def done(self, cell_id: str) -> bool:
+        """Whether every question of a cell was answered."""
+        return cell_id in self.result and not self.result[cell_id].errors
+
+    def records(self, cell_id: str) -> list[Record]:
+        """Read a cell's records, a question each."""
+        return read_records(self.directory.records_path(cell_id))
+
+    def transcripts(self, cell: Cell) -> Iterator[dict[str, Any]]:
+        """Read a cell's conversations one by one.
+
+        Raises:
+            UsageError: the file or a line of it cannot be read.
+        """
+        return read_transcripts(self.directory.transcript_path(cell))
+
+
+def find_transcripts(
+    run: LoadedRun, question: str, part_of_cell: str | None = None
+) -> list[tuple[Cell, dict[str, Any]]]:
+    """Return a question's conversations in a run: `question` is an id or the end of one.
+
+    Raises:
+        UsageError: the run has no such cell or question, or more than one question whose id ends so.
+    """
+    matrix = [c for c in run.cells if not part_of_cell or part_of_cell in c.label or part_of_cell in c.id]
+    if not matrix:
+        listed = ", ".join(sorted({c.label for c in run.cells}))
+        raise UsageError(f"no cell of this run has {part_of_cell!r} in its name. Cells: {listed}.")
+    found = [
+        (cell, line)
+        for cell in matrix
+        if run.directory.transcript_path(cell).exists()
+        for line in run.transcripts(cell)
+        if line["question"] == question or line["question"].endswith(f"/{question}")
+    ]
+    ids = sorted({line["question"] for _, line in found})
+    if not found:
+        raise UsageError(
+            f"no question of the run {run.path} is called {question!r}; ids stand in {run.path / 'records'}."
+        )
+    if len(ids) > 1:
+        raise UsageError(f"{question!r} may be {', '.join(ids)}; name one of them.")
+    return found
