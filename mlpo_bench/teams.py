@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_MODEL",
+    "LEADER",
     "MAX_PEERS",
     "Member",
     "ModelSpec",
@@ -52,6 +53,8 @@ __all__ = [
 ]
 
 MAX_PEERS = 64
+LEADER = "leader"
+"""The leader's seat."""
 
 
 class _Strict(BaseModel):
@@ -155,7 +158,7 @@ class Team(_Strict):
     @property
     def seats(self) -> dict[str, Member]:
         """The members by the names of their seats: `leader`, `peer 1`, `peer 2`, ..."""
-        return {"leader": self.leader} | {f"peer {n}": peer for n, peer in enumerate(self.peers, start=1)}
+        return {LEADER: self.leader} | {f"peer {n}": peer for n, peer in enumerate(self.peers, start=1)}
 
     @property
     def distinct(self) -> tuple[Member, ...]:

@@ -15,7 +15,6 @@ from mlpo_bench.analysis.redundancy import similarity
 from mlpo_bench.analysis.rounds import RoundReader, table
 from mlpo_bench.analysis.rows import compared, read_rows
 from mlpo_bench.errors import UsageError
-from mlpo_bench.protocols import Leader, Solo
 
 
 if TYPE_CHECKING:
@@ -27,11 +26,12 @@ if TYPE_CHECKING:
     from mlpo_bench.analysis.rows import ResultRow
     from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.matrix.cells import Cell
+    from mlpo_bench.protocols import Protocol
 
 
 def leader_rows(outcomes: Sequence[ResultRow]) -> list[ResultRow]:
     """Return the rows that a leader led."""
-    return [row for row in outcomes if row.protocol == Leader.name]
+    return [row for row in outcomes if row.family == "led"]
 
 
 def diagnose(run: LoadedRun, row: ResultRow, beside: Sequence[ResultRow] | None = None) -> LeaderDiagnostics:
@@ -46,7 +46,7 @@ def diagnose(run: LoadedRun, row: ResultRow, beside: Sequence[ResultRow] | None 
         UsageError: the row has no leader, or one that never asked its peers; or the run was made before its ledgers
             told which turns were right.
     """
-    if row.protocol != Leader.name:
+    if row.family != "led":
         raise UsageError(f"{row.name} has no leader; diagnostics are of leaders and their peers.")
     hearings = RoundReader(run)
     found = hearings.heard(row)
@@ -109,7 +109,7 @@ class _Tables:
         self._seats = [seat for seat in cell.setting.team.seats if seat != "leader"]
         self._subjects = row.subjects
         self._difficulty: dict[str, float] = {}
-        self.shuffled = _leader(cell).order == "shuffled"
+        self.shuffled = cell.setting.protocol.settings.get("order") == "shuffled"
 
     def table(self, rounds: Sequence[Round]) -> RoundTable:
         return table(rounds, self._seats, self._subjects)
@@ -136,20 +136,25 @@ def _over(hearings: RoundReader, row: ResultRow, others: Sequence[ResultRow]) ->
         return Gain.of(other.name, kind, compared(row, other), row.cost.tokens, other.cost.tokens)
 
     for other in others:
-        if isinstance(cells[id(other)].setting.protocol, Solo) and other.label == Solo.name and other.team == row.team:
+        if other.family == "solo" and other.alone and other.team == row.team:
             yield gain(other, "solo")
-    leader = _leader(cell)
-    fewer = [other for other in others if _led(cells[id(other)], cell, replace(leader, rounds=leader.rounds - 1))]
-    yield from (gain(other, "rounds") for other in fewer if other.peers == row.peers)
-    smaller = [other for other in others if _led(cells[id(other)], cell, leader) and other.peers < row.peers]
+    protocol = cell.setting.protocol
+    if (depth := protocol.depth) is not None:
+        shorter = replace(protocol, **{depth: row.settings[depth] - 1})
+        fewer = [other for other in others if _led(cells[id(other)], cell, shorter)]
+        yield from (gain(other, "rounds") for other in fewer if other.peers == row.peers)
+    smaller = [other for other in others if _led(cells[id(other)], cell, protocol) and other.peers < row.peers]
     if smaller:
         yield gain(max(smaller, key=lambda other: other.peers), "peers")
 
 
 def _other_order(hearings: RoundReader, row: ResultRow, others: Sequence[ResultRow]) -> OtherOrder | None:
     cell = hearings.cell(row)
-    leader = _leader(cell)
-    other_way = replace(leader, order="fixed" if leader.order == "shuffled" else "shuffled")
+    protocol = cell.setting.protocol
+    if "order" not in protocol.settings:
+        return None
+    turned = {"order": "fixed" if protocol.settings["order"] == "shuffled" else "shuffled"}
+    other_way = replace(protocol, **turned)
     for other in others:
         if other.peers == row.peers and _led(hearings.cell(other), cell, other_way):
             tables = _Tables(hearings.cell(other), other)
@@ -158,12 +163,7 @@ def _other_order(hearings: RoundReader, row: ResultRow, others: Sequence[ResultR
     return None
 
 
-def _led(other: Cell, cell: Cell, protocol: Leader) -> bool:
+def _led(other: Cell, cell: Cell, protocol: Protocol) -> bool:
     """Return whether another cell is under this protocol, by the same leader as a cell, of any number of its peers."""
     same_leader = (other.team, other.setting.team.leader) == (cell.team, cell.setting.team.leader)
     return same_leader and other.setting.protocol == protocol
-
-
-def _leader(cell: Cell) -> Leader:
-    assert isinstance(cell.setting.protocol, Leader)
-    return cell.setting.protocol

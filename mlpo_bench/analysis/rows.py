@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError
 from mlpo_bench.matrix.config import TEAM
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mlpo_bench.log.results import CellResult
     from mlpo_bench.log.run import LoadedRun
+    from mlpo_bench.protocols.base import Family
     from mlpo_bench.stats import Comparison, Estimate
     from mlpo_bench.teams import Price
 
@@ -66,6 +67,26 @@ class ResultRow:
     def protocol(self) -> str:
         """The protocol's name."""
         return self.cells[0].protocol
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The protocol's settings; where ballots were counted for each seed, those of the first."""
+        return self.cells[0].settings
+
+    @property
+    def family(self) -> Family:
+        """What its protocol is alike to."""
+        return self.cells[0].family
+
+    @property
+    def ceiling(self) -> bool:
+        """Whether the harness chose its answers with the gold ones in hand: it is no rival to anything."""
+        return self.cells[0].ceiling
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is what the leader's model does alone: one answer, or a vote of its own answers."""
+        return self.cells[0].alone
 
     @property
     def peers(self) -> int:

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
 from mlpo_bench import atomic
 from mlpo_bench.engines.adapters import revision_here
@@ -33,7 +32,7 @@ from mlpo_bench.log import replacement
 from mlpo_bench.log.files import write_json
 from mlpo_bench.log.ledger import shared
 from mlpo_bench.log.plan import Plan
-from mlpo_bench.log.results import CellResult, Results
+from mlpo_bench.log.results import CellResult, Results, read_result, read_results
 from mlpo_bench.matrix.cells import cells, chosen
 from mlpo_bench.matrix.config import RunConfig, read_config
 
@@ -102,7 +101,7 @@ class RunDirectory:
         """Write what decides the run. Its cells are known by then: what cannot be run spoils no folder."""
         with self.taken():
             atomic.write(self.config_path, config.to_yaml().encode())
-        self.config, self.cells = config, matrix
+        self.config, self.cells, self._cell = config, matrix, {cell.id: cell for cell in matrix}
 
     def _make(self, config: RunConfig) -> None:
         if self.path.exists() and any(self.path.iterdir()) and not self.config_path.exists():
@@ -195,6 +194,10 @@ class RunDirectory:
         """All cells of the configuration, in its order."""
         return cells(self.config)
 
+    @cached_property
+    def _cell(self) -> dict[str, Cell]:
+        return {cell.id: cell for cell in self.cells}
+
     def transcript_path(self, cell: Cell) -> Path:
         """Return where a cell's conversations lie."""
         return self.path / "transcripts" / f"{cell.id}.jsonl.zst"
@@ -222,7 +225,7 @@ class RunDirectory:
     def cell(self, cell_id: str) -> CellResult | None:
         """Return a cell's figures, or None where it has not come to an end."""
         path = self.cell_path(cell_id)
-        return CellResult.model_validate_json(path.read_bytes()) if path.exists() else None
+        return read_result(path.read_bytes(), self._cell[cell_id]) if path.exists() else None
 
     def done(self, cell_id: str) -> bool:
         """Whether every question of a cell was answered; it is never run again then."""
@@ -246,8 +249,8 @@ class RunDirectory:
         if not self.results_path.exists():
             raise UsageError(f"the run {self.path} has no results yet; `{self.command}` goes on with it.")
         try:
-            return Results.model_validate_json(self.results_path.read_bytes())
-        except ValidationError:
+            return read_results(self.results_path.read_bytes(), self._cell)
+        except (ValueError, LookupError):
             raise UsageError(
                 f"{self.results_path} was written by another version, which kept results otherwise."
             ) from None

@@ -1,14 +1,21 @@
-"""What a run came to, cell by cell."""
+"""What a run came to, cell by cell.
+
+`python -c "from mlpo_bench.log import results; print(results.schema().decode(), end='')"` writes the file's schema.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from pydantic import BaseModel
 
+from mlpo_bench.errors import UsageError
 from mlpo_bench.harness import readers
 from mlpo_bench.log.ledger import SeatCost, Shared
+from mlpo_bench.protocols.base import Family
 from mlpo_bench.stats import accuracy
+from mlpo_bench.teams import LEADER
 
 
 if TYPE_CHECKING:
@@ -17,6 +24,9 @@ if TYPE_CHECKING:
 
     from mlpo_bench.log.records import Record
     from mlpo_bench.matrix.cells import Cell
+
+SCHEMA_VERSION = 2
+"""Version 1, whose files do not name it, had neither settings nor families."""
 
 
 class CellResult(BaseModel):
@@ -29,7 +39,9 @@ class CellResult(BaseModel):
     question's longest chain of turns that had to wait for one another. Seconds are those that the engine took when
     the completion was first made. `seats` tells the same seat by seat; `samples` is the number of ballots of a vote
     whose tokens were matched to those of the cell `matched`; `scores` are what ballots were weighted with, by member.
-    `readers` is the identity of the readers that judged (see `runs.readers`), None where an earlier version did.
+    `readers` is the identity of the readers that judged (see `harness.readers`), None where an earlier version did.
+    `protocol`, `settings`, `family` and `ceiling` are the protocol's own words on itself (see `protocols.base`), and
+    `seat` is whose member answered in the leader's place: nobody need read them off the label.
     """
 
     cell: str
@@ -37,6 +49,10 @@ class CellResult(BaseModel):
     label: str
     team: str
     protocol: str
+    settings: dict[str, Any]
+    family: Family
+    ceiling: bool
+    seat: str
     peers: int
     seed: int
     samples: int | None = None
@@ -75,7 +91,7 @@ class CellResult(BaseModel):
             suite=cell.suite,
             label=cell.label,
             team=cell.team,
-            protocol=cell.setting.protocol.name,
+            **_of_protocol(cell),
             peers=cell.peers,
             seed=cell.setting.seed,
             samples=cell.samples if cell.matched else None,
@@ -103,19 +119,43 @@ class CellResult(BaseModel):
         )
 
     @property
+    def alone(self) -> bool:
+        """Whether this is what the leader's model does alone: one answer, or a vote of its own answers."""
+        return self.family in {"solo", "vote"} and self.seat == LEADER and not self.peers
+
+    @property
     def operations(self) -> float | None:
         """An estimate of the cell's floating-point operations; None where a model's size is not known."""
         found = [seat.operations(seat.parameters) for seat in self.seats.values()]
         return None if None in found else sum(found)  # type: ignore[arg-type]
 
 
+def _of_protocol(cell: Cell) -> dict[str, Any]:
+    protocol = cell.setting.protocol
+    return {
+        "protocol": protocol.name,
+        "settings": protocol.settings,
+        "family": protocol.family,
+        "ceiling": protocol.ceiling,
+        "seat": cell.seat,
+    }
+
+
+def filled_in(result: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
+    """Return a cell's figures as this version has them: what the first one left to the label is known of the cell."""
+    of_protocol = _of_protocol(cell if result["samples"] is None else cell.with_samples(result["samples"]))
+    return {**of_protocol, **result}
+
+
 class Results(BaseModel):
     """The cells of a run that have come to an end, in the order of its matrix.
 
+    `schema_version` is that of the file's form: `docs/results.schema.json` is the present one.
     `sources` tells where each suite's questions came from, `unfinished` names the cells that have yet to end, and
     `shared` what was paid for all cells together.
     """
 
+    schema_version: int = SCHEMA_VERSION
     config_sha256: str
     sources: dict[str, str]
     cells: tuple[CellResult, ...]
@@ -131,3 +171,34 @@ class Results(BaseModel):
     def failed(self) -> tuple[CellResult, ...]:
         """The cells that lack answers."""
         return tuple(cell for cell in self.cells if cell.errors)
+
+
+def read_result(content: bytes, cell: Cell) -> CellResult:
+    """Read a cell's figures, of whichever version.
+
+    Raises:
+        ValueError: they are of another form.
+    """
+    return CellResult.model_validate(filled_in(orjson.loads(content), cell))
+
+
+def read_results(content: bytes, cells: Mapping[str, Cell]) -> Results:
+    """Read the results of a run whose cells have these names, of whichever version.
+
+    Raises:
+        UsageError: a later version wrote them.
+        ValueError: they are of another form; a `LookupError` where there is no such cell.
+    """
+    value = orjson.loads(content)
+    if (version := value.get("schema_version", 1)) not in {1, SCHEMA_VERSION}:
+        raise UsageError(f"results.json is of schema {version}, and this version reads 1 and {SCHEMA_VERSION}.")
+    if version == 1:
+        results = [filled_in(result, cells[result["cell"]]) for result in value["cells"]]
+        value |= {"schema_version": SCHEMA_VERSION, "cells": results}
+    return Results.model_validate(value)
+
+
+def schema() -> bytes:
+    """Return the JSON Schema of `results.json`."""
+    content = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Results.model_json_schema()
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

@@ -15,7 +15,7 @@ from mlpo_bench.errors import UsageError
 from mlpo_bench.harness.chats import settings as overrides
 from mlpo_bench.matrix.config import TEAM
 from mlpo_bench.protocols import Setting, build
-from mlpo_bench.teams import Team
+from mlpo_bench.teams import LEADER, Team
 
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class Cell:
     """One suite under one setting.
 
     `label` tells it apart from the other cells of its suite, team and seed. `matched` is the label of the cell whose
-    tokens its votes are to reach: the number of its ballots is known only when that cell is done.
+    tokens its votes are to reach: the number of its ballots is known only when that cell is done. `seat` is whose
+    member sits in the leader's place: another than the leader where a protocol has a row for each member.
     """
 
     suite: str
@@ -41,6 +42,7 @@ class Cell:
     label: str
     team: str = TEAM
     matched: str | None = None
+    seat: str = LEADER
 
     @property
     def id(self) -> str:
@@ -89,6 +91,7 @@ class _Row:
     team: Team
     protocol: Protocol
     matched: str | None = None
+    seat: str = LEADER
 
 
 def cells(config: RunConfig) -> tuple[Cell, ...]:
@@ -100,7 +103,7 @@ def cells(config: RunConfig) -> tuple[Cell, ...]:
     rows = list(_distinct(_rows(config)))
     given = overrides(config.generation)
     found = tuple(
-        Cell(suite, Setting(row.team, row.protocol, seed, given), row.label, row.team_name, row.matched)
+        Cell(suite, Setting(row.team, row.protocol, seed, given), row.label, row.team_name, row.matched, row.seat)
         for suite in config.suites
         for row in rows
         for seed in config.seeds
@@ -164,8 +167,8 @@ def _alone(sweep: Sweep, name: str, team: Team) -> Iterator[_Row]:
     for protocol in sweep.protocols():
         for seat, member in team.seats.items():
             if first_seats[member] == seat:
-                label = protocol.label if seat == "leader" else f"{protocol.label}, {seat} ({member.label})"
-                yield _Row(label, name, Team(leader=member, peers=()), protocol)
+                label = protocol.label if seat == LEADER else f"{protocol.label}, {seat} ({member.label})"
+                yield _Row(label, name, Team(leader=member, peers=()), protocol, seat=seat)
 
 
 def _swept(config: RunConfig, sweep: Sweep, name: str, team: Team) -> Iterator[_Row]:

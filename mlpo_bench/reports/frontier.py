@@ -61,19 +61,14 @@ def placed(
         if cost:
             estimate = row.accuracy
             points.append((row, Point(cost, estimate.value, estimate.low, estimate.high)))
-    rivals = [point for row, point in points if row.protocol != "oracle"]
+    rivals = [point for row, point in points if not row.ceiling]
     found = []
     for row, point in sorted(points, key=lambda each: each[1].cost):
         others = [point, *rivals]
-        votes = [vote for rival, vote in points if is_vote(rival) and rival.team == row.team]
-        vote = None if is_vote(row) else vote_at(point.cost, votes)
+        votes = [vote for rival, vote in points if rival.alone and rival.team == row.team]
+        vote = None if row.alone else vote_at(point.cost, votes)
         found.append(Placed(row, point, dominated(others)[0], surely_dominated(others)[0], vote))
     return found
-
-
-def is_vote(row: ResultRow) -> bool:
-    """Whether a row is what one model does alone: one answer, or a vote of its own answers."""
-    return row.label == "solo" or row.label.startswith("vote ")
 
 
 def print_frontier(
@@ -101,9 +96,7 @@ def print_frontier(
 
 def _row(one: Placed) -> tuple[str, ...]:
     point, vote = one.point, one.vote
-    mark = (
-        "oracle" if one.row.protocol == "oracle" else "surely beaten" if one.surely else "" if one.beaten else "on it"
-    )
+    mark = "oracle" if one.row.ceiling else "surely beaten" if one.surely else "" if one.beaten else "on it"
     return (
         one.row.name,
         f"{point.cost:,.4g}",
@@ -118,9 +111,9 @@ def _row(one: Placed) -> tuple[str, ...]:
 def _print_areas(found: Sequence[Placed], console: Console) -> None:
     """Print the area under the frontier of votes, of led teams and of all, over the range that they share."""
     groups = {
-        "solo and votes": [one.point for one in found if is_vote(one.row)],
-        "led teams": [one.point for one in found if one.row.protocol == "leader"],
-        "everything": [one.point for one in found if one.row.protocol != "oracle"],
+        "solo and votes": [one.point for one in found if one.row.alone],
+        "led teams": [one.point for one in found if one.row.family == "led"],
+        "everything": [one.point for one in found if not one.row.ceiling],
     }
     present = {name: points for name, points in groups.items() if points}
     low = max(min(point.cost for point in points) for points in present.values())

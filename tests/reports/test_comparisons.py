@@ -88,6 +88,7 @@ def row(suite: str, label: str, right: Iterable[int], n: int = 60, tokens: int =
     cell = CellResult.model_validate(
         {
             "cell": f"{suite}.{label}", "suite": suite, "label": label, "team": "team", "protocol": "solo", "peers": 0,
+            "settings": {}, "family": "solo", "ceiling": False, "seat": "leader",
             "seed": 0, "n": n, "right": len(correct), "accuracy": len(correct) / n, "low": 0, "high": 1, "unread": 0,
             "cut_off": 0, "errors": 0, "calls": n, "prompt_tokens": tokens * n, "cached_tokens": 0,
             "completion_tokens": 0, "seconds": 1.0, "serial_calls": n, "serial_seconds": 1.0,

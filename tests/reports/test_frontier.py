@@ -8,6 +8,7 @@ from mlpo_bench.analysis.rows import ResultRow
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log.ledger import SeatCost
 from mlpo_bench.log.results import CellResult
+from mlpo_bench.protocols import PROTOCOLS
 from mlpo_bench.reports.frontier import placed, print_frontier
 from mlpo_bench.reports.terminal.console import Console
 from mlpo_bench.teams import Price
@@ -19,9 +20,11 @@ QUESTIONS = 40
 def row(label: str, right: int, tokens: int, protocol: str = "vote") -> ResultRow:
     """A row of 40 questions that took so many tokens each, half read and half written."""
     seat = SeatCost(model="m", parameters=10, calls=QUESTIONS, completion_tokens=tokens * QUESTIONS)
+    kind = PROTOCOLS[protocol]
     cell = CellResult.model_validate(
         {
             "cell": label, "suite": "bbh", "label": label, "team": "team", "protocol": protocol,
+            "settings": {}, "family": kind.family, "ceiling": kind.ceiling, "seat": "leader",
             "peers": 0, "seed": 0, "n": QUESTIONS, "right": right, "accuracy": right / QUESTIONS, "low": 0, "high": 1,
             "unread": 0, "cut_off": 0, "errors": 0, "calls": QUESTIONS, "prompt_tokens": tokens * QUESTIONS // 2,
             "cached_tokens": 0, "completion_tokens": tokens * QUESTIONS // 2, "seconds": 1.0,
@@ -33,7 +36,7 @@ def row(label: str, right: int, tokens: int, protocol: str = "vote") -> ResultRo
 
 
 ROWS = [
-    row("solo", 8, 100),
+    row("solo", 8, 100, "solo"),
     row("vote of 16", 16, 1600),
     row("leader, 1 round", 20, 400, "leader"),
     row("debate, 1 round", 4, 800, "debate"),

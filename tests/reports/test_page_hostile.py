@@ -164,8 +164,8 @@ def test_the_scripts_make_no_markup_of_text_and_ask_no_address(parsed: Parsed) -
 def test_bytes_depend_on_the_run_alone(content: bytes, run: RunDirectory, tmp_path: Path) -> None:
     out = tmp_path / "page.html"
     told = (
-        "import sys, pathlib; from mlpo_bench.log import RunDirectory; from mlpo_bench.reports.html import write_page;"
-        "write_page(RunDirectory(pathlib.Path(sys.argv[1])), pathlib.Path(sys.argv[2]))"
+        "import sys, pathlib; from mlpo_bench.log import LoadedRun; from mlpo_bench.reports.html import write_page;"
+        "write_page(LoadedRun.open(pathlib.Path(sys.argv[1])), pathlib.Path(sys.argv[2]))"
     )
     elsewhere = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
     subprocess.run([sys.executable, "-c", told, run.path, out], check=True, env=elsewhere)

@@ -24,6 +24,7 @@ def cell(label: str = "solo", *, right: int = 3, seed: int = 0, **more: object) 
     return CellResult.model_validate(
         {
             "cell": f"bbh.{label}.{seed}", "suite": "bbh", "label": label, "team": "team", "protocol": "solo",
+            "settings": {}, "family": "solo", "ceiling": False, "seat": "leader",
             "peers": 0, "seed": seed, "n": 10, "right": right, "accuracy": right / 10, "low": 0.1, "high": 0.6,
             "unread": 1, "cut_off": 2, "errors": 0, "calls": 10, "prompt_tokens": 400, "cached_tokens": 50,
             "completion_tokens": 100, "seconds": 5.0, "serial_calls": 10, "serial_seconds": 5.0,

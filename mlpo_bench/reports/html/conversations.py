@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from mlpo_bench.protocols import Leader
-
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,7 +72,7 @@ def conversations(run: LoadedRun, rows: Sequence[ResultRow]) -> Conversations:
             number, asked = len(entries), found[row.suite]
             records = {record.question: record for record in run.records(result.cell)}
             overturned = _put(asked, number, records, seats, run.transcripts(of_cell[result.cell]))
-            led = row.protocol == Leader.name
+            led = row.family == "led"
             states.append({name: _state(one, led and name in overturned) for name, one in records.items()})
             entries.append({"suite": row.suite, "name": row.name, "seed": result.seed})
     for entry, state in zip(entries, states, strict=True):

@@ -51,8 +51,8 @@ def _references(rows: Sequence[ResultRow]) -> Iterator[tuple[str, Pairs]]:
     matched = {row.name: (row, votes[row.cells[0].cell]) for row in rows if row.cells[0].cell in votes}
     if matched:
         yield OWN_VOTE, matched
-    leaders = [row for row in rows if row.protocol == "leader"]
-    for one in [*(row for row in rows if row.label == "solo"), *leaders[:MOST_LEADERS]]:
+    leaders = [row for row in rows if row.family == "led"]
+    for one in [*(row for row in rows if row.family == "solo" and row.alone), *leaders[:MOST_LEADERS]]:
         yield one.name, {row.name: (row, one) for row in rows if row is not one}
 
 

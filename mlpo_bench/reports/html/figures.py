@@ -6,8 +6,8 @@ from collections import defaultdict
 from statistics import mean
 from typing import TYPE_CHECKING, Any, get_args
 
-from mlpo_bench.analysis.rows import by_name, over_suites
-from mlpo_bench.reports.frontier import CostKind, cost_of, is_vote
+from mlpo_bench.analysis.rows import by_name, over_suites, row_name
+from mlpo_bench.reports.frontier import CostKind, cost_of
 from mlpo_bench.stats import Point, dominated, surely_dominated
 
 
@@ -51,7 +51,7 @@ def _of_row(row: ResultRow, cell: Cell, prices: Mapping[str, Price]) -> dict[str
         "series": _series(row, cell),
         "depth": _depth(cell),
         "peers": row.peers if cell.setting.protocol.uses_peers else None,
-        "ballots": cell.samples if row.matched is None else row.cells[0].samples,
+        "ballots": row.cells[0].samples,
         "n": len(row.scores),
         "seeds": len(row.cells),
         "errors": sum(part.errors for part in row.cells),
@@ -78,9 +78,11 @@ def rounded(value: float | None, digits: int = 6) -> float | None:
 
 def _kind(row: ResultRow) -> str:
     """Return the group that a row is coloured by."""
-    if row.protocol in {"leader", "oracle"}:
-        return row.protocol
-    return "vote" if is_vote(row) else "other"
+    if row.ceiling:
+        return "oracle"
+    if row.family == "led":
+        return "leader"
+    return "vote" if row.alone else "other"
 
 
 def _depth(cell: Cell) -> int | None:
@@ -93,8 +95,7 @@ def _series(row: ResultRow, cell: Cell) -> str | None:
     protocol = cell.setting.protocol
     if not protocol.depth:
         return None
-    without = protocol.label_without(protocol.depth)
-    return row.name.replace(row.label, without) if row.name != row.label else without
+    return row_name(row.team, protocol.label_without(protocol.depth))
 
 
 def _seats(row: ResultRow) -> list[list[Any]]:
@@ -112,7 +113,8 @@ def _over_suites(parts: Sequence[dict[str, Any]], over: Estimate) -> dict[str, A
     seats = {seat[0]: None for part in parts for seat in part["seats"]}
     by_seat = [{seat: tokens for seat, *tokens in part["seats"]} for part in parts]
     return {
-        **{name: parts[0][name] for name in ("name", "protocol", "kind", "series", "depth", "peers", "ballots")},
+        **{name: parts[0][name] for name in ("name", "protocol", "kind", "series", "depth", "peers")},
+        "ballots": parts[0]["ballots"] if len({part["ballots"] for part in parts}) == 1 else None,
         "suite": OVER_SUITES,
         "suites": len(parts),
         "n": over.questions,
@@ -141,7 +143,7 @@ def _place(rows: Sequence[dict[str, Any]]) -> None:
         row["beaten"] = {}
     for kind in KINDS:
         points = [(row, Point(row[kind], row["value"], row["low"], row["high"])) for row in rows if row[kind]]
-        rivals = [point for row, point in points if row["protocol"] != "oracle"]
+        rivals = [point for row, point in points if row["kind"] != "oracle"]
         for row, point in points:
             others = [point, *rivals]
             row["beaten"][kind] = 2 if surely_dominated(others)[0] else int(dominated(others)[0])
