@@ -94,6 +94,7 @@ class SuiteTasks:
         self._group, self._tasks = tasks.load(suite, split, data)
         # lm-eval's configuration of every task that was scored: the same for all cells, so it is kept here once.
         self.configs: dict[str, Any] = {}
+        self._right: dict[tuple[str, str], bool] = {}
         wanted = {item.id for item in chosen}
         subjects_asked = dict.fromkeys(item.subject for item in chosen)
         with _templates_compiled_once():
@@ -113,7 +114,16 @@ class SuiteTasks:
         """Return the verdict on a text, by the reader and the judge that lm-eval's filter and metric use."""
         question = asked.question
         answer = answers.read(question.answer_format, text, question=question.prompt, cut_off=cut_off)
-        return Verdict(answer, answers.judge(asked.question.answer_format, answer, asked.gold))
+        return Verdict(answer, self.right(asked, answer))
+
+    def right(self, asked: Sample, answer: str | None) -> bool:
+        """Return whether an answer that was read is right: each one to a question is judged once, whoever gave it."""
+        if answer is None:
+            return False
+        known = asked.question.id, answer
+        if known not in self._right:
+            self._right[known] = answers.judge(asked.question.answer_format, answer, asked.gold)
+        return self._right[known]
 
     def score(self, finals: Mapping[str, str]) -> Scores:
         """Have lm-eval filter, judge and aggregate a cell's final texts (by question id).

@@ -25,7 +25,7 @@ async def judged(cell: Cell, suite: SuiteTasks, asked: Sample, transcript: Trans
 
 
 def _judged(cell: Cell, suite: SuiteTasks, asked: Sample, transcript: Transcript) -> Judged:
-    verdicts = tuple(_of_turn(asked, turn.answer) for turn in transcript.turns)
+    verdicts = tuple(_of_turn(suite, asked, turn.answer) for turn in transcript.turns)
     verdict = suite.judge(asked, transcript.final, cut_off=transcript.cut_off)
     if cell.setting.protocol.ceiling and not verdict.right:
         for turn, found in zip(transcript.turns, verdicts, strict=True):
@@ -36,8 +36,6 @@ def _judged(cell: Cell, suite: SuiteTasks, asked: Sample, transcript: Transcript
     return Judged(transcript, verdict, verdicts)
 
 
-def _of_turn(asked: Sample, answer: str | None) -> TurnVerdict:
-    if answer is None:
-        return TurnVerdict(None, right=False)
-    form = asked.question.answer_format
-    return TurnVerdict(answers.key(form, answer), answers.judge(form, answer, asked.gold))
+def _of_turn(suite: SuiteTasks, asked: Sample, answer: str | None) -> TurnVerdict:
+    key = None if answer is None else answers.key(asked.question.answer_format, answer)
+    return TurnVerdict(key, suite.right(asked, answer))

@@ -1,23 +1,23 @@
-"""From conversations to a cell's files: lm-eval's word on each answer, the records, the figures."""
+"""From conversations to a cell's files: the records, lm-eval's word on them, the figures."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mlpo_bench.harness.verdicts import Verdict
 from mlpo_bench.log import ledger
 from mlpo_bench.log.files import write_json
-from mlpo_bench.log.records import Record, write_records
+from mlpo_bench.log.records import write_records
 from mlpo_bench.log.results import CellResult
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mlpo_bench.engines import Engine
     from mlpo_bench.harness.suite import SuiteTasks
-    from mlpo_bench.harness.verdicts import Verdict
     from mlpo_bench.log.directory import RunDirectory
+    from mlpo_bench.log.records import Record
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.runs.progress import CellProgress
     from mlpo_bench.teams import ModelSpec
@@ -30,7 +30,8 @@ def score(
     cell = one.cell
     one.finish()
     scores = suite.score(one.finals)
-    records = [_scored(record, scores.verdicts) for record in one.records]
+    records = one.records
+    _check(records, scores.verdicts)
     write_records(folder.records_path(cell.id), records)
     seats = _seats(cell, ledger.by_seat(folder.ledger_path(cell.id)), engines)
     result = CellResult.of(cell, records, seats, scores.results)
@@ -39,12 +40,22 @@ def score(
     return result
 
 
-def _scored(record: Record, verdicts: Mapping[str, Verdict]) -> Record:
-    """Return the record with lm-eval's verdict, which is the one that counts."""
-    verdict = verdicts.get(record.question)
-    if verdict is None:
-        return record
-    return replace(record, answer=verdict.answer, right=verdict.right, unread=verdict.unread)
+def _check(records: Sequence[Record], verdicts: Mapping[str, Verdict]) -> None:
+    """Check that lm-eval comes to the verdicts that stand in the records: there is one judge, however it is asked.
+
+    Raises:
+        AssertionError: it does not.
+    """
+    for record in records:
+        if record.error is None and (found := verdicts[record.question]) != Verdict(record.answer, bool(record.right)):
+            raise AssertionError(
+                f"{record.question} in {record.cell}: {record.answer!r} was judged {_told(record.right)}, but lm-eval "
+                f"reads {found.answer!r} and judges it {_told(found.right)}."
+            )
+
+
+def _told(right: bool | None) -> str:
+    return "right" if right else "wrong"
 
 
 def _seats(
