@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from mlpo_bench.engines import Engine
     from mlpo_bench.store import Store
     from mlpo_bench.teams import Member, ModelSpec
+
+log = logging.getLogger(__name__)
 
 TRIES = 3
 FIRST_WAIT_S = 0.5
@@ -67,8 +70,8 @@ class Reply:
 
 
 @dataclass(slots=True)
-class Line:
-    """The line to one engine, and how it has been doing.
+class EngineClient:
+    """Asks one engine, and counts how it has been doing.
 
     `made` and `written` count its completions and their tokens; `busy` is for how many seconds of wall time it had
     something to do.
@@ -125,6 +128,7 @@ class Line:
         """Count a request that failed for good; after many in a row nobody waits for this engine any longer."""
         self._faults += fault.transient
         if self._down is None and self._faults >= FAULTS_UNTIL_DOWN:
+            log.info("%s is taken to be down after %d faults", self.engine.facts.name, self._faults)
             self._down = EngineError(f"{self.engine.facts.name} is taken to be down: {fault}", transient=False)
 
 
@@ -137,12 +141,12 @@ class Dispatch:
     """
 
     def __init__(self, engines: Mapping[ModelSpec, Engine], store: Store) -> None:
-        lines = {id(engine): Line(engine, engine.facts.fingerprint) for engine in engines.values()}
-        self.lines = {spec: lines[id(engine)] for spec, engine in engines.items()}
+        clients = {id(engine): EngineClient(engine, engine.facts.fingerprint) for engine in engines.values()}
+        self.clients = {spec: clients[id(engine)] for spec, engine in engines.items()}
         self._store = store
         self._flights: dict[bytes, asyncio.Future[Completion]] = {}
         # A member's spec is built anew on every access; conversations ask for it some hundred thousand times.
-        self._by_member: dict[int, tuple[Member, Line]] = {}
+        self._by_member: dict[Member, EngineClient] = {}
         self.stopped = False
         self.tally = Tally()
 
@@ -180,15 +184,15 @@ class Dispatch:
 
         Only what is not known yet costs a task: a run that is taken up again asks for millions that are.
         """
-        lines = [self._line_of(r.member) for r in requests]
+        clients = [self._client_of(r.member) for r in requests]
         keys = [
-            request_key(line.fingerprint, r.messages, r.sampling, r.sample, seed)
-            for line, r in zip(lines, requests, strict=True)
+            request_key(client.fingerprint, r.messages, r.sampling, r.sample, seed)
+            for client, r in zip(clients, requests, strict=True)
         ]
         replies = [self._known(key) for key in keys]
         missing = [
-            self._made(key, line, r)
-            for reply, key, line, r in zip(replies, keys, lines, requests, strict=True)
+            self._made(key, client, r)
+            for reply, key, client, r in zip(replies, keys, clients, requests, strict=True)
             if reply is None
         ]
         made = iter([await missing[0]] if len(missing) == 1 else await asyncio.gather(*missing))
@@ -201,7 +205,7 @@ class Dispatch:
         self.tally.found += 1
         return Reply(known, key, 0.0)
 
-    async def _made(self, key: bytes, line: Line, request: Request) -> Reply:
+    async def _made(self, key: bytes, client: EngineClient, request: Request) -> Reply:
         started = time.perf_counter()
         if (flight := self._flights.get(key)) is not None:
             made = await asyncio.shield(flight)
@@ -209,22 +213,22 @@ class Dispatch:
         elif (known := self._known(key)) is not None:  # it landed before this task began
             return known
         else:
-            made = await self._fly(key, line, request.messages, request.sampling)
+            made = await self._fly(key, client, request)
         return Reply(made, key, time.perf_counter() - started)
 
-    def _line_of(self, member: Member) -> Line:
-        known = self._by_member.get(id(member))
-        if known is None:
-            known = self._by_member[id(member)] = (member, self.lines[member.spec])
-        return known[1]
+    def _client_of(self, member: Member) -> EngineClient:
+        client = self._by_member.get(member)
+        if client is None:
+            client = self._by_member[member] = self.clients[member.spec]
+        return client
 
-    async def _fly(self, key: bytes, line: Line, messages: Sequence[Message], sampling: Sampling) -> Completion:
+    async def _fly(self, key: bytes, client: EngineClient, request: Request) -> Completion:
         if self.stopped:
             raise Stopped
         flight: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
         self._flights[key] = flight
         try:
-            made = await self._complete(line, messages, sampling, derived_seed(key))
+            made = await self._complete(client, request, derived_seed(key))
             self._store.put(key, made)
         except asyncio.CancelledError:
             flight.cancel()
@@ -240,17 +244,18 @@ class Dispatch:
         self.tally.paid += made.usage
         return made
 
-    async def _complete(self, line: Line, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
+    async def _complete(self, client: EngineClient, request: Request, seed: int) -> Completion:
         for attempt in range(TRIES):
             if attempt and self.stopped:
                 raise Stopped
             try:
-                made = await line.complete(messages, sampling, seed)
+                made = await client.complete(request.messages, request.sampling, seed)
             except EngineError as fault:
                 if not fault.transient or attempt == TRIES - 1:
-                    line.failed(fault)
+                    client.failed(fault)
                     raise
                 self.tally.retried += 1
+                log.info("%s is asked again, attempt %d: %s", client.engine.facts.name, attempt + 2, fault)
                 await asyncio.sleep(FIRST_WAIT_S * 2**attempt)
             else:
                 # A server may send half of a surrogate pair, which no UTF-8 file can hold.

@@ -8,6 +8,7 @@ a second while `Dispatch` is at work, so that a killed process loses a second at
 from __future__ import annotations
 
 import hashlib
+import logging
 import sqlite3
 import time
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from mlpo_bench.chat import Message, Sampling
+
+log = logging.getLogger(__name__)
 
 COMMIT_EVERY_S = 0.5
 COMMIT_EVERY_ROWS = 2_000
@@ -77,6 +80,7 @@ class Store:
             self._prepare()
         except (OSError, sqlite3.Error) as error:
             raise _unopened(path, error) from None
+        log.info("completions are kept in %s", path)
         self._beyond = [db for other in beyond if other.exists() and (db := _to_read(other)) is not None]
 
     def _prepare(self) -> None:

@@ -1,8 +1,8 @@
 """Text from outside as it may be shown: what a model wrote, a person named, a server answered.
 
-Characters that cannot be seen steer a terminal, turn the reading order, break a file's format or make two names look
-alike. Wherever the project prints or writes text for people they are shown by their numbers; the page's scripts do the
-same (`reports/html/text.js`).
+Characters that cannot be seen steer a terminal, turn the reading order or break a file's format. Wherever the project
+prints or writes text for people they are shown by their numbers; the page's scripts do the same
+(`reports/html/text.js`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import unicodedata
 
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 """Unicode's categories of controls, formats, private use, halves of surrogate pairs, and line separators."""
+_PLAIN = frozenset("\n\t\u200c\u200d")
+"""Line breaks and tabs are seen as such; joiners are part of how words and emoji are written."""
 _PRINTABLE_ASCII = re.compile(r"[\n\t\x20-\x7e]*")
 
 
 def visible(text: str) -> str:
-    """Return text with `[U+202E]` in place of each character that cannot be seen; tabs and line breaks stay."""
+    """Return text with `[U+202E]` in place of each character that cannot be seen; line breaks and tabs stay."""
     if _PRINTABLE_ASCII.fullmatch(text):
         return text
     return "".join(f"[U+{ord(c):04X}]" if _unseen(c) else c for c in text.replace("\r\n", "\n"))
@@ -29,9 +31,8 @@ def visible_line(text: str) -> str:
 
 
 def _unseen(character: str) -> bool:
-    if character in "\n\t":
-        return False
-    return unicodedata.category(character) in _UNSEEN or _no_character(ord(character))
+    unseen = unicodedata.category(character) in _UNSEEN or _no_character(ord(character))
+    return unseen and character not in _PLAIN
 
 
 def _no_character(code: int) -> bool:

@@ -24,9 +24,14 @@ def test_a_file_gets_its_name_when_it_is_complete(tmp_path: Path) -> None:
 def test_a_fault_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("before")
-    with pytest.raises(KeyboardInterrupt), atomic.written(path) as beside:
-        beside.write_text("half")
-        raise KeyboardInterrupt
+
+    def write() -> None:
+        with atomic.written(path) as beside:
+            beside.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
 

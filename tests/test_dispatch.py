@@ -276,7 +276,7 @@ def test_what_a_failed_conversation_left_in_flight_is_waited_for(store: Store) -
     assert len(store) == 1
 
 
-def test_a_line_counts_what_it_made_and_the_time_in_which_it_had_something_to_do(
+def test_a_client_counts_what_it_made_and_the_time_in_which_it_had_something_to_do(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
@@ -285,15 +285,15 @@ def test_a_line_counts_what_it_made_and_the_time_in_which_it_had_something_to_do
 
     async def go() -> None:
         dispatch = Dispatch({MEMBER.spec: engine}, store)
-        line = dispatch.lines[MEMBER.spec]
+        client = dispatch.clients[MEMBER.spec]
         both = [asyncio.create_task(ask(dispatch, text)) for text in ("one", "two")]
         await engine.until_asked(2)
         now[0] += 3
         engine.gate.set()
         await asyncio.gather(*both)
         now[0] += 50  # nothing to do
-        assert (line.made, line.written, line.busy) == (2, 2, 3.0)
+        assert (client.made, client.written, client.busy) == (2, 2, 3.0)
         await ask(dispatch, "one")  # known
-        assert (line.made, line.busy) == (2, 3.0)
+        assert (client.made, client.busy) == (2, 3.0)
 
     asyncio.run(go())

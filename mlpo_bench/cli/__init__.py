@@ -77,8 +77,15 @@ def _main(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
+    verbose: Annotated[
+        int,
+        typer.Option("--verbose", "-v", count=True, show_default=False, help="Log to standard error; -vv logs all."),
+    ] = 0,
 ) -> None:
-    pass
+    from mlpo_bench.cli._logging import set_up_logging
+
+    del version  # it was printed, and the command has ended
+    set_up_logging(verbose)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from mlpo_bench.reports.terminal.console import Console, shown
+from mlpo_bench.runs.observer import Silent
 from mlpo_bench.visible import visible
 
 
@@ -75,23 +76,7 @@ class _CellState:
         return f"{self.right / self.answered:.1%}" if self.answered else "-"
 
 
-class _Silent:
-    """Shows nothing."""
-
-    def say(self, text: str) -> None:
-        pass
-
-    def begin(self, cells: Sequence[Cell], questions: Mapping[str, int], tally: Tally) -> None:
-        pass
-
-    def conversed(self, cell: Cell, record: Record) -> None:
-        pass
-
-    def scored(self, result: CellResult) -> None:
-        pass
-
-
-class _Board(_Silent):
+class _Board:
     """The state of all cells."""
 
     def __init__(self) -> None:
@@ -241,7 +226,7 @@ def display(*, quiet: bool) -> Iterator[RunObserver]:
     """
     console = Console(stderr=True)
     if quiet:
-        yield _Silent()
+        yield Silent()
     elif not console.is_terminal:
         yield _Plain()
     else:

@@ -80,7 +80,7 @@ class _Lines:
 def progress(*, quiet: bool) -> Iterator[TrainingObserver]:
     """Yield the display that fits: nothing when quiet, a bar on a terminal, lines elsewhere."""
     from mlpo_bench.reports.terminal.console import Console
-    from mlpo_bench.training.observer import Silent
+    from mlpo_bench.runs.observer import Silent
 
     console = Console(stderr=True)
     if quiet:

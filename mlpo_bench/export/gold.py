@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import UsageError
 from mlpo_bench.harness.suite import SuiteTasks, quiet_lm_eval
+from mlpo_bench.runs.observer import Silent
 from mlpo_bench.runs.runner import load_suites
 
 
@@ -14,26 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlpo_bench.harness.suite import Sample
-    from mlpo_bench.log.records import Record
-    from mlpo_bench.log.results import CellResult
     from mlpo_bench.log.run import LoadedRun
-    from mlpo_bench.matrix.cells import Cell
-
-
-class _Silent:
-    """Shows nothing of the loading."""
-
-    def say(self, text: str) -> None:
-        pass
-
-    def begin(self, *_: object) -> None:
-        pass
-
-    def conversed(self, cell: Cell, record: Record) -> None:
-        pass
-
-    def scored(self, result: CellResult) -> None:
-        pass
 
 
 def load_asked(run: LoadedRun, suites: Sequence[str], data: Path | None) -> dict[str, dict[str, Sample]]:
@@ -44,7 +26,7 @@ def load_asked(run: LoadedRun, suites: Sequence[str], data: Path | None) -> dict
     """
     config = run.config if data is None else run.config.model_copy(update={"data": str(data.resolve())})
     with quiet_lm_eval():
-        loaded = load_suites(config, dict.fromkeys(suites), _Silent())
+        loaded = load_suites(config, dict.fromkeys(suites), Silent())
     before = run.manifest["sources"]
     for name, suite in loaded.items():
         _check_same(name, suite, before[name]["revision"])

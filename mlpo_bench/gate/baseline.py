@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mlpo_bench.errors import UsageError
 from mlpo_bench.gate.checks import row_name
 from mlpo_bench.gate.history import Kept, Made, read_baseline
+from mlpo_bench.stats import ALPHA
 
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Thresholds(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    alpha: Annotated[float, Field(gt=0, lt=1)] = ALPHA
     power: Annotated[float, Field(gt=0, lt=1)] = 0.8
     discordant: Share = 0.2
     max_drop: Share | None = None

@@ -29,6 +29,7 @@ from mlpo_bench.gate.recording import (
 )
 from mlpo_bench.harness.suite import quiet_lm_eval
 from mlpo_bench.log import LoadedRun, RunDirectory
+from mlpo_bench.runs.observer import Silent
 from mlpo_bench.runs.runner import load_suites, run_cells
 from mlpo_bench.store import Store
 
@@ -36,31 +37,12 @@ from mlpo_bench.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from mlpo_bench.dispatch import Tally
     from mlpo_bench.harness.suite import SuiteTasks
-    from mlpo_bench.log import CellResult
-    from mlpo_bench.log.records import Record
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.matrix.config import RunConfig
     from mlpo_bench.questions import Item
     from mlpo_bench.runs.observer import RunObserver
     from mlpo_bench.teams import Member
-
-
-class Unwatched:
-    """Takes what happens in a run, and keeps it to itself."""
-
-    def say(self, text: str) -> None:
-        """Take a sentence."""
-
-    def begin(self, cells: Sequence[Cell], questions: Mapping[str, int], tally: Tally) -> None:
-        """Take the cells."""
-
-    def conversed(self, cell: Cell, record: Record) -> None:
-        """Take a record."""
-
-    def scored(self, result: CellResult) -> None:
-        """Take a cell's figures."""
 
 
 def judge_recording(path: Path) -> Judgement:
@@ -154,7 +136,7 @@ def _again(recording: Recording, baseline: RecordingBaseline, folder: Path) -> R
         for request, one in recording.requests.items():
             store.put(bytes.fromhex(request), one.completion)
     directory = RunDirectory.for_run(config, folder, "replay")
-    results = asyncio.run(run_cells(directory, store_path, Unwatched()))
+    results = asyncio.run(run_cells(directory, store_path, Silent()))
     run = LoadedRun(directory)
     return Replayed(
         run=run,
@@ -191,7 +173,7 @@ def _requests(run: LoadedRun, store: Path, config: RunConfig) -> dict[str, Recor
     with Store(store) as kept:
         found = {key.hex(): Recorded(made) for key, made in kept.items()}
     with quiet_lm_eval():
-        suites = load_suites(config, config.suites, Unwatched())
+        suites = load_suites(config, config.suites, Silent())
     for cell in run.cells:
         for request, one in _asked(run, cell, suites[cell.suite]):
             found[request] = replace(one, completion=found[request].completion)

@@ -226,7 +226,9 @@ def _templates_compiled_once() -> Iterator[None]:
 @contextlib.contextmanager
 def quiet_lm_eval() -> Iterator[None]:
     """Keep what lm-eval and our tasks tell of every single task (warnings, a progress bar) off a live display."""
-    loggers = [logging.getLogger(name) for name in ("lm_eval", documents.__name__)]
+    # Who asks for everything (`-vv`) gets it.
+    told = logging.getLogger("mlpo_bench").isEnabledFor(logging.DEBUG)
+    loggers = [] if told else [logging.getLogger(name) for name in ("lm_eval", documents.__name__)]
     levels, bar = [logger.level for logger in loggers], lm_eval.api.task.tqdm
     for logger in loggers:
         logger.setLevel(logging.ERROR)

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlpo_bench.stats import detectable, detectable_mean, holm, sign_flip
+from mlpo_bench.stats import ALPHA, detectable, detectable_mean, holm, sign_flip
 
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     Scores = NDArray[np.float64]
 
-ALPHA = 0.05
 _SAME = 1e-9
 
 

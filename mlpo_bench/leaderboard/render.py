@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.leaderboard.ranks import ALPHA
 from mlpo_bench.reports.grids import Grid
+from mlpo_bench.stats import ALPHA
 
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -79,15 +79,28 @@ class Record:
         return cls(*where, None, None, False, False, error, 0, 0, 0, 0, 0.0, 0, 0.0)
 
 
-_TYPES = {
-    "str": pa.string(),
-    "str | None": pa.string(),
-    "bool": pa.bool_(),
-    "bool | None": pa.bool_(),
-    "int": pa.int64(),
-    "float": pa.float64(),
-}
-SCHEMA = pa.schema([(f.name, _TYPES[str(f.type)]) for f in fields(Record)])
+SCHEMA = pa.schema(
+    {
+        "cell": pa.string(),
+        "suite": pa.string(),
+        "subject": pa.string(),
+        "question": pa.string(),
+        "seed": pa.int64(),
+        "answer": pa.string(),
+        "right": pa.bool_(),
+        "unread": pa.bool_(),
+        "cut_off": pa.bool_(),
+        "error": pa.string(),
+        "calls": pa.int64(),
+        "prompt_tokens": pa.int64(),
+        "cached_tokens": pa.int64(),
+        "completion_tokens": pa.int64(),
+        "seconds": pa.float64(),
+        "serial_calls": pa.int64(),
+        "serial_seconds": pa.float64(),
+    }
+)
+"""The columns of a cell's file: the fields of `Record`."""
 
 
 def write_records(path: Path, records: Sequence[Record]) -> None:

@@ -16,7 +16,7 @@ from mlpo_bench.visible import visible_line
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 # What GitHub's Markdown would read as a mark, and what only at the start of a paragraph.
 _MARKS = re.compile(r"([\\`*_\[\]<>|&~$])")
@@ -31,7 +31,7 @@ _LATEX = {
     "\N{MIDDLE DOT}": r"\textperiodcentered{}",
 }  # fmt: skip
 _LIGATURE = re.compile(r"(?<=[-',])(?=[-',])|(?<=[?!])(?=\\textasciigrave)")
-_LABEL_WIDTH, _BETWEEN_COLUMNS = 24, 3
+LABEL_WIDTH, BETWEEN_COLUMNS = 24, 3
 _MINUS = re.compile(r"(?<![\w.)}$-])-(?=\.?\d)")
 
 
@@ -130,19 +130,25 @@ def terminal(grid: Grid) -> Table:
 def narrowed(grid: Grid, width: int, spared: Iterable[str]) -> Grid:
     """Return a grid without the columns that a terminal has no room for, left out in the order of `spared`.
 
-    Words of many letters may be broken into lines, so that a column counts for no more than `_LABEL_WIDTH`.
+    Words of many letters may be broken into lines, so that a column counts for no more than `LABEL_WIDTH`.
     """
-    kept = list(range(len(grid.columns)))
-    widths = [
-        min(_LABEL_WIDTH, max(cell_len(row[place]) for row in (grid.columns, *grid.rows))) + _BETWEEN_COLUMNS
-        for place in kept
-    ]
+    widths = {
+        name: min(LABEL_WIDTH, max(cell_len(row[place]) for row in (grid.columns, *grid.rows)))
+        for place, name in enumerate(grid.columns)
+    }
+    columns = fitting(widths, width, spared)
+    places = [grid.columns.index(name) for name in columns]
+    return replace(grid, columns=tuple(columns), rows=tuple(tuple(row[place] for place in places) for row in grid.rows))
+
+
+def fitting(widths: Mapping[str, int], width: int, spared: Iterable[str]) -> list[str]:
+    """Return the columns, of these widths, that a terminal has room for; others go in the order of `spared`."""
+    columns = dict(widths)
     for name in spared:
-        if 1 + sum(widths[place] for place in kept) <= width:
+        if 1 + sum(columns.values()) + BETWEEN_COLUMNS * len(columns) <= width:
             break
-        kept = [place for place in kept if grid.columns[place] != name]
-    rows = tuple(tuple(row[place] for place in kept) for row in grid.rows)
-    return replace(grid, columns=tuple(grid.columns[place] for place in kept), rows=rows)
+        columns.pop(name, None)
+    return list(columns)
 
 
 def _escaped(grid: Grid, escape: Callable[[str], str]) -> tuple[list[str], list[list[str]]]:

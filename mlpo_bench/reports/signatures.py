@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlpo_bench.stats import ALPHA
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from mlpo_bench.stats.means import Mean
     from mlpo_bench.stats.paired import Comparison
 
-LEVEL = 0.05
 # Of fewer cases nothing is said, however they went.
 ENOUGH = 10
 _SMALLEST = 0.001
@@ -125,7 +126,7 @@ def _percent(mean: Mean) -> str:
 
 def _place(of: LeaderDiagnostics) -> Iterator[str]:
     places = of.final.places
-    if places.p is None or places.p >= LEVEL:
+    if places.p is None or places.p >= ALPHA:
         return
     ratio = [given / expected for given, expected in zip(places.given, places.expected, strict=True)]
     best = ratio.index(max(ratio))

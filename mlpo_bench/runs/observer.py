@@ -39,6 +39,28 @@ class RunObserver(Listener, Protocol):
         """Take the figures of a cell that is written."""
 
 
+class Silent:
+    """Observes a run or a training, and keeps it to itself."""
+
+    def say(self, text: str) -> None:
+        """Take a sentence."""
+
+    def begin(self, *_: object, **__: object) -> None:
+        """Take what is ahead."""
+
+    def conversed(self, cell: Cell, record: Record) -> None:
+        """Take a record."""
+
+    def scored(self, result: CellResult) -> None:
+        """Take a cell's figures."""
+
+    def advance(self, count: int = 1) -> None:
+        """Take progress."""
+
+    def figures(self, points: Sequence[Mapping[str, float]]) -> None:
+        """Take a training's figures."""
+
+
 def counted(things: Sequence[Thing], what: str, listener: Listener) -> Iterator[Thing]:
     """Yield things, and say how many are done (`12 of 141 cells read`) as soon as it takes time."""
     last = time.monotonic()

@@ -26,7 +26,7 @@ from mlpo_bench.log.ledger import keep_waits
 from mlpo_bench.log.manifest import note_rescoring
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.runs.calibration import calibrated
-from mlpo_bench.runs.carrying import Work
+from mlpo_bench.runs.cell_runner import CellRunner
 from mlpo_bench.runs.interrupts import stopped_by_interrupts
 from mlpo_bench.runs.observer import counted
 from mlpo_bench.runs.recollection import NOT_RECORDED, recollect
@@ -164,9 +164,9 @@ async def hold_again(
             observer.begin(some, asked, dispatch.tally)
             with (
                 stopped_by_interrupts(dispatch, observer.say),
-                Work(into, suites, engines, dispatch, observer, recollection.failed) as work,
+                CellRunner(into, suites, engines, dispatch, observer, recollection.failed) as runner,
             ):
-                await work.through(await calibrated(some, config, dispatch, into, observer, before))
+                await runner.run(await calibrated(some, config, dispatch, into, observer, before))
     into.write_results()
 
 

@@ -15,7 +15,7 @@ from mlpo_bench.log.manifest import Manifest
 from mlpo_bench.questions import SUITES
 from mlpo_bench.runs import throughput
 from mlpo_bench.runs.calibration import calibrated
-from mlpo_bench.runs.carrying import Work
+from mlpo_bench.runs.cell_runner import CellRunner
 from mlpo_bench.runs.context_check import check_context
 from mlpo_bench.runs.interrupts import stopped_by_interrupts
 from mlpo_bench.runs.rehearsal import plan
@@ -72,10 +72,10 @@ async def _run_cells(
         try:
             with (
                 stopped_by_interrupts(dispatch, observer.say),
-                Work(folder, suites, engines, dispatch, observer) as work,
+                CellRunner(folder, suites, engines, dispatch, observer) as runner,
             ):
                 async with dispatch.at_work():
-                    await work.through(await calibrated(todo, config, dispatch, folder, observer))
+                    await runner.run(await calibrated(todo, config, dispatch, folder, observer))
         except StoppedAtOnce:
             closing.pop_all()  # the process is about to end, and its engines with it
             raise

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from mlpo_bench.dispatch import Dispatch, Line
+    from mlpo_bench.dispatch import Dispatch, EngineClient
     from mlpo_bench.harness.suite import Sample, SuiteTasks
     from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.matrix.cells import Cell
@@ -96,18 +96,19 @@ def note(dispatch: Dispatch, texts: Sequence[str], answers: Mapping[Answers, Spe
 
     `texts` are some of the prompts, by whose tokens a model's characters a token are counted.
     """
-    paces = known()
-    for spec, line in dispatch.lines.items():
-        before = paces.get(name(spec), Throughput())
-        if line.busy >= LEAST_SECONDS:
-            before = before.model_copy(update=_speed(line) | _density(line, texts))
-        paces[name(spec)] = before
+    throughputs = known()
+    for spec, client in dispatch.clients.items():
+        before = throughputs.get(name(spec), Throughput())
+        if client.busy >= LEAST_SECONDS:
+            before = before.model_copy(update=_speed(client) | _density(client, texts))
+        throughputs[name(spec)] = before
     for (spec, suite, most), spent in answers.items():
         if spent.calls:
-            paces[name(spec)].answer_tokens[_bounded(suite, most)] = round(spent.completion_tokens / spent.calls, 1)
+            mean = spent.completion_tokens / spent.calls
+            throughputs[name(spec)].answer_tokens[_bounded(suite, most)] = round(mean, 1)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs an estimate, not a run
         _path().parent.mkdir(parents=True, exist_ok=True)
-        write_json(_path(), _Throughputs(models=paces).model_dump(mode="json"))
+        write_json(_path(), _Throughputs(models=throughputs).model_dump(mode="json"))
 
 
 def _answers(cells: Sequence[Cell], suites: Mapping[str, SuiteTasks], folder: RunDirectory) -> dict[Answers, Spent]:
@@ -128,15 +129,15 @@ def longest(cell: Cell, member: Member, asked: Sample) -> int:
     return int(cell.setting.overrides.get("max_tokens", member.sampling.over(asked.sampling).max_tokens))
 
 
-def _speed(line: Line) -> dict[str, object]:
+def _speed(client: EngineClient) -> dict[str, object]:
     return {
-        "tokens_a_second": round(line.written / line.busy, 1),
+        "tokens_a_second": round(client.written / client.busy, 1),
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
-def _density(line: Line, texts: Sequence[str]) -> dict[str, object]:
-    tokens = sum(line.engine.count_tokens([Message("user", text)]) for text in texts)
+def _density(client: EngineClient, texts: Sequence[str]) -> dict[str, object]:
+    tokens = sum(client.engine.count_tokens([Message("user", text)]) for text in texts)
     return {"characters_a_token": round(sum(map(len, texts)) / tokens, 2)} if tokens else {}
 
 

@@ -4,11 +4,12 @@ from mlpo_bench.stats.frontier import Point, area, dominated, frontier, surely_d
 from mlpo_bench.stats.intervals import Estimate, accuracy, by_suite, macro, wilson
 from mlpo_bench.stats.paired import Comparison, compare, difference
 from mlpo_bench.stats.power import detectable, detectable_mean, mcnemar_power
-from mlpo_bench.stats.significance import holm, mcnemar, sign_flip
+from mlpo_bench.stats.significance import ALPHA, holm, mcnemar, sign_flip
 from mlpo_bench.stats.units import over_seeds
 
 
 __all__ = [
+    "ALPHA",
     "Comparison",
     "Estimate",
     "Point",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from mlpo_bench.stats.significance import ALPHA
+
 
 # Numbers of pairs rarer than this add nothing to a power.
 _UNHEARD_OF = 1e-12
 
 
-def mcnemar_power(questions: int, discordant: float, difference: float, alpha: float = 0.05) -> float:
+def mcnemar_power(questions: int, discordant: float, difference: float, alpha: float = ALPHA) -> float:
     """Return the chance that McNemar's exact test finds a difference, over all samples of so many questions.
 
     Args:
@@ -39,7 +41,7 @@ def mcnemar_power(questions: int, discordant: float, difference: float, alpha: f
     return float((likely * found).sum())
 
 
-def detectable(questions: int, discordant: float, power: float = 0.8, alpha: float = 0.05) -> float | None:
+def detectable(questions: int, discordant: float, power: float = 0.8, alpha: float = ALPHA) -> float | None:
     """Return the smallest difference in accuracy that McNemar's exact test finds with a power.
 
     None where even all discordant pairs on one side would be too few.
@@ -60,7 +62,7 @@ def detectable(questions: int, discordant: float, power: float = 0.8, alpha: flo
     return float(brentq(lambda d: mcnemar_power(questions, discordant, d, alpha) - power, 0, discordant))
 
 
-def detectable_mean(questions: int, deviation: float, power: float = 0.8, alpha: float = 0.05) -> float | None:
+def detectable_mean(questions: int, deviation: float, power: float = 0.8, alpha: float = ALPHA) -> float | None:
     """Return the smallest mean difference that a paired t test finds with a power: for means over seeds.
 
     None where there are fewer than two questions, they do not differ at all, or no difference is large enough.

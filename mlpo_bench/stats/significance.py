@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+ALPHA = 0.05
+"""Below this, a p value counts as a find, wherever the project says that something was found."""
+
 # A table of so many outcomes is gone through whole; beyond, outcomes are drawn.
 _MOST_OUTCOMES = 1_000_000
 _ROUNDING = 1e-7
@@ -82,7 +85,7 @@ def sign_flip(
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Return p values adjusted for being many (Holm 1979): below 0.05, a name is surely found, all names considered.
+    """Return p values adjusted for being many (Holm 1979): below `ALPHA`, a name is surely found, all names considered.
 
     Raises:
         ValueError: A p value lies outside [0, 1].

@@ -22,19 +22,3 @@ class TrainingObserver(Listener, Protocol):
 
     def figures(self, points: Sequence[Mapping[str, float]]) -> None:
         """Take the figures of all training steps until now, by name."""
-
-
-class Silent:
-    """A observer that shows nothing."""
-
-    def say(self, text: str) -> None:
-        """Take a sentence."""
-
-    def begin(self, what: str, total: int) -> None:
-        """Take what is counted."""
-
-    def advance(self, count: int = 1) -> None:
-        """Take progress."""
-
-    def figures(self, points: Sequence[Mapping[str, float]]) -> None:
-        """Take figures."""

@@ -386,7 +386,7 @@ def test_an_interruption_leaves_the_run_as_it_was(
     async def stopped(*_: object) -> None:
         raise Stopped
 
-    monkeypatch.setattr("mlpo_bench.runs.carrying.Work.through", stopped)
+    monkeypatch.setattr("mlpo_bench.runs.cell_runner.CellRunner.run", stopped)
     with pytest.raises(Stopped):
         again(run)
     assert (files(run), run.manifest()) == (before, manifest)

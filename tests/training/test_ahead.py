@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from mlpo_bench.errors import UsageError
+from mlpo_bench.runs.observer import Silent
 from mlpo_bench.training import libraries
 from mlpo_bench.training.ahead import check
 from mlpo_bench.training.folder import TrainingFolder
-from mlpo_bench.training.observer import Silent
 from mlpo_bench.training.recipe import Recipe
 from mlpo_bench.training.stages import run_stages
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from mlpo_bench.errors import UsageError
+from mlpo_bench.runs.observer import Silent
 from mlpo_bench.training import later
-from mlpo_bench.training.observer import Silent
 from mlpo_bench.training.recipe import Recipe
 from mlpo_bench.training.rows import Opening, Prompt, read_rows
 

@@ -8,9 +8,9 @@ import pytest
 
 from mlpo_bench.reports.terminal.console import Console
 from mlpo_bench.reports.terminal.training import print_training_plan
+from mlpo_bench.runs.observer import Silent
 from mlpo_bench.training import speed
 from mlpo_bench.training.folder import TrainingFolder
-from mlpo_bench.training.observer import Silent
 from mlpo_bench.training.plan import TrainingPlan, plan
 from mlpo_bench.training.recipe import Recipe
 

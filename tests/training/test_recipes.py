@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from mlpo_bench.runs.observer import Silent
 from mlpo_bench.training.folder import TrainingFolder
-from mlpo_bench.training.observer import Silent
 from mlpo_bench.training.plan import plan
 from mlpo_bench.training.recipe import Recipe, changed, read_recipe
 from mlpo_bench.training.rows import Prompt, Trace, read_rows

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlpo_bench.analysis.rows import compared, read_rows, row_name
 from mlpo_bench.errors import UsageError, nearest, unknown
 from mlpo_bench.reports.grids import Grid
-from mlpo_bench.stats import holm, macro
+from mlpo_bench.stats import ALPHA, holm, macro
 
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.stats import Comparison, Estimate
 
-ALPHA = 0.05
 _NONE = "-"
 # What a narrow terminal does without, first to last.
 SPARED = ("discordant", "p, subjects", "tokens A/B", "could show", "accuracy A", "accuracy B")

@@ -29,6 +29,8 @@ _SUMMED = ("prompt_tokens", "cached_tokens", "completion_tokens", "seconds", "wa
 
 def print_costs(results: Results, prices: Mapping[str, Price], console: Console) -> None:
     """Print, for each model, what the cells cost alone and what was paid for all of them."""
+    if not results.shared.alone:  # every question failed
+        return
     priced = any(model in prices for model in results.shared.alone)
     columns = _COLUMNS if priced else _COLUMNS[:-1]
     table = Table(title="What it cost", title_justify="left", header_style="bold")

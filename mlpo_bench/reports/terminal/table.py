@@ -11,6 +11,7 @@ from rich.table import Table
 
 from mlpo_bench.analysis.rows import by_name, over_suites, read_rows, row_name
 from mlpo_bench.reports.figures import operations
+from mlpo_bench.reports.grids import LABEL_WIDTH, fitting
 from mlpo_bench.reports.terminal.costs import print_costs
 from mlpo_bench.reports.terminal.plan import print_error_of
 
@@ -31,8 +32,6 @@ _COLUMNS = (
 _OVER_SEEDS = {"accuracy": "mean", "over seeds": "smallest, largest, sd", "n": "seeds x n"}
 # What a narrow terminal does without, first to last.
 _SPARED = ("operations", "cached", "seconds", "cut off", "tokens in", "unread", "tokens out", "over seeds")
-_LABEL_WIDTH = 24
-_BETWEEN_COLUMNS = 3
 
 
 def print_results(run: LoadedRun, console: Console) -> None:
@@ -100,25 +99,14 @@ def suite_table(
     rows = [dict(zip(_COLUMNS, _row(seeds, prices, pooled or {}), strict=True)) for seeds in grouped]
     widths = {name: max(len(row[name]) for row in (titles, *rows)) for name in _COLUMNS}
     table = Table(title=f"{suite.upper()}, {source}", title_justify="left", header_style="bold")
-    columns = _fitting([name for name in _COLUMNS if name not in left_out], widths, width)
+    widths[_COLUMNS[0]] = min(widths[_COLUMNS[0]], LABEL_WIDTH)
+    columns = fitting({name: widths[name] for name in _COLUMNS if name not in left_out}, width, _SPARED)
     for name in columns:
         first = name == _COLUMNS[0]
         table.add_column(titles[name], justify="left" if first else "right", no_wrap=not first)
     for row in rows:
         table.add_row(*(row[name] for name in columns))
     return table
-
-
-def _fitting(columns: Sequence[str], widths: Mapping[str, int], width: int) -> list[str]:
-    """Return the columns that fit, if a label may be broken into lines."""
-    columns = list(columns)
-    label = min(widths[_COLUMNS[0]], _LABEL_WIDTH)
-    for spared in _SPARED:
-        if 1 + label + sum(widths[name] for name in columns[1:]) + _BETWEEN_COLUMNS * len(columns) <= width:
-            break
-        if spared in columns:
-            columns.remove(spared)
-    return columns
 
 
 def macro_table(rows: Iterable[ResultRow]) -> Table:

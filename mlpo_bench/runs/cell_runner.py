@@ -1,4 +1,4 @@
-"""The cells of a run on their way: through conversations, votes that match others' tokens, and lm-eval's scoring."""
+"""Runs the cells of a run: conversations, votes that match others' tokens, and lm-eval's scoring."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Work:
-    """Carries cells through engines and lm-eval, and writes their files.
+class CellRunner:
+    """Runs cells through engines and lm-eval, and writes their files.
 
     Two waves go through the engines: first the cells that are known beforehand, then the votes whose number of ballots
     follows from what other cells turned out to spend. Scoring has a thread of its own: it keeps neither engines nor
@@ -50,8 +50,8 @@ class Work:
     _scorer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "scoring"))
     _scoring: list[asyncio.Future[None]] = field(default_factory=list)
 
-    async def through(self, todo: Sequence[Cell]) -> None:
-        """Carry all cells through.
+    async def run(self, todo: Sequence[Cell]) -> None:
+        """Run all cells.
 
         Raises:
             Stopped: a person wants the run to stop, and all that was asked has been answered.
