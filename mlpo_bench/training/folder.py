@@ -256,6 +256,8 @@ class TrainingFolder:
                 if self.state(source) != "done":
                     raise UsageError(f"the stage {stage} reads what {source} makes, which {_SAID[self.state(source)]}.")
             work = Work(resumed=self.state(stage) == "begun")
+            if work.resumed:
+                self._note_killed(stage)
             inputs, started = self.inputs(stage), time.monotonic()
             atomic.write(self.recipe_path, self.recipe.to_yaml().encode())
             write_json(self._record_path(stage), {"stage": stage, "state": "begun", "inputs": inputs})
@@ -272,7 +274,10 @@ class TrainingFolder:
 
     @property
     def ledger(self) -> dict[str, dict[str, float]]:
-        """What each stage took: seconds over all its sessions, and what it counted of its own."""
+        """What each stage took: seconds over all its sessions, and what it counted of its own.
+
+        A session that was killed counts until the last file of the stage's that it wrote.
+        """
         if not self.ledger_path.exists():
             return {}
         found: dict[str, dict[str, float]] = orjson.loads(self.ledger_path.read_bytes())
@@ -283,6 +288,16 @@ class TrainingFolder:
         before = ledger.get(stage, {}).get("seconds", 0.0) if work.resumed else 0.0
         ledger[stage] = {"seconds": round(before + seconds, 1), **work.spent}
         write_json(self.ledger_path, ledger)
+
+    def _note_killed(self, stage: Stage) -> None:
+        """Put into the ledger the seconds of the last session at a stage, if it ended without doing so itself."""
+        begun, ledger = self._record_path(stage).stat().st_mtime, self.ledger
+        if self.ledger_path.exists() and self.ledger_path.stat().st_mtime >= begun:
+            return
+        written = [file.stat().st_mtime for name in OUTPUTS[stage] for file in (self.path / name).rglob("*")]
+        spent = ledger.get(stage, {"seconds": 0.0})
+        seconds = spent["seconds"] + max(0.0, max(written, default=begun) - begun)
+        write_json(self.ledger_path, ledger | {stage: {**spent, "seconds": round(seconds, 1)}})
 
     def _record_path(self, stage: Stage) -> Path:
         return self.path / "stages" / f"{stage}.json"

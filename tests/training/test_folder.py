@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,32 @@ def test_a_stage_is_to_do_then_begun_then_done(tmp_path: Path) -> None:
         folder.rollouts.write_text("x")
     assert folder.state("rollouts") == "done"
     assert "seconds" in folder.ledger["rollouts"]
+
+
+def train_until_killed(folder: TrainingFolder, seconds: float) -> None:
+    with folder.working("sft"):
+        folder.sft.mkdir(exist_ok=True)
+        figures = folder.sft / "curves.jsonl"
+        figures.write_text("x")
+        last = (folder.path / "stages" / "sft.json").stat().st_mtime + seconds
+        os.utime(figures, (last, last))
+        raise KeyboardInterrupt
+
+
+def test_a_session_that_was_killed_counts_until_the_last_that_it_wrote(
+    folder: TrainingFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do(folder, "traces", "completions.parquet", "traces.parquet")
+    with monkeypatch.context() as killed:
+        killed.setattr(TrainingFolder, "_spend", lambda *_: None)
+        for seconds in (40, 20):
+            with pytest.raises(KeyboardInterrupt):
+                train_until_killed(folder, seconds)
+    with pytest.raises(KeyboardInterrupt):
+        train_until_killed(folder, 1000)  # this session's end is on record
+    do(folder, "sft")
+    assert folder.ledger["sft"]["seconds"] == pytest.approx(60, abs=2)
+    assert folder.state("sft") == "done"
 
 
 def test_a_stage_waits_for_those_it_reads(tmp_path: Path) -> None:
