@@ -137,7 +137,7 @@ def copied(run: RunDirectory, tmp_path: Path) -> Iterator[RunDirectory]:
 def test_hostile_text_stands_in_the_packed_data_alone(content: bytes, parsed: Parsed) -> None:
     bare = re.sub(r'(<script type="text/plain" id="[\w-]+">)[A-Za-z0-9+/=]*</script>', r"\1</script>", content.decode())
     assert bare.count(WORD) == 1
-    assert f"<title>&lt;s&gt;&amp;&quot;&#x27;{WORD} @@SCRIPT@@[U+202E]: mlpo-bench</title>" in bare
+    assert f"<title>&lt;s&gt;&amp;&#34;&#39;{WORD} @@SCRIPT@@[U+202E]: mlpo-bench</title>" in bare
     assert not re.search(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029\x00-\x08\x0b-\x1f\x7f]", bare)
     assert parsed.data["run"]["name"] == RUN
     assert {entry["name"].split(": ")[0] for entry in parsed.data["cells"]} == {TEAM}

@@ -9,10 +9,11 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-from html import escape
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import jinja2
 import orjson
 
 from mlpo_bench import atomic
@@ -103,18 +104,29 @@ def assembled(name: str, data: dict[str, Any], portions: Sequence[bytes], plotly
         "temml": temml.encode(),
         **{f"portion-{number}": portion for number, portion in enumerate(portions)},
     }
-    values = {
-        "TITLE": escape(f"{visible(name)}: mlpo-bench"),
-        "POLICY": policy(boot, script, plotly, temml),
-        "STYLE": own("page.css") + mathematics_style(),
-        "BOOT": boot,
-        "PACKED": "\n".join(
-            f'<script type="text/plain" id="{key}">{packed_text(value)}</script>' for key, value in packed.items()
-        ),
-        "SCRIPT": script,
-    }
-    places = own("page.html").split("@@")  # every other part is the name of a value
-    return "".join(values[part] if place % 2 else part for place, part in enumerate(places)).encode()
+    made = _template().render(
+        name=name,
+        policy=policy(boot, script, plotly, temml),
+        style=own("page.css") + mathematics_style(),
+        boot=boot,
+        script=script,
+        packed={key: packed_text(content) for key, content in packed.items()},
+    )
+    return made.encode()
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("mlpo_bench.reports.html", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["visible"] = visible
+    return environment.get_template("page.html")
 
 
 def policy(*scripts: str) -> str:
