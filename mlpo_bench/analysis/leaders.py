@@ -139,7 +139,7 @@ def _over(hearings: RoundReader, row: ResultRow, others: Sequence[ResultRow]) ->
         if other.family == "solo" and other.alone and other.team == row.team:
             yield gain(other, "solo")
     protocol = cell.setting.protocol
-    if (depth := protocol.depth) is not None:
+    if (depth := protocol.depth) is not None and row.settings[depth] > 1:
         shorter = replace(protocol, **{depth: row.settings[depth] - 1})
         fewer = [other for other in others if _led(cells[id(other)], cell, shorter)]
         yield from (gain(other, "rounds") for other in fewer if other.peers == row.peers)

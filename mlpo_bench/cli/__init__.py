@@ -17,6 +17,7 @@ from mlpo_bench.cli import (
     lm_eval,
     models,
     plan,
+    protocols,
     report,
     rescore,
     run,
@@ -56,6 +57,7 @@ app.command("track", rich_help_panel=PASS_ON)(track.track)
 app.add_typer(leaderboard.app, name="leaderboard", rich_help_panel=PASS_ON)
 app.add_typer(store.app, name="store", rich_help_panel=PASS_ON)
 app.command("gate", rich_help_panel=PASS_ON)(gate.gate)
+app.command("protocols", rich_help_panel=LOOK)(protocols.protocols)
 app.command("suites", rich_help_panel=LOOK)(suites.suites)
 app.command("models", rich_help_panel=LOOK)(models.models)
 app.command("validate", rich_help_panel=LOOK)(validate.validate)

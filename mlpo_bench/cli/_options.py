@@ -23,7 +23,6 @@ Option = partial(typer.Option, show_default=False)
 
 # Where an option's name is not the field's.
 _OPTIONS = {"suites": "--suite", "protocols": "--protocol", "generation": "--gen-kwargs", "teams": "--team"}
-_LEADING = ("share", "order", "memory", "early_stop", "adaptive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Chosen:
     """What a person chose on the command line; `build` makes a configuration of it."""
 
     fields: dict[str, Any]
-    leading: dict[str, Any]
+    settings: tuple[str, ...]
     protocols: tuple[str, ...] | None
     matrix: str | None
     teams: tuple[str, ...] | None
@@ -62,16 +61,11 @@ class Chosen:
             raise UsageError("\n".join(_say(e["loc"], e["msg"], e["input"]) for e in error.errors())) from None
 
     def _protocols(self, base: RunConfig) -> tuple[Sweep, ...]:
+        from mlpo_bench.matrix.assignments import assigned
         from mlpo_bench.matrix.sweeps import Sweep
 
         sweeps = base.protocols if self.protocols is None else tuple(map(Sweep.of, dict.fromkeys(self.protocols)))
-        chosen = {name: (value,) for name, value in self.leading.items() if value is not None}
-        return tuple(
-            Sweep.model_validate({**dict(sweep), "settings": sweep.settings | chosen})
-            if sweep.protocol == "leader"
-            else sweep
-            for sweep in sweeps
-        )
+        return assigned(sweeps, self.settings)
 
     def _teams(self, base: RunConfig) -> dict[str, Team]:
         from mlpo_bench.matrix.config import TEAM
@@ -148,23 +142,15 @@ def configuration(
         int | None,
         Option(help="Ballots of a vote.  \\[default: as many as the largest leader cell calls]", rich_help_panel=HOW),
     ] = None,
-    share: Annotated[
-        str | None,
-        Option(help="What others read of a turn: whole, without-thinking or answer.", rich_help_panel=HOW),
-    ] = None,
-    order: Annotated[
-        str | None, Option(help="Order of the peers' answers: fixed or shuffled.", rich_help_panel=HOW)
-    ] = None,
-    memory: Annotated[
-        bool | None, Option(help="Whether the leader reads its own last output.", rich_help_panel=HOW)
-    ] = None,
-    early_stop: Annotated[
-        bool | None,
-        Option(help="Whether rounds end when leader and peers agree.", rich_help_panel=HOW),
-    ] = None,
-    adaptive: Annotated[
-        int | None,
-        Option(help="Ask peers only if so many resamples do not support the leader.", rich_help_panel=HOW),
+    setting: Annotated[
+        list[str] | None,
+        Option(
+            "-P",
+            "--setting",
+            metavar="NAME=VALUE",
+            help="A setting of every protocol that has it, or PROTOCOL.NAME=VALUE; VALUE,VALUE runs all. Repeatable.",
+            rich_help_panel=HOW,
+        ),
     ] = None,
     gen_kwargs: Annotated[
         str | None,
@@ -202,7 +188,7 @@ def configuration(
             "generation": settings(gen_kwargs),
             "deterministic": deterministic,
         },
-        leading=dict(zip(_LEADING, (share, order, memory, early_stop, adaptive), strict=True)),
+        settings=tuple(setting or ()),
         protocols=names(protocol),
         matrix=matrix,
         teams=names(team),

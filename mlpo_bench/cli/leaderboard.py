@@ -26,7 +26,7 @@ Folder = Annotated[Path, typer.Option(help="The leaderboard's folder.")]
 def add(
     run: Annotated[str, typer.Argument(help="A finished run's folder, or its name under runs/.")],
     only: Annotated[
-        str | None, typer.Option(help="Only rows with one of these words in their cells' names, comma-separated.")
+        list[str] | None, typer.Option(help="Only the rows of this name, or with it in their cells' names. Repeatable.")
     ] = None,
     folder: Folder = Path("leaderboards"),
     anyway: Annotated[
@@ -34,14 +34,13 @@ def add(
     ] = False,
 ) -> None:
     """Write an entry for each row of a run, in place of earlier ones of the same rows, and build the tables."""
-    from mlpo_bench.cli._options import names
     from mlpo_bench.leaderboard import board
     from mlpo_bench.leaderboard.completions import kept_with
     from mlpo_bench.leaderboard.from_run import entries_of
     from mlpo_bench.log import LoadedRun
 
     of_run = LoadedRun.open(run)
-    entries = entries_of(of_run, names(only) or (), anyway=anyway)
+    entries = entries_of(of_run, tuple(only or ()), anyway=anyway)
     if not anyway:
         board.check_nothing_lost(folder, entries)
     kept = kept_with(folder, of_run, entries)

@@ -24,10 +24,8 @@ INTERRUPTED = 130
 def run(
     chosen: Chosen,
     only: Annotated[
-        str | None,
-        typer.Option(
-            help="Only the cells with one of these words in their names, comma-separated.", rich_help_panel=WHERE
-        ),
+        list[str] | None,
+        typer.Option(help="Only the cells of this name, or with it in their names. Repeatable.", rich_help_panel=WHERE),
     ] = None,
     add: Annotated[
         bool,
@@ -54,12 +52,11 @@ def run(
     The same command goes on with an interrupted run; a cell that is done is never run again. Exit codes: 0 done,
     1 failed in part, 2 bad usage, 130 interrupted.
     """
-    from mlpo_bench.cli._options import names
     from mlpo_bench.log import LoadedRun, RunDirectory
 
     before = RunDirectory.open(output / name).config if add and name else None
     folder = RunDirectory.for_run(chosen.build(before), output, name, add=add, resume=resume)
-    words = names(only) or ()
+    words = tuple(only or ())
     left = folder.left(words)
     results = _run_cells(folder, words, store, quiet=quiet or json)
     if json:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlpo_bench.errors import UsageError
+from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.harness.chats import settings as overrides
 from mlpo_bench.matrix.config import TEAM
 from mlpo_bench.protocols import Setting, build
@@ -114,24 +114,32 @@ def cells(config: RunConfig) -> tuple[Cell, ...]:
 
 
 def chosen(every: tuple[Cell, ...], only: tuple[str, ...]) -> tuple[Cell, ...]:
-    """Return the cells whose name or label holds one of some words, and those whose tokens they match.
+    """Return the cells that some names name, and those whose tokens they match.
+
+    A name is that of a cell, or of all cells of a row (its label, which may hold commas), in full; else whatever holds
+    it; else it is a list of such names, with commas between them.
 
     Raises:
-        UsageError: a word fits no cell.
+        UsageError: a name fits no cell.
     """
     if not only:
         return every
-    for word in only:
-        if not any(_fits(cell, word) for cell in every):
-            labels = list(dict.fromkeys(cell.label for cell in every))
-            raise UsageError(f"no cell has {word!r} in its name. Cells: {'; '.join(labels)}.")
-    wanted = {cell.id for cell in every if any(_fits(cell, word) for word in only)}
+    wanted = {cell.id for name in only for cell in _named(every, name)}
     wanted |= {cell.matched_id for cell in every if cell.id in wanted and cell.matched_id}
     return tuple(cell for cell in every if cell.id in wanted)
 
 
-def _fits(cell: Cell, word: str) -> bool:
-    return word in cell.label or word in cell.id
+def _named(every: tuple[Cell, ...], name: str) -> list[Cell]:
+    names = {cell.id: (cell.id, cell.label, f"{cell.team}: {cell.label}") for cell in every}
+    if in_full := [cell for cell in every if name in names[cell.id]]:
+        return in_full
+    if in_part := [cell for cell in every if any(name in one for one in names[cell.id])]:
+        return in_part
+    parts = [part.strip() for part in name.split(",") if part.strip()]
+    if len(parts) > 1:
+        return [cell for part in parts for cell in _named(every, part)]
+    labels = list(dict.fromkeys(cell.label for cell in every))
+    raise UsageError(f"no cell has {name!r} in its name{nearest(name, labels) or '.'} Cells: {'; '.join(labels)}.")
 
 
 def _distinct(rows: Iterator[_Row]) -> Iterator[_Row]:

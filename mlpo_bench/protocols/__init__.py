@@ -1,6 +1,6 @@
 """How members confer over a question: one file for each protocol, its prompts as templates beside it."""
 
-from mlpo_bench.protocols._build import build, setting_names
+from mlpo_bench.protocols._build import build, read_setting, setting_names
 from mlpo_bench.protocols.base import PROTOCOLS, Depth, Draws, Family, Protocol, counted, shuffler
 from mlpo_bench.protocols.conversation import Setting
 from mlpo_bench.protocols.critique import Critique
@@ -46,6 +46,7 @@ __all__ = [
     "build",
     "counted",
     "majority",
+    "read_setting",
     "setting_names",
     "shuffler",
 ]

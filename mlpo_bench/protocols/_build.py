@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from mlpo_bench.protocols.base import Protocol
 
+RESERVED = ("peers", "teams")
+"""What a matrix says of a protocol besides its settings."""
+
 
 def setting_names(cls: type[Protocol]) -> tuple[str, ...]:
     """Return what settings a protocol has, in their order.
@@ -33,7 +36,40 @@ def setting_names(cls: type[Protocol]) -> tuple[str, ...]:
             f"protocol {cls.name!r} has settings ({', '.join(own)}), so its class must be decorated with "
             "@dataclass(frozen=True)."
         )
-    return tuple(setting.name for setting in fields(cls))
+    names = tuple(setting.name for setting in fields(cls))
+    if taken := [name for name in names if name in RESERVED]:
+        raise UsageError(f"protocol {cls.name!r} cannot call a setting {taken[0]!r}: a matrix has one of that name.")
+    return names
+
+
+def read_setting(cls: type[Protocol], setting: str, text: str) -> bool | float | str:
+    """Return a setting's value as it is written, as a number or yes or no where the protocol takes it for one."""
+    for value in (_plain(text), text):
+        if isinstance(value, str) or not _faults(cls, setting, value):
+            return value
+    return text
+
+
+def _faults(cls: type[Protocol], setting: str, value: object) -> bool:
+    """Whether a protocol cannot take a value, whatever its other settings are."""
+    try:
+        TypeAdapter(cls).validate_python({setting: value})
+    except ValidationError as error:
+        return any(fault["loc"][:1] == (setting,) for fault in error.errors())
+    except (UsageError, PydanticUserError):  # of other settings, or said when the protocol is built
+        return False
+    return False
+
+
+def _plain(text: str) -> bool | float | str:
+    if text.lower() in {"true", "false"}:
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def build(name: str, settings: Mapping[str, object]) -> Protocol:

@@ -119,7 +119,7 @@ def test_quiet_says_nothing_but_the_table(mlpo_bench: Cli, run: tuple[object, ..
 
 
 def test_config_yaml_repeats_the_run(mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path, contents: Read) -> None:
-    assert mlpo_bench(*run, "--name", "one", "--order", "shuffled", "--seed", "3").code == 0
+    assert mlpo_bench(*run, "--name", "one", "-P", "order=shuffled", "--seed", "3").code == 0
     one, two = tmp_path / "runs" / "one", tmp_path / "runs" / "two"
     again = mlpo_bench("run", "--config", one / "config.yaml", "--name", "two", "--store", tmp_path / "other.sqlite")
     assert again.code == 0

@@ -160,8 +160,26 @@ def test_only_takes_cells_by_words_and_what_they_match() -> None:
         "vote at the tokens of leader, 2 rounds, 3 peers",
     ]
     assert chosen(every, ()) == every
+    assert chosen(every, ("bbh.leader-1-round, tokens of leader, 1", "at the tokens of leader, 2")) == every
     with pytest.raises(UsageError, match="no cell has 'debat' in its name"):
         chosen(every, ("debat",))
+
+
+def test_only_takes_a_name_in_full_before_what_holds_it_and_before_a_list() -> None:
+    teams = {"small": Team(), "other": Team(leader=Member(model="b"))}
+    every = cells(config(teams=teams, protocols=["solo", "leader", {"vote": {"samples": [8, 80]}}], rounds=[1]))
+
+    def rows(*only: str) -> list[str]:
+        return [f"{cell.team}: {cell.label}" for cell in chosen(every, only)]
+
+    assert rows("vote of 8") == ["small: vote of 8", "other: vote of 8"]
+    assert rows("vote of 8", "vote of 80,bbh.small.solo") == [
+        "small: solo", "small: vote of 8", "small: vote of 80", "other: vote of 8", "other: vote of 80"
+    ]  # fmt: skip
+    assert rows("leader, 1 round, 3 peers") == ["small: leader, 1 round, 3 peers", "other: leader, 1 round, 3 peers"]
+    assert rows("small: leader, 1 round, 3 peers") == ["small: leader, 1 round, 3 peers"]
+    with pytest.raises(UsageError, match="no cell has 'voter of 8' in its name; did you mean 'vote of 8'"):
+        rows("solo,voter of 8")
 
 
 def test_a_configuration_comes_back_from_its_yaml(tmp_path: Path) -> None:
