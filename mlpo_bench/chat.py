@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length"]
+MORE = ("reasoning", "refused", "estimated")
+"""The fields of a completion that most have nothing of (see `Completion.more`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,27 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model wrote. `finish_reason` is `length` where it was cut off; `seconds` from asked to answered."""
+    """What a model wrote. `finish_reason` is `length` where it was cut off; `seconds` from asked to answered.
+
+    `reasoning` is what a server tells of the model's thinking apart from the text. `refused` says that the model, or
+    what guards it, would not answer; the text is what it said instead. `estimated` says that its tokens were not
+    told, and are counted roughly. `asked_at` is when it was made, in seconds since 1970, where that is known.
+    """
 
     text: str
     usage: Usage
     finish_reason: FinishReason
     seconds: float
+    reasoning: str | None = None
+    refused: bool = False
+    estimated: bool = False
+    asked_at: float | None = field(default=None, compare=False)
+
+    @property
+    def more(self) -> dict[str, Any]:
+        """What most completions have nothing of, by name, as plain values: files hold it only where there is any."""
+        told = {"reasoning": self.reasoning, "refused": self.refused, "estimated": self.estimated}
+        return {name: value for name, value in told.items() if value}
 
     @property
     def cut_off(self) -> bool:

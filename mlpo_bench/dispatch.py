@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlpo_bench.chat import Completion, Usage
+from mlpo_bench.engines.base import Halting
 from mlpo_bench.errors import EngineError, Stopped, UsageError
-from mlpo_bench.store import COMMIT_EVERY_S, derived_seed, request_key
+from mlpo_bench.store import COMMIT_EVERY_S, derived_seed, request_key, sound
 
 
 if TYPE_CHECKING:
@@ -122,6 +123,11 @@ class EngineClient:
             raise EngineError(
                 f"{self.engine.facts.name} answered with no Completion, but {made!r:.60}", transient=False
             )
+        # An engine may return half of a surrogate pair, which no UTF-8 file can hold.
+        reasoning = made.reasoning and _whole(made.reasoning)
+        made = replace(made, text=_whole(made.text), reasoning=reasoning, asked_at=time.time())
+        if not sound(made):
+            raise EngineError(f"{self.engine.facts.name} answered with figures that cannot be.", transient=False)
         return made
 
     def failed(self, fault: EngineError) -> None:
@@ -130,6 +136,12 @@ class EngineClient:
         if self._down is None and self._faults >= FAULTS_UNTIL_DOWN:
             log.info("%s is taken to be down after %d faults", self.engine.facts.name, self._faults)
             self._down = EngineError(f"{self.engine.facts.name} is taken to be down: {fault}", transient=False)
+            self.halt(self._down)
+
+    def halt(self, reason: Exception) -> None:
+        """Let what waits in the engine for its turn end with `reason`."""
+        if isinstance(self.engine, Halting):
+            self.engine.halt(reason)
 
 
 class Dispatch:
@@ -158,6 +170,8 @@ class Dispatch:
     def stop(self) -> None:
         """Send nothing more to any engine; what is in flight still arrives and is kept."""
         self.stopped = True
+        for client in self.clients.values():
+            client.halt(Stopped())
 
     async def landed(self) -> None:
         """Wait for what is in flight: a conversation that ends with a fault leaves its other questions behind."""
@@ -251,15 +265,14 @@ class Dispatch:
             try:
                 made = await client.complete(request.messages, request.sampling, seed)
             except EngineError as fault:
-                if not fault.transient or attempt == TRIES - 1:
+                if not fault.transient or fault.tried or attempt == TRIES - 1:
                     client.failed(fault)
                     raise
                 self.tally.retried += 1
                 log.info("%s is asked again, attempt %d: %s", client.engine.facts.name, attempt + 2, fault)
                 await asyncio.sleep(FIRST_WAIT_S * 2**attempt)
             else:
-                # A server may send half of a surrogate pair, which no UTF-8 file can hold.
-                return replace(made, text=made.text.encode("utf-8", "replace").decode())
+                return made
         raise AssertionError  # the last attempt returns or raises
 
     @contextlib.asynccontextmanager
@@ -278,3 +291,7 @@ class Dispatch:
         while True:
             await asyncio.sleep(COMMIT_EVERY_S)
             self._store.commit()
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

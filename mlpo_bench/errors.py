@@ -19,11 +19,14 @@ class UsageError(Exception):
 
 
 class EngineError(Exception):
-    """An engine failed to answer. `transient` says whether asking again may help."""
+    """An engine failed to answer.
 
-    def __init__(self, message: str, *, transient: bool = True) -> None:
+    `transient` says whether asking again may help; `tried` that the engine itself has asked again, in vain.
+    """
+
+    def __init__(self, message: str, *, transient: bool = True, tried: bool = False) -> None:
         super().__init__(message)
-        self.transient = transient
+        self.transient, self.tried = transient, tried
 
 
 class Stopped(Exception):
@@ -37,13 +40,22 @@ class StoppedAtOnce(Stopped):
 class ContextOverflow(EngineError):
     """A prompt and its answer do not fit the model's context. Nothing is ever cut to make them fit.
 
-    Sizes are in tokens: `prompt` as the model's chat template renders it, `answer` the most that may be written.
+    Sizes are in tokens: `prompt` as the model's chat template renders it, `answer` the most that may be written,
+    `context` what the model holds (None where a server does not tell). `said` is how a server puts it: its words stand
+    where its figures alone do not show that it is too much.
     """
 
-    def __init__(self, *, model: str, prompt: int, answer: int, context: int) -> None:
+    def __init__(self, *, model: str, prompt: int, answer: int, context: int | None, said: str = "") -> None:
+        over = None if context is None else prompt + answer - context
+        if over is not None and (over > 0 or not said):
+            told = (
+                f"{model} holds {context} tokens, but this prompt has {prompt} and its answer may take {answer}: "
+                f"{over} too many."
+            )
+        else:
+            told = f"this prompt and its answer of up to {answer} tokens exceed what {model} holds: {said.rstrip('.')}."
         super().__init__(
-            f"{model} holds {context} tokens, but this prompt has {prompt} and its answer may take {answer}: "
-            f"{prompt + answer - context} too many. Lower the answer's length (--gen-kwargs max_gen_toks=N), "
+            f"{told} Lower the answer's length (--gen-kwargs max_gen_toks=N), "
             "ask fewer peers, or take a model with a longer context.",
             transient=False,
         )

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import sqlite3
 import time
-from typing import TYPE_CHECKING
+from types import NoneType
+from typing import TYPE_CHECKING, get_args
 
 import orjson
 from platformdirs import user_cache_path
 
-from mlpo_bench.chat import Completion, Usage
+from mlpo_bench.chat import Completion, FinishReason, Usage
 from mlpo_bench.errors import UsageError
 
 
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 COMMIT_EVERY_S = 0.5
 COMMIT_EVERY_ROWS = 2_000
 SCHEMA_VERSION = 1
+MOST_TOKENS = 2**31 - 1
+"""More than any completion has; what a run's ledger holds."""
 
 
 def default_path() -> Path:
@@ -97,24 +101,33 @@ class Store:
         if (held := self.held(key)) is not None:
             return held
         found = (_value(db, key) for db in self._beyond)
-        return next((_completion(value) for value in found if value is not None), None)
+        made = (_completion(value) for value in found if value is not None)
+        return next((one for one in made if one is not None), None)
 
     def held(self, key: bytes) -> Completion | None:
-        """Return what this very file holds of a request."""
+        """Return what this very file holds of a request; a row that holds no completion is dropped."""
         value = self._pending.get(key) or _value(self._db, key)
-        return None if value is None else _completion(value)
+        if value is None:
+            return None
+        made = _completion(value)
+        if made is None:
+            self._pending.pop(key, None)
+            self._db.execute("DELETE FROM completions WHERE key = ?", (key,))
+        return made
 
     def items(self) -> Iterator[tuple[bytes, Completion]]:
         """Yield all completions of this file with the identities of their requests, in the order of these."""
         self.commit()
         for key, value in self._db.execute("SELECT key, value FROM completions ORDER BY key"):
-            yield bytes(key), _completion(value)
+            if (made := _completion(value)) is not None:
+                yield bytes(key), made
 
     def put(self, key: bytes, made: Completion) -> None:
-        """Keep a completion; the first one of a request stays."""
+        """Keep a completion, which must be `sound`; the first one of a request stays."""
         u = made.usage
         row = [made.text, u.prompt, u.cached, u.completion, made.finish_reason, made.seconds]
-        self._pending[key] = orjson.dumps(row)
+        more = made.more | ({} if made.asked_at is None else {"asked_at": round(made.asked_at)})
+        self._pending[key] = orjson.dumps([*row, more] if more else row)
         due = time.monotonic() - self._committed >= COMMIT_EVERY_S
         if due or len(self._pending) >= COMMIT_EVERY_ROWS:
             self.commit()
@@ -174,6 +187,27 @@ def _value(db: sqlite3.Connection, key: bytes) -> bytes | None:
     return None if row is None else row[0]
 
 
-def _completion(value: bytes) -> Completion:
-    text, prompt, cached, completion, finish_reason, seconds = orjson.loads(value)
-    return Completion(text, Usage(prompt, cached, completion), finish_reason, seconds)
+def _completion(value: bytes) -> Completion | None:
+    """Return the completion that a row holds, or None where it holds none."""
+    try:
+        text, prompt, cached, completion, finish_reason, seconds, *more = orjson.loads(value)
+        made = Completion(text, Usage(prompt, cached, completion), finish_reason, seconds, **dict(*more))
+    except (ValueError, TypeError):
+        return None
+    return made if sound(made) else None
+
+
+def sound(made: Completion) -> bool:
+    """Whether a completion holds what one can hold: text, whole numbers of tokens, seconds that have passed."""
+    u = made.usage
+    return (
+        isinstance(made.text, str)
+        and all(type(count) is int and 0 <= count <= MOST_TOKENS for count in (u.prompt, u.cached, u.completion))
+        and made.finish_reason in get_args(FinishReason)
+        and type(made.seconds) in {int, float}
+        and 0 <= made.seconds < math.inf
+        and isinstance(made.reasoning, str | None)
+        and isinstance(made.refused, bool)
+        and isinstance(made.estimated, bool)
+        and type(made.asked_at) in {int, float, NoneType}
+    )

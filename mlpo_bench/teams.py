@@ -12,6 +12,9 @@ A team file is YAML::
       - model: served-name
         engine: openai
         base_url: http://127.0.0.1:8000/v1
+        api_key_env: MY_KEY               # the environment variable with the key; its value is written nowhere
+        request: {omit: [seed]}           # how the server is asked (see `RequestOptions`)
+        deployment: "2026-11-26"          # another answer than before: its weights were changed, its name was not
         persona: You check every step of a calculation.
         count: 2
     untrained: {model: Qwen/Qwen2.5-7B-Instruct}    # what a trained leader was made of, to be measured beside it;

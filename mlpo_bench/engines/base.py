@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mlpo_bench.engines.names import full_name
 
@@ -28,7 +28,7 @@ class ModelFacts:
 
     `revision` is the hub's commit, or `sha256:...` of a folder's weights, or what a server says of itself.
     `context` is the longest prompt plus answer, in tokens. `parameters` is None where a server does not tell; those of
-    an `adapter` are not among them.
+    an `adapter` are not among them. `told` is what else a server tells of itself, for the record alone.
     """
 
     name: str
@@ -39,6 +39,7 @@ class ModelFacts:
     parameters: int | None = None
     note: str = ""
     adapter: AdapterFacts | None = None
+    told: Mapping[str, Any] | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> ModelFacts:
@@ -47,8 +48,8 @@ class ModelFacts:
         return cls(**{**kept, "adapter": adapter and AdapterFacts(**adapter)})
 
     def plain(self) -> dict[str, Any]:
-        """Return it as plain values, without a word of an adapter where there is none."""
-        return {name: value for name, value in asdict(self).items() if name != "adapter" or value is not None}
+        """Return it as plain values, without a word of an adapter, or of what a server tells, where there is none."""
+        return {name: value for name, value in asdict(self).items() if name not in {"adapter", "told"} or value}
 
     @property
     def full_name(self) -> str:
@@ -102,4 +103,13 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Stop what was started; a closed engine is not opened again."""
+        ...
+
+
+@runtime_checkable
+class Halting(Protocol):
+    """An engine that lets requests wait for their turn, and can be told to begin no more of them."""
+
+    def halt(self, reason: Exception) -> None:
+        """Begin nothing more: what waits for its turn raises `reason`."""
         ...

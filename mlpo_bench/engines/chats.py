@@ -26,6 +26,16 @@ _PROBE = "a system message to look for"
 _SPEAKERS = {"user": "User: ", "assistant": "Assistant: ", "system": ""}
 
 
+class PlainChat:
+    """Renders chats for a base model, which has no template."""
+
+    stops = ("\nUser:",)
+
+    def text(self, messages: Sequence[Message]) -> str:
+        """Return a chat as the model reads it, up to where its answer starts."""
+        return "\n\n".join(_SPEAKERS[m.role] + m.content for m in messages) + "\n\nAssistant:"
+
+
 class ChatTokens:
     """Renders chats for one model.
 
@@ -56,12 +66,12 @@ class ChatTokens:
     @property
     def stops(self) -> tuple[str, ...]:
         """Stop strings that the rendering itself asks for."""
-        return () if self._has_template else ("\nUser:",)
+        return () if self._has_template else PlainChat.stops
 
     def text(self, messages: Sequence[Message]) -> str:
         """Return a chat as the model reads it, up to where its answer starts."""
         if not self._has_template:
-            return "\n\n".join(_SPEAKERS[m.role] + m.content for m in messages) + "\n\nAssistant:"
+            return PlainChat().text(messages)
         return self._render(messages if self._has_system_role else without_system(messages))
 
     def ids(self, messages: Sequence[Message]) -> list[int]:

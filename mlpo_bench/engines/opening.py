@@ -37,7 +37,8 @@ class _Plan:
         spec, weights = self.spec, self.weights
         if weights is None:
             served = (spec.base_url, spec.api_key_env, spec.context, spec.concurrency)
-            return (self.kind, spec.model, spec.revision, spec.adapter, *served)
+            asked = (spec.request, spec.deployment, spec.generation)
+            return (self.kind, spec.model, spec.revision, spec.adapter, *served, *asked)
         beside = self.kind.serves_adapters_together and not weights.merged
         alone = None if beside or weights.adapter is None else weights.adapter.revision
         dtype = weights.dtype if spec.dtype == "auto" else spec.dtype
@@ -122,7 +123,7 @@ async def _start(
     if on_event:
         for each in together:
             on_event(f"{each.spec.name}: engine {each.kind.name} ({each.why})")
-    options = OpenOptions(deterministic, plan.weights, share)
+    options = OpenOptions(deterministic, plan.weights, share, on_event)
     if len(together) > 1:
         weights = [each.weights for each in together if each.weights]
         return await plan.kind.open_together(weights, plan.spec, options)

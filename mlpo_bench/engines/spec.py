@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from mlpo_bench.engines.base import ALONE, Engine, Share
 from mlpo_bench.engines.names import full_name, short_name
+from mlpo_bench.engines.server_options import NOTHING_ASKED, ONE_LINE, RequestOptions, checked_url
 from mlpo_bench.errors import UsageError, unknown
 from mlpo_bench.registry import Registry
 
@@ -36,11 +37,13 @@ class OpenOptions:
         deterministic: whether completions must not depend on what else is asked at the same time, or in which order.
         weights: the model's weights on this machine, for kinds of engines that need them.
         share: which part of the device it may take, where others are opened beside it.
+        on_event: takes sentences on what a person should know, now and while the engine answers.
     """
 
     deterministic: bool = False
     weights: ResolvedModel | None = None
     share: Share = ALONE
+    on_event: Callable[[str], None] | None = None
 
 
 class EngineKind(ABC):
@@ -154,7 +157,9 @@ class ModelSpec(BaseModel):
     `model` is `smollm2-135m`, a hub id, a folder, the name a server serves, a script for the scripted engine, or
     what a recording was made with. `adapter` is what training changed of these weights: a folder or a hub id.
     `engine` is the name of a kind of engine, `module:Class`, or `auto`. `context` bounds prompt plus answer, in
-    tokens, below what the model itself holds. `concurrency` bounds the requests in flight to a server.
+    tokens, below what the model itself holds. `concurrency` bounds the requests in flight to a server; `request` is how
+    it is asked. `deployment` tells apart what a server had under one name at different times. `generation: model`
+    leaves the temperature and its kin to what the model's makers say.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -170,6 +175,17 @@ class ModelSpec(BaseModel):
     api_key_env: str = "OPENAI_API_KEY"
     concurrency: Annotated[int, Field(ge=1, le=4096)] = 64
     trust_remote_code: bool = False
+    # These, too, are left out where they say nothing.
+    request: Annotated[RequestOptions, Field(exclude_if=lambda request: request == NOTHING_ASKED)] = NOTHING_ASKED
+    deployment: Annotated[
+        str | None, Field(min_length=1, max_length=200, pattern=ONE_LINE, exclude_if=lambda told: told is None)
+    ] = None
+    generation: Annotated[Literal["task", "model"], Field(exclude_if=lambda whose: whose == "task")] = "task"
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, given: str | None) -> str | None:
+        return None if given is None else checked_url(given)
 
     @field_validator("engine")
     @classmethod
@@ -187,6 +203,10 @@ class ModelSpec(BaseModel):
     def _engine_can_serve_it(self) -> Self:
         if self.kind is not None:
             self.kind.check(self)
+        if not self.base_url and not (self.kind and self.kind.speaks_for_others):
+            for name in ("request", "deployment", "generation"):
+                if getattr(self, name) != ModelSpec.model_fields[name].default:
+                    raise ValueError(f"{name} concerns a server, so it goes with a base_url")
         return self
 
     @property

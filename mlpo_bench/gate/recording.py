@@ -18,7 +18,7 @@ import orjson
 import zstandard
 from pydantic import BaseModel, ConfigDict
 
-from mlpo_bench.chat import Completion, Message, Sampling, Usage
+from mlpo_bench.chat import MORE, Completion, Message, Sampling, Usage
 from mlpo_bench.engines.kinds.recorded import Recording as RecordingEngine
 from mlpo_bench.errors import UsageError
 from mlpo_bench.gate.history import Kept, read_baseline
@@ -276,14 +276,15 @@ def _digest_of(value: object) -> str:
 def _completion_line(request: str, one: Recorded) -> bytes:
     made, u = one.completion, one.completion.usage
     line: dict[str, Any] = {"request": request, "text": made.text, "finish": made.finish_reason}
-    line |= {"tokens": [u.prompt, u.cached, u.completion], "seconds": made.seconds}
+    line |= {"tokens": [u.prompt, u.cached, u.completion], "seconds": made.seconds, **made.more}
     if one.messages is not None and one.sampling is not None:
         line |= {"read": [[m.role, m.content] for m in one.messages], "sampling": asdict(one.sampling)}
     return orjson.dumps(line)
 
 
 def _completion(line: Mapping[str, Any]) -> tuple[str, Recorded]:
-    made = Completion(line["text"], Usage(*line["tokens"]), line["finish"], line["seconds"])
+    more = {name: line[name] for name in MORE if name in line}
+    made = Completion(line["text"], Usage(*line["tokens"]), line["finish"], line["seconds"], **more)
     if "read" not in line:
         return line["request"], Recorded(made)
     sampling = Sampling(**{**line["sampling"], "stop": tuple(line["sampling"]["stop"])})

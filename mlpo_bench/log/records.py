@@ -26,8 +26,9 @@ class Record:
     """How one question went in one cell.
 
     `answer` is what was read from the final text; `right` is None where `error` says why there is no answer at all.
-    `cut_off` tells that the final text reached its greatest length. Tokens, calls and seconds are those of the whole
-    conversation, counted as if nothing were shared.
+    `cut_off` tells that the final text reached its greatest length, `refused` that it is a refusal, which is not unread
+    besides. Tokens, calls and seconds are those of the whole conversation, counted as if nothing were shared;
+    `estimated` counts the calls whose tokens no server told.
     """
 
     cell: str
@@ -47,6 +48,8 @@ class Record:
     seconds: float
     serial_calls: int
     serial_seconds: float
+    refused: bool = False
+    estimated: int = 0
 
     @classmethod
     def of(cls, cell: Cell, transcript: Transcript, verdict: Verdict) -> Record:
@@ -60,7 +63,7 @@ class Record:
             seed=cell.setting.seed,
             answer=verdict.answer,
             right=verdict.right,
-            unread=verdict.unread,
+            unread=verdict.unread and not transcript.refused,
             cut_off=transcript.cut_off,
             error=None,
             calls=cost.calls,
@@ -70,6 +73,8 @@ class Record:
             seconds=cost.seconds,
             serial_calls=cost.serial_calls,
             serial_seconds=cost.serial_seconds,
+            refused=transcript.refused,
+            estimated=sum(turn.estimated for turn in transcript.turns),
         )
 
     @classmethod
@@ -98,16 +103,22 @@ SCHEMA = pa.schema(
         "seconds": pa.float64(),
         "serial_calls": pa.int64(),
         "serial_seconds": pa.float64(),
+        "refused": pa.bool_(),
+        "estimated": pa.int64(),
     }
 )
 """The columns of a cell's file: the fields of `Record`."""
+_SELDOM = ("refused", "estimated")
+"""Columns that a file has only where a row says something there: files are what they were before there were any."""
 
 
 def write_records(path: Path, records: Sequence[Record]) -> None:
     """Write a cell's records, whole or not at all."""
     columns = {field: [getattr(record, field) for record in records] for field in SCHEMA.names}
+    spared = {name for name in _SELDOM if not any(columns[name])}
+    schema = pa.schema([field for field in SCHEMA if field.name not in spared])
     with atomic.written(path) as beside:
-        pq.write_table(pa.Table.from_pydict(columns, schema=SCHEMA), beside, compression="zstd")
+        pq.write_table(pa.Table.from_pydict(columns, schema=schema), beside, compression="zstd")
 
 
 def read_records(path: Path) -> list[Record]:

@@ -96,6 +96,7 @@ def _turn(turn: Turn, verdict: TurnVerdict) -> dict[str, Any]:
         "finish_reason": turn.finish_reason,
         "seconds": turn.seconds,
         "request": turn.request.hex(),
+        **turn.more,
     }
 
 

@@ -51,7 +51,7 @@ class Critique(Protocol):
 
 def critic_prompt(question: Question, attempt: Turn) -> str:
     """Return what a critic reads."""
-    return render("critic.txt", {"question": question.prompt, "attempt": attempt.text.strip()})
+    return render("critic.txt", {"question": question.prompt, "attempt": attempt.written})
 
 
 def actor_prompt(question: Question, own: Turn, criticisms: Sequence[Turn]) -> str:
@@ -60,7 +60,7 @@ def actor_prompt(question: Question, own: Turn, criticisms: Sequence[Turn]) -> s
         "critique_revision.txt",
         {
             "question": question.prompt,
-            "own_last": own.text.strip(),
-            "criticisms": [turn.text.strip() for turn in criticisms],
+            "own_last": own.written,
+            "criticisms": [turn.written for turn in criticisms],
         },
     )

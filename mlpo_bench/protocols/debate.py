@@ -53,6 +53,6 @@ class Debate(Protocol):
 
 def revision_prompt(question: Question, attempts: Sequence[Turn], place: int) -> str:
     """Return what the member in a place reads from the second round on."""
-    texts = [turn.text.strip() for turn in attempts]
+    texts = [turn.written for turn in attempts]
     own_last = texts.pop(place)
     return render("debate.txt", {"question": question.prompt, "own_last": own_last, "others": texts})

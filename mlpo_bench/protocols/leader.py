@@ -112,12 +112,12 @@ class Leader(Protocol):
         """Return what a peer reads from the second round on. Its own last attempt is never shortened."""
         return render(
             "peer_revision.txt",
-            {"question": question.prompt, "own_last": own.text.strip(), "verdict": self.shared(verdict)},
+            {"question": question.prompt, "own_last": own.written, "verdict": self.shared(verdict)},
         )
 
     def shared(self, turn: Turn) -> str:
         """Return the part of a turn that others get to read."""
-        return passed_on(self.share, turn.text, turn.answer)
+        return passed_on(self.share, turn.written, turn.answer)
 
 
 def leading_prompt(question: str, opinions: Sequence[str], own_last: str | None = None) -> str:
@@ -130,8 +130,13 @@ def passed_on(share: Share, text: str, answer: str | None) -> str:
     if share == "answer":
         return UNREAD if answer is None else answer
     if share == "without-thinking":
-        return _THINKING.sub("", text).strip()
+        return without_thinking(text)
     return text.strip()
+
+
+def without_thinking(text: str) -> str:
+    """Return a text without its thinking, also where its opening stands in the prompt and only `</think>` is seen."""
+    return _THINKING.sub("", text).rpartition("</think>")[2].strip()
 
 
 def agree(turns: Sequence[Turn], room: Room) -> bool:

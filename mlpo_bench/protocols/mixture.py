@@ -68,4 +68,4 @@ class SelfMixture(Mixture):
 
 def aggregate_prompt(question: Question, attempts: Iterable[Turn]) -> str:
     """Return what somebody reads who is to write one answer out of several."""
-    return render("aggregate.txt", {"question": question.prompt, "attempts": [turn.text.strip() for turn in attempts]})
+    return render("aggregate.txt", {"question": question.prompt, "attempts": [turn.written for turn in attempts]})

@@ -44,6 +44,6 @@ class Refine(Protocol):
         """Answer, then revise."""
         attempt = await room.ask(room.leader, question.prompt, round=0)
         for round in range(1, self.rounds + 1):  # noqa: A001 - the field's word
-            prompt = render("refine.txt", {"question": question.prompt, "own_last": attempt.text.strip()})
+            prompt = render("refine.txt", {"question": question.prompt, "own_last": attempt.written})
             attempt = await room.ask(room.leader, prompt, round=round)
         return attempt.text

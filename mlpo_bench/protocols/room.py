@@ -55,7 +55,8 @@ class Turn:
     `stage` counts the steps of the conversation that had to wait for one another: turns of one stage ran side by
     side. `sample` tells apart equal requests of one stage. `answer` is what a reader finds in `text`, or None.
     `request` is the request's identity, 32 bytes, which equal turns of other conversations share. `seconds` are those
-    that the engine took when the completion was made, `waited` those that this conversation waited for it.
+    that the engine took when the completion was made, `waited` those that this conversation waited for it. `reasoning`,
+    `refused` and `estimated` are the completion's.
     """
 
     seat: str
@@ -70,6 +71,20 @@ class Turn:
     seconds: float
     request: bytes = b""
     waited: float = field(default=0.0, compare=False)
+    reasoning: str | None = None
+    refused: bool = False
+    estimated: bool = False
+
+    @property
+    def written(self) -> str:
+        """All that was written, as others read it: thinking that a server told apart stands in front, in its tags."""
+        return with_thinking(self.reasoning, self.text)
+
+    @property
+    def more(self) -> dict[str, Any]:
+        """What most turns have nothing of, by name (see `Completion.more`)."""
+        told = {"reasoning": self.reasoning, "refused": self.refused, "estimated": self.estimated}
+        return {name: value for name, value in told.items() if value}
 
     @property
     def cut_off(self) -> bool:
@@ -121,7 +136,17 @@ class Transcript:
 
         A deferral that names nobody ends in no turn's text; what the last turn was cut off from is its choice.
         """
-        return next((t for t in reversed(self.turns) if t.text == self.final), self.turns[-1]).cut_off
+        return self._last.cut_off
+
+    @property
+    def refused(self) -> bool:
+        """Whether the final text is a refusal."""
+        return self._last.refused and self._last.text == self.final
+
+    @property
+    def _last(self) -> Turn:
+        """The turn with the final text."""
+        return next((t for t in reversed(self.turns) if t.text == self.final), self.turns[-1])
 
 
 @dataclass(slots=True)
@@ -221,6 +246,7 @@ class Room:
             seconds=made.seconds,
             request=reply.request,
             waited=reply.waited,
+            **made.more,
         )
 
     def _chat(self, member: Member, prompt: str) -> tuple[Message, ...]:
@@ -250,6 +276,11 @@ class Room:
     def transcript(self, final: str) -> Transcript:
         """Return the conversation as it ended."""
         return Transcript(self.question, tuple(t for t in self._turns if t is not None), final)
+
+
+def with_thinking(reasoning: str | None, text: str) -> str:
+    """Return a text as a model writes it that thinks in the open: without a server that tells its thinking apart."""
+    return text.strip() if not reasoning else f"<think>\n{reasoning.strip()}\n</think>\n\n{text.strip()}"
 
 
 def chat_for(member: Member, preamble: Sequence[Message], prompt: str) -> tuple[Message, ...]:

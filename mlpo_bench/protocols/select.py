@@ -50,7 +50,7 @@ class Select(Protocol):
     async def solve(self, question: Question, room: Room) -> str:
         """Peers answer, the leader chooses."""
         proposals = await room.ask_each(room.peers, question.prompt, round=0)
-        prompt = choosing_prompt(question.prompt, [turn.text.strip() for turn in proposals])
+        prompt = choosing_prompt(question.prompt, [turn.written for turn in proposals])
         choice = await room.ask(room.leader, prompt, round=0)
         number = chosen(choice.text, len(proposals))
         return "" if number is None else proposals[number - 1].text

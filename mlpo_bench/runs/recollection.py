@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.chat import Completion, Message, Usage
+from mlpo_bench.chat import MORE, Completion, Message, Usage
 from mlpo_bench.engines import ModelFacts
 from mlpo_bench.engines.recorded import DEFAULT_CONTEXT
 from mlpo_bench.errors import UsageError
@@ -111,7 +111,8 @@ def _completions(path: Path) -> Iterator[Kept]:
         try:
             for turn in line.get("turns", ()):
                 usage = Usage(turn["prompt_tokens"], turn["cached_tokens"], turn["completion_tokens"])
-                made = Completion(turn["text"], usage, turn["finish_reason"], turn["seconds"])
+                more = {name: turn[name] for name in MORE if name in turn}
+                made = Completion(turn["text"], usage, turn["finish_reason"], turn["seconds"], **more)
                 yield Kept(bytes.fromhex(turn["request"]), made)
         except (KeyError, TypeError, AttributeError, ValueError):
             raise _unread(path, number) from None

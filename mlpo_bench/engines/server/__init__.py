@@ -1,0 +1,19 @@
+"""Asks a server that speaks OpenAI's protocol: vLLM's own, a cloud's, or any other.
+
+Servers differ in all that the protocol leaves open, and in much that it does not. Each module knows one side of it:
+
+- `transport`: bytes to the server and back, bounded in number and time; where the key goes.
+- `request`: what is sent.
+- `reply`: what an answer means. It is read into a `Reply`, or into that request's `EngineError`, whatever it holds.
+- `refusals`: what a server says when it does not answer, in its own words.
+- `pace`: how fast a server may be asked, and how long it asks to wait.
+- `listing`: what a server tells of itself and its models.
+- `engine`: puts them together, and asks again where that may help.
+"""
+
+from __future__ import annotations
+
+from mlpo_bench.engines.server.engine import ServerEngine, connect
+
+
+__all__ = ["ServerEngine", "connect"]

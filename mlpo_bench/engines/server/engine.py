@@ -1,0 +1,305 @@
+"""The engine for a server: asks one model, and asks again where that may help."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlpo_bench.chat import Completion, Usage
+from mlpo_bench.engines.base import ModelFacts
+from mlpo_bench.engines.hashes import revision_of
+from mlpo_bench.engines.server import reply as replies
+from mlpo_bench.engines.server.listing import listed, tried
+from mlpo_bench.engines.server.pace import Pace, next_wait, told_wait
+from mlpo_bench.engines.server.refusals import OK, SYSTEM_ROLE, TOO_MANY, Asked, overflow, refusal, too_long
+from mlpo_bench.engines.server.request import RequestBuilder
+from mlpo_bench.engines.server.transport import Transport
+from mlpo_bench.errors import EngineError, UsageError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mlpo_bench.chat import Message, Sampling
+    from mlpo_bench.engines.server.listing import Listing
+    from mlpo_bench.engines.server.reply import Reply
+    from mlpo_bench.engines.server.transport import Answer
+    from mlpo_bench.engines.spec import ModelSpec
+
+# Where neither the server nor the spec tells the context: large enough not to stand in the way of a server's own.
+DEFAULT_CONTEXT = 131_072
+RETRIES = 5
+FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 8.0
+# Rough figures for texts in English, where nothing better is to be had.
+CHARACTERS_PER_TOKEN = 4
+TOKENS_PER_MESSAGE = 4
+_SERVICE_UNAVAILABLE = 503
+_FINGERPRINTS_KEPT = 20
+
+
+@dataclass(slots=True)
+class _Tries:
+    """What one request has been through: its failures, how often the server asked to wait, and for how long in all."""
+
+    began: float
+    failures: int = 0
+    refusals: int = 0
+    waited: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """The server asks to wait for so many seconds (None where it does not say how many), in its words."""
+
+    seconds: float | None
+    words: str
+
+
+class ServerEngine:
+    """One model of one server. Make it with `connect`.
+
+    Args:
+        transport: the way to the server.
+        builder: makes the requests.
+        spec: names the model and bounds the requests in flight.
+        facts: what the server says of the model.
+        say: takes a sentence on what a person should know.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        builder: RequestBuilder,
+        spec: ModelSpec,
+        facts: ModelFacts,
+        say: Callable[[str], None],
+    ) -> None:
+        self._transport, self._builder, self._spec, self._facts, self._say = transport, builder, spec, facts, say
+        self._pace = Pace(spec.concurrency, spec.request.requests_per_minute)
+        self._fingerprints: dict[str, None] = {}
+        self._told: set[str] = set()
+        self._waiting_until = 0.0
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What answers, as far as the server tells; what it calls the states that it answered from grows."""
+        told = {**(self._facts.told or {}), "sends": self._builder.fields}
+        if self._fingerprints:
+            told["system_fingerprints"] = list(self._fingerprints)
+        return replace(self._facts, told=told)
+
+    def halt(self, reason: Exception) -> None:
+        """Send nothing more: what waits for its turn gets `reason` instead."""
+        self._pace.halt(reason)
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
+        """Answer one chat.
+
+        Raises:
+            ContextOverflow: the server says that prompt and answer exceed the context.
+            EngineError: the server failed or refused; transient where asking again may help.
+        """
+        tries = _Tries(time.monotonic())
+        while True:
+            body = self._builder.body(messages, sampling, seed)
+            asked = Asked(self._facts.name, self.count_tokens(messages), sampling.max_tokens)
+            try:
+                async with self._pace.slot():
+                    started = time.perf_counter()
+                    answer = await self._transport.post(self._builder.path, body, self._spec.request.timeout)
+                    found = self._found(answer, asked)
+            except EngineError as fault:
+                if self._folds_instead(fault, messages):
+                    continue
+                await self._after(fault, tries)
+            else:
+                if isinstance(found, _Wait):
+                    self._wait(found, tries)
+                    continue
+                self._pace.answered()
+                return self._completion(found, messages, time.perf_counter() - started)
+
+    def _found(self, answer: Answer, asked: Asked) -> Reply | _Wait:
+        """Return what an answer means, or that the server asks to wait.
+
+        Raises:
+            EngineError: it is neither.
+        """
+        if answer.status == TOO_MANY or (answer.status == _SERVICE_UNAVAILABLE and "retry-after" in answer.headers):
+            fault = self._worded(refusal(answer, asked))
+            return _Wait(told_wait(answer.headers, str(fault)), str(fault))
+        if answer.status != OK:
+            raise self._worded(refusal(answer, asked))
+        try:
+            return replies.read(replies.parsed(answer.body))
+        except ValueError as error:
+            raise self._worded(EngineError(f"sent no valid answer: {error}.")) from None
+        except EngineError as fault:
+            if too_long(answer.status, str(fault)):  # an error that comes with status 200
+                raise overflow(self._transport.cleaned(str(fault)), None, asked) from None
+            raise self._worded(fault) from None
+
+    def _worded(self, fault: EngineError) -> EngineError:
+        """Return a fault with the server's name before its words, and no key in them."""
+        text = self._transport.cleaned(str(fault))
+        if type(fault) is not EngineError:  # an overflow speaks of the model
+            fault.args = (text,)
+            return fault
+        return EngineError(f"{self._where} {text}", transient=fault.transient)
+
+    def _folds_instead(self, fault: EngineError, messages: Sequence[Message]) -> bool:
+        """Whether to ask again with the persona in the user's turn: the server will not take one of its own."""
+        system = any(message.role == "system" for message in messages)
+        if fault.transient or self._builder.fold_system or not system or not SYSTEM_ROLE.search(str(fault)):
+            return False
+        self._builder.fold_system = True
+        self._say(f"{self._where} takes no system message, so what stood there goes in front of the user's first.")
+        return True
+
+    async def _after(self, fault: EngineError, tries: _Tries) -> None:
+        """Wait before the next try after a failure.
+
+        Raises:
+            EngineError: the fault itself, where there is to be none.
+        """
+        tries.failures += 1
+        spent = time.monotonic() - tries.began - tries.waited
+        if not fault.transient:
+            raise fault
+        if tries.failures > RETRIES or spent >= self._spec.request.timeout:
+            raise EngineError(str(fault), tried=True)
+        await asyncio.sleep(min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (tries.failures - 1)))
+
+    def _wait(self, wait: _Wait, tries: _Tries) -> None:
+        """Slow all requests down, as the server asks.
+
+        Raises:
+            EngineError: this one has waited for as long as a person lets it.
+        """
+        tries.refusals += 1
+        seconds = next_wait(tries.refusals) if wait.seconds is None else max(wait.seconds, 0.05)
+        bound = self._spec.request.max_wait
+        if tries.waited + seconds > bound:
+            asks = f" It asks to wait {wait.seconds:,.0f} s." if wait.seconds is not None else ""
+            raise EngineError(
+                f"{wait.words}{asks} A request waits {bound:g} s in all (request: {{max_wait: ...}} in the team file).",
+                tried=True,
+            )
+        tries.waited += seconds
+        self._pace.slow_down(seconds)
+        now = time.monotonic()
+        if now + seconds > self._waiting_until + 1 and seconds >= 1:
+            self._waiting_until = now + seconds
+            self._say(f"{wait.words} Waiting {seconds:,.0f} s, then {self._pace.level} at once.")
+
+    def _completion(self, found: Reply, messages: Sequence[Message], seconds: float) -> Completion:
+        if found.note and found.note not in self._told:
+            self._told.add(found.note)
+            self._say(f"{self._where} {self._transport.cleaned(found.note)}.")
+        if found.fingerprint and len(self._fingerprints) < _FINGERPRINTS_KEPT:
+            self._fingerprints[self._transport.cleaned(found.fingerprint)] = None
+        written = found.text + (found.reasoning or "")
+        usage = found.usage or Usage(self.count_tokens(messages), 0, _estimate(written))
+        return Completion(
+            text=found.text,
+            usage=usage,
+            finish_reason=found.finish_reason,
+            seconds=seconds,
+            reasoning=found.reasoning,
+            refused=found.refused,
+            estimated=found.usage is None,
+        )
+
+    @property
+    def _where(self) -> str:
+        return f"the server {self._spec.base_url}"
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Return an estimate of a chat's length in tokens: a quarter of its characters, and 4 for each message."""
+        return sum(_estimate(m.content) + TOKENS_PER_MESSAGE for m in messages)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+
+async def connect(
+    spec: ModelSpec, *, deterministic: bool = False, on_event: Callable[[str], None] | None = None
+) -> ServerEngine:
+    """Connect to a server, and check that it answers for the model.
+
+    `on_event` takes sentences on what a person should know, now and while questions are asked.
+
+    Raises:
+        UsageError: the server cannot be reached, refuses the key, or does not serve the model; or deterministic
+            completions were asked for, which nobody can promise for a server.
+    """
+    if deterministic:
+        raise UsageError(f"a server's batches cannot be controlled, so {spec.base_url} cannot be deterministic.")
+    say = on_event or (lambda _: None)
+    transport = Transport(spec)
+    try:
+        if transport.withheld:
+            say(
+                f"the key in {spec.api_key_env} is not sent to {spec.base_url}, which is neither https nor this "
+                "machine; if it belongs there, name a variable of its own as api_key_env."
+            )
+        listing = await listed(transport, spec)
+        builder = RequestBuilder(spec, listing.owner)
+        if listing.hindrance:
+            await _try(transport, builder, spec, listing, say)
+    except BaseException:
+        await transport.close()
+        raise
+    return ServerEngine(transport, builder, spec, _facts(spec, listing), say)
+
+
+async def _try(
+    transport: Transport, builder: RequestBuilder, spec: ModelSpec, listing: Listing, say: Callable[[str], None]
+) -> None:
+    where = f"the server {spec.base_url}"
+    hindrance = transport.cleaned(listing.hindrance).rstrip(".")
+    try:
+        odd = await tried(transport, builder, Asked(spec.model, 0, 0))
+    except UsageError as mistake:
+        key = f" The key is that in the variable {spec.api_key_env}." if "the key" in str(mistake) else ""
+        raise UsageError(f"{where} cannot be asked: {str(mistake).rstrip('.')}.{key} ({hindrance}.)") from None
+    say(f"{where}: {hindrance}; " + (f"a trial question failed: {odd}" if odd else "a trial question was answered."))
+
+
+def _facts(spec: ModelSpec, listing: Listing) -> ModelFacts:
+    told = [bound for bound in (listing.context, spec.context) if bound]
+    served: dict[str, Any] = {"owned_by": listing.owner, "created": listing.created}
+    return ModelFacts(
+        name=spec.model,
+        engine="openai",
+        revision=_revision(spec, listing),
+        dtype="unknown",
+        context=min(told) if told else DEFAULT_CONTEXT,
+        note="" if told else "the server does not tell its context",
+        told={name: value for name, value in served.items() if value is not None},
+    )
+
+
+def _revision(spec: ModelSpec, listing: Listing) -> str:
+    """Return all that is known of which answers a server gives: its address, its model, and what a team file says."""
+    parts = [f"{spec.base_url} {listing.root or spec.model}"]
+    if spec.revision is not None:
+        parts.append(f"revision {spec.revision}")
+    if spec.deployment is not None:
+        parts.append(f"deployment {spec.deployment}")
+    if spec.request.identity is not None:
+        parts.append(f"request {spec.request.identity}")
+    if spec.request.template is not None:
+        folder = Path(spec.request.template).expanduser()
+        parts.append(f"template {revision_of(file for file in folder.iterdir() if file.is_file())}")
+    if spec.generation == "model":
+        parts.append("generation model")
+    return " ".join(parts)
+
+
+def _estimate(text: str) -> int:
+    return -(-len(text) // CHARACTERS_PER_TOKEN)

@@ -1,0 +1,157 @@
+"""What a server tells of itself: its models, as far as it lists them, and whether it answers at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlpo_bench.chat import Message, Sampling
+from mlpo_bench.engines.server.refusals import (
+    FORBIDDEN,
+    NOT_FOUND,
+    OK,
+    REDIRECTS,
+    UNAUTHORIZED,
+    refusal,
+)
+from mlpo_bench.engines.server.reply import parsed
+from mlpo_bench.engines.server.words import one_line
+from mlpo_bench.errors import EngineError, UsageError, nearest
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlpo_bench.engines.server.refusals import Asked
+    from mlpo_bench.engines.server.request import RequestBuilder
+    from mlpo_bench.engines.server.transport import Answer, Transport
+    from mlpo_bench.engines.spec import ModelSpec
+
+OPEN_TIMEOUT_S = 20.0
+TRIAL_TIMEOUT_S = 120.0
+TRIAL = Message("user", "Say yes.")
+TRIAL_SAMPLING = Sampling(temperature=1.0, max_tokens=16)
+_CONTEXTS = ("max_model_len", "context_length", "context_window", "max_context_length")
+_LEAST_CONTEXT, _MOST_CONTEXT = 16, 2**31 - 1
+_NAMES_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A server's list of models.
+
+    `hindrance` says in a few words why there is none, or why the model does not stand in it.
+    """
+
+    names: tuple[str, ...] = ()
+    model: Mapping[str, Any] = field(default_factory=dict)
+    hindrance: str = ""
+
+    @property
+    def context(self) -> int | None:
+        """The longest prompt plus answer, in tokens; None where the server does not tell."""
+        told = (self.model.get(name) for name in _CONTEXTS)
+        return next((n for n in told if type(n) is int and _LEAST_CONTEXT <= n <= _MOST_CONTEXT), None)
+
+    @property
+    def root(self) -> str | None:
+        """What the model is to the server itself; None where it does not tell."""
+        return self._text("root")
+
+    @property
+    def owner(self) -> str | None:
+        """What the server calls itself: `vllm`, `llamacpp`, ...; None where it does not tell."""
+        return self._text("owned_by")
+
+    @property
+    def created(self) -> int | None:
+        """When the model was made, as the server has it, in seconds since 1970.
+
+        vLLM and its like tell the time at which they were asked, which says nothing of the model.
+        """
+        created = self.model.get("created")
+        return created if type(created) is int and created > 0 and self.owner not in {"vllm", "sglang"} else None
+
+    def _text(self, name: str) -> str | None:
+        told = self.model.get(name)
+        return one_line(told, 300).replace("|", "/") if isinstance(told, str) and told.strip() else None
+
+
+async def listed(transport: Transport, spec: ModelSpec) -> Listing:
+    """Ask a server for its models. Not every one has a list, shows it to everybody, or names all in it.
+
+    Raises:
+        UsageError: nothing answers at the address.
+    """
+    try:
+        answer = await transport.get("/models", OPEN_TIMEOUT_S)
+    except EngineError as fault:
+        if "no server answers" in str(fault):
+            raise UsageError(f"{str(fault).rstrip('.')}; start it, or correct the base_url.") from None
+        return Listing(hindrance=f"its list of models cannot be had: {fault}")
+    if answer.status != OK:
+        return Listing(hindrance=f"it answers {answer.status} when asked for its models")
+    try:
+        models = _models(parsed(answer.body))
+    except ValueError:
+        return Listing(hindrance="what it sends when asked for its models is no list of any")
+    if spec.model in models:
+        return Listing(tuple(models), models[spec.model])
+    shown = ", ".join(list(models)[:_NAMES_SHOWN]) or "none"
+    hint = nearest(spec.model, models) or "."
+    return Listing(tuple(models), hindrance=f"{spec.model!r} is not in its list of models{hint} It lists: {shown}")
+
+
+def _models(content: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - whatever JSON holds
+    """Return the models of a list by their names: a bare list, or one under `data` or `models`."""
+    if isinstance(content, dict):
+        content = content.get("data", content.get("models"))
+    if not isinstance(content, list):
+        raise ValueError("no list")  # noqa: TRY004 - what JSON holds
+    found: dict[str, dict[str, Any]] = {}
+    for one in content:
+        entry = {"id": one} if isinstance(one, str) else one
+        name = entry.get("id") or entry.get("name") if isinstance(entry, dict) else None
+        if isinstance(name, str):
+            found[name] = entry
+    return found
+
+
+async def tried(transport: Transport, builder: RequestBuilder, asked: Asked) -> str:
+    """Ask a server one small question, where its list does not show that it serves the model.
+
+    Returns:
+        What was odd about its answer, though questions may well be answered; nothing where it answered.
+
+    Raises:
+        UsageError: no question can be answered in this way.
+    """
+    body = builder.body([TRIAL], TRIAL_SAMPLING, 0)
+    try:
+        answer = await transport.post(builder.path, body, TRIAL_TIMEOUT_S)
+    except EngineError as fault:
+        return transport.cleaned(str(fault))
+    if answer.status != OK:
+        return _refused(answer, transport, asked, builder)
+    try:
+        content = parsed(answer.body)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise UsageError(_NO_PROTOCOL)
+    return ""
+
+
+_NO_PROTOCOL = "what answers there does not speak OpenAI's protocol; a base_url ends in /v1 with most servers"
+
+
+def _refused(answer: Answer, transport: Transport, asked: Asked, builder: RequestBuilder) -> str:
+    told = transport.cleaned(str(refusal(answer, asked)))
+    if answer.status in {UNAUTHORIZED, FORBIDDEN}:
+        raise UsageError(f"it refuses the key: it {told}")
+    if answer.status in {NOT_FOUND, 405, 410} or answer.status in REDIRECTS:
+        raise UsageError(
+            f"asked at {builder.path}, it {told} A base_url is what stands before {builder.path}, and ends in /v1 with "
+            "most servers"
+        )
+    return f"it {told}"

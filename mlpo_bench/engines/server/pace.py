@@ -1,0 +1,156 @@
+"""How fast a server may be asked: so many at once, so many a minute, and not before it says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import re
+import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from mlpo_bench.errors import Stopped
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
+"""Where a server does not say how long to wait: twice as long each time, up to a minute, which most windows are."""
+_EPOCH = 1_000_000_000
+_EPOCH_MS = 1_000_000_000_000
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_SPAN = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(ms|s|m|h|d)")
+_TRY_AGAIN = re.compile(
+    r"(?:try again in|retry (?:after|in)|retrydelay\W{1,5}|wait)\s{0,3}"
+    r"((?:\d{1,9}(?:\.\d{1,9})?\s?(?:ms|s|m|h)\w{0,6}\s?){1,5})",
+    re.IGNORECASE,
+)
+
+
+class Pace:
+    """Lets requests to one server begin.
+
+    How many may be under way finds its own level: half as many each time the server asks to wait, then one more for
+    each round that was answered, up to `most`.
+
+    Args:
+        most: requests in flight.
+        per_minute: requests that may begin in a minute, spread evenly; None for any number.
+    """
+
+    def __init__(self, most: int, per_minute: float | None = None) -> None:
+        self._most, self._level = most, float(most)
+        self._apart = 60.0 / per_minute if per_minute else 0.0
+        self._next = self._not_before = self._halved_until = -math.inf
+        self._in_flight = 0
+        self._turn = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self._halted: Exception | None = None
+
+    @property
+    def level(self) -> int:
+        """How many requests may be under way now."""
+        return max(1, int(self._level))
+
+    def halt(self, reason: Exception) -> None:
+        """Let nothing begin any more: what waits gets `reason` instead."""
+        self._halted = self._halted or reason
+        self._changed.set()
+
+    @contextlib.asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Wait until a request may begin; inside, it is under way.
+
+        Raises:
+            Exception: what `halt` was given.
+        """
+        async with self._turn:
+            while (wait := self._wait()) != 0:
+                self._changed.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), None if wait == math.inf else wait)
+            self._in_flight += 1
+            self._next = max(self._next, time.monotonic()) + self._apart
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+            self._changed.set()
+
+    def _wait(self) -> float:
+        """Return how many seconds the next request has to wait: infinitely many for another to end, or none."""
+        if self._halted is not None:
+            raise Stopped if isinstance(self._halted, Stopped) else self._halted
+        if self._in_flight >= self.level:
+            return math.inf
+        return max(0.0, self._not_before - time.monotonic(), self._next - time.monotonic())
+
+    def slow_down(self, seconds: float) -> None:
+        """Let nothing begin for so many seconds, and less at once from then on."""
+        now = time.monotonic()
+        if now >= self._halved_until:  # those that were under way together are refused together
+            self._level = max(1.0, self._level / 2)
+        self._not_before = max(self._not_before, now + seconds)
+        self._halved_until = max(self._halved_until, self._not_before)
+
+    def answered(self) -> None:
+        """Take note that a request was answered."""
+        self._level = min(float(self._most), self._level + 1 / self._level)
+
+
+def told_wait(headers: Mapping[str, str], words: str, now: Callable[[], float] = time.time) -> float | None:
+    """Return for how many seconds a server asks to wait, in its headers or in its words; None where it does not."""
+    if (ms := _number(headers.get("retry-after-ms", ""))) is not None:
+        return ms / 1_000
+    if (told := headers.get("retry-after", "").strip()) and (wait := _span_or_date(told, now)) is not None:
+        return wait
+    if (told := headers.get("x-ratelimit-reset", headers.get("ratelimit-reset", ""))) and (
+        wait := _span_or_date(told, now)
+    ) is not None:
+        return wait
+    resets = [
+        wait
+        for what in ("requests", "tokens")
+        if _number(headers.get(f"x-ratelimit-remaining-{what}", "0")) == 0
+        and (wait := _span_or_date(headers.get(f"x-ratelimit-reset-{what}", ""), now)) is not None
+    ]
+    if resets:
+        return max(resets)
+    found = _TRY_AGAIN.search(words)
+    return None if found is None else _span(re.sub(r"\s", "", found[1]))
+
+
+def next_wait(refused: int) -> float:
+    """Return how long to wait after so many refusals (from 1) where a server does not say."""
+    return float(min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(refused - 1, 16)))
+
+
+def _span_or_date(text: str, now: Callable[[], float]) -> float | None:
+    """Return the seconds that a header tells: so many, a span such as `6m0s`, or a time that is to come."""
+    text = text.strip()
+    if (number := _number(text)) is not None:
+        if number >= _EPOCH_MS:
+            number /= 1_000
+        return max(0.0, number - now()) if number >= _EPOCH else number
+    if (span := _span(text)) is not None:
+        return span
+    with contextlib.suppress(ValueError, TypeError, IndexError, OverflowError):
+        at = parsedate_to_datetime(text) if "," in text else datetime.fromisoformat(text)
+        return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now())
+    return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 <= number < math.inf else None
+
+
+def _span(text: str) -> float | None:
+    found = _SPAN.findall(text)
+    return sum(float(count) * _UNITS[unit] for count, unit in found) if found else None

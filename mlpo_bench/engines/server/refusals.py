@@ -1,0 +1,132 @@
+"""What a server says when it does not answer: prompts that do not fit, fields it will not take, and all the rest."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlpo_bench.engines.server.reply import parsed
+from mlpo_bench.engines.server.words import said
+from mlpo_bench.errors import ContextOverflow, EngineError
+from mlpo_bench.store import MOST_TOKENS
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mlpo_bench.engines.server.transport import Answer
+
+OK, BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TOO_LARGE, TOO_MANY = 200, 400, 401, 403, 404, 413, 429
+REDIRECTS = range(300, 400)
+_MAY_PASS = {408, 409, 425, TOO_MANY}
+_WILL_NOT_PASS = {501, 505}
+_SERVER_FAILED = 500
+
+# Any of these tells that a prompt and its answer are too long. Sources: vLLM, llama.cpp, LM Studio, TGI, SGLang,
+# Groq, Mistral, OpenRouter, Anthropic, Gemini, Ollama, DeepSeek.
+_TOO_LONG = re.compile(
+    r"context.{0,3}(?:length|size|window|limit)|max_model_len|maximum context|exceed_context|context the overflows"
+    r"|prompt is too long|input is too long|too large for model|longer than the model|maximum input length"
+    r"|inputs?\W{0,3} (?:tokens \+|must have less than)|number of tokens to keep|input token count"
+    r"|reduce the length of the (?:messages|prompt|input)|exceeds? the (?:maximum number of tokens|model's)"
+    r"|context shift is disabled",
+    re.IGNORECASE,
+)
+# A number of tokens in words, with commas or without, and not so long that it cannot be one.
+_N = r"(?<![\d.])(\d{1,3}(?:,\d{3}){1,3}|\d{1,10})(?![\d,]*\d)"
+_HOLDS = (
+    rf"(?:max_model_len|context (?:length|window|limit|size))\D{{0,60}}?{_N}(?!\s*(?:in the messages|input tokens))",
+    rf"\({_N} tokens\), try increasing",
+    rf"{_N} maximum context length",
+    rf"(?:must be <=|must have less than|maximum number of tokens allowed \(|tokens >) ?{_N}",
+    rf"\d \+ \d+ > {_N}",
+)
+_PROMPT = (
+    rf"{_N}\s+(?:tokens )?(?:in (?:the messages|the prompt|your prompt)|of text input|from the input)",
+    rf"{_N}\s+(?:input|`?inputs`?) tokens",
+    rf"(?:prompt contains|passed|input \(|request \(|first|messages resulted in|given:|count \(|long:)\s*{_N}",
+    rf"exceed context limit: {_N} \+",
+)
+_HINTS = {
+    r"max_completion_tokens": "max_tokens_field: max_completion_tokens",
+    r"\bseed\b": "omit: [seed]",
+    r"\btop_p\b": "omit: [top_p]",
+    r"\btemperature\b": "omit: [temperature]",
+    r"\btop_k\b": "omit: [top_k]",
+    r"system\W{0,3}(?:role|message|prompt)|role\W{0,3}system|roles must alternate": "fold_system: true",
+    r"chat.?template|no template": "endpoint: completions",
+    r"api.?version": "extra_query: {api-version: ...}",
+}
+_SYSTEM = next(words for words, hint in _HINTS.items() if hint.startswith("fold_system"))
+SYSTEM_ROLE = re.compile(_SYSTEM, re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a refusal is about: the model, and the prompt's length (an estimate) and the answer's bound, in tokens."""
+
+    model: str
+    prompt: int
+    answer: int
+
+
+def refusal(answer: Answer, asked: Asked) -> EngineError:
+    """Return the fault of an answer whose status is not 200; its message completes `the server ...`."""
+    content, raw = _content(answer)
+    told = said(content, raw)
+    if answer.status in REDIRECTS:
+        target = answer.headers.get("location", "nowhere")
+        return EngineError(
+            f"answered {answer.status}: it sends on to {said(target)}, which is not followed. Is that the base_url?",
+            transient=False,
+        )
+    if too_long(answer.status, told):
+        return overflow(told, content, asked)
+    passes = (answer.status >= _SERVER_FAILED or answer.status in _MAY_PASS) and answer.status not in _WILL_NOT_PASS
+    words = f": {told.rstrip('.')}" if told else ""
+    hint = _hint(told) if BAD_REQUEST <= answer.status < _SERVER_FAILED and not passes else ""
+    return EngineError(f"answered {answer.status}{words}.{hint}", transient=passes)
+
+
+def too_long(status: int, told: str) -> bool:
+    """Whether a refusal says that a prompt does not fit (one for haste never does, whatever it speaks of)."""
+    return status != TOO_MANY and _TOO_LONG.search(told) is not None
+
+
+def overflow(told: str, content: Any, asked: Asked) -> ContextOverflow:  # noqa: ANN401
+    """Return the fault of a prompt that does not fit, with the server's figures where it tells them."""
+    error = content.get("error") if isinstance(content, dict) else None
+    figures = error if isinstance(error, dict) else content if isinstance(content, dict) else {}
+    holds = _figure(figures.get("n_ctx")) or _number(_HOLDS, told)
+    prompt = _figure(figures.get("n_prompt_tokens")) or _number(_PROMPT, told)
+    return ContextOverflow(
+        model=asked.model,
+        prompt=asked.prompt if prompt is None else prompt,
+        answer=asked.answer,
+        context=holds,
+        said=told,
+    )
+
+
+def _hint(told: str) -> str:
+    found = [hint for words, hint in _HINTS.items() if re.search(words, told, re.IGNORECASE)]
+    return f" If that is the reason, say in the team file: request: {{{', '.join(found[:2])}}}." if found else ""
+
+
+def _content(answer: Answer) -> tuple[Any, str]:
+    try:
+        return parsed(answer.body), answer.body[:20_000].decode("utf-8", "replace")
+    except ValueError:
+        return None, answer.body[:20_000].decode("utf-8", "replace")
+
+
+def _number(patterns: Iterable[str], text: str) -> int | None:
+    for pattern in patterns:
+        if (found := re.search(pattern, text, re.IGNORECASE | re.DOTALL)) is not None:
+            return _figure(int(found[1].replace(",", "")))
+    return None
+
+
+def _figure(value: Any) -> int | None:  # noqa: ANN401
+    return value if type(value) is int and 0 < value <= MOST_TOKENS else None

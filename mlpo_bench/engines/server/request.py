@@ -1,0 +1,113 @@
+"""What is sent: one chat, how its answer is drawn, and what a team file adds or leaves out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlpo_bench.engines.chats import PlainChat, without_system
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mlpo_bench.chat import Message, Sampling
+    from mlpo_bench.engines.chats import ChatTokens
+    from mlpo_bench.engines.spec import ModelSpec
+
+# Some servers hold a seed in 32 bits with a sign.
+SEEDS = 2**31
+
+# Fields beyond the protocol that take away what a server would add by itself, out of a model's generation_config.json
+# or its own defaults, by what it calls itself in its list of models.
+NEUTRAL: dict[str, dict[str, Any]] = {
+    "vllm": {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0},
+    "sglang": {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0},
+    "llamacpp": {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0, "typical_p": 1.0},
+}
+_PENALTIES = {"presence_penalty": 0.0, "frequency_penalty": 0.0}
+
+
+class RequestBuilder:
+    """Makes the requests to one model of one server.
+
+    Args:
+        spec: how it is asked.
+        owner: what the server calls itself.
+
+    Raises:
+        UsageError: the template cannot be read.
+    """
+
+    def __init__(self, spec: ModelSpec, owner: str | None = None) -> None:
+        self._spec, self._options = spec, spec.request
+        known = NEUTRAL.get((owner or "").lower(), {})
+        self.neutral = {} if spec.generation == "model" or not known else known | _PENALTIES
+        self.fold_system = spec.request.fold_system
+        self._chat = self._template() if spec.request.endpoint == "completions" else None
+
+    def _template(self) -> PlainChat | ChatTokens:
+        if self._options.template is None:
+            return PlainChat()
+        from mlpo_bench.engines.chats import ChatTokens
+
+        return ChatTokens.of_folder(Path(self._options.template).expanduser())
+
+    @property
+    def path(self) -> str:
+        """Where requests go, behind the base URL."""
+        return "/completions" if self._chat is not None else "/chat/completions"
+
+    @property
+    def fields(self) -> list[str]:
+        """The names of what is sent with every question, for the record."""
+        from mlpo_bench.chat import Sampling
+
+        return sorted(self.body([], Sampling(), 0).keys() - {"messages", "prompt", "model"})
+
+    def body(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> dict[str, Any]:
+        """Return a request, ready to be written as JSON."""
+        chat = without_system(messages) if self.fold_system else messages
+        stops = (*sampling.stop, *self._options.stop)
+        if self._chat is None:
+            asked: dict[str, Any] = {"messages": [{"role": m.role, "content": m.content} for m in chat]}
+        else:
+            asked = {"prompt": self._chat.text(chat)}
+            stops = (*stops, *self._chat.stops)
+        body = {"model": self._spec.model, **asked, **self._drawn(sampling, seed)}
+        if stops and "stop" not in self._options.omit:
+            body["stop"] = list(dict.fromkeys(stops))
+        return _merged(body | self._added(), self._options.extra_body)
+
+    def _drawn(self, sampling: Sampling, seed: int) -> dict[str, Any]:
+        """Return how the answer is drawn; under `generation: model` that is the server's to say."""
+        fields: dict[str, Any] = dict(self.neutral)
+        if self._spec.generation == "task":
+            fields |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
+            if sampling.top_k:
+                fields["top_k"] = sampling.top_k
+        fields |= {"max_tokens": sampling.max_tokens, "seed": seed % SEEDS}
+        kept = {name: value for name, value in fields.items() if name not in self._options.omit}
+        if "max_tokens" in kept:
+            kept[self._options.max_tokens_field] = kept.pop("max_tokens")
+        return kept
+
+    def _added(self) -> dict[str, Any]:
+        options = self._options
+        told = {
+            "frequency_penalty": options.frequency_penalty,
+            "presence_penalty": options.presence_penalty,
+            "repetition_penalty": options.repetition_penalty,
+            "min_p": options.min_p,
+            "reasoning_effort": options.reasoning_effort,
+            "chat_template_kwargs": options.chat_template_kwargs or None,
+        }
+        return {name: value for name, value in told.items() if value is not None}
+
+
+def _merged(body: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body with more in it; what stands in both as objects is merged."""
+    for name, value in more.items():
+        mine = body.get(name)
+        body[name] = {**mine, **value} if isinstance(mine, dict) and isinstance(value, dict) else value
+    return body

@@ -1,0 +1,212 @@
+"""Bytes to a server and back: bounded in number and time, with the key where it may go, to no other host."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+import orjson
+
+from mlpo_bench.engines.server.words import one_line, without
+from mlpo_bench.engines.server_options import on_this_machine
+from mlpo_bench.errors import EngineError, UsageError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlpo_bench.engines.spec import ModelSpec
+
+MOST_BYTES = 16 * 2**20
+"""What a reply may hold, as it is sent and unpacked: several times the longest that any model writes."""
+_MOST = f"{MOST_BYTES >> 20} MiB"
+CONNECT_TIMEOUT_S = 20.0
+DEFAULT_KEY = "OPENAI_API_KEY"
+_VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")
+_AUTHORIZATION = "authorization"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: the status, the headers by small letters, and the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport:
+    """The way to one server.
+
+    Args:
+        spec: names the server, and what goes with every request.
+
+    Raises:
+        UsageError: the address, a header, the key or a proxy cannot be used.
+    """
+
+    def __init__(self, spec: ModelSpec) -> None:
+        assert spec.base_url is not None
+        self._spec, self._url = spec, spec.base_url
+        self.secrets: list[str] = []
+        self.withheld = False
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip, identity", **self._headers()}
+        try:
+            self._base = httpx.URL(spec.base_url)
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=spec.concurrency)
+            timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S)
+            self._client = httpx.AsyncClient(headers=headers, limits=limits, timeout=timeout, follow_redirects=False)
+        except ImportError:
+            raise UsageError(
+                f"a proxy is set ({self._proxy()}) that speaks SOCKS, for which a package is missing: "
+                "pip install 'httpx[socks]'. "
+                f"Or keep {self._host} out of it: NO_PROXY={self._host}."
+            ) from None
+        except (httpx.InvalidURL, ValueError) as error:
+            raise UsageError(
+                f"the server {self._url} cannot be asked: {self.cleaned(str(error))}. Is a proxy set that has no "
+                f"address ({self._proxy() or 'none is'})?"
+            ) from None
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self._url).hostname or self._url
+
+    def _proxy(self) -> str:
+        """Return the proxy that requests go through, without a password; nothing where there is none."""
+        found = getproxies()
+        proxy = found.get(urlsplit(self._url).scheme) or found.get("all") or ""
+        if not proxy or proxy_bypass(self._host):
+            return ""
+        return re.sub(r"//[^/@]*@", "//", proxy)
+
+    @property
+    def through(self) -> str:
+        """` through the proxy ...`, for messages; nothing where there is none."""
+        return f" through the proxy {proxy}" if (proxy := self._proxy()) else ""
+
+    def _headers(self) -> dict[str, str]:
+        options = self._spec.request
+        headers = {name: self._filled_in(name, value) for name, value in options.extra_headers.items()}
+        if any(name.lower() == options.key_header.lower() for name in headers):
+            return headers
+        if key := self._key():
+            bare = options.key_header.lower() != _AUTHORIZATION
+            headers[options.key_header] = key if bare else f"Bearer {key}"
+        return headers
+
+    def _key(self) -> str | None:
+        """Return the key, if there is one and it may go to this server."""
+        name = self._spec.api_key_env
+        key = os.environ.get(name, "").strip()
+        if not key:
+            return None
+        self.secrets.append(key)
+        if not (key.isascii() and key.isprintable()):
+            raise UsageError(f"the key in the variable {name} holds characters that no key has; is it whole?")
+        plain = self._url.startswith("http:") and not on_this_machine(self._url)
+        self.withheld = plain and name == DEFAULT_KEY and not self._spec.request.key_over_http
+        return None if self.withheld else key
+
+    def _filled_in(self, header: str, value: str) -> str:
+        """Return a header's value with environment variables in it replaced by what they hold."""
+
+        def held(found: re.Match[str]) -> str:
+            name = found[1] or found[2]
+            secret = os.environ.get(name, "").strip()
+            if not secret:
+                raise UsageError(f"the header {header!r} asks for the environment variable {name}, which is not set.")
+            self.secrets.append(secret)
+            return secret
+
+        filled = _VARIABLE.sub(held, value)
+        if not (filled.isascii() and filled.isprintable()):
+            raise UsageError(f"the header {header!r} holds characters that no header has.")
+        return filled
+
+    def cleaned(self, text: str) -> str:
+        """Return a text as one line, without the keys that went to the server."""
+        return one_line(without(self.secrets, text))
+
+    async def get(self, path: str, within: float) -> Answer:
+        """Ask for what lies at a path; see `post`."""
+        return await self._send("GET", path, None, within)
+
+    async def post(self, path: str, content: Mapping[str, Any], within: float) -> Answer:
+        """Send JSON, and return the whole answer.
+
+        Raises:
+            EngineError: the server cannot be reached, took longer than `within` seconds, or sent too much.
+        """
+        return await self._send("POST", path, orjson.dumps(content), within)
+
+    async def _send(self, method: str, path: str, content: bytes | None, within: float) -> Answer:
+        url = self._base.copy_with(path=self._base.path.rstrip("/") + path)
+        query = dict(self._spec.request.extra_query)
+        if query:
+            url = url.copy_merge_params(query)
+        headers = {} if content is None else {"Content-Type": "application/json"}
+        try:
+            async with (
+                asyncio.timeout(within),
+                self._client.stream(method, url, content=content, headers=headers) as response,
+            ):
+                body = await _body(response, self._url)
+        except TimeoutError:
+            raise EngineError(f"the server {self._url} did not answer within {within:g} s.") from None
+        except httpx.ConnectError as error:
+            raise EngineError(f"no server answers at {self._url}{self.through}: {self._why(error)}.") from None
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
+            raise EngineError(f"the server {self._url} cannot be reached{self.through}: {self._why(error)}.") from None
+        return Answer(response.status_code, dict(response.headers.items()), body)
+
+    def _why(self, error: Exception) -> str:
+        return self.cleaned(f"{type(error).__name__}, {error}".rstrip(", .")) or type(error).__name__
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+async def _body(response: httpx.Response, url: str) -> bytes:
+    """Return a reply's body, unpacked.
+
+    Raises:
+        EngineError: it is too large, or packed in a way that was not asked for.
+    """
+    packed = response.headers.get("content-encoding", "identity").strip().lower()
+    parts: list[bytes] = []
+    left = MOST_BYTES
+    async for part in response.aiter_raw():
+        left -= len(part)
+        if left < 0:
+            raise EngineError(
+                f"the server {url} sent more than {MOST_BYTES >> 20} MiB for one answer.", transient=False
+            )
+        parts.append(part)
+    body = b"".join(parts)
+    if packed in {"", "identity"} or not body:
+        return body
+    if packed not in {"gzip", "x-gzip", "deflate"}:
+        raise EngineError(f"the server {url} packed its answer as {one_line(packed, 40)}, which was not asked for.")
+    return _unpacked(body, url)
+
+
+def _unpacked(body: bytes, url: str) -> bytes:
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: whether gzip or zlib, its header tells
+    try:
+        whole = unpacking.decompress(body, MOST_BYTES + 1)
+    except zlib.error:
+        raise EngineError(f"the server {url} sent an answer that cannot be unpacked.") from None
+    if len(whole) > MOST_BYTES:
+        raise EngineError(f"the server {url} sent an answer of more than {_MOST}, unpacked.", transient=False)
+    if not unpacking.eof:
+        raise EngineError(f"the server {url} sent an answer that was cut short.")
+    return whole

@@ -1,0 +1,166 @@
+"""What a team file says of the requests to a model's server, and of the server's address.
+
+None of it has to be said: a request without options is what every server of OpenAI's protocol takes. Options that
+change what may be answered enter the identity of requests (`RequestOptions.identity`); those that decide only how the
+server is reached (its key, its pace, its patience) do not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+Sent = Literal["temperature", "top_p", "top_k", "max_tokens", "seed", "stop"]
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Penalty = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
+
+# What the engine itself decides, and relies on when it reads the reply.
+_OWN_FIELDS = frozenset({"model", "messages", "prompt", "stream", "n"})
+_DIGITS = 12
+ONE_LINE = r"^[^|\x00-\x1f\x7f]+$"
+
+
+class RequestOptions(BaseModel):
+    """How a model's server is asked.
+
+    What is sent: `max_tokens_field` is the name under which the greatest length travels; fields in `omit` are left
+    out; `reasoning_effort`, `frequency_penalty`, `presence_penalty`, `repetition_penalty`, `min_p` and
+    `chat_template_kwargs` are fields of their names; `stop` joins what ends an answer; `extra_body` is added as it
+    stands. `endpoint: completions` asks a base model, whose prompt is written as plain text, or with the chat template
+    of the tokenizer folder `template`. `fold_system` puts a persona in front of the user's first message.
+
+    How it is reached: `extra_headers` (`$NAME` in a value stands for an environment variable) and `extra_query` are
+    added to every request; `key_header` names the header that the key travels in (bare, unless it is Authorization),
+    and `key_over_http` sends it to a plain-http address beyond this machine. No more than `requests_per_minute` are
+    begun; a whole answer may take `timeout` seconds, and where a server asks to wait, a request waits `max_wait`
+    seconds at most.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_tokens_field: Annotated[str, Field(pattern=r"^[a-z_]{1,64}$")] = "max_tokens"
+    omit: tuple[Sent, ...] = ()
+    reasoning_effort: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    frequency_penalty: Penalty | None = None
+    presence_penalty: Penalty | None = None
+    repetition_penalty: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] | None = None
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    chat_template_kwargs: dict[str, Any] = {}
+    extra_body: dict[str, Any] = {}
+    endpoint: Literal["chat", "completions"] = "chat"
+    template: str | None = None
+    fold_system: bool = False
+    extra_headers: dict[str, str] = {}
+    extra_query: dict[str, str] = {}
+    key_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] = "Authorization"
+    key_over_http: bool = False
+    requests_per_minute: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
+    timeout: Seconds = 600.0
+    max_wait: Seconds = 600.0
+
+    @field_validator("extra_body", "chat_template_kwargs")
+    @classmethod
+    def _is_json(cls, given: dict[str, Any]) -> dict[str, Any]:
+        try:
+            kept = orjson.loads(orjson.dumps(given))
+        except (orjson.JSONEncodeError, orjson.JSONDecodeError) as error:
+            raise ValueError(f"it must be what JSON can hold ({error})") from None
+        if kept != given:
+            raise ValueError("it must be what JSON can hold: no number that is infinite or none")
+        return given
+
+    @field_validator("extra_body")
+    @classmethod
+    def _leaves_the_engine_its_own(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if own := sorted(_OWN_FIELDS & given.keys()):
+            raise ValueError(f"{', '.join(own)} cannot be set here: the engine itself decides what stands there")
+        return given
+
+    @field_validator("extra_headers")
+    @classmethod
+    def _headers_are_headers(cls, given: dict[str, str]) -> dict[str, str]:
+        for name, value in given.items():
+            if not name.replace("-", "").replace("_", "").isalnum() or not (name + value).isprintable():
+                raise ValueError(f"{name!r} is no header of one line")
+        return given
+
+    @model_validator(mode="after")
+    def _template_goes_with_completions(self) -> RequestOptions:
+        if self.template is not None and self.endpoint != "completions":
+            raise ValueError("a template is applied here for `endpoint: completions`; a chat is rendered by its server")
+        return self
+
+    def __hash__(self) -> int:
+        return hash(orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS))
+
+    @property
+    def identity(self) -> str | None:
+        """A digest of the options that may change an answer; None where all are as they are by themselves."""
+        content = self.model_dump(mode="json", exclude=set(_HOW_IT_IS_REACHED), exclude_defaults=True)
+        if not content:
+            return None
+        return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:_DIGITS]
+
+
+_HOW_IT_IS_REACHED = ("max_tokens_field", "key_header", "key_over_http", "requests_per_minute", "timeout", "max_wait")
+
+
+def checked_url(given: str) -> str:
+    """Return a server's address without blanks around it.
+
+    Raises:
+        ValueError: it is none, or holds a password, or more than the address.
+    """
+    url = given.strip()
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, parts.hostname
+    except ValueError as error:
+        raise ValueError(f"this is no address of a server ({_without_user(str(error))}); {_EXAMPLE}") from None
+    if "@" in parts.netloc:
+        raise ValueError(
+            "an address with a user or a password would be written to a run's files; put the password into an "
+            "environment variable, and name that as api_key_env"
+        )
+    if parts.scheme not in {"http", "https"} or not host or port == 0:
+        raise ValueError(f"{url!r} is no address of a server; {_EXAMPLE}")
+    if any(character.isspace() or not character.isprintable() or character == "|" for character in url):
+        raise ValueError(f"{url!r} holds characters that no address has; {_EXAMPLE}")
+    for end in ("/chat/completions", "/completions", "/models"):
+        if parts.path.rstrip("/").endswith(end):
+            base = url.partition(end)[0]
+            raise ValueError(f"a base_url ends before {end}: {base}")
+    return url
+
+
+_EXAMPLE = "it looks like http://127.0.0.1:8000/v1, with [::1] for an address of IPv6"
+
+
+def _without_user(text: str) -> str:
+    return text if "@" not in text else "it cannot be taken apart"
+
+
+def is_one_line(text: str) -> bool:
+    """Whether a text may stand in an identity: one line, without the bars that part it."""
+    return re.fullmatch(ONE_LINE, text) is not None
+
+
+def on_this_machine(url: str) -> bool:
+    """Whether an address is one of this machine alone."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+NOTHING_ASKED = RequestOptions()
+"""How a server is asked of which a team file says nothing."""

@@ -1,0 +1,159 @@
+"""What a server's answer means, whatever it holds: an answer, or that request's fault, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlpo_bench.chat import Completion, Usage
+from mlpo_bench.engines.server import pace, refusals, reply, words
+from mlpo_bench.engines.server.listing import _models
+from mlpo_bench.engines.server.transport import Answer
+from mlpo_bench.errors import EngineError
+from mlpo_bench.store import sound
+
+
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(min_value=-(2**70), max_value=2**70),
+    st.floats(),
+    st.text(st.characters(), max_size=12),
+)
+JSON = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def near(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Objects with fields that count, each now and then of any kind, or missing."""
+    return st.one_of(JSON, st.fixed_dictionaries({}, optional={name: value | JSON for name, value in fields.items()}))
+
+
+PARTS = near(type=st.sampled_from(["text", "thinking", "refusal"]), text=st.text(), thinking=st.text())
+MESSAGES = near(
+    content=st.text() | st.lists(PARTS, max_size=3),
+    refusal=st.text(),
+    reasoning_content=st.text() | st.lists(PARTS, max_size=2),
+    reasoning=st.text(),
+)
+CHOICES = near(
+    message=MESSAGES, text=st.text(), finish_reason=st.sampled_from(["stop", "length", "refusal", ""]), error=JSON
+)
+COUNTS = near(
+    prompt_tokens=st.integers(),
+    completion_tokens=st.integers(),
+    total_tokens=st.integers(),
+    prompt_tokens_details=near(cached_tokens=st.integers()),
+)
+REPLIES = near(choices=st.lists(CHOICES, max_size=2), usage=COUNTS, error=JSON, system_fingerprint=st.text())
+
+
+@given(REPLIES)
+def test_any_json_is_an_answer_that_can_be_stored_or_a_fault(content: Any) -> None:
+    try:
+        found = reply.read(content)
+    except EngineError:
+        return
+    usage = found.usage or Usage()
+    made = Completion(found.text, usage, found.finish_reason, 0.0, found.reasoning, found.refused)
+    assert sound(made)
+    assert found.text.encode() is not None
+
+
+@given(st.binary(max_size=300) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_are_json_or_a_value_error(body: bytes) -> None:
+    try:
+        whole = reply.parsed(body)
+    except ValueError:
+        return
+    assert json.loads(body) == whole or "NaN" in repr(body)
+
+
+@given(st.integers(100, 599), st.dictionaries(st.sampled_from(["location", "retry-after"]), st.text()), JSON)
+def test_any_refusal_is_a_fault_of_one_line(status: int, headers: dict[str, str], content: Any) -> None:
+    fault = refusals.refusal(Answer(status, headers, json.dumps(content).encode()), refusals.Asked("m", 1, 1))
+    assert isinstance(fault, EngineError)
+    assert str(fault).isprintable()
+
+
+@given(JSON)
+def test_any_list_of_models_is_one_or_a_value_error(content: Any) -> None:
+    try:
+        assert all(isinstance(name, str) for name in _models(content))
+    except ValueError:
+        assert not isinstance(content, list)
+
+
+@given(st.text(max_size=500))
+def test_any_words_become_one_line_that_moves_no_cursor(text: str) -> None:
+    line = words.one_line(text)
+    assert line.isprintable()
+    assert len(line) <= words.LONGEST + 1
+
+
+@given(st.dictionaries(st.sampled_from(["retry-after", "retry-after-ms", "x-ratelimit-reset"]), st.text()), st.text())
+def test_any_wait_is_none_or_seconds(headers: dict[str, str], said: str) -> None:
+    wait = pace.told_wait(headers, said)
+    assert wait is None or 0 <= wait < float("inf")
+
+
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("headers", "said", "seconds"),
+    [
+        ({"retry-after-ms": "1500", "retry-after": "9"}, "", 1.5),
+        ({"retry-after": "2.5"}, "", 2.5),
+        ({"retry-after": "Fri, 15 Jan 2027 08:00:30 GMT"}, "", 30.0),
+        ({"retry-after": "Fri, 15 Jan 2027 07:00:00 GMT"}, "", 0.0),
+        ({"x-ratelimit-reset": "1800000012"}, "", 12.0),
+        ({"x-ratelimit-reset": "1800000012000"}, "", 12.0),
+        ({"x-ratelimit-reset": "12"}, "", 12.0),
+        ({"x-ratelimit-reset-requests": "6m0s", "x-ratelimit-reset-tokens": "59.7ms"}, "", 360.0),
+        (
+            {
+                "x-ratelimit-remaining-requests": "5",
+                "x-ratelimit-reset-requests": "6m0s",
+                "x-ratelimit-remaining-tokens": "0",
+                "x-ratelimit-reset-tokens": "7.66s",
+            },
+            "",
+            7.66,
+        ),
+        ({}, "Rate limit reached. Please try again in 7m12s. Visit us", 432.0),
+        ({}, "Please try again in 20 seconds", 20.0),
+        ({}, '"retryDelay": "34s"', 34.0),
+        ({"retry-after": "soon"}, "", None),
+        ({"retry-after": "nan"}, "", None),
+        ({"retry-after": "-5"}, "", None),
+        ({}, "no", None),
+    ],
+)
+def test_how_long_a_server_asks_to_wait(headers: dict[str, str], said: str, seconds: float | None) -> None:
+    wait = pace.told_wait(headers, said, now=lambda: NOW)
+    assert wait == pytest.approx(seconds) if seconds is not None else wait is None
+
+
+def test_words_are_found_where_servers_put_them() -> None:
+    for content in (
+        {"error": {"message": "no"}},
+        {"error": "no"},
+        {"message": "no"},
+        {"detail": "no"},
+        {"detail": [{"msg": "no"}]},
+        [{"error": {"message": "no"}}],
+        {"errors": ["no"]},
+        {"object": "error", "message": "no"},
+        "no",
+    ):
+        assert words.said(content) == "no"
+    assert words.said(None, "<html><head><title>504 Gateway</title></head><body>x</body>") == "504 Gateway"
+    assert words.said(None, "plain \x1b[31mred\x1b[0m") == "plain red"

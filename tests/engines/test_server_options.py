@@ -1,0 +1,100 @@
+"""What a team file says of a server: every wrong thing is named, and nothing said changes nothing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from mlpo_bench.chat import Message, Sampling
+from mlpo_bench.matrix.config import RunConfig
+from mlpo_bench.store import request_key
+from mlpo_bench.teams import Member, ModelSpec, Team, read_team
+
+
+URL = "http://127.0.0.1:8000/v1"
+
+
+def test_a_team_file_that_says_nothing_of_it_is_what_it_was() -> None:
+    told = Member(model="m", base_url=URL).model_dump(mode="json")
+    assert told == {
+        "model": "m",
+        "revision": None,
+        "engine": "auto",
+        "dtype": "auto",
+        "context": None,
+        "base_url": URL,
+        "api_key_env": "OPENAI_API_KEY",
+        "concurrency": 64,
+        "trust_remote_code": False,
+        "sampling": {"temperature": None, "top_p": None, "top_k": None, "max_tokens": None},
+        "persona": None,
+    }
+
+
+def test_digests_and_keys_are_what_they_were_before_there_were_options() -> None:
+    team = Team(leader=Member(model="m", base_url=URL), peers=(Member(model="m", base_url=URL),))
+    config = RunConfig.model_validate({"suites": ["bbh"], "teams": {"team": team}, "protocols": ["solo"]})
+    assert config.digest == DIGEST
+    key = request_key(f"m|{URL} m|unknown|openai", [Message("user", "Why?")], Sampling(), 1, 2)
+    assert key.hex() == KEY
+
+
+DIGEST = "701ac2f04cedad4891896310ca59a3f770115608c724e82f572c53c9b31e730e"
+KEY = "ee80eb63b468fdef43f4c92c00ad6c4500260e5329fc300c3ffff8a4d9ab0a9a"
+
+
+def test_options_come_back_from_a_run_s_configuration(tmp_path: Path) -> None:
+    options = {"omit": ["seed"], "extra_body": {"a": [1, {"b": None}]}, "timeout": 5}
+    told = {"model": "m", "base_url": URL, "request": options, "deployment": "v2"}
+    spec = ModelSpec.model_validate(told)
+    assert ModelSpec.model_validate(spec.model_dump(mode="json")) == spec
+    assert len({spec, ModelSpec.model_validate(told)}) == 1
+    file = tmp_path / "team.yaml"
+    file.write_text(f"leader:\n  model: m\n  base_url: {URL}\n  request: {{omit: [seeds]}}\n")
+    with pytest.raises(Exception, match=r"team.yaml:4: field 'leader.request.omit.0'"):
+        read_team(file)
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"base_url": "http://user:secret@127.0.0.1:8000/v1"}, "a user or a password would be written"),
+        ({"base_url": "http://[::1"}, "no address of a server"),
+        ({"base_url": "http://::1:8000/v1"}, "with [::1] for an address of IPv6"),
+        ({"base_url": "http://127.0.0.1:99999/v1"}, "no address of a server"),
+        ({"base_url": "127.0.0.1:8000/v1"}, "no address of a server"),
+        ({"base_url": "ftp://127.0.0.1/v1"}, "no address of a server"),
+        ({"base_url": "http://"}, "no address of a server"),
+        ({"base_url": "http://a b/v1"}, "holds characters"),
+        ({"base_url": f"{URL}/chat/completions"}, f"a base_url ends before /chat/completions: {URL}"),
+        ({"request": {"extra_body": {"stream": True}}}, "stream cannot be set here"),
+        ({"request": {"extra_body": {"a": float("nan")}}}, "what JSON can hold"),
+        ({"request": {"extra_body": {"a": 2**70}}}, "what JSON can hold"),
+        ({"request": {"extra_headers": {"a": "b\nc"}}}, "is no header of one line"),
+        ({"request": {"timeout": 0}}, "greater than 0"),
+        ({"request": {"template": "x"}}, "applied here"),
+        ({"request": {"omit": ["messages"]}}, "omit"),
+        ({"revision": "a|b"}, "a word without |"),
+        ({"deployment": "a\nb"}, "deployment"),
+    ],
+)
+def test_what_cannot_be_is_a_sentence(more: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ModelSpec(**{"model": "m", "base_url": URL, **more})
+    said = caught.value.errors()[0]["msg"] + str(caught.value.errors()[0]["loc"])
+    assert any(part in said for part in sentence.split("|")) or re.search(sentence, said)
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize("more", [{"request": {"omit": ["seed"]}}, {"deployment": "v2"}, {"generation": "model"}])
+def test_what_concerns_a_server_goes_with_one(more: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="concerns a server"):
+        ModelSpec(model="m", engine="hf", **more)
+
+
+def test_blanks_around_an_address_are_no_part_of_it() -> None:
+    assert ModelSpec(model="m", base_url=f" {URL}\n").base_url == URL
