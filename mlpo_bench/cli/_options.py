@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mlpo_bench.matrix.config import RunConfig
     from mlpo_bench.matrix.sweeps import Sweep
+    from mlpo_bench.questions import Suite
     from mlpo_bench.teams import Member, Team
 
 WHAT, WHO, HOW, WHERE = "What is asked", "Who answers", "How", "Where"
@@ -94,7 +95,11 @@ class Chosen:
 def configuration(
     suite: Annotated[
         str | None,
-        Option(help="Suites, comma-separated: bbh, mmlu, math, gsm8k, reasoning_gym.", rich_help_panel=WHAT),
+        Option(help="Suites, comma-separated: names (`mlpo-bench suites`) or files: mine.csv.", rich_help_panel=WHAT),
+    ] = None,
+    answers: Annotated[
+        str | None,
+        Option("--format", help="How the questions of a --suite FILE are answered.", rich_help_panel=WHAT),
     ] = None,
     split: Annotated[str | None, Option(help="test, train or all.  \\[default: test]", rich_help_panel=WHAT)] = None,
     limit: Annotated[
@@ -178,6 +183,7 @@ def configuration(
     return Chosen(
         fields={
             "suites": names(suite),
+            "format": _formats(answers),
             "split": split,
             "limit": limit,
             "subjects": names(subjects),
@@ -219,6 +225,18 @@ def names(value: str | None) -> tuple[str, ...] | None:
     return None if value is None else tuple(part for p in value.split(",") if (part := p.strip()))
 
 
+def named_suites(value: str, answers: str | None) -> tuple[Suite, ...]:
+    """Return the suites of a comma-separated list of names and files.
+
+    Raises:
+        UsageError: there is no such suite, or a file is at fault.
+    """
+    from mlpo_bench.matrix.config import RunConfig
+
+    given = RunConfig.model_validate({"suites": names(value), "format": _formats(answers)})
+    return tuple(given.suite(name) for name in given.suites)
+
+
 def numbers(option: str, value: str | None) -> tuple[int, ...] | None:
     """Split a comma-separated list of whole numbers.
 
@@ -234,6 +252,14 @@ def numbers(option: str, value: str | None) -> tuple[int, ...] | None:
         if not part.isdecimal():
             raise UsageError(f"{option} takes whole numbers separated by commas, such as 1,2,5; {part!r} is none.")
     return tuple(int(part) for part in parts)
+
+
+def _formats(value: str | None) -> str | dict[str, str] | None:
+    """Return one format for all files of questions, or one for each: `mine=option,yours=number`."""
+    parts = [part.partition("=") for part in names(value) or ()]
+    if any(equals for _, equals, _ in parts):
+        return {name.strip(): form.strip() for name, _, form in parts}
+    return value
 
 
 def settings(value: str | None) -> dict[str, Any] | None:

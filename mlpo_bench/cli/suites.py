@@ -14,28 +14,49 @@ def suites(
         typer.Option(help="Folder with the suites' published files.", envvar="MLPO_BENCH_DATA"),
     ] = None,
     subjects: Annotated[bool, typer.Option("--subjects", help="List each suite's subjects.")] = False,
+    suite: Annotated[
+        str | None, typer.Option(help="Only these, comma-separated: names or files.", show_default=False)
+    ] = None,
+    answers: Annotated[
+        str | None,
+        typer.Option("--format", help="How the questions of a --suite FILE are answered.", show_default=False),
+    ] = None,
+    tasks: Annotated[
+        Path | None,
+        typer.Option(help="Write their tasks for `lm-eval --include_path` into this folder.", show_default=False),
+    ] = None,
 ) -> None:
     """List the suites, and where their questions would come from on this machine."""
     from rich.table import Table
 
     from mlpo_bench import questions
+    from mlpo_bench.cli._options import named_suites
     from mlpo_bench.errors import UsageError
     from mlpo_bench.reports.terminal.console import Console
+
+    chosen = named_suites(suite or ",".join(questions.in_order()), answers)
+    if tasks is not None:
+        from mlpo_bench.harness.tasks import group_name, write
+
+        for one in chosen:
+            write(one, tasks)
+            typer.echo(f"{tasks / one.name}: the task {group_name(one)} and those of its {len(one.subjects)} subjects")
+        return
 
     table = Table(header_style="bold")
     for title in ("suite", "title", "subjects", "test", "train", "source"):
         table.add_column(title, justify="right" if title in {"test", "train"} else "left", overflow="fold")
-    for suite in map(questions.SUITES.__getitem__, questions.in_order()):
-        listed = ", ".join(suite.subjects) if subjects else str(len(suite.subjects))
+    for one in chosen:
+        listed = ", ".join(one.subjects) if subjects else str(len(one.subjects))
         counts, source = [], ""
         for split in ("test", "train"):
             try:
-                loaded = questions.load(suite, split, data)
+                loaded = questions.load(one, split, data)
             except UsageError as missing:
                 counts.append("-")
                 source = source or str(missing)
             else:
                 counts.append(f"{len(loaded.items):,}")
                 source = str(loaded.source)
-        table.add_row(suite.name, suite.title, listed, *counts, source)
+        table.add_row(one.name, one.title, listed, *counts, source)
     Console().print(table)

@@ -12,7 +12,11 @@ FAILED = 1
 
 
 def validate(
-    suite: Annotated[str, typer.Option(help="Suites, comma-separated.")] = "bbh,mmlu,math",
+    suite: Annotated[str, typer.Option(help="Suites, comma-separated: names or files.")] = "bbh,mmlu,math",
+    answers: Annotated[
+        str | None,
+        typer.Option("--format", help="How the questions of a --suite FILE are answered.", show_default=False),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(help="Folder with the suites' published files.", envvar="MLPO_BENCH_DATA"),
@@ -22,19 +26,19 @@ def validate(
 
     Needs no model. Exit codes: 0 all are, 1 some are not (each is printed), 2 bad usage.
     """
-    from mlpo_bench.cli._options import names
+    from mlpo_bench.cli._options import named_suites
     from mlpo_bench.harness import gold
     from mlpo_bench.reports.terminal.console import Console, shown
 
     console = Console()
     failed = 0
-    for name in names(suite) or ():
-        with console.status(shown(f"{name}: reading every gold answer")):
-            report = gold.check(name, data=data)
+    for one in named_suites(suite, answers):
+        with console.status(shown(f"{one.name}: reading every gold answer")):
+            report = gold.check(one, data=data)
         failed += len(report.failures)
         found = f"{len(report.failures)} failures" if report.failures else "all read and judged right"
         console.print(
-            f"{name}: {report.questions:,} gold answers from {report.source}, {report.judgements:,} judgements in "
+            f"{one.name}: {report.questions:,} gold answers from {report.source}, {report.judgements:,} judgements in "
             f"{report.seconds:.0f} s: {found}",
             soft_wrap=True,
         )

@@ -149,7 +149,7 @@ def _again(recording: Recording, baseline: RecordingBaseline, folder: Path) -> R
 
 
 def _items(suite: str, config: RunConfig) -> tuple[Item, ...]:
-    return questions.load(suite, config.split, Path(config.data) if config.data else None).items
+    return questions.load(config.suite(suite), config.split, Path(config.data) if config.data else None).items
 
 
 def _revisions(manifest: Mapping[str, Any]) -> dict[str, str]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpo_bench.harness._files import tasks_folder
+from mlpo_bench.questions import SUITES
 
 
 if TYPE_CHECKING:
@@ -33,9 +37,10 @@ def run_lm_eval(arguments: Sequence[str]) -> int:
 
     register()
     before = sys.argv
-    sys.argv = ["lm-eval", *_with_tasks(arguments)]
     try:
-        cli_evaluate()
+        with ExitStack() as stack:
+            sys.argv = ["lm-eval", *_with_tasks(arguments, stack)]
+            cli_evaluate()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     finally:
@@ -43,10 +48,22 @@ def run_lm_eval(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _with_tasks(arguments: Sequence[str]) -> list[str]:
+def _with_tasks(arguments: Sequence[str], stack: ExitStack) -> list[str]:
     """Add our tasks' folder for the commands that take one, unless a person names a folder."""
     given = list(arguments)
     takes_tasks = any(a in {"--tasks", "-t"} or a.startswith("--tasks=") for a in given)
     if takes_tasks and not any(a.startswith("--include_path") for a in given):
-        given += ["--include_path", str(tasks_folder())]
+        given += ["--include_path", str(_all_tasks(stack))]
     return given
+
+
+def _all_tasks(stack: ExitStack) -> Path:
+    """Return a folder with the tasks of every suite: ours, or one that lasts as long as the stack."""
+    if all((tasks_folder() / name).is_dir() for name in SUITES):
+        return tasks_folder()
+    from mlpo_bench.harness.tasks import write
+
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlpo-bench-tasks-")))
+    for suite in SUITES.values():
+        write(suite, folder)
+    return folder

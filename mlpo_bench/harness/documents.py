@@ -36,6 +36,7 @@ def build(
     split: str = "test",
     data: str | Path | None = None,
     limit: int | None = None,
+    format: str | None = None,  # noqa: A002 - what a task's metadata and the command line call it
     **_: object,
 ) -> dict[str, datasets.Dataset]:
     """Return the documents of one task: lm-eval's `custom_dataset`.
@@ -44,11 +45,12 @@ def build(
     what else stands in there is ignored.
 
     Args:
-        suite: One of `questions.SUITES`.
+        suite: What `questions.find` knows it by: a name, a file, or `module:NAME`.
         subject: One of the suite's subjects.
         split: `test`, `train` or `all`; the documents are called `test` whatever they are.
         data: A folder with the suites' published files.
         limit: Questions of the whole suite, of which this task gets its subject's.
+        format: How the questions of a file are answered.
 
     Returns:
         The documents, as `test`; and as `train` what worked examples may be drawn from, where the source has any.
@@ -57,8 +59,9 @@ def build(
         UsageError: A name is unknown, no source has the suite, or no document is left.
     """
     folder = Path(data) if data else None
-    loaded = questions.load(suite, split, folder)
-    if subject not in questions.SUITES[suite].subjects:
+    one = questions.find(suite, format)
+    loaded = questions.load(one, split, folder)
+    if subject not in one.subjects:
         questions.select(loaded.items, subjects=[subject])
     log.log(logging.WARNING if loaded.source.partial else logging.INFO, "%s from %s", suite, loaded.source)
     chosen = [item for item in questions.select(loaded.items, limit) if item.subject == subject]
@@ -66,7 +69,7 @@ def build(
         raise UsageError(f"no question of {suite}/{subject} is in the {split} split's first {limit}; raise the limit.")
     shots: list[Item] = []
     with contextlib.suppress(UsageError):  # what is asked was found, so all that can be missing is a train split
-        shots += (item for item in questions.load(suite, "train", folder).items if item.subject == subject)
+        shots += (item for item in questions.load(one, "train", folder).items if item.subject == subject)
     return {"test": _dataset(chosen), "train": _dataset(shots)}
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from mlpo_bench.questions import Item, Source
+    from mlpo_bench.questions import Item, Source, Suite
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Report:
 
 
 def check(
-    suite: str,
+    suite: Suite | str,
     split: str = "all",
     data: Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -68,7 +68,7 @@ def check(
     """Return how the gold answers of a suite fare with their own readers and judges.
 
     Args:
-        suite: One of `questions.SUITES`.
+        suite: A suite, or what `questions.find` knows it by.
         split: `train`, `test` or `all`.
         data: A folder with the suites' published files.
         on_progress: Called with the questions done and their total, after each.
@@ -77,7 +77,8 @@ def check(
         UsageError: A name is unknown, or no source has the suite.
     """
     started = time.monotonic()
-    loaded = questions.load(suite, split, data)
+    one = questions.find(suite) if isinstance(suite, str) else suite
+    loaded = questions.load(one, split, data)
     others = _others(loaded.items)
     failures: list[Failure] = []
     judgements = 0
@@ -89,7 +90,7 @@ def check(
         if on_progress is not None:
             on_progress(done, len(loaded.items))
     seconds = time.monotonic() - started
-    return Report(suite, loaded.source, len(loaded.items), judgements, tuple(failures), seconds)
+    return Report(one.name, loaded.source, len(loaded.items), judgements, tuple(failures), seconds)
 
 
 def _judgements(item: Item, other: str) -> Iterator[Failure | None]:

@@ -86,7 +86,7 @@ class SuiteTasks:
         subjects: Collection[str] | None = None,
         data: Path | None = None,
     ) -> None:
-        suite = questions.SUITES[suite] if isinstance(suite, str) else suite
+        suite = questions.find(suite) if isinstance(suite, str) else suite
         self.name = suite.name
         loaded = questions.load(suite, split, data)
         self.source: Source = loaded.source

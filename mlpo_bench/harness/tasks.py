@@ -103,7 +103,9 @@ def _shared(suite: Suite) -> dict[str, Any]:
 
 
 def _own(suite: Suite, subject: str) -> dict[str, Any]:
-    metadata = {"version": VERSION, "suite": suite.name, "subject": subject}
+    metadata: dict[str, Any] = {"version": VERSION, "suite": suite.reference or suite.name, "subject": subject}
+    if suite.answer_format:
+        metadata["format"] = suite.answer_format
     return {"task": names(suite)[subject], "metadata": metadata}
 
 

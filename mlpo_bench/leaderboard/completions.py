@@ -163,7 +163,8 @@ def _models(some: Iterable[Cell], loaded: Sequence[ModelFacts]) -> Iterable[tupl
 def _public(config: RunConfig) -> RunConfig:
     """Return a configuration without what is of one machine or person."""
     teams = {name: team.model_copy(update={"prices": {}}) for name, team in config.teams.items()}
-    return config.model_copy(update={"data": None, "teams": teams})
+    own = {name: one.public for name, one in config.own.items()}
+    return config.model_copy(update={"data": None, "teams": teams, "own": own})
 
 
 def _words(name: str) -> str:

@@ -114,7 +114,7 @@ class Scope(_Kept):
 
 
 class Source(_Kept):
-    """Where a suite's questions came from; `where` is left out for a folder, which is of one machine."""
+    """Where a suite's questions came from; `where` is left out for folders and files, which are of one machine."""
 
     kind: str
     where: str | None

@@ -198,7 +198,7 @@ def suite_row(run: LoadedRun, seeds: Sequence[Cell], outcomes: ResultRow, source
     answers = tuple(_answers(run, result, records) for result, records in found)
     cost = asdict(outcomes.cost)
     return SuiteRow(
-        source=Source(**{**source, "where": None if source["kind"] == "folder" else source["where"]}),
+        source=Source(**{**source, "where": None if source["kind"] in {"folder", "file"} else source["where"]}),
         questions=questions,
         answers=answers,
         **of_answers(questions, answers),

@@ -2,7 +2,7 @@
 
 The same YAML is a matrix that a person writes and the `config.yaml` of a run::
 
-    suites: [bbh, math]
+    suites: [bbh, math]               # a file of one's own, too: mine.csv, with `format: option` (see questions/own.py)
     limit: 100
     seeds: 3                          # or a list of seeds
     team: team.yaml                   # or `teams: {small: small.yaml, mixed: mixed.yaml}`, or written out
@@ -18,6 +18,7 @@ The same YAML is a matrix that a person writes and the `config.yaml` of a run::
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
@@ -27,14 +28,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from mlpo_bench import yamls
 from mlpo_bench.errors import UsageError, unknown
 from mlpo_bench.harness import chats
+from mlpo_bench.matrix.own import OwnSuite
+from mlpo_bench.matrix.own import spelled_out as with_own_suites
 from mlpo_bench.matrix.sweeps import Sweep
-from mlpo_bench.questions import PAPER, SUITES
+from mlpo_bench.questions import PAPER, SUITES, Suite
 from mlpo_bench.teams import MAX_PEERS, Team, read_team, spelled_out
 
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mlpo_bench.teams import Price
 
 Split = Literal["test", "train", "all"]
@@ -50,12 +51,14 @@ class RunConfig(BaseModel):
 
     `rounds`, `peers` and `samples` hold for protocols that do not say otherwise; where `samples` is None, a vote has
     as many ballots as the largest leader cell has calls. `calibration` is the number of train questions a suite from
-    which votes are weighted. `generation` holds lm-eval's generation settings that go before everybody's own.
+    which votes are weighted. `generation` holds lm-eval's generation settings that go before everybody's own. `own`
+    tells of suites that no package registers where they are found.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     suites: tuple[str, ...] = PAPER
+    own: dict[str, OwnSuite] = {}
     split: Split = "test"
     limit: Annotated[int, Field(ge=1)] | None = None
     subjects: tuple[str, ...] | None = None
@@ -72,9 +75,9 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _short_forms(cls, given: Any) -> Any:  # noqa: ANN401 - whatever a file holds
+    def _short_forms(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever a file holds
         if isinstance(given, dict):
-            given = dict(given)
+            given = with_own_suites(given, info.context)
             for short, field in (("team", "teams"), ("seed", "seeds")):
                 if short in given and field in given:
                     raise ValueError(f"give {short!r} or {field!r}, not both")
@@ -123,20 +126,17 @@ class RunConfig(BaseModel):
 
     @field_validator("suites")
     @classmethod
-    def _suites_exist(cls, suites: tuple[str, ...]) -> tuple[str, ...]:
-        for name in suites:
-            if name not in SUITES:
-                raise unknown("suite", name, SUITES)
+    def _each_once(cls, suites: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(suites))
 
-    @field_validator("subjects")
-    @classmethod
-    def _subjects_exist(cls, subjects: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    @model_validator(mode="after")
+    def _subjects_exist(self) -> RunConfig:
+        """Refuse subjects of no suite; those of files are held against them when they are read."""
         known = {subject for suite in SUITES.values() for subject in suite.subjects}
-        for name in subjects or ():
-            if name not in known:
+        for name in self.subjects or ():
+            if name not in known and not self.own:
                 raise unknown("subject", name, known)
-        return subjects
+        return self
 
     @field_validator("generation")
     @classmethod
@@ -152,6 +152,16 @@ class RunConfig(BaseModel):
                     raise unknown("team", name, self.teams)
         return self
 
+    def suite(self, name: str) -> Suite:
+        """Return one of the suites.
+
+        Raises:
+            UsageError: it is a file that is gone or has other questions now.
+        """
+        if name in self.own:
+            return self.own[name].suite(Path(self.data) if self.data else None)
+        return SUITES[name]
+
     @property
     def team(self) -> Team:
         """The first team."""
@@ -165,7 +175,9 @@ class RunConfig(BaseModel):
     @property
     def digest(self) -> str:
         """Identity of the configuration: SHA-256 of its content, in hex. Prices decide nothing that is asked."""
-        content = self.model_dump(mode="json", exclude={"teams": {"__all__": {"prices"}}})
+        content = self.model_dump(mode="json", exclude={"own": True, "teams": {"__all__": {"prices"}}})
+        if self.own:
+            content["own"] = {name: one.identity for name, one in self.own.items()}
         return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     @property
@@ -196,7 +208,8 @@ class RunConfig(BaseModel):
 
     def to_yaml(self) -> str:
         """Return the configuration as the text of `config.yaml`."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        content = self.model_dump(mode="json", exclude=None if self.own else {"own"})
+        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
     def extended(self, other: RunConfig) -> RunConfig:
         """Return a configuration with the cells of both.
@@ -204,16 +217,20 @@ class RunConfig(BaseModel):
         Raises:
             UsageError: they differ in something that decides how every cell is asked.
         """
-        axes = {"suites", "seeds", "teams", "protocols", "rounds", "peers", "samples"}
+        axes = {"suites", "own", "seeds", "teams", "protocols", "rounds", "peers", "samples"}
         mine, its = self.model_dump(mode="json", exclude=axes), other.model_dump(mode="json", exclude=axes)
         if changed := [name for name in mine if mine[name] != its[name]]:
             raise UsageError(f"--add extends a run by cells; {', '.join(changed)} must stay as the run has them.")
+        for name, suite in other.own.items():
+            if self.own.get(name, suite).identity != suite.identity:
+                raise UsageError(f"the run has another suite called {name!r}; rename the file of the new one.")
         for name, team in other.teams.items():
             if self.teams.get(name, team) != team:
                 raise UsageError(f"the run has another team called {name!r}; give the new one another name.")
         return self.model_copy(
             update={
                 "suites": tuple(dict.fromkeys(self.suites + other.suites)),
+                "own": other.own | self.own,
                 "seeds": tuple(dict.fromkeys(self.seeds + other.seeds)),
                 "teams": self.teams | other.teams,
                 "protocols": (*self.sweeps, *(s for s in other.sweeps if s not in self.sweeps)),

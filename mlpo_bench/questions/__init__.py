@@ -3,7 +3,7 @@
 from mlpo_bench.questions.folder import Files, Folder
 from mlpo_bench.questions.generated import Generated
 from mlpo_bench.questions.hub import Hub, Repository
-from mlpo_bench.questions.loading import Loaded, load
+from mlpo_bench.questions.loading import Loaded, find, load
 from mlpo_bench.questions.package import Package
 from mlpo_bench.questions.question import Entry, Item, Question, with_options
 from mlpo_bench.questions.source import Absent, Place, Source
@@ -28,6 +28,7 @@ __all__ = [
     "Repository",
     "Source",
     "Suite",
+    "find",
     "in_order",
     "load",
     "select",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlpo_bench.errors import UsageError
+from mlpo_bench.errors import UsageError, unknown
+from mlpo_bench.questions import own
 from mlpo_bench.questions.folder import Folder
 from mlpo_bench.questions.source import Absent
 from mlpo_bench.questions.splits import take
@@ -31,11 +32,33 @@ class Loaded:
     source: Source
 
 
+def find(reference: str, answer_format: str | None = None) -> Suite:
+    """Return the suite that a person means.
+
+    Args:
+        reference: A suite's name; `module:NAME` for one that a module defines; or a file or folder of one's own (see
+            `mlpo_bench.questions.own`).
+        answer_format: How the questions of such a file are answered.
+
+    Raises:
+        UsageError: There is no such suite, the file is at fault, or a format is named for another suite than a file.
+    """
+    if reference not in SUITES and own.is_table(reference):
+        return own.suite_of(Path(reference), answer_format)
+    if answer_format is not None:
+        raise UsageError(f"--format is for files of questions; the suite {reference!r} knows its own.")
+    if ":" in reference:
+        return replace(SUITES[reference], reference=reference)
+    if reference not in SUITES:
+        raise UsageError(f"{unknown('suite', reference, SUITES)} One of your own is a file: mine.csv.")
+    return SUITES[reference]
+
+
 def load(suite: Suite | str, split: str = "test", data: Path | None = None) -> Loaded:
     """Return a split of a suite from the first of its sources that has it.
 
     Args:
-        suite: A suite or its name.
+        suite: A suite, or what `find` knows it by.
         split: `train`, `test` or `all`; the first two share no content.
         data: A folder with one folder for each suite, as published; else the one `MLPO_BENCH_DATA` names.
 
@@ -43,7 +66,7 @@ def load(suite: Suite | str, split: str = "test", data: Path | None = None) -> L
         UsageError: A name is unknown, no place has the suite, or the place that has it lacks the split.
     """
     named = data or (Path(value) if (value := os.environ.get(DATA_VARIABLE)) else None)
-    one = SUITES[suite] if isinstance(suite, str) else suite
+    one = find(suite) if isinstance(suite, str) else suite
     return _load(one, split, named.expanduser().resolve() if named else None)
 
 

@@ -29,6 +29,8 @@ class Suite:
         published: Where its authors keep it.
         max_tokens: How many tokens an answer may have, unless a run says otherwise.
         gold_is_answer: Whether a gold answer is what a model would write. If not, its format's `written` tells that.
+        reference: By what another process finds it, where its name does not do: a file, or `module:NAME`.
+        answer_format: How all its questions are answered, where that is said of the suite rather than of each.
     """
 
     name: str
@@ -40,6 +42,8 @@ class Suite:
     published: str = ""
     max_tokens: int = 1024
     gold_is_answer: bool = True
+    reference: str = ""
+    answer_format: str | None = None
 
 
 SUITES: Registry[Suite] = Registry(

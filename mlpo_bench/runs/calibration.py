@@ -64,7 +64,7 @@ async def calibrated(
     measured: dict[_Place, _Measured] = {}
     for name in dict.fromkeys(cell.suite for cell in weighing):
         data = Path(config.data) if config.data else None
-        suite = SuiteTasks(name, split="train", limit=config.calibration, data=data)
+        suite = SuiteTasks(config.suite(name), split="train", limit=config.calibration, data=data)
         observer.say(f"{name}: weighing ballots by {len(suite.asked)} train questions")
         for cell in weighing:
             if cell.suite == name:

@@ -12,7 +12,6 @@ from mlpo_bench.errors import Stopped, StoppedAtOnce, UsageError
 from mlpo_bench.harness.suite import SuiteTasks, quiet_lm_eval
 from mlpo_bench.log.files import write_json
 from mlpo_bench.log.manifest import Manifest
-from mlpo_bench.questions import SUITES
 from mlpo_bench.runs import throughput
 from mlpo_bench.runs.calibration import calibrated
 from mlpo_bench.runs.cell_runner import CellRunner
@@ -110,7 +109,7 @@ def load_suites(config: RunConfig, names: Iterable[str], observer: Listener) -> 
     suites = {}
     for name in names:
         suites[name] = SuiteTasks(
-            name,
+            config.suite(name),
             split=config.split,
             limit=config.limit,
             subjects=_subjects_of(name, config),
@@ -128,7 +127,7 @@ def _subjects_of(suite: str, config: RunConfig) -> tuple[str, ...] | None:
     """
     if config.subjects is None:
         return None
-    of_suite = tuple(s for s in config.subjects if s in SUITES[suite].subjects)
+    of_suite = tuple(s for s in config.subjects if s in config.suite(suite).subjects)
     if not of_suite:
         raise UsageError(
             f"none of the subjects asked for belongs to {suite}; leave that suite out, or add one of its own."

@@ -1,0 +1,131 @@
+"""Suites that a run finds by more than a name: a file of questions, or what a module defines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from mlpo_bench import questions, yamls
+from mlpo_bench.errors import UsageError, nearest
+from mlpo_bench.questions import SUITES, Suite, own
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class OwnSuite(BaseModel):
+    """Where a suite is found that no package registers.
+
+    Attributes:
+        at: A file or folder, or `module:NAME`.
+        format: How a file's questions are answered.
+        sha256: What a file's questions are (see `questions.own.digest`).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at: str
+    format: str | None = None
+    sha256: str | None = None
+
+    @classmethod
+    def of(cls, suite: Suite) -> OwnSuite:
+        """Return where a suite is found again."""
+        is_file = suite.answer_format is not None
+        return cls(at=suite.reference, format=suite.answer_format, sha256=own.digest(suite) if is_file else None)
+
+    @property
+    def identity(self) -> dict[str, str | None]:
+        """What of it decides what is asked: a file's content, wherever it lies."""
+        return {"format": self.format, "sha256": self.sha256} if self.sha256 else {"at": self.at}
+
+    @property
+    def public(self) -> OwnSuite:
+        """It without the folder where a file lies on this machine."""
+        return self.model_copy(update={"at": Path(self.at).name}) if self.sha256 else self
+
+    def suite(self, data: Path | None = None) -> Suite:
+        """Return the suite, the same as when the run was made.
+
+        Args:
+            data: Where the file is looked for by its name, if it is no longer where it was.
+
+        Raises:
+            UsageError: It is gone, or a file has other questions now.
+        """
+        path = Path(self.at)
+        if self.sha256 and not path.exists() and data and (data / path.name).exists():
+            path = data / path.name
+        found = questions.find(str(path) if self.sha256 else self.at, self.format)
+        if self.sha256 and (now := own.digest(found)) != self.sha256:
+            raise UsageError(
+                f"{path} no longer has the questions that the run was made with (they were sha256:{self.sha256[:16]}, "
+                f"and are sha256:{now[:16]} now); choose another --name for the new ones, or put the old file back."
+            )
+        return found
+
+
+def spelled_out(given: dict[str, Any], context: Mapping[str, Path] | None) -> dict[str, Any]:
+    """Return a configuration with each suite of one's own named, and where it is found under `own`.
+
+    Args:
+        given: A configuration as a file or a command has it: `suites` may hold files, `module:NAME` and suites
+            themselves, and `format` the answer format of all files, or of each by its suite's name.
+        context: A validator's: files are named relative to the file that names them.
+
+    Raises:
+        UsageError: A suite cannot be had, or a format belongs to none.
+    """
+    given = dict(given)
+    format_of = given.pop("format", None)
+    named = given.get("suites", ())
+    suites = [named] if isinstance(named, (str, Suite)) else list(named) if isinstance(named, (list, tuple)) else []
+    if not suites:
+        return given
+    known = {name: dict(one) if isinstance(one, OwnSuite) else one for name, one in (given.get("own") or {}).items()}
+    found: dict[str, Any] = {}
+    names = []
+    for one in suites:
+        if not isinstance(one, (str, Suite)):
+            raise ValueError("a suite is named, or given as a file")  # noqa: TRY004 - pydantic tells ValueErrors
+        if isinstance(one, Suite):
+            name = _added(one)
+        elif one in known and format_of is None:
+            found[one], name = known[one], one
+        elif one in SUITES:
+            name = one
+        else:
+            suite = _found(known[one]["at"] if one in known else one, format_of, context)
+            name, found[suite.name] = suite.name, OwnSuite.of(suite)
+        names.append(name)
+    _check_formats(format_of, found)
+    return given | {"suites": names, "own": found} if found or "own" in given else given | {"suites": names}
+
+
+def _added(suite: Suite) -> str:
+    """Return the name of a suite that code hands over, which is registered by it in this process."""
+    if suite.reference:
+        raise ValueError(f"name the suite {suite.name!r} by its file or module: {suite.reference}")
+    if suite.name not in SUITES or SUITES[suite.name] is not suite:
+        SUITES.add(suite, module="__main__")
+    return suite.name
+
+
+def _found(reference: str, format_of: Any, context: Mapping[str, Path] | None) -> Suite:  # noqa: ANN401
+    if not own.is_table(reference):
+        return questions.find(reference)
+    path = yamls.beside(reference, context)
+    return questions.find(str(path), format_of.get(path.stem) if isinstance(format_of, dict) else format_of)
+
+
+def _check_formats(format_of: Any, found: Mapping[str, Any]) -> None:  # noqa: ANN401
+    files = [name for name, one in found.items() if own.is_table(dict(one)["at"])]
+    if format_of is not None and not files:
+        raise UsageError("--format is for files of questions; the suites asked for know their own.")
+    for name in format_of if isinstance(format_of, dict) else ():
+        if name not in files:
+            hint = nearest(name, files) or "."
+            raise UsageError(f"a format is named for {name!r}, which is no file of questions here{hint}")

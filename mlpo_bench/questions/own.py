@@ -1,0 +1,267 @@
+"""A suite of one's own without a line of code: a table of questions, named after its file.
+
+Needed are the columns question and answer. Further ones are choices (a list, or a column for each of a, b, c), subject,
+split (`train` or `test`) and id. Several files in one folder are one suite; those called `train` and `test` are its
+splits. Where nothing says which questions are tested, four in five are, chosen by content, so that a question is in the
+same split of whatever file it stands in.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlpo_bench import answers
+from mlpo_bench.errors import UsageError, unknown
+from mlpo_bench.questions import table
+from mlpo_bench.questions.question import Entry, with_options
+from mlpo_bench.questions.source import Place, Source
+from mlpo_bench.questions.splits import fingerprint
+from mlpo_bench.questions.suite import SUITES, Suite
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from mlpo_bench.questions.table import Row
+
+
+FORMATS = tuple(name for name in answers.FORMATS if name != "gym")
+"""The answer formats that a table's questions may have: the others need more than an answer's text."""
+
+SPLITS: Mapping[str, bool] = {"test": True, "train": False, "dev": False, "val": False, "validation": False}
+"""What may stand in the column split, and whether it is tested."""
+
+_TRAINED_OF = 5
+_NAMED = 3  # faults told one by one
+_GUESSES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("yes_no", re.compile(r"yes|no", re.IGNORECASE)),
+    ("true_false", re.compile(r"true|false", re.IGNORECASE)),
+    ("valid_invalid", re.compile(r"(?:in)?valid", re.IGNORECASE)),
+    ("number", re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")),
+)
+_LETTER = re.compile(r"\(?([A-Ra-r])\)?[.)]?")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Table(Place):
+    """A table that was read: its questions, where they lie, and the SHA-256 of what they are."""
+
+    entries: tuple[Entry, ...]
+    source: Source
+    sha256: str
+
+    def read(self, suite: str, data: Path | None) -> tuple[tuple[Entry, ...], Source]:  # noqa: ARG002 - it was read
+        """Return the table's questions."""
+        return self.entries, self.source
+
+
+def is_table(reference: str) -> bool:
+    """Whether a reference means a file, not a suite's name: by its ending, or because there is such a folder."""
+    return Path(reference).suffix.lower() in table.READERS or "/" in reference or Path(reference).is_dir()
+
+
+def suite_of(path: Path, answer_format: str | None = None) -> Suite:
+    """Return the suite that a table, or a folder of tables, is.
+
+    Args:
+        path: The file or folder.
+        answer_format: How its questions are answered: a name in `FORMATS`; None tells it by the answers, where they
+            leave no doubt.
+
+    Raises:
+        UsageError: There is no such file, its name is a suite's already, or a row is at fault; all are told by their
+            places.
+    """
+    if answer_format is not None and answer_format not in FORMATS:
+        raise unknown("answer format", answer_format, FORMATS)
+    found = path.expanduser().resolve()
+    files = _files(found)
+    return _suite(found, tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files), answer_format)
+
+
+def digest(suite: Suite) -> str:
+    """Return the SHA-256 of what a table's questions are, in hex: the same in whatever kind of file they stand."""
+    (place,) = suite.sources
+    assert isinstance(place, Table)
+    return place.sha256
+
+
+def _files(path: Path) -> tuple[Path, ...]:
+    if path.is_dir():
+        files = tuple(sorted(file for file in path.iterdir() if file.suffix.lower() in table.READERS))
+        if not files:
+            raise UsageError(f"the folder {path} has no table of questions: these end in {', '.join(table.READERS)}.")
+        return files
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}.")
+    return (path,)
+
+
+@functools.lru_cache(maxsize=16)
+def _suite(path: Path, files: tuple[tuple[Path, int, int], ...], given: str | None) -> Suite:
+    """Return a table's suite, read once in a process unless its files change."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem).strip("_-")
+    if not name or not name[0].isalpha():
+        raise UsageError(f"a suite is named after its file, and {path.name} gives no name; begin it with a letter.")
+    if name in SUITES:
+        raise UsageError(f"{path.name} has the name of the suite {name!r}; rename the file.")
+    rows = [(file, row) for file, _, _ in files for row in table.read(file)]
+    form, how = (given, "") if given else _guessed(path, [row for _, row in rows])
+    several = len(files) > 1
+    entries = _entries(path, name, rows, form, several=several)
+    split_by_rule = all(_split_said(file, row, several=several) is None for file, row in rows)
+    content = [[e.item.subject, e.item.id, e.item.text, e.item.gold, e.item.answer_format, e.tested] for e in entries]
+    sha256 = hashlib.sha256(json.dumps(content).encode("utf-8", "surrogatepass")).hexdigest()
+    notes = [f"format {form}{how}"]
+    if split_by_rule:
+        tested = sum(entry.tested for entry in entries)
+        notes.append(f"{tested:,} of {len(entries):,} are tested, by a rule, as nothing says which")
+    source = Source("file", str(path), f"sha256:{sha256[:16]}", note="; ".join(notes))
+    return Suite(
+        name=name,
+        title=name,
+        subjects=tuple(dict.fromkeys(entry.item.subject for entry in entries)),
+        sources=(Table(tuple(entries), source, sha256),),
+        size=len(entries),
+        published="your own",
+        reference=str(path),
+        answer_format=form,
+    )
+
+
+def _guessed(path: Path, rows: Sequence[Row]) -> tuple[str, str]:
+    """Return the format that all rows' answers have beyond doubt, and how that was seen."""
+    if any(row.choices for row in rows):
+        return "option", ", as there are choices"
+    golds = [_words(row.cells["answer"]) for row in rows]
+    for form, pattern in _GUESSES:
+        if all(pattern.fullmatch(gold) for gold in golds):
+            return form, ", as all answers are such"
+    raise UsageError(f"{path.name}: say in which form its questions are answered (--format): {', '.join(FORMATS)}.")
+
+
+def _entries(path: Path, name: str, rows: Sequence[tuple[Path, Row]], form: str, *, several: bool) -> list[Entry]:
+    """Return the rows as entries; tell all that are at fault."""
+    gold_of = _golds(form, [row for _, row in rows])
+    entries: list[Entry] = []
+    faults: list[str] = []
+    places: dict[str, str] = {}
+    for file, row in rows:
+        where = f"{file.name}, {row.place}" if several else row.place
+        try:
+            entry = _entry(name, file, row, form, gold_of, several=several)
+        except ValueError as fault:
+            faults.append(f"{where}: {fault}")
+            continue
+        if (before := places.setdefault(entry.item.id, where)) != where:
+            faults.append(f"{where}: it has the id of {before}, {entry.item.id.rpartition('/')[2]!r}")
+        entries.append(entry)
+    if faults:
+        more = f"; and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
+        raise UsageError(f"{path.name}, {'; '.join(faults[:_NAMED])}{more}.")
+    return entries
+
+
+def _entry(name: str, file: Path, row: Row, form: str, gold_of: Callable[[Row], str], *, several: bool) -> Entry:
+    """Return a row as an entry.
+
+    Raises:
+        ValueError: Something is wrong with it.
+    """
+    question = _words(row.cells["question"])
+    if not question:
+        raise ValueError("its question is empty")
+    if not _words(row.cells["answer"]):
+        raise ValueError("its answer is empty")
+    if row.choices and form != "option":
+        raise ValueError(f"it has choices, and is to be answered by format {form}; leave out one of the two")
+    text = with_options(question, row.choices) if row.choices else question
+    gold = gold_of(row)
+    _check_gold(form, gold, text)
+    said = _split_said(file, row, several=several)
+    tested = int(fingerprint(text), 16) % _TRAINED_OF > 0 if said is None else said
+    place = _words(row.cells.get("id")) or (f"{file.stem}-{row.number}" if several else str(row.number))
+    return Entry.of(name, _subject(row, name), place, text, gold, form, tested=tested)
+
+
+def _check_gold(form: str, gold: str, text: str) -> None:
+    """Refuse an answer that its own format would not read, or not take for right."""
+    answer = answers.read(form, f"<answer>{answers.written(form, gold)}</answer>", question=text)
+    if answer is None or not (answers.FORMATS[form].slow or answers.judge(form, answer, gold)):
+        raise ValueError(f"its answer {gold!r} cannot be read as format {form}")
+
+
+def _golds(form: str, rows: Sequence[Row]) -> Callable[[Row], str]:
+    """Return how a row's answer becomes gold. A whole table writes the right option in one way, so all rows decide."""
+    if form != "option":
+        return lambda row: _words(row.cells["answer"])
+    ways = (_by_letter, _by_text, _by_position)
+    return max(ways, key=lambda way: sum(_fits(way, row) for row in rows))
+
+
+def _fits(way: Callable[[Row], str], row: Row) -> bool:
+    try:
+        way(row)
+    except ValueError:
+        return False
+    return True
+
+
+def _by_letter(row: Row) -> str:
+    stated = _LETTER.fullmatch(_words(row.cells["answer"]))
+    if stated is None:
+        raise _no_choice(row)
+    letter = stated[1].upper()
+    if row.choices and ord(letter) - ord("A") >= len(row.choices):
+        raise _no_choice(row)
+    return f"({letter})"
+
+
+def _by_text(row: Row) -> str:
+    wanted = _words(row.cells["answer"]).casefold()
+    same = [place for place, choice in enumerate(row.choices) if choice.casefold() == wanted]
+    if len(same) != 1:
+        raise _no_choice(row)
+    return f"({chr(ord('A') + same[0])})"
+
+
+def _by_position(row: Row) -> str:
+    stated = _words(row.cells["answer"])
+    if not stated.isdecimal() or int(stated) >= len(row.choices):
+        raise _no_choice(row)
+    return f"({chr(ord('A') + int(stated))})"
+
+
+def _no_choice(row: Row) -> ValueError:
+    offered = f"none of its choices ({' | '.join(row.choices)})" if row.choices else "no option's letter"
+    return ValueError(f"its answer {_words(row.cells['answer'])!r} is {offered}")
+
+
+def _split_said(file: Path, row: Row, *, several: bool) -> bool | None:
+    """Return whether a row is said to be tested; None where nothing says so."""
+    if "split" in row.cells:
+        stated = _words(row.cells["split"]).casefold()
+        if stated not in SPLITS:
+            raise ValueError(f"its split {stated!r} is none of {', '.join(SPLITS)}")
+        return SPLITS[stated]
+    return SPLITS.get(file.stem.casefold()) if several else None
+
+
+def _subject(row: Row, name: str) -> str:
+    stated = _words(row.cells.get("subject"))
+    return re.sub(r"\W+", "_", stated).strip("_").casefold() or name
+
+
+def _words(value: Any) -> str:  # noqa: ANN401 - whatever a cell holds
+    """Return a cell as text: whole numbers without a point, nothing for nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip()

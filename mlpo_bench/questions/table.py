@@ -1,0 +1,223 @@
+"""Rows out of a table that somebody has: CSV, JSON, JSON lines or Parquet, however its columns are called."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlpo_bench.errors import UsageError, nearest
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "question": ("question", "prompt", "problem", "input", "query"),
+    "answer": ("answer", "target", "gold", "label", "correct", "answer_key", "answerkey"),
+    "choices": ("choices", "options"),
+    "subject": ("subject", "category", "topic", "task"),
+    "split": ("split",),
+    "id": ("id", "question_id"),
+}
+"""What each column may be called, the first name that is there being taken; case, spaces and hyphens do not matter."""
+
+LETTERS = "abcdefghijklmnopqr"
+"""As many options as an answer's letter is read for."""
+
+_REQUIRED = ("question", "answer")
+_DELIMITERS = ",;\t|"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table: `place` says where it stands (`line 7`, `row 6`), `number` counts the file's rows from 1.
+
+    `cells` has those columns of `COLUMNS` that the table has; `choices` are texts, none where the row offers none.
+    """
+
+    place: str
+    number: int
+    cells: Mapping[str, Any]
+    choices: tuple[str, ...]
+
+
+def read(path: Path) -> list[Row]:
+    """Return a table's rows; blank ones are left out.
+
+    Raises:
+        UsageError: The file cannot be read, is none of these kinds, or lacks a column.
+    """
+    if (kind := path.suffix.lower()) not in READERS:
+        raise UsageError(f"{path} is no table of questions: these end in {', '.join(READERS)}.")
+    try:
+        raw = list(READERS[kind](path))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from None
+    if not raw:
+        raise UsageError(f"{path} holds no question.")
+    columns = _columns(path, dict.fromkeys(name for _, cells in raw for name in cells))
+    lettered = _lettered(cells for _, cells in raw)
+    rows = []
+    for number, (place, cells) in enumerate(raw, start=1):
+        if any(not blank(value) for value in cells.values()):
+            known = {column: cells.get(name) for column, name in columns.items()}
+            rows.append(Row(place, number, known, _choices(path, place, known.get("choices"), cells, lettered)))
+    return rows
+
+
+def blank(value: object) -> bool:
+    """Whether a cell holds nothing."""
+    return value is None or (isinstance(value, str) and not value.strip()) or value == []
+
+
+def _plain(name: object) -> str:
+    return "_".join(str(name).replace("-", " ").replace("_", " ").split()).casefold()
+
+
+def _columns(path: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return what the table calls each column that it has."""
+    given = {_plain(name): name for name in reversed(list(names))}
+    found = {
+        column: given[known]
+        for column, variants in COLUMNS.items()
+        for known in [next((variant for variant in variants if variant in given), None)]
+        if known is not None
+    }
+    for column in _REQUIRED:
+        if column not in found:
+            hint = nearest(column, given) or "."
+            raise UsageError(
+                f"{path} has no column {column!r}{hint} Its columns: {', '.join(reversed(given.values()))}."
+            )
+    return found
+
+
+def _lettered(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the columns that hold an option each, by letter: `a`, `option_a`, `choice a`."""
+    names = dict.fromkeys(name for cells in rows for name in cells)
+    found = {_plain(name).removeprefix("option_").removeprefix("choice_"): name for name in names}
+    letters = [letter for letter in LETTERS if letter in found]
+    return {letter: found[letter] for letter in letters} if letters[:2] == ["a", "b"] else {}
+
+
+def _choices(
+    path: Path, place: str, given: object, cells: Mapping[str, Any], lettered: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return the options that a row offers, from a column of lists or from a column for each letter."""
+    if not blank(given):
+        texts = _listed(given)
+    elif lettered:
+        texts = ["" if blank(value := cells.get(name)) else str(value) for name in lettered.values()]
+        while texts and not texts[-1]:
+            texts.pop()
+    else:
+        return ()
+    if not 2 <= len(texts) <= len(LETTERS) or not all(texts):  # noqa: PLR2004 - less is no choice
+        raise UsageError(
+            f"{path}, {place}: a question has 2 to {len(LETTERS)} choices, none of them empty, not {texts}; "
+            'write them as ["one", "two"], one | two, or in columns a, b, c.'
+        )
+    return tuple(texts)
+
+
+def _listed(given: object) -> list[str]:
+    if isinstance(given, dict) and "text" in given:  # as some data sets of the hub have it, beside their labels
+        given = given["text"]
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except ValueError:
+            given = str(given).split("\n" if "\n" in str(given).strip() else "|")
+    return [str(text).strip() for text in given] if isinstance(given, list) else [str(given)]
+
+
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(
+            f"{path} is not UTF-8 text (line {line} holds the byte 0x{content[error.start]:02x}); save it as UTF-8."
+        ) from None
+
+
+def _csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    text = _text(path)
+    first = text.lstrip().partition("\n")[0]
+    delimiter = max(_DELIMITERS, key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    csv.field_size_limit(len(text) + 1)
+    header: list[str] | None = None
+    last = 0
+    try:
+        for cells in reader:
+            line, last = last + 1, reader.line_num
+            if all(blank(cell) for cell in cells):
+                continue
+            if header is None:
+                header = [cell.strip() for cell in cells]
+            elif len(cells) != len(header):
+                raise UsageError(f"{path}, line {line}: it has {len(cells)} cells, and the header {len(header)}.")
+            else:
+                yield f"line {line}", dict(zip(header, cells, strict=True))
+    except csv.Error as error:
+        raise UsageError(f"{path}, line {last + 1}: it is no CSV ({error}); are its quotation marks closed?") from None
+
+
+def _json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, line in enumerate(_text(path).split("\n"), start=1):
+        if line.strip():
+            try:
+                value = json.loads(line)
+            except ValueError as error:
+                raise UsageError(f"{path}, line {number}: it is no JSON ({error}).") from None
+            yield f"line {number}", _object(path, f"line {number}", value)
+
+
+def _json(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        value = json.loads(_text(path))
+    except ValueError as error:
+        raise UsageError(f"{path} is no JSON ({error}).") from None
+    if isinstance(value, dict):  # {"examples": [...]}, beside whatever else is told
+        lists = [each for each in value.values() if isinstance(each, list)]
+        value = lists[0] if len(lists) == 1 else None
+    if not isinstance(value, list):
+        raise UsageError(f"{path} must hold one list of questions.")
+    for number, each in enumerate(value, start=1):
+        yield f"row {number}", _object(path, f"row {number}", each)
+
+
+def _object(path: Path, place: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}, {place}: a question is an object with question and answer, not {value!r:.60}.")
+    return value
+
+
+def _parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows: Sequence[dict[str, Any]] = pq.read_table(path).to_pylist()
+    except pa.ArrowInvalid as error:
+        raise UsageError(f"{path} is no Parquet file ({error}).") from None
+    for number, cells in enumerate(rows, start=1):
+        yield f"row {number}", cells
+
+
+READERS: Mapping[str, Callable[[Path], Iterator[tuple[str, dict[str, Any]]]]] = {
+    ".csv": _csv,
+    ".tsv": _csv,
+    ".jsonl": _json_lines,
+    ".json": _json,
+    ".parquet": _parquet,
+}
+"""Readers by the ending of a file's name; each yields where a row stands, and its cells by column."""

@@ -1,0 +1,122 @@
+"""A file of one's own goes the way of every suite: run, plan, resume, report, compare, lm-eval, leaderboard."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+
+Cli = Any
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """Eight questions with options, six of them tested."""
+    path = tmp_path / "mine.csv"
+    rows = [f"Made up {n}?,one,two,{'AB'[n % 2]},part {n % 2},{'train' if n < 2 else 'test'}" for n in range(8)]
+    path.write_text("\n".join(["question,a,b,answer,subject,split", *rows, "", ""]))
+    return path
+
+
+def asked(run: Path) -> list[str]:
+    return [cell["suite"] for cell in json.loads((run / "results.json").read_text())["cells"]]
+
+
+def test_a_file_is_run_resumed_compared_and_published(mlpo_bench: Cli, mine: Path, team_file: Path) -> None:
+    options = ("--suite", "mine.csv", "--format", "option", "--team", team_file, "--protocol", "solo,leader")
+    assert "MINE" in mlpo_bench("plan", *options).out
+    said = mlpo_bench("run", *options, "--name", "first")
+    assert said.code == 0, said.err
+    run = Path("runs/first")
+    assert asked(run) == ["mine"] * 3
+    assert json.loads((run / "results.json").read_text())["cells"][0]["n"] == 6
+    kept = yaml.safe_load((run / "config.yaml").read_text())
+    assert kept["suites"] == ["mine"]
+    assert kept["own"]["mine"]["at"] == str(mine)
+    source = json.loads((run / "manifest.json").read_text())["sources"]["mine"]
+    assert source["kind"] == "file"
+    assert source["revision"] == f"sha256:{kept['own']['mine']['sha256'][:16]}"
+
+    again = mlpo_bench("run", "--config", run / "config.yaml", "--name", "first")
+    assert again.code == 0, again.err
+    assert "All these cells were done before" in again.out
+    for command in (("show", run), ("report", run), ("compare", run, "--against", "solo"), ("diagnose", run), ("rescore", run)):
+        said = mlpo_bench(*command)
+        assert said.code == 0, (command, said.err, said.out)
+    manifest = run / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"git": {"commit": "c" * 40, "dirty": False}}))
+    said = mlpo_bench("leaderboard", "add", run)
+    assert said.code == 0, said.err
+    entry = json.loads(min(Path("leaderboards/entries").iterdir()).read_text())
+    assert entry["suites"]["mine"]["source"] == source | {"where": None}
+    assert str(mine.parent) not in json.dumps(entry)
+
+
+def test_a_file_that_changed_is_another_suite_and_one_that_moved_is_the_same(
+    mlpo_bench: Cli, mine: Path, team_file: Path
+) -> None:
+    options = ("run", "--suite", "mine.csv", "--team", team_file, "--protocol", "solo", "--name", "first")
+    assert mlpo_bench(*options).code == 0
+    before = mine.read_text()
+    mine.write_text(before.replace("Made up 5?", "Changed 5?"))
+    said = mlpo_bench(*options)
+    assert said.code == 2
+    assert "made with another configuration (own differ)" in said.err
+    said = mlpo_bench("run", "--config", "runs/first/config.yaml", "--name", "second")
+    assert said.code == 2
+    assert "mine.csv no longer has the questions that the run was made with" in said.err
+    mine.unlink()
+    assert mlpo_bench("report", "runs/first").code == 0
+    (mine.parent / "elsewhere").mkdir()
+    (mine.parent / "elsewhere" / "mine.csv").write_text(before)
+    again = mlpo_bench("run", "--suite", "elsewhere/mine.csv", *options[3:])
+    assert again.code == 0, again.err
+
+
+def test_a_matrix_names_files_beside_it_with_a_format_for_each(mlpo_bench: Cli, mine: Path, team_file: Path) -> None:
+    folder = mine.parent / "matrices"
+    folder.mkdir()
+    (folder / "numbers.jsonl").write_text('{"question": "One?", "answer": "1", "split": "test"}\n')
+    mine.rename(folder / "mine.csv")
+    formats = {"numbers": "phrase", "mine": "option"}
+    matrix = {"suites": ["mine.csv", "numbers.jsonl"], "format": formats, "team": str(team_file), "protocols": ["solo"]}
+    (folder / "m.yaml").write_text(yaml.safe_dump(matrix))
+    said = mlpo_bench("run", "--matrix", folder / "m.yaml", "--name", "both")
+    assert said.code == 0, said.err
+    assert asked(Path("runs/both")) == ["mine", "numbers"]
+    kept = yaml.safe_load(Path("runs/both/config.yaml").read_text())["own"]
+    assert {name: one["format"] for name, one in kept.items()} == formats
+    (folder / "m.yaml").write_text(yaml.safe_dump(matrix | {"format": {"numbrs": "number"}}))
+    said = mlpo_bench("plan", "--matrix", folder / "m.yaml")
+    assert "a format is named for 'numbrs', which is no file of questions here; did you mean 'numbers'" in said.err
+
+
+def test_suites_and_validate_tell_of_a_file(mlpo_bench: Cli, mine: Path) -> None:
+    said = mlpo_bench("suites", "--suite", "mine.csv", "--subjects")
+    assert "part_0, part_1" in said.out
+    assert "bbh" not in said.out
+    said = mlpo_bench("validate", "--suite", mine)
+    assert (said.code, "all read and judged right" in said.out) == (0, True)
+    said = mlpo_bench("validate", "--suite", "bbh", "--format", "option")
+    assert said.code == 2
+    assert "--format is for files of questions" in said.err
+    said = mlpo_bench("run", "--suite", "mnie.csv")
+    assert said.code == 2
+    assert "there is no file" in said.err
+
+
+def test_lm_eval_asks_a_file_by_the_tasks_written_for_it(mlpo_bench: Cli, mine: Path, team_file: Path) -> None:
+    said = mlpo_bench("suites", "--suite", mine, "--tasks", "tasks")
+    assert "the task mlpo_mine and those of its 2 subjects" in said.out
+    arguments = ("--model", "mlpo-team", "--model_args", f"team={team_file},protocol=solo,store=s.sqlite")
+    said = mlpo_bench(
+        "lm-eval", "run", *arguments, "--tasks", "mlpo_mine", "--include_path", "tasks", "--apply_chat_template",
+        "--output_path", "out",
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    (results,) = Path("out").rglob("results_*.json")
+    assert json.loads(results.read_text())["n-samples"]["mlpo_mine_part_0"]["effective"] == 3
