@@ -103,7 +103,8 @@ def test_a_protocol_and_an_engine_of_a_module_in_the_current_folder(source: Path
 
 def test_an_installed_package_runs_through_every_command(site: Path, made_up: Path, tmp_path: Path) -> None:
     lines = commands(blocks("sh")[1])
-    asked = "--model mlpo-team --model_args protocol=mine.protocols:Relay,laps=2,team=team.yaml --tasks mlpo_bbh_navigate --limit 2"
+    model = "--model mlpo-team --model_args protocol=mine.protocols:Relay,laps=2,team=team.yaml"
+    asked = f"{model} --tasks mlpo_bbh_navigate --limit 2"
     lm_eval = [*asked.split(), "--apply_chat_template", "--metadata", json.dumps({"data": str(made_up)})]
     (tmp_path / "team.yaml").write_text("leader: {model: x, engine: guess}\npeers: [{model: x, engine: guess}]\n")
     results = run([*lines, ["lm-eval", *lm_eval]], tmp_path, made_up, site)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mlpo_bench.errors import UsageError
 from mlpo_bench.protocols.room import Room, seated
 
 
@@ -41,6 +42,11 @@ class Setting:
 
         Raises:
             EngineError: an engine failed for good, or a prompt did not fit.
+            UsageError: the protocol ends with something that is no text.
         """
         room = Room(question, self._seats, dispatch, sampling, self.overrides, self.seed, self.weights)
-        return room.transcript(await self.protocol.solve(question, room))
+        final: object = await self.protocol.solve(question, room)
+        if not isinstance(final, str):  # a protocol may be anybody's
+            kind = type(final).__name__
+            raise UsageError(f"protocol {self.protocol.name!r} ends with a {kind}, not with a text (a turn's `text`).")
+        return room.transcript(final)

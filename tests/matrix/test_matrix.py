@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from pydantic import ValidationError
@@ -9,7 +10,7 @@ from mlpo_bench.chat import Usage
 from mlpo_bench.errors import UsageError
 from mlpo_bench.matrix.cells import SHIPPED, cells, chosen
 from mlpo_bench.matrix.config import RunConfig, read_config
-from mlpo_bench.protocols import PROTOCOLS, Vote
+from mlpo_bench.protocols import PROTOCOLS, Leader, Vote
 from mlpo_bench.teams import Member, Price, Team
 
 
@@ -163,6 +164,20 @@ def test_only_takes_cells_by_words_and_what_they_match() -> None:
     assert chosen(every, ("bbh.leader-1-round, tokens of leader, 1", "at the tokens of leader, 2")) == every
     with pytest.raises(UsageError, match="no cell has 'debat' in its name"):
         chosen(every, ("debat",))
+
+
+def test_votes_are_matched_with_whatever_leads_in_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PROTOCOLS, "_added", dict(PROTOCOLS._added))
+
+    @dataclass(frozen=True)
+    class Mine(Leader):
+        name: ClassVar[str] = "mine"
+
+    assert labels(protocols=["mine", "vote", {"vote": {"samples": ["calls", "tokens"]}}], rounds=[2]) == [
+        "mine, 2 rounds, 3 peers",
+        "vote of 8",
+        "vote at the tokens of mine, 2 rounds, 3 peers",
+    ]
 
 
 def test_only_takes_a_name_in_full_before_what_holds_it_and_before_a_list() -> None:

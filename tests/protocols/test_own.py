@@ -169,3 +169,14 @@ def test_a_module_names_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     for name in ("Nameless", "Unwritten", "Question"):
         with pytest.raises(UsageError, match=r"must be a class derived from mlpo_bench.Protocol|has no 'Question'"):
             build(f"mine_of_a_module:{name}", {})
+
+
+def test_what_ends_without_a_text_is_said(hold: Hold) -> None:
+    class Forgetful(Solo):
+        name = "forgetful"
+
+        async def solve(self, question: Question, room: Room) -> str:
+            return await room.ask(room.leader, question.prompt, round=0)  # type: ignore[return-value]
+
+    with pytest.raises(UsageError, match=r"protocol 'forgetful' ends with a Turn, not with a text \(a turn's `text`\)"):
+        hold(Forgetful())
