@@ -62,7 +62,7 @@ class Brackets(Format):
         """Return the brackets that a sentence names as the missing ones."""
         if not _MISSING.search(sentence):
             return None
-        ends = [sentence[found.end() :] for found in _ARE.finditer(sentence)]
+        ends = [sentence[match.end() :] for match in _ARE.finditer(sentence)]
         quoted = re.findall(r"[\"'`]([^\"'`\w]{1,200})[\"'`]", sentence)
         said = map(
             self._brackets, [*ends, *(re.sub(r"\sin (?:that|this) order\W*\Z", "", end) for end in ends), *quoted]

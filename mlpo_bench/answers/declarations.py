@@ -150,18 +150,18 @@ def tagged(text: str) -> Iterator[Declared]:
     are read too.
     """
     marks = list(deque(_TAG.finditer(text), maxlen=2 * _TRIED))
-    found: list[Declared] = []
+    declared: list[Declared] = []
     for mark, following in pairwise([*marks, None]):
         assert mark is not None
         content = text[mark.end() : following.start() if following else len(text)]
-        if _closes(mark) and not (following and _closes(following) and not found):
+        if _closes(mark) and not (following and _closes(following) and not declared):
             continue
         if following is None:
             content = passages.first_line(content)
         if content.strip() and not is_placeholder(content):
             end = following.end() if following else mark.end() + len(content)
-            found.append(Declared("tag", mark.start(), end, content.strip()))
-    own = [one for one in found if not _ascribed(text, one) and not _an_alternative(text, one, found)]
+            declared.append(Declared("tag", mark.start(), end, content.strip()))
+    own = [one for one in declared if not _ascribed(text, one) and not _an_alternative(text, one, declared)]
     yield from reversed(own[-1:])
 
 
@@ -195,13 +195,13 @@ def phrased(text: str, *, letter_a: bool = True) -> Iterator[Declared]:
     lowered = passages.lower(text)
     patterns = [_ANSWER_IS, _CHOICE_IS, _ABROAD, _HEADING, _HASHES, *([_LETTER_A] if letter_a else [])]
     ends = {m.end(): m.start() for pattern in patterns for m in deque(pattern.finditer(lowered), maxlen=_TRIED)}
-    found = [Declared("phrase", start, end, text[end:].strip()) for end, start in ends.items()]
-    found += [
+    declared = [Declared("phrase", start, end, text[end:].strip()) for end, start in ends.items()]
+    declared += [
         Declared("phrase", mark.start(), mark.end(), _json_value(text[mark.end() :][:_JSON_LONGEST]))
         for mark in deque(_JSON.finditer(text), maxlen=_TRIED)
     ]
     doubtful: list[Declared] = []
-    for one in sorted(found, key=lambda declared: declared.end, reverse=True):
+    for one in sorted(declared, key=lambda one: one.end, reverse=True):
         before = text[passages.sentence_start(text, one.start) : one.start].lower()
         behind = re.split(r"[.!?]\s|\n", lowered[one.start : one.end + 200], maxsplit=1)[0]
         if not one.passage or _in_passing(one, before, behind) or _ascribed(text, one):

@@ -145,10 +145,10 @@ def _matched(answer: Shape, gold: Shape, same: Same, depth: int) -> bool:
     """Return whether each part of one side is a part of the other, each taken once."""
     left = list(answer.parts)
     for part in gold.parts:
-        found = next((one for one in left if _alike(one, part, same, depth - 1)), None)
-        if found is None:
+        twin = next((one for one in left if _alike(one, part, same, depth - 1)), None)
+        if twin is None:
             return False
-        left.remove(found)
+        left.remove(twin)
     return not left
 
 

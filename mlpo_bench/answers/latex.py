@@ -67,8 +67,8 @@ _CODE = (
 )
 
 
-def _ungrouped(found: re.Match[str]) -> str:
-    return found.group(1) + found.group(2).replace(",", "")
+def _ungrouped(match: re.Match[str]) -> str:
+    return match.group(1) + match.group(2).replace(",", "")
 
 
 _DEGREES = re.compile(r"(?:\^\s?(?:\\circ(?![a-zA-Z])|\{\s?\\circ\s?\}))|\\degree(?![a-zA-Z])")
@@ -207,11 +207,11 @@ _SET_IN = re.compile(
 def _plainly_set(text: str) -> str:
     r"""Return a text without `\text{...}`, `\mathbf{...}` and their kin around what they hold, braces matched."""
     for _ in range(40):
-        found = _SET_IN.search(text)
-        content = passages.to_closing_brace(text, found.end()) if found else None
-        if found is None or content is None:
+        match = _SET_IN.search(text)
+        content = passages.to_closing_brace(text, match.end()) if match else None
+        if match is None or content is None:
             break
-        text = f"{text[: found.start()]}{content}{text[found.end() + len(content) + 1 :]}"
+        text = f"{text[: match.start()]}{content}{text[match.end() + len(content) + 1 :]}"
     while text.startswith("{") and passages.to_closing_brace(text, 1) == text[1:-1]:
         text = text[1:-1].strip()
     return text
@@ -264,10 +264,10 @@ def _closing_bracket(text: str, start: int) -> int | None:
 
 def _grouped(text: str) -> str:
     """Return a number without its thousands separators; anything else as it is."""
-    found = _GROUPED.match(text.strip())
-    if found is None or re.match(r"\s?[,;]", text.strip()[found.end() :]):
+    match = _GROUPED.match(text.strip())
+    if match is None or re.match(r"\s?[,;]", text.strip()[match.end() :]):
         return text
-    return found["sign"] + re.sub(r"[^0-9.]", "", found["digits"]) + text.strip()[found.end() :]
+    return match["sign"] + re.sub(r"[^0-9.]", "", match["digits"]) + text.strip()[match.end() :]
 
 
 def _fractions(text: str) -> str:
@@ -286,11 +286,11 @@ def _braced(match: re.Match[str]) -> str:
 
 def _in_base(text: str) -> str:
     """Return a number in another base as `304_7`, however the base was named."""
-    found = _BASE.fullmatch(text)
-    if found is None:
+    match = _BASE.fullmatch(text)
+    if match is None:
         return text
-    base = found["base"] if found["base"].isdigit() else number_words.read(found["base"])
-    return f"{found['digits']}_{base}" if base else text
+    base = match["base"] if match["base"].isdigit() else number_words.read(match["base"])
+    return f"{match['digits']}_{base}" if base else text
 
 
 def _exact(text: str) -> str | None:

@@ -127,7 +127,7 @@ class Mathematics(Format):
         said = _OF_RESULT.match(sentence) or passages.concludes(sentence)
         if not said or _TAKEN_BACK.search(sentence) or len(re.findall(r"(?<!\\)\$", sentence)) % 2:
             return None
-        formulas = [found.group() for found in _DELIMITED.finditer(sentence)]
+        formulas = [match.group() for match in _DELIMITED.finditer(sentence)]
         return self._of_formulas(sentence, formulas) if formulas else self._of_words(sentence)
 
     def _of_formulas(self, sentence: str, formulas: list[str]) -> str | None:
@@ -142,7 +142,7 @@ class Mathematics(Format):
         """Return the expression that a sentence without formulas comes to: "there are 10 ways", "so it is 10"."""
         if there := _THERE_ARE.search(sentence):
             return self.parse(there.group(1))
-        stated = [sentence[found.end() :].strip().rstrip(".!") for found in _COMES_TO.finditer(sentence)]
+        stated = [sentence[match.end() :].strip().rstrip(".!") for match in _COMES_TO.finditer(sentence)]
         if at_once := _SO_AT_ONCE.match(sentence):
             stated.append(at_once.group(1))
         said = stated[-1] if stated else ""

@@ -94,11 +94,11 @@ class Number(Format):
             if _ANOTHER.match(leading["rest"]):
                 return None
             return _plain(number_words.scaled(_plain(leading["number"]), leading["rest"]))
-        found = {
+        numbers = {
             _plain(number_words.scaled(_plain(number.group()), stated[number.end() :]))
             for number in _NUMBER.finditer(stated)
         }
-        return found.pop() if len(found) == 1 else None
+        return numbers.pop() if len(numbers) == 1 else None
 
     def conclusion(self, sentence: str) -> str | None:
         """Return the number that a sentence comes to as a result or a conclusion, or states of its subject."""
@@ -120,7 +120,7 @@ class Number(Format):
         head = sentence.partition(":")[0]
         if (answer := self.parse(head if re.search(r"[0-9]", head) else sentence)) is not None:
             return answer
-        stated = [sentence[found.end() :] for found in _STATES.finditer(sentence)]
+        stated = [sentence[match.end() :] for match in _STATES.finditer(sentence)]
         said = {answer for one in stated if (answer := self.parse(one)) is not None}
         return self.parse(stated[-1]) if stated and not (len(said) > 1 and " and " in sentence) else None
 

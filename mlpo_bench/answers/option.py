@@ -167,7 +167,7 @@ class Option(Format):
         if sum(_ENTRY.match(line) is not None for line in text.split("\n")) > 1:
             return None  # a list of options
         lines = [passages.first_line(text), *([] if cut_off else [passages.last_line(text)])]
-        return next((found for line in lines if (found := _entry_of(line, question))), None)
+        return next((entry for line in lines if (entry := _entry_of(line, question))), None)
 
     def declared(self, text: str) -> Iterator[Declared]:
         """Yield declarations; a line that begins with "A:" is an option's own."""
@@ -213,18 +213,18 @@ class Option(Format):
             return _canonical(re.sub(r"[^A-Za-z]", "", left["at"] or left["left"]))
         kept = _RULED_OUT.sub(" ", sentence)
         for pattern in _CONCLUDING:
-            said = [found for found in pattern.finditer(kept) if not declarations.denied(kept[: found.start("at")])]
-            chosen = {re.sub(r"[^A-Za-z]", "", found["at"]).upper() for found in said}
+            said = [match for match in pattern.finditer(kept) if not declarations.denied(kept[: match.start("at")])]
+            chosen = {re.sub(r"[^A-Za-z]", "", match["at"]).upper() for match in said}
             if len(chosen) == 1 and not _several(kept, chosen):
                 return _canonical(chosen.pop())
         return _only(kept) if passages.concludes(kept) and kept.rstrip().endswith((".", "!", ")", "*", '"')) else None
 
     def alone(self, line: str) -> str | None:
         """Return the option that a line names and nothing else."""
-        if found := _ALONE.fullmatch(line):
-            return _canonical(found.group(1))
-        if found := _BRACKETED_ALONE.fullmatch(line):
-            return _canonical(found.group(1) or found.group(2))
+        if match := _ALONE.fullmatch(line):
+            return _canonical(match.group(1))
+        if match := _BRACKETED_ALONE.fullmatch(line):
+            return _canonical(match.group(1) or match.group(2))
         return None
 
     def last_resort(self, text: str) -> str | None:

@@ -127,12 +127,12 @@ def sentence(text: str) -> str:
 
 def sentences(line: str) -> list[str]:
     """Return the sentences of a line, each with the mark that ends it."""
-    found, start = [], 0
+    pieces, start = [], 0
     for end in _SENTENCE_END.finditer(line):
-        found.append(line[start : end.end()].strip())
+        pieces.append(line[start : end.end()].strip())
         start = end.end()
-    found.append(line[start:].strip())
-    return [one for one in found if one.strip("*_\"' ")]
+    pieces.append(line[start:].strip())
+    return [one for one in pieces if one.strip("*_\"' ")]
 
 
 def sentence_start(text: str, at: int) -> int:
@@ -243,7 +243,7 @@ def continues_a_list(text: str) -> bool:
         return False
     if mark.group(1) == "1" and mark.group(2):
         return before[-1].rstrip("*_ ").endswith(":")
-    marks = [found.group(1) for one in before if (found := _LIST_MARK.match(one))]
+    marks = [match.group(1) for one in before if (match := _LIST_MARK.match(one))]
     following = int(marks[-1]) + 1 if marks else 0
     return bool(marks) and (
         int(mark.group(1)) == following or (bool(mark.group(2)) and int(mark.group(1)) <= following + 2)

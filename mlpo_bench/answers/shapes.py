@@ -72,10 +72,10 @@ def _union(text: str, depth: int) -> Shape | None:
 
 def _all_but(text: str, depth: int) -> Shape | None:
     r"""Take apart the line without a point: `x \neq 2`, `(-\infty,\infty)\setminus\{2\}`."""
-    found = _ALL_BUT.fullmatch(text)
-    if found is None:
+    match = _ALL_BUT.fullmatch(text)
+    if match is None:
         return None
-    point = found["one"] or found["other"]
+    point = match["one"] or match["other"]
     return taken_apart(f"(-\\infty,{point})\\cup({point},\\infty)", depth)
 
 
@@ -169,20 +169,20 @@ def _bracketed(text: str, depth: int) -> Shape | None:
 
 
 def _matrix(text: str, depth: int) -> Shape | None:
-    found = _MATRIX.fullmatch(text[1:-1] if text[:1] + text[-1:] in {"[]", "()"} else text)
-    if found is None:
+    match = _MATRIX.fullmatch(text[1:-1] if text[:1] + text[-1:] in {"[]", "()"} else text)
+    if match is None:
         return None
-    rows = [row for row in re.split(r"\\\\", found.group(1)) if row.strip()]
+    rows = [row for row in re.split(r"\\\\", match.group(1)) if row.strip()]
     parts = [tuple(taken_apart(cell, depth) for cell in row.split("&")) for row in rows]
     return Shape("matrix", text, tuple(Shape("row", row, cells) for row, cells in zip(rows, parts, strict=True)))
 
 
 def _angled(text: str, depth: int) -> Shape | None:
     """Take a vector between angle brackets for a column."""
-    found = _ANGLED.fullmatch(text)
-    if found is None or "\\langle" in found.group(1):
+    match = _ANGLED.fullmatch(text)
+    if match is None or "\\langle" in match.group(1):
         return None
-    pieces = _split(found.group(1), re.compile(","))
+    pieces = _split(match.group(1), re.compile(","))
     return Shape("matrix", text, tuple(Shape("row", piece, (taken_apart(piece, depth),)) for piece in pieces))
 
 
@@ -210,10 +210,10 @@ def _split(text: str, separator: re.Pattern[str]) -> list[str]:
         depth -= character in _CLOSING and depth > 0
         del at
     parts, start = [], 0
-    for found in separator.finditer(text):
-        if depths[found.start()] == 0 and found.start() >= start:
-            parts.append(text[start : found.start()])
-            start = found.end()
+    for match in separator.finditer(text):
+        if depths[match.start()] == 0 and match.start() >= start:
+            parts.append(text[start : match.start()])
+            start = match.end()
     return [*parts, text[start:]]
 
 

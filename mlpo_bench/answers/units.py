@@ -65,11 +65,11 @@ def without_unit(text: str) -> tuple[str, str]:
     A known unit is a unit; any other noun behind a number is taken off, too, and is called the empty string, as a
     count of things is the same count whatever they are called. What is no quantity comes back whole.
     """
-    found = _QUANTITY.match(text.strip())
-    if found is None:
+    match = _QUANTITY.match(text.strip())
+    if match is None:
         return text, ""
-    value, unit = found["value"].strip(), found["unit"].strip().rstrip(".")
-    if (known := _known(unit, apart=bool(found["space"]))) is not None:
+    value, unit = match["value"].strip(), match["unit"].strip().rstrip(".")
+    if (known := _known(unit, apart=bool(match["space"]))) is not None:
         return value, known
     words = unit.split()
     nouns = (
@@ -79,7 +79,7 @@ def without_unit(text: str) -> tuple[str, str]:
     plain = not any(
         word.endswith(("ths", "th")) or word.casefold() in _MEANINGFUL - {"of", "in", "per"} for word in words
     )
-    if nouns and plain and found["space"] and re.search(r"[0-9]", value) and words[0] not in {"of", "in"}:
+    if nouns and plain and match["space"] and re.search(r"[0-9]", value) and words[0] not in {"of", "in"}:
         return value, ""
     return text, ""
 

@@ -72,8 +72,8 @@ class Words(Format):
         if colon and len(after) <= self.longest and _LISTS.search(passages.last_line(announced)[-200:]):
             return self._closing(after)
         line = passages.last_line(text)
-        if len(line) <= self.longest and (found := _ANNOUNCED.match(line)) and _LISTS.search(found.group()):
-            return self._closing(line[found.end() :])
+        if len(line) <= self.longest and (match := _ANNOUNCED.match(line)) and _LISTS.search(match.group()):
+            return self._closing(line[match.end() :])
         return self._bare(text.strip())
 
     def opening(self, text: str) -> str | None:  # noqa: ARG002 - a first line of words is a sentence

@@ -28,9 +28,9 @@ def shapes(safetensors: Path) -> dict[str, tuple[int, ...]]:
         tensors = {name: tensor for name, tensor in header.items() if name != "__metadata__"}
         end = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
         whole = safetensors.stat().st_size == _LENGTH + length + end
-        found = {name: tuple(tensor["shape"]) for name, tensor in tensors.items()}
+        by_name = {name: tuple(tensor["shape"]) for name, tensor in tensors.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, MemoryError, OverflowError, struct.error):
         raise UsageError(f"{safetensors} cannot be read as safetensors.") from None
     if not whole:
         raise UsageError(f"{safetensors} is cut off: it holds less than its header names; copy or save it again.")
-    return found
+    return by_name

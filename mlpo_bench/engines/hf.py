@@ -194,10 +194,10 @@ class HFEngine:
 
     def _completion(self, job: _Job, row: list[int], now: float) -> Completion:
         text = self._chats.tokenizer.decode(row, skip_special_tokens=True)
-        found = [at for stop in job.sampling.stop if (at := text.find(stop)) >= 0]
-        ended = bool(found) or (bool(row) and row[-1] in self._ends)
+        stops = [at for stop in job.sampling.stop if (at := text.find(stop)) >= 0]
+        ended = bool(stops) or (bool(row) and row[-1] in self._ends)
         reason: FinishReason = "stop" if ended else "length"
-        text = text[: min(found)] if found else text
+        text = text[: min(stops)] if stops else text
         return Completion(text, Usage(prompt=len(job.ids), completion=len(row)), reason, now - job.asked)
 
 

@@ -67,8 +67,8 @@ def folder() -> Path:
 
 def copies() -> list[Copy]:
     """Return the copies that are here, none that is half made."""
-    found = [path.parent for path in sorted(folder().glob(f"*/{_ABOUT}")) if ".part-" not in path.parent.name]
-    return [Copy(about(path), path, size(path)) for path in found]
+    folders = [path.parent for path in sorted(folder().glob(f"*/{_ABOUT}")) if ".part-" not in path.parent.name]
+    return [Copy(about(path), path, size(path)) for path in folders]
 
 
 def about(copy: Path) -> About:
@@ -78,8 +78,8 @@ def about(copy: Path) -> About:
 
 def told(copy: Path) -> str:
     """Return in words what a copy is."""
-    found = about(copy)
-    return f"adapter merged into {found.dtype} (rounding: {100 * found.rounding:.2g} % of the change)"
+    made = about(copy)
+    return f"adapter merged into {made.dtype} (rounding: {100 * made.rounding:.2g} % of the change)"
 
 
 def copy_of(model: ResolvedModel, dtype: str) -> ResolvedModel:

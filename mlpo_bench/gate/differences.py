@@ -52,30 +52,30 @@ class _Fault:
     details: str
 
 
-def differences(recording: Recording, baseline: RecordingBaseline, found: Replayed) -> list[Check]:
+def differences(recording: Recording, baseline: RecordingBaseline, replayed: Replayed) -> list[Check]:
     """Return a check for each reader and each cell."""
-    if found.sources != baseline.sources:
-        changed = [suite for suite, revision in found.sources.items() if baseline.sources.get(suite) != revision]
+    if replayed.sources != baseline.sources:
+        changed = [suite for suite, revision in replayed.sources.items() if baseline.sources.get(suite) != revision]
         why = f"the questions of {', '.join(changed)} are not those of the recording; make it anew with --record."
         return [Check("gate", "questions", Outcome.CANNOT_JUDGE, why)]
-    checks = [*_readers(recording, found)]
-    checks += [_cell(cell, recording, baseline, found) for cell in dict.fromkeys([*baseline.cells, *found.cells])]
+    checks = [*_readers(recording, replayed)]
+    checks += [_cell(cell, recording, baseline, replayed) for cell in dict.fromkeys([*baseline.cells, *replayed.cells])]
     return checks
 
 
-def _readers(recording: Recording, found: Replayed) -> Iterator[Check]:
+def _readers(recording: Recording, replayed: Replayed) -> Iterator[Check]:
     """Yield a check for every answer format: whether every recorded text is read as it was."""
     turns = {
         (turn.request, question): (turn, f"{cell}, {question}, {turn.place}")
         for (cell, question), one in recording.conversations.items()
         for turn in one.turns
-        if question in found.asked
+        if question in replayed.asked
     }
     texts: Counter[str] = Counter()
     lost: Counter[str] = Counter()
     other: dict[str, list[str]] = {}
     for (request, question), (turn, where) in turns.items():
-        item, made = found.asked[question], recording.requests[request].completion
+        item, made = replayed.asked[question], recording.requests[request].completion
         form, text = item.answer_format, made.text
         texts[form] += 1
         now = answers.read(form, text, question=item.text, cut_off=made.cut_off)
@@ -93,12 +93,12 @@ def _readers(recording: Recording, found: Replayed) -> Iterator[Check]:
         yield Check.of("answers", f"reader of {form}", message, "\n".join(faults[:_EXAMPLES]), failed=bool(faults))
 
 
-def _cell(cell: str, recording: Recording, baseline: RecordingBaseline, found: Replayed) -> Check:
-    before, now = baseline.cells.get(cell), found.cells.get(cell)
+def _cell(cell: str, recording: Recording, baseline: RecordingBaseline, replayed: Replayed) -> Check:
+    before, now = baseline.cells.get(cell), replayed.cells.get(cell)
     known = before or now
     assert known is not None
     suite, label = str(known["suite"]), row_name(known["team"], known["label"])
-    if now is None and cell in found.planned:
+    if now is None and cell in replayed.planned:
         why = f"{label} was not run, as the cell whose tokens it matches did not come to its end."
         return Check(suite, label, Outcome.CANNOT_JUDGE, why)
     if before is None or now is None:
@@ -107,7 +107,7 @@ def _cell(cell: str, recording: Recording, baseline: RecordingBaseline, found: R
     faults = [
         fault
         for name, one in recording.conversations.items()
-        if name[0] == cell and (fault := _conversation(one, found.conversations.get(name), recording)) is not None
+        if name[0] == cell and (fault := _conversation(one, replayed.conversations.get(name), recording)) is not None
     ]
     total = sum(name[0] == cell for name in recording.conversations)
     if faults:

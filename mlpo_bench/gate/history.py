@@ -96,11 +96,11 @@ def read_baseline(path: Path, model: type[Model]) -> Model:
     except OSError as error:
         raise UsageError(f"the baseline {path} cannot be read: {error.strerror}. Make one with --update.") from None
     try:
-        found = model.model_validate_json(content)
+        baseline = model.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "file"
         raise UsageError(f"{path} is no baseline of this kind: {where}: {first['msg']}.") from None
-    if found.schema_version != SCHEMA_VERSION:
-        raise UsageError(f"the baseline {path} is of version {found.schema_version}; this is {SCHEMA_VERSION}.")
-    return found
+    if baseline.schema_version != SCHEMA_VERSION:
+        raise UsageError(f"the baseline {path} is of version {baseline.schema_version}; this is {SCHEMA_VERSION}.")
+    return baseline

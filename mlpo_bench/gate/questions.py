@@ -47,9 +47,9 @@ def lay_out(questions: Path, data: Path) -> None:
     Raises:
         UsageError: the file cannot be read or is laid out otherwise.
     """
-    found = yamls.read(questions, _Questions, "questions file")
+    file = yamls.read(questions, _Questions, "questions file")
     for suite, write in _WRITERS.items():
-        subjects: Mapping[str, Rows] = getattr(found, suite)
+        subjects: Mapping[str, Rows] = getattr(file, suite)
         if subjects:
             write({name: subjects.get(name, ()) for name in SUITES[suite].subjects}, data / suite)
 

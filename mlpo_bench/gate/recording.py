@@ -168,8 +168,8 @@ class Recording:
         self.requests = dict(_completion(line) for line in lines)
         names = list(self.requests)
         lines = _read_lines(self.conversations_path, baseline.conversations)
-        found = [_conversation(line, names) for line in lines]
-        self.conversations = {(one.cell, one.question): one for one in found}
+        conversations = [_conversation(line, names) for line in lines]
+        self.conversations = {(one.cell, one.question): one for one in conversations}
 
     def write_completions(self) -> str:
         """Write the completions; return the file's digest."""
@@ -224,12 +224,12 @@ def model_key(member: Member) -> str:
 
 def conversations_of(run: LoadedRun) -> dict[tuple[str, str], Conversation]:
     """Read the conversations of a run, by cell and question."""
-    found: dict[tuple[str, str], Conversation] = {}
+    conversations: dict[tuple[str, str], Conversation] = {}
     for cell in run.cells:
         path = run.directory.transcript_path(cell)
         for line in read_transcripts(path) if path.exists() else ():
-            found[cell.id, line["question"]] = _held(cell.id, line)
-    return found
+            conversations[cell.id, line["question"]] = _held(cell.id, line)
+    return conversations
 
 
 def _held(cell: str, line: Mapping[str, Any]) -> Conversation:
@@ -252,10 +252,10 @@ def figures_of(result: CellResult) -> dict[str, Any]:
     The sizes of models are left out, for a recording does not know them, and so are the readers, which are compared by
     what they read; of fractions, the digits in which libraries and processors may differ.
     """
-    found: dict[str, Any] = _rounded(result.model_dump(mode="json", exclude={"readers"}))
-    seats = {name: cost | {"parameters": None} for name, cost in found["seats"].items()}
-    results = found["lm_eval"].get("results", {})
-    return found | {"seats": _digest_of(seats), "lm_eval": _digest_of(results)}
+    figures: dict[str, Any] = _rounded(result.model_dump(mode="json", exclude={"readers"}))
+    seats = {name: cost | {"parameters": None} for name, cost in figures["seats"].items()}
+    results = figures["lm_eval"].get("results", {})
+    return figures | {"seats": _digest_of(seats), "lm_eval": _digest_of(results)}
 
 
 def _rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds

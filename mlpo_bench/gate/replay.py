@@ -56,8 +56,8 @@ def judge_recording(path: Path) -> Judgement:
     baseline = recording.baseline()
     recording.load(baseline)
     with tempfile.TemporaryDirectory(prefix="mlpo-bench-gate-") as folder:
-        found = _again(recording, baseline, Path(folder))
-    checks = differences(recording, baseline, found)
+        replayed = _again(recording, baseline, Path(folder))
+    checks = differences(recording, baseline, replayed)
     made = baseline.history[-1]
     title = f"{path.name}, recorded {made.date} ({made.reason}), carried out again"
     return Judgement(title, tuple(checks), time.monotonic() - started)
@@ -73,19 +73,19 @@ def update_recording(path: Path, reason: str | None) -> int:
     baseline = recording.baseline()
     recording.load(baseline)
     with tempfile.TemporaryDirectory(prefix="mlpo-bench-gate-") as folder:
-        found = _again(recording, baseline, Path(folder))
-        made = Made.now(reason, found.run)
-    if unheld := [one for one in found.conversations.values() if one.error]:
+        replayed = _again(recording, baseline, Path(folder))
+        made = Made.now(reason, replayed.run)
+    if unheld := [one for one in replayed.conversations.values() if one.error]:
         raise UsageError(
             f"{len(unheld)} conversations ask what was not recorded; make the recording anew: "
             f"mlpo-bench gate {path} --record --reason TEXT."
         )
-    changed = sum(recording.conversations.get(name) != one for name, one in found.conversations.items())
-    recording.conversations = found.conversations
+    changed = sum(recording.conversations.get(name) != one for name, one in replayed.conversations.items())
+    recording.conversations = replayed.conversations
     updated = {
         "history": (*baseline.history, made),
-        "cells": found.cells,
-        "sources": found.sources,
+        "cells": replayed.cells,
+        "sources": replayed.sources,
         "conversations": recording.write_conversations(),
     }
     baseline.model_copy(update=updated).write(recording.baseline_path)
@@ -171,15 +171,15 @@ def _identities(config: RunConfig, models: Sequence[Mapping[str, Any]]) -> Itera
 def _requests(run: LoadedRun, store: Path, config: RunConfig) -> dict[str, Recorded]:
     """Return all completions of a run's own store, with the requests that its conversations tell."""
     with Store(store) as kept:
-        found = {key.hex(): Recorded(made) for key, made in kept.items()}
+        recorded = {key.hex(): Recorded(made) for key, made in kept.items()}
     with quiet_lm_eval():
         suites = load_suites(config, config.suites, Silent())
     for cell in run.cells:
         for request, one in _asked(run, cell, suites[cell.suite]):
-            found[request] = replace(one, completion=found[request].completion)
+            recorded[request] = replace(one, completion=recorded[request].completion)
     # Requests of one question stand together, those without one last: that compresses best, and is easiest to read.
-    order = {request: place for place, request in enumerate(found)}
-    return dict(sorted(found.items(), key=lambda each: (each[1].messages is None, each[1].prompt, order[each[0]])))
+    order = {request: place for place, request in enumerate(recorded)}
+    return dict(sorted(recorded.items(), key=lambda each: (each[1].messages is None, each[1].prompt, order[each[0]])))
 
 
 def _asked(run: LoadedRun, cell: Cell, suite: SuiteTasks) -> Iterator[tuple[str, Recorded]]:

@@ -49,14 +49,14 @@ def settings(generation: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UsageError: a setting is unknown, or its value is of the wrong kind.
     """
-    found: dict[str, Any] = {}
+    sampling: dict[str, Any] = {}
     for name, value in generation.items():
         if name not in _SETTINGS:
             raise unknown("generation setting", name, _SETTINGS)
-        found[_SETTINGS[name]] = _checked(name, value)
-    if found.pop("do_sample", True) is False:
-        found["temperature"] = 0.0
-    return found
+        sampling[_SETTINGS[name]] = _checked(name, value)
+    if sampling.pop("do_sample", True) is False:
+        sampling["temperature"] = 0.0
+    return sampling
 
 
 def sampling(generation: Mapping[str, Any]) -> Sampling:

@@ -53,19 +53,19 @@ class Board:
 
     def built(self) -> dict[str, bytes]:
         """Return the content of each file that is made from the entries, by its name."""
-        found = tables(self.entries)
+        ranked = tables(self.entries)
         apart = [reported_grid(self.reported)] if self.reported.rows else []
         return {
             "schema.json": schema(),
-            "README.md": readme(self.entries, found, self.reported).encode(),
-            "leaderboard.csv": grids.csv(exact(found)).encode(),
-            "leaderboard.tex": "\n".join(map(grids.latex, [*map(grid, found), *apart])).encode(),
-            "leaderboard.json": _json(found, self.reported),
-            "leaderboard.html": page(self.entries, found, self.reported).encode(),
+            "README.md": readme(self.entries, ranked, self.reported).encode(),
+            "leaderboard.csv": grids.csv(exact(ranked)).encode(),
+            "leaderboard.tex": "\n".join(map(grids.latex, [*map(grid, ranked), *apart])).encode(),
+            "leaderboard.json": _json(ranked, self.reported),
+            "leaderboard.html": page(self.entries, ranked, self.reported).encode(),
         }
 
 
-def _json(found: Sequence[Table], reported: Reported) -> bytes:
+def _json(ranked: Sequence[Table], reported: Reported) -> bytes:
     content: dict[str, Any] = {
         "schema_version": 1,
         "tables": [
@@ -77,7 +77,7 @@ def _json(found: Sequence[Table], reported: Reported) -> bytes:
                 "notes": grid(table).notes,
                 "rows": [record(table, line) for line in table.lines],
             }
-            for table in found
+            for table in ranked
         ],
         "how_to_read": HOW_TO_READ,
         "reported": [row.model_dump() for row in reported.rows],

@@ -128,14 +128,14 @@ def faults_against(folder: Path, run: LoadedRun) -> Iterator[str]:
         UsageError: no entry was made from it, or it has no results.
     """
     digest = run.config.digest
-    found = [entry for entry in map(read_entry, entry_paths(folder)) if entry.run.config_sha256 == digest]
-    if not found:
+    entries = [entry for entry in map(read_entry, entry_paths(folder)) if entry.run.config_sha256 == digest]
+    if not entries:
         raise UsageError(f"no entry in {folder} was made from {run.path}, whose configuration is {digest[:8]}.")
     matrix = run.cell
-    ids = [answers.cell for entry in found for row in entry.suites.values() for answers in row.answers]
+    ids = [answers.cell for entry in entries for row in entry.suites.values() for answers in row.answers]
     finished = [matrix[cell] for cell in dict.fromkeys(ids) if cell in matrix and run.done(cell)]
     anew = {(entry.team, entry.label): entry for entry in entries_of_cells(run, finished)}
-    for entry in found:
+    for entry in entries:
         made = anew.get((entry.team, entry.label))
         if made is None:
             yield f"{entry.filename}: {run.path} has no such row that is finished."

@@ -318,8 +318,8 @@ class Entry(_Kept):
 
 def schema() -> bytes:
     """Return the JSON Schema of an entry: the content of `schema.json`."""
-    found = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Entry.model_json_schema()
-    return orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    content = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Entry.model_json_schema()
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def read_entry(path: Path) -> Entry:

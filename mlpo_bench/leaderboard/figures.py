@@ -45,9 +45,9 @@ def over_suites(suites: Mapping[str, SuiteRow]) -> Figure | None:
     return figure(macro({name: estimate(row.accuracy) for name, row in suites.items()}))
 
 
-def figure(found: Estimate) -> Figure:
+def figure(estimate: Estimate) -> Figure:
     """Return an estimate as entries keep it."""
-    values = asdict(found)
+    values = asdict(estimate)
     return Figure(**values | {name: rounded(values[name]) for name in ("value", "low", "high")})
 
 

@@ -159,8 +159,8 @@ def _seat(member: Member) -> Seat:
 
 def _protocol(cell: Cell) -> Protocol:
     protocol = cell.setting.protocol
-    found = cell.matched is not None  # then the number of ballots stands with each suite's answers
-    settings = {name: value for name, value in protocol.settings.items() if not (found and name == protocol.ballots)}
+    matched = cell.matched is not None  # then the number of ballots stands with each suite's answers
+    settings = {name: value for name, value in protocol.settings.items() if not (matched and name == protocol.ballots)}
     return Protocol(
         name=protocol.name,
         settings=settings,
@@ -190,12 +190,12 @@ def suite_row(run: LoadedRun, seeds: Sequence[Cell], outcomes: ResultRow, source
         UsageError: two seeds were asked different questions.
     """
     results = {result.cell: result for result in outcomes.cells}
-    found = [(results[cell.id], _ordered(run.records(cell.id))) for cell in seeds]
-    questions = _questions(found[0][1], source["revision"])
-    for result, records in found:
+    of_seeds = [(results[cell.id], _ordered(run.records(cell.id))) for cell in seeds]
+    questions = _questions(of_seeds[0][1], source["revision"])
+    for result, records in of_seeds:
         if _questions(records, source["revision"]) != questions:
-            raise UsageError(f"{result.cell} asked other questions than {found[0][0].cell}, a seed of the same row.")
-    answers = tuple(_answers(run, result, records) for result, records in found)
+            raise UsageError(f"{result.cell} asked other questions than {of_seeds[0][0].cell}, a seed of the same row.")
+    answers = tuple(_answers(run, result, records) for result, records in of_seeds)
     cost = asdict(outcomes.cost)
     return SuiteRow(
         source=Source(**{**source, "where": None if source["kind"] in {"folder", "file"} else source["where"]}),
@@ -252,8 +252,8 @@ def _run_facts(run: LoadedRun, manifest: Mapping[str, Any]) -> RunFacts:
 
 
 def _readers(outcomes: Iterable[ResultRow]) -> str | None:
-    found = {cell.readers for row in outcomes for cell in row.cells}
-    return found.pop() if len(found) == 1 else None
+    readers = {cell.readers for row in outcomes for cell in row.cells}
+    return readers.pop() if len(readers) == 1 else None
 
 
 def _rescored(noted: Mapping[str, Any]) -> Rescored:

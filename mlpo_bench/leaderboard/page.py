@@ -28,7 +28,7 @@ def page(entries: Sequence[Entry], tables: Sequence[Table], reported: Reported) 
     """Return the page. Whatever stands in an entry is shown as text."""
     template = _environment()
     style, script = (_source(template, name) for name in ("page.css", "page.js"))
-    found = makings(entries)
+    runs = makings(entries)
     return template.get_template("page.html").render(
         style=style,
         script=script,
@@ -38,8 +38,8 @@ def page(entries: Sequence[Entry], tables: Sequence[Table], reported: Reported) 
         nothing_yet="" if entries else NOTHING_YET,
         grids=[grid(table) for table in tables],
         how_to_read=HOW_TO_READ,
-        runs=[making_grid(found)] if found else [],
-        commands=[command for one in found for command in one.facts.commands],
+        runs=[making_grid(runs)] if runs else [],
+        commands=[command for one in runs for command in one.facts.commands],
         reported=[reported_grid(reported)] if reported.rows else [],
     )
 

@@ -33,8 +33,8 @@ def makings(entries: Sequence[Entry]) -> list[Making]:
     groups: dict[str, list[Entry]] = {}
     for entry in entries:
         groups.setdefault(entry.run.model_dump_json(), []).append(entry)
-    found = [Making(group[0].run, len(group), tuple(_what(group))) for group in groups.values()]
-    return sorted(found, key=lambda one: (one.facts.date, one.facts.config_sha256, one.facts.commands))
+    runs = [Making(group[0].run, len(group), tuple(_what(group))) for group in groups.values()]
+    return sorted(runs, key=lambda one: (one.facts.date, one.facts.config_sha256, one.facts.commands))
 
 
 def _what(group: Sequence[Entry]) -> list[str]:
@@ -53,7 +53,7 @@ def _told(model: Model) -> str:
     return f"{model.name} {model.revision[:_REVISION]}{changed}"
 
 
-def making_grid(found: Sequence[Making]) -> Grid:
+def making_grid(runs: Sequence[Making]) -> Grid:
     """Return a table of runs, numbered as their commands are."""
     rows = tuple(
         (
@@ -66,7 +66,7 @@ def making_grid(found: Sequence[Making]) -> Grid:
             _hardware(one.facts.hardware),
             "; ".join(one.what),
         )
-        for number, one in enumerate(found, start=1)
+        for number, one in enumerate(runs, start=1)
     )
     return Grid("Runs", ("run", "date", "rows", "config", "commit", "versions", "machine", "models and data"), rows)
 

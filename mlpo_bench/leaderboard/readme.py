@@ -72,9 +72,9 @@ def _parts(entries: Sequence[Entry], tables: Sequence[Table], reported: Reported
 
 
 def _how_made(entries: Sequence[Entry]) -> Iterator[str]:
-    found = makings(entries)
+    runs = makings(entries)
     yield "### How the rows were made"
-    yield markdown(making_grid(found))
-    for number, one in enumerate(found, start=1):
+    yield markdown(making_grid(runs))
+    for number, one in enumerate(runs, start=1):
         # A schema keeps each command to one line that cannot begin as the end of this block does.
         yield "\n".join([f"Run {number}:", "", "```sh", *one.facts.commands, "```"])

@@ -51,13 +51,13 @@ def grid(table: Table) -> Grid:
 
 def words(line: Line) -> tuple[str, ...]:
     """Return the cells of a line, in the order of `COLUMNS`."""
-    found = line.accuracy
+    accuracy = line.accuracy
     return (
         line.name,
         _NONE if line.rank is None else str(line.rank),
         line.entry.model,
-        f"{found.value:.3f}",
-        f"{'~ ' if found.caution else ''}{found.low:.3f} - {found.high:.3f}",
+        f"{accuracy.value:.3f}",
+        f"{'~ ' if accuracy.caution else ''}{accuracy.low:.3f} - {accuracy.high:.3f}",
         str(line.n),
         f"{line.unread:.3f}",
         f"{line.cut_off:.3f}",
@@ -67,21 +67,21 @@ def words(line: Line) -> tuple[str, ...]:
     )
 
 
-def _against(found: AgainstVote | None) -> str:
-    return _NONE if found is None else f"{found.difference.value:+.3f} (p {found.adjusted:.2g})"
+def _against(vote: AgainstVote | None) -> str:
+    return _NONE if vote is None else f"{vote.difference.value:+.3f} (p {vote.adjusted:.2g})"
 
 
 def notes(table: Table) -> tuple[str, ...]:
     """Return what a table's tests found, and what they could have found."""
-    found = table.ranking
-    if not found.pairs:
+    ranking = table.ranking
+    if not ranking.pairs:
         return ("A single row: nothing is compared.",)
-    groups = Counter(found.ranks)
+    groups = Counter(ranking.ranks)
     if len(groups) == 1:
-        told = f"None of {len(found.ranks)} rows can be told from another by {_tests(found.pairs)}."
+        told = f"None of {len(ranking.ranks)} rows can be told from another by {_tests(ranking.pairs)}."
     else:
         sizes = ", ".join(f"{rank} ({_rows(count)})" for rank, count in sorted(groups.items()))
-        told = f"{len(groups)} ranks by {_tests(found.pairs)}: {sizes}."
+        told = f"{len(groups)} ranks by {_tests(ranking.pairs)}: {sizes}."
     return told, _could_show(table), *_read(table)
 
 
@@ -105,24 +105,24 @@ def _rows(count: int) -> str:
 
 
 def _could_show(table: Table) -> str:
-    found, n = table.ranking, table.lines[0].n
-    opening = f"The median pair differs on {found.discordant or 0:.0%} of {n:,} questions".replace("%", " %")
-    if found.single is None:
+    ranking, n = table.ranking, table.lines[0].n
+    opening = f"The median pair differs on {ranking.discordant or 0:.0%} of {n:,} questions".replace("%", " %")
+    if ranking.single is None:
         return f"{opening}: so few that no difference could have been found in four samples of five."
-    single = f"{opening}; one test finds such a pair in four samples of five where it is {found.single:.3f} apart"
-    if found.pairs == 1:
+    single = f"{opening}; one test finds such a pair in four samples of five where it is {ranking.single:.3f} apart"
+    if ranking.pairs == 1:
         return f"{single}. A smaller difference may be there."
     among = (
         "no difference is large enough for the strictest of these tests"
-        if found.among_all is None
-        else f"the strictest of these tests where it is {found.among_all:.3f} apart"
+        if ranking.among_all is None
+        else f"the strictest of these tests where it is {ranking.among_all:.3f} apart"
     )
     return f"{single}; {among}. Smaller differences may be there."
 
 
-def exact(found: Sequence[Table]) -> Grid:
+def exact(tables: Sequence[Table]) -> Grid:
     """Return all tables as one with unrounded figures, for spreadsheets."""
-    rows = [record(table, line) for table in found for line in table.lines]
+    rows = [record(table, line) for table in tables for line in table.lines]
     columns = tuple(rows[0]) if rows else ("row", "suite", "rank", "accuracy")
     return Grid("Leaderboard", columns, tuple(tuple(_plain(value) for value in row.values()) for row in rows))
 
@@ -133,7 +133,7 @@ def _plain(value: object) -> str:
 
 def record(table: Table, line: Line) -> dict[str, Any]:
     """Return a line's figures by name; those of the vote at its tokens are None where there is none."""
-    entry, found, vote = line.entry, line.accuracy, line.against_vote
+    entry, accuracy, vote = line.entry, line.accuracy, line.against_vote
     return {
         "row": line.name,
         "suite": table.suite,
@@ -145,10 +145,10 @@ def record(table: Table, line: Line) -> dict[str, Any]:
         "rounds": entry.protocol.rounds,
         "seeds": len(entry.seeds),
         "n": line.n,
-        "accuracy": found.value,
-        "low": found.low,
-        "high": found.high,
-        "caution": found.caution,
+        "accuracy": accuracy.value,
+        "low": accuracy.low,
+        "high": accuracy.high,
+        "caution": accuracy.caution,
         "unread": line.unread,
         "cut_off": line.cut_off,
         **line.cost.model_dump(),

@@ -66,11 +66,11 @@ async def rescore(leaderboard: Path, observer: RunObserver, data: Path | None = 
         UsageError: a file is missing, broken or not the one it should be, or the questions are not at hand.
         Stopped: a person stopped it.
     """
-    found = BoardMoves()
+    moves = BoardMoves()
     kept: dict[Completions, list[Entry]] = {}
     for entry in map(read_entry, entry_paths(leaderboard)):
         if entry.completions is None:
-            found.without += 1
+            moves.without += 1
         else:
             kept.setdefault(entry.completions, []).append(entry)
     noted = Rescored(**circumstances())
@@ -80,8 +80,8 @@ async def rescore(leaderboard: Path, observer: RunObserver, data: Path | None = 
             _check_file(path, completions)
             run = await _held_again(path, entries, Path(scratch), observer, data)
             for entry in entries:
-                _take(found, entry, run, noted)
-    return found
+                _take(moves, entry, run, noted)
+    return moves
 
 
 def _check_file(path: Path, completions: Completions) -> None:
@@ -133,22 +133,22 @@ def _check_sources(entry: Entry, suites: Mapping[str, SuiteTasks]) -> None:
             )
 
 
-def _take(found: BoardMoves, entry: Entry, run: LoadedRun, noted: Rescored) -> None:
+def _take(moves: BoardMoves, entry: Entry, run: LoadedRun, noted: Rescored) -> None:
     """Add an entry as a run has it that was carried out again."""
     ids = [one.cell for row in entry.suites.values() for one in row.answers]
     if not all(map(run.done, ids)):
-        found.stays[entry.name] = sum(result.errors for cell in ids if (result := run.result.get(cell)))
+        moves.stays[entry.name] = sum(result.errors for cell in ids if (result := run.result.get(cell)))
         return
-    found.rescored += 1
+    moves.rescored += 1
     suites = dict(_suites(entry, run))
     for suite, row in entry.suites.items():
-        found.moves.rows.append(_moved(entry, suite, row, suites[suite]))
+        moves.moves.rows.append(_moved(entry, suite, row, suites[suite]))
     if (suites, readers.identity()) != (entry.suites, entry.readers):
         macro = over_suites(suites)
         if macro is not None and entry.macro is not None:
-            found.means[entry.name] = entry.macro.value, macro.value
+            moves.means[entry.name] = entry.macro.value, macro.value
         change = {"suites": suites, "macro": macro, "readers": readers.identity(), "rescored": (*entry.rescored, noted)}
-        found.entries.append(entry.model_copy(update=change).signed())
+        moves.entries.append(entry.model_copy(update=change).signed())
 
 
 def _suites(entry: Entry, run: LoadedRun) -> Mapping[str, SuiteRow]:

@@ -146,8 +146,8 @@ def _macro(suites: Sequence[str], rows: Sequence[SuiteRow]) -> Figure:
 
 def _mean_cost(costs: Sequence[Cost]) -> Cost:
     def over(name: str) -> float | None:
-        found = [getattr(cost, name) for cost in costs]
-        return None if None in found else rounded(mean(found))
+        figures = [getattr(cost, name) for cost in costs]
+        return None if None in figures else rounded(mean(figures))
 
     return Cost.model_validate({name: over(name) for name in _COSTS})
 
@@ -159,8 +159,8 @@ def _against_votes(suites: Sequence[str], entries: Sequence[Entry]) -> dict[str,
     ps = {entry.filename: _p(entry, vote, suites) for entry, vote in pairs}
     adjusted = holm(ps)
     return {
-        name: AgainstVote(found, float(f"{ps[name]:.6g}"), float(f"{adjusted[name]:.6g}"))
-        for name, found in differences.items()
+        name: AgainstVote(difference, float(f"{ps[name]:.6g}"), float(f"{adjusted[name]:.6g}"))
+        for name, difference in differences.items()
     }
 
 
@@ -173,13 +173,13 @@ def _matches(vote: Entry, entry: Entry) -> bool:
 
 
 def _differences(entry: Entry, vote: Entry, suites: Sequence[str]) -> Figure:
-    found = {
+    differences = {
         suite: compare(
             entry.suites[suite].scores, vote.suites[suite].scores, entry.suites[suite].questions.labels
         ).difference
         for suite in suites
     }
-    return figure(found[suites[0]] if len(suites) == 1 else macro(found))
+    return figure(differences[suites[0]] if len(suites) == 1 else macro(differences))
 
 
 def _p(entry: Entry, vote: Entry, suites: Sequence[str]) -> float:

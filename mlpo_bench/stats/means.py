@@ -91,17 +91,17 @@ def mean(scores: Array, drawn: Drawn, where: Bools | None = None, scale: float =
         ValueError: A score that counts lies outside [0, `scale`], or there are not as many cases as scores.
     """
     kept = np.ones(len(scores), dtype=bool) if where is None else np.asarray(where, dtype=bool)
-    found = np.asarray(scores, dtype=np.float64)[kept]
-    if not len(found):
+    values = np.asarray(scores, dtype=np.float64)[kept]
+    if not len(values):
         return Mean(0.0, 0)
     cases = drawn.only(kept)
-    estimate = accuracy(found / scale, cases.units)
+    estimate = accuracy(values / scale, cases.units)
     if estimate.method == "Wilson" and cases.repeated:
         estimate = replace(accuracy(np.full(len(set(cases.questions)), estimate.value)), caution=estimate.caution)
     return Mean(
-        total=float(found.sum()),
-        n=len(found),
-        value=float(found.sum()) / len(found),
+        total=float(values.sum()),
+        n=len(values),
+        value=float(values.sum()) / len(values),
         low=estimate.low * scale,
         high=estimate.high * scale,
         caution=estimate.caution,

@@ -180,6 +180,6 @@ def _bootstrap(units: Units, level: float, seed: int, resamples: int) -> tuple[f
 
 def _kinds(units: Units) -> tuple[list[Kind], list[Kind]]:
     """Return the distinct (sum, size, how many units) in order, and the same with the signs of sums changed."""
-    found = Counter(zip(units.rounded.tolist(), units.sizes.tolist(), strict=True))
-    kinds = [(total, size, count) for (total, size), count in found.items()]
+    counts = Counter(zip(units.rounded.tolist(), units.sizes.tolist(), strict=True))
+    kinds = [(total, size, count) for (total, size), count in counts.items()]
     return sorted(kinds), sorted((-total, size, count) for total, size, count in kinds)

@@ -37,8 +37,8 @@ def mcnemar_power(questions: int, discordant: float, difference: float, alpha: f
     most = binom.ppf(alpha / 2, pairs, 0.5)
     most = np.where(binom.cdf(most, pairs, 0.5) <= alpha / 2, most, most - 1)
     towards = (1 + difference / discordant) / 2
-    found = binom.cdf(most, pairs, towards) + binom.sf(pairs - most - 1, pairs, towards)
-    return float((likely * found).sum())
+    chances = binom.cdf(most, pairs, towards) + binom.sf(pairs - most - 1, pairs, towards)
+    return float((likely * chances).sum())
 
 
 def detectable(questions: int, discordant: float, power: float = 0.8, alpha: float = ALPHA) -> float | None:
@@ -77,5 +77,5 @@ def detectable_mean(questions: int, deviation: float, power: float = 0.8, alpha:
 
     if questions < 2 or deviation == 0:  # noqa: PLR2004
         return None
-    found = float(deviation * TTestPower().solve_power(nobs=questions, alpha=alpha, power=power))
-    return found if found <= 1 else None
+    difference = float(deviation * TTestPower().solve_power(nobs=questions, alpha=alpha, power=power))
+    return difference if difference <= 1 else None

@@ -145,7 +145,7 @@ def over_seeds(questions: Sequence[str], scores: Sequence[float]) -> dict[str, f
     Raises:
         ValueError: There are not as many questions as scores.
     """
-    found: defaultdict[str, list[float]] = defaultdict(list)
+    of_question: defaultdict[str, list[float]] = defaultdict(list)
     for question, score in zip(questions, scores, strict=True):
-        found[question].append(float(score))
-    return {question: sum(each) / len(each) for question, each in found.items()}
+        of_question[question].append(float(score))
+    return {question: sum(each) / len(each) for question, each in of_question.items()}

@@ -61,11 +61,11 @@ class Table:
             EngineError: an engine failed for good; all that was answered is in the store.
             Stopped: a person wants an end.
         """
-        found: dict[int, Made] = {}
+        made: dict[int, Made] = {}
         self.observer.begin(what, len(items) if calls is None else calls)
 
         async def one(place: int, item: Item) -> None:
-            found[place] = await ask(item)
+            made[place] = await ask(item)
             if calls is None:
                 self.observer.advance()
 
@@ -77,7 +77,7 @@ class Table:
         await self.dispatch.landed()
         if self.dispatch.stopped:
             raise Stopped
-        return [found[place] for place in range(len(items))]
+        return [made[place] for place in range(len(items))]
 
     @contextlib.asynccontextmanager
     async def _counting(self, calls: int | None) -> AsyncIterator[None]:

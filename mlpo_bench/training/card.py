@@ -65,7 +65,7 @@ def of(
         "spent": folder.ledger,
         "facts": {stage: folder.facts(stage) for stage in recipe.stages if stage != "export"},
         "curves": {stage: _ends(steps) for stage, steps in curves.items()},
-        "made_with": {name: found for name in _MADE_WITH if (found := _version(name))},
+        "made_with": {name: installed for name in _MADE_WITH if (installed := _version(name))},
         "files": {file.name: _sha256(file) for file in sorted(files.iterdir())},
     }
 

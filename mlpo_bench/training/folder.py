@@ -185,8 +185,8 @@ class TrainingFolder:
         before, now = _flat(record["inputs"]), _flat(self.inputs(stage))
         changed = [name for name in dict.fromkeys([*before, *now]) if before.get(name) != now.get(name)]
         if record["state"] == "done":
-            found = record["outputs"]
-            changed += [name for name in OUTPUTS[stage] if digest(self.path / name) != found.get(name)]
+            outputs = record["outputs"]
+            changed += [name for name in OUTPUTS[stage] if digest(self.path / name) != outputs.get(name)]
         earlier = [s for s in self.sources(stage) if self.state(s) != "done"]
         return tuple(dict.fromkeys([*changed, *(f"stage {s}" for s in earlier)]))
 
@@ -207,7 +207,7 @@ class TrainingFolder:
         record = self._record(stage)
         if record is None or record["state"] != "done" or record["inputs"] != inputs:
             return False
-        return all(digest(self.path / name) == found for name, found in record["outputs"].items())
+        return all(digest(self.path / name) == recorded for name, recorded in record["outputs"].items())
 
     def adopt(self, stage: Stage, other: TrainingFolder) -> None:
         """Take what another training made in a stage, with what it took."""
@@ -267,7 +267,7 @@ class TrainingFolder:
             finally:
                 self._spend(stage, work, time.monotonic() - started)
             outputs = {name: digest(self.path / name) for name in OUTPUTS[stage]}
-            if missing := [name for name, found in outputs.items() if found is None]:
+            if missing := [name for name, written in outputs.items() if written is None]:
                 raise AssertionError(f"the stage {stage} did not write {', '.join(missing)}")
             record = {"stage": stage, "state": "done", "inputs": inputs, "outputs": outputs, "facts": work.facts}
             write_json(self._record_path(stage), record)
@@ -280,8 +280,8 @@ class TrainingFolder:
         """
         if not self.ledger_path.exists():
             return {}
-        found: dict[str, dict[str, float]] = orjson.loads(self.ledger_path.read_bytes())
-        return found
+        ledger: dict[str, dict[str, float]] = orjson.loads(self.ledger_path.read_bytes())
+        return ledger
 
     def _spend(self, stage: Stage, work: Work, seconds: float) -> None:
         ledger = self.ledger

@@ -59,11 +59,11 @@ def grouped(prompts: Sequence[Prompt], by: Literal["prompt", "question"], genera
         raise UsageError("no prompt is left to train on: take more questions, or a filter that keeps more of them.")
     if by == "prompt":
         return Groups(tuple((place,) for place in range(len(prompts))), generations)
-    found: dict[tuple[str, int], list[int]] = {}
+    groups: dict[tuple[str, int], list[int]] = {}
     for place, prompt in enumerate(prompts):
-        found.setdefault((prompt.question_id, prompt.round), []).append(place)
-    most = max(map(len, found.values()))
-    return Groups(tuple(map(tuple, found.values())), most * generations)
+        groups.setdefault((prompt.question_id, prompt.round), []).append(place)
+    most = max(map(len, groups.values()))
+    return Groups(tuple(map(tuple, groups.values())), most * generations)
 
 
 class StepSampler:

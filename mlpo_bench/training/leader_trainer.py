@@ -152,10 +152,10 @@ class LeaderTrainer(trl.GRPOTrainer):
     ) -> list[float]:
         prompts = [self.task.prompts[n] for n in place]
         cut_off = [ids[-1] not in self.eos_token_ids for ids in completion_ids]
-        found = earned(prompts, [completion[-1]["content"] for completion in completions], cut_off)
-        log_metric(RIGHT, sum(one.right for one in found) / len(found))
-        log_metric(FORMED, sum(one.formed for one in found) / len(found))
-        return [one.right + self.task.form * one.formed for one in found]
+        earnings = earned(prompts, [completion[-1]["content"] for completion in completions], cut_off)
+        log_metric(RIGHT, sum(one.right for one in earnings) / len(earnings))
+        log_metric(FORMED, sum(one.formed for one in earnings) / len(earnings))
+        return [one.right + self.task.form * one.formed for one in earnings]
 
     def _prepare_inputs(self, generation_batch: Untyped) -> Untyped:
         """Do as TRL does, but leave the rows in their order, so that those of a prompt stay together."""
@@ -183,10 +183,10 @@ class LeaderTrainer(trl.GRPOTrainer):
             self._tokens[WRITTEN] += sum(map(len, written[0]))
             return written
         how = How(self.temperature, self.top_p, self.max_completion_length, tuple(self.eos_token_ids))
-        found = write(self.accelerator.unwrap_model(self.model), prompt_ids, how)
-        self._tokens[WRITTEN] += found.tokens
-        self._metrics["train"][SAMPLING_ENTROPY].append(found.entropy)
-        return found.completions, None
+        sampled = write(self.accelerator.unwrap_model(self.model), prompt_ids, how)
+        self._tokens[WRITTEN] += sampled.tokens
+        self._metrics["train"][SAMPLING_ENTROPY].append(sampled.entropy)
+        return sampled.completions, None
 
     def _compute_loss(self, model: Untyped, inputs: dict[str, Any]) -> torch.Tensor:
         """Reckon TRL's loss; where no row of a micro-batch has an advantage, spare the model, as nothing follows.
@@ -230,7 +230,7 @@ class LeaderTrainer(trl.GRPOTrainer):
     ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
         if not self.task.once or compute_aux_loss:
             self._count(int(attention_mask.sum()))
-            found: tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None] = (
+            scores: tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None] = (
                 super()._get_per_token_logps_and_entropies(
                     model,
                     input_ids,
@@ -242,7 +242,7 @@ class LeaderTrainer(trl.GRPOTrainer):
                     **others,
                 )
             )
-            return found
+            return scores
         told = []
         for start in range(0, len(input_ids), batch_size or len(input_ids)):
             rows = slice(start, start + (batch_size or len(input_ids)))

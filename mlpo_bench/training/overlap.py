@@ -35,11 +35,11 @@ def refuse_tested(train: Iterable[tuple[str, str]], test: Mapping[str, str]) -> 
     Raises:
         UsageError: one is; the message names both sides.
     """
-    found = [(name, test[print_]) for name, text in train if (print_ := fingerprint(text)) in test]
-    if not found:
+    overlaps = [(name, test[print_]) for name, text in train if (print_ := fingerprint(text)) in test]
+    if not overlaps:
         return
-    named = "; ".join(f"{mine} is {theirs}" for mine, theirs in found[:NAMED])
-    more = f"; and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    named = "; ".join(f"{mine} is {theirs}" for mine, theirs in overlaps[:NAMED])
+    more = f"; and {len(overlaps) - NAMED} more" if len(overlaps) > NAMED else ""
     raise UsageError(
         f"train questions are test questions by their content: {named}{more}. Nothing is trained on what is tested: "
         "leave out that subject or suite, or mend the data folder."

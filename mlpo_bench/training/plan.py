@@ -189,16 +189,16 @@ class _Reckoner:
         return self._sampled("filter", draws)
 
     def _traces(self) -> StagePlan:
-        found = self._sampled("traces", self.recipe.traces.samples)
-        if self.recipe.traces.writer == "model" and found.items:
+        stage = self._sampled("traces", self.recipe.traces.samples)
+        if self.recipe.traces.writer == "model" and stage.items:
             each = self._completion()
-            prompt = found.prompt_tokens // max(found.calls, 1)
-            found.calls += found.items
-            found.prompt_tokens += round(found.items * (prompt + 2 * each))
-            found.completion_tokens += round(found.items * each)
-            seconds = self._writing({self.recipe.leader.spec: found.completion_tokens})
-            return found.model_copy(update={"seconds": seconds})
-        return found
+            prompt = stage.prompt_tokens // max(stage.calls, 1)
+            stage.calls += stage.items
+            stage.prompt_tokens += round(stage.items * (prompt + 2 * each))
+            stage.completion_tokens += round(stage.items * each)
+            seconds = self._writing({self.recipe.leader.spec: stage.completion_tokens})
+            return stage.model_copy(update={"seconds": seconds})
+        return stage
 
     def _sampled(self, stage: Stage, draws: int) -> StagePlan:
         """Return what it takes to have the leader answer every prompt so many times."""
@@ -228,8 +228,8 @@ class _Reckoner:
         length = min(round(self._prompt_tokens() + completion), sft.max_length)
         load = Load(sft.micro_batch, length, min(round(completion), length), sft.gradient_checkpointing)
         tokens = round(sft.epochs * count * length)
-        found = self._trained("sft", count, "traces", tokens, load)
-        return found.model_copy(update={"at_most": bound})
+        stage = self._trained("sft", count, "traces", tokens, load)
+        return stage.model_copy(update={"at_most": bound})
 
     def _mlpo(self) -> StagePlan:
         """Return what reinforcement takes; with `once`, completions that go through together share their prompt."""
@@ -246,9 +246,9 @@ class _Reckoner:
         load = Load(rows, round(length), round(learnt), mlpo.gradient_checkpointing, reference=mlpo.beta > 0)
         tokens = round((prompts * readings * prompt + completions * completion) * mlpo.iterations)
         written = round(completions * completion)
-        found = self._trained("mlpo", steps, "steps", tokens, load, written)
+        stage = self._trained("mlpo", steps, "steps", tokens, load, written)
         read = round((prompts if mlpo.once else completions) * prompt)
-        return found.model_copy(update={"calls": completions, "prompt_tokens": read, "completion_tokens": written})
+        return stage.model_copy(update={"calls": completions, "prompt_tokens": read, "completion_tokens": written})
 
     def _steps(self, prompt: float, completion: float) -> int:
         """Return how many steps are taken: those of the recipe, or as many as its tokens allow."""
@@ -279,11 +279,11 @@ class _Reckoner:
         attempts = recipe.prompts.attempts or len(peers)
         shown = 0 if recipe.shows == "alone" else round(sum(attempts) / 2) if isinstance(attempts, tuple) else attempts
         seats = [peers[place % len(peers)] for place in range(max(shown, 1))]
-        found = []
+        prompts = []
         for one in self.train:
             openings = [self._opening(one, seat.member, seat.name) for seat in seats]
-            found.append(make_prompt(recipe, openings[0], openings[:shown], 0))
-        return found
+            prompts.append(make_prompt(recipe, openings[0], openings[:shown], 0))
+        return prompts
 
     def _opening(self, one: Posed, member: Member, seat: str) -> Opening:
         text = self._lengths[member.spec].text(self._answer(member, one))

@@ -73,15 +73,15 @@ def posed(recipe: Recipe, observer: TrainingObserver) -> list[Posed]:
     )
     with quiet_lm_eval():
         suites = load_suites(config, recipe.suites, observer)
-    found = [
+    questions = [
         Posed(asked.question, str(asked.instance.doc["question"]), asked.gold, asked.sampling)
         for suite in suites.values()
         for asked in suite.asked
     ]
-    if not found:
+    if not questions:
         raise UsageError(f"no train question is left of {', '.join(SUITES[name].title for name in recipe.suites)}.")
-    once = {fingerprint(one.text): one for one in reversed(found)}
-    if repeated := len(found) - len(once):
+    once = {fingerprint(one.text): one for one in reversed(questions)}
+    if repeated := len(questions) - len(once):
         observer.say(f"{counted(repeated, 'question')} left out whose content is asked before")
-    refuse_tested([(one.question.id, one.text) for one in found], tested(recipe.suites, chosen.data))
+    refuse_tested([(one.question.id, one.text) for one in questions], tested(recipe.suites, chosen.data))
     return list(reversed(once.values()))

@@ -204,21 +204,21 @@ class Recipe(BaseModel):
         Where the questions' files lie is none of it: what they hold is seen by what the stage made of it.
         """
         sections = {name: getattr(self, name) for name in _DECIDING[stage]}
-        found: dict[str, Any] = {
+        settings: dict[str, Any] = {
             name: value.model_dump(mode="json") if isinstance(value, BaseModel) else value
             for name, value in sections.items()
         }
         if stage == "rollouts":
-            del found["questions"]["data"]
+            del settings["questions"]["data"]
         if stage == "filter":
-            found["filter"] = [rule.model_dump(mode="json") for rule in self.filter]
+            settings["filter"] = [rule.model_dump(mode="json") for rule in self.filter]
             if any(rule.rule == "leader" for rule in self.filter):
-                found["traces"] = self.traces.model_dump(mode="json", include={"temperature", "top_p", "max_tokens"})
+                settings["traces"] = self.traces.model_dump(mode="json", include={"temperature", "top_p", "max_tokens"})
         if stage == "rollouts" or (stage == "mlpo" and self.mlpo.contexts == "rounds"):
-            found["team.peers"] = [peer.model_dump(mode="json") for peer in self.team.peers]
+            settings["team.peers"] = [peer.model_dump(mode="json") for peer in self.team.peers]
         if stage != "rollouts":
-            found["team.leader"] = self.leader.model_dump(mode="json")
-        plain: dict[str, Any] = orjson.loads(orjson.dumps(found))
+            settings["team.leader"] = self.leader.model_dump(mode="json")
+        plain: dict[str, Any] = orjson.loads(orjson.dumps(settings))
         return plain
 
     @property

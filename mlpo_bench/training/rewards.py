@@ -62,9 +62,9 @@ def _earned(prompt: Prompt, text: str, cut_off: bool) -> Earned:
 def hedges(prompt: Prompt, text: str) -> bool:
     """Return whether a text declares several different answers."""
     if prompt.kind == "select":
-        return len({found.strip() for found in _DECLARED["choice"].findall(text)}) > 1
-    declared = {found.strip() for found in _DECLARED["answer"].findall(text)}
+        return len({answer.strip() for answer in _DECLARED["choice"].findall(text)}) > 1
+    declared = {answer.strip() for answer in _DECLARED["answer"].findall(text)}
     name, question = prompt.answer_format, prompt.question
-    read = {answers.read(name, f"<answer>{found}</answer>", question=question) for found in declared}
-    keys = {found if found is None else answers.key(name, found) for found in read}
+    read = {answers.read(name, f"<answer>{answer}</answer>", question=question) for answer in declared}
+    keys = {answer if answer is None else answers.key(name, answer) for answer in read}
     return len(keys) > 1

@@ -62,14 +62,14 @@ def leading(suite: str) -> str:
 
 
 async def _sample(prompt: Prompt, number: int, made: Completion) -> Sample:
-    found = await judged_aside(prompt, made.text, cut_off=made.cut_off)
+    judged = await judged_aside(prompt, made.text, cut_off=made.cut_off)
     return Sample(
         prompt_id=prompt.prompt_id,
         sample=number,
         text=made.text,
-        answer=found.answer,
-        right=found.right,
-        formed=found.formed,
+        answer=judged.answer,
+        right=judged.right,
+        formed=judged.formed,
         cut_off=made.cut_off,
         prompt_tokens=made.usage.prompt + made.usage.cached,
         completion_tokens=made.usage.completion,

@@ -122,10 +122,10 @@ def _folder(spec: ModelSpec) -> Path | None:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        found = try_to_load_from_cache(spec.model, "config.json", revision=spec.revision)
+        config = try_to_load_from_cache(spec.model, "config.json", revision=spec.revision)
     except HFValidationError:
         return None
-    return Path(found).parent if isinstance(found, str) else None
+    return Path(config).parent if isinstance(config, str) else None
 
 
 @dataclass(frozen=True, slots=True)

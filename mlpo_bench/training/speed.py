@@ -59,10 +59,10 @@ def accelerated() -> bool:
 
 def _measured() -> dict[str, float]:
     try:
-        found: dict[str, float] = orjson.loads(_path().read_bytes())
+        speeds: dict[str, float] = orjson.loads(_path().read_bytes())
     except (OSError, orjson.JSONDecodeError):
         return {}
-    return found
+    return speeds
 
 
 @cache

@@ -110,8 +110,8 @@ async def _written(recipe: Recipe, prompt: Prompt, wrong: Sample, right: Sample,
     except ContextOverflow:
         return Made(TOO_LONG)
     made = reply.completion
-    found = Made(BAD_END) if made.cut_off else await _checked(prompt, made.text.strip(), BACKTRACK)
-    return replace(found, calls=1, usage=made.usage)
+    trace = Made(BAD_END) if made.cut_off else await _checked(prompt, made.text.strip(), BACKTRACK)
+    return replace(trace, calls=1, usage=made.usage)
 
 
 def writing_request(recipe: Recipe, prompt: Prompt, wrong: Sample, right: Sample) -> Request:
@@ -124,8 +124,8 @@ def writing_request(recipe: Recipe, prompt: Prompt, wrong: Sample, right: Sample
 
 async def _checked(prompt: Prompt, text: str, kind: str) -> Made:
     """Return a trace if it ends in the right answer and has the form that its prompt requires."""
-    found = await judged_aside(prompt, text)
-    if not (found.right and found.formed):
+    judged = await judged_aside(prompt, text)
+    if not (judged.right and judged.formed):
         return Made(BAD_END)
     return Made(kind, Trace(prompt.prompt_id, prompt.question_id, prompt.messages, text, kind))
 
