@@ -133,21 +133,21 @@ class Registry(Generic[Thing]):
 
     @cached_property
     def _ours(self) -> tuple[str, ...]:
-        found = tuple(
+        modules = tuple(
             f"{self.package}.{module.name}"
             for module in pkgutil.iter_modules(import_module(self.package).__path__)
             if not module.name.startswith("_")
         )
-        for module in found:
+        for module in modules:
             import_module(module)
-        return found
+        return modules
 
     @cached_property
     def _installed(self) -> dict[str, list[EntryPoint]]:
-        found: defaultdict[str, list[EntryPoint]] = defaultdict(list)
+        points: defaultdict[str, list[EntryPoint]] = defaultdict(list)
         for point in entry_points(group=self.group):
-            found[point.name].append(point)
-        return dict(found)
+            points[point.name].append(point)
+        return dict(points)
 
     def _of_entry_points(self, name: str, points: list[EntryPoint]) -> Thing:
         """Return what the entry points of a name agree on, and the code that runs with them."""

@@ -100,8 +100,8 @@ class Store:
         """Return the completion of a request, or None where it was never made."""
         if (held := self.held(key)) is not None:
             return held
-        found = (_value(db, key) for db in self._beyond)
-        made = (_completion(value) for value in found if value is not None)
+        values = (_value(db, key) for db in self._beyond)
+        made = (_completion(value) for value in values if value is not None)
         return next((one for one in made if one is not None), None)
 
     def held(self, key: bytes) -> Completion | None:

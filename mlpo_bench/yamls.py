@@ -66,14 +66,14 @@ def _line(tree: yaml.Node | None, location: Sequence[str | int]) -> int:
     node, line = tree, 1
     for step in location:
         if isinstance(node, yaml.MappingNode):
-            found = next(((k, v) for k, v in node.value if k.value == str(step)), None)
+            entry = next(((k, v) for k, v in node.value if k.value == str(step)), None)
         elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            found = (node.value[step], node.value[step])
+            entry = (node.value[step], node.value[step])
         else:
-            found = None
-        if found is None:
+            entry = None
+        if entry is None:
             break
-        line, node = found[0].start_mark.line + 1, found[1]
+        line, node = entry[0].start_mark.line + 1, entry[1]
     return line
 
 
@@ -106,4 +106,4 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     parts = getattr(annotation, "__args__", ())
-    return next((found for part in parts if (found := _model_in(part))), None)
+    return next((model for part in parts if (model := _model_in(part))), None)

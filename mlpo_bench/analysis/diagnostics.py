@@ -194,10 +194,10 @@ def choices(led: RoundTable) -> Choices:
 
 def difficulties(openings: RoundTable) -> dict[str, float]:
     """Return what share of its peers is right on each question in a first round, over all its seeds."""
-    found: dict[str, list[float]] = {}
+    chances: dict[str, list[float]] = {}
     for question, chance in zip(openings.questions, openings.chance.tolist(), strict=True):
-        found.setdefault(question, []).append(chance)
-    return {question: sum(each) / len(each) for question, each in found.items()}
+        chances.setdefault(question, []).append(chance)
+    return {question: sum(each) / len(each) for question, each in chances.items()}
 
 
 def _by_difficulty(led: RoundTable, difficulty: NDArray[np.float64]) -> dict[str, Mean]:

@@ -45,10 +45,11 @@ class Gain:
     @classmethod
     def of(cls, over: str, kind: str, comparison: Comparison, tokens: float, tokens_over: float) -> Gain:
         """Work out what was paid for the difference that a comparison found."""
-        found, paid = comparison.difference, tokens - tokens_over
+        difference, paid = comparison.difference, tokens - tokens_over
         # A gain at a saving has no price; its sign would only say that fewer tokens were taken.
         prices = [
-            paid / (POINTS * gain) if gain > 0 and paid > 0 else None for gain in (found.value, found.high, found.low)
+            paid / (POINTS * gain) if gain > 0 and paid > 0 else None
+            for gain in (difference.value, difference.high, difference.low)
         ]
         return cls(over, kind, comparison, tokens, tokens_over, *prices)
 

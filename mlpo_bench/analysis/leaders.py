@@ -49,26 +49,26 @@ def diagnose(run: LoadedRun, row: ResultRow, beside: Sequence[ResultRow] | None 
     if row.family != "led":
         raise UsageError(f"{row.name} has no leader; diagnostics are of leaders and their peers.")
     hearings = RoundReader(run)
-    found = hearings.heard(row)
-    if not found.rounds:
+    rounds_read = hearings.heard(row)
+    if not rounds_read.rounds:
         raise UsageError(f"{row.name} on {row.suite}: the leader never asked its peers, so there is nothing to tell.")
     every = read_rows(run) if beside is None else beside
     others = [other for other in every if other.suite == row.suite and other.scores.keys() & row.scores.keys()]
     tables = _Tables(hearings.cell(row), row)
-    rounds = [tables.figures(of_round, number) for number, of_round in enumerate(found.rounds)]
-    all_the_same = found.last == found.rounds[-1]
-    final = replace(rounds[-1], round=None) if all_the_same else tables.figures(found.last, None)
+    rounds = [tables.figures(of_round, number) for number, of_round in enumerate(rounds_read.rounds)]
+    all_the_same = rounds_read.last == rounds_read.rounds[-1]
+    final = replace(rounds[-1], round=None) if all_the_same else tables.figures(rounds_read.last, None)
     return LeaderDiagnostics(
         suite=row.suite,
         name=row.name,
         peers=row.peers,
         seeds=len(row.cells),
         shuffled=tables.shuffled,
-        alone=found.alone,
+        alone=rounds_read.alone,
         similarity=similarity(hearings.openings(row), row.subjects),
         final=final,
         rounds=tuple(rounds),
-        added_rounds=tuple(tables.added(found, number) for number in range(1, len(rounds))),
+        added_rounds=tuple(tables.added(rounds_read, number) for number in range(1, len(rounds))),
         over=tuple(_over(hearings, row, others)),
         other_order=_other_order(hearings, row, others),
     )
@@ -91,15 +91,15 @@ def diagnose_all(run: LoadedRun, word: str | None = None) -> tuple[list[LeaderDi
     if not named:
         listed = "; ".join(dict.fromkeys(row.name for row in led))
         raise UsageError(f"no leader has {word!r} in its name. Leaders: {listed}.")
-    found, faults = [], []
+    diagnostics, faults = [], []
     for row in named:
         try:
-            found.append(diagnose(run, row, every))
+            diagnostics.append(diagnose(run, row, every))
         except UsageError as fault:
             faults.append(fault)
-    if not found:
+    if not diagnostics:
         raise faults[0]
-    return found, [str(fault) for fault in faults]
+    return diagnostics, [str(fault) for fault in faults]
 
 
 class _Tables:
@@ -120,8 +120,8 @@ class _Tables:
         difficulty = np.array([self._difficulty[question] for question in led.questions])
         return diagnose_round(led, number=number, shuffled=self.shuffled, difficulty=difficulty)
 
-    def added(self, found: Heard, number: int) -> Gain:
-        both = found.both(number)
+    def added(self, conversations: Heard, number: int) -> Gain:
+        both = conversations.both(number)
         before, after = ([pair[place] for pair in both] for place in (0, 1))
         tokens = [mean(one.tokens for one in rounds) for rounds in (before, after)]
         return added_round(self.table(before), self.table(after), number, *tokens)

@@ -63,20 +63,20 @@ def places(led: RoundTable, *, shuffled: bool) -> PositionBias:
     taken, open_to = taken[chosen], open_to[chosen]
     given = (taken / taken.sum(axis=1, keepdims=True)).sum(axis=0)
     expected = (open_to / open_to.sum(axis=1, keepdims=True)).sum(axis=0)
-    found = PositionBias(shuffled, followed, tuple(given.tolist()), tuple(expected.tolist()), int(chosen.sum()))
-    return _tested(found, taken, open_to) if expected.min() >= _ENOUGH else found
+    bias = PositionBias(shuffled, followed, tuple(given.tolist()), tuple(expected.tolist()), int(chosen.sum()))
+    return _tested(bias, taken, open_to) if expected.min() >= _ENOUGH else bias
 
 
-def _tested(found: PositionBias, taken: Bools, open_to: Bools) -> PositionBias:
+def _tested(bias: PositionBias, taken: Bools, open_to: Bools) -> PositionBias:
     from scipy.stats import chi2
 
-    apart = np.array(found.given) - np.array(found.expected)
+    apart = np.array(bias.given) - np.array(bias.expected)
     covariance = _covariance(taken, open_to)
     degrees = int(np.linalg.matrix_rank(covariance))
     if not degrees:
-        return found
+        return bias
     statistic = float(apart @ np.linalg.pinv(covariance, hermitian=True) @ apart)
-    return replace(found, chi_square=statistic, degrees=degrees, p=float(chi2.sf(statistic, degrees)))
+    return replace(bias, chi_square=statistic, degrees=degrees, p=float(chi2.sf(statistic, degrees)))
 
 
 def _covariance(taken: Bools, open_to: Bools) -> Floats:

@@ -69,9 +69,9 @@ def _rival(name: str, led: RoundTable, scores: Floats) -> Rival:
 
 def compared(led: RoundTable, a: Floats | Bools, b: Floats | Bools) -> Comparison:
     """Compare two scores of every row, as means over the seeds of a question."""
-    found = compared_where(led, a, b, np.ones(len(led), dtype=bool))
-    assert found is not None, "a round has conversations"
-    return found
+    comparison = compared_where(led, a, b, np.ones(len(led), dtype=bool))
+    assert comparison is not None, "a round has conversations"
+    return comparison
 
 
 def compared_where(led: RoundTable, a: Floats | Bools, b: Floats | Bools, where: Bools) -> Comparison | None:

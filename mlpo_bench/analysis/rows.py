@@ -148,14 +148,14 @@ def read_rows(run: LoadedRun) -> list[ResultRow]:
     Raises:
         UsageError: no cell of the run has come to its end.
     """
-    found = run.results.cells
+    cells = run.results.cells
 
     def place(cell: CellResult) -> tuple[str, str, str]:
         return cell.suite, cell.team, cell.label
 
     # A matrix holds a row's seeds one after the other; a run that was extended need not.
-    first = {place(cell): number for number, cell in reversed(list(enumerate(found)))}
-    ordered = sorted(found, key=lambda cell: first[place(cell)])
+    first = {place(cell): number for number, cell in reversed(list(enumerate(cells)))}
+    ordered = sorted(cells, key=lambda cell: first[place(cell)])
     rows = [_outcomes(run, list(seeds)) for _, seeds in groupby(ordered, key=place)]
     return [row for row in rows if row.scores]
 
@@ -188,10 +188,10 @@ def compared(a: ResultRow, b: ResultRow) -> Comparison:
 
 def by_name(rows: Iterable[ResultRow]) -> dict[str, dict[str, ResultRow]]:
     """Return rows by their names, and in each by suite."""
-    found: dict[str, dict[str, ResultRow]] = {}
+    named: dict[str, dict[str, ResultRow]] = {}
     for row in rows:
-        found.setdefault(row.name, {})[row.suite] = row
-    return found
+        named.setdefault(row.name, {})[row.suite] = row
+    return named
 
 
 def over_suites(rows: Mapping[str, ResultRow]) -> Estimate:

@@ -40,22 +40,22 @@ def compare(
         raise UsageError("name either a second run or a row of the first with --against: `compare RUN --against solo`.")
     loaded, suites = LoadedRun.open(run), names(suite)
     if against is not None:
-        found = against_row(loaded, against, suites)
+        made = against_row(loaded, against, suites)
     else:
-        found = of_runs(loaded, LoadedRun.open(other or ""), suites, anyway=anyway)
-    _write(found, form, output)
+        made = of_runs(loaded, LoadedRun.open(other or ""), suites, anyway=anyway)
+    _write(made, form, output)
 
 
-def _write(found: Comparisons, form: str, output: Path | None) -> None:
+def _write(made: Comparisons, form: str, output: Path | None) -> None:
     from mlpo_bench.reports import grids
     from mlpo_bench.reports.terminal import comparisons
     from mlpo_bench.reports.terminal.console import Console
 
     if form == "terminal" and output is None:
         console = Console()
-        console.print(grids.terminal(grids.narrowed(comparisons.grid(found), console.width, comparisons.SPARED)))
+        console.print(grids.terminal(grids.narrowed(comparisons.grid(made), console.width, comparisons.SPARED)))
         return
-    text = _text(found, form)
+    text = _text(made, form)
     if output is None:
         typer.echo(text, nl=False)
         return
@@ -65,7 +65,7 @@ def _write(found: Comparisons, form: str, output: Path | None) -> None:
         raise UsageError(f"{output} cannot be written: {error.strerror}.") from None
 
 
-def _text(found: Comparisons, form: str) -> str:
+def _text(made: Comparisons, form: str) -> str:
     import io
 
     import orjson
@@ -75,10 +75,10 @@ def _text(found: Comparisons, form: str) -> str:
     from mlpo_bench.reports.terminal.console import Console
 
     if form == "json":
-        return orjson.dumps(found.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+        return orjson.dumps(made.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
     if form == "terminal":
         file = io.StringIO()
-        Console(file=file, width=_WIDE).print(grids.terminal(grid(found)))
+        Console(file=file, width=_WIDE).print(grids.terminal(grid(made)))
         return file.getvalue()
     write = {"markdown": grids.markdown, "csv": grids.csv, "latex": grids.latex}[form]
-    return write(grid(found, exact=form == "csv"))
+    return write(grid(made, exact=form == "csv"))

@@ -24,17 +24,17 @@ def diagnose(
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.diagnostics import print_diagnostics, print_how_to_read, print_overview
 
-    found, left_out = diagnose_all(LoadedRun.open(run), cell)
+    diagnostics, left_out = diagnose_all(LoadedRun.open(run), cell)
     if json:
-        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+        typer.echo(orjson.dumps(diagnostics, option=orjson.OPT_INDENT_2))
         return
     console = Console()
-    if cell is None and len(found) > 1:
-        for _, of_suite in groupby(found, key=lambda one: one.suite):
+    if cell is None and len(diagnostics) > 1:
+        for _, of_suite in groupby(diagnostics, key=lambda one: one.suite):
             print_overview(list(of_suite), console)
         console.print("Name a leader with --cell for all its figures, or ask for --json.", style="dim")
     else:
-        for one in found:
+        for one in diagnostics:
             print_diagnostics(one, console)
     for why in left_out:
         console.print(why, style="yellow")

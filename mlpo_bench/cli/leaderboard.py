@@ -72,12 +72,12 @@ def check(
     from mlpo_bench.leaderboard.check import faults, faults_against
     from mlpo_bench.log import LoadedRun
 
-    found = list(faults(folder))
-    if run is not None and not found:
-        found += faults_against(folder, LoadedRun.open(run))
-    for fault in found:
+    lines = list(faults(folder))
+    if run is not None and not lines:
+        lines += faults_against(folder, LoadedRun.open(run))
+    for fault in lines:
         typer.echo(fault, err=True)
-    if found:
+    if lines:
         raise typer.Exit(1)
     count = len(board.entry_paths(folder))
     typer.echo(f"{folder}: {count} {'entry' if count == 1 else 'entries'}, and tables that match.")
@@ -101,16 +101,16 @@ def rescore(
     from mlpo_bench.leaderboard.moves import print_board_moves
     from mlpo_bench.reports.terminal.console import Console
 
-    found = _rescored(folder, data, quiet=quiet)
+    moves = _rescored(folder, data, quiet=quiet)
     console = Console()
-    print_board_moves(found, console)
-    if not dry_run and found.entries:
-        for path in board.add(folder, found.entries):
+    print_board_moves(moves, console)
+    if not dry_run and moves.entries:
+        for path in board.add(folder, moves.entries):
             console.print(str(path), style="dim", soft_wrap=True)
         build(folder)
     elif dry_run:
         console.print("Nothing was written.", style="dim")
-    if found.stays:
+    if moves.stays:
         raise typer.Exit(IN_PART)
 
 

@@ -37,8 +37,8 @@ def plan(
     every = cells(config)
     with display(quiet=json) as observer, quiet_lm_eval():
         suites = load_suites(config, config.suites, observer)
-        found = asyncio.run(reckon(every, suites, config.prices, speed))
+        planned = asyncio.run(reckon(every, suites, config.prices, speed))
     if json:
-        typer.echo(found.model_dump_json(indent=2))
+        typer.echo(planned.model_dump_json(indent=2))
     else:
-        print_plan(found, Console())
+        print_plan(planned, Console())

@@ -44,9 +44,9 @@ def export(
     held = {one.request for other in beyond or () for one in read_completions(other)}
     file.parent.mkdir(parents=True, exist_ok=True)
     with Store(path) as opened:
-        found = [Kept(*one) for one in opened.items() if one[0] not in held]
-    write_completions(file, {"store": SCHEMA_VERSION}, found)
-    typer.echo(f"{len(found):,} completions in {file} ({file.stat().st_size / 2**20:.1f} MiB).")
+        completions = [Kept(*one) for one in opened.items() if one[0] not in held]
+    write_completions(file, {"store": SCHEMA_VERSION}, completions)
+    typer.echo(f"{len(completions):,} completions in {file} ({file.stat().st_size / 2**20:.1f} MiB).")
 
 
 @app.command("import")

@@ -208,11 +208,11 @@ def plan(
 
     read = _Chosen(recipe, tuple(changes or ()), data, output, None).read()
     with progress(quiet=json) as observer:
-        found = reckon(TrainingFolder(output / read.name, read), observer, speed)
+        planned = reckon(TrainingFolder(output / read.name, read), observer, speed)
     if json:
-        typer.echo(found.model_dump_json(indent=2))
+        typer.echo(planned.model_dump_json(indent=2))
     else:
-        print_training_plan(found, Console())
+        print_training_plan(planned, Console())
 
 
 @app.command("curves")
@@ -231,17 +231,17 @@ def show_curves(
     from mlpo_bench.training.folder import TrainingFolder
 
     folder = TrainingFolder.open(training, output)
-    found: dict[str, list[dict[str, float]]] = {
+    by_stage: dict[str, list[dict[str, float]]] = {
         stage: steps for stage in folder.recipe.trains if (steps := points.read(folder.path / stage / points.FILE))
     }
-    if not found:
+    if not by_stage:
         raise UsageError(
             f"the training {training} has no curves yet: none of {', '.join(folder.recipe.trains)} was begun."
         )
     console = Console()
-    for stage, steps in found.items():
+    for stage, steps in by_stage.items():
         console.print(f"{stage}: {steps[-1]['step']:.0f} steps", style="bold")
         console.print(curves(steps))
     if plot is not None:
-        plot.write_text(figure.drawn(found), encoding="utf-8")
+        plot.write_text(figure.drawn(by_stage), encoding="utf-8")
         console.print(f"Drawn into {plot}", style="dim", soft_wrap=True)

@@ -24,5 +24,5 @@ def transcript(
     from mlpo_bench.reports.terminal.conversation import print_conversation
 
     console = Console()
-    for found_cell, found in find_transcripts(LoadedRun.open(run), question, cell):
-        print_conversation(found_cell, found, console, prompts=prompts)
+    for of_cell, conversation in find_transcripts(LoadedRun.open(run), question, cell):
+        print_conversation(of_cell, conversation, console, prompts=prompts)

@@ -36,10 +36,10 @@ def validate(
         with console.status(shown(f"{one.name}: reading every gold answer")):
             report = gold.check(one, data=data)
         failed += len(report.failures)
-        found = f"{len(report.failures)} failures" if report.failures else "all read and judged right"
+        outcome = f"{len(report.failures)} failures" if report.failures else "all read and judged right"
         console.print(
             f"{one.name}: {report.questions:,} gold answers from {report.source}, {report.judgements:,} judgements in "
-            f"{report.seconds:.0f} s: {found}",
+            f"{report.seconds:.0f} s: {outcome}",
             soft_wrap=True,
         )
         for failure in report.failures:

@@ -99,7 +99,7 @@ def _spec(run: LoadedRun, cell: Cell, samples: list[EvalSample]) -> EvalSpec:
         model_roles={seat: ModelConfig(model=member.name) for seat, member in setting.team.seats.items()},
         config=EvalConfig(epochs=1),
         revision=EvalRevision(type="git", origin="", commit=git["commit"], dirty=git["dirty"]) if git else None,
-        packages={name: found for name, found in manifest["versions"].items() if found},
+        packages={name: version for name, version in manifest["versions"].items() if version},
         metadata={"run": run.path.resolve().name, "cell": cell.id, "config_sha256": manifest["config_sha256"]},
     )
 
@@ -107,21 +107,21 @@ def _spec(run: LoadedRun, cell: Cell, samples: list[EvalSample]) -> EvalSpec:
 def _results(run: LoadedRun, cell: Cell, samples: list[EvalSample]) -> EvalResults | None:
     from inspect_ai.log import EvalMetric, EvalResults, EvalScore
 
-    found = run.result.get(cell.id)
-    if found is None:
+    result = run.result.get(cell.id)
+    if result is None:
         return None
     figures = {
-        "accuracy": found.accuracy,
-        "accuracy_low": found.low,
-        "accuracy_high": found.high,
-        "unread": found.unread / found.n if found.n else None,
-        "cut_off": found.cut_off / found.n if found.n else None,
+        "accuracy": result.accuracy,
+        "accuracy_low": result.low,
+        "accuracy_high": result.high,
+        "unread": result.unread / result.n if result.n else None,
+        "cut_off": result.cut_off / result.n if result.n else None,
     }
     metrics = {name: EvalMetric(name=name, value=value) for name, value in figures.items() if value is not None}
     score = EvalScore(
-        name=SCORER, scorer=SCORER, scored_samples=found.n, unscored_samples=found.errors, metrics=metrics
+        name=SCORER, scorer=SCORER, scored_samples=result.n, unscored_samples=result.errors, metrics=metrics
     )
-    return EvalResults(total_samples=len(samples), completed_samples=found.n, scores=[score])
+    return EvalResults(total_samples=len(samples), completed_samples=result.n, scores=[score])
 
 
 def _sample(line: dict[str, Any], record: Record, asked: Sample, models: Mapping[str, str]) -> EvalSample:
@@ -214,11 +214,11 @@ def _usage(turn: Mapping[str, Any]) -> ModelUsage:
 
 
 def _added(usages: Iterable[Mapping[str, ModelUsage]]) -> dict[str, ModelUsage]:
-    found: dict[str, ModelUsage] = {}
+    totals: dict[str, ModelUsage] = {}
     for usage in usages:
         for name, spent in usage.items():
-            found[name] = found[name] + spent if name in found else spent
-    return found
+            totals[name] = totals[name] + spent if name in totals else spent
+    return totals
 
 
 def _identity(*parts: str) -> str:

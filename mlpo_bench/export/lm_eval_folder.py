@@ -76,12 +76,12 @@ def _write(run: LoadedRun, target: Path, model: str, of_row: list[Cell], loaded:
 def _samples(run: LoadedRun, cell: Cell, asked: dict[str, Sample]) -> Samples:
     """Return a cell's samples by task, in the order of its questions."""
     records = {record.question: record for record in run.records(cell.id)}
-    found: Samples = {}
+    samples: Samples = {}
     for line in run.transcripts(cell):
         if "error" not in line:
             one = asked[line["question"]]
-            found.setdefault(one.task, []).append(_sample(one, line["final"], records[line["question"]]))
-    return found
+            samples.setdefault(one.task, []).append(_sample(one, line["final"], records[line["question"]]))
+    return samples
 
 
 def _sample(asked: Sample, final: str, record: Record) -> dict[str, Any]:
@@ -112,9 +112,9 @@ def _results(run: LoadedRun, of_row: list[Cell], samples: Samples) -> dict[str, 
         for name in _BY_TASK:
             together[name] |= one.get(name, {})
     configs = {
-        task: found | {"num_fewshot": together["n-shot"].get(task, 0)}
+        task: config | {"num_fewshot": together["n-shot"].get(task, 0)}
         for suite in suites.values()
-        for task, found in suite["lm_eval"].items()
+        for task, config in suite["lm_eval"].items()
         if task in samples
     }
     hashes = {

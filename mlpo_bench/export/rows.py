@@ -69,6 +69,6 @@ def questions(run: LoadedRun, cell: Cell) -> list[dict[str, Any]]:
 
 def turns(run: LoadedRun, cell: Cell) -> Iterator[list[dict[str, Any]]]:
     """Yield the turns of each of a cell's conversations; those that a fault ended have none."""
-    for found in run.transcripts(cell):
-        where = {"cell": cell.id, "question": found["question"]}
-        yield [{name: (where | turn).get(name) for name in TURNS.names} for turn in found.get("turns", [])]
+    for conversation in run.transcripts(cell):
+        where = {"cell": cell.id, "question": conversation["question"]}
+        yield [{name: (where | turn).get(name) for name in TURNS.names} for turn in conversation.get("turns", [])]

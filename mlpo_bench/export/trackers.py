@@ -70,18 +70,18 @@ def _log(tracker: Any, run: LoadedRun, rows: Sequence[ResultRow], project: str, 
 
 def figures(rows: Sequence[ResultRow]) -> dict[str, float]:
     """Return figures by name: `bbh/leader, 1 round/accuracy`, and `macro/...` for rows of several suites."""
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     for row in rows:
         accuracy = row.accuracy
         told = {"accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high, "n": accuracy.questions}
         told |= {"unread": row.unread, "cut_off": row.cut_off, "tokens": row.cost.tokens, "calls": row.cost.calls}
-        found |= {f"{row.suite}/{row.name}/{name}": value for name, value in told.items()}
+        figures |= {f"{row.suite}/{row.name}/{name}": value for name, value in told.items()}
     for name, suites in by_name(rows).items():
         if len(suites) > 1:
             mean = over_suites(suites)
-            found |= {f"macro/{name}/accuracy": mean.value, f"macro/{name}/low": mean.low}
-            found |= {f"macro/{name}/high": mean.high}
-    return found
+            figures |= {f"macro/{name}/accuracy": mean.value, f"macro/{name}/low": mean.low}
+            figures |= {f"macro/{name}/high": mean.high}
+    return figures
 
 
 def table(run: LoadedRun, rows: Sequence[ResultRow]) -> list[list[Any]]:

@@ -113,7 +113,7 @@ def _poured(completions: Iterable[Kept], store: Store) -> bool:
     return True
 
 
-def write_completions(path: Path, header: Mapping[str, Any], found: Iterable[Kept]) -> None:
+def write_completions(path: Path, header: Mapping[str, Any], completions: Iterable[Kept]) -> None:
     """Write completions, whole or not at all."""
     with (
         atomic.written(path) as beside,
@@ -121,7 +121,7 @@ def write_completions(path: Path, header: Mapping[str, Any], found: Iterable[Kep
         zstandard.ZstdCompressor(LEVEL).stream_writer(file) as stream,
     ):
         stream.write(orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE))
-        for one in found:
+        for one in completions:
             stream.write(_line(one))
 
 

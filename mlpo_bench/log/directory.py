@@ -229,8 +229,8 @@ class RunDirectory:
 
     def done(self, cell_id: str) -> bool:
         """Whether every question of a cell was answered; it is never run again then."""
-        found = self.cell(cell_id)
-        return found is not None and not found.errors
+        result = self.cell(cell_id)
+        return result is not None and not result.errors
 
     def left(self, only: tuple[str, ...] = ()) -> list[Cell]:
         """Return the cells that have yet to be run, of all or of those with one of some words in their names.
@@ -257,8 +257,8 @@ class RunDirectory:
 
     def write_results(self) -> Results:
         """Put together what the cells of the run have come to so far, and write it."""
-        found = [(cell, self.cell(cell.id)) for cell in self.cells]
-        ended = [result for _, result in found if result]
+        results_of_cells = [(cell, self.cell(cell.id)) for cell in self.cells]
+        ended = [result for _, result in results_of_cells if result]
         suites = {
             name: orjson.loads(self.suite_path(name).read_bytes()) for name in dict.fromkeys(r.suite for r in ended)
         }
@@ -266,7 +266,7 @@ class RunDirectory:
             config_sha256=self.config.digest,
             sources={name: suite["source"] for name, suite in suites.items()},
             cells=tuple(ended),
-            unfinished=tuple(cell.id for cell, result in found if result is None),
+            unfinished=tuple(cell.id for cell, result in results_of_cells if result is None),
             shared=shared((self.ledger_path(r.cell), r.seats) for r in ended),
         )
         write_json(self.results_path, results.model_dump(mode="json"))
@@ -282,5 +282,5 @@ class RunDirectory:
 
     def manifest(self) -> dict[str, Any]:
         """Read the manifest."""
-        found: dict[str, Any] = orjson.loads(self.manifest_path.read_bytes())
-        return found
+        manifest: dict[str, Any] = orjson.loads(self.manifest_path.read_bytes())
+        return manifest

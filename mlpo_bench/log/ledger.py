@@ -116,11 +116,11 @@ class LedgerWriter:
             name: array(code) for name, code in zip(SCHEMA.names, "ibhhhibbQiiiff", strict=True)
         }
 
-    def put(self, found: Judged) -> None:
+    def put(self, judged: Judged) -> None:
         """Take a conversation's turns."""
         question, columns = len(self._questions), self._columns
-        self._questions.append(found.transcript.question.id)
-        for turn, verdict in zip(found.transcript.turns, found.turns, strict=True):
+        self._questions.append(judged.transcript.question.id)
+        for turn, verdict in zip(judged.transcript.turns, judged.turns, strict=True):
             columns["question"].append(question)
             columns["answer"].append(self._answers.setdefault(verdict.key, len(self._answers)))
             columns["right"].append(verdict.right)
@@ -171,15 +171,15 @@ def keep_waits(before: Path, after: Path) -> None:
 
 def shared(cells: Iterable[tuple[Path, dict[str, SeatCost]]]) -> Shared:
     """Add up cells, each given by its ledger's path and its seats: alone, and with every completion counted once."""
-    found: dict[str, list[pa.Table]] = {}
+    by_model: dict[str, list[pa.Table]] = {}
     for path, seats in cells:
         table = pq.read_table(path, columns=["seat", *_COUNTED])
         for model in {cost.model for cost in seats.values()}:
             sitting = pa.array([name for name, cost in seats.items() if cost.model == model])
             mask = pc.is_in(table["seat"], value_set=sitting)
-            found.setdefault(model, []).append(table.filter(mask).select(_COUNTED))
+            by_model.setdefault(model, []).append(table.filter(mask).select(_COUNTED))
     alone, paid = {}, {}
-    for model, tables in sorted(found.items()):
+    for model, tables in sorted(by_model.items()):
         every = pa.concat_tables(tables)
         _, first = np.unique(every["request"].to_numpy(), return_index=True)
         alone[model], paid[model] = _spent(every), _spent(every.take(pa.array(first)))

@@ -97,13 +97,13 @@ def now() -> str:
 
 
 def _versions() -> dict[str, str | None]:
-    found: dict[str, str | None] = {"mlpo-bench": mlpo_bench.__version__, "python": platform.python_version()}
+    versions: dict[str, str | None] = {"mlpo-bench": mlpo_bench.__version__, "python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = None
-    return found
+            versions[name] = None
+    return versions
 
 
 def _git_state(folder: Path) -> dict[str, Any] | None:

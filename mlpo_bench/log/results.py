@@ -126,8 +126,8 @@ class CellResult(BaseModel):
     @property
     def operations(self) -> float | None:
         """An estimate of the cell's floating-point operations; None where a model's size is not known."""
-        found = [seat.operations(seat.parameters) for seat in self.seats.values()]
-        return None if None in found else sum(found)  # type: ignore[arg-type]
+        of_seats = [seat.operations(seat.parameters) for seat in self.seats.values()]
+        return None if None in of_seats else sum(of_seats)  # type: ignore[arg-type]
 
 
 def _of_protocol(cell: Cell) -> dict[str, Any]:

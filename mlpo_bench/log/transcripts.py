@@ -58,17 +58,17 @@ class TranscriptWriter:
         self._beside.unlink(missing_ok=True)
 
 
-def to_line(found: Judged, **more: str) -> bytes:
+def to_line(judged: Judged, **more: str) -> bytes:
     """Return a conversation as one line of JSON, with `more` to tell of it."""
-    transcript, question = found.transcript, found.transcript.question
+    transcript, question = judged.transcript, judged.transcript.question
     value = {
         "question": question.id,
         "suite": question.suite,
         "subject": question.subject,
-        "answer": found.verdict.answer,
-        "right": found.verdict.right,
+        "answer": judged.verdict.answer,
+        "right": judged.verdict.right,
         "final": transcript.final,
-        "turns": [_turn(*each) for each in zip(transcript.turns, found.turns, strict=True)],
+        "turns": [_turn(*each) for each in zip(transcript.turns, judged.turns, strict=True)],
         **more,
     }
     return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)

@@ -102,15 +102,15 @@ def cells(config: RunConfig) -> tuple[Cell, ...]:
     """
     rows = list(_distinct(_rows(config)))
     given = overrides(config.generation)
-    found = tuple(
+    matrix = tuple(
         Cell(suite, Setting(row.team, row.protocol, seed, given), row.label, row.team_name, row.matched, row.seat)
         for suite in config.suites
         for row in rows
         for seed in config.seeds
     )
-    if len({cell.id for cell in found}) < len(found):
+    if len({cell.id for cell in matrix}) < len(matrix):
         raise UsageError("two cells would have the same name; give the team's members different models or personas.")
-    return found
+    return matrix
 
 
 def chosen(every: tuple[Cell, ...], only: tuple[str, ...]) -> tuple[Cell, ...]:

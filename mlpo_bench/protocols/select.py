@@ -67,10 +67,10 @@ def chosen(text: str, count: int) -> int | None:
     The last `<choice>` that holds a number counts, closed or not. Where there is none, the closing line counts if it
     is a number or calls one attempt by its number, and does not speak against it.
     """
-    named = next((found for tag in reversed(_TAG.findall(text)) if (found := set(_NUMBER.findall(tag)))), None)
+    named = next((digits for tag in reversed(_TAG.findall(text)) if (digits := set(_NUMBER.findall(tag)))), None)
     if named is None:
         line = text.strip().rpartition("\n")[2][:400]
         alone = _ALONE.fullmatch(line)
         named = {alone[1]} if alone else set() if _AGAINST.search(line) else set(_NAMED.findall(line))
-    numbers = {int(digits) for digits in named}
+    numbers = {int(number) for number in named}
     return numbers.pop() if len(numbers) == 1 and numbers <= set(range(1, count + 1)) else None

@@ -104,9 +104,9 @@ async def _measure(cell: Cell, suite: SuiteTasks, dispatch: Dispatch) -> _Measur
     async def answer(place: int, asked: Sample) -> None:
         nonlocal right
         transcript = await cell.setting.converse(asked.question, dispatch, asked.sampling)
-        found = await judged(cell, suite, asked, transcript)
-        right += found.verdict.right
-        lines[place] = to_line(found, member=cell.setting.team.leader.label)
+        verdict = await judged(cell, suite, asked, transcript)
+        right += verdict.verdict.right
+        lines[place] = to_line(verdict, member=cell.setting.team.leader.label)
 
     async with InFlight() as flights:
         for place, asked in enumerate(suite.asked):

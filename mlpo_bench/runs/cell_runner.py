@@ -84,8 +84,8 @@ class CellRunner:
 
     async def _matched(self, votes: Sequence[Cell]) -> list[Cell]:
         """Return votes with their numbers of ballots; a vote on a cell that is not done cannot be counted."""
-        found = await asyncio.gather(*(self._match(vote) for vote in votes))
-        return [vote for vote in found if vote is not None]
+        matched = await asyncio.gather(*(self._match(vote) for vote in votes))
+        return [vote for vote in matched if vote is not None]
 
     async def _match(self, vote: Cell) -> Cell | None:
         assert vote.matched_id is not None

@@ -28,8 +28,8 @@ def _judged(cell: Cell, suite: SuiteTasks, asked: Sample, transcript: Transcript
     verdicts = tuple(_of_turn(suite, asked, turn.answer) for turn in transcript.turns)
     verdict = suite.judge(asked, transcript.final, cut_off=transcript.cut_off)
     if cell.setting.protocol.ceiling and not verdict.right:
-        for turn, found in zip(transcript.turns, verdicts, strict=True):
-            if found.right:
+        for turn, of_turn in zip(transcript.turns, verdicts, strict=True):
+            if of_turn.right:
                 return Judged(
                     replace(transcript, final=turn.text), suite.judge(asked, turn.text, cut_off=turn.cut_off), verdicts
                 )

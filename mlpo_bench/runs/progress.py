@@ -53,21 +53,21 @@ class CellProgress:
         """The records in the order of the questions."""
         return [self._records[place] for place in sorted(self._records)]
 
-    def put(self, place: int, found: Judged) -> Record:
+    def put(self, place: int, conversation: Judged) -> Record:
         """Take a conversation that came to its end, the one over question `place` (from 0)."""
-        final = found.transcript.final
-        self.finals[found.transcript.question.id] = CutOff(final) if found.transcript.cut_off else final
-        record = Record.of(self.cell, found.transcript, found.verdict)
-        return self._put(place, record, to_line(found), found)
+        final = conversation.transcript.final
+        self.finals[conversation.transcript.question.id] = CutOff(final) if conversation.transcript.cut_off else final
+        record = Record.of(self.cell, conversation.transcript, conversation.verdict)
+        return self._put(place, record, to_line(conversation), conversation)
 
     def fail(self, place: int, question: Question, fault: Exception) -> Record:
         """Take a conversation that a fault of the machinery ended."""
         line = failed_line(question.id, str(fault))
         return self._put(place, Record.failed(self.cell, question, str(fault)), line, None)
 
-    def _put(self, place: int, record: Record, line: bytes, found: Judged | None) -> Record:
+    def _put(self, place: int, record: Record, line: bytes, conversation: Judged | None) -> Record:
         self._records[place] = record
-        self._waiting[place] = (line, found)
+        self._waiting[place] = (line, conversation)
         while (ready := self._waiting.pop(self._next, None)) is not None:
             self._transcripts.put(ready[0])
             if ready[1] is not None:

@@ -51,21 +51,21 @@ class Recollection:
 
         That is with a model that was served otherwise, or with another store.
         """
-        found: list[tuple[Answered, list[Cell]]] = []
+        groups: list[tuple[Answered, list[Cell]]] = []
         for cell in cells:
             of_cell, store = self.answered[cell.id], self.layers.of(cell.id)
-            for known, some in found:
+            for known, some in groups:
                 same = all(known.get(spec, facts) == facts for spec, facts in of_cell.items())
                 if same and self.layers.of(some[0].id) is store:
                     known.update(of_cell)
                     some.append(cell)
                     break
             else:
-                found.append((dict(of_cell), [cell]))
-        for known, some in found:
+                groups.append((dict(of_cell), [cell]))
+        for known, some in groups:
             for spec in (spec for cell in some for spec in cell.setting.team.specs):
                 known.setdefault(spec, ModelFacts(spec.model, spec.engine, "", spec.dtype, DEFAULT_CONTEXT))
-        return found
+        return groups
 
 
 def recollect(
@@ -76,15 +76,15 @@ def recollect(
     Raises:
         UsageError: a file is missing or broken, or the run asked its questions otherwise than is done today.
     """
-    found = Recollection(layers)
+    recollection = Recollection(layers)
     models = tuple(map(ModelFacts.of, folder.manifest()["models"]))
     asked = {name: {one.question.id: one for one in suite.asked} for name, suite in suites.items()}
     for cell in counted(cells, "cells checked", observer):
         check = _Check(cell, folder.transcript_path(cell), asked[cell.suite], models)
-        found.failed |= {(cell.id, question): error for question, error in check.whole().items()}
-        found.answered[cell.id] = check.answered
+        recollection.failed |= {(cell.id, question): error for question, error in check.whole().items()}
+        recollection.answered[cell.id] = check.answered
     pour(folder, counted(cells, "cells read", observer), layers)
-    return found
+    return recollection
 
 
 def pour(folder: RunDirectory, cells: Iterable[Cell], layers: Layers) -> None:

@@ -91,7 +91,7 @@ async def plan(
         paid.add({spec: engine.spent for spec, engine in engines.items()}, times)
     order = {cell.id: place for place, cell in enumerate(cells)}
     return Plan(
-        cells=tuple(sorted(planned, key=lambda found: order[found.cell])),
+        cells=tuple(sorted(planned, key=lambda cell: order[cell.cell])),
         alone=alone.by_model(),
         paid=paid.by_model(),
         seconds=paid.seconds(known, speed),
@@ -177,10 +177,10 @@ class _Bill:
 
     def by_model(self) -> dict[str, Spent]:
         """Return it by the models' names."""
-        found: dict[str, Spent] = {}
+        by_model: dict[str, Spent] = {}
         for spec, spent in self._spent.items():
-            found[spec.name] = found.get(spec.name, Spent()) + spent
-        return found
+            by_model[spec.name] = by_model.get(spec.name, Spent()) + spent
+        return by_model
 
     def seconds(self, known: Mapping[str, Throughput], speed: float | None) -> float | None:
         """Return how long it takes, models working side by side at their speeds; None where one is not known."""
@@ -191,17 +191,17 @@ class _Bill:
 
     def price(self, prices: Mapping[str, Price]) -> float | None:
         """Return what it costs; None where a model has no price."""
-        found = self.by_model()
-        if not found or any(model not in prices for model in found):
+        by_model = self.by_model()
+        if not by_model or any(model not in prices for model in by_model):
             return None
-        return sum(prices[model].of(spent.usage) for model, spent in found.items())
+        return sum(prices[model].of(spent.usage) for model, spent in by_model.items())
 
 
 def _basis(
     cells: Sequence[Cell], suites: Mapping[str, SuiteTasks], known: Mapping[str, Throughput], speed: float | None
 ) -> dict[str, str]:
     """Return in words where each model's figures are from."""
-    found = {}
+    basis = {}
     for cell in cells:
         for member in cell.setting.team.distinct:
             of_model = throughput.of(member.spec, known)
@@ -217,5 +217,5 @@ def _basis(
                 if of_model.knows(cell.suite, longest)
                 else f"{min(throughput.ANSWER_TOKENS, longest)} tokens assumed"
             )
-            found[member.name] = f"{told}; answers: {lengths}"
-    return found
+            basis[member.name] = f"{told}; answers: {lengths}"
+    return basis

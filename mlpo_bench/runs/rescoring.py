@@ -108,10 +108,10 @@ def empty(path: Path) -> RunDirectory:
 
 
 def _ended(folder: RunDirectory) -> list[Cell]:
-    found = [cell for cell in folder.cells if folder.cell_path(cell.id).exists()]
-    if not found:
+    ended = [cell for cell in folder.cells if folder.cell_path(cell.id).exists()]
+    if not ended:
         raise UsageError(f"no cell of the run {folder.path} has come to its end; `{folder.command}` goes on with it.")
-    return found
+    return ended
 
 
 async def _hold_ended(

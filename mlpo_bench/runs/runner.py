@@ -96,8 +96,8 @@ async def _plan(folder: RunDirectory, suites: Mapping[str, SuiteTasks], observer
     names = dict.fromkeys(cell.suite for cell in every)
     loaded = load_suites(config, [name for name in names if name not in suites], observer) | dict(suites)
     observer.say("Estimating what it will take")
-    found = await plan(every, {name: loaded[name] for name in names}, config.prices)
-    write_json(folder.plan_path, found.model_dump(mode="json"))
+    made = await plan(every, {name: loaded[name] for name in names}, config.prices)
+    write_json(folder.plan_path, made.model_dump(mode="json"))
 
 
 def load_suites(config: RunConfig, names: Iterable[str], observer: Listener) -> dict[str, SuiteTasks]:

@@ -45,13 +45,13 @@ async def schedule(
             return
         try:
             transcript = await one.cell.setting.converse(asked.question, dispatch, asked.sampling)
-            found = await judged(one.cell, suites[one.cell.suite], asked, transcript)
+            conversation = await judged(one.cell, suites[one.cell.suite], asked, transcript)
         except EngineError as fault:
             ended(one, one.fail(place, asked.question, fault))
         except Stopped:
             return  # its place stays empty, and so its cell is not done
         else:
-            ended(one, one.put(place, found))
+            ended(one, one.put(place, conversation))
 
     async with InFlight() as flights:
         for name, suite in suites.items():

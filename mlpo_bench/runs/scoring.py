@@ -47,10 +47,11 @@ def _check(records: Sequence[Record], verdicts: Mapping[str, Verdict]) -> None:
         AssertionError: it does not.
     """
     for record in records:
-        if record.error is None and (found := verdicts[record.question]) != Verdict(record.answer, bool(record.right)):
+        here = Verdict(record.answer, bool(record.right))
+        if record.error is None and (verdict := verdicts[record.question]) != here:
             raise AssertionError(
                 f"{record.question} in {record.cell}: {record.answer!r} was judged {_told(record.right)}, but lm-eval "
-                f"reads {found.answer!r} and judges it {_told(found.right)}."
+                f"reads {verdict.answer!r} and judges it {_told(verdict.right)}."
             )
 
 

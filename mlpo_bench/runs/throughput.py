@@ -78,8 +78,8 @@ def name(spec: ModelSpec) -> str:
 
 def of(spec: ModelSpec, known: Mapping[str, Throughput]) -> Throughput:
     """Return what is known of a model; with an adapter it writes as fast as without one, but not as much."""
-    if (found := known.get(name(spec))) is not None:
-        return found
+    if (measured := known.get(name(spec))) is not None:
+        return measured
     if spec.adapter is None:
         return Throughput()
     return of(spec.model_copy(update={"adapter": None}), known).model_copy(update={"answer_tokens": {}})
@@ -113,15 +113,15 @@ def note(dispatch: Dispatch, texts: Sequence[str], answers: Mapping[Answers, Spe
 
 def _answers(cells: Sequence[Cell], suites: Mapping[str, SuiteTasks], folder: RunDirectory) -> dict[Answers, Spent]:
     """Return what some cells' answers came to, by model, suite and greatest length."""
-    found: dict[Answers, Spent] = {}
+    answers: dict[Answers, Spent] = {}
     for cell in cells:
         if (result := folder.cell(cell.id)) is None:
             continue
         for seat, member in cell.setting.team.seats.items():
             if seat in result.seats:
                 key = member.spec, cell.suite, longest(cell, member, suites[cell.suite].asked[0])
-                found[key] = found.get(key, Spent()) + result.seats[seat]
-    return found
+                answers[key] = answers.get(key, Spent()) + result.seats[seat]
+    return answers
 
 
 def longest(cell: Cell, member: Member, asked: Sample) -> int:
