@@ -92,7 +92,8 @@ class Registry(Generic[Thing]):
         if name in self._installed:
             return self._of_entry_points(name, self._installed[name])
         if name not in self._added:
-            raise unknown(self.kind, name, self)
+            own = "" if nearest(name, self) else " One that nobody installed is named as module:attribute."
+            raise UsageError(f"{unknown(self.kind, name, self)}{own}")
         return self._added[name][0]
 
     def __iter__(self) -> Iterator[str]:
@@ -223,6 +224,8 @@ def _imported(name: str) -> object:
                 f"there is no module {name!r}, neither installed nor in the current folder ({here})."
             ) from None
         raise _broken(name, error) from error
+    except UsageError:  # of a class in it that cannot be registered: that says all by itself
+        raise
     except (Exception, SystemExit) as error:
         raise _broken(name, error) from error
 

@@ -86,6 +86,8 @@ def test_nothing_is_imported_before_something_is_looked_up(ours: Registry[Fruit]
 def test_an_unknown_name_gives_the_nearest(ours: Registry[Fruit]) -> None:
     with pytest.raises(UsageError, match="no fruit is called 'aple'; did you mean 'apple'"):
         ours["aple"]
+    with pytest.raises(UsageError, match=r"Known: apple. One that nobody installed is named as module:attribute\.$"):
+        ours["zzz"]
 
 
 def test_code_that_runs_adds_things_and_defines_them_again(ours: Registry[Fruit]) -> None:
@@ -199,3 +201,9 @@ def test_a_reference_is_what_another_process_finds_it_by(ours: Registry[Fruit], 
     assert registry.reference(Pear) == f"{__name__}:Pear"
     assert ours.reference(ours["sloe"]) == "sloe"
     assert ours.reference(ours["apple"]) == "apple"
+
+
+def test_a_class_that_cannot_be_registered_says_so_by_itself(ours: Registry[Fruit], tmp_path: Path) -> None:
+    (tmp_path / "thief.py").write_text("import registrar\nregistrar.add('apple', __name__)\n")
+    with pytest.raises(UsageError, match=r"^the fruit 'apple' is built in; give the one of thief another name\.$"):
+        ours["thief:APPLE"]

@@ -93,6 +93,8 @@ class EngineKind(ABC):
     def __init_subclass__(cls, **options: object) -> None:
         """Register a class that can be used as it is."""
         super().__init_subclass__(**options)
+        if vars(cls).get("name") == AUTO:
+            raise UsageError(f"an engine cannot be called {AUTO!r}, which stands for a choice among others.")
         if "name" in vars(cls) and not getattr(cls.open, "__isabstractmethod__", False):
             ENGINES.add(cls, module=cls.__module__)
 

@@ -110,6 +110,11 @@ def test_facts_that_name_another_engine_are_refused_and_the_engine_is_closed() -
     assert vars(kind.__mro__[1])["closed"] == ["m"]
 
 
+def test_auto_is_no_name() -> None:
+    with pytest.raises(UsageError, match="an engine cannot be called 'auto'"):
+        type("Choice", (EngineKind,), {"name": "auto"})
+
+
 def test_what_is_no_engine_is_refused() -> None:
     async def nothing(spec: ModelSpec, options: OpenOptions) -> object:  # noqa: ARG001
         return object()
