@@ -483,17 +483,17 @@ def step():
     if not left:
         os.kill(os.getpid(), signal.SIGKILL)
 
-source = inspect.getsource(replacing)
+source = inspect.getsource(replacement)
 assert line in source
 replacement.step = step
-exec(compile(source.replace(line, f"(step(), {{line}})"), replacement.__file__, "exec"), vars(replacing))
+exec(compile(source.replace(line, f"(step(), {{line}})"), replacement.__file__, "exec"), vars(replacement))
 answers.read = lambda *_, **__: None
 asyncio.run(rescore(RunDirectory.open({run!r}), Path("nowhere"), Unwatched()))
 """
 
 
 def killed(run: RunDirectory, folder: Path, line: str, place: int) -> None:
-    """Judge a run anew with a reader that reads nothing, in a process that kills itself before a line of `replacing`.
+    """Judge a run anew with a reader that reads nothing, in a process that kills itself before a line of `replacement`.
 
     It does so when it gets there for the `place`-th time.
     """
