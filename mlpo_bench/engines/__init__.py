@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from mlpo_bench.engines.base import Engine, ModelFacts, Share
-from mlpo_bench.engines.opening import close_engines, open_engine, open_engines
+from mlpo_bench.engines.opening import OpenEngines, close_engines, open_engine, open_engines
 from mlpo_bench.engines.scripted import ScriptedEngine
 from mlpo_bench.engines.spec import ENGINES, EngineKind, ModelSpec, OpenOptions
 
@@ -18,6 +18,7 @@ __all__ = [
     "EngineKind",
     "ModelFacts",
     "ModelSpec",
+    "OpenEngines",
     "OpenOptions",
     "ScriptedEngine",
     "Share",

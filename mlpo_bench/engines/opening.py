@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mlpo_bench.engines import choose, models
 from mlpo_bench.engines.base import ALONE, Engine, Share
@@ -49,6 +49,16 @@ class _Plan:
         """What two specs must have in common to share an engine."""
         adapter = self.weights and self.weights.adapter
         return (*self.host, adapter and adapter.revision)
+
+
+class OpenEngines(Protocol):
+    """What starts a run's engines: `open_engines`, or what stands in for it."""
+
+    async def __call__(
+        self, specs: Iterable[ModelSpec], *, deterministic: bool = False, on_event: Callable[[str], None] | None = None
+    ) -> Mapping[ModelSpec, Engine]:
+        """Start an engine for each distinct model and return which serves each spec; the run closes them."""
+        ...
 
 
 async def open_engine(

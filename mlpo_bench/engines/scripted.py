@@ -57,6 +57,7 @@ class ScriptedEngine:
         context: longest prompt plus answer, in words.
         fingerprint: identity of the function; two that answer differently need different ones.
         delay: seconds before each answer.
+        parameters: the size that it is to have in reckonings of operations.
     """
 
     def __init__(
@@ -67,10 +68,11 @@ class ScriptedEngine:
         context: int = DEFAULT_CONTEXT,
         fingerprint: str = "function",
         delay: float = 0.0,
+        parameters: int | None = None,
     ) -> None:
         self._answer = answer
         self._delay = delay
-        self._facts = ModelFacts(name, "scripted", fingerprint, "none", context)
+        self._facts = ModelFacts(name, "scripted", fingerprint, "none", context, parameters)
 
     @property
     def facts(self) -> ModelFacts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from mlpo_bench.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from mlpo_bench.engines import OpenEngines
     from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.log.results import Results
     from mlpo_bench.matrix.cells import Cell
@@ -32,21 +33,32 @@ if TYPE_CHECKING:
 
 
 async def run_cells(
-    folder: RunDirectory, store_path: Path, observer: RunObserver, only: tuple[str, ...] = ()
+    folder: RunDirectory,
+    store: Path | Store,
+    observer: RunObserver,
+    only: tuple[str, ...] = (),
+    open_engines: OpenEngines = open_engines,
 ) -> Results:
     """Carry out what is left of a run, or of some of its cells, and write all its files.
 
     Cells that are done stay as they are. Whatever was answered before, by this run or another, is taken from the
     store. An interruption loses nothing that was answered.
 
+    Args:
+        folder: The run.
+        store: Where completions are kept: a file, or a store that is open and stays so.
+        observer: Is told how far it is.
+        only: Take the cells with one of these words in their names, and those whose tokens they match.
+        open_engines: What starts the engines.
+
     Raises:
         UsageError: something the configuration asks for cannot be done.
         Stopped: a person stopped the run.
     """
-    with folder.taken(), Store(store_path) as store, quiet_lm_eval():
+    with folder.taken(), nullcontext(store) if isinstance(store, Store) else Store(store) as kept, quiet_lm_eval():
         try:
             if todo := folder.left(only):
-                await _run_cells(folder.config, todo, folder, store, observer)
+                await _run_cells(todo, folder, kept, observer, open_engines)
         except Stopped as stop:
             if not isinstance(stop, StoppedAtOnce):
                 folder.write_results()
@@ -55,8 +67,9 @@ async def run_cells(
 
 
 async def _run_cells(
-    config: RunConfig, todo: Sequence[Cell], folder: RunDirectory, store: Store, observer: RunObserver
+    todo: Sequence[Cell], folder: RunDirectory, store: Store, observer: RunObserver, open_engines: OpenEngines
 ) -> None:
+    config = folder.config
     suites = load_suites(config, dict.fromkeys(cell.suite for cell in todo), observer)
     specs = dict.fromkeys(spec for cell in todo for spec in cell.setting.team.specs)
     await _plan(folder, suites, observer)

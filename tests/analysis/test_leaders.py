@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -16,13 +15,12 @@ from mlpo_bench.analysis.leaders import diagnose, diagnose_all, leader_rows
 from mlpo_bench.analysis.rounds import RoundReader, seen_order
 from mlpo_bench.analysis.rows import ResultRow, read_rows
 from mlpo_bench.chat import Message, Sampling
-from mlpo_bench.engines.scripted import ScriptedEngine
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log import LoadedRun
 from mlpo_bench.log.records import read_records
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.matrix.cells import cells
-from mlpo_bench.teams import ModelSpec
+from mlpo_bench.testing import Answering
 
 
 Runs = Any
@@ -59,13 +57,9 @@ def answer(model: str, messages: Sequence[Message], sampling: Sampling, seed: in
 
 @pytest.fixture(scope="module")
 def run(carry_for_all: Runs) -> Any:
-    async def open_engines(specs: Iterable[ModelSpec], **_: object) -> dict[ModelSpec, ScriptedEngine]:
-        return {spec: ScriptedEngine(partial(answer, spec.model), fingerprint=spec.model) for spec in specs}
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mlpo_bench.runs.runner.open_engines", open_engines)
-        subjects = ["navigate", "snarks", "sports_understanding", "ruin_names"]
-        return carry_for_all("led", protocols=PROTOCOLS, team=TEAM, seeds=3, subjects=subjects)
+    engines = Answering(answer, by_model=True)
+    subjects = ["navigate", "snarks", "sports_understanding", "ruin_names"]
+    return carry_for_all("led", protocols=PROTOCOLS, team=TEAM, seeds=3, subjects=subjects, open_engines=engines)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlpo_bench.chat import Message, Sampling
-from mlpo_bench.engines import close_engines, open_engines
+from mlpo_bench.engines import Engine, close_engines, open_engines
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.teams import ModelSpec
 
@@ -88,7 +88,17 @@ def test_a_resumed_run_equals_an_undisturbed_one(
     assert conversations(tmp_path / "runs" / "killed") == conversations(tmp_path / "runs" / "undisturbed")
 
 
-def test_a_cell_by_itself_comes_to_what_it_comes_to_in_a_matrix(carry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+class LeftOpen:
+    """An engine that a run cannot close."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.facts, self.complete, self.count_tokens = engine.facts, engine.complete, engine.count_tokens
+
+    async def close(self) -> None:
+        pass
+
+
+def test_a_cell_by_itself_comes_to_what_it_comes_to_in_a_matrix(carry: Any) -> None:
     cells = {"debate": "debate-2-rounds-2-peers", "refine": "refine-2-rounds", "mixture": "mixture-2-layers-2-peers"}
     asked = {"rounds": 2, "peers": 2, "deterministic": True, "generation": {"max_gen_toks": 16, "temperature": 0.8}}
 
@@ -96,16 +106,11 @@ def test_a_cell_by_itself_comes_to_what_it_comes_to_in_a_matrix(carry: Any, monk
         engines = await open_engines([ModelSpec()], deterministic=True)  # it starts slowly, so once for all runs
 
         async def opened(*_: object, **__: object) -> dict[ModelSpec, Any]:
-            return dict(engines)
+            return {spec: LeftOpen(engine) for spec, engine in engines.items()}
 
-        async def left_open(_: object) -> None:
-            pass
-
-        monkeypatch.setattr("mlpo_bench.runs.runner.open_engines", opened)
-        monkeypatch.setattr("mlpo_bench.runs.runner.close_engines", left_open)
         try:
             for name, protocols in {"matrix": list(cells), **{protocol: [protocol] for protocol in cells}}.items():
-                await carry.going(name, limit=2, protocols=protocols, **asked)
+                await carry.going(name, limit=2, protocols=protocols, open_engines=opened, **asked)
         finally:
             await close_engines(engines)
 

@@ -296,17 +296,16 @@ def test_what_the_machinery_failed_to_answer_stays_without_an_answer(
     assert run.results().cells[0].errors == len(failed)
 
 
-def test_a_model_that_was_served_otherwise_when_the_run_was_taken_up(
-    carry: Runs, monkeypatch: pytest.MonkeyPatch, reader: Reader
-) -> None:
+def test_a_model_that_was_served_otherwise_when_the_run_was_taken_up(carry: Runs, reader: Reader) -> None:
     for fingerprint, only in (("first", "solo"), ("second", "vote")):
 
         async def open_engines(specs: Any, *, kind: str = fingerprint, **_: object) -> dict[Any, ScriptedEngine]:
             made = ScriptedEngine(lambda *_: f"{kind}. The answer is yes.", name="m", fingerprint=kind)
             return dict.fromkeys(specs, made)
 
-        monkeypatch.setattr("mlpo_bench.runs.runner.open_engines", open_engines)
-        run = carry("mine", protocols=["solo", {"vote": {"samples": 2}}], team=TWO, only=(only,))
+        run = carry(
+            "mine", protocols=["solo", {"vote": {"samples": 2}}], team=TWO, only=(only,), open_engines=open_engines
+        )
     before = files(run)
     assert again(run).whole
     assert files(run) == before
@@ -316,7 +315,7 @@ def test_a_model_that_was_served_otherwise_when_the_run_was_taken_up(
 
 
 def test_cells_that_were_answered_otherwise_when_the_run_was_taken_up_keep_their_own_answers(
-    carry: Runs, monkeypatch: pytest.MonkeyPatch, reader: Reader
+    carry: Runs, reader: Reader
 ) -> None:
     for said, only in (("yes", "solo"), ("no", "vote")):
 
@@ -324,9 +323,8 @@ def test_cells_that_were_answered_otherwise_when_the_run_was_taken_up_keep_their
             made = ScriptedEngine(lambda *_: f"The answer is {words}.", name="m", fingerprint="m")
             return dict.fromkeys(specs, made)
 
-        monkeypatch.setattr("mlpo_bench.runs.runner.open_engines", open_engines)
         matrix = {"protocols": ["solo", {"vote": {"samples": 2}}], "subjects": ["navigate"]}
-        run = carry("mine", **matrix, team=TWO, only=(only,), store=said)
+        run = carry("mine", **matrix, team=TWO, only=(only,), store=said, open_engines=open_engines)
     texts = {turn["text"] for cell in _cells(run) for turn in _turns(run, cell)}
     assert texts == {"The answer is yes.", "The answer is no."}
     before = files(run)

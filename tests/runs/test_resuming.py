@@ -92,7 +92,7 @@ def test_add_extends_a_run_and_leaves_its_cells_as_they_are(
 ) -> None:
     run = carry("mine", protocols=["solo", "debate"], team=mixed_team)
     before, digest = touched(run), run.config.digest
-    carry("mine", protocols=["leader", "debate"], team=mixed_team, seeds=2, add=True)
+    run = carry("mine", protocols=["leader", "debate"], team=mixed_team, seeds=2, add=True)
     found = {cell.id for cell in cells(run.config)}
     assert {"bbh.leader-2-rounds-3-peers", "bbh.leader-2-rounds-3-peers.seed-1", "bbh.solo.seed-1"} <= found
     assert {cell.cell for cell in run.results().cells} == found
@@ -107,7 +107,7 @@ def test_add_extends_a_run_and_leaves_its_cells_as_they_are(
 def test_adding_what_is_there_changes_nothing(carry: Runs, mixed_team: dict[str, Any], contents: Read) -> None:
     run = carry("mine", team=mixed_team, **MATRIX)
     ran, results = {c.id for c in cells(run.config)}, run.results().cells
-    carry("mine", team=mixed_team, **MATRIX, add=True)
+    run = carry("mine", team=mixed_team, **MATRIX, add=True)
     assert {c.id for c in cells(run.config)} == ran
     assert run.results().cells == results
     assert len(made(run)) == 1

@@ -1,0 +1,1 @@
+"""What Python code gets to see of a run: `mlpo_bench` itself names it all."""

@@ -1,0 +1,156 @@
+"""A run as pandas' data frames; `docs/python.md` tells every column."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+
+from mlpo_bench.analysis.rows import row_name
+from mlpo_bench.export.rows import QUESTIONS, TURNS, questions, turns
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlpo_bench.analysis.rows import ResultRow
+    from mlpo_bench.analysis.verdict import Verdicts
+    from mlpo_bench.log import LoadedRun
+    from mlpo_bench.reports.terminal.comparisons import Comparisons
+
+RESULTS = (
+    "suite", "row", "team", "protocol", "family", "settings", "peers", "matched", "seeds", "n", "accuracy", "low",
+    "high", "caution", "unread", "cut_off", "errors", "calls", "tokens", "prompt_tokens", "cached_tokens",
+    "completion_tokens", "seconds", "serial_calls", "serial_seconds", "operations", "price",
+)  # fmt: skip
+VERDICT = (
+    "suite", "row", "vote", "equal", "accuracy", "vote_accuracy", "difference", "low", "high", "p", "p_holm", "n",
+    "tokens", "outcome",
+)  # fmt: skip
+COMPARISON = (
+    "suite", "row", "accuracy", "against", "difference", "low", "high", "p", "p_subjects", "p_holm", "discordant",
+    "detectable", "n", "tokens", "verdict",
+)  # fmt: skip
+RECORDS = ("row", *QUESTIONS.names)
+TURN = tuple(TURNS.names)
+
+
+def results(run: LoadedRun, rows: Sequence[ResultRow]) -> pd.DataFrame:
+    """Return a row for each row of each suite, its seeds pooled."""
+    prices = run.config.prices
+    return _frame([_result(row) | {"price": row.price(prices)} for row in rows], RESULTS)
+
+
+def _result(row: ResultRow) -> dict[str, Any]:
+    accuracy, cost = row.accuracy, row.cost
+    return asdict(cost) | {
+        "suite": row.suite,
+        "row": row.name,
+        "team": row.team,
+        "protocol": row.protocol,
+        "family": row.family,
+        "settings": row.settings,
+        "peers": row.peers,
+        "matched": row.matched,
+        "seeds": len(row.cells),
+        "n": accuracy.questions,
+        "accuracy": accuracy.value,
+        "low": accuracy.low,
+        "high": accuracy.high,
+        "caution": accuracy.caution,
+        "unread": row.unread,
+        "cut_off": row.cut_off,
+        "errors": sum(cell.errors for cell in row.cells),
+        "tokens": cost.tokens,
+    }
+
+
+def records(run: LoadedRun) -> pd.DataFrame:
+    """Return a row for each question of each cell."""
+    schema = pa.schema([("row", pa.string()), *QUESTIONS])
+    every = [{"row": row_name(cell.team, cell.label), **one} for cell in run.ended for one in questions(run, cell)]
+    return _of_arrow(pa.Table.from_pylist(every, schema=schema))
+
+
+def turns_of(run: LoadedRun) -> pd.DataFrame:
+    """Return a row for each turn of each conversation, with all that was read and written."""
+    cells = [[turn for held in turns(run, cell) for turn in held] for cell in run.ended]
+    return _of_arrow(pa.concat_tables([pa.Table.from_pylist(held, schema=TURNS) for held in cells]))
+
+
+def verdict(found: Verdicts) -> pd.DataFrame:
+    """Return a row for each led row of each suite that the run has a vote for."""
+    return _frame(
+        [
+            {
+                "suite": one.led.suite,
+                "row": one.led.name,
+                "vote": one.vote.name,
+                "equal": one.equal,
+                "accuracy": one.led.accuracy.value,
+                "vote_accuracy": one.vote.accuracy.value,
+                "difference": one.found.difference.value,
+                "low": one.found.difference.low,
+                "high": one.found.difference.high,
+                "p": one.found.p,
+                "p_holm": one.adjusted,
+                "n": one.found.difference.questions,
+                "tokens": one.tokens,
+                "outcome": one.outcome,
+            }
+            for one in found.verdicts
+        ],
+        VERDICT,
+    )
+
+
+def comparison(found: Comparisons) -> pd.DataFrame:
+    """Return a row for each comparison of a suite, then the means over suites."""
+    pairs = [
+        {
+            "suite": pair.suite,
+            "row": pair.row,
+            "accuracy": pair.accuracy_a,
+            "against": pair.accuracy_b,
+            "difference": pair.found.difference.value,
+            "low": pair.found.difference.low,
+            "high": pair.found.difference.high,
+            "p": pair.found.p,
+            "p_subjects": pair.found.p_subjects,
+            "p_holm": pair.adjusted,
+            "discordant": pair.found.discordant,
+            "detectable": pair.found.detectable,
+            "n": pair.found.difference.questions,
+            "tokens": pair.tokens,
+            "verdict": pair.verdict,
+        }
+        for pair in found.pairs
+    ]
+    means = [
+        {
+            "suite": "macro",
+            "row": each.row,
+            "accuracy": each.accuracy_a,
+            "against": each.accuracy_b,
+            "difference": each.difference.value,
+            "low": each.difference.low,
+            "high": each.difference.high,
+            "n": each.difference.questions,
+            "tokens": each.tokens,
+            "verdict": each.verdict,
+        }
+        for each in found.means
+    ]
+    return _frame([*pairs, *means], COMPARISON)
+
+
+def _frame(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def _of_arrow(table: pa.Table) -> pd.DataFrame:
+    """Return a table as a frame in which whole numbers and flags stay what they are where some are missing."""
+    kinds = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    return table.to_pandas(types_mapper=kinds.get)

@@ -1,0 +1,203 @@
+"""Runs from Python: what may be asked for, and what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import mlpo_bench as mb
+from mlpo_bench.analysis.verdict import verdicts
+from mlpo_bench.log import LoadedRun
+from mlpo_bench.matrix.config import RunConfig
+from mlpo_bench.testing import Answering, memory_store
+
+
+SAY_A = Answering(lambda *_: "The answer is (A).")
+TEAM = {"leader": {"model": "a", "engine": "scripted"}, "peers": [{"model": "a", "engine": "scripted", "count": 2}]}
+
+
+def asked(**options: Any) -> mb.Run:
+    """Run a few questions of a scripted team."""
+    few = {"suites": "bbh", "data": "data", "subjects": ["navigate", "snarks"], "team": TEAM, "open_engines": SAY_A}
+    return mb.run(**{**few, **options})
+
+
+def test_a_run_is_what_the_command_line_would_make_of_it(folder: Path, mlpo_bench: Any) -> None:
+    run = mb.run(["bbh"], ["solo", "vote", mb.Leader(rounds=1)], "team.yaml", data="data", limit=27, name="mine")
+    options = ("--suite", "bbh", "--data", folder / "data", "--team", "team.yaml", "--limit", 27, "--rounds", 1)
+    assert mlpo_bench("run", *options, "--protocol", "solo,vote,leader", "--name", "typed", "-q").code == 0
+    typed = mb.load_run("typed")
+    assert (run.unfinished, run.config.limit, run.name) == ((), 27, "mine")
+    costs = ["seconds", "serial_seconds"]
+    pd.testing.assert_frame_equal(run.results.drop(columns=costs), typed.results.drop(columns=costs))
+    assert run.report("page.html").stat().st_size > 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("protocols", "entries"),
+    [
+        ("solo", ["solo"]),
+        (mb.Solo, ["solo"]),
+        (mb.Leader(rounds=2), [{"leader": {"rounds": [2]}}]),
+        ([mb.Leader(share="answer")], [{"leader": {"rounds": [5], "share": ["answer"]}}]),
+        ([mb.Vote(over="team"), "debate"], [{"vote": {"samples": [5], "over": ["team"]}}, "debate"]),
+        ({"leader": {"rounds": [1, 2], "peers": 2}}, [{"leader": {"rounds": [1, 2], "peers": [2]}}]),
+    ],
+)  # fmt: skip
+def test_protocols_are_names_instances_classes_or_dicts(protocols: Any, entries: list[Any]) -> None:
+    from mlpo_bench.api.running import _configured
+
+    config = _configured(None, None, protocols, None, {})
+    assert config.model_dump(mode="json")["protocols"] == entries
+
+
+def test_a_team_is_a_file_an_object_or_a_dict(folder: Path) -> None:
+    from mlpo_bench.api.running import _teams
+
+    of_file = mb.read_team(folder / "team.yaml")
+    written = {"leader": {"model": "m", "engine": "scripted"}}
+    for given in ("team.yaml", Path("team.yaml"), of_file):
+        assert RunConfig.model_validate({"teams": _teams(given)}).team == of_file
+    assert RunConfig.model_validate({"teams": _teams(written)}).team.leader.model == "m"
+    both = RunConfig.model_validate({"teams": _teams({"one": "team.yaml", "two": written})})
+    assert (list(both.teams), both.teams["one"]) == (["one", "two"], of_file)
+
+
+def test_a_matrix_is_read_and_what_stands_beside_it_goes_before_it(folder: Path) -> None:
+    (folder / "matrix.yaml").write_text("suites: [bbh]\nlimit: 4\nprotocols: [solo]\nseeds: [3]\n")
+    run = asked(config="matrix.yaml", suites=None, limit=2)
+    assert (run.config.limit, run.config.seeds, len(run.records)) == (2, (3,), 2)
+
+
+@pytest.mark.usefixtures("folder")
+def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    asked(protocols=["solo", "leader"])
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_same_call_asks_nothing_twice() -> None:
+    engines = Answering(lambda *_: "The answer is (A).")
+    with memory_store() as store:
+        first = asked(protocols="solo", open_engines=engines, store=store)
+        made = dict(engines.asked)
+        again = asked(protocols="solo", open_engines=engines, store=store)
+        elsewhere = asked(protocols="solo", open_engines=engines, store=store, folder="other")
+        assert len(store) == 4
+    assert made == engines.asked == {"a": 4}
+    assert first.path == again.path != elsewhere.path
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_observer_is_told() -> None:
+    class Watching(mb.Silent):
+        def __init__(self) -> None:
+            self.cells: list[str] = []
+
+        def scored(self, result: Any) -> None:
+            self.cells.append(result.cell)
+
+    observer = Watching()
+    asked(protocols="solo", observer=observer)
+    assert observer.cells == ["bbh.solo"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_where_a_loop_runs_it_is_arun() -> None:
+    async def notebook() -> mb.Run:
+        with pytest.raises(mb.UsageError, match=r"write `await mlpo_bench.arun\(...\)`"):
+            asked(protocols="solo")
+        return await mb.arun("bbh", "solo", TEAM, data="data", limit=2, open_engines=SAY_A, name="inside")
+
+    assert len(asyncio.run(notebook()).records) == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"suites": "bhh"}, "no suite is called 'bhh'; did you mean 'bbh'"),
+        ({"protocols": "leeder"}, "did you mean 'leader'"),
+        ({"protocols": {"leader": {"round": 2}}}, "did you mean 'rounds'"),
+        ({"limt": 3}, "unknown field 'limt'; did you mean 'limit'"),
+        ({"limit": 0}, "field 'limit': input should be greater than or equal to 1"),
+        ({"team": "missing.yaml"}, "missing.yaml cannot be read"),
+        ({"team": {"leader": {"modle": "m"}}}, "modle"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_what_is_wrong_is_one_sentence(wrong: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(mb.UsageError) as fault:
+        asked(**wrong)
+    assert sentence in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_protocol_of_ones_own_is_run_by_its_class() -> None:
+    class Last(mb.Protocol):
+        """The last peer answers."""
+
+        name = "last"
+        uses_leader = False
+
+        def calls(self, peers: int) -> int:  # noqa: ARG002
+            return 1
+
+        async def solve(self, question: mb.Question, room: mb.Room) -> str:
+            return (await room.ask(room.peers[-1], question.prompt, round=0)).text
+
+    run = asked(protocols=[Last], peers=2)
+    (row,) = run.results.to_dict("records")
+    assert (row["row"], row["protocol"], row["family"], row["calls"]) == ("last, 2 peers", "last", "other", 1)
+    assert set(run.turns["seat"]) == {"peer 2"}
+
+
+def right_leader(model: str, messages: Any, sampling: Any, seed: int) -> str:  # noqa: ARG001
+    """A leader that is right where it leads, and guesses where it is alone."""
+    asked_for = messages[-1].content
+    even = int(asked_for.split("number ")[1].split(":")[0]) % 2 == 0
+    right = ("Yes" if even else "No") if "navigate" in asked_for else ("(A)" if even else "(B)")
+    return f"<answer>{right}</answer>" if "You lead" in asked_for else f"The answer is {('Yes', '(B)')[seed % 2]}."
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_verdict_is_at_equal_tokens_where_it_can_be() -> None:
+    engines = Answering(right_leader, by_model=True)
+    protocols = [mb.Leader(rounds=1), {"vote": {"samples": ["calls", "tokens"]}}]
+    run = asked(protocols=protocols, split="all", open_engines=engines, peers=2)
+    (row,) = run.verdict().frame.to_dict("records")
+    assert (row["equal"], row["outcome"], row["accuracy"], row["n"]) == ("tokens", "beats", 1.0, 22)
+    assert row["vote"] == "vote at the tokens of leader, 1 round, 2 peers"
+    assert row["low"] <= row["difference"] == 1 - row["vote_accuracy"] <= row["high"] <= 1
+    assert row["p_holm"] == row["p"] < 0.05
+    assert 0.5 < row["tokens"] <= 1
+    assert str(run.verdict()).startswith("BBH: leader, 1 round, 2 peers beats the vote at its tokens (+")
+    assert row["low"] < 0  # two subjects promise nothing of others
+    assert str(run.verdict()).endswith("22 questions) on these questions; on other subjects, not surely.")
+    at_calls = asked(protocols=[mb.Leader(rounds=1), "vote"], split="all", open_engines=engines, peers=2, name="calls")
+    assert at_calls.verdict().frame["equal"].tolist() == ["calls"]
+    assert "the vote at its calls, which took 0." in str(at_calls.verdict())
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_led_row_without_a_vote_says_what_to_add() -> None:
+    run = asked(protocols=["leader", "solo"], rounds=1, peers=2)
+    assert str(run.verdict()) == (
+        "BBH: leader, 1 round, 2 peers has no vote to compare with; add `vote: {samples: tokens}`."
+    )
+    assert run.verdict().frame.empty
+    assert str(asked(protocols="solo", name="alone").verdict()) == "The run has no led row with answers."
+
+
+@pytest.mark.usefixtures("folder")
+def test_several_verdicts_are_adjusted_together() -> None:
+    protocols = [{"leader": {"rounds": [1, 2]}}, {"vote": {"samples": "calls"}}]
+    run = asked(protocols=protocols, split="all", open_engines=Answering(right_leader, by_model=True), peers=2)
+    found = verdicts(LoadedRun.open(run.path), run._rows)
+    first, second = sorted(found.verdicts, key=lambda one: one.found.p)
+    assert (first.adjusted, second.adjusted) == (2 * first.found.p, max(2 * first.found.p, second.found.p))
+    assert run.compare("leader, 1 round")["row"].tolist() == ["leader, 2 rounds, 2 peers", "vote of 3", "vote of 6"]
