@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from abc import ABC, abstractmethod
 from dataclasses import MISSING, Field, dataclass, fields
@@ -17,6 +18,9 @@ from mlpo_bench.registry import Registry
 if TYPE_CHECKING:
     from mlpo_bench.protocols.room import Room
     from mlpo_bench.questions import Question
+
+LONGEST_WORD = 32
+"""How many characters of a setting's value a label shows."""
 
 # What settings may be, checked where a person names them (see `build`).
 Depth = Annotated[int, Bounds(ge=1, le=64)]
@@ -203,4 +207,7 @@ def _said(name: str, value: object) -> str:
     words = name.replace("_", " ")
     if isinstance(value, bool):
         return words if value else f"no {words}"
-    return f"{words} {value}"
+    text = " ".join(str(value).split())
+    if len(text) > LONGEST_WORD:  # labels name files, too; two that begin alike stay apart
+        text = f"{text[:LONGEST_WORD]}... {hashlib.sha256(str(value).encode()).hexdigest()[:6]}"
+    return f"{words} {text}"

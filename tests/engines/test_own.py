@@ -110,6 +110,24 @@ def test_facts_that_name_another_engine_are_refused_and_the_engine_is_closed() -
     assert vars(kind.__mro__[1])["closed"] == ["m"]
 
 
+def test_a_kind_that_needs_weights_is_given_them(tiny_folder: Path) -> None:
+    given: list[OpenOptions] = []
+    plain = echo()
+
+    async def opened(spec: ModelSpec, options: OpenOptions) -> Engine:
+        given.append(options)
+        return await plain.open(spec, options)
+
+    echo(needs_weights=True, open=opened)
+    specs = [ModelSpec(model=str(tiny_folder), engine="echo"), ModelSpec(model=str(tiny_folder), engine="hf")]
+    assert all(spec.needs_weights for spec in specs)
+    asyncio.run(open_engines(specs[:1], deterministic=True))
+    (options,) = given
+    assert options.weights is not None
+    assert options.weights.folder == tiny_folder.resolve()
+    assert options.deterministic
+
+
 def test_auto_is_no_name() -> None:
     with pytest.raises(UsageError, match="an engine cannot be called 'auto'"):
         type("Choice", (EngineKind,), {"name": "auto"})

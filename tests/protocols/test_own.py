@@ -156,6 +156,19 @@ def test_what_settings_may_be_is_the_classs_own_business() -> None:
             build("odd", settings)
 
 
+def test_a_long_value_is_short_in_a_label_and_told_apart() -> None:
+    @dataclass(frozen=True)
+    class Told(Solo):
+        words: str = ""
+        name: ClassVar[str] = "told"
+
+    assert Told("be\nbrief").label == "told, words be brief"
+    long, longer = (Told("Think step by step, " * n).label for n in (10, 11))
+    assert long != longer
+    assert long.startswith("told, words Think step by step, Think step b... ")
+    assert len(long) < 60
+
+
 def test_a_module_names_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "mine_of_a_module.py").write_text(
         "from mlpo_bench.protocols import Protocol, Solo\n"
