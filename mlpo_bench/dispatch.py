@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mlpo_bench.chat import Completion, Usage
@@ -33,13 +33,31 @@ FAULTS_UNTIL_DOWN = 8
 
 @dataclass(slots=True)
 class Tally:
-    """What a dispatch has done: completions made, found in the store, and shared while in flight."""
+    """What a dispatch has done: completions made, found in the store, and shared while in flight.
+
+    `earlier` counts those of the found ones that were made before it began, `oldest` and `newest` when, in seconds
+    since 1970, as far as the store tells.
+    """
 
     made: int = 0
     found: int = 0
     shared: int = 0
     retried: int = 0
     paid: Usage = Usage()
+    earlier: int = 0
+    oldest: float | None = None
+    newest: float | None = None
+    began: float = field(default_factory=time.time)
+
+    def find(self, known: Completion) -> None:
+        """Count a completion that the store held."""
+        self.found += 1
+        at = known.asked_at
+        if at is None or at < self.began - 1:  # the store keeps whole seconds
+            self.earlier += 1
+        if at is not None and at < self.began - 1:
+            self.oldest = at if self.oldest is None else min(self.oldest, at)
+            self.newest = at if self.newest is None else max(self.newest, at)
 
     @property
     def asked(self) -> int:
@@ -216,7 +234,7 @@ class Dispatch:
         known = self._store.get(key)
         if known is None:
             return None
-        self.tally.found += 1
+        self.tally.find(known)
         return Reply(known, key, 0.0)
 
     async def _made(self, key: bytes, client: EngineClient, request: Request) -> Reply:

@@ -128,6 +128,16 @@ class Team(_Strict):
                 raise unknown("model of this team", model, seated)
         return self
 
+    def asked_anew(self, mark: str | None) -> Team:
+        """Return the team with a mark on all models of servers, under which no earlier answer of theirs is found."""
+
+        def marked(member: Member) -> Member:
+            return member.model_copy(update={"asked_anew": mark}) if member.base_url else member
+
+        peers = tuple(marked(peer) for peer in self.peers)
+        untrained = self.untrained and marked(self.untrained)
+        return self.model_copy(update={"leader": marked(self.leader), "peers": peers, "untrained": untrained})
+
     @property
     def untrained_leader(self) -> Member | None:
         """What the leader was before its training; None where it was not trained, as far as the team tells."""

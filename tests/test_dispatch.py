@@ -297,3 +297,36 @@ def test_a_client_counts_what_it_made_and_the_time_in_which_it_had_something_to_
         assert (client.made, client.busy) == (2, 3.0)
 
     asyncio.run(go())
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [Usage(9.5, 0, 1), Usage(2**33, 0, 1), Usage(-300, 0, 1), Usage(float("nan"), 0, 1), Usage(True, 0, 1)],  # type: ignore[arg-type]
+)
+def test_figures_that_cannot_be_never_reach_the_store(store: Store, usage: Usage) -> None:
+    class Odd(Counting):
+        async def complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:  # noqa: ARG002
+            return Completion("fine", usage, "stop", 0.0)
+
+    with pytest.raises(EngineError, match="figures that cannot be"):
+        asyncio.run(ask(Dispatch({MEMBER.spec: Odd()}, store)))
+    assert len(store) == 0
+
+
+def test_what_an_engine_tried_again_itself_is_not_tried_again(store: Store) -> None:
+    engine = Counting(lambda _: EngineError("gone", tried=True))
+    with pytest.raises(EngineError, match="gone"):
+        asyncio.run(ask(Dispatch({MEMBER.spec: engine}, store)))
+    assert engine.calls == 1
+
+
+def test_a_stop_reaches_what_waits_within_an_engine(store: Store) -> None:
+    class Queueing(Gated):
+        reason: Exception | None = None
+
+        def halt(self, reason: Exception) -> None:
+            self.reason = reason
+
+    engine = Queueing()
+    Dispatch({MEMBER.spec: engine}, store).stop()
+    assert isinstance(engine.reason, Stopped)

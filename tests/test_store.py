@@ -5,7 +5,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -147,3 +148,49 @@ def test_a_store_of_another_version_is_bad_input(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(UsageError, match="of version 99"):
         Store(path)
+
+
+@pytest.mark.parametrize(
+    "more", [{"reasoning": "Hm."}, {"refused": True}, {"estimated": True}, {"reasoning": "Hm.", "estimated": True}]
+)
+def test_what_most_completions_have_nothing_of_comes_back(tmp_path: Path, more: dict[str, Any]) -> None:
+    made = replace(MADE, **more)
+    with Store(tmp_path / "store.sqlite") as store:
+        store.put(key(), made)
+    with Store(tmp_path / "store.sqlite") as store:
+        assert store.get(key()) == made
+        assert made.more == more
+
+
+BAD_ROWS = [
+    b"",
+    b"{}",
+    b"[1, 2]",
+    b'["text", 9.5, 0, 1, "stop", 0.1]',
+    b'["text", 8589934592, 0, 1, "stop", 0.1]',
+    b'["text", -1, 0, 1, "stop", 0.1]',
+    b'["text", null, 0, 1, "stop", 0.1]',
+    b'["text", true, 0, 1, "stop", 0.1]',
+    b'["text", 1, 0, 1, "elsewhere", 0.1]',
+    b'["text", 1, 0, 1, "stop", "soon"]',
+    b'[null, 1, 0, 1, "stop", 0.1]',
+    b'["text", 1, 0, 1, "stop", 0.1, {"thoughts": 1}]',
+    b'["text", 1, 0, 1, "stop", 0.1, {"reasoning": 1}]',
+    b'["text", 1, 0, 1, "stop", 0.1, 5]',
+]
+
+
+@pytest.mark.parametrize("row", BAD_ROWS)
+def test_a_row_that_holds_no_completion_is_dropped_and_made_again(tmp_path: Path, row: bytes) -> None:
+    path = tmp_path / "store.sqlite"
+    with Store(path) as store:
+        store.put(key(), MADE)
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE completions SET value = ?", (row,))
+    db.close()
+    with Store(path) as store:
+        assert dict(store.items()) == {}
+        assert store.get(key()) is None
+        store.put(key(), MADE)
+    with Store(path) as store:
+        assert store.get(key()) == MADE

@@ -35,6 +35,14 @@ def run(
         bool,
         typer.Option("--resume/--no-resume", help="Go on with a run that exists, or refuse to.", rich_help_panel=WHERE),
     ] = True,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh",
+            help="Take no answers of servers from earlier runs: ask anew, and keep both.",
+            rich_help_panel=WHERE,
+        ),
+    ] = False,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", "--output_path", help="Folder that holds the runs.", rich_help_panel=WHERE),
@@ -55,7 +63,10 @@ def run(
     from mlpo_bench.log import LoadedRun, RunDirectory
 
     before = RunDirectory.open(output / name).config if add and name else None
-    folder = RunDirectory.for_run(chosen.build(before), output, name, add=add, resume=resume)
+    config = chosen.build(before)
+    if fresh:
+        config = config.asked_anew(_now())
+    folder = RunDirectory.for_run(config, output, name, add=add, resume=resume)
     words = tuple(only or ())
     left = folder.left(words)
     results = _run_cells(folder, words, store, quiet=quiet or json)
@@ -65,6 +76,12 @@ def run(
         _print(LoadedRun(folder), asked_nothing=not left)
     if folder.left(words):
         raise typer.Exit(FAILED_IN_PART)
+
+
+def _now() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _run_cells(folder: RunDirectory, only: tuple[str, ...], store: Path | None, *, quiet: bool) -> Results:
@@ -93,6 +110,7 @@ def _say_how_to_go_on(folder: RunDirectory, store: Path | None) -> None:
 
 
 def _print(run: LoadedRun, *, asked_nothing: bool) -> None:
+    from mlpo_bench.log.manifest import reused_in
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.table import print_results
 
@@ -100,4 +118,6 @@ def _print(run: LoadedRun, *, asked_nothing: bool) -> None:
     print_results(run, console)
     if asked_nothing:
         console.print("All these cells were done before; nothing was asked.", style="dim")
+    elif reused := reused_in(run.manifest["sessions"][-1]):
+        console.print(reused, style="dim")
     console.print(f"Files: {run.path}", style="dim", soft_wrap=True)

@@ -37,7 +37,7 @@ class _Plan:
         spec, weights = self.spec, self.weights
         if weights is None:
             served = (spec.base_url, spec.api_key_env, spec.context, spec.concurrency)
-            asked = (spec.request, spec.deployment, spec.generation)
+            asked = (spec.request, spec.deployment, spec.asked_anew, spec.generation)
             return (self.kind, spec.model, spec.revision, spec.adapter, *served, *asked)
         beside = self.kind.serves_adapters_together and not weights.merged
         alone = None if beside or weights.adapter is None else weights.adapter.revision

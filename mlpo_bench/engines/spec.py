@@ -25,6 +25,8 @@ Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 DEFAULT_MODEL = "smollm2-135m"
 AUTO = "auto"
+ASKED_ANEW = "asked anew "
+"""What stands before the mark of a run that takes no earlier answers, at the end of a server's revision."""
 SERVER = "openai"
 """The kind of engine that `auto` stands for where there is an address."""
 
@@ -161,7 +163,8 @@ class ModelSpec(BaseModel):
     `engine` is the name of a kind of engine, `module:Class`, or `auto`. `context` bounds prompt plus answer, in
     tokens, below what the model itself holds. `concurrency` bounds the requests in flight to a server; `request` is how
     it is asked. `deployment` tells apart what a server had under one name at different times. `generation: model`
-    leaves the temperature and its kin to what the model's makers say.
+    leaves the temperature and its kin to what the model's makers say. `asked_anew` is the mark of a run that took no
+    answers from before it (`run --fresh`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -181,6 +184,9 @@ class ModelSpec(BaseModel):
     request: Annotated[RequestOptions, Field(exclude_if=lambda request: request == NOTHING_ASKED)] = NOTHING_ASKED
     deployment: Annotated[
         str | None, Field(min_length=1, max_length=200, pattern=ONE_LINE, exclude_if=lambda told: told is None)
+    ] = None
+    asked_anew: Annotated[
+        str | None, Field(min_length=1, max_length=64, pattern=ONE_LINE, exclude_if=lambda mark: mark is None)
     ] = None
     generation: Annotated[Literal["task", "model"], Field(exclude_if=lambda whose: whose == "task")] = "task"
 
@@ -206,7 +212,7 @@ class ModelSpec(BaseModel):
         if self.kind is not None:
             self.kind.check(self)
         if not self.base_url and not (self.kind and self.kind.speaks_for_others):
-            for name in ("request", "deployment", "generation"):
+            for name in ("request", "deployment", "asked_anew", "generation"):
                 if getattr(self, name) != ModelSpec.model_fields[name].default:
                     raise ValueError(f"{name} concerns a server, so it goes with a base_url")
         return self

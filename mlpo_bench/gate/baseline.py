@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mlpo_bench.engines.spec import ASKED_ANEW
 from mlpo_bench.errors import UsageError
 from mlpo_bench.gate.checks import row_name
 from mlpo_bench.gate.history import Kept, Made, read_baseline
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlpo_bench.log import CellResult, LoadedRun
+    from mlpo_bench.matrix.config import RunConfig
 
 _ID_DIGITS = 12
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -93,13 +95,21 @@ def baseline_of(run: LoadedRun, reason: str | None, before: Baseline | None, thr
     return Baseline(
         history=(*(before.history if before else ()), made),
         run=run.path.name,
-        config=run.config.model_copy(update={"data": None}).digest,
+        config=_compared(run.config).digest,
         sources={suite: source["revision"] for suite, source in manifest["sources"].items()},
-        models=tuple(f"{model['name']} {model['revision']}" for model in manifest["models"]),
+        models=tuple(
+            f"{model['name']} {model['revision'].partition(f' {ASKED_ANEW}')[0]}" for model in manifest["models"]
+        ),
         thresholds=thresholds,
         questions=questions,
         rows=rows,
     )
+
+
+def _compared(config: RunConfig) -> RunConfig:
+    """Return a run's configuration without what two runs that are compared may differ in."""
+    teams = {name: team.asked_anew(None) for name, team in config.teams.items()}
+    return config.model_copy(update={"data": None, "teams": teams})
 
 
 def _row(run: LoadedRun, cell: CellResult) -> tuple[Row, tuple[str, ...]]:

@@ -8,6 +8,7 @@ nothing changed passes at least 95 times in a hundred (`alpha`).
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from mlpo_bench.errors import UsageError
 from mlpo_bench.gate.baseline import baseline_of
 from mlpo_bench.gate.checks import Check, Judgement
 from mlpo_bench.gate.power import check_promises, finds
+from mlpo_bench.log.manifest import reused_in
 from mlpo_bench.stats import holm, mcnemar
 
 
@@ -47,9 +49,27 @@ def judge_run(run: LoadedRun, baseline: Baseline) -> Judgement:
             it asked something else.
     """
     check_promises(baseline)
+    _check_asked(run)
     now = baseline_of(run, "compared", None, baseline.thresholds)
     _check_same(now, baseline)
     return judge(now, baseline)
+
+
+def _check_asked(run: LoadedRun) -> None:
+    """Raise UsageError where a server's answers are all from before the run: they say nothing of what it is now."""
+    servers = {member.name for team in run.config.teams.values() for member in team.measured if member.base_url}
+    sessions = run.manifest["sessions"]
+    asked: Counter[str] = Counter()
+    for session in sessions:
+        made = session.get("completions", {})
+        asked.update(made.get("made_by", dict.fromkeys(servers, made.get("made", 0))))
+    for model in sorted(servers):
+        if not asked[model]:
+            told = next((f" {reused}" for session in sessions if (reused := reused_in(session))), "")
+            raise UsageError(
+                f"the server's model {model} was not asked in this run: all its answers are from before.{told} Run it "
+                "with --fresh, or give the model a deployment in the team file."
+            )
 
 
 def judge(now: Baseline, before: Baseline) -> Judgement:

@@ -11,11 +11,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 import mlpo_bench
+from mlpo_bench.engines import ModelFacts
 from mlpo_bench.harness import readers
 from mlpo_bench.log.files import write_json
 
@@ -40,13 +42,14 @@ class Manifest:
     def __init__(self, path: Path, config: RunConfig, sources: Mapping[str, Source], engines: Iterable[Engine]) -> None:
         self._path = path
         before = orjson.loads(path.read_bytes()) if path.exists() else {}
-        models = [engine.facts.plain() for engine in {id(engine): engine for engine in engines}.values()]
+        self._engines = list({id(engine): engine for engine in engines}.values())
+        self._before: list[dict[str, Any]] = before.get("models", [])
         self._session: dict[str, Any] = {"started": now(), "ended": None, "command": sys.argv}
         self._started = time.monotonic()
         self._content = {
             "config_sha256": config.digest,
             "seeds": config.seeds,
-            "models": [*(m for m in before.get("models", []) if m not in models), *models],
+            "models": self._models(),
             "sources": before.get("sources", {}) | {suite: asdict(source) for suite, source in sources.items()},
             "versions": _versions(),
             "git": _git_state(Path(mlpo_bench.__file__).parent),
@@ -57,8 +60,8 @@ class Manifest:
         self._sessions = before.get("sessions", [])
         self._write()
 
-    def end(self, tally: Tally) -> None:
-        """Add how the session ended."""
+    def end(self, tally: Tally, made_by: Mapping[str, int] = MappingProxyType({})) -> None:
+        """Add how the session ended, with how many completions each model made."""
         self._session |= {
             "ended": now(),
             "seconds": round(time.monotonic() - self._started, 1),
@@ -70,12 +73,42 @@ class Manifest:
                 "prompt_tokens": tally.paid.prompt,
                 "cached_tokens": tally.paid.cached,
                 "completion_tokens": tally.paid.completion,
+                "made_by": dict(made_by),
+                **_reused(tally),
             },
         }
+        self._content["models"] = self._models()
         self._write()
+
+    def _models(self) -> list[dict[str, Any]]:
+        """Return all models that answered; of a server's that told something else of itself, what it told last."""
+        models = [engine.facts.plain() for engine in self._engines]
+        known = [ModelFacts.of(model) for model in models]
+        return [*(model for model in self._before if ModelFacts.of(model) not in known), *models]
 
     def _write(self) -> None:
         write_json(self._path, self._content | {"sessions": [*self._sessions, self._session]})
+
+
+def _reused(tally: Tally) -> dict[str, Any]:
+    """Return how many completions from before the session were used, and when they were made."""
+    if not tally.earlier:
+        return {}
+    times = [None if at is None else _iso(at) for at in (tally.oldest, tally.newest)]
+    return {"reused": tally.earlier, "reused_from": times[0], "reused_to": times[1]}
+
+
+def reused_in(session: Mapping[str, Any]) -> str | None:
+    """Return in a sentence how many answers from before a session it used, and from when; None where it used none."""
+    made = session.get("completions", {})
+    if not (count := made.get("reused")):
+        return None
+    first, last = made.get("reused_from"), made.get("reused_to")
+    if first is None:
+        when = "at times that are not known"
+    else:
+        when = f"on {first[:10]}" if first[:10] == last[:10] else f"from {first[:10]} to {last[:10]}"
+    return f"{count:,} answer{'s' * (count != 1)} made before, {when}, {'were' if count != 1 else 'was'} used again."
 
 
 def note_rescoring(path: Path, into: Path, moved: Mapping[str, Any]) -> None:
@@ -93,7 +126,11 @@ def circumstances() -> dict[str, Any]:
 
 def now() -> str:
     """Return the time in ISO 8601, UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return _iso(time.time())
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
 def _versions() -> dict[str, str | None]:

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from mlpo_bench.errors import UsageError
 from mlpo_bench.harness import readers
@@ -19,12 +21,13 @@ from mlpo_bench.teams import LEADER
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Self
 
     from mlpo_bench.log.records import Record
     from mlpo_bench.matrix.cells import Cell
 
+_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 SCHEMA_VERSION = 2
 """Version 1, whose files do not name it, had neither settings nor families."""
 
@@ -41,7 +44,9 @@ class CellResult(BaseModel):
     whose tokens were matched to those of the cell `matched`; `scores` are what ballots were weighted with, by member.
     `readers` is the identity of the readers that judged (see `harness.readers`), None where an earlier version did.
     `protocol`, `settings`, `family` and `ceiling` are the protocol's own words on itself (see `protocols.base`), and
-    `seat` is whose member answered in the leader's place: nobody need read them off the label.
+    `seat` is whose member answered in the leader's place: nobody need read them off the label. `refused` counts the
+    final texts that are refusals: not right, and not unread besides. `estimated` counts the calls whose tokens no
+    server told, and `causes` tells why questions were left unanswered, each with how many.
     """
 
     cell: str
@@ -77,6 +82,10 @@ class CellResult(BaseModel):
     seats: dict[str, SeatCost] = {}
     lm_eval: dict[str, Any] = {}
     readers: str | None = None
+    # Left out where there are none, so that files are what they were before these were told.
+    refused: Annotated[int, Field(exclude_if=lambda count: count == 0)] = 0
+    estimated: Annotated[int, Field(exclude_if=lambda count: count == 0)] = 0
+    causes: Annotated[dict[str, int], Field(exclude_if=lambda causes: not causes)] = {}
 
     @classmethod
     def of(
@@ -116,6 +125,9 @@ class CellResult(BaseModel):
             seats=dict(seats),
             lm_eval=dict(lm_eval),
             readers=readers.identity(),
+            refused=sum(r.refused for r in answered),
+            estimated=sum(r.estimated for r in answered),
+            causes=grouped(r.error for r in records if r.error is not None),
         )
 
     @property
@@ -128,6 +140,17 @@ class CellResult(BaseModel):
         """An estimate of the cell's floating-point operations; None where a model's size is not known."""
         of_seats = [seat.operations(seat.parameters) for seat in self.seats.values()]
         return None if None in of_seats else sum(of_seats)  # type: ignore[arg-type]
+
+
+def grouped(errors: Iterable[str]) -> dict[str, int]:
+    """Count faults by what they say, the most frequent first; those that differ in their figures alone are one."""
+    told: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for error in errors:
+        kind = _FIGURE.sub("0", error)
+        told.setdefault(kind, error)
+        counts[kind] += 1
+    return {told[kind]: count for kind, count in counts.most_common()}
 
 
 def _of_protocol(cell: Cell) -> dict[str, Any]:

@@ -172,6 +172,20 @@ class RunConfig(BaseModel):
         """The prices of all teams' models."""
         return {name: price for team in self.teams.values() for name, price in team.prices_by_name.items()}
 
+    def asked_anew(self, mark: str | None) -> RunConfig:
+        """Return the configuration of a run that takes no answers of servers from before it; None takes the mark away.
+
+        Raises:
+            UsageError: it asks no server.
+        """
+        teams = {name: team.asked_anew(mark) for name, team in self.teams.items()}
+        if not any(member.base_url for team in teams.values() for member in team.measured):
+            raise UsageError(
+                "--fresh asks servers anew, and no model of this run is behind one. Models whose weights are here are "
+                "known by their content: an answer that is found is theirs."
+            )
+        return self.model_copy(update={"teams": teams})
+
     @property
     def digest(self) -> str:
         """Identity of the configuration: SHA-256 of its content, in hex. Prices decide nothing that is asked."""

@@ -92,7 +92,7 @@ async def _run_cells(
             closing.pop_all()  # the process is about to end, and its engines with it
             raise
         finally:
-            manifest.end(dispatch.tally)
+            manifest.end(dispatch.tally, {spec.name: client.made for spec, client in dispatch.clients.items()})
         throughput.learn(dispatch, todo, suites, folder)
 
 

@@ -17,6 +17,7 @@ from mlpo_bench.engines.server.pace import Pace, next_wait, told_wait
 from mlpo_bench.engines.server.refusals import OK, SYSTEM_ROLE, TOO_MANY, Asked, overflow, refusal, too_long
 from mlpo_bench.engines.server.request import RequestBuilder
 from mlpo_bench.engines.server.transport import Transport
+from mlpo_bench.engines.spec import ASKED_ANEW
 from mlpo_bench.errors import EngineError, UsageError
 
 
@@ -298,6 +299,8 @@ def _revision(spec: ModelSpec, listing: Listing) -> str:
         parts.append(f"template {revision_of(file for file in folder.iterdir() if file.is_file())}")
     if spec.generation == "model":
         parts.append("generation model")
+    if spec.asked_anew is not None:
+        parts.append(f"{ASKED_ANEW}{spec.asked_anew}")
     return " ".join(parts)
 
 

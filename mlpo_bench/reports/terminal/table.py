@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from itertools import groupby
 from statistics import mean, stdev
 from typing import TYPE_CHECKING
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
     from mlpo_bench.teams import Price
 
 _COLUMNS = (
-    "protocol", "accuracy", "95 % interval", "over seeds", "n", "unread", "cut off", "calls", "tokens in", "cached",
-    "tokens out", "seconds", "operations", "price",
+    "protocol", "accuracy", "95 % interval", "over seeds", "n", "unread", "refused", "cut off", "calls", "tokens in",
+    "cached", "tokens out", "seconds", "operations", "price",
 )  # fmt: skip
+_CAUSES_SHOWN = 8
 _OVER_SEEDS = {"accuracy": "mean", "over seeds": "smallest, largest, sd", "n": "seeds x n"}
 # What a narrow terminal does without, first to last.
-_SPARED = ("operations", "cached", "seconds", "cut off", "tokens in", "unread", "tokens out", "over seeds")
+_SPARED = ("operations", "cached", "seconds", "cut off", "tokens in", "unread", "refused", "tokens out", "over seeds")
 
 
 def print_results(run: LoadedRun, console: Console) -> None:
@@ -48,7 +50,7 @@ def print_results(run: LoadedRun, console: Console) -> None:
     if results.cells:
         print_costs(results, prices, console)
         print_error_of(run.plan, results, run.seconds, console)
-        console.print(_HOW_TO_READ, style="dim")
+        console.print(" ".join([_HOW_TO_READ, *_seldom(results.cells)]), style="dim")
     if results.unfinished:
         left = len(results.unfinished)
         console.print(
@@ -66,6 +68,18 @@ def print_results(run: LoadedRun, console: Console) -> None:
             "they are in no figure. The same command asks them again.",
             style="red",
         )
+    _print_causes(results.failed, console)
+
+
+def _print_causes(failed: Iterable[CellResult], console: Console) -> None:
+    """Print why questions could not be asked, over all cells, the most frequent cause first."""
+    counts: Counter[str] = Counter()
+    for cell in failed:
+        counts.update(cell.causes)
+    for cause, count in counts.most_common(_CAUSES_SHOWN):
+        console.print(f"{count:,} x {cause}", style="red")
+    if (others := len(counts) - _CAUSES_SHOWN) > 0:
+        console.print(f"... and {others:,} other causes; all stand in the cells' records.", style="red")
 
 
 _HOW_TO_READ = (
@@ -76,6 +90,16 @@ _HOW_TO_READ = (
     "operations are estimated from the models' sizes. Cells alone: every cell counted as if it had been run by itself. "
     "Paid: every completion counted once. Engine time adds up requests, which overlap."
 )
+
+
+def _seldom(cells: Sequence[CellResult]) -> list[str]:
+    """Return how to read what most runs have nothing of."""
+    told = []
+    if any(cell.refused for cell in cells):
+        told.append("Refused: the model would not answer, which counts as not right.")
+    if count := sum(cell.estimated for cell in cells):
+        told.append(f"No server told the tokens of {count:,} calls; theirs are estimates.")
+    return told
 
 
 def suite_table(
@@ -96,6 +120,8 @@ def suite_table(
         titles |= _OVER_SEEDS
     else:
         left_out.add("over seeds")
+    if not any(cell.refused for cell in cells):
+        left_out.add("refused")
     rows = [dict(zip(_COLUMNS, _row(seeds, prices, pooled or {}), strict=True)) for seeds in grouped]
     widths = {name: max(len(row[name]) for row in (titles, *rows)) for name in _COLUMNS}
     table = Table(title=f"{suite.upper()}, {source}", title_justify="left", header_style="bold")
@@ -147,6 +173,7 @@ def _row(
         _spread(answered),
         str(answered[0].n) if len(answered) == 1 else f"{len(answered)} x {n // len(answered)}",
         str(sum(cell.unread for cell in answered)),
+        str(sum(cell.refused for cell in answered)),
         str(sum(cell.cut_off for cell in answered)),
         f"{sum(cell.calls for cell in answered) / n:,.3g}",
         *(
