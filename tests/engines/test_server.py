@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -429,6 +430,24 @@ def test_a_server_is_kept_from_adding_its_own_sampling(owner: str) -> None:
     assert (body["min_p"], body["presence_penalty"], body["frequency_penalty"]) == (0.0, 0.0, 0.0)
     left_to_it = body_of(mode, generation="model")
     assert left_to_it.keys() == {"model", "messages", "max_tokens", "seed"}
+
+
+def test_a_base_model_s_own_template_is_applied_here(tiny_folder: Path) -> None:
+    body = body_of(request={"endpoint": "completions", "template": str(tiny_folder)})
+    assert "question 0" in body["prompt"]
+    with ImitatedServer() as server:
+        facts = opened(spec_of(server, request={"endpoint": "completions", "template": str(tiny_folder)})).facts
+        assert " template sha256:" in facts.revision
+        with pytest.raises(UsageError, match="a folder with its tokenizer, and nowhere is none"):
+            opened(spec_of(server, request={"endpoint": "completions", "template": "nowhere"}))
+
+
+def test_a_prompt_that_a_server_cuts_is_noticed() -> None:
+    said: list[str] = []
+    with ImitatedServer() as server:
+        ask(spec_of(server), count=2, said=said, system="word " * 2_000)
+    assert [s for s in said if "tokens in a prompt of about 2," in s] == [s for s in said if "may have cut it" in s]
+    assert len([s for s in said if "counts 10 tokens" in s]) == 1
 
 
 # The key

@@ -39,6 +39,9 @@ CHARACTERS_PER_TOKEN = 4
 TOKENS_PER_MESSAGE = 4
 _SERVICE_UNAVAILABLE = 503
 _FINGERPRINTS_KEPT = 20
+_TOKENIZER = ("*.json", "*.jinja", "*.model", "*.txt")
+# A prompt of which a server counts so small a part of the estimate was cut, unless its tokens are very long.
+_CUT_BELOW, _CUT_FROM = 0.4, 1_000
 
 
 @dataclass(slots=True)
@@ -196,10 +199,22 @@ class ServerEngine:
             self._waiting_until = now + seconds
             self._say(f"{wait.words} Waiting {seconds:,.0f} s, then {self._pace.level} at once.")
 
+    def _say_once(self, kind: str, text: str) -> None:
+        if kind not in self._told:
+            self._told.add(kind)
+            self._say(f"{self._where} {self._transport.cleaned(text)}.")
+
+    def _check_whole(self, usage: Usage | None, messages: Sequence[Message]) -> None:
+        """Tell of a prompt that the server seems to have cut, as some do without a word."""
+        about = self.count_tokens(messages)
+        if usage is not None and about >= _CUT_FROM and usage.prompt + usage.cached < _CUT_BELOW * about:
+            told = usage.prompt + usage.cached
+            self._say_once("cut", f"counts {told:,} tokens in a prompt of about {about:,}, so it may have cut it")
+
     def _completion(self, found: Reply, messages: Sequence[Message], seconds: float) -> Completion:
-        if found.note and found.note not in self._told:
-            self._told.add(found.note)
-            self._say(f"{self._where} {self._transport.cleaned(found.note)}.")
+        if found.note:
+            self._say_once(found.note, found.note)
+        self._check_whole(found.usage, messages)
         if found.fingerprint and len(self._fingerprints) < _FINGERPRINTS_KEPT:
             self._fingerprints[self._transport.cleaned(found.fingerprint)] = None
         written = found.text + (found.reasoning or "")
@@ -252,10 +267,10 @@ async def connect(
         builder = RequestBuilder(spec, listing.owner)
         if listing.hindrance:
             await _try(transport, builder, spec, listing, say)
+        return ServerEngine(transport, builder, spec, _facts(spec, listing), say)
     except BaseException:
         await transport.close()
         raise
-    return ServerEngine(transport, builder, spec, _facts(spec, listing), say)
 
 
 async def _try(
@@ -296,7 +311,7 @@ def _revision(spec: ModelSpec, listing: Listing) -> str:
         parts.append(f"request {spec.request.identity}")
     if spec.request.template is not None:
         folder = Path(spec.request.template).expanduser()
-        parts.append(f"template {revision_of(file for file in folder.iterdir() if file.is_file())}")
+        parts.append(f"template {revision_of(file for name in _TOKENIZER for file in folder.glob(name))}")
     if spec.generation == "model":
         parts.append("generation model")
     if spec.asked_anew is not None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlpo_bench.chat import Sampling
 from mlpo_bench.engines.chats import PlainChat, without_system
+from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mlpo_bench.chat import Message, Sampling
+    from mlpo_bench.chat import Message
     from mlpo_bench.engines.chats import ChatTokens
     from mlpo_bench.engines.spec import ModelSpec
 
@@ -44,14 +46,21 @@ class RequestBuilder:
         known = NEUTRAL.get((owner or "").lower(), {})
         self.neutral = {} if spec.generation == "model" or not known else known | _PENALTIES
         self.fold_system = spec.request.fold_system
-        self._chat = self._template() if spec.request.endpoint == "completions" else None
+        self._chat: PlainChat | ChatTokens | None = None
+        self._start = ""
+        if spec.request.endpoint == "completions":
+            self._chat = PlainChat() if spec.request.template is None else self._templated(spec.request.template)
 
-    def _template(self) -> PlainChat | ChatTokens:
-        if self._options.template is None:
-            return PlainChat()
+    def _templated(self, named: str) -> ChatTokens:
         from mlpo_bench.engines.chats import ChatTokens
 
-        return ChatTokens.of_folder(Path(self._options.template).expanduser())
+        folder = Path(named).expanduser()
+        if not folder.is_dir():
+            raise UsageError(f"the template of a server's model is a folder with its tokenizer, and {named} is none.")
+        chat = ChatTokens.of_folder(folder)
+        # A template writes the token that a sequence starts with, and so does the server.
+        self._start = getattr(chat.tokenizer, "bos_token", None) or ""
+        return chat
 
     @property
     def path(self) -> str:
@@ -61,9 +70,7 @@ class RequestBuilder:
     @property
     def fields(self) -> list[str]:
         """The names of what is sent with every question, for the record."""
-        from mlpo_bench.chat import Sampling
-
-        return sorted(self.body([], Sampling(), 0).keys() - {"messages", "prompt", "model"})
+        return sorted(self._drawn(Sampling(), 0) | self._added() | self._options.extra_body)
 
     def body(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> dict[str, Any]:
         """Return a request, ready to be written as JSON."""
@@ -72,7 +79,7 @@ class RequestBuilder:
         if self._chat is None:
             asked: dict[str, Any] = {"messages": [{"role": m.role, "content": m.content} for m in chat]}
         else:
-            asked = {"prompt": self._chat.text(chat)}
+            asked = {"prompt": self._chat.text(chat).removeprefix(self._start)}
             stops = (*stops, *self._chat.stops)
         body = {"model": self._spec.model, **asked, **self._drawn(sampling, seed)}
         if stops and "stop" not in self._options.omit:
