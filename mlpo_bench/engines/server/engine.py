@@ -13,7 +13,7 @@ from mlpo_bench.engines.base import ModelFacts
 from mlpo_bench.engines.hashes import revision_of
 from mlpo_bench.engines.server import reply as replies
 from mlpo_bench.engines.server.listing import listed, tried
-from mlpo_bench.engines.server.pace import Pace, next_wait, told_wait
+from mlpo_bench.engines.server.pace import Pace, told_wait
 from mlpo_bench.engines.server.refusals import OK, SYSTEM_ROLE, TOO_MANY, Asked, overflow, refusal, too_long
 from mlpo_bench.engines.server.request import RequestBuilder
 from mlpo_bench.engines.server.transport import Transport
@@ -37,6 +37,7 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 8.0
 # Rough figures for texts in English, where nothing better is to be had.
 CHARACTERS_PER_TOKEN = 4
 TOKENS_PER_MESSAGE = 4
+SAID_EVERY_S = 10.0
 _SERVICE_UNAVAILABLE = 503
 _FINGERPRINTS_KEPT = 20
 _TOKENIZER = ("*.json", "*.jinja", "*.model", "*.txt")
@@ -46,11 +47,10 @@ _CUT_BELOW, _CUT_FROM = 0.4, 1_000
 
 @dataclass(slots=True)
 class _Tries:
-    """What one request has been through: its failures, how often the server asked to wait, and for how long in all."""
+    """What one request has been through: its failures, and for how long it waited because the server asked it to."""
 
     began: float
     failures: int = 0
-    refusals: int = 0
     waited: float = 0.0
 
 
@@ -85,7 +85,7 @@ class ServerEngine:
         self._pace = Pace(spec.concurrency, spec.request.requests_per_minute)
         self._fingerprints: dict[str, None] = {}
         self._told: set[str] = set()
-        self._waiting_until = 0.0
+        self._silent_until = 0.0
 
     @property
     def facts(self) -> ModelFacts:
@@ -183,8 +183,7 @@ class ServerEngine:
         Raises:
             EngineError: this one has waited for as long as a person lets it.
         """
-        tries.refusals += 1
-        seconds = next_wait(tries.refusals) if wait.seconds is None else max(wait.seconds, 0.05)
+        seconds = self._pace.next_wait() if wait.seconds is None else max(wait.seconds, 0.05)
         bound = self._spec.request.max_wait
         if tries.waited + seconds > bound:
             asks = f" It asks to wait {wait.seconds:,.0f} s." if wait.seconds is not None else ""
@@ -195,8 +194,8 @@ class ServerEngine:
         tries.waited += seconds
         self._pace.slow_down(seconds)
         now = time.monotonic()
-        if now + seconds > self._waiting_until + 1 and seconds >= 1:
-            self._waiting_until = now + seconds
+        if now >= self._silent_until and seconds >= 1:
+            self._silent_until = now + max(seconds, SAID_EVERY_S)
             self._say(f"{wait.words} Waiting {seconds:,.0f} s, then {self._pace.level} at once.")
 
     def _say_once(self, kind: str, text: str) -> None:

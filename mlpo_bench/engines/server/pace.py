@@ -45,7 +45,7 @@ class Pace:
         self._most, self._level = most, float(most)
         self._apart = 60.0 / per_minute if per_minute else 0.0
         self._next = self._not_before = self._halved_until = -math.inf
-        self._in_flight = 0
+        self._in_flight = self._refused = 0
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
         self._halted: Exception | None = None
@@ -93,11 +93,18 @@ class Pace:
         now = time.monotonic()
         if now >= self._halved_until:  # those that were under way together are refused together
             self._level = max(1.0, self._level / 2)
+            self._refused += 1
         self._not_before = max(self._not_before, now + seconds)
         self._halved_until = max(self._halved_until, self._not_before)
 
+    def next_wait(self) -> float:
+        """Return for how many seconds to wait after a refusal where the server does not say: longer each time."""
+        before = self._refused - (time.monotonic() < self._halved_until)
+        return float(min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(before, 16)))
+
     def answered(self) -> None:
         """Take note that a request was answered."""
+        self._refused = 0
         self._level = min(float(self._most), self._level + 1 / self._level)
 
 
@@ -121,11 +128,6 @@ def told_wait(headers: Mapping[str, str], words: str, now: Callable[[], float] =
         return max(resets)
     found = _TRY_AGAIN.search(words)
     return None if found is None else _span(re.sub(r"\s", "", found[1]))
-
-
-def next_wait(refused: int) -> float:
-    """Return how long to wait after so many refusals (from 1) where a server does not say."""
-    return float(min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(refused - 1, 16)))
 
 
 def _span_or_date(text: str, now: Callable[[], float]) -> float | None:
