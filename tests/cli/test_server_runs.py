@@ -45,7 +45,9 @@ def turns_of(run: str) -> list[dict[str, Any]]:
 def test_why_questions_failed_is_told_by_run_and_by_show(run: Any, mlpo_bench: Cli) -> None:
     def answer(server: ImitatedServer, asked: Any) -> Any:
         del asked
-        count = len(server.asked)
+        with server.lock:
+            server.taken += 1
+            count = server.taken
         return refused(f"[bold]seed[/bold] is \x1b[31mnot taken, {count}") if count > 1 else sent(chat("", "stop"))
 
     with ImitatedServer(Mode(answer)) as server:
