@@ -57,7 +57,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
             assert named, f"a block of {kind} does not say in its first line which file it is"
             path = folder / named[1]
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            # A table has no room for a comment.
+            path.write_text(text[named.end() :] if kind == "csv" else text, encoding="utf-8")
     (folder / "mine" / "__init__.py").touch()
     return folder
 
@@ -101,13 +102,32 @@ def test_a_protocol_and_an_engine_of_a_module_in_the_current_folder(source: Path
     assert "mine.engines:Guess" in config
 
 
-def test_an_installed_package_runs_through_every_command(site: Path, made_up: Path, tmp_path: Path) -> None:
+def test_suites_of_a_file_and_of_a_module(source: Path, made_up: Path) -> None:
     lines = commands(blocks("sh")[1])
+    asked = lines[2]
+    wrong = ["plan", "--suite", "rivers.csv", "--format", "number"]
+    listed, validated, first, tasks, again, refused = run([*lines, asked, wrong], source, made_up)
+    assert "europe, elsewhere" in listed[1]
+    assert "rivers: 4 gold answers" in validated[1]
+    assert first[0] == 0, first[2]
+    assert all(title in first[1] for title in ("RIVERS", "WEEKDAYS"))
+    assert "All these cells were done before" in again[1]
+    assert "the task mlpo_rivers and those of its 2 subjects" in tasks[1]
+    assert (refused[0], "rivers.csv, line 2: it has choices" in refused[2]) == (2, True)
+    config = (source / "runs" / "own" / "config.yaml").read_text()
+    assert "at: mine.suites:WEEKDAYS" in config
+    assert f"at: {source / 'rivers.csv'}" in config
+
+
+def test_an_installed_package_runs_through_every_command(site: Path, made_up: Path, tmp_path: Path) -> None:
+    lines = commands(blocks("sh")[-1])
     model = "--model mlpo-team --model_args protocol=mine.protocols:Relay,laps=2,team=team.yaml"
-    asked = f"{model} --tasks mlpo_bbh_navigate --limit 2"
+    asked = f"{model} --tasks mlpo_bbh_navigate,mlpo_weekdays --limit 2"
     lm_eval = [*asked.split(), "--apply_chat_template", "--metadata", json.dumps({"data": str(made_up)})]
     (tmp_path / "team.yaml").write_text("leader: {model: x, engine: guess}\npeers: [{model: x, engine: guess}]\n")
     results = run([*lines, ["lm-eval", *lm_eval]], tmp_path, made_up, site)
+    assert "weekdays: 60 gold answers from mine (1.0)" in results[3][1]
+    assert "WEEKDAYS" in results[4][1]
     said = {line[0]: result for line, result in zip([*lines, ["lm-eval"]], results, strict=True)}
     assert {name: (code, err) for name, (code, _, err) in said.items() if code} == {}
     assert "laps=1, blind=false" in said["protocols"][1]
@@ -119,5 +139,5 @@ def test_an_installed_package_runs_through_every_command(site: Path, made_up: Pa
     packed = re.findall(rb">(H4sI[A-Za-z0-9+/=]+)<", (tmp_path / "guesses.html").read_bytes())
     assert any(b"relay, 2 laps, 3 peers" in gzip.decompress(base64.b64decode(part)) for part in packed)
     assert "relay" in "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "tables").glob("*.csv"))
-    assert "mlpo_bbh_navigate" in said["lm-eval"][1]
+    assert all(task in said["lm-eval"][1] for task in ("mlpo_bbh_navigate", "mlpo_weekdays_from_2024"))
     assert "Traceback" not in "".join(err for _, _, err in results)

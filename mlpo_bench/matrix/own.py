@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,10 @@ def spelled_out(given: dict[str, Any], context: Mapping[str, Path] | None) -> di
             name = one
         else:
             suite = _found(known[one]["at"] if one in known else one, format_of, context)
-            name, found[suite.name] = suite.name, OwnSuite.of(suite)
+            name = suite.name
+            if name in names and dict(found.get(name, ())).get("at") != suite.reference:
+                raise UsageError(f"two suites are called {name!r}; {suite.reference} needs another name.")
+            found[name] = OwnSuite.of(suite)
         names.append(name)
     _check_formats(format_of, found)
     return given | {"suites": names, "own": found} if found or "own" in given else given | {"suites": names}
@@ -116,7 +120,10 @@ def _added(suite: Suite) -> str:
 
 def _found(reference: str, format_of: Any, context: Mapping[str, Path] | None) -> Suite:  # noqa: ANN401
     if not own.is_table(reference):
-        return questions.find(reference)
+        suite = questions.find(reference)
+        if suite.name in SUITES and replace(SUITES[suite.name], reference=reference) != suite:
+            raise UsageError(f"{reference} has the name of the suite {suite.name!r}; give it another.")
+        return suite
     path = yamls.beside(reference, context)
     return questions.find(str(path), format_of.get(path.stem) if isinstance(format_of, dict) else format_of)
 

