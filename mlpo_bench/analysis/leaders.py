@@ -1,4 +1,4 @@
-"""A leader's cells and what its diagnostics say of them (`evidence.diagnostics`)."""
+"""A leader's cells and what its diagnostics say of them (`analysis.diagnostics`)."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
     from mlpo_bench.analysis.diagnostics import RoundDiagnostics
     from mlpo_bench.analysis.round_table import RoundTable
-    from mlpo_bench.analysis.rounds import Heard, Round
+    from mlpo_bench.analysis.rounds import LeaderRounds, Round
     from mlpo_bench.analysis.rows import ResultRow
     from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.protocols import Protocol
 
 
-def leader_rows(outcomes: Sequence[ResultRow]) -> list[ResultRow]:
+def leader_rows(rows: Sequence[ResultRow]) -> list[ResultRow]:
     """Return the rows that a leader led."""
-    return [row for row in outcomes if row.family == "led"]
+    return [row for row in rows if row.family == "led"]
 
 
 def diagnose(run: LoadedRun, row: ResultRow, beside: Sequence[ResultRow] | None = None) -> LeaderDiagnostics:
@@ -48,29 +48,29 @@ def diagnose(run: LoadedRun, row: ResultRow, beside: Sequence[ResultRow] | None 
     """
     if row.family != "led":
         raise UsageError(f"{row.name} has no leader; diagnostics are of leaders and their peers.")
-    hearings = RoundReader(run)
-    rounds_read = hearings.heard(row)
-    if not rounds_read.rounds:
+    reader = RoundReader(run)
+    conversations = reader.read(row)
+    if not conversations.rounds:
         raise UsageError(f"{row.name} on {row.suite}: the leader never asked its peers, so there is nothing to tell.")
     every = read_rows(run) if beside is None else beside
     others = [other for other in every if other.suite == row.suite and other.scores.keys() & row.scores.keys()]
-    tables = _Tables(hearings.cell(row), row)
-    rounds = [tables.figures(of_round, number) for number, of_round in enumerate(rounds_read.rounds)]
-    all_the_same = rounds_read.last == rounds_read.rounds[-1]
-    final = replace(rounds[-1], round=None) if all_the_same else tables.figures(rounds_read.last, None)
+    tables = _Tables(reader.cell(row), row)
+    rounds = [tables.figures(of_round, number) for number, of_round in enumerate(conversations.rounds)]
+    all_the_same = conversations.last == conversations.rounds[-1]
+    final = replace(rounds[-1], round=None) if all_the_same else tables.figures(conversations.last, None)
     return LeaderDiagnostics(
         suite=row.suite,
         name=row.name,
         peers=row.peers,
         seeds=len(row.cells),
         shuffled=tables.shuffled,
-        alone=rounds_read.alone,
-        similarity=similarity(hearings.openings(row), row.subjects),
+        alone=conversations.alone,
+        similarity=similarity(reader.openings(row), row.subjects),
         final=final,
         rounds=tuple(rounds),
-        added_rounds=tuple(tables.added(rounds_read, number) for number in range(1, len(rounds))),
-        over=tuple(_over(hearings, row, others)),
-        other_order=_other_order(hearings, row, others),
+        added_rounds=tuple(tables.added(conversations, number) for number in range(1, len(rounds))),
+        over=tuple(_over(reader, row, others)),
+        other_order=_other_order(reader, row, others),
     )
 
 
@@ -120,17 +120,17 @@ class _Tables:
         difficulty = np.array([self._difficulty[question] for question in led.questions])
         return diagnose_round(led, number=number, shuffled=self.shuffled, difficulty=difficulty)
 
-    def added(self, conversations: Heard, number: int) -> Gain:
+    def added(self, conversations: LeaderRounds, number: int) -> Gain:
         both = conversations.both(number)
         before, after = ([pair[place] for pair in both] for place in (0, 1))
         tokens = [mean(one.tokens for one in rounds) for rounds in (before, after)]
         return added_round(self.table(before), self.table(after), number, *tokens)
 
 
-def _over(hearings: RoundReader, row: ResultRow, others: Sequence[ResultRow]) -> Iterator[Gain]:
+def _over(reader: RoundReader, row: ResultRow, others: Sequence[ResultRow]) -> Iterator[Gain]:
     """Yield what the row has over its leader alone, over a round less, and over the next smaller team."""
-    cell = hearings.cell(row)
-    cells = {id(other): hearings.cell(other) for other in others}
+    cell = reader.cell(row)
+    cells = {id(other): reader.cell(other) for other in others}
 
     def gain(other: ResultRow, kind: str) -> Gain:
         return Gain.of(other.name, kind, compared(row, other), row.cost.tokens, other.cost.tokens)
@@ -148,17 +148,17 @@ def _over(hearings: RoundReader, row: ResultRow, others: Sequence[ResultRow]) ->
         yield gain(max(smaller, key=lambda other: other.peers), "peers")
 
 
-def _other_order(hearings: RoundReader, row: ResultRow, others: Sequence[ResultRow]) -> OtherOrder | None:
-    cell = hearings.cell(row)
+def _other_order(reader: RoundReader, row: ResultRow, others: Sequence[ResultRow]) -> OtherOrder | None:
+    cell = reader.cell(row)
     protocol = cell.setting.protocol
     if "order" not in protocol.settings:
         return None
     turned = {"order": "fixed" if protocol.settings["order"] == "shuffled" else "shuffled"}
     other_way = replace(protocol, **turned)
     for other in others:
-        if other.peers == row.peers and _led(hearings.cell(other), cell, other_way):
-            tables = _Tables(hearings.cell(other), other)
-            of_other = places(tables.table(hearings.heard(other).last), shuffled=tables.shuffled)
+        if other.peers == row.peers and _led(reader.cell(other), cell, other_way):
+            tables = _Tables(reader.cell(other), other)
+            of_other = places(tables.table(reader.read(other).last), shuffled=tables.shuffled)
             return OtherOrder(other.name, compared(row, other), of_other)
     return None
 

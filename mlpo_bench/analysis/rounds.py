@@ -51,7 +51,7 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class LeaderRounds:
     """All conversations of a leader's row.
 
     `rounds` are in the order of their numbers, `last` holds each conversation's last. `alone` counts conversations in
@@ -82,7 +82,7 @@ class RoundReader:
         """Return a row's cell with its first seed: what it asks whom, in which setting."""
         return self._cells[row.cells[0].cell]
 
-    def heard(self, row: ResultRow) -> Heard:
+    def read(self, row: ResultRow) -> LeaderRounds:
         """Read a leader's row.
 
         Raises:
@@ -91,7 +91,7 @@ class RoundReader:
         conversations = list(self._conversations(row))
         held = [rounds for rounds in conversations if rounds]
         depth = max(map(len, held), default=0)
-        return Heard(
+        return LeaderRounds(
             rounds=tuple(tuple(rounds[n] for rounds in held if n < len(rounds)) for n in range(depth)),
             last=tuple(rounds[-1] for rounds in held),
             alone=len(conversations) - len(held),

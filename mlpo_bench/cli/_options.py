@@ -272,13 +272,13 @@ def settings(value: str | None) -> dict[str, Any] | None:
 
     if value is None:
         return None
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for part in value.split(","):
         name, equals, text = part.partition("=")
         if not equals or not name.strip():
             raise UsageError(f"--gen-kwargs takes name=value pairs, such as temperature=0; {part!r} is none.")
-        found[name.strip()] = _plain(text.strip())
-    return found
+        settings[name.strip()] = _plain(text.strip())
+    return settings
 
 
 def _plain(text: str) -> str | int | float:

@@ -158,7 +158,7 @@ class Answers(_Kept):
 
 
 class Figure(_Kept):
-    """A figure with its 95 % interval; fields as in `evidence.Estimate`."""
+    """A figure with its 95 % interval; fields as in `stats.Estimate`."""
 
     value: float
     low: float

@@ -64,13 +64,13 @@ def entries_of_cells(run: LoadedRun, finished: Sequence[Cell]) -> list[Entry]:
     """Return the entries of the rows that some finished cells belong to, of these cells alone."""
     manifest = run.manifest
     facts = _run_facts(run, manifest)
-    outcomes = {(row.suite, row.team, row.label): row for row in read_rows(run)}
-    rows: dict[tuple[str, str], dict[str, list[Cell]]] = {}
+    rows = {(row.suite, row.team, row.label): row for row in read_rows(run)}
+    cells: dict[tuple[str, str], dict[str, list[Cell]]] = {}
     for cell in finished:
-        rows.setdefault((cell.team, cell.label), {}).setdefault(cell.suite, []).append(cell)
+        cells.setdefault((cell.team, cell.label), {}).setdefault(cell.suite, []).append(cell)
     return [
-        _entry(run, by_suite, {suite: outcomes[suite, *row] for suite in by_suite}, manifest, facts)
-        for row, by_suite in rows.items()
+        _entry(run, by_suite, {suite: rows[suite, *of_row] for suite in by_suite}, manifest, facts)
+        for of_row, by_suite in cells.items()
     ]
 
 
@@ -111,12 +111,12 @@ def _check_git(run: LoadedRun, git: Mapping[str, Any] | None) -> None:
 def _entry(
     run: LoadedRun,
     by_suite: Mapping[str, Sequence[Cell]],
-    outcomes: Mapping[str, ResultRow],
+    rows: Mapping[str, ResultRow],
     manifest: Mapping[str, Any],
     facts: RunFacts,
 ) -> Entry:
     suites = {
-        suite: suite_row(run, seeds, outcomes[suite], manifest["sources"][suite]) for suite, seeds in by_suite.items()
+        suite: suite_row(run, seeds, rows[suite], manifest["sources"][suite]) for suite, seeds in by_suite.items()
     }
     cell = next(iter(by_suite.values()))[0]
     protocol, team = cell.setting.protocol, cell.setting.team
@@ -125,22 +125,20 @@ def _entry(
         team=cell.team,
         leader=_seat(team.leader) if protocol.uses_leader else None,
         peers=tuple(map(_seat, team.peers)),
-        models=_models(run, outcomes, manifest["models"]),
+        models=_models(run, rows, manifest["models"]),
         protocol=_protocol(cell),
         asked=_asked(run, weighs=protocol.weighs),
         seeds=tuple(dict.fromkeys(each.setting.seed for seeds in by_suite.values() for each in seeds)),
         suites=suites,
         macro=over_suites(suites),
         run=facts,
-        readers=_readers(outcomes.values()),
+        readers=_readers(rows.values()),
         rescored=tuple(map(_rescored, manifest.get("rescored", ()))),
     ).signed()
 
 
-def _models(
-    run: LoadedRun, outcomes: Mapping[str, ResultRow], loaded: Sequence[Mapping[str, Any]]
-) -> tuple[Model, ...]:
-    names = {seat.model for row in outcomes.values() for result in row.cells for seat in result.seats.values()}
+def _models(run: LoadedRun, rows: Mapping[str, ResultRow], loaded: Sequence[Mapping[str, Any]]) -> tuple[Model, ...]:
+    names = {seat.model for row in rows.values() for result in row.cells for seat in result.seats.values()}
     models = [Model(**model) for model in loaded]
     if unknown := sorted(names - {model.full_name for model in models}):
         raise UsageError(f"{run.directory.manifest_path} does not tell which weights of {unknown[0]} answered.")
@@ -183,20 +181,20 @@ def _asked(run: LoadedRun, *, weighs: bool) -> Scope:
     )
 
 
-def suite_row(run: LoadedRun, seeds: Sequence[Cell], outcomes: ResultRow, source: Mapping[str, Any]) -> SuiteRow:
+def suite_row(run: LoadedRun, seeds: Sequence[Cell], row: ResultRow, source: Mapping[str, Any]) -> SuiteRow:
     """Return how a row did on one suite, given its cells there, one for each seed, and where its questions are from.
 
     Raises:
         UsageError: two seeds were asked different questions.
     """
-    results = {result.cell: result for result in outcomes.cells}
+    results = {result.cell: result for result in row.cells}
     of_seeds = [(results[cell.id], _ordered(run.records(cell.id))) for cell in seeds]
     questions = _questions(of_seeds[0][1], source["revision"])
     for result, records in of_seeds:
         if _questions(records, source["revision"]) != questions:
             raise UsageError(f"{result.cell} asked other questions than {of_seeds[0][0].cell}, a seed of the same row.")
     answers = tuple(_answers(run, result, records) for result, records in of_seeds)
-    cost = asdict(outcomes.cost)
+    cost = asdict(row.cost)
     return SuiteRow(
         source=Source(**{**source, "where": None if source["kind"] in {"folder", "file"} else source["where"]}),
         questions=questions,
@@ -251,8 +249,8 @@ def _run_facts(run: LoadedRun, manifest: Mapping[str, Any]) -> RunFacts:
     )
 
 
-def _readers(outcomes: Iterable[ResultRow]) -> str | None:
-    readers = {cell.readers for row in outcomes for cell in row.cells}
+def _readers(rows: Iterable[ResultRow]) -> str | None:
+    readers = {cell.readers for row in rows for cell in row.cells}
     return readers.pop() if len(readers) == 1 else None
 
 

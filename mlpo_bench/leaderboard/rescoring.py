@@ -153,12 +153,12 @@ def _take(moves: BoardMoves, entry: Entry, run: LoadedRun, noted: Rescored) -> N
 
 def _suites(entry: Entry, run: LoadedRun) -> Mapping[str, SuiteRow]:
     every = run.cell
-    outcomes = {(row.suite, row.team, row.label): row for row in read_rows(run)}
+    rows = {(row.suite, row.team, row.label): row for row in read_rows(run)}
     made = {}
     for suite, row in entry.suites.items():
         seeds = [every[one.cell] for one in row.answers]
-        outcome = outcomes[suite, entry.team, entry.label]
-        made[suite] = suite_row(run, seeds, outcome, row.source.model_dump())
+        row_now = rows[suite, entry.team, entry.label]
+        made[suite] = suite_row(run, seeds, row_now, row.source.model_dump())
         if made[suite].questions != row.questions:
             raise UsageError(f"{entry.filename}: {suite} is not asked the questions today that it answered.")
     return made

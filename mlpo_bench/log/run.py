@@ -133,18 +133,18 @@ def find_transcripts(
     if not matrix:
         listed = ", ".join(sorted({c.label for c in run.cells}))
         raise UsageError(f"no cell of this run has {part_of_cell!r} in its name. Cells: {listed}.")
-    found = [
+    conversations = [
         (cell, line)
         for cell in matrix
         if run.directory.transcript_path(cell).exists()
         for line in run.transcripts(cell)
         if line["question"] == question or line["question"].endswith(f"/{question}")
     ]
-    ids = sorted({line["question"] for _, line in found})
-    if not found:
+    ids = sorted({line["question"] for _, line in conversations})
+    if not conversations:
         raise UsageError(
             f"no question of the run {run.path} is called {question!r}; ids stand in {run.path / 'records'}."
         )
     if len(ids) > 1:
         raise UsageError(f"{question!r} may be {', '.join(ids)}; name one of them.")
-    return found
+    return conversations

@@ -48,6 +48,6 @@ def price(amount: float | None) -> str:
 
 def short_names(models: Iterable[str]) -> dict[str, str]:
     """Return what tables call models: of paths and hub ids the last part, unless that would name two of them."""
-    found = {model: "+".join(part.rstrip("/").rsplit("/", 1)[-1] for part in model.split("+")) for model in models}
-    alike = Counter(found.values())
-    return {model: short if alike[short] == 1 else model for model, short in found.items()}
+    short = {model: "+".join(part.rstrip("/").rsplit("/", 1)[-1] for part in model.split("+")) for model in models}
+    alike = Counter(short.values())
+    return {model: name if alike[name] == 1 else model for model, name in short.items()}

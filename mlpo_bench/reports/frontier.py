@@ -62,13 +62,13 @@ def placed(
             estimate = row.accuracy
             points.append((row, Point(cost, estimate.value, estimate.low, estimate.high)))
     rivals = [point for row, point in points if not row.ceiling]
-    found = []
+    places = []
     for row, point in sorted(points, key=lambda each: each[1].cost):
         others = [point, *rivals]
         votes = [vote for rival, vote in points if rival.alone and rival.team == row.team]
         vote = None if row.alone else vote_at(point.cost, votes)
-        found.append(Placed(row, point, dominated(others)[0], surely_dominated(others)[0], vote))
-    return found
+        places.append(Placed(row, point, dominated(others)[0], surely_dominated(others)[0], vote))
+    return places
 
 
 def print_frontier(
@@ -79,8 +79,8 @@ def print_frontier(
     Raises:
         UsageError: no row's cost of this kind is known.
     """
-    found = placed(rows, kind, prices)
-    if not found:
+    places = placed(rows, kind, prices)
+    if not places:
         raise UsageError(f"{suite}: the {kind} of no row is known; prices stand in the team file under `prices`.")
     table = Table(
         title=f"{suite.upper()}, accuracy against {kind} a question", title_justify="left", header_style="bold"
@@ -88,10 +88,10 @@ def print_frontier(
     table.add_column("protocol")
     for title in (kind, "accuracy", "95 % interval", "frontier", "vote at its cost", "against it"):
         table.add_column(title, justify="right")
-    for one in found:
+    for one in places:
         table.add_row(*_row(one))
     console.print(table)
-    _print_areas(found, console)
+    _print_areas(places, console)
 
 
 def _row(one: Placed) -> tuple[str, ...]:
@@ -108,12 +108,12 @@ def _row(one: Placed) -> tuple[str, ...]:
     )
 
 
-def _print_areas(found: Sequence[Placed], console: Console) -> None:
+def _print_areas(places: Sequence[Placed], console: Console) -> None:
     """Print the area under the frontier of votes, of led teams and of all, over the range that they share."""
     groups = {
-        "solo and votes": [one.point for one in found if one.row.alone],
-        "led teams": [one.point for one in found if one.row.family == "led"],
-        "everything": [one.point for one in found if not one.row.ceiling],
+        "solo and votes": [one.point for one in places if one.row.alone],
+        "led teams": [one.point for one in places if one.row.family == "led"],
+        "everything": [one.point for one in places if not one.row.ceiling],
     }
     present = {name: points for name, points in groups.items() if points}
     low = max(min(point.cost for point in points) for points in present.values())

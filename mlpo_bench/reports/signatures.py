@@ -49,14 +49,14 @@ def _at_least(mean: Mean, least: float) -> bool:
 
 
 def _sure(comparison: Comparison) -> bool:
-    found = comparison.difference
-    return not found.low <= 0 <= found.high
+    difference = comparison.difference
+    return not difference.low <= 0 <= difference.high
 
 
 def points(comparison: Comparison) -> str:
     """Return `5.0 points (95 %: 1.2 to 8.8)`; without a sign where the words around it say which way it goes."""
-    found = comparison.difference
-    low, value, high = found.low, found.value, found.high
+    difference = comparison.difference
+    low, value, high = difference.low, difference.value, difference.high
     if _sure(comparison) and value < 0:
         low, value, high = -high, -value, -low
     low, value, high = (round(100 * x, 1) + 0.0 for x in (low, value, high))  # no "-0.0"

@@ -1,6 +1,6 @@
 """How sure an accuracy is: intervals for one cell, for each suite, and for the mean over suites.
 
-Which interval, was decided by simulation (`tests/evidence/test_coverage.py` repeats it). Stated at 95 %, they hold the
+Which interval, was decided by simulation (`tests/stats/test_coverage.py` repeats it). Stated at 95 %, they hold the
 truth in so many of a hundred samples:
 
 - *Questions independent, 0 or 1*: Wilson's. 93 to 97 at n = 50, 200 and 1000, for accuracies from 0.1 to 0.9.

@@ -1,7 +1,7 @@
 """Two cells on the same questions: how far apart they are, how sure that is, and what could have been shown.
 
 The interval is the percentile bootstrap of questions or of whole subjects, widened for few units, as simulation decided
-(`tests/evidence/test_coverage.py` repeats it). Stated at 95 %, it holds the truth in so many of a hundred samples:
+(`tests/stats/test_coverage.py` repeats it). Stated at 95 %, it holds the truth in so many of a hundred samples:
 
 - *Independent questions*, n = 50, 200, 1000, with eight or more that only one cell gets right: 95 to 97. BCa is no
   better, and worse where few questions differ.

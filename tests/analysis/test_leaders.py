@@ -168,7 +168,7 @@ def test_questions_that_the_leader_answered_alone_are_counted_apart(run: Any, ro
     found = diagnose(LoadedRun(run), row)
     assert 0 < len(asked) < 24
     assert found.alone == 24 - len(asked)
-    rounds = RoundReader(LoadedRun(run)).heard(row).rounds
+    rounds = RoundReader(LoadedRun(run)).read(row).rounds
     verdicts = [(one.verdict["stage"], one.verdict["answer"]) for one in rounds[0]]
     assert verdicts == [(2, line["turns"][6]["key"]) for line in asked]
     every = [

@@ -115,13 +115,13 @@ def test_figures_are_those_of_the_questions(rows: Callable[..., comparisons.Comp
     found = rows(row("bbh", "vote of 3", range(30), tokens=300), row("bbh", "solo", range(20, 36)))
     (pair,) = found.pairs
     # 20 questions that only the vote gets right, 6 that only solo does.
-    assert pair.found.difference.value == pytest.approx(14 / 60)
-    assert pair.found.p == pytest.approx(binomtest(6, 26).pvalue)
-    assert pair.found.discordant == pytest.approx(26 / 60)
+    assert pair.comparison.difference.value == pytest.approx(14 / 60)
+    assert pair.comparison.p == pytest.approx(binomtest(6, 26).pvalue)
+    assert pair.comparison.discordant == pytest.approx(26 / 60)
     assert [pair.accuracy_a, pair.accuracy_b] == pytest.approx([0.5, 16 / 60])
     assert pair.tokens == pytest.approx(3)
-    assert pair.adjusted == pair.found.p
-    assert pair.found.difference.low < 14 / 60 < pair.found.difference.high
+    assert pair.adjusted == pair.comparison.p
+    assert pair.comparison.difference.low < 14 / 60 < pair.comparison.difference.high
 
 
 def test_holm_is_over_the_whole_table(rows: Callable[..., comparisons.Comparisons]) -> None:
@@ -129,7 +129,7 @@ def test_holm_is_over_the_whole_table(rows: Callable[..., comparisons.Comparison
         row("bbh", "a", range(30)), row("bbh", "b", range(8)), row("bbh", "c", range(24)),
         row("bbh", "solo", range(16)), row("mmlu", "a", range(30)), row("mmlu", "solo", range(16)),
     )  # fmt: skip
-    p = {(pair.row, pair.suite): pair.found.p for pair in found.pairs}
+    p = {(pair.row, pair.suite): pair.comparison.p for pair in found.pairs}
     assert set(p) == {("a", "bbh"), ("b", "bbh"), ("c", "bbh"), ("a", "mmlu")}
     ranked, greatest, expected = sorted(p, key=lambda name: p[name]), 0.0, {}
     for place, name in enumerate(ranked):
@@ -149,7 +149,7 @@ def test_a_row_of_several_suites_has_a_mean_without_p(rows: Callable[..., compar
     assert mean.tokens == pytest.approx(4)
     assert mean.difference.value == pytest.approx((24 / 60 + 18 / 60) / 2)
     assert mean.accuracy_a == pytest.approx(27 / 60)
-    half = [(p.found.difference.value - p.found.difference.low) for p in found.pairs if p.row == "a"]
+    half = [(p.comparison.difference.value - p.comparison.difference.low) for p in found.pairs if p.row == "a"]
     assert mean.difference.value - mean.difference.low == pytest.approx((half[0] ** 2 + half[1] ** 2) ** 0.5 / 2)
     table = grid(found)
     line = dict(zip(table.columns, table.rows[-1], strict=True))
@@ -170,13 +170,13 @@ def test_a_row_of_several_suites_has_a_mean_without_p(rows: Callable[..., compar
 )
 def test_verdicts_are_words(rows: Callable[..., comparisons.Comparisons], right: Iterable[int], verdict: str) -> None:
     (pair,) = rows(row("bbh", "a", right), row("bbh", "solo", range(16))).pairs
-    assert pair.verdict.startswith(verdict), (pair.found, pair.adjusted)
+    assert pair.verdict.startswith(verdict), (pair.comparison, pair.adjusted)
 
 
 def test_only_common_questions_are_compared_and_others_counted(rows: Callable[..., comparisons.Comparisons]) -> None:
     found = rows(row("bbh", "a", range(30), n=50), row("bbh", "solo", range(10)))
     (pair,) = found.pairs
-    assert (pair.left_out, pair.found.difference.questions) == (10, 50)
+    assert (pair.left_out, pair.comparison.difference.questions) == (10, 50)
     assert [pair.accuracy_a, pair.accuracy_b] == pytest.approx([0.6, 0.2])
     assert "Questions that only one of the two answered are left out: bbh, a (10)." in found.notes
 
@@ -185,12 +185,12 @@ def test_two_runs_are_compared_row_by_row(first: RunDirectory, second: RunDirect
     found = of_runs(LoadedRun(first), LoadedRun(second))
     assert [(pair.row, pair.suite) for pair in found.pairs] == [("solo", "bbh"), ("vote of 3", "bbh")]
     for pair, a, b in zip(found.pairs, read_rows(LoadedRun(first)), read_rows(LoadedRun(second)), strict=True):
-        assert pair.found.difference.value == pytest.approx(a.accuracy.value - b.accuracy.value)
-        assert pair.found.difference.questions == 22
+        assert pair.comparison.difference.value == pytest.approx(a.accuracy.value - b.accuracy.value)
+        assert pair.comparison.difference.questions == 22
     turned = of_runs(LoadedRun(second), LoadedRun(first))
     for pair, back in zip(found.pairs, turned.pairs, strict=True):
-        assert back.found.difference.value == pytest.approx(-pair.found.difference.value)
-        assert back.found.p == pytest.approx(pair.found.p)
+        assert back.comparison.difference.value == pytest.approx(-pair.comparison.difference.value)
+        assert back.comparison.p == pytest.approx(pair.comparison.p)
 
 
 def test_rows_are_named_by_label_id_or_part(first: RunDirectory) -> None:
@@ -266,7 +266,7 @@ def test_every_format_tells_the_same(first: RunDirectory, second: RunDirectory, 
     assert [pair["row"] for pair in told["pairs"]] == ["solo", "vote of 3"]
     lines = list(csv.DictReader(io.StringIO(said(first.path, second.path, "--format", "csv").stdout)))
     for pair, line in zip(told["pairs"], lines, strict=True):
-        found = pair["found"]
+        found = pair["comparison"]
         expected = [pair["accuracy_a"], found["difference"]["value"], found["difference"]["low"], pair["adjusted"]]
         assert [float(line[c]) for c in ("accuracy A", "A - B", "low", "p, Holm")] == expected
         assert line["verdict"] == pair["verdict"]

@@ -8,9 +8,9 @@ import sys
 
 def test_the_room_is_light_until_it_is_used() -> None:
     program = (
-        "import sys, mlpo_bench.stats as evidence\n"
+        "import sys, mlpo_bench.stats as stats\n"
         "print([name for name in ('scipy', 'statsmodels', 'pandas') if name in sys.modules])\n"
-        "evidence.wilson(1, 2)\n"
+        "stats.wilson(1, 2)\n"
         "print('statsmodels' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout

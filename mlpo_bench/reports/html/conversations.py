@@ -64,23 +64,23 @@ def conversations(run: LoadedRun, rows: Sequence[ResultRow]) -> Conversations:
     """Read all conversations of a run's rows."""
     of_cell = run.cell
     seats = list(dict.fromkeys(seat for row in rows for cell in row.cells for seat in cell.seats))
-    found: dict[str, dict[str, _Sample]] = {row.suite: {} for row in rows}
+    by_suite: dict[str, dict[str, _Sample]] = {row.suite: {} for row in rows}
     entries: list[dict[str, Any]] = []
     states: list[dict[str, str]] = []
     for row in rows:
         for result in row.cells:
-            number, asked = len(entries), found[row.suite]
+            number, asked = len(entries), by_suite[row.suite]
             records = {record.question: record for record in run.records(result.cell)}
             overturned = _put(asked, number, records, seats, run.transcripts(of_cell[result.cell]))
             led = row.family == "led"
             states.append({name: _state(one, led and name in overturned) for name, one in records.items()})
             entries.append({"suite": row.suite, "name": row.name, "seed": result.seed})
     for entry, state in zip(entries, states, strict=True):
-        entry["states"] = "".join(state.get(question, NOT_ASKED) for question in found[str(entry["suite"])])
-    portions = [(suite, first, part) for suite, asked in found.items() for first, part in _portions(asked)]
+        entry["states"] = "".join(state.get(question, NOT_ASKED) for question in by_suite[str(entry["suite"])])
+    portions = [(suite, first, part) for suite, asked in by_suite.items() for first, part in _portions(asked)]
     suites = {
         suite: {"ids": list(asked), "subjects": [one.subject for one in asked.values()]}
-        for suite, asked in found.items()
+        for suite, asked in by_suite.items()
     }
     index = {
         "questions": suites,

@@ -31,14 +31,14 @@ def differences(rows: Sequence[ResultRow]) -> list[dict[str, Any]]:
     suites: dict[str, list[ResultRow]] = {}
     for row in rows:
         suites.setdefault(row.suite, []).append(row)
-    found: dict[str, dict[str, dict[str, Comparison]]] = {}
+    by_reference: dict[str, dict[str, dict[str, Comparison]]] = {}
     for suite, of_suite in suites.items():
         for reference, pairs in _references(of_suite):
             compared_to = {name: compared(*pair) for name, pair in pairs.items() if _meet(*pair)}
             if compared_to:
-                found.setdefault(reference, {})[suite] = compared_to
-    alone = [_plot(suite, ref, rows) for ref, by_suite in found.items() for suite, rows in by_suite.items()]
-    together = [_over_suites(reference, by_suite) for reference, by_suite in found.items() if len(by_suite) > 1]
+                by_reference.setdefault(reference, {})[suite] = compared_to
+    alone = [_plot(suite, ref, rows) for ref, by_suite in by_reference.items() for suite, rows in by_suite.items()]
+    together = [_over_suites(reference, by_suite) for reference, by_suite in by_reference.items() if len(by_suite) > 1]
     return [plot for plot in (*alone, *together) if plot["rows"]]
 
 
@@ -70,6 +70,6 @@ def _plot(suite: str, reference: str, rows: Mapping[str, Comparison]) -> dict[st
 def _over_suites(reference: str, suites: Mapping[str, Mapping[str, Comparison]]) -> dict[str, Any]:
     names = dict.fromkeys(name for rows in suites.values() for name in rows)
     by_name = {name: {s: rows[name].difference for s, rows in suites.items() if name in rows} for name in names}
-    means = {name: macro(found) for name, found in by_name.items() if len(found) > 1}
+    means = {name: macro(comparisons) for name, comparisons in by_name.items() if len(comparisons) > 1}
     rows = [{"name": name, "p": None, "n": one.questions, **estimate(one)} for name, one in means.items()]
     return {"suite": OVER_SUITES, "reference": reference, "rows": rows}

@@ -29,16 +29,16 @@ OVER_SUITES = "mean over suites"
 def row_figures(run: LoadedRun, rows: Sequence[ResultRow]) -> list[dict[str, Any]]:
     """Return a run's rows suite by suite, then the means over suites; costs are means a question."""
     matrix, prices = run.cell, run.config.prices
-    found = [_of_row(row, matrix[row.cells[0].cell], prices) for row in rows]
+    figures = [_of_row(row, matrix[row.cells[0].cell], prices) for row in rows]
     if len({row.suite for row in rows}) > 1:
         places = {(row.suite, row.name): place for place, row in enumerate(rows)}
         for name, suites in by_name(rows).items():
             if len(suites) > 1:
-                parts = [found[places[suite, name]] for suite in suites]
-                found.append(_over_suites(parts, over_suites(suites)))
-    for suite in {row["suite"] for row in found}:
-        _place([row for row in found if row["suite"] == suite])
-    return found
+                parts = [figures[places[suite, name]] for suite in suites]
+                figures.append(_over_suites(parts, over_suites(suites)))
+    for suite in {row["suite"] for row in figures}:
+        _place([row for row in figures if row["suite"] == suite])
+    return figures
 
 
 def _of_row(row: ResultRow, cell: Cell, prices: Mapping[str, Price]) -> dict[str, Any]:
@@ -64,10 +64,10 @@ def _of_row(row: ResultRow, cell: Cell, prices: Mapping[str, Price]) -> dict[str
     }
 
 
-def estimate(found: Estimate) -> dict[str, Any]:
+def estimate(estimate: Estimate) -> dict[str, Any]:
     """Return a figure with its interval, and the caution that goes with it, if any."""
-    return {"value": rounded(found.value), "low": rounded(found.low), "high": rounded(found.high)} | (
-        {"caution": found.caution} if found.caution else {}
+    return {"value": rounded(estimate.value), "low": rounded(estimate.low), "high": rounded(estimate.high)} | (
+        {"caution": estimate.caution} if estimate.caution else {}
     )
 
 

@@ -23,13 +23,13 @@ SHARES = ("rescue", "recovery", "harm", "override", "follows_wrong_team", "follo
 
 def leader_figures(run: LoadedRun, rows: Sequence[ResultRow]) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the figures of all leaders that have some, and why others have none."""
-    found, faults = [], dict[str, None]()
+    leaders, faults = [], dict[str, None]()
     for row in leader_rows(rows):
         try:
-            found.append(_figures(diagnose(run, row, rows)))
+            leaders.append(_figures(diagnose(run, row, rows)))
         except UsageError as fault:
             faults[str(fault)] = None
-    return found, list(faults)
+    return leaders, list(faults)
 
 
 def _figures(of: LeaderDiagnostics) -> dict[str, Any]:
@@ -39,12 +39,12 @@ def _figures(of: LeaderDiagnostics) -> dict[str, Any]:
         "name": of.name,
         "peers": of.peers,
         "alone": of.alone,
-        "by_right_peers": [_share(found) for found in choices.by_right_peers],
-        "rounds": [_share(found.accuracy) for found in of.rounds],
+        "by_right_peers": [_share(figures) for figures in choices.by_right_peers],
+        "rounds": [_share(figures.accuracy) for figures in of.rounds],
         "said": signatures(of),
         **{name: _share(getattr(choices, name)) for name in SHARES},
     }
 
 
-def _share(found: Mean) -> dict[str, Any]:
-    return {"n": found.n, "value": rounded(found.value), "low": rounded(found.low), "high": rounded(found.high)}
+def _share(mean: Mean) -> dict[str, Any]:
+    return {"n": mean.n, "value": rounded(mean.value), "low": rounded(mean.low), "high": rounded(mean.high)}

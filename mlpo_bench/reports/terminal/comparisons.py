@@ -35,15 +35,15 @@ _HOW_TO_READ = (
 class Pair:
     """Two rows on the questions of one suite that both answered; `left_out` counts those that only one did.
 
-    `adjusted` is `found.p` after Holm over the whole table, and `tokens` A's mean a question over B's (None where B
-    took none).
+    `adjusted` is `comparison.p` after Holm over the whole table, and `tokens` A's mean a question over B's (None where
+    B took none).
     """
 
     row: str
     suite: str
     accuracy_a: float
     accuracy_b: float
-    found: Comparison
+    comparison: Comparison
     adjusted: float
     tokens: float | None
     left_out: int
@@ -51,12 +51,12 @@ class Pair:
     @property
     def verdict(self) -> str:
         """What the comparison shows, in words."""
-        difference = self.found.difference
+        difference = self.comparison.difference
         if self.adjusted < ALPHA:
             better = f"{'A' if difference.value > 0 else 'B'} better"
             sure = difference.low > 0 or difference.high < 0
             return better if sure else f"{better} on these questions; on other subjects, not surely"
-        could = self.found.detectable
+        could = self.comparison.detectable
         return "no difference shown; this n could have shown " + ("none" if could is None else f"{could:.3f}")
 
 
@@ -109,12 +109,12 @@ def of_runs(a: LoadedRun, b: LoadedRun, suites: Collection[str] | None = None, *
     rows_a, rows_b = read_rows(a), read_rows(b)
     others = {(row.suite, row.name): row for row in rows_b}
     _check_suites(suites, [*rows_a, *rows_b])
-    found = [(row, others[row.suite, row.name]) for row in rows_a if (row.suite, row.name) in others]
-    pairs = [pair for pair in found if suites is None or pair[0].suite in suites]
+    shared = [(row, others[row.suite, row.name]) for row in rows_a if (row.suite, row.name) in others]
+    pairs = [pair for pair in shared if suites is None or pair[0].suite in suites]
     if not pairs:
         raise UsageError(f"{a.path} and {b.path} have no row in common; `mlpo-bench show` prints the rows of each.")
     notes = [*_different_data(a, b, {row.suite for row, _ in pairs}, anyway=anyway)]
-    alone = len(rows_a) + len(rows_b) - 2 * len(found)
+    alone = len(rows_a) + len(rows_b) - 2 * len(shared)
     notes += [f"{alone} rows that only one of the two runs has are left out."] if alone else []
     return _comparisons(f"A: {a.path}; B: {b.path}", pairs, [*notes, *_unfinished(a), *_unfinished(b)])
 
@@ -153,17 +153,17 @@ def _named(run: LoadedRun, rows: Sequence[ResultRow], name: str) -> list[ResultR
     if len(names) > 1:
         raise UsageError(f"{name!r} may be one of these rows: {_listed(names)}. Name one in full.")
     suites = {cell.suite for cell in meant}
-    found = [row for row in rows if row.name == names[0] and row.suite in suites]
-    if not found:
+    of_name = [row for row in rows if row.name == names[0] and row.suite in suites]
+    if not of_name:
         raise UsageError(f"{meant[0].id} has no answers yet; `{run.command}` goes on with it.")
-    return found
+    return of_name
 
 
 def _comparisons(title: str, rows: Sequence[tuple[ResultRow, ResultRow]], notes: Iterable[str]) -> Comparisons:
-    found = [compared(a, b) for a, b in rows]
-    adjusted = holm({str(place): each.p for place, each in enumerate(found)})
+    tests = [compared(a, b) for a, b in rows]
+    adjusted = holm({str(place): each.p for place, each in enumerate(tests)})
     pairs = tuple(
-        _pair(a, b, one, adjusted[str(place)]) for place, ((a, b), one) in enumerate(zip(rows, found, strict=True))
+        _pair(a, b, one, adjusted[str(place)]) for place, ((a, b), one) in enumerate(zip(rows, tests, strict=True))
     )
     means = _means(rows, pairs)
     of_holm = f"p, Holm: p, questions, adjusted over all {len(pairs)} comparisons of the table; a verdict needs it " + (
@@ -175,14 +175,14 @@ def _comparisons(title: str, rows: Sequence[tuple[ResultRow, ResultRow]], notes:
     return Comparisons(title, pairs, means, (_HOW_TO_READ, of_holm, *notes))
 
 
-def _pair(a: ResultRow, b: ResultRow, found: Comparison, adjusted: float) -> Pair:
+def _pair(a: ResultRow, b: ResultRow, comparison: Comparison, adjusted: float) -> Pair:
     common = a.scores.keys() & b.scores.keys()
     return Pair(
         row=a.name,
         suite=a.suite,
         accuracy_a=mean(a.scores[question] for question in sorted(common)),
         accuracy_b=mean(b.scores[question] for question in sorted(common)),
-        found=found,
+        comparison=comparison,
         adjusted=adjusted,
         tokens=a.cost.tokens / b.cost.tokens if b.cost.tokens else None,
         left_out=len(a.scores.keys() ^ b.scores.keys()),
@@ -207,19 +207,20 @@ def _mean(rows: Sequence[tuple[ResultRow, ResultRow]], pairs: Sequence[Pair]) ->
         suites=len(pairs),
         accuracy_a=mean(pair.accuracy_a for pair in pairs),
         accuracy_b=mean(pair.accuracy_b for pair in pairs),
-        difference=macro({pair.suite: pair.found.difference for pair in pairs}),
+        difference=macro({pair.suite: pair.comparison.difference for pair in pairs}),
         tokens=sum(a.cost.tokens for a, _ in rows) / of_b if of_b else None,
     )
 
 
-def grid(found: Comparisons, *, exact: bool = False) -> Grid:
+def grid(comparisons: Comparisons, *, exact: bool = False) -> Grid:
     """Return the table in words; with `exact`, its figures unrounded and its intervals in two columns."""
     columns = (
         "row", "suite", "accuracy A", "accuracy B", "A - B", *(("low", "high") if exact else ("95 % interval",)),
         "discordant", "p, questions", "p, subjects", "p, Holm", "could show", "n", "tokens A/B", "verdict",
     )  # fmt: skip
-    rows = [*(_words(pair, exact=exact) for pair in found.pairs), *(_words(each, exact=exact) for each in found.means)]
-    return Grid(found.title, columns, tuple(rows), found.notes)
+    every: tuple[Pair | Mean, ...] = (*comparisons.pairs, *comparisons.means)
+    rows = tuple(_words(one, exact=exact) for one in every)
+    return Grid(comparisons.title, columns, rows, comparisons.notes)
 
 
 def _words(one: Pair | Mean, *, exact: bool) -> tuple[str, ...]:
@@ -228,8 +229,10 @@ def _words(one: Pair | Mean, *, exact: bool) -> tuple[str, ...]:
             return "" if exact else _NONE
         return repr(float(value)) if exact else format(value, form)
 
-    found, adjusted, suite = (one.found, one.adjusted, one.suite) if isinstance(one, Pair) else (None, None, "macro")
-    difference = one.found.difference if isinstance(one, Pair) else one.difference
+    comparison, adjusted, suite = None, None, "macro"
+    if isinstance(one, Pair):
+        comparison, adjusted, suite = one.comparison, one.adjusted, one.suite
+    difference = one.difference if isinstance(one, Mean) else one.comparison.difference
     caution = "~ " if difference.caution else ""
     interval = (f"{caution}[{difference.low:+.3f}, {difference.high:+.3f}]",)
     return (
@@ -239,11 +242,11 @@ def _words(one: Pair | Mean, *, exact: bool) -> tuple[str, ...]:
         figure(one.accuracy_b),
         figure(difference.value, "+.3f"),
         *((figure(difference.low), figure(difference.high)) if exact else interval),
-        figure(found.discordant if found else None),
-        figure(found.p if found else None, ".3g"),
-        figure(found.p_subjects if found else None, ".3g"),
+        figure(comparison.discordant if comparison else None),
+        figure(comparison.p if comparison else None, ".3g"),
+        figure(comparison.p_subjects if comparison else None, ".3g"),
         figure(adjusted, ".3g"),
-        figure(found.detectable if found else None),
+        figure(comparison.detectable if comparison else None),
         str(difference.questions),
         figure(one.tokens, ".3g"),
         one.verdict,

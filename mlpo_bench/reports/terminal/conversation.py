@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from mlpo_bench.reports.terminal.console import Console
 
 
-def print_conversation(cell: Cell, found: dict[str, Any], console: Console, *, prompts: bool) -> None:
+def print_conversation(cell: Cell, conversation: dict[str, Any], console: Console, *, prompts: bool) -> None:
     """Print a conversation as it stands in a transcript file. Model text is shown as text, whatever is in it."""
-    console.print(Rule(shown(f"{found['question']}  {cell.label}", "bold")))
-    if "error" in found:
-        console.print(f"Not answered: {found['error']}", style="red")
+    console.print(Rule(shown(f"{conversation['question']}  {cell.label}", "bold")))
+    if "error" in conversation:
+        console.print(f"Not answered: {conversation['error']}", style="red")
         return
     if not prompts:
-        console.print(Panel(shown(found["turns"][0]["read"][-1]["content"]), title="question", border_style="dim"))
-    for turn in found["turns"]:
+        question = conversation["turns"][0]["read"][-1]["content"]
+        console.print(Panel(shown(question), title="question", border_style="dim"))
+    for turn in conversation["turns"]:
         if prompts:
             for message in turn["read"]:
                 console.print(
@@ -36,9 +37,9 @@ def print_conversation(cell: Cell, found: dict[str, Any], console: Console, *, p
                     )
                 )
         console.print(Panel(shown(turn["text"]), title=_title(turn), title_align="left"))
-    verdict = "right" if found["right"] else "wrong"
-    answer = "no answer could be read" if found["answer"] is None else f"answer {found['answer']!r}"
-    console.print(f"Final: {answer}, {verdict}", style="green" if found["right"] else "red")
+    verdict = "right" if conversation["right"] else "wrong"
+    answer = "no answer could be read" if conversation["answer"] is None else f"answer {conversation['answer']!r}"
+    console.print(f"Final: {answer}, {verdict}", style="green" if conversation["right"] else "red")
 
 
 def _title(turn: dict[str, Any]) -> Text:

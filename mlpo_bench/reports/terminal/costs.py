@@ -73,10 +73,10 @@ def print_ledger(run: LoadedRun, word: str, console: Console) -> None:
         UsageError: no cell has the word in its name.
     """
     results = run.results
-    found = [cell for cell in results.cells if word in cell.cell or word in cell.label]
-    if not found:
+    named = [cell for cell in results.cells if word in cell.cell or word in cell.label]
+    if not named:
         raise UsageError(f"no cell has {word!r} in its name. Cells: {', '.join(c.cell for c in results.cells)}.")
-    for cell in found:
+    for cell in named:
         console.print(_ledger(cell, run))
         console.print(
             f"Longest chain: {cell.serial_calls / max(cell.n, 1):.1f} turns, "

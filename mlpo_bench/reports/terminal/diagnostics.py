@@ -31,14 +31,14 @@ HOW_TO_READ = (
 )
 
 
-def print_overview(found: Sequence[LeaderDiagnostics], console: Console) -> None:
+def print_overview(leaders: Sequence[LeaderDiagnostics], console: Console) -> None:
     """Print a row for each leader of a suite, and what its figures say in words."""
     wide = console.width >= _WIDE
     table = _table(
-        f"{found[0].suite.upper()}: what leaders make of their peers' last answers",
+        f"{leaders[0].suite.upper()}: what leaders make of their peers' last answers",
         ["leader", "right", *(["random\npeer", "vote", "oracle"] * wide), "gap\nclosed", "rescue", "recovery", "harm"],
     )
-    for one in found:
+    for one in leaders:
         rivals, choices = one.final.rivals, one.final.choices
         table.add_row(
             one.name,
@@ -48,7 +48,7 @@ def print_overview(found: Sequence[LeaderDiagnostics], console: Console) -> None
             *(count(m) for m in (choices.rescue, choices.recovery, choices.harm)),
         )
     console.print(table)
-    for one in found:
+    for one in leaders:
         console.print(one.name, style="bold")
         _print_signatures(one, console)
     console.print()
@@ -95,8 +95,8 @@ def _tables(of: LeaderDiagnostics) -> Iterator[Table]:
 
 def _shares(title: str, first: str, rows: Iterable[tuple[str, Mean]]) -> Table:
     table = _table(title, [first, "share", "95 % interval", "cases"])
-    for name, found in rows:
-        table.add_row(name, value(found), interval(found), str(found.n))
+    for name, mean in rows:
+        table.add_row(name, value(mean), interval(mean), str(mean.n))
     return table
 
 
@@ -104,17 +104,17 @@ def _by_round(of: LeaderDiagnostics) -> Table:
     table = _table("The same by round", ["", *(f"round {n + 1}" for n in range(len(of.rounds)))])
     by_round = [[*_choices(r), *_alike(r), *_broken(r)] for r in of.rounds]
     for of_figure in zip(*by_round, strict=True):
-        table.add_row(of_figure[0][0], *(count(found, "/") for _, found in of_figure))
+        table.add_row(of_figure[0][0], *(count(mean, "/") for _, mean in of_figure))
     return table
 
 
 def _choices(of: RoundDiagnostics) -> Iterator[tuple[str, Mean]]:
     choices, peers = of.choices, len(of.peers)
     yield "right", of.accuracy
-    for right, found in enumerate(choices.by_right_peers):
+    for right, mean in enumerate(choices.by_right_peers):
         yield (
             f"right where {right} of {peers} {'peer' if peers == 1 else 'peers'} {'is' if right == 1 else 'are'}",
-            found,
+            mean,
         )
     yield "rescue", choices.rescue
     yield "recovery", choices.recovery
@@ -132,18 +132,18 @@ def _choices(of: RoundDiagnostics) -> Iterator[tuple[str, Mean]]:
 def _alike(of: RoundDiagnostics) -> Iterator[tuple[str, Mean]]:
     if len(of.peers) == 1:
         return
-    found = of.redundancy
-    yield "two peers give the same answer", found.agreement
-    yield "different answers a question", found.distinct
-    by_chance = "" if found.both_wrong_by_chance is None else f" ({found.both_wrong_by_chance:.3f} by chance)"
-    yield f"two peers are wrong{by_chance}", found.both_wrong
-    yield "  with the same answer", found.same_error
+    redundancy = of.redundancy
+    yield "two peers give the same answer", redundancy.agreement
+    yield "different answers a question", redundancy.distinct
+    by_chance = "" if redundancy.both_wrong_by_chance is None else f" ({redundancy.both_wrong_by_chance:.3f} by chance)"
+    yield f"two peers are wrong{by_chance}", redundancy.both_wrong
+    yield "  with the same answer", redundancy.same_error
 
 
 def _difficulty(of: RoundDiagnostics) -> Iterator[tuple[str, Mean]]:
     told = {"0": "none", "low": "up to 1/3", "mid": "up to 2/3", "high": "above 2/3", "1": "all"}
-    for bucket, found in of.by_difficulty.items():
-        yield told[bucket], found
+    for bucket, mean in of.by_difficulty.items():
+        yield told[bucket], mean
 
 
 def _broken(of: RoundDiagnostics) -> Iterator[tuple[str, Mean]]:
@@ -165,19 +165,19 @@ def _rivals(of: RoundDiagnostics) -> Table:
         "oracle": rivals.oracle,
     }
     for name, rival in named.items():
-        found = rival.comparison
-        shown = "-" if found.detectable is None else f"{found.detectable:.3f}"
-        table.add_row(name, value(rival.accuracy), *_difference(found), shown)
+        comparison = rival.comparison
+        shown = "-" if comparison.detectable is None else f"{comparison.detectable:.3f}"
+        table.add_row(name, value(rival.accuracy), *_difference(comparison), shown)
     table.caption = f"Gap from random pick to oracle closed: {_ratio(rivals.gap_closed)}"
     return table
 
 
-def _ratio(found: Ratio) -> str:
-    if found.value is None:
+def _ratio(ratio: Ratio) -> str:
+    if ratio.value is None:
         return "there is none"
-    if found.low is None or found.high is None:
-        return f"{found.value:.2f}; it is too small for an interval"
-    return f"{found.value:.2f} (95 %: {found.low:.2f} to {found.high:.2f})"
+    if ratio.low is None or ratio.high is None:
+        return f"{ratio.value:.2f}; it is too small for an interval"
+    return f"{ratio.value:.2f} (95 %: {ratio.low:.2f} to {ratio.high:.2f})"
 
 
 def _places(of: LeaderDiagnostics) -> Table:
@@ -225,25 +225,25 @@ def _gains(of: LeaderDiagnostics) -> Table:
     return table
 
 
-def _difference(found: Comparison) -> tuple[str, str, str]:
-    apart = found.difference
-    return f"{apart.value:+.3f}", f"{apart.low:+.3f} to {apart.high:+.3f}", as_p(found.p)[1:].lstrip(" =")
+def _difference(comparison: Comparison) -> tuple[str, str, str]:
+    apart = comparison.difference
+    return f"{apart.value:+.3f}", f"{apart.low:+.3f} to {apart.high:+.3f}", as_p(comparison.p)[1:].lstrip(" =")
 
 
-def value(found: Mean) -> str:
+def value(mean: Mean) -> str:
     """Return a mean; `-` where there was no case."""
-    return "-" if found.value is None else f"{found.value:.3f}"
+    return "-" if mean.value is None else f"{mean.value:.3f}"
 
 
-def interval(found: Mean) -> str:
+def interval(mean: Mean) -> str:
     """Return a mean's interval."""
-    return "-" if found.low is None else f"{found.low:.3f} - {found.high:.3f}"
+    return "-" if mean.low is None else f"{mean.low:.3f} - {mean.high:.3f}"
 
 
-def count(found: Mean, of: str = " of ") -> str:
+def count(mean: Mean, of: str = " of ") -> str:
     """Return a share as `5 of 16`."""
-    whole = abs(found.total - round(found.total)) < _ROUNDING
-    return f"{found.total:.{0 if whole else 1}f}{of}{found.n}"
+    whole = abs(mean.total - round(mean.total)) < _ROUNDING
+    return f"{mean.total:.{0 if whole else 1}f}{of}{mean.n}"
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:

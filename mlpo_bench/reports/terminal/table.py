@@ -218,8 +218,8 @@ def _spread(answered: Sequence[CellResult]) -> str:
     """Return how far several seeds lie apart."""
     if len(answered) == 1:
         return "-"
-    found = [cell.accuracy or 0.0 for cell in answered]
-    return f"{min(found):.3f}, {max(found):.3f}, {stdev(found):.3f}"
+    accuracies = [cell.accuracy or 0.0 for cell in answered]
+    return f"{min(accuracies):.3f}, {max(accuracies):.3f}, {stdev(accuracies):.3f}"
 
 
 def _some(names: Sequence[str], most: int = 5) -> str:
