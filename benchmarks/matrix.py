@@ -89,7 +89,7 @@ class Bench:
         return seconds, answers, [*(cell for cell in some if cell.matched is None), *votes]
 
     async def _hold(self, some: Sequence[Cell], dispatch: Dispatch, folder: Path) -> Answers:
-        progress = [CellProgress(cell, len(self.suites[cell.suite].asked), RunDirectory(folder)) for cell in some]
+        progress = [CellProgress(cell, len(self.suites[cell.suite].samples), RunDirectory(folder)) for cell in some]
         await schedule(progress, self.suites, dispatch, lambda *_: None)
         return {(one.cell.id, record.question): record for one in progress for record in one.records}
 
@@ -214,7 +214,7 @@ async def _led(
     for engine in engines.values():
         await engine.llm.reset_prefix_cache()  # type: ignore[attr-defined]
     team, protocol = Team(leader=MEMBER, peers=(MEMBER,) * 3), Leader(5)
-    asked = [one for suite in suites.values() for one in suite.asked]
+    asked = [one for suite in suites.values() for one in suite.samples]
     overrides = {"max_tokens": tokens}
     with tempfile.TemporaryDirectory() as parent, Store(Path(parent) / "store.sqlite") as store:
         dispatch = Dispatch({spec: Cut(engine, tokens) for spec, engine in engines.items()}, store)

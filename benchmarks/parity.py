@@ -76,7 +76,7 @@ def ours(suite: str, limit: int, tokens: int, data: Path | None) -> dict[str, tu
 def theirs(suite: str, limit: int, tokens: int, data: Path | None) -> dict[str, tuple[bool, str]]:
     """Return the score and the answer of each question through plain lm-eval."""
     with quiet_lm_eval():
-        asked = SuiteTasks(suite, limit=limit, data=data).asked
+        asked = SuiteTasks(suite, limit=limit, data=data).samples
         chosen: dict[str, list[int]] = {}
         for one in asked:
             chosen.setdefault(one.task, []).append(one.instance.doc_id)

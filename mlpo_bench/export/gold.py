@@ -30,7 +30,7 @@ def load_asked(run: LoadedRun, suites: Sequence[str], data: Path | None) -> dict
     before = run.manifest["sources"]
     for name, suite in loaded.items():
         _check_same(name, suite, before[name]["revision"])
-    return {name: {asked.question.id: asked for asked in suite.asked} for name, suite in loaded.items()}
+    return {name: {sample.question.id: sample for sample in suite.samples} for name, suite in loaded.items()}
 
 
 def _check_same(name: str, suite: SuiteTasks, revision: str) -> None:

@@ -50,13 +50,13 @@ def export_inspect(run: LoadedRun, target: Path, data: Path | None = None) -> li
     return paths
 
 
-def _log(run: LoadedRun, cell: Cell, asked: Mapping[str, Sample]) -> EvalLog:
+def _log(run: LoadedRun, cell: Cell, gold: Mapping[str, Sample]) -> EvalLog:
     from inspect_ai.log import EvalLog, EvalStats
 
     records = {record.question: record for record in run.records(cell.id)}
     models = {seat: member.name for seat, member in cell.setting.team.seats.items()}
     samples = [
-        _sample(line, records[line["question"]], asked[line["question"]], models) for line in run.transcripts(cell)
+        _sample(line, records[line["question"]], gold[line["question"]], models) for line in run.transcripts(cell)
     ]
     sessions = run.manifest["sessions"]
     return EvalLog(
@@ -124,15 +124,15 @@ def _results(run: LoadedRun, cell: Cell, samples: list[EvalSample]) -> EvalResul
     return EvalResults(total_samples=len(samples), completed_samples=result.n, scores=[score])
 
 
-def _sample(line: dict[str, Any], record: Record, asked: Sample, models: Mapping[str, str]) -> EvalSample:
+def _sample(line: dict[str, Any], record: Record, sample: Sample, models: Mapping[str, str]) -> EvalSample:
     from inspect_ai.log import EvalError, EvalSample
 
-    question = asked.question
+    question = sample.question
     shared: dict[str, Any] = {
         "id": question.id,
         "epoch": 1,
         "input": [_message("user", question.prompt)],
-        "target": asked.gold,
+        "target": sample.gold,
         "metadata": {"subject": question.subject, "suite": question.suite},
     }
     if "error" in line:

@@ -73,23 +73,23 @@ def _write(run: LoadedRun, target: Path, model: str, of_row: list[Cell], loaded:
     return paths
 
 
-def _samples(run: LoadedRun, cell: Cell, asked: dict[str, Sample]) -> Samples:
+def _samples(run: LoadedRun, cell: Cell, sample_of: dict[str, Sample]) -> Samples:
     """Return a cell's samples by task, in the order of its questions."""
     records = {record.question: record for record in run.records(cell.id)}
     samples: Samples = {}
     for line in run.transcripts(cell):
         if "error" not in line:
-            one = asked[line["question"]]
+            one = sample_of[line["question"]]
             samples.setdefault(one.task, []).append(_sample(one, line["final"], records[line["question"]]))
     return samples
 
 
-def _sample(asked: Sample, final: str, record: Record) -> dict[str, Any]:
-    doc, (context, generation) = asked.instance.doc, asked.instance.args
+def _sample(sample: Sample, final: str, record: Record) -> dict[str, Any]:
+    doc, (context, generation) = sample.instance.doc, sample.instance.args
     return {
-        "doc_id": asked.instance.doc_id,
+        "doc_id": sample.instance.doc_id,
         "doc": doc,
-        "target": asked.gold,
+        "target": sample.gold,
         "arguments": {"gen_args_0": {"arg_0": context, "arg_1": generation}},
         "resps": [[final]],
         "filtered_resps": [UNREAD if record.answer is None else record.answer],
@@ -97,7 +97,7 @@ def _sample(asked: Sample, final: str, record: Record) -> dict[str, Any]:
         "metrics": ["acc", "unread"],
         "doc_hash": _hash(json.dumps(doc, indent=2, default=str, ensure_ascii=False)),
         "prompt_hash": _hash(context),
-        "target_hash": _hash(asked.gold),
+        "target_hash": _hash(sample.gold),
         "acc": int(bool(record.right)),
         "unread": int(record.unread),
     }

@@ -184,7 +184,7 @@ def _requests(run: LoadedRun, store: Path, config: RunConfig) -> dict[str, Recor
 
 def _asked(run: LoadedRun, cell: Cell, suite: SuiteTasks) -> Iterator[tuple[str, Recorded]]:
     """Yield every request of a cell's conversations, as its seats made it (its completion is not known here)."""
-    base = {asked.question.id: asked.sampling for asked in suite.asked}
+    base = {sample.question.id: sample.sampling for sample in suite.samples}
     nothing = Completion("", Usage(), "stop", 0.0)
     for line in run.transcripts(cell):
         for turn in line["turns"]:

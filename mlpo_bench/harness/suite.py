@@ -99,7 +99,7 @@ class SuiteTasks:
         subjects_asked = dict.fromkeys(item.subject for item in chosen)
         with _templates_compiled_once():
             task_of = tasks.names(suite)
-            self.asked = tuple(asked for one in subjects_asked for asked in self._render(task_of[one], wanted))
+            self.samples = tuple(sample for one in subjects_asked for sample in self._render(task_of[one], wanted))
 
     def _render(self, name: str, wanted: Collection[str]) -> Iterator[Sample]:
         """Have lm-eval render a task's chosen documents, once for all cells."""
@@ -110,19 +110,19 @@ class SuiteTasks:
             context, generation = instance.args
             yield Sample(as_question(context, instance.doc), chats.sampling(generation), name, instance)
 
-    def judge(self, asked: Sample, text: str, *, cut_off: bool = False) -> Verdict:
+    def judge(self, sample: Sample, text: str, *, cut_off: bool = False) -> Verdict:
         """Return the verdict on a text, by the reader and the judge that lm-eval's filter and metric use."""
-        question = asked.question
+        question = sample.question
         answer = answers.read(question.answer_format, text, question=question.prompt, cut_off=cut_off)
-        return Verdict(answer, self.right(asked, answer))
+        return Verdict(answer, self.right(sample, answer))
 
-    def right(self, asked: Sample, answer: str | None) -> bool:
+    def right(self, sample: Sample, answer: str | None) -> bool:
         """Return whether an answer that was read is right: each one to a question is judged once, whoever gave it."""
         if answer is None:
             return False
-        known = asked.question.id, answer
+        known = sample.question.id, answer
         if known not in self._right:
-            self._right[known] = answers.judge(asked.question.answer_format, answer, asked.gold)
+            self._right[known] = answers.judge(sample.question.answer_format, answer, sample.gold)
         return self._right[known]
 
     def score(self, finals: Mapping[str, str]) -> Scores:
@@ -131,9 +131,9 @@ class SuiteTasks:
         Questions without a final text are left out: a fault of the machinery is no wrong answer.
         """
         answered: dict[str, list[Instance]] = {}
-        for asked in self.asked:
-            if asked.question.id in finals:
-                answered.setdefault(asked.task, []).append(asked.instance)
+        for sample in self.samples:
+            if sample.question.id in finals:
+                answered.setdefault(sample.task, []).append(sample.instance)
         if not answered:
             return Scores({}, {})
         scored = {name: _Answered(self._tasks[name], instances) for name, instances in answered.items()}

@@ -58,13 +58,13 @@ async def matched(cell: Cell, budget: int, suite: SuiteTasks, dispatch: Dispatch
         totals = np.zeros(count, dtype=np.int64)
         setting = cell.with_samples(count).setting
 
-        async def vote(asked: Sample) -> None:
-            transcript = await setting.converse(asked.question, dispatch, asked.sampling)
+        async def vote(sample: Sample) -> None:
+            transcript = await setting.converse(sample.question, dispatch, sample.sampling)
             totals[:] += [turn.usage.total for turn in transcript.turns]
 
         async with InFlight() as flights:
-            for asked in suite.asked:
-                await flights.start(vote(asked))
+            for sample in suite.samples:
+                await flights.start(vote(sample))
         return totals
 
     assert cell.samples is not None

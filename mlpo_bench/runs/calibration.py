@@ -65,7 +65,7 @@ async def calibrated(
     for name in dict.fromkeys(cell.suite for cell in weighing):
         data = Path(config.data) if config.data else None
         suite = SuiteTasks(config.suite(name), split="train", limit=config.calibration, data=data)
-        observer.say(f"{name}: weighing ballots by {len(suite.asked)} train questions")
+        observer.say(f"{name}: weighing ballots by {len(suite.samples)} train questions")
         for cell in weighing:
             if cell.suite == name:
                 try:
@@ -99,19 +99,19 @@ def _alone(cell: Cell, member: Member) -> Setting:
 
 async def _measure(cell: Cell, suite: SuiteTasks, dispatch: Dispatch) -> _Measured:
     right = 0
-    lines = [b""] * len(suite.asked)
+    lines = [b""] * len(suite.samples)
 
-    async def answer(place: int, asked: Sample) -> None:
+    async def answer(place: int, sample: Sample) -> None:
         nonlocal right
-        transcript = await cell.setting.converse(asked.question, dispatch, asked.sampling)
-        verdict = await judged(cell, suite, asked, transcript)
+        transcript = await cell.setting.converse(sample.question, dispatch, sample.sampling)
+        verdict = await judged(cell, suite, sample, transcript)
         right += verdict.verdict.right
         lines[place] = to_line(verdict, member=cell.setting.team.leader.label)
 
     async with InFlight() as flights:
-        for place, asked in enumerate(suite.asked):
-            await flights.start(answer(place, asked))
-    return _Measured(right / len(suite.asked), tuple(lines))
+        for place, sample in enumerate(suite.samples):
+            await flights.start(answer(place, sample))
+    return _Measured(right / len(suite.samples), tuple(lines))
 
 
 def _write(path: Path, measured: Sequence[_Measured]) -> None:

@@ -64,7 +64,7 @@ class CellRunner:
 
     async def _hold(self, some: Sequence[Cell]) -> None:
         progress = [
-            self._files.enter_context(CellProgress(cell, len(self.suites[cell.suite].asked), self.folder))
+            self._files.enter_context(CellProgress(cell, len(self.suites[cell.suite].samples), self.folder))
             for cell in some
         ]
         await schedule(progress, self.suites, self.dispatch, self._ended, self.failed)

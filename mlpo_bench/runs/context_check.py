@@ -24,7 +24,7 @@ CANDIDATES = 16
 
 
 def check_context(
-    cells: Sequence[Cell], asked: Mapping[str, Sequence[Sample]], engines: Mapping[ModelSpec, Engine]
+    cells: Sequence[Cell], samples: Mapping[str, Sequence[Sample]], engines: Mapping[ModelSpec, Engine]
 ) -> None:
     """Compare the longest that any prompt can become with every member's context.
 
@@ -32,7 +32,7 @@ def check_context(
         UsageError: it may not fit; the message has the numbers. The question is never cut to make it fit.
     """
     for cell in cells:
-        longest = sorted(asked[cell.suite], key=lambda a: len(a.question.prompt))[-CANDIDATES:]
+        longest = sorted(samples[cell.suite], key=lambda a: len(a.question.prompt))[-CANDIDATES:]
         for member in cell.setting.team.distinct:
             _check(cell, member, longest, engines[member.spec])
 

@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from mlpo_bench.protocols import Transcript
 
 
-async def judged(cell: Cell, suite: SuiteTasks, asked: Sample, transcript: Transcript) -> Judged:
+async def judged(cell: Cell, suite: SuiteTasks, sample: Sample, transcript: Transcript) -> Judged:
     """Return a conversation with the verdicts on it; where the harness chooses the final text, with its choice."""
-    if FORMATS[asked.question.answer_format].slow:
-        return await asyncio.to_thread(_judged, cell, suite, asked, transcript)
-    return _judged(cell, suite, asked, transcript)
+    if FORMATS[sample.question.answer_format].slow:
+        return await asyncio.to_thread(_judged, cell, suite, sample, transcript)
+    return _judged(cell, suite, sample, transcript)
 
 
-def _judged(cell: Cell, suite: SuiteTasks, asked: Sample, transcript: Transcript) -> Judged:
-    verdicts = tuple(_of_turn(suite, asked, turn.answer) for turn in transcript.turns)
-    verdict = suite.judge(asked, transcript.final, cut_off=transcript.cut_off)
+def _judged(cell: Cell, suite: SuiteTasks, sample: Sample, transcript: Transcript) -> Judged:
+    verdicts = tuple(_of_turn(suite, sample, turn.answer) for turn in transcript.turns)
+    verdict = suite.judge(sample, transcript.final, cut_off=transcript.cut_off)
     if cell.setting.protocol.ceiling and not verdict.right:
         for turn, of_turn in zip(transcript.turns, verdicts, strict=True):
             if of_turn.right:
                 return Judged(
-                    replace(transcript, final=turn.text), suite.judge(asked, turn.text, cut_off=turn.cut_off), verdicts
+                    replace(transcript, final=turn.text), suite.judge(sample, turn.text, cut_off=turn.cut_off), verdicts
                 )
     return Judged(transcript, verdict, verdicts)
 
 
-def _of_turn(suite: SuiteTasks, asked: Sample, answer: str | None) -> TurnVerdict:
-    key = None if answer is None else answers.key(asked.question.answer_format, answer)
-    return TurnVerdict(key, suite.right(asked, answer))
+def _of_turn(suite: SuiteTasks, sample: Sample, answer: str | None) -> TurnVerdict:
+    key = None if answer is None else answers.key(sample.question.answer_format, answer)
+    return TurnVerdict(key, suite.right(sample, answer))

@@ -78,7 +78,7 @@ def recollect(
     """
     recollection = Recollection(layers)
     models = tuple(map(ModelFacts.of, folder.manifest()["models"]))
-    asked = {name: {one.question.id: one for one in suite.asked} for name, suite in suites.items()}
+    asked = {name: {one.question.id: one for one in suite.samples} for name, suite in suites.items()}
     for cell in counted(cells, "cells checked", observer):
         check = _Check(cell, folder.transcript_path(cell), asked[cell.suite], models)
         recollection.failed |= {(cell.id, question): error for question, error in check.whole().items()}

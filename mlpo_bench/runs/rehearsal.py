@@ -82,7 +82,7 @@ async def plan(
     for name, suite in suites.items():
         of_suite = [cell for cell in cells if cell.suite == name]
         engines = _engines(of_suite, suite, known)
-        times = len(suite.asked) / len(_sample(suite))
+        times = len(suite.samples) / len(_sample(suite))
         with Store(Path(":memory:")) as store:
             rehearsed = _Rehearsed(suite, Dispatch(engines, store))
             matched_last = sorted(of_suite, key=lambda cell: cell.matched is not None)
@@ -105,14 +105,14 @@ def _engines(cells: Sequence[Cell], suite: SuiteTasks, known: Mapping[str, Throu
     for cell in cells:
         for member in cell.setting.team.distinct:
             of_model = throughput.of(member.spec, known)
-            answer = of_model.answer(cell.suite, throughput.longest(cell, member, suite.asked[0]))
+            answer = of_model.answer(cell.suite, throughput.longest(cell, member, suite.samples[0]))
             engines.setdefault(member.spec, _Rehearsal(member.spec, of_model, answer))
     return engines
 
 
 def _sample(suite: SuiteTasks) -> list[Sample]:
     """Return a few questions whose lengths are spread as those of all are."""
-    by_length = sorted(suite.asked, key=lambda asked: len(asked.question.prompt))
+    by_length = sorted(suite.samples, key=lambda sample: len(sample.question.prompt))
     count = min(REHEARSED, len(by_length))
     return [by_length[int((place + 0.5) / count * len(by_length))] for place in range(count)]
 
@@ -130,14 +130,14 @@ class _Rehearsed:
         if cell.matched_id is not None:
             cell = cell.with_samples(await matching_samples(self._tokens[cell.matched_id], self._ballots(cell)))
         members, total = cell.setting.team.seats, Usage()
-        for asked in self._sample:
-            for turn in (await cell.setting.converse(asked.question, self._dispatch, asked.sampling)).turns:
+        for sample in self._sample:
+            for turn in (await cell.setting.converse(sample.question, self._dispatch, sample.sampling)).turns:
                 spec, usage = members[turn.seat].spec, turn.usage
                 total += usage
                 one = Spent(calls=1, prompt_tokens=usage.prompt, completion_tokens=usage.completion)
                 self.spent[spec] = self.spent.get(spec, Spent()) + one
         self._tokens[cell.id] = total.total
-        questions, protocol = len(self._suite.asked), cell.setting.protocol
+        questions, protocol = len(self._suite.samples), cell.setting.protocol
         times = questions / len(self._sample)
         return CellPlan(
             cell=cell.id,
@@ -154,9 +154,9 @@ class _Rehearsed:
     def _ballots(self, vote: Cell) -> Callable[[int], Awaitable[np.ndarray]]:
         async def tokens_of(count: int) -> np.ndarray:
             totals = np.zeros(count, dtype=np.int64)
-            for asked in self._sample:
+            for sample in self._sample:
                 setting = vote.with_samples(count).setting
-                held = await setting.converse(asked.question, self._dispatch, asked.sampling)
+                held = await setting.converse(sample.question, self._dispatch, sample.sampling)
                 totals += [turn.usage.total for turn in held.turns]
             return totals
 
@@ -211,7 +211,7 @@ def _basis(
                 told = f"{of_model.tokens_a_second:g} tokens/s, measured {of_model.measured}"
             else:
                 told = "speed not known: give --speed, or run once"
-            longest = throughput.longest(cell, member, suites[cell.suite].asked[0])
+            longest = throughput.longest(cell, member, suites[cell.suite].samples[0])
             lengths = (
                 "as measured"
                 if of_model.knows(cell.suite, longest)

@@ -156,12 +156,12 @@ async def hold_again(
         Stopped: a person stopped it.
     """
     recollection.layers.commit()
-    asked = {name: len(suite.asked) for name, suite in suites.items()}
+    counts = {name: len(suite.samples) for name, suite in suites.items()}
     for matched in (False, True):  # a vote that matches a cell's tokens comes after that cell, whoever answered
         for facts, some in recollection.groups([cell for cell in todo if bool(cell.matched) is matched]):
             engines = {spec: RecordedEngine(of_spec, NOT_RECORDED) for spec, of_spec in facts.items()}
             dispatch = Dispatch(engines, recollection.layers.of(some[0].id))
-            observer.begin(some, asked, dispatch.tally)
+            observer.begin(some, counts, dispatch.tally)
             with (
                 stopped_by_interrupts(dispatch, observer.say),
                 CellRunner(into, suites, engines, dispatch, observer, recollection.failed) as runner,
@@ -177,12 +177,13 @@ def _at_hand(config: RunConfig, data: Path | None) -> RunConfig:
 
 
 def _check_sources(folder: RunDirectory, suites: Mapping[str, SuiteTasks]) -> None:
-    asked = folder.manifest()["sources"]
+    sources = folder.manifest()["sources"]
     for name, suite in suites.items():
-        if suite.source.revision != asked[name]["revision"]:
+        before = sources[name]
+        if suite.source.revision != before["revision"]:
             raise UsageError(
-                f"the run {folder.path} asked {name} of {asked[name]['where']} ({asked[name]['revision']}); what was "
-                f"found here is {suite.source.where} ({suite.source.revision}). Name its folder with --data."
+                f"the run {folder.path} asked {name} of {before['where']} ({before['revision']}); what was found here is "
+                f"{suite.source.where} ({suite.source.revision}). Name its folder with --data."
             )
 
 

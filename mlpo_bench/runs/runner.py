@@ -76,11 +76,11 @@ async def _run_cells(
     engines = await open_engines(specs, deterministic=config.deterministic, on_event=observer.say)
     async with AsyncExitStack() as closing:
         closing.push_async_callback(close_engines, engines)
-        asked = {name: suite.asked for name, suite in suites.items()}
-        check_context(todo, asked, engines)
+        samples = {name: suite.samples for name, suite in suites.items()}
+        check_context(todo, samples, engines)
         dispatch = Dispatch(engines, store)
         manifest = Manifest(folder.manifest_path, config, {n: s.source for n, s in suites.items()}, engines.values())
-        observer.begin(todo, {name: len(a) for name, a in asked.items()}, dispatch.tally)
+        observer.begin(todo, {name: len(a) for name, a in samples.items()}, dispatch.tally)
         try:
             with (
                 stopped_by_interrupts(dispatch, observer.say),
@@ -128,7 +128,7 @@ def load_suites(config: RunConfig, names: Iterable[str], observer: Listener) -> 
             subjects=_subjects_of(name, config),
             data=Path(config.data) if config.data else None,
         )
-        observer.say(f"{name}: {len(suites[name].asked)} questions from {suites[name].source}")
+        observer.say(f"{name}: {len(suites[name].samples)} questions from {suites[name].source}")
     return suites
 
 

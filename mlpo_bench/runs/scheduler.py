@@ -39,15 +39,15 @@ async def schedule(
     in `failed` are not held: they end with that fault.
     """
 
-    async def converse(one: CellProgress, place: int, asked: Sample) -> None:
-        if error := failed.get((one.cell.id, asked.question.id)):
-            ended(one, one.fail(place, asked.question, EngineError(error)))
+    async def converse(one: CellProgress, place: int, sample: Sample) -> None:
+        if error := failed.get((one.cell.id, sample.question.id)):
+            ended(one, one.fail(place, sample.question, EngineError(error)))
             return
         try:
-            transcript = await one.cell.setting.converse(asked.question, dispatch, asked.sampling)
-            conversation = await judged(one.cell, suites[one.cell.suite], asked, transcript)
+            transcript = await one.cell.setting.converse(sample.question, dispatch, sample.sampling)
+            conversation = await judged(one.cell, suites[one.cell.suite], sample, transcript)
         except EngineError as fault:
-            ended(one, one.fail(place, asked.question, fault))
+            ended(one, one.fail(place, sample.question, fault))
         except Stopped:
             return  # its place stays empty, and so its cell is not done
         else:
@@ -56,11 +56,11 @@ async def schedule(
     async with InFlight() as flights:
         for name, suite in suites.items():
             of_suite = [one for one in progress if one.cell.suite == name]
-            for place, asked in enumerate(suite.asked):
+            for place, sample in enumerate(suite.samples):
                 for one in of_suite:
                     if dispatch.stopped:
                         return
-                    await flights.start(converse(one, place, asked))
+                    await flights.start(converse(one, place, sample))
 
 
 class InFlight:

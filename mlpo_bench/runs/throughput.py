@@ -87,7 +87,7 @@ def of(spec: ModelSpec, known: Mapping[str, Throughput]) -> Throughput:
 
 def learn(dispatch: Dispatch, cells: Sequence[Cell], suites: Mapping[str, SuiteTasks], folder: RunDirectory) -> None:
     """Add what a run has shown to what is known."""
-    texts = [asked.question.prompt for suite in suites.values() for asked in suite.asked[:COUNTED_QUESTIONS]]
+    texts = [sample.question.prompt for suite in suites.values() for sample in suite.samples[:COUNTED_QUESTIONS]]
     note(dispatch, texts, _answers(cells, suites, folder))
 
 
@@ -119,14 +119,14 @@ def _answers(cells: Sequence[Cell], suites: Mapping[str, SuiteTasks], folder: Ru
             continue
         for seat, member in cell.setting.team.seats.items():
             if seat in result.seats:
-                key = member.spec, cell.suite, longest(cell, member, suites[cell.suite].asked[0])
+                key = member.spec, cell.suite, longest(cell, member, suites[cell.suite].samples[0])
                 answers[key] = answers.get(key, Spent()) + result.seats[seat]
     return answers
 
 
-def longest(cell: Cell, member: Member, asked: Sample) -> int:
+def longest(cell: Cell, member: Member, sample: Sample) -> int:
     """Return how long an answer of a member may be, in tokens."""
-    return int(cell.setting.overrides.get("max_tokens", member.sampling.over(asked.sampling).max_tokens))
+    return int(cell.setting.overrides.get("max_tokens", member.sampling.over(sample.sampling).max_tokens))
 
 
 def _speed(client: EngineClient) -> dict[str, object]:

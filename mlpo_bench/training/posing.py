@@ -74,9 +74,9 @@ def posed(recipe: Recipe, observer: TrainingObserver) -> list[Posed]:
     with quiet_lm_eval():
         suites = load_suites(config, recipe.suites, observer)
     questions = [
-        Posed(asked.question, str(asked.instance.doc["question"]), asked.gold, asked.sampling)
+        Posed(sample.question, str(sample.instance.doc["question"]), sample.gold, sample.sampling)
         for suite in suites.values()
-        for asked in suite.asked
+        for sample in suite.samples
     ]
     if not questions:
         raise UsageError(f"no train question is left of {', '.join(SUITES[name].title for name in recipe.suites)}.")

@@ -39,9 +39,9 @@ def suite(made_up: Path) -> SuiteTasks:
 
 
 def test_the_test_split_is_asked_in_order(suite: SuiteTasks) -> None:
-    ids = [a.question.id for a in suite.asked]
+    ids = [a.question.id for a in suite.samples]
     assert ids == [f"bbh/{s}/{n}" for s in SUITES["bbh"].subjects for n in (1, 6)]
-    first = suite.asked[0].question
+    first = suite.samples[0].question
     assert first.prompt.startswith("Made up for boolean_expressions, number 1: is 1 even?\n\nEnd with True or False")
     assert first.answer_format == "true_false"
     assert first.preamble == ()
@@ -50,12 +50,12 @@ def test_the_test_split_is_asked_in_order(suite: SuiteTasks) -> None:
 def test_right_wrong_and_unread_are_told_apart_by_lm_eval_and_by_us(suite: SuiteTasks) -> None:
     texts = ("<answer>{gold}</answer>", "nothing to read", "<answer>{gold}</answer><answer>{other}</answer>")
     finals = {
-        a.question.id: texts[n % 3].format(gold=a.gold, other=suite.asked[n ^ 1].gold)
-        for n, a in enumerate(suite.asked)
+        a.question.id: texts[n % 3].format(gold=a.gold, other=suite.samples[n ^ 1].gold)
+        for n, a in enumerate(suite.samples)
     }
     with quiet_lm_eval():
         scores = suite.score(finals)
-    mine = {a.question.id: suite.judge(a, finals[a.question.id]) for a in suite.asked}
+    mine = {a.question.id: suite.judge(a, finals[a.question.id]) for a in suite.samples}
     assert scores.verdicts == mine
     right = sum(v.right for v in mine.values())
     unread = sum(v.unread for v in mine.values())
@@ -66,11 +66,11 @@ def test_right_wrong_and_unread_are_told_apart_by_lm_eval_and_by_us(suite: Suite
 
 
 def test_scoring_twice_gives_the_same_and_questions_without_a_final_are_left_out(suite: SuiteTasks) -> None:
-    finals = {a.question.id: f"<answer>{a.gold}</answer>" for a in suite.asked[3:]}
+    finals = {a.question.id: f"<answer>{a.gold}</answer>" for a in suite.samples[3:]}
     with quiet_lm_eval():
         first, second = suite.score(finals), suite.score(finals)
     assert first == second
-    assert len(first.verdicts) == len(suite.asked) - 3
+    assert len(first.verdicts) == len(suite.samples) - 3
     assert all(v.right for v in first.verdicts.values())
     assert "mlpo_bbh_boolean_expressions" not in first.results["results"]
     with quiet_lm_eval():
@@ -78,16 +78,16 @@ def test_scoring_twice_gives_the_same_and_questions_without_a_final_are_left_out
 
 
 def test_a_cell_scored_after_another_is_scored_as_by_a_fresh_suite(suite: SuiteTasks, made_up: Path) -> None:
-    before = {a.question.id: "<answer>-</answer>" for a in suite.asked[1:40]}
-    finals = {a.question.id: f"<answer>{a.gold if n % 3 else '-'}</answer>" for n, a in enumerate(suite.asked)}
+    before = {a.question.id: "<answer>-</answer>" for a in suite.samples[1:40]}
+    finals = {a.question.id: f"<answer>{a.gold if n % 3 else '-'}</answer>" for n, a in enumerate(suite.samples)}
     with quiet_lm_eval():
         fresh = SuiteTasks("bbh", data=made_up)
         suite.score(before)
         after, alone = suite.score(finals), fresh.score(finals)
     assert after == alone
-    assert list(after.verdicts) == [a.question.id for a in suite.asked]
+    assert list(after.verdicts) == [a.question.id for a in suite.samples]
     assert suite.configs == fresh.configs
-    assert not any(a.instance.resps or a.instance.filtered_resps for a in suite.asked)
+    assert not any(a.instance.resps or a.instance.filtered_resps for a in suite.samples)
 
 
 class Scripted(LM):
@@ -106,7 +106,7 @@ class Scripted(LM):
 
 
 def test_what_is_done_once_for_all_cells_changes_no_result(suite: SuiteTasks, made_up: Path) -> None:
-    finals = {a.question.id: f"<answer>{a.gold if n % 3 else '-'}</answer>" for n, a in enumerate(suite.asked)}
+    finals = {a.question.id: f"<answer>{a.gold if n % 3 else '-'}</answer>" for n, a in enumerate(suite.samples)}
     with quiet_lm_eval():
         scores = suite.score(finals)
         metadata = {"split": "test", "data": str(made_up)}
@@ -120,12 +120,12 @@ def test_what_is_done_once_for_all_cells_changes_no_result(suite: SuiteTasks, ma
 
 
 def test_lm_eval_compiles_templates_as_ever_once_a_suite_is_loaded(suite: SuiteTasks) -> None:
-    assert suite.asked
+    assert suite.samples
     assert not hasattr(lm_eval.utils.env.from_string, "cache_info")
 
 
 def test_lm_evals_standard_errors_are_there(suite: SuiteTasks) -> None:
-    finals = {a.question.id: f"<answer>{a.gold if n % 2 else '-'}</answer>" for n, a in enumerate(suite.asked)}
+    finals = {a.question.id: f"<answer>{a.gold if n % 2 else '-'}</answer>" for n, a in enumerate(suite.samples)}
     with quiet_lm_eval():
         results = suite.score(finals).results
     assert results["groups"]["mlpo_bbh"]["acc_stderr,read"] > 0
@@ -134,7 +134,7 @@ def test_lm_evals_standard_errors_are_there(suite: SuiteTasks) -> None:
 
 def test_results_hold_nothing_that_differs_from_process_to_process(suite: SuiteTasks) -> None:
     with quiet_lm_eval():
-        results = suite.score({a.question.id: "-" for a in suite.asked}).results
+        results = suite.score({a.question.id: "-" for a in suite.samples}).results
     assert len(suite.configs) == 27
     assert " at 0x" not in json.dumps([results, suite.configs])
 
@@ -143,9 +143,9 @@ def test_a_limit_and_subjects_choose_questions(made_up: Path) -> None:
     with quiet_lm_eval():
         few = SuiteTasks("bbh", data=made_up, limit=5)
         one = SuiteTasks("bbh", data=made_up, subjects=["snarks"], split="all")
-    assert len(few.asked) == 5
-    assert len({a.question.subject for a in few.asked}) == 5
-    assert [a.question.id for a in one.asked] == [f"bbh/snarks/{n}" for n in range(11)]
+    assert len(few.samples) == 5
+    assert len({a.question.subject for a in few.samples}) == 5
+    assert [a.question.id for a in one.samples] == [f"bbh/snarks/{n}" for n in range(11)]
 
 
 @pytest.mark.parametrize("protocol", [Solo(), Vote(3), Leader(3, memory=True), Leader(2, share="answer")])
@@ -156,7 +156,7 @@ def test_gold_answers_never_reach_a_prompt(tmp_path: Path, protocol: Solo | Vote
         (tmp_path / "bbh" / f"{subject}.json").write_text(json.dumps({"examples": examples}))
     with quiet_lm_eval():
         suite = SuiteTasks("bbh", data=tmp_path)
-    assert all(CANARY in asked.gold for asked in suite.asked)
+    assert all(CANARY in asked.gold for asked in suite.samples)
     prompts: list[str] = []
 
     def listen(messages: Sequence[Message], sampling: Sampling, seed: int) -> str:
@@ -167,10 +167,10 @@ def test_gold_answers_never_reach_a_prompt(tmp_path: Path, protocol: Solo | Vote
         team = Team(leader=Member(model="m"), peers=(Member(model="m"),) * 3)
         with Store(tmp_path / "store.sqlite") as store:
             dispatch = Dispatch(dict.fromkeys(team.specs, ScriptedEngine(listen)), store)
-            for asked in suite.asked:
+            for asked in suite.samples:
                 done = await Setting(team, protocol).converse(asked.question, dispatch, asked.sampling)
                 assert CANARY not in repr(done)
 
     asyncio.run(main())
-    assert len(prompts) >= len(suite.asked)
+    assert len(prompts) >= len(suite.samples)
     assert not any(CANARY in prompt for prompt in prompts)

@@ -49,7 +49,7 @@ def score_of(script: Path, made_up: Path, tmp_path: Path) -> float:
         with Store(tmp_path / "again.sqlite") as store:
             dispatch = Dispatch({team.leader.spec: ScriptFileEngine(team.leader.spec)}, store)
             right = 0
-            for asked in suite.asked:
+            for asked in suite.samples:
                 done = await Setting(team, Solo()).converse(asked.question, dispatch, asked.sampling)
                 right += suite.judge(asked, done.final).right
             return right
@@ -87,7 +87,7 @@ def test_nothing_is_weighed_where_no_vote_needs_it(carry: Runs, team: dict[str, 
 
 
 def test_train_questions_are_never_the_tested_ones(carry: Runs, team: dict[str, Any], made_up: Path) -> None:
-    train = {asked.question.id for asked in SuiteTasks("bbh", split="train", limit=40, data=made_up).asked}
+    train = {asked.question.id for asked in SuiteTasks("bbh", split="train", limit=40, data=made_up).samples}
     run = carry("mine", team=team, **WEIGHTED)
     tested = {line["question"] for cell in cells(run.config) for line in read_transcripts(run.transcript_path(cell))}
     assert tested

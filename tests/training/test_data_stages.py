@@ -63,7 +63,7 @@ def test_a_leader_is_trained_on_what_a_run_would_show_it(
         with Store(tmp_path / "mine.sqlite") as store:
             dispatch = Dispatch(engines, store)
             setting = Setting(recipe.team, protocol, recipe.seed)
-            held = [await setting.converse(a.question, dispatch, a.sampling) for a in suite.asked]
+            held = [await setting.converse(a.question, dispatch, a.sampling) for a in suite.samples]
             assert dispatch.tally.made == len(held)  # the openings were found: their requests are the same
         return {t.question.id: [{"role": m.role, "content": m.content} for m in t.turns[-1].read] for t in held}
 
