@@ -14,7 +14,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlpo_bench import answers
 from mlpo_bench.errors import UsageError, unknown
@@ -139,7 +139,7 @@ def _guessed(path: Path, rows: Sequence[Row]) -> tuple[str, str]:
     """Return the format that all rows' answers have beyond doubt, and how that was seen."""
     if any(row.choices for row in rows):
         return "option", ", as there are choices"
-    golds = [_words(row.cells["answer"]) for row in rows]
+    golds = [table.plain(row.cells["answer"]) for row in rows]
     for form, pattern in _GUESSES:
         if all(pattern.fullmatch(gold) for gold in golds):
             return form, ", as all answers are such"
@@ -174,33 +174,34 @@ def _entry(name: str, file: Path, row: Row, form: str, gold_of: Callable[[Row], 
     Raises:
         ValueError: Something is wrong with it.
     """
-    question = _words(row.cells["question"])
+    question = table.plain(row.cells["question"])
     if not question:
         raise ValueError("its question is empty")
-    if not _words(row.cells["answer"]):
+    if not table.plain(row.cells["answer"]):
         raise ValueError("its answer is empty")
     if row.choices and form != "option":
         raise ValueError(f"it has choices, and is to be answered by format {form}; leave out one of the two")
     text = with_options(question, row.choices) if row.choices else question
     gold = gold_of(row)
-    _check_gold(form, gold, text)
+    if not _readable(form, gold):
+        raise ValueError(f"its answer {gold!r} cannot be read as format {form}")
     said = _split_said(file, row, several=several)
     tested = int(fingerprint(text), 16) % _TRAINED_OF > 0 if said is None else said
-    place = _words(row.cells.get("id")) or (f"{file.stem}-{row.number}" if several else str(row.number))
+    place = table.plain(row.cells.get("id")) or (f"{file.stem}-{row.number}" if several else str(row.number))
     return Entry.of(name, _subject(row, name), place, text, gold, form, tested=tested)
 
 
-def _check_gold(form: str, gold: str, text: str) -> None:
-    """Refuse an answer that its own format would not read, or not take for right."""
-    answer = answers.read(form, f"<answer>{answers.written(form, gold)}</answer>", question=text)
-    if answer is None or not (answers.FORMATS[form].slow or answers.judge(form, answer, gold)):
-        raise ValueError(f"its answer {gold!r} cannot be read as format {form}")
+@functools.lru_cache(maxsize=1 << 14)
+def _readable(form: str, gold: str) -> bool:
+    """Whether its own format reads an answer, and takes it for right."""
+    answer = answers.read(form, f"<answer>{answers.written(form, gold)}</answer>")
+    return answer is not None and (answers.FORMATS[form].slow or answers.judge(form, answer, gold))
 
 
 def _golds(form: str, rows: Sequence[Row]) -> Callable[[Row], str]:
     """Return how a row's answer becomes gold. A whole table writes the right option in one way, so all rows decide."""
     if form != "option":
-        return lambda row: _words(row.cells["answer"])
+        return lambda row: table.plain(row.cells["answer"])
     ways = (_by_letter, _by_text, _by_position)
     return max(ways, key=lambda way: sum(_fits(way, row) for row in rows))
 
@@ -214,7 +215,7 @@ def _fits(way: Callable[[Row], str], row: Row) -> bool:
 
 
 def _by_letter(row: Row) -> str:
-    stated = _LETTER.fullmatch(_words(row.cells["answer"]))
+    stated = _LETTER.fullmatch(table.plain(row.cells["answer"]))
     if stated is None:
         raise _no_choice(row)
     letter = stated[1].upper()
@@ -224,7 +225,7 @@ def _by_letter(row: Row) -> str:
 
 
 def _by_text(row: Row) -> str:
-    wanted = _words(row.cells["answer"]).casefold()
+    wanted = table.plain(row.cells["answer"]).casefold()
     same = [place for place, choice in enumerate(row.choices) if choice.casefold() == wanted]
     if len(same) != 1:
         raise _no_choice(row)
@@ -232,7 +233,7 @@ def _by_text(row: Row) -> str:
 
 
 def _by_position(row: Row) -> str:
-    stated = _words(row.cells["answer"])
+    stated = table.plain(row.cells["answer"])
     if not stated.isdecimal() or int(stated) >= len(row.choices):
         raise _no_choice(row)
     return f"({chr(ord('A') + int(stated))})"
@@ -240,13 +241,13 @@ def _by_position(row: Row) -> str:
 
 def _no_choice(row: Row) -> ValueError:
     offered = f"none of its choices ({' | '.join(row.choices)})" if row.choices else "no option's letter"
-    return ValueError(f"its answer {_words(row.cells['answer'])!r} is {offered}")
+    return ValueError(f"its answer {table.plain(row.cells['answer'])!r} is {offered}")
 
 
 def _split_said(file: Path, row: Row, *, several: bool) -> bool | None:
     """Return whether a row is said to be tested; None where nothing says so."""
     if "split" in row.cells:
-        stated = _words(row.cells["split"]).casefold()
+        stated = table.plain(row.cells["split"]).casefold()
         if stated not in SPLITS:
             raise ValueError(f"its split {stated!r} is none of {', '.join(SPLITS)}")
         return SPLITS[stated]
@@ -254,14 +255,5 @@ def _split_said(file: Path, row: Row, *, several: bool) -> bool | None:
 
 
 def _subject(row: Row, name: str) -> str:
-    stated = _words(row.cells.get("subject"))
+    stated = table.plain(row.cells.get("subject"))
     return re.sub(r"\W+", "_", stated).strip("_").casefold() or name
-
-
-def _words(value: Any) -> str:  # noqa: ANN401 - whatever a cell holds
-    """Return a cell as text: whole numbers without a point, nothing for nothing."""
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).strip()

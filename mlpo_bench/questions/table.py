@@ -75,13 +75,22 @@ def blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip()) or value == []
 
 
-def _plain(name: object) -> str:
+def plain(value: object) -> str:
+    """Return a cell as text: whole numbers without a point, nothing for nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip()
+
+
+def _column(name: object) -> str:
     return "_".join(str(name).replace("-", " ").replace("_", " ").split()).casefold()
 
 
 def _columns(path: Path, names: Iterable[str]) -> dict[str, str]:
     """Return what the table calls each column that it has."""
-    given = {_plain(name): name for name in reversed(list(names))}
+    given = {_column(name): name for name in reversed(list(names))}
     found = {
         column: given[known]
         for column, variants in COLUMNS.items()
@@ -100,7 +109,7 @@ def _columns(path: Path, names: Iterable[str]) -> dict[str, str]:
 def _lettered(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return the columns that hold an option each, by letter: `a`, `option_a`, `choice a`."""
     names = dict.fromkeys(name for cells in rows for name in cells)
-    found = {_plain(name).removeprefix("option_").removeprefix("choice_"): name for name in names}
+    found = {_column(name).removeprefix("option_").removeprefix("choice_"): name for name in names}
     letters = [letter for letter in LETTERS if letter in found]
     return {letter: found[letter] for letter in letters} if letters[:2] == ["a", "b"] else {}
 
@@ -112,7 +121,7 @@ def _choices(
     if not blank(given):
         texts = _listed(given)
     elif lettered:
-        texts = ["" if blank(value := cells.get(name)) else str(value) for name in lettered.values()]
+        texts = [plain(cells.get(name)) for name in lettered.values()]
         while texts and not texts[-1]:
             texts.pop()
     else:
@@ -133,7 +142,7 @@ def _listed(given: object) -> list[str]:
             given = json.loads(given)
         except ValueError:
             given = str(given).split("\n" if "\n" in str(given).strip() else "|")
-    return [str(text).strip() for text in given] if isinstance(given, list) else [str(given)]
+    return [plain(text) for text in given] if isinstance(given, list) else [plain(given)]
 
 
 def _text(path: Path) -> str:
@@ -153,7 +162,7 @@ def _csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     first = text.lstrip().partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    csv.field_size_limit(len(text) + 1)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # of the whole process
     header: list[str] | None = None
     last = 0
     try:
@@ -163,6 +172,8 @@ def _csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 continue
             if header is None:
                 header = [cell.strip() for cell in cells]
+                if twice := [name for name in header if name and header.count(name) > 1]:
+                    raise UsageError(f"{path}: two columns are called {twice[0]!r}; rename one of them.")
             elif len(cells) != len(header):
                 raise UsageError(f"{path}, line {line}: it has {len(cells)} cells, and the header {len(header)}.")
             else:

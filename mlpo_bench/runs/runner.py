@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import close_engines, open_engines
-from mlpo_bench.errors import Stopped, StoppedAtOnce, UsageError
+from mlpo_bench.errors import Stopped, StoppedAtOnce, UsageError, unknown
 from mlpo_bench.harness.suite import SuiteTasks, quiet_lm_eval
 from mlpo_bench.log.files import write_json
 from mlpo_bench.log.manifest import Manifest
@@ -119,6 +119,7 @@ def load_suites(config: RunConfig, names: Iterable[str], observer: Listener) -> 
     Raises:
         UsageError: no such subject, or no source for a suite.
     """
+    _check_subjects(config)
     suites = {}
     for name in names:
         suites[name] = SuiteTasks(
@@ -130,6 +131,14 @@ def load_suites(config: RunConfig, names: Iterable[str], observer: Listener) -> 
         )
         observer.say(f"{name}: {len(suites[name].samples)} questions from {suites[name].source}")
     return suites
+
+
+def _check_subjects(config: RunConfig) -> None:
+    """Refuse subjects of no suite that is asked, where one of them is a person's own: others were checked before."""
+    if config.subjects and config.own:
+        known = {subject for name in config.suites for subject in config.suite(name).subjects}
+        for wrong in sorted(set(config.subjects) - known):
+            raise unknown("subject", wrong, known)
 
 
 def _subjects_of(suite: str, config: RunConfig) -> tuple[str, ...] | None:

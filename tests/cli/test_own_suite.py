@@ -77,6 +77,8 @@ def test_a_file_that_changed_is_another_suite_and_one_that_moved_is_the_same(
     assert mlpo_bench("report", "runs/first").code == 0
     (mine.parent / "elsewhere").mkdir()
     (mine.parent / "elsewhere" / "mine.csv").write_text(before)
+    said = mlpo_bench("rescore", "runs/first", "--data", "elsewhere")
+    assert said.code == 0, said.err
     again = mlpo_bench("run", "--suite", "elsewhere/mine.csv", *options[3:])
     assert again.code == 0, again.err
 
@@ -97,6 +99,13 @@ def test_a_matrix_names_files_beside_it_with_a_format_for_each(mlpo_bench: Cli, 
     (folder / "m.yaml").write_text(yaml.safe_dump(matrix | {"format": {"numbrs": "number"}}))
     said = mlpo_bench("plan", "--matrix", folder / "m.yaml")
     assert "a format is named for 'numbrs', which is no file of questions here; did you mean 'numbers'" in said.err
+
+
+def test_a_subject_of_no_suite_is_told(mlpo_bench: Cli, mine: Path, team_file: Path) -> None:
+    options = ("plan", "--suite", mine, "--team", team_file, "--protocol", "solo", "--subjects")
+    assert mlpo_bench(*options, "part_0").code == 0
+    said = mlpo_bench(*options, "part_0,part_9")
+    assert (said.code, "no subject is called 'part_9'; did you mean 'part_" in said.err) == (2, True)
 
 
 def test_suites_and_validate_tell_of_a_file(mlpo_bench: Cli, mine: Path) -> None:

@@ -148,6 +148,7 @@ def test_a_file_that_changes_is_read_anew(tmp_path: Path) -> None:
         ("question,answer\n1?,1\n2?,a hat\n", "number", "line 3: its answer 'a hat' cannot be read as format number"),
         ("question,answer\n1?,1\n2?,2,3\n", None, "line 3: it has 3 cells, and the header 2"),
         ("id,question,answer\nx,1?,1\nx,2?,2\n", None, "line 3: it has the id of line 2, 'x'"),
+        ("question,answer,answer\n1?,1,2\n", None, "two columns are called 'answer'"),
         ("question,answer,split\n1?,1,tset\n", None, "line 2: its split 'tset' is none of test, train"),
         ("question,answer,a,b\n1?,C,x,y\n2?,A,x,y\n", None, r"line 2: its answer 'C' is none of .* \(x \| y\)"),
         ("question,answer,a,b\n1?,z,x,y\n2?,x,x,y\n", None, r"line 2: its answer 'z' is none of its choices"),
