@@ -11,7 +11,7 @@ import hashlib
 import ipaddress
 import re
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -24,6 +24,9 @@ Penalty = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
 # What the engine itself decides, and relies on when it reads the reply.
 _OWN_FIELDS = frozenset({"model", "messages", "prompt", "stream", "n"})
 _DIGITS = 12
+_SECRET = re.compile(r"auth|key|token|secret|passw|cookie|credential", re.IGNORECASE)
+_BY_NAME = "put it into an environment variable, and name that:"
+_BY_HEADER = "put it into an environment variable, and let it travel in a header (api_key_env, key_header)"
 ONE_LINE = r"^[^|\x00-\x1f\x7f]+$"
 
 
@@ -90,6 +93,15 @@ class RequestOptions(BaseModel):
         for name, value in given.items():
             if not name.replace("-", "").replace("_", "").isalnum() or not (name + value).isprintable():
                 raise ValueError(f"{name!r} is no header of one line")
+            if _SECRET.search(name) and "$" not in value:
+                raise ValueError(f"{name!r} holds a key, which would be written to a run's files; {_BY_NAME} `$MY_KEY`")
+        return given
+
+    @field_validator("extra_query")
+    @classmethod
+    def _queries_hold_no_key(cls, given: dict[str, str]) -> dict[str, str]:
+        if secret := next((name for name in given if _SECRET.search(name)), None):
+            raise ValueError(f"{secret!r} holds a key, which would be written to a run's files; {_BY_HEADER}")
         return given
 
     @model_validator(mode="after")
@@ -130,6 +142,8 @@ def checked_url(given: str) -> str:
             "an address with a user or a password would be written to a run's files; put the password into an "
             "environment variable, and name that as api_key_env"
         )
+    if any(_SECRET.search(name) for name, _ in parse_qsl(parts.query)):
+        raise ValueError(f"this address holds a key, which would be written to a run's files; {_BY_HEADER}")
     if parts.scheme not in {"http", "https"} or not host or port == 0:
         raise ValueError(f"{url!r} is no address of a server; {_EXAMPLE}")
     if any(character.isspace() or not character.isprintable() or character == "|" for character in url):

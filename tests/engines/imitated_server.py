@@ -288,6 +288,8 @@ MODES: dict[str, Mode] = {
         2, 1.0, lambda left: refused(f"Rate limit. Please try again in {left * 1000 + 50:.0f}ms.", 429)
     ),
     "limited_no_header": limited(3, 3.0, lambda _: sent({"error": {"message": "slow down"}}, 429)),
+    "limited_in_200": limited(2, 1.0, lambda _: sent({"error": {"message": "upstream is busy", "code": 429}})),
+    "limited_zero": limited(2, 1.0, lambda _: sent({}, 429, Retry_After="0")),
     "retry_after_long": says(sent({"error": {"message": "quota spent"}}, 429, Retry_After="86400")),
     # The list of models
     "models_bare_list": lists([{"id": MODEL, "object": "model"}]),

@@ -43,8 +43,9 @@ MESSAGES = near(
     reasoning_content=st.text() | st.lists(PARTS, max_size=2),
     reasoning=st.text(),
 )
+ERRORS = near(code=st.sampled_from([400, 429, 502, "429"]), message=st.text())
 CHOICES = near(
-    message=MESSAGES, text=st.text(), finish_reason=st.sampled_from(["stop", "length", "refusal", ""]), error=JSON
+    message=MESSAGES, text=st.text(), finish_reason=st.sampled_from(["stop", "length", "refusal", ""]), error=ERRORS
 )
 COUNTS = near(
     prompt_tokens=st.integers(),
@@ -52,7 +53,7 @@ COUNTS = near(
     total_tokens=st.integers(),
     prompt_tokens_details=near(cached_tokens=st.integers()),
 )
-REPLIES = near(choices=st.lists(CHOICES, max_size=2), usage=COUNTS, error=JSON, system_fingerprint=st.text())
+REPLIES = near(choices=st.lists(CHOICES, max_size=2), usage=COUNTS, error=ERRORS, system_fingerprint=st.text())
 
 
 @given(REPLIES)

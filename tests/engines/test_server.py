@@ -293,13 +293,13 @@ def test_a_whole_answer_has_a_deadline_and_is_not_waited_for_again(mode: str) ->
     assert caught.value.transient
 
 
-@pytest.mark.parametrize("how", ["retry_after", "retry_after_ms", "xreset", "words", "no_header"])
+@pytest.mark.parametrize("how", ["retry_after", "retry_after_ms", "xreset", "words", "no_header", "in_200", "zero"])
 def test_a_server_that_asks_to_wait_is_waited_for(how: str) -> None:
     said: list[str] = []
     count = 7 if how == "no_header" else 5
     with ImitatedServer(f"limited_{how}") as server:
         assert [c.text for c in ask(spec_of(server), count=count, said=said)] == ["fine"] * count
-        assert len(server.asked) < 30
+        assert len(server.asked) < 40
     if how == "no_header":
         assert any("answered 429: slow down. Waiting" in s for s in said)
 
@@ -408,6 +408,14 @@ def test_a_base_model_is_asked_in_plain_text() -> None:
 def test_a_persona_is_folded_into_the_users_turn(mode: str, options: dict[str, Any]) -> None:
     messages = body_of(mode, system="Be brief.", request=options)["messages"]
     assert messages == [{"role": "user", "content": "Be brief.\n\nquestion 0"}]
+
+
+def test_all_that_were_asked_at_once_are_folded() -> None:
+    said: list[str] = []
+    with ImitatedServer("system_refused") as server:
+        server.delay = 0.05
+        assert len(ask(spec_of(server), count=6, said=said, system="Be brief.")) == 6
+    assert len([s for s in said if "takes no system message" in s]) == 1
 
 
 def test_a_seed_fits_into_32_bits_with_a_sign() -> None:

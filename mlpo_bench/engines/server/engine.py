@@ -13,12 +13,12 @@ from mlpo_bench.engines.base import ModelFacts
 from mlpo_bench.engines.hashes import revision_of
 from mlpo_bench.engines.server import reply as replies
 from mlpo_bench.engines.server.listing import listed, tried
-from mlpo_bench.engines.server.pace import Pace, told_wait
+from mlpo_bench.engines.server.pace import LONGEST_WAIT_S, Pace, told_wait
 from mlpo_bench.engines.server.refusals import OK, SYSTEM_ROLE, TOO_MANY, Asked, overflow, refusal, too_long
 from mlpo_bench.engines.server.request import RequestBuilder
 from mlpo_bench.engines.server.transport import Transport
 from mlpo_bench.engines.spec import ASKED_ANEW
-from mlpo_bench.errors import EngineError, UsageError
+from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
 
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 8.0
 CHARACTERS_PER_TOKEN = 4
 TOKENS_PER_MESSAGE = 4
 SAID_EVERY_S = 10.0
+_LEAST_WAIT_S = 0.05
 _SERVICE_UNAVAILABLE = 503
 _FINGERPRINTS_KEPT = 20
 _TOKENIZER = ("*.json", "*.jinja", "*.model", "*.txt")
@@ -47,10 +48,11 @@ _CUT_BELOW, _CUT_FROM = 0.4, 1_000
 
 @dataclass(slots=True)
 class _Tries:
-    """What one request has been through: its failures, and for how long it waited because the server asked it to."""
+    """What one request has been through: its failures, how often the server asked to wait, and for how long in all."""
 
     began: float
     failures: int = 0
+    refusals: int = 0
     waited: float = 0.0
 
 
@@ -108,7 +110,7 @@ class ServerEngine:
         """
         tries = _Tries(time.monotonic())
         while True:
-            body = self._builder.body(messages, sampling, seed)
+            folded, body = self._builder.fold_system, self._builder.body(messages, sampling, seed)
             asked = Asked(self._facts.name, self.count_tokens(messages), sampling.max_tokens)
             try:
                 async with self._pace.slot():
@@ -116,7 +118,7 @@ class ServerEngine:
                     answer = await self._transport.post(self._builder.path, body, self._spec.request.timeout)
                     found = self._found(answer, asked)
             except EngineError as fault:
-                if self._folds_instead(fault, messages):
+                if not folded and self._folds_instead(fault, messages):
                     continue
                 await self._after(fault, tries)
             else:
@@ -141,6 +143,8 @@ class ServerEngine:
             return replies.read(replies.parsed(answer.body))
         except ValueError as error:
             raise self._worded(EngineError(f"sent no valid answer: {error}.")) from None
+        except replies.RateLimited as fault:
+            return _Wait(told_wait(answer.headers, str(fault)), str(self._worded(fault)))
         except EngineError as fault:
             if too_long(answer.status, str(fault)):  # an error that comes with status 200
                 raise overflow(self._transport.cleaned(str(fault)), None, asked) from None
@@ -149,7 +153,7 @@ class ServerEngine:
     def _worded(self, fault: EngineError) -> EngineError:
         """Return a fault with the server's name before its words, and no key in them."""
         text = self._transport.cleaned(str(fault))
-        if type(fault) is not EngineError:  # an overflow speaks of the model
+        if isinstance(fault, ContextOverflow):  # it speaks of the model
             fault.args = (text,)
             return fault
         return EngineError(f"{self._where} {text}", transient=fault.transient)
@@ -157,10 +161,10 @@ class ServerEngine:
     def _folds_instead(self, fault: EngineError, messages: Sequence[Message]) -> bool:
         """Whether to ask again with the persona in the user's turn: the server will not take one of its own."""
         system = any(message.role == "system" for message in messages)
-        if fault.transient or self._builder.fold_system or not system or not SYSTEM_ROLE.search(str(fault)):
+        if fault.transient or not system or not SYSTEM_ROLE.search(str(fault)):
             return False
         self._builder.fold_system = True
-        self._say(f"{self._where} takes no system message, so what stood there goes in front of the user's first.")
+        self._say_once("folded", "takes no system message, so what stood there goes in front of the user's first")
         return True
 
     async def _after(self, fault: EngineError, tries: _Tries) -> None:
@@ -183,7 +187,9 @@ class ServerEngine:
         Raises:
             EngineError: this one has waited for as long as a person lets it.
         """
-        seconds = self._pace.next_wait() if wait.seconds is None else max(wait.seconds, 0.05)
+        least = min(_LEAST_WAIT_S * 2 ** min(tries.refusals, 16), LONGEST_WAIT_S)  # for those that say 0 for ever
+        tries.refusals += 1
+        seconds = self._pace.next_wait() if wait.seconds is None else max(wait.seconds, least)
         bound = self._spec.request.max_wait
         if tries.waited + seconds > bound:
             asks = f" It asks to wait {wait.seconds:,.0f} s." if wait.seconds is not None else ""

@@ -55,6 +55,10 @@ class Reply:
     fingerprint: str | None = None
 
 
+class RateLimited(EngineError):
+    """A server asks to wait, in an answer with status 200."""
+
+
 def parsed(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
     """Return what a body holds as JSON.
 
@@ -93,6 +97,8 @@ def read(content: Any) -> Reply:  # noqa: ANN401 - whatever JSON holds
 def _failed(error: Any) -> EngineError:  # noqa: ANN401
     """Return the fault of an error that came with status 200."""
     code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, int | str) and code in {429, "429", "rate_limit_exceeded"}:
+        return RateLimited(f"answered with an error: {words_of(error) or 'too many requests'}.")
     final = isinstance(code, int) and 400 <= code < 500 and code not in {408, 409, 425, 429}  # noqa: PLR2004 - HTTP's
     return EngineError(f"answered with an error: {words_of(error) or 'it does not say which'}.", transient=not final)
 
