@@ -80,7 +80,7 @@ def turns_of(run: LoadedRun) -> pd.DataFrame:
     return _of_arrow(pa.concat_tables([pa.Table.from_pylist(held, schema=TURNS) for held in cells]))
 
 
-def verdict(found: Verdicts) -> pd.DataFrame:
+def verdict(verdicts: Verdicts) -> pd.DataFrame:
     """Return a row for each led row of each suite that the run has a vote for."""
     return _frame(
         [
@@ -100,13 +100,13 @@ def verdict(found: Verdicts) -> pd.DataFrame:
                 "tokens": one.tokens,
                 "outcome": one.outcome,
             }
-            for one in found.verdicts
+            for one in verdicts.verdicts
         ],
         VERDICT,
     )
 
 
-def comparison(found: Comparisons) -> pd.DataFrame:
+def comparison(comparisons: Comparisons) -> pd.DataFrame:
     """Return a row for each comparison of a suite, then the means over suites."""
     pairs = [
         {
@@ -126,7 +126,7 @@ def comparison(found: Comparisons) -> pd.DataFrame:
             "tokens": pair.tokens,
             "verdict": pair.verdict,
         }
-        for pair in found.pairs
+        for pair in comparisons.pairs
     ]
     means = [
         {
@@ -141,7 +141,7 @@ def comparison(found: Comparisons) -> pd.DataFrame:
             "tokens": each.tokens,
             "verdict": each.verdict,
         }
-        for each in found.means
+        for each in comparisons.means
     ]
     return _frame([*pairs, *means], COMPARISON)
 

@@ -8,29 +8,25 @@ from typing import Annotated
 import typer
 
 from mlpo_bench.errors import unknown
-
-
-KINDS = ("tokens", "calls", "seconds", "operations", "price")
+from mlpo_bench.reports.cost import COSTS
 
 
 def frontier(
     run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")],
-    cost: Annotated[str, typer.Option(help=f"What it cost a question: {', '.join(KINDS)}.")] = "tokens",
+    cost: Annotated[str, typer.Option(help=f"What it cost a question: {', '.join(COSTS)}.")] = "tokens",
 ) -> None:
     """Print accuracy against cost: which rows are beaten, and what a vote reaches at the same cost."""
-    from typing import cast
-
     from mlpo_bench.analysis.rows import read_rows
     from mlpo_bench.log import LoadedRun
-    from mlpo_bench.reports.frontier import CostKind, print_frontier
+    from mlpo_bench.reports.frontier import print_frontier
     from mlpo_bench.reports.terminal.console import Console
 
-    if cost not in KINDS:
-        raise unknown("cost", cost, KINDS)
+    if cost not in COSTS:
+        raise unknown("cost", cost, COSTS)
     loaded, console = LoadedRun.open(run), Console()
     prices = loaded.config.prices
     for suite, rows in groupby(read_rows(loaded), key=lambda row: row.suite):
-        print_frontier(suite, list(rows), cast("CostKind", cost), prices, console)
+        print_frontier(suite, list(rows), cost, prices, console)
         console.print()
     console.print(
         "On it: no row reaches as much for less. Surely beaten: another's whole interval lies above, for no more. "

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import yaml
@@ -32,13 +32,13 @@ from mlpo_bench.matrix.own import OwnSuite
 from mlpo_bench.matrix.own import spelled_out as with_own_suites
 from mlpo_bench.matrix.sweeps import Sweep
 from mlpo_bench.questions import PAPER, SUITES, Suite
+from mlpo_bench.questions.splits import Split
 from mlpo_bench.teams import MAX_PEERS, Team, read_team, spelled_out
 
 
 if TYPE_CHECKING:
     from mlpo_bench.teams import Price
 
-Split = Literal["test", "train", "all"]
 
 TEAM = "team"
 """The name of a run's team where there is only one."""

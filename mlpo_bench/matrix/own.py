@@ -60,13 +60,13 @@ class OwnSuite(BaseModel):
         path = Path(self.at)
         if self.sha256 and not path.exists() and data and (data / path.name).exists():
             path = data / path.name
-        found = questions.find(str(path) if self.sha256 else self.at, self.format)
-        if self.sha256 and (now := own.digest(found)) != self.sha256:
+        suite = questions.find(str(path) if self.sha256 else self.at, self.format)
+        if self.sha256 and (now := own.digest(suite)) != self.sha256:
             raise UsageError(
                 f"{path} no longer has the questions that the run was made with (they were sha256:{self.sha256[:16]}, "
                 f"and are sha256:{now[:16]} now); choose another --name for the new ones, or put the old file back."
             )
-        return found
+        return suite
 
 
 def spelled_out(given: dict[str, Any], context: Mapping[str, Path] | None) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def spelled_out(given: dict[str, Any], context: Mapping[str, Path] | None) -> di
     if not suites:
         return given
     known = {name: dict(one) if isinstance(one, OwnSuite) else one for name, one in (given.get("own") or {}).items()}
-    found: dict[str, Any] = {}
+    kept: dict[str, Any] = {}
     names = []
     for one in suites:
         if not isinstance(one, (str, Suite)):
@@ -95,18 +95,18 @@ def spelled_out(given: dict[str, Any], context: Mapping[str, Path] | None) -> di
         if isinstance(one, Suite):
             name = _added(one)
         elif one in known and format_of is None:
-            found[one], name = known[one], one
+            kept[one], name = known[one], one
         elif one in SUITES:
             name = one
         else:
             suite = _found(known[one]["at"] if one in known else one, format_of, context)
             name = suite.name
-            if name in names and dict(found.get(name, ())).get("at") != suite.reference:
+            if name in names and dict(kept.get(name, ())).get("at") != suite.reference:
                 raise UsageError(f"two suites are called {name!r}; {suite.reference} needs another name.")
-            found[name] = OwnSuite.of(suite)
+            kept[name] = OwnSuite.of(suite)
         names.append(name)
-    _check_formats(format_of, found)
-    return given | {"suites": names, "own": found} if found or "own" in given else given | {"suites": names}
+    _check_formats(format_of, kept)
+    return given | {"suites": names, "own": kept} if kept or "own" in given else given | {"suites": names}
 
 
 def _added(suite: Suite) -> str:
@@ -128,8 +128,8 @@ def _found(reference: str, format_of: Any, context: Mapping[str, Path] | None) -
     return questions.find(str(path), format_of.get(path.stem) if isinstance(format_of, dict) else format_of)
 
 
-def _check_formats(format_of: Any, found: Mapping[str, Any]) -> None:  # noqa: ANN401
-    files = [name for name, one in found.items() if own.is_table(dict(one)["at"])]
+def _check_formats(format_of: Any, kept: Mapping[str, Any]) -> None:  # noqa: ANN401
+    files = [name for name, one in kept.items() if own.is_table(dict(one)["at"])]
     if format_of is not None and not files:
         raise UsageError("--format is for files of questions; the suites asked for know their own.")
     for name in format_of if isinstance(format_of, dict) else ():

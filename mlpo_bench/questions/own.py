@@ -80,9 +80,9 @@ def suite_of(path: Path, answer_format: str | None = None) -> Suite:
     """
     if answer_format is not None and answer_format not in FORMATS:
         raise unknown("answer format", answer_format, FORMATS)
-    found = path.expanduser().resolve()
-    files = _files(found)
-    return _suite(found, tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files), answer_format)
+    at = path.expanduser().resolve()
+    files = _files(at)
+    return _suite(at, tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files), answer_format)
 
 
 def digest(suite: Suite) -> str:

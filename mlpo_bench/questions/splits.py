@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from mlpo_bench.errors import UsageError, unknown
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from mlpo_bench.questions.question import Entry, Item
 
-Split = Literal["train", "test", "all"]
-SPLITS: tuple[Split, ...] = ("train", "test", "all")
+Split = Literal["test", "train", "all"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 def fingerprint(text: str) -> str:

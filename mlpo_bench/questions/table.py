@@ -91,27 +91,27 @@ def _column(name: object) -> str:
 def _columns(path: Path, names: Iterable[str]) -> dict[str, str]:
     """Return what the table calls each column that it has."""
     given = {_column(name): name for name in reversed(list(names))}
-    found = {
+    columns = {
         column: given[known]
         for column, variants in COLUMNS.items()
         for known in [next((variant for variant in variants if variant in given), None)]
         if known is not None
     }
     for column in _REQUIRED:
-        if column not in found:
+        if column not in columns:
             hint = nearest(column, given) or "."
             raise UsageError(
                 f"{path} has no column {column!r}{hint} Its columns: {', '.join(reversed(given.values()))}."
             )
-    return found
+    return columns
 
 
 def _lettered(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return the columns that hold an option each, by letter: `a`, `option_a`, `choice a`."""
     names = dict.fromkeys(name for cells in rows for name in cells)
-    found = {_column(name).removeprefix("option_").removeprefix("choice_"): name for name in names}
-    letters = [letter for letter in LETTERS if letter in found]
-    return {letter: found[letter] for letter in letters} if letters[:2] == ["a", "b"] else {}
+    columns = {_column(name).removeprefix("option_").removeprefix("choice_"): name for name in names}
+    letters = [letter for letter in LETTERS if letter in columns]
+    return {letter: columns[letter] for letter in letters} if letters[:2] == ["a", "b"] else {}
 
 
 def _choices(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mlpo_bench.analysis.rows import ResultRow
+    from mlpo_bench.reports.cost import CostKind
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.teams import Price
 
-CostKind = Literal["tokens", "calls", "seconds", "operations", "price"]
 _MIDDLE = "\N{MIDDLE DOT}"
 
 

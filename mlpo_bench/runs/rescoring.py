@@ -182,8 +182,8 @@ def _check_sources(folder: RunDirectory, suites: Mapping[str, SuiteTasks]) -> No
         before = sources[name]
         if suite.source.revision != before["revision"]:
             raise UsageError(
-                f"the run {folder.path} asked {name} of {before['where']} ({before['revision']}); what was found here is "
-                f"{suite.source.where} ({suite.source.revision}). Name its folder with --data."
+                f"the run {folder.path} asked {name} of {before['where']} ({before['revision']}); what was found here "
+                f"is {suite.source.where} ({suite.source.revision}). Name its folder with --data."
             )
 
 

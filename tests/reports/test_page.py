@@ -27,11 +27,12 @@ from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.log.records import read_records
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.matrix.config import RunConfig
+from mlpo_bench.reports.cost import COSTS
 from mlpo_bench.reports.frontier import placed
 from mlpo_bench.reports.html import assemble, page, write_page
 from mlpo_bench.reports.html.conversations import CUT_OFF, OVERTURNED, RIGHT, UNREAD, conversations, is_overturned
 from mlpo_bench.reports.html.differences import OWN_VOTE, differences
-from mlpo_bench.reports.html.figures import KINDS, OVER_SUITES, row_figures
+from mlpo_bench.reports.html.figures import OVER_SUITES, row_figures
 from mlpo_bench.runs.runner import run_cells
 
 
@@ -248,7 +249,7 @@ def test_rows_hold_what_outcomes_say(run: RunDirectory, rows: list[ResultRow]) -
     assert leaders == {("leader", 1, 3), ("leader", 2, 3)}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", COSTS)
 def test_a_row_is_beaten_on_the_page_as_on_the_terminal(run: RunDirectory, rows: list[ResultRow], kind: Any) -> None:
     on_page = {
         row["name"]: row["beaten"].get(kind) for row in row_figures(LoadedRun(run), rows) if kind in row["beaten"]

@@ -216,22 +216,22 @@ class ServerEngine:
             told = usage.prompt + usage.cached
             self._say_once("cut", f"counts {told:,} tokens in a prompt of about {about:,}, so it may have cut it")
 
-    def _completion(self, found: Reply, messages: Sequence[Message], seconds: float) -> Completion:
-        if found.note:
-            self._say_once(found.note, found.note)
-        self._check_whole(found.usage, messages)
-        if found.fingerprint and len(self._fingerprints) < _FINGERPRINTS_KEPT:
-            self._fingerprints[self._transport.cleaned(found.fingerprint)] = None
-        written = found.text + (found.reasoning or "")
-        usage = found.usage or Usage(self.count_tokens(messages), 0, _estimate(written))
+    def _completion(self, reply: Reply, messages: Sequence[Message], seconds: float) -> Completion:
+        if reply.note:
+            self._say_once(reply.note, reply.note)
+        self._check_whole(reply.usage, messages)
+        if reply.fingerprint and len(self._fingerprints) < _FINGERPRINTS_KEPT:
+            self._fingerprints[self._transport.cleaned(reply.fingerprint)] = None
+        written = reply.text + (reply.reasoning or "")
+        usage = reply.usage or Usage(self.count_tokens(messages), 0, _estimate(written))
         return Completion(
-            text=found.text,
+            text=reply.text,
             usage=usage,
-            finish_reason=found.finish_reason,
+            finish_reason=reply.finish_reason,
             seconds=seconds,
-            reasoning=found.reasoning,
-            refused=found.refused,
-            estimated=found.usage is None,
+            reasoning=reply.reasoning,
+            refused=reply.refused,
+            estimated=reply.usage is None,
         )
 
     @property

@@ -108,13 +108,13 @@ def _models(content: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - whatev
         content = content.get("data", content.get("models"))
     if not isinstance(content, list):
         raise ValueError("no list")  # noqa: TRY004 - what JSON holds
-    found: dict[str, dict[str, Any]] = {}
+    models: dict[str, dict[str, Any]] = {}
     for one in content:
         entry = {"id": one} if isinstance(one, str) else one
         name = entry.get("id") or entry.get("name") if isinstance(entry, dict) else None
         if isinstance(name, str):
-            found[name] = entry
-    return found
+            models[name] = entry
+    return models
 
 
 async def tried(transport: Transport, builder: RequestBuilder, asked: Asked) -> str:

@@ -126,8 +126,8 @@ def told_wait(headers: Mapping[str, str], words: str, now: Callable[[], float] =
     ]
     if resets:
         return max(resets)
-    found = _TRY_AGAIN.search(words)
-    return None if found is None else _span(re.sub(r"\s", "", found[1]))
+    match = _TRY_AGAIN.search(words)
+    return None if match is None else _span(re.sub(r"\s", "", match[1]))
 
 
 def _span_or_date(text: str, now: Callable[[], float]) -> float | None:
@@ -154,5 +154,5 @@ def _number(text: str) -> float | None:
 
 
 def _span(text: str) -> float | None:
-    found = _SPAN.findall(text)
-    return sum(float(count) * _UNITS[unit] for count, unit in found) if found else None
+    parts = _SPAN.findall(text)
+    return sum(float(count) * _UNITS[unit] for count, unit in parts) if parts else None

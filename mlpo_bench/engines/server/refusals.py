@@ -110,8 +110,8 @@ def overflow(told: str, content: Any, asked: Asked) -> ContextOverflow:  # noqa:
 
 
 def _hint(told: str) -> str:
-    found = [hint for words, hint in _HINTS.items() if re.search(words, told, re.IGNORECASE)]
-    return f" If that is the reason, say in the team file: request: {{{', '.join(found[:2])}}}." if found else ""
+    hints = [hint for words, hint in _HINTS.items() if re.search(words, told, re.IGNORECASE)]
+    return f" If that is the reason, say in the team file: request: {{{', '.join(hints[:2])}}}." if hints else ""
 
 
 def _content(answer: Answer) -> tuple[Any, str]:
@@ -123,8 +123,8 @@ def _content(answer: Answer) -> tuple[Any, str]:
 
 def _number(patterns: Iterable[str], text: str) -> int | None:
     for pattern in patterns:
-        if (found := re.search(pattern, text, re.IGNORECASE | re.DOTALL)) is not None:
-            return _figure(int(found[1].replace(",", "")))
+        if (match := re.search(pattern, text, re.IGNORECASE | re.DOTALL)) is not None:
+            return _figure(int(match[1].replace(",", "")))
     return None
 
 

@@ -140,9 +140,9 @@ def _joined(content: Any, what: str, depth: int = _DEEPEST) -> tuple[str, str | 
     if isinstance(content, dict) and depth:
         return _part(content, what, depth)
     if isinstance(content, list) and depth:
-        found = [_joined(part, what, depth - 1) for part in content]
-        thoughts = [thought for _, thought in found if thought]
-        return "".join(text for text, _ in found), "\n".join(thoughts) or None
+        parts = [_joined(part, what, depth - 1) for part in content]
+        thoughts = [thought for _, thought in parts if thought]
+        return "".join(text for text, _ in parts), "\n".join(thoughts) or None
     raise EngineError(f"did not answer with a completion: {what} is {_kind(content)}.")
 
 
@@ -166,8 +166,8 @@ def _reasoning(message: dict[str, Any]) -> str | None:
             text, thought = _joined(message.get(field), field)
         except EngineError:
             continue
-        if found := (thought or text).strip():
-            return found
+        if reasoning := (thought or text).strip():
+            return reasoning
     return None
 
 

@@ -81,8 +81,8 @@ class Transport:
 
     def _proxy(self) -> str:
         """Return the proxy that requests go through, without a password; nothing where there is none."""
-        found = getproxies()
-        proxy = found.get(urlsplit(self._url).scheme) or found.get("all") or ""
+        proxies = getproxies()
+        proxy = proxies.get(urlsplit(self._url).scheme) or proxies.get("all") or ""
         if not proxy or proxy_bypass(self._host):
             return ""
         return re.sub(r"//[^/@]*@", "//", proxy)
@@ -118,8 +118,8 @@ class Transport:
     def _filled_in(self, header: str, value: str) -> str:
         """Return a header's value with environment variables in it replaced by what they hold."""
 
-        def held(found: re.Match[str]) -> str:
-            name = found[1] or found[2]
+        def held(match: re.Match[str]) -> str:
+            name = match[1] or match[2]
             secret = os.environ.get(name, "").strip()
             if not secret:
                 raise UsageError(f"the header {header!r} asks for the environment variable {name}, which is not set.")

@@ -28,8 +28,8 @@ def _text_in(content: Any, depth: int) -> str:  # noqa: ANN401
     if isinstance(content, str):
         return content
     if depth and isinstance(content, dict):
-        found = (_text_in(content[place], depth - 1) for place in _PLACES if place in content)
-        return next((text for text in found if text.strip()), "")
+        texts = (_text_in(content[place], depth - 1) for place in _PLACES if place in content)
+        return next((text for text in texts if text.strip()), "")
     if depth and isinstance(content, list):
         parts = [_located(part, depth - 1) for part in content[:5]]
         return "; ".join(part for part in parts if part)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from statistics import mean
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.analysis.rows import by_name, over_suites, row_name
-from mlpo_bench.reports.frontier import CostKind, cost_of
+from mlpo_bench.reports.cost import COSTS
+from mlpo_bench.reports.frontier import cost_of
 from mlpo_bench.stats import Point, dominated, surely_dominated
 
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from mlpo_bench.stats import Estimate
     from mlpo_bench.teams import Price
 
-KINDS: tuple[CostKind, ...] = get_args(CostKind)
 TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
 OVER_SUITES = "mean over suites"
 """What stands in a suite's place for rows that were asked of more than one."""
@@ -58,7 +58,7 @@ def _of_row(row: ResultRow, cell: Cell, prices: Mapping[str, Price]) -> dict[str
         "unread": rounded(row.unread),
         "cut": rounded(row.cut_off),
         **{name: rounded(getattr(cost, name)) for name in TOKENS},
-        **{kind: rounded(cost_of(row, kind, prices)) for kind in KINDS},
+        **{kind: rounded(cost_of(row, kind, prices)) for kind in COSTS},
         **estimate(row.accuracy),
         "seats": _seats(row),
     }
@@ -109,7 +109,7 @@ def _seats(row: ResultRow) -> list[list[Any]]:
 
 def _over_suites(parts: Sequence[dict[str, Any]], over: Estimate) -> dict[str, Any]:
     """Return the mean of a row's figures in several suites, each counted the same."""
-    means = {name: _mean_of(parts, name) for name in ("unread", "cut", *TOKENS, *KINDS)}
+    means = {name: _mean_of(parts, name) for name in ("unread", "cut", *TOKENS, *COSTS)}
     seats = {seat[0]: None for part in parts for seat in part["seats"]}
     by_seat = [{seat: tokens for seat, *tokens in part["seats"]} for part in parts]
     return {
@@ -141,7 +141,7 @@ def _place(rows: Sequence[dict[str, Any]]) -> None:
     """
     for row in rows:
         row["beaten"] = {}
-    for kind in KINDS:
+    for kind in COSTS:
         points = [(row, Point(row[kind], row["value"], row["low"], row["high"])) for row in rows if row[kind]]
         rivals = [point for row, point in points if row["kind"] != "oracle"]
         for row, point in points:
