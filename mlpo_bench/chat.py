@@ -85,3 +85,13 @@ class Completion:
     def cut_off(self) -> bool:
         """Whether the text ended because it reached `max_tokens`."""
         return self.finish_reason == "length"
+
+    @property
+    def written(self) -> str:
+        """All that was written: the text, behind thinking that a server told apart."""
+        return with_thinking(self.reasoning, self.text)
+
+
+def with_thinking(reasoning: str | None, text: str) -> str:
+    """Return a text as a model writes it that thinks in the open: thinking that was told apart, in tags, before it."""
+    return text if not reasoning else f"<think>\n{reasoning.strip()}\n</think>\n\n{text.strip()}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench import answers
-from mlpo_bench.chat import Message, Sampling, Usage
+from mlpo_bench.chat import Message, Sampling, Usage, with_thinking
 from mlpo_bench.dispatch import Request
 
 
@@ -78,7 +78,7 @@ class Turn:
     @property
     def written(self) -> str:
         """All that was written, as others read it: thinking that a server told apart stands in front, in its tags."""
-        return with_thinking(self.reasoning, self.text)
+        return with_thinking(self.reasoning, self.text).strip()
 
     @property
     def more(self) -> dict[str, Any]:
@@ -276,11 +276,6 @@ class Room:
     def transcript(self, final: str) -> Transcript:
         """Return the conversation as it ended."""
         return Transcript(self.question, tuple(t for t in self._turns if t is not None), final)
-
-
-def with_thinking(reasoning: str | None, text: str) -> str:
-    """Return a text as a model writes it that thinks in the open: without a server that tells its thinking apart."""
-    return text.strip() if not reasoning else f"<think>\n{reasoning.strip()}\n</think>\n\n{text.strip()}"
 
 
 def chat_for(member: Member, preamble: Sequence[Message], prompt: str) -> tuple[Message, ...]:

@@ -103,7 +103,7 @@ async def _opening(one: Posed, seat: Seat, variant: int, reply: Reply) -> Openin
         question.answer_format, one.gold, question.prompt, made.text, cut_off=made.cut_off
     )
     return one.opening(
-        seat.name, made.text, made.usage, variant=variant, answer=answer, right=right, cut_off=made.cut_off
+        seat.name, made.written, made.usage, variant=variant, answer=answer, right=right, cut_off=made.cut_off
     )
 
 

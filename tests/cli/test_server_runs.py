@@ -181,3 +181,15 @@ def test_no_key_reaches_a_file(run: Any, monkeypatch: pytest.MonkeyPatch, tmp_pa
         if path.suffix == ".zst":
             content = zstandard.ZstdDecompressor().stream_reader(content, read_across_frames=True).read()
         assert secret.encode() not in content, path
+
+
+def test_a_transcript_shows_thinking_refusals_and_estimates(run: Any, mlpo_bench: Cli) -> None:
+    reply = chat("The answer is (A).", reasoning_content="First, I look.", usage="missing")
+    with ImitatedServer(first(1, sent(chat(None, refusal="I will not.")), reply)) as server:
+        assert run(server, "--name", "mine").code == 0
+    loaded = LoadedRun.open("mine")
+    ids = [line["question"] for cell in loaded.ended for line in loaded.transcripts(cell)]
+    shown = "".join(mlpo_bench("transcript", "mine", each).out for each in ids)
+    assert "First, I look." in shown
+    assert "refused (10 tokens" in shown
+    assert "(about " in shown

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from mlpo_bench.chat import with_thinking
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -132,7 +134,7 @@ def _spoken(of: _Sample, turn: dict[str, Any], seats: list[str]) -> tuple[int, .
     """Return a turn as the number of its seat, its round, stage and sample, and the number of what was said."""
     answer, right = turn["answer"], turn.get("right")
     word = (
-        turn["text"],
+        with_thinking(turn.get("reasoning"), turn["text"]),
         answer,
         turn.get("key", answer),
         None if right is None else int(right),

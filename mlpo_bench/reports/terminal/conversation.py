@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.panel import Panel
 from rich.rule import Rule
 
+from mlpo_bench.chat import with_thinking
 from mlpo_bench.reports.terminal.console import shown
 
 
@@ -36,14 +37,17 @@ def print_conversation(cell: Cell, conversation: dict[str, Any], console: Consol
                         border_style="dim",
                     )
                 )
-        console.print(Panel(shown(turn["text"]), title=_title(turn), title_align="left"))
+        written = with_thinking(turn.get("reasoning"), turn["text"])
+        console.print(Panel(shown(written), title=_title(turn), title_align="left"))
     verdict = "right" if conversation["right"] else "wrong"
     answer = "no answer could be read" if conversation["answer"] is None else f"answer {conversation['answer']!r}"
     console.print(f"Final: {answer}, {verdict}", style="green" if conversation["right"] else "red")
 
 
 def _title(turn: dict[str, Any]) -> Text:
-    answer = "unread" if turn["answer"] is None else f"answer {turn['answer']!r}"
+    unread = "refused" if turn.get("refused") else "unread"
+    answer = unread if turn["answer"] is None else f"answer {turn['answer']!r}"
     cut = ", cut off" if turn["finish_reason"] == "length" else ""
     tokens = f"{turn['prompt_tokens'] + turn['cached_tokens']} tokens in, {turn['completion_tokens']} out"
-    return shown(f"round {turn['round'] + 1}, {turn['seat']}: {answer}{cut} ({tokens})")
+    about = "about " * turn.get("estimated", False)
+    return shown(f"round {turn['round'] + 1}, {turn['seat']}: {answer}{cut} ({about}{tokens})")
