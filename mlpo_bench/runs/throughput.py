@@ -72,7 +72,7 @@ def known() -> dict[str, Throughput]:
 
 
 def name(spec: ModelSpec) -> str:
-    """Return under which name a model's pace is kept."""
+    """Return under which name a model's throughput is kept."""
     return " ".join(part for part in (spec.engine, spec.name, spec.base_url) if part)
 
 

@@ -103,14 +103,14 @@ class _Lengths:
     """How long texts of one model are expected to be."""
 
     def __init__(self, spec: ModelSpec, given_speed: float | None) -> None:
-        self.pace = throughput.known().get(throughput.name(spec), Throughput())
-        self.speed = given_speed or self.pace.tokens_a_second
+        self.throughput = throughput.known().get(throughput.name(spec), Throughput())
+        self.speed = given_speed or self.throughput.tokens_a_second
 
     def tokens(self, characters: float, messages: int = 1) -> int:
-        return round(characters / self.pace.characters_a_token + messages * MESSAGE_TOKENS)
+        return round(characters / self.throughput.characters_a_token + messages * MESSAGE_TOKENS)
 
     def text(self, tokens: float) -> str:
-        return "x" * round(tokens * self.pace.characters_a_token)
+        return "x" * round(tokens * self.throughput.characters_a_token)
 
 
 class _Reckoner:
@@ -150,7 +150,7 @@ class _Reckoner:
             if self._given:
                 told = f"{self._given:g} tokens/s as given"
             elif of_model.speed:
-                told = f"{of_model.speed:g} tokens/s, measured {of_model.pace.measured}"
+                told = f"{of_model.speed:g} tokens/s, measured {of_model.throughput.measured}"
             else:
                 told = "speed not known: give --speed, or do the stage rollouts once"
             yield f"{spec.name}: {told}"
@@ -269,7 +269,7 @@ class _Reckoner:
 
     def _answer(self, member: Member, one: Posed) -> float:
         longest = drawn(member, one.sampling, self.recipe.rollouts).max_tokens
-        return min(self._lengths[member.spec].pace.answer(one.question.suite, longest), longest)
+        return min(self._lengths[member.spec].throughput.answer(one.question.suite, longest), longest)
 
     def _prompts(self) -> list[Prompt]:
         """Return the leader's prompts: those there are, or one of each question, of the length that is expected."""
@@ -298,7 +298,7 @@ class _Reckoner:
     def _completion(self) -> float:
         """Return the mean length of a leader's completion."""
         leader = self.recipe.leader
-        known = self._lengths[leader.spec].pace
+        known = self._lengths[leader.spec].throughput
         total = 0.0
         for prompt in self.prompts:
             longest = drawn(leader, prompt.sampling, self.recipe.traces).max_tokens

@@ -6,20 +6,19 @@ Files are Parquet under zstd. Equal rows make equal files, byte for byte.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlpo_bench import atomic
 from mlpo_bench.chat import Sampling
+from mlpo_bench.training.recipe import PromptKind
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-    from mlpo_bench.training.recipe import PromptKind
 
 ChatRow = tuple[dict[str, str], ...]
 """A chat as rows hold it: `role` and `content` of each message."""
@@ -143,24 +142,25 @@ _SAMPLING = pa.struct(
         ("stop", pa.list_(pa.string())),
     ]
 )
-_TYPES = {
-    "str": pa.string(),
-    "str | None": pa.string(),
-    "PromptKind": pa.string(),
-    "bool": pa.bool_(),
-    "int": pa.int64(),
-    "float": pa.float64(),
-    "float | None": pa.float64(),
-    "ChatRow": _CHAT,
-    "Sampling": _SAMPLING,
-    "tuple[str, ...]": pa.list_(pa.string()),
-    "tuple[bool, ...]": pa.list_(pa.bool_()),
+_TYPES: dict[object, pa.DataType] = {
+    str: pa.string(),
+    str | None: pa.string(),
+    PromptKind: pa.string(),
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+    float | None: pa.float64(),
+    ChatRow: _CHAT,
+    Sampling: _SAMPLING,
+    tuple[str, ...]: pa.list_(pa.string()),
+    tuple[bool, ...]: pa.list_(pa.bool_()),
 }
 
 
 def schema(kind: type[Row]) -> pa.Schema:
     """Return the columns of a kind of row."""
-    return pa.schema([(f.name, _TYPES[str(f.type)]) for f in fields(kind)])
+    types = get_type_hints(kind)
+    return pa.schema([(field.name, _TYPES[types[field.name]]) for field in fields(kind)])
 
 
 def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
