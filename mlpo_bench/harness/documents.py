@@ -15,11 +15,12 @@ import datasets
 
 from mlpo_bench import answers, questions
 from mlpo_bench.errors import UsageError
-from mlpo_bench.questions import Item, Question
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from mlpo_bench.questions import Item
 
 
 log = logging.getLogger(__name__)
@@ -102,11 +103,6 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
 def target(doc: Mapping[str, Any]) -> str:
     """Return how a worked example answers: for tasks whose gold answer is not what a model would write."""
     return f"<answer>{answers.written(doc['answer_format'], doc['answer'])}</answer>"
-
-
-def question(prompt: str, doc: Mapping[str, Any]) -> Question:
-    """Return what a protocol gets to see of a document, rendered as `prompt`: public fields, never the gold answer."""
-    return Question(doc["suite"], doc["subject"], doc["id"], prompt, doc["answer_format"])
 
 
 def _document(item: Item) -> dict[str, str]:

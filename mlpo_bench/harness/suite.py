@@ -19,6 +19,7 @@ from lm_eval.evaluator import evaluate
 from mlpo_bench import answers, questions
 from mlpo_bench.harness import chats, documents, tasks
 from mlpo_bench.harness.verdicts import Verdict
+from mlpo_bench.questions import Question
 
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
 
     from mlpo_bench.chat import Sampling
-    from mlpo_bench.questions import Question, Source, Suite
+    from mlpo_bench.questions import Source, Suite
 
 # lm-eval leaves standard errors out altogether where it may not bootstrap; ours are means, which need none.
 BOOTSTRAPS = 1_000
@@ -60,7 +61,7 @@ class Scores:
 def as_question(context: str, doc: Mapping[str, Any]) -> Question:
     """Return what a protocol gets to see of a document: the rendered prompt and public fields, never the gold."""
     *preamble, prompt = chats.unpack(context)
-    return replace(documents.question(prompt.content, doc), preamble=tuple(preamble))
+    return Question(doc["suite"], doc["subject"], doc["id"], prompt.content, doc["answer_format"], tuple(preamble))
 
 
 class SuiteTasks:

@@ -10,6 +10,7 @@ import pytest
 from mlpo_bench import answers, questions
 from mlpo_bench.errors import UsageError
 from mlpo_bench.harness import documents, gold
+from mlpo_bench.harness.suite import as_question
 from mlpo_bench.harness.surface_forms import FORMS, FORMS_OF
 from mlpo_bench.questions import SUITES, Item, Loaded, Question, Source, in_order
 
@@ -109,7 +110,7 @@ def test_a_question_never_carries_the_gold_answer() -> None:
             assert name != "answer"
             return super().__getitem__(name)
 
-    asked = documents.question("Is it so?\n\nSay yes or no.", Watched(DOC))
+    asked = as_question("Is it so?\n\nSay yes or no.", Watched(DOC))
     assert asked == Question("bbh", "navigate", "bbh/navigate/1", "Is it so?\n\nSay yes or no.", "yes_no")
     assert "answer" not in {field.name for field in fields(asked)}
 
