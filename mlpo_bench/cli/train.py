@@ -115,7 +115,7 @@ def _do(name: str, stages: Callable[[Recipe], tuple[Stage, ...]], chosen: _Chose
     folder = TrainingFolder.for_recipe(recipe, chosen.output)
     again = f"mlpo-bench train {name} {chosen.command}"
     try:
-        with folder.taken():
+        with folder.locked():
             todo = processes.agreed(left(folder, wanted, redo=redo) if processes.first() else [])
             with progress(quiet=quiet or not processes.first()) as observer:
                 run_stages(folder, todo, chosen.store or default_path(), observer)

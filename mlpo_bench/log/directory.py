@@ -99,7 +99,7 @@ class RunDirectory:
 
     def _decide(self, config: RunConfig, matrix: tuple[Cell, ...]) -> None:
         """Write what decides the run. Its cells are known by then: what cannot be run spoils no folder."""
-        with self.taken():
+        with self.locked():
             atomic.write(self.config_path, config.to_yaml().encode())
         self.config, self.cells, self._cell = config, matrix, {cell.id: cell for cell in matrix}
 
@@ -146,7 +146,7 @@ class RunDirectory:
     def _settle(self) -> None:
         """Finish what a process that was killed had begun to replace."""
         if replacement.unsettled(self.path):
-            with self.taken(wait=_REPLACED_WITHIN_S):
+            with self.locked(wait=_REPLACED_WITHIN_S):
                 if replacement.unsettled(self.path):
                     replacement.settle(self.path)
 
@@ -162,7 +162,7 @@ class RunDirectory:
                 )
 
     @contextlib.contextmanager
-    def taken(self, *, wait: float = 0) -> Iterator[None]:
+    def locked(self, *, wait: float = 0) -> Iterator[None]:
         """Keep the run to this process while inside; wait for another one for so many seconds.
 
         Raises:

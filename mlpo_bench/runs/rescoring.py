@@ -67,7 +67,7 @@ async def rescore(
     with contextlib.ExitStack() as stack:
         stack.enter_context(_told_of_disks(folder))
         if not dry_run:
-            stack.enter_context(folder.taken())
+            stack.enter_context(folder.locked())
         stack.enter_context(quiet_lm_eval())
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlpo-bench-rescore-")))
         prepared = scratch / "run" if dry_run else stack.enter_context(replacement.prepared(folder.path))

@@ -55,7 +55,7 @@ async def run_cells(
         UsageError: something the configuration asks for cannot be done.
         Stopped: a person stopped the run.
     """
-    with folder.taken(), nullcontext(store) if isinstance(store, Store) else Store(store) as kept, quiet_lm_eval():
+    with folder.locked(), nullcontext(store) if isinstance(store, Store) else Store(store) as kept, quiet_lm_eval():
         try:
             if todo := folder.left(only):
                 await _run_cells(todo, folder, kept, observer, open_engines)

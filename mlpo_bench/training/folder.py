@@ -150,7 +150,7 @@ class TrainingFolder:
         return self._recipe
 
     @contextlib.contextmanager
-    def taken(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Keep the training to this process, and those that train with it, while inside; may be entered again inside.
 
         Raises:
@@ -251,7 +251,7 @@ class TrainingFolder:
         if not processes.first():
             yield Work(resumed=processes.agreed(False))
             return
-        with self.taken():
+        with self.locked():
             for source in self.sources(stage):
                 if self.state(source) != "done":
                     raise UsageError(f"the stage {stage} reads what {source} makes, which {_SAID[self.state(source)]}.")

@@ -92,7 +92,7 @@ def _taken_over(folder: TrainingFolder, stage: Stage, observer: TrainingObserver
     for path in sorted(folder.path.parent.glob("*/stages")):
         other = TrainingFolder(path.parent)
         if other.path != folder.path and other.did(stage, inputs):
-            with folder.taken():
+            with folder.locked():
                 folder.adopt(stage, other)
             observer.say(f"Stage {stage}: the same as in {other.path}, and taken from there")
             return True

@@ -26,7 +26,7 @@ def test_a_run_that_was_refused_before_it_began_leaves_its_name_free(tmp_path: P
 
 def test_a_run_that_is_being_made_ready_keeps_its_name(tmp_path: Path) -> None:
     folder = RunDirectory.for_run(config(limit=1), tmp_path, "mine")
-    with folder.taken(), pytest.raises(UsageError, match="another process is carrying out"):
+    with folder.locked(), pytest.raises(UsageError, match="another process is carrying out"):
         RunDirectory.for_run(config(limit=2), tmp_path, "mine")
     assert folder.config.limit == 1
 

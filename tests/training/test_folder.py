@@ -122,7 +122,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 
 def test_one_process_at_a_time(folder: TrainingFolder) -> None:
     other = TrainingFolder(folder.path)
-    with folder.taken(), pytest.raises(UsageError, match="another process"), other.taken():
+    with folder.locked(), pytest.raises(UsageError, match="another process"), other.locked():
         pass
 
 
