@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from mlpo_bench.api.run import Run, Verdict, load_run
     from mlpo_bench.api.running import arun, run
     from mlpo_bench.chat import Completion, Message, Sampling, Usage
-    from mlpo_bench.engines import Engine, EngineKind, ModelFacts, ModelSpec
-    from mlpo_bench.errors import EngineError, UsageError
+    from mlpo_bench.engines import Engine, EngineKind, ModelFacts, ModelSpec, OpenOptions
+    from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
     from mlpo_bench.matrix.config import RunConfig
     from mlpo_bench.protocols import (
         Critique,
         Debate,
+        Depth,
+        Draws,
         Leader,
         Mixture,
         Oracle,
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
         Turn,
         Vote,
         Weighted,
+        majority,
+        shuffler,
     )
     from mlpo_bench.questions import Question, Suite
     from mlpo_bench.runs.observer import RunObserver, Silent
@@ -50,15 +54,15 @@ if TYPE_CHECKING:
     __version__: str
 
 _PROTOCOLS = (
-    "Critique Debate Leader Mixture Oracle Pick Protocol Recursive Refine Room Seat Select SelfMixture Solo Transcript "
-    "Turn Vote Weighted"
+    "Critique Debate Depth Draws Leader Mixture Oracle Pick Protocol Recursive Refine Room Seat Select SelfMixture "
+    "Solo Transcript Turn Vote Weighted majority shuffler"
 )
 _MODULES = {
     "api.run": "Run Verdict load_run",
     "api.running": "arun run",
     "chat": "Completion Message Sampling Usage",
-    "engines": "Engine EngineKind ModelFacts ModelSpec",
-    "errors": "EngineError UsageError",
+    "engines": "Engine EngineKind ModelFacts ModelSpec OpenOptions",
+    "errors": "ContextOverflow EngineError UsageError",
     "matrix.config": "RunConfig",
     "protocols": _PROTOCOLS,
     "questions": "Question Suite",
@@ -70,8 +74,11 @@ _HOMES = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for
 
 __all__ = [
     "Completion",
+    "ContextOverflow",
     "Critique",
     "Debate",
+    "Depth",
+    "Draws",
     "Engine",
     "EngineError",
     "EngineKind",
@@ -81,6 +88,7 @@ __all__ = [
     "Mixture",
     "ModelFacts",
     "ModelSpec",
+    "OpenOptions",
     "Oracle",
     "Pick",
     "Protocol",
@@ -109,8 +117,10 @@ __all__ = [
     "Weighted",
     "arun",
     "load_run",
+    "majority",
     "read_team",
     "run",
+    "shuffler",
 ]
 
 if not TYPE_CHECKING:  # a name that is not there is to be one for mypy, too
