@@ -127,8 +127,8 @@ if not TYPE_CHECKING:  # a name that is not there is to be one for mypy, too
 
     def __getattr__(name: str) -> object:
         if name in _HOMES:
-            globals()[name] = found = getattr(import_module(_HOMES[name]), name)
-            return found
+            globals()[name] = thing = getattr(import_module(_HOMES[name]), name)
+            return thing
         if name != "__version__":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         # Reading the metadata takes a sixth of the time that `--help` may take.

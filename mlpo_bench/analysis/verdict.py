@@ -29,14 +29,14 @@ class Verdict:
         led: the row.
         vote: the vote.
         equal: what they have in common: a vote at the led row's tokens where the run has one, else one at its calls.
-        found: the led row's accuracy less the vote's, on the questions that both answered.
-        adjusted: `found.p` after Holm over all verdicts of the run.
+        comparison: the led row's accuracy less the vote's, on the questions that both answered.
+        adjusted: `comparison.p` after Holm over all verdicts of the run.
     """
 
     led: ResultRow
     vote: ResultRow
     equal: Equal
-    found: Comparison
+    comparison: Comparison
     adjusted: float
 
     @property
@@ -49,15 +49,15 @@ class Verdict:
         """Return `beats`, `loses to` or `cannot be told from`."""
         if self.adjusted >= ALPHA:
             return "cannot be told from"
-        return "beats" if self.found.difference.value > 0 else "loses to"
+        return "beats" if self.comparison.difference.value > 0 else "loses to"
 
     @property
     def elsewhere(self) -> bool:
         """Whether the interval, which is of other subjects, too, lies on the same side of 0 as what was found."""
-        return self.found.difference.low > 0 or self.found.difference.high < 0
+        return self.comparison.difference.low > 0 or self.comparison.difference.high < 0
 
     def __str__(self) -> str:
-        difference = self.found.difference
+        difference = self.comparison.difference
         at_calls = f"at its calls, which took {1 / self.tokens:.2g} times its tokens"
         equal = "at its tokens" if self.equal == "tokens" else at_calls
         here = self.adjusted < ALPHA and not self.elsewhere
@@ -90,13 +90,13 @@ def verdicts(run: LoadedRun, rows: Sequence[ResultRow]) -> Verdicts:
     led = [row for row in rows if row.family == "led"]
     pairs = [pair for row in led for pair in _vote_for(run, row, rows)]
     comparisons = [compared(row, vote) for row, vote, _ in pairs]
-    adjusted = holm({str(place): found.p for place, found in enumerate(comparisons)})
-    found = tuple(
+    adjusted = holm({str(place): comparison.p for place, comparison in enumerate(comparisons)})
+    told = tuple(
         Verdict(*pair, comparison, adjusted[str(place)])
         for place, (pair, comparison) in enumerate(zip(pairs, comparisons, strict=True))
     )
     with_vote = [id(row) for row, _, _ in pairs]
-    return Verdicts(found, tuple(row for row in led if id(row) not in with_vote))
+    return Verdicts(told, tuple(row for row in led if id(row) not in with_vote))
 
 
 def _vote_for(run: LoadedRun, led: ResultRow, rows: Sequence[ResultRow]) -> Iterator[Pair]:
@@ -115,7 +115,7 @@ def _vote_for(run: LoadedRun, led: ResultRow, rows: Sequence[ResultRow]) -> Iter
         ("tokens", [vote for vote in votes if vote.matched == first]),
         ("calls", [vote for vote in votes if vote.matched is None and run.cell[vote.cells[0].cell].calls == calls]),
     )
-    for equal, found in ways:
-        if found:
-            yield led, found[0], equal
+    for equal, fitting in ways:
+        if fitting:
+            yield led, fitting[0], equal
             return

@@ -26,16 +26,16 @@ class Verdict:
     Printed, it is these sentences.
     """
 
-    def __init__(self, found: Verdicts) -> None:
-        self._found = found
+    def __init__(self, verdicts: Verdicts) -> None:
+        self._verdicts = verdicts
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """The figures, a row for each led row of each suite that the run has a vote for."""
-        return frames.verdict(self._found)
+        return frames.verdict(self._verdicts)
 
     def __str__(self) -> str:
-        return str(self._found)
+        return str(self._verdicts)
 
     __repr__ = __str__
 

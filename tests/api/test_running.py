@@ -198,6 +198,9 @@ def test_several_verdicts_are_adjusted_together() -> None:
     protocols = [{"leader": {"rounds": [1, 2]}}, {"vote": {"samples": "calls"}}]
     run = asked(protocols=protocols, split="all", open_engines=Answering(right_leader, by_model=True), peers=2)
     found = verdicts(LoadedRun.open(run.path), run._rows)
-    first, second = sorted(found.verdicts, key=lambda one: one.found.p)
-    assert (first.adjusted, second.adjusted) == (2 * first.found.p, max(2 * first.found.p, second.found.p))
+    first, second = sorted(found.verdicts, key=lambda one: one.comparison.p)
+    assert (first.adjusted, second.adjusted) == (
+        2 * first.comparison.p,
+        max(2 * first.comparison.p, second.comparison.p),
+    )
     assert run.compare("leader, 1 round")["row"].tolist() == ["leader, 2 rounds, 2 peers", "vote of 3", "vote of 6"]

@@ -116,17 +116,17 @@ class ServerEngine:
                 async with self._pace.slot():
                     started = time.perf_counter()
                     answer = await self._transport.post(self._builder.path, body, self._spec.request.timeout)
-                    found = self._found(answer, asked)
+                    outcome = self._found(answer, asked)
             except EngineError as fault:
                 if not folded and self._folds_instead(fault, messages):
                     continue
                 await self._after(fault, tries)
             else:
-                if isinstance(found, _Wait):
-                    self._wait(found, tries)
+                if isinstance(outcome, _Wait):
+                    self._wait(outcome, tries)
                     continue
                 self._pace.answered()
-                return self._completion(found, messages, time.perf_counter() - started)
+                return self._completion(outcome, messages, time.perf_counter() - started)
 
     def _found(self, answer: Answer, asked: Asked) -> Reply | _Wait:
         """Return what an answer means, or that the server asks to wait.
