@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -204,3 +205,25 @@ def test_several_verdicts_are_adjusted_together() -> None:
         max(2 * first.comparison.p, second.comparison.p),
     )
     assert run.compare("leader, 1 round")["row"].tolist() == ["leader, 2 rounds, 2 peers", "vote of 3", "vote of 6"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_ctrl_c_keeps_what_was_answered_and_the_same_call_goes_on() -> None:
+    class Impatient(mb.Silent):
+        ended = 0
+
+        def conversed(self, cell: Any, record: Any) -> None:  # noqa: ARG002
+            self.ended += 1
+            if self.ended == 1:
+                signal.raise_signal(signal.SIGINT)
+
+    engines = Answering(lambda *_: "The answer is (A).")
+    options = {"protocols": ["solo", "debate"], "open_engines": engines, "rounds": 2}
+    with memory_store() as store:
+        with pytest.raises(KeyboardInterrupt, match="was stopped; the same call goes on with it"):
+            asked(**options, store=store, observer=Impatient())
+        made = engines.asked["a"]
+        assert made >= 1
+        run = asked(**options, store=store)
+        assert len(store) == engines.asked["a"]
+    assert (run.unfinished, len(run.records)) == ((), 8)
