@@ -16,7 +16,7 @@ from mlpo_bench.engines.server import engine as server_engine
 from mlpo_bench.engines.server import listing as server_listing
 from mlpo_bench.errors import ContextOverflow, EngineError, Stopped, UsageError
 from mlpo_bench.teams import ModelSpec
-from tests.engines.imitated_server import MODEL, MODES, ImitatedServer, Mode, Sent, chat, refused, says
+from tests.engines.imitated_server import MODEL, MODES, ImitatedServer, Mode, Sent, chat, listing, lists, refused, says
 
 
 if TYPE_CHECKING:
@@ -125,6 +125,17 @@ def test_what_changes_answers_is_part_of_their_identity(more: dict[str, Any], be
     with ImitatedServer() as server:
         plain, changed = opened(spec_of(server)).facts, opened(spec_of(server, **more)).facts
     assert changed.revision.startswith(plain.revision + behind)
+
+
+@pytest.mark.parametrize(
+    ("created", "behind"), [(1_700_000_000, " deployment 2023-11-14T22:13:20+00:00"), (None, ""), (10**18, "")]
+)
+def test_a_deployment_may_be_when_the_model_was_made(created: int | None, behind: str) -> None:
+    said: list[str] = []
+    with ImitatedServer(lists(listing(created=created))) as server:
+        facts = opened(spec_of(server, deployment="auto"), said).facts
+    assert facts.revision == f"{server.url} {MODEL}{behind}"
+    assert any("name its deployment yourself" in s for s in said) == (not behind)
 
 
 def test_how_a_server_is_reached_is_no_part_of_the_identity() -> None:

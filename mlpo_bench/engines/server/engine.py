@@ -17,7 +17,7 @@ from mlpo_bench.engines.server.pace import LONGEST_WAIT_S, Pace, told_wait
 from mlpo_bench.engines.server.refusals import OK, SYSTEM_ROLE, TOO_MANY, Asked, overflow, refusal, too_long
 from mlpo_bench.engines.server.request import RequestBuilder
 from mlpo_bench.engines.server.transport import Transport
-from mlpo_bench.engines.spec import ASKED_ANEW
+from mlpo_bench.engines.spec import ASKED_ANEW, AUTO
 from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
 
 
@@ -270,6 +270,11 @@ async def connect(
             )
         listing = await listed(transport, spec)
         builder = RequestBuilder(spec, listing.owner)
+        if spec.deployment == AUTO and listing.created_at is None:
+            say(
+                f"the server {spec.base_url} does not tell when its model was made, so that `deployment: auto` keeps "
+                "nothing apart; name its deployment yourself."
+            )
         if listing.hindrance:
             await _try(transport, builder, spec, listing, say)
         return ServerEngine(transport, builder, spec, _facts(spec, listing), say)
@@ -310,8 +315,8 @@ def _revision(spec: ModelSpec, listing: Listing) -> str:
     parts = [f"{spec.base_url} {listing.root or spec.model}"]
     if spec.revision is not None:
         parts.append(f"revision {spec.revision}")
-    if spec.deployment is not None:
-        parts.append(f"deployment {spec.deployment}")
+    if (deployment := listing.created_at if spec.deployment == AUTO else spec.deployment) is not None:
+        parts.append(f"deployment {deployment}")
     if spec.request.identity is not None:
         parts.append(f"request {spec.request.identity}")
     if spec.request.template is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Message, Sampling
@@ -34,6 +35,7 @@ TRIAL_SAMPLING = Sampling(temperature=1.0, max_tokens=16)
 _CONTEXTS = ("max_model_len", "context_length", "context_window", "max_context_length")
 _LEAST_CONTEXT, _MOST_CONTEXT = 16, 2**31 - 1
 _NAMES_SHOWN = 12
+_LAST_S = 253_402_300_799  # the end of the year 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,13 @@ class Listing:
         """
         created = self.model.get("created")
         return created if type(created) is int and created > 0 and self.owner not in {"vllm", "sglang"} else None
+
+    @property
+    def created_at(self) -> str | None:
+        """The same as a time in UTC; None where the server does not tell, or tells no time."""
+        if self.created is None or self.created > _LAST_S:
+            return None
+        return datetime.fromtimestamp(self.created, UTC).isoformat(timespec="seconds")
 
     def _text(self, name: str) -> str | None:
         told = self.model.get(name)
