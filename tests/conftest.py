@@ -16,14 +16,31 @@ from hypothesis import settings
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import ModuleType
+
+    from mlpo_bench.registry import Registry
 
 pytest_plugins = ["fixtures.runs"]
 
 # How long an example takes says more of what else the machine does than of the code.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(autouse=True)
+def _names_as_they_were() -> Iterator[None]:
+    """Forget the protocols, engines and suites that a test defines."""
+    from mlpo_bench.engines import ENGINES
+    from mlpo_bench.protocols import PROTOCOLS
+    from mlpo_bench.questions import SUITES
+
+    registries: tuple[Registry[Any], ...] = (ENGINES, PROTOCOLS, SUITES)
+    before = [(registry, dict(registry._added)) for registry in registries if list(registry)]
+    yield
+    for registry, added in before:
+        registry._added = added
+
 
 PER_SUBJECT = 11
 # The plan is reckoned from earlier runs' speeds; the ledger and the manifest hold seconds of this one.

@@ -25,8 +25,11 @@ from mlpo_bench.teams import Team, read_team
 
 if TYPE_CHECKING:
     from mlpo_bench.engines import OpenEngines
+    from mlpo_bench.questions import Suite
     from mlpo_bench.runs.observer import RunObserver
 
+SuiteLike: TypeAlias = "str | Suite"
+"""A suite: its name, `module:NAME`, a file of one's own (`mine.csv`), or an object."""
 ProtocolLike: TypeAlias = "str | Protocol | type[Protocol] | Mapping[str, Any]"
 """A protocol: its name, an instance, its class, or `{name: {setting: value or values}}` as a matrix has it."""
 TeamLike: TypeAlias = "str | Path | Team | Mapping[str, Any]"
@@ -36,6 +39,7 @@ TeamLike: TypeAlias = "str | Path | Team | Mapping[str, Any]"
 class Asked(TypedDict, total=False):
     """What else a matrix may say; what is left out is as on the command line (see `RunConfig`)."""
 
+    format: str | Mapping[str, str]
     limit: int | None
     rounds: int | Sequence[int]
     peers: int | Sequence[int]
@@ -50,7 +54,7 @@ class Asked(TypedDict, total=False):
 
 
 def run(
-    suites: str | Sequence[str] | None = None,
+    suites: SuiteLike | Sequence[SuiteLike] | None = None,
     protocols: ProtocolLike | Sequence[ProtocolLike] | None = None,
     team: TeamLike | None = None,
     *,
@@ -73,7 +77,7 @@ def run(
     <Run 'mine': 3 of 3 cells>
 
     Args:
-        suites: their names.
+        suites: names, files or instances (see `SuiteLike`).
         protocols: names, instances, or names with their settings (see `ProtocolLike`).
         team: a file, a `Team`, or what a team file holds (see `TeamLike`).
         config: a matrix as YAML; what else is given goes before it.
@@ -100,7 +104,7 @@ def run(
 
 
 async def arun(
-    suites: str | Sequence[str] | None = None,
+    suites: SuiteLike | Sequence[SuiteLike] | None = None,
     protocols: ProtocolLike | Sequence[ProtocolLike] | None = None,
     team: TeamLike | None = None,
     *,
@@ -128,7 +132,7 @@ async def arun(
 
 def _configured(
     base: RunConfig | None,
-    suites: str | Sequence[str] | None,
+    suites: SuiteLike | Sequence[SuiteLike] | None,
     protocols: ProtocolLike | Sequence[ProtocolLike] | None,
     team: TeamLike | None,
     asked: Asked,

@@ -92,7 +92,7 @@ class TeamLM(LM):
         if "answer_format" not in request.doc:
             raise UsageError(
                 f"the task {request.task_name} does not say in which form it wants to be answered; "
-                "a team answers mlpo_bbh, mlpo_mmlu and mlpo_math."
+                "a team answers mlpo_bbh, mlpo_mmlu and those of every other suite (`mlpo-bench suites`)."
             )
         question = as_question(context, request.doc)
         transcript = await self.setting.converse(question, dispatch, chats.sampling(generation))

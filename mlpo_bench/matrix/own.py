@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from mlpo_bench import questions, yamls
 from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.questions import SUITES, Suite, own
-
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class OwnSuite(BaseModel):
@@ -125,14 +122,14 @@ def _found(reference: str, format_of: Any, context: Mapping[str, Path] | None) -
             raise UsageError(f"{reference} has the name of the suite {suite.name!r}; give it another.")
         return suite
     path = yamls.beside(reference, context)
-    return questions.find(str(path), format_of.get(path.stem) if isinstance(format_of, dict) else format_of)
+    return questions.find(str(path), format_of.get(path.stem) if isinstance(format_of, Mapping) else format_of)
 
 
 def _check_formats(format_of: Any, kept: Mapping[str, Any]) -> None:  # noqa: ANN401
     files = [name for name, one in kept.items() if own.is_table(dict(one)["at"])]
     if format_of is not None and not files:
         raise UsageError("--format is for files of questions; the suites asked for know their own.")
-    for name in format_of if isinstance(format_of, dict) else ():
+    for name in format_of if isinstance(format_of, Mapping) else ():
         if name not in files:
             hint = nearest(name, files) or "."
             raise UsageError(f"a format is named for {name!r}, which is no file of questions here{hint}")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpo_bench import answers
-from mlpo_bench.errors import UsageError, unknown
+from mlpo_bench.errors import UsageError, nearest, unknown
 from mlpo_bench.questions import table
 from mlpo_bench.questions.question import Entry, with_options
 from mlpo_bench.questions.source import Place, Source
@@ -62,8 +62,8 @@ class Table(Place):
 
 
 def is_table(reference: str) -> bool:
-    """Whether a reference means a file, not a suite's name: by its ending, or because there is such a folder."""
-    return Path(reference).suffix.lower() in table.READERS or "/" in reference or Path(reference).is_dir()
+    """Whether a reference means a file, not a suite's name: by its ending, or because there is such a file."""
+    return Path(reference).suffix.lower() in table.READERS or "/" in reference or Path(reference).exists()
 
 
 def suite_of(path: Path, answer_format: str | None = None) -> Suite:
@@ -99,7 +99,8 @@ def _files(path: Path) -> tuple[Path, ...]:
             raise UsageError(f"the folder {path} has no table of questions: these end in {', '.join(table.READERS)}.")
         return files
     if not path.is_file():
-        raise UsageError(f"there is no file {path}.")
+        beside = [each.name for each in path.parent.glob("*") if each.suffix.lower() in table.READERS]
+        raise UsageError(f"there is no file {path}{nearest(path.name, beside) or '.'}")
     return (path,)
 
 

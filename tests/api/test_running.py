@@ -14,6 +14,7 @@ import mlpo_bench as mb
 from mlpo_bench.analysis.verdict import verdicts
 from mlpo_bench.log import LoadedRun
 from mlpo_bench.matrix.config import RunConfig
+from mlpo_bench.questions import Entry, Generated
 from mlpo_bench.testing import Answering, memory_store
 
 
@@ -36,6 +37,15 @@ def test_a_run_is_what_the_command_line_would_make_of_it(folder: Path, mlpo_benc
     costs = ["seconds", "serial_seconds"]
     pd.testing.assert_frame_equal(run.results.drop(columns=costs), typed.results.drop(columns=costs))
     assert run.report("page.html").stat().st_size > 1_000_000
+
+
+def test_a_suite_is_a_name_a_file_or_an_object(folder: Path) -> None:
+    (folder / "mine.csv").write_text("question,answer,split\n1 + 1?,2,test\n1 + 2?,3,test\n")
+    entry = Entry.of("sums", "sums", 0, "What is 1 + 1?", "2", "number", tested=True)
+    sums = mb.Suite("sums", "Sums", ("sums",), (Generated("mine", lambda: "1", lambda: [entry]),))
+    two = Answering(lambda *_: "The answer is 2.")
+    run = mb.run(["mine.csv", sums], "solo", TEAM, format="number", name="own", open_engines=two)
+    assert dict(zip(run.results["suite"], run.results["accuracy"], strict=True)) == {"mine": 0.5, "sums": 1.0}
 
 
 @pytest.mark.parametrize(

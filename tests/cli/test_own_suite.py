@@ -120,6 +120,7 @@ def test_suites_and_validate_tell_of_a_file(mlpo_bench: Cli, mine: Path) -> None
     said = mlpo_bench("run", "--suite", "mnie.csv")
     assert said.code == 2
     assert "there is no file" in said.err
+    assert "did you mean 'mine.csv'?" in said.err
 
 
 def test_lm_eval_asks_a_file_by_the_tasks_written_for_it(mlpo_bench: Cli, mine: Path, team_file: Path) -> None:

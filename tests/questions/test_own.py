@@ -180,6 +180,7 @@ def test_what_is_no_such_file_is_told(tmp_path: Path) -> None:
         ("x.jsonl", "[1]", "line 1: a question is an object"),
         ("x.parquet", "-", "is no Parquet file"),
         ("bbh.csv", "question,answer\n1?,1\n", "has the name of the suite 'bbh'; rename"),
+        ("x.txt", "-", "is no table of questions: these end in .csv, .tsv, .jsonl, .json, .parquet"),
         ("1.csv", "question,answer\n1?,1\n", "gives no name"),
     ):
         (tmp_path / name).write_text(content)
