@@ -94,13 +94,19 @@ def run(
         UsageError: something that was asked for cannot be done, or an event loop is running already: use `arun`.
         KeyboardInterrupt: it was stopped; what was answered is kept.
     """
+    if _loop_is_running():
+        raise UsageError("an event loop is running here, as in a notebook: write `await mlpo_bench.arun(...)`.")
+    every = {"config": config, "name": name, "folder": folder, "only": only, "add": add, "store": store}
+    hooks = {"observer": observer, "open_engines": open_engines}
+    return asyncio.run(arun(suites, protocols, team, **every, **hooks, **asked))  # type: ignore[arg-type]
+
+
+def _loop_is_running() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        every = {"config": config, "name": name, "folder": folder, "only": only, "add": add, "store": store}
-        hooks = {"observer": observer, "open_engines": open_engines}
-        return asyncio.run(arun(suites, protocols, team, **every, **hooks, **asked))  # type: ignore[arg-type]
-    raise UsageError("an event loop is running here, as in a notebook: write `await mlpo_bench.arun(...)`.")
+        return False
+    return True
 
 
 async def arun(

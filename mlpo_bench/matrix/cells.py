@@ -181,6 +181,11 @@ def _alone(sweep: Sweep, name: str, team: Team) -> Iterator[_Row]:
 
 def _swept(config: RunConfig, sweep: Sweep, name: str, team: Team) -> Iterator[_Row]:
     ballots = sweep.kind.ballots or ""
+    if sweep.peers and not team.peers:
+        raise UsageError(
+            f"protocol {sweep.protocol!r} asks peers, and the team {name!r} names no peers. (A protocol of one's own "
+            "that asks none says `uses_peers = False`.)"
+        )
     for combination in sweep.combinations():
         match combination.get(ballots):
             case "calls":
