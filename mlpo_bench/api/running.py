@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from mlpo_bench import yamls
 from mlpo_bench.api.run import Run
+from mlpo_bench.engines import close_engines
 from mlpo_bench.engines import open_engines as open_real_engines
-from mlpo_bench.errors import Stopped, UsageError
+from mlpo_bench.errors import Stopped, StoppedAtOnce, UsageError
 from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.matrix.config import TEAM, RunConfig, read_config
 from mlpo_bench.protocols import PROTOCOLS, Protocol
@@ -24,7 +25,9 @@ from mlpo_bench.teams import Team, read_team
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.engines import OpenEngines
+    from collections.abc import Iterable
+
+    from mlpo_bench.engines import Engine, ModelSpec, OpenEngines
     from mlpo_bench.questions import Suite
     from mlpo_bench.runs.observer import RunObserver
 
@@ -129,9 +132,17 @@ async def arun(
     base = read_config(Path(config)) if config else before
     directory = RunDirectory.for_run(_configured(base, suites, protocols, team, asked), Path(folder), name, add=add)
     kept = store if isinstance(store, Store) else Path(store or default_path())
+    engines: dict[ModelSpec, Engine] = {}
+
+    async def opened(specs: Iterable[ModelSpec], **options: Any) -> Mapping[ModelSpec, Engine]:  # noqa: ANN401
+        engines.update(await (open_engines or open_real_engines)(specs, **options))
+        return engines
+
     try:
-        await run_cells(directory, kept, observer or Silent(), tuple(only), open_engines or open_real_engines)
-    except Stopped:
+        await run_cells(directory, kept, observer or Silent(), tuple(only), opened)
+    except Stopped as stop:
+        if isinstance(stop, StoppedAtOnce):  # a command's process ends with its engines; this one goes on
+            await close_engines(engines)
         raise KeyboardInterrupt(f"the run {directory.path} was stopped; the same call goes on with it") from None
     return Run(LoadedRun(directory))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from mlpo_bench.analysis.verdict import verdicts
 from mlpo_bench.log import LoadedRun
 from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.questions import Entry, Generated
-from mlpo_bench.testing import Answering, memory_store
+from mlpo_bench.testing import Answering, ScriptedEngine, memory_store
 
 
 SAY_A = Answering(lambda *_: "The answer is (A).")
@@ -228,7 +229,7 @@ def test_ctrl_c_keeps_what_was_answered_and_the_same_call_goes_on() -> None:
                 signal.raise_signal(signal.SIGINT)
 
     engines = Answering(lambda *_: "The answer is (A).")
-    options = {"protocols": ["solo", "debate"], "open_engines": engines, "rounds": 2}
+    options: dict[str, Any] = {"protocols": ["solo", "debate"], "open_engines": engines, "rounds": 2}
     with memory_store() as store:
         with pytest.raises(KeyboardInterrupt, match="was stopped; the same call goes on with it"):
             asked(**options, store=store, observer=Impatient())
@@ -237,3 +238,29 @@ def test_ctrl_c_keeps_what_was_answered_and_the_same_call_goes_on() -> None:
         run = asked(**options, store=store)
         assert len(store) == engines.asked["a"]
     assert (run.unfinished, len(run.records)) == ((), 8)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_second_ctrl_c_ends_the_run_at_once_and_closes_its_engines() -> None:
+    closed: list[str] = []
+    presses = iter((signal.SIGINT, signal.SIGINT))
+
+    class Slow(ScriptedEngine):
+        async def complete(self, *request: Any) -> mb.Completion:  # noqa: ARG002
+            for press in presses:
+                signal.raise_signal(press)
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(60)
+            raise AssertionError
+
+        async def close(self) -> None:
+            closed.append(self.facts.name)
+
+    async def slow(specs: Any, **_: object) -> dict[Any, Slow]:
+        return {spec: Slow(lambda *_: "", name=spec.model) for spec in specs}
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        asked(protocols="solo", open_engines=slow)
+    assert closed == ["a"]
+    assert time.monotonic() - started < 30
