@@ -66,7 +66,7 @@ class RequestOptions(BaseModel):
     key_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] = "Authorization"
     key_over_http: bool = False
     requests_per_minute: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
-    timeout: Seconds = 600.0
+    timeout: Seconds = 1_800.0
     max_wait: Seconds = 600.0
 
     @field_validator("extra_body", "chat_template_kwargs")

@@ -320,6 +320,7 @@ MODES: dict[str, Mode] = {
     "brotli": says(Sent(b"\x0b\x02\x80", headers={"Content-Encoding": "br"})),
     "drip": says(Sent(json.dumps(chat()).encode(), drip=0.2)),
     "silent": says(Sent(silent=30.0)),
+    "cut_body": says(Sent(json.dumps(chat()).encode(), headers={"Content-Length": "100000"})),
     "hangs_up": says(Sent(dies=True)),
     "redirect": says(sent(b"", 302, Location="http://127.0.0.1:9/elsewhere")),
     "markup_and_control": says(refused("[red]no[/red] \x1b[31mway\x1b[0m \x07\r\n  key sk-made-up-and-secret", 400)),
@@ -428,9 +429,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.send_response(reply.status)
-        for name, value in {"Content-Type": "application/json", **reply.headers}.items():
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(reply.body)), **reply.headers}
+        self.close_connection = "Content-Length" in reply.headers
+        for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
         if reply.drip is None:
             self.wfile.write(reply.body)

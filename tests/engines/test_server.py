@@ -235,6 +235,7 @@ def test_odd_tokens_are_never_negative(what: str, usage: Usage) -> None:
         ("gzip_cut", "cut short"),
         ("brotli", "packed its answer as br"),
         ("hangs_up", "cannot be reached"),
+        ("cut_body", "cannot be reached"),
         ("redirect", "sends on to http://127.0.0.1:9/elsewhere, which is not followed"),
         ("no_seed_422", r"answered 422: seed: extra fields not permitted\. .*omit: \[seed\]"),
         ("temperature1", r"'temperature' does not support 0\.7"),
@@ -542,6 +543,15 @@ def test_a_refused_key_is_one_sentence() -> None:
     ):
         ask(spec_of(server))
     assert KEY not in str(caught.value)
+
+
+def test_a_key_that_is_missing_is_told() -> None:
+    refusing = refused("who are you?", 401)
+    with (
+        ImitatedServer(Mode(lambda *_: refusing, models=refusing)) as server,
+        pytest.raises(UsageError, match="None was sent: the variable NOT_SET is not set"),
+    ):
+        ask(spec_of(server, api_key_env="NOT_SET"))
 
 
 def test_what_is_no_server_of_this_kind_is_one_sentence() -> None:

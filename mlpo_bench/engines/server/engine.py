@@ -291,7 +291,7 @@ async def _try(
     try:
         odd = await tried(transport, builder, Asked(spec.model, 0, 0))
     except UsageError as mistake:
-        key = f" The key is that in the variable {spec.api_key_env}." if "the key" in str(mistake) else ""
+        key = f" {transport.which_key}" if "refuses the key" in str(mistake) else ""
         raise UsageError(f"{where} cannot be asked: {str(mistake).rstrip('.')}.{key} ({hindrance}.)") from None
     say(f"{where}: {hindrance}; " + (f"a trial question failed: {odd}" if odd else "a trial question was answered."))
 

@@ -56,7 +56,7 @@ class Transport:
         assert spec.base_url is not None
         self._spec, self._url = spec, spec.base_url
         self.secrets: list[str] = []
-        self.withheld = False
+        self.withheld = self.has_key = False
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip, identity", **self._headers()}
         try:
             self._base = httpx.URL(spec.base_url)
@@ -88,6 +88,16 @@ class Transport:
         return re.sub(r"//[^/@]*@", "//", proxy)
 
     @property
+    def which_key(self) -> str:
+        """What a person should know of the key that a server refuses."""
+        name = self._spec.api_key_env
+        if self.has_key:
+            return f"The key is that in the variable {name}."
+        if self.withheld:
+            return f"The one in {name} was not sent, for the address is plain http."
+        return f"None was sent: the variable {name} is not set."
+
+    @property
     def through(self) -> str:
         """` through the proxy ...`, for messages; nothing where there is none."""
         return f" through the proxy {proxy}" if (proxy := self._proxy()) else ""
@@ -113,6 +123,7 @@ class Transport:
             raise UsageError(f"the key in the variable {name} holds characters that no key has; is it whole?")
         plain = self._url.startswith("http:") and not on_this_machine(self._url)
         self.withheld = plain and name == DEFAULT_KEY and not self._spec.request.key_over_http
+        self.has_key = not self.withheld
         return None if self.withheld else key
 
     def _filled_in(self, header: str, value: str) -> str:
