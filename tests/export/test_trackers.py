@@ -142,8 +142,7 @@ def test_wandb_takes_a_run_without_a_network(
     assert wandb.run is None
 
 
-def test_trackio_takes_a_run(run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path))
+def test_trackio_takes_a_run(run: RunDirectory) -> None:
     trackio = pytest.importorskip("trackio", reason="trackio is not installed")
     track(LoadedRun(run), ["trackio"], "mine")
     (found,) = trackio.Api().runs("mine")

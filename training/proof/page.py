@@ -63,7 +63,7 @@ def _pair(place: Place, question: Question, cells: Cells) -> dict[str, Any] | No
         return None
     name = f"{a['team']}: {a['label']}"
     (pair,) = (pair for pair in _against(place, question.suite, b["cell"]) if pair["row"] == name)
-    difference = {name: pair["found"]["difference"][name] for name in ("value", "low", "high")}
+    difference = {name: pair["comparison"]["difference"][name] for name in ("value", "low", "high")}
     return {
         "words": question.words,
         "main": question in MAIN,
@@ -72,7 +72,7 @@ def _pair(place: Place, question: Question, cells: Cells) -> dict[str, Any] | No
         "accuracy_a": pair["accuracy_a"],
         "accuracy_b": pair["accuracy_b"],
         **difference,
-        "p": pair["found"]["p"],
+        "p": pair["comparison"]["p"],
         "tokens": pair["tokens"],
     }
 
