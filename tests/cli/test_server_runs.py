@@ -98,7 +98,8 @@ def test_refusals_and_estimates_are_counted_and_explained(run: Any, mlpo_bench: 
     assert "No server told the tokens of 2 calls" in flat
     (cell,) = orjson.loads(mlpo_bench("show", "mine", "--json").out)["cells"]
     assert (cell["n"], cell["refused"], cell["unread"], cell["estimated"], cell["errors"]) == (3, 1, 0, 2, 0)
-    assert [turn.get("refused", False) for turn in turns_of("mine")] == [True, False, False]
+    refused = [turn.get("refused", False) for turn in turns_of("mine")]  # which question was asked first is not said
+    assert sorted(refused) == [False, False, True]
 
 
 def test_a_run_without_them_says_nothing_of_them(run: Any, mlpo_bench: Cli) -> None:
