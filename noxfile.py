@@ -111,6 +111,16 @@ def regression(session: nox.Session) -> None:
     session.run("mlpo-bench", "gate", f"{folder}/smollm2", "--baseline", f"{BASELINES}/smollm2.json", *session.posargs)
 
 
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a broken link or an unlisted page is an error. `nox -s docs -- serve` shows it."""
+    with once(session) as needed:
+        if needed:
+            session.install(*nox.project.dependency_groups(PYPROJECT, "docs"))
+    # The reference is made from docstrings, which are read and not imported: the project need not be installed.
+    session.run("mkdocs", *(session.posargs or ["build", "--site-dir", str(Path(session.create_tmp()) / "site")]))
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check form, style, and that arrows between rooms point down."""

@@ -35,9 +35,10 @@ __all__ = ["Answering", "ScriptedEngine", "hold", "memory_store"]
 class Answering:
     """Opens engines that a function answers for, whatever models a run names.
 
-    >>> engines = Answering(lambda messages, sampling, seed: "The answer is (A).")
-    >>> engines.asked
-    {}
+    Example:
+        >>> engines = Answering(lambda messages, sampling, seed: "The answer is (A).")
+        >>> engines.asked
+        {}
 
     Args:
         answer: takes messages, sampling and seed, after the model's name where `by_model` is set; returns the whole
@@ -68,9 +69,10 @@ class Answering:
 def memory_store() -> Store:
     """Return an empty store of completions that lies in memory.
 
-    >>> with memory_store() as store:
-    ...     len(store)
-    0
+    Example:
+        >>> with memory_store() as store:
+        ...     len(store)
+        0
     """
     return Store(Path(":memory:"))
 
@@ -85,10 +87,11 @@ def hold(
 ) -> Transcript:
     """Hold one conversation under a protocol and return it, with what every seat read and wrote.
 
-    >>> from mlpo_bench import Leader
-    >>> transcript = hold(Leader(rounds=1), lambda messages, sampling, seed: "<answer>5</answer>")
-    >>> [(turn.seat, turn.answer) for turn in transcript.turns]
-    [('peer 1', '5'), ('peer 2', '5'), ('peer 3', '5'), ('leader', '5')]
+    Example:
+        >>> from mlpo_bench import Leader
+        >>> transcript = hold(Leader(rounds=1), lambda messages, sampling, seed: "<answer>5</answer>")
+        >>> len(transcript.turns), transcript.turns[-1].seat, transcript.turns[-1].answer
+        (4, 'leader', '5')
 
     Args:
         protocol: the protocol.

@@ -43,14 +43,15 @@ class Verdict:
 class Run:
     """A run as it lies on disk, read when it is first asked for: `run` and `load_run` return one.
 
-    >>> run = load_run("runs/mine")
-    >>> run
-    <Run 'mine': 3 of 3 cells>
-    >>> run.results[["suite", "row", "n"]]
-      suite                      row   n
-    0   bbh                     solo  27
-    1   bbh                vote of 4  27
-    2   bbh  leader, 1 round, 3 peers  27
+    Example:
+        >>> run = load_run("runs/mine")
+        >>> run
+        <Run 'mine': 3 of 3 cells>
+        >>> run.results[["suite", "row", "n"]]
+          suite                      row   n
+        0   bbh                     solo  27
+        1   bbh                vote of 4  27
+        2   bbh  leader, 1 round, 3 peers  27
     """
 
     def __init__(self, loaded: LoadedRun) -> None:
@@ -131,8 +132,9 @@ class Run:
 def load_run(run: str | Path) -> Run:
     """Return a run that was carried out before, given as a path or as a name under `runs/`.
 
-    >>> load_run("runs/mine").unfinished
-    ()
+    Example:
+        >>> load_run("runs/mine").unfinished
+        ()
 
     Raises:
         UsageError: there is no such run.

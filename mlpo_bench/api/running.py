@@ -75,9 +75,10 @@ def run(
 
     The same call goes on with a run that was interrupted; what was answered before is not asked again.
 
-    >>> run(suites=["bbh"], protocols=["solo", "vote", Leader(rounds=1)], team="team.yaml", data="data", limit=27,
-    ...     name="mine")
-    <Run 'mine': 3 of 3 cells>
+    Example:
+        >>> run(suites=["bbh"], protocols=["solo", "vote", Leader(rounds=1)], team="team.yaml", data="data", limit=27,
+        ...     name="mine")
+        <Run 'mine': 3 of 3 cells>
 
     Args:
         suites: names, files or instances (see `SuiteLike`).
