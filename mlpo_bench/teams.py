@@ -67,10 +67,10 @@ class _Strict(BaseModel):
 class SamplingChoice(_Strict):
     """What a member changes of how its answers are drawn; what it leaves out comes from the task."""
 
-    temperature: Annotated[float, Field(ge=0, le=5)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=0)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: Annotated[yamls.Real, Field(ge=0, le=5)] | None = None
+    top_p: Annotated[yamls.Real, Field(gt=0, le=1)] | None = None
+    top_k: Annotated[yamls.Tokens, Field(ge=0)] | None = None
+    max_tokens: Annotated[yamls.Tokens, Field(ge=1)] | None = None
 
     def over(self, base: Sampling) -> Sampling:
         """Return `base` with this choice's settings in place of its own."""
@@ -98,9 +98,9 @@ class Member(ModelSpec):
 class Price(_Strict):
     """What a million tokens cost: fresh ones of a prompt, cached ones (as fresh ones unless said), written ones."""
 
-    prompt: Annotated[float, Field(ge=0)]
-    completion: Annotated[float, Field(ge=0)]
-    cached: Annotated[float, Field(ge=0)] | None = None
+    prompt: Annotated[yamls.Real, Field(ge=0)]
+    completion: Annotated[yamls.Real, Field(ge=0)]
+    cached: Annotated[yamls.Real, Field(ge=0)] | None = None
 
     def of(self, usage: Usage) -> float:
         """Return the price of so many tokens."""
@@ -116,7 +116,7 @@ class Team(_Strict):
     """
 
     leader: Member = Member()
-    peers: tuple[Member, ...] = (Member(), Member(), Member())
+    peers: Annotated[tuple[Member, ...], Field(max_length=MAX_PEERS)] = (Member(), Member(), Member())
     untrained: Member | None = None
     prices: dict[str, Price] = {}
 
@@ -196,7 +196,7 @@ class Team(_Strict):
 class _PeerEntry(Member):
     """A peer as a team file lists it: `count` seats of the same member."""
 
-    count: Annotated[int, Field(ge=1, le=MAX_PEERS)] = 1
+    count: Annotated[yamls.Whole, Field(ge=1, le=MAX_PEERS)] = 1
 
     @property
     def member(self) -> Member:
@@ -205,9 +205,15 @@ class _PeerEntry(Member):
 
 class _TeamFile(_Strict):
     leader: Member
-    peers: tuple[_PeerEntry, ...] = ()
+    peers: Annotated[tuple[_PeerEntry, ...], Field(max_length=MAX_PEERS)] = ()
     untrained: Member | None = None
     prices: dict[str, Price] = {}
+
+    @model_validator(mode="after")
+    def _has_seats_for_all(self) -> Self:
+        if (seats := sum(entry.count for entry in self.peers)) > MAX_PEERS:
+            raise ValueError(f"a team has {MAX_PEERS} peers at most, not {seats}")
+        return self
 
     def team(self) -> Team:
         peers = tuple(entry.member for entry in self.peers for _ in range(entry.count))
@@ -216,10 +222,13 @@ class _TeamFile(_Strict):
 
 def spelled_out(team: dict[str, Any]) -> dict[str, Any]:
     """Return a team as a file writes it with a peer for each seat, in place of peers that are counted."""
-    peers = []
-    for peer in team.get("peers") or ():
+    listed = team.get("peers", ())
+    if not isinstance(listed, (list, tuple)):
+        return team
+    peers: list[Any] = []
+    for peer in listed[: MAX_PEERS + 1]:  # one too many is refused, and so are thousands
         count = peer.get("count", 1) if isinstance(peer, dict) else 1
-        if isinstance(peer, dict) and isinstance(count, int) and 1 <= count <= MAX_PEERS:
+        if isinstance(peer, dict) and type(count) is int and 1 <= count <= MAX_PEERS:
             peers += [{name: value for name, value in peer.items() if name != "count"}] * count
         else:
             peers.append(peer)

@@ -1,12 +1,18 @@
-"""Reading a YAML file into a pydantic model, every fault named by file, line and field."""
+"""Reading a YAML file into a pydantic model, every fault named by file, line and field.
+
+Whatever a file holds, reading it takes little time and memory: its bytes, its depth, and what it comes to once its
+aliases are written out are bounded here, in one place. A key that stands twice, a number that no field could hold and
+text that is no text are faults of their line.
+"""
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from mlpo_bench.errors import UsageError, nearest
 
@@ -20,6 +26,148 @@ Model = TypeVar("Model", bound=BaseModel)
 
 FOLDER = "folder"
 
+MOST_BYTES = 4 * 2**20
+"""The longest file: recordings and scripts are a few hundred thousand."""
+MOST_VALUES = 100_000
+"""How many values a file may hold once its aliases are written out."""
+DEEPEST = 64
+"""How deep they may be nested."""
+MOST_FAULTS = 20
+"""How many faults of one file are told; the rest is counted."""
+_LONGEST_SAID = 120
+_MERGE = "tag:yaml.org,2002:merge"
+_OF_64_BITS = range(-(2**63), 2**63)
+
+
+def _no_truth(given: Any) -> Any:  # noqa: ANN401 - whatever a file holds
+    """Refuse `true` where a number is wanted: Python takes it for 1."""
+    if isinstance(given, bool):
+        raise ValueError("this must be a number")  # noqa: TRY004 - pydantic tells ValueErrors
+    return given
+
+
+Whole = Annotated[int, BeforeValidator(_no_truth), Field(ge=_OF_64_BITS.start, lt=_OF_64_BITS.stop)]
+"""A whole number that files and stores hold: of 64 bits, and never `true`."""
+Tokens = Annotated[Whole, Field(lt=2**31)]
+"""A number of tokens, as ledgers hold it."""
+Real = Annotated[float, BeforeValidator(_no_truth), Field(allow_inf_nan=False)]
+"""A number that can be reckoned with."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's own loader of plain values, within bounds."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._level = self._reached = self._values = 0
+        self._extents: dict[yaml.Node, tuple[int, int]] = {}
+        """How many values and levels a part of the file comes to."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Return the next part of the file, and count what it comes to."""
+        alias = self.check_event(yaml.AliasEvent)
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+        values, reached = self._values, self._reached
+        self._level += 1
+        self._reached = self._level
+        self._check(mark)
+        node = super().compose_node(parent, index)
+        assert node is not None
+        if not alias:
+            self._values += 1
+            self._extents[node] = self._values - values, self._reached - self._level
+        elif node in self._extents:
+            size, height = self._extents[node]
+            self._values += size
+            self._reached += height
+        else:
+            raise _fault("an alias stands within what it stands for", mark)
+        self._check(mark)
+        self._level -= 1
+        self._reached = max(reached, self._reached)
+        return node
+
+    def _check(self, mark: yaml.Mark) -> None:
+        if self._reached > DEEPEST:
+            raise _fault(f"values are nested more than {DEEPEST} deep", mark)
+        if self._values > MOST_VALUES:
+            raise _fault(f"it comes to more than {MOST_VALUES:,} values", mark)
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401 - YAML's own
+        """Return a mapping in which no name stands twice: the last one would win without a word."""
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        lines: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
+                continue
+            if (first := lines.get((key.tag, key.value))) is not None:
+                raise _fault(f"{key.value!r} stands twice, first on line {first + 1}", key.start_mark)
+            lines[key.tag, key.value] = key.start_mark.line
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401
+        """Return the value of a part of the file."""
+        try:
+            value = super().construct_object(node, deep)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            kind = node.tag.rpartition(":")[2]
+            raise _fault(f"{_short(str(node.value))} is no {kind}", node.start_mark) from None
+        if type(value) is int and value not in _OF_64_BITS:
+            raise _fault(f"{_short(node.value)} is beyond what 64 bits hold", node.start_mark)
+        return _text(value, node) if isinstance(value, str) else value
+
+
+def _fault(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+
+
+def _text(value: str, node: yaml.Node) -> str:
+    """Return text whose characters are whole: JSON writes those beyond 16 bits as two halves."""
+    try:
+        whole = value.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise _fault("half a character (a lone surrogate) is no text", node.start_mark) from None
+    if "\0" in whole:
+        raise _fault("text holds no character of number 0", node.start_mark)
+    return whole
+
+
+def load(text: str) -> tuple[Any, yaml.Node | None]:
+    """Return what a YAML document holds, as plain values and as the parts of the file.
+
+    Raises:
+        yaml.YAMLError: it is none, or more than is read (see this module's bounds).
+    """
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        return (None if node is None else loader.construct_document(node)), node
+    finally:
+        loader.dispose()
+
+
+def read_text(path: Path, kind: str) -> str:
+    """Return the text of a file of no more than `MOST_BYTES`; `kind` ("team file") names it in messages.
+
+    Raises:
+        UsageError: it cannot be read, is no file, is longer, or is not UTF-8.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise UsageError(f"the {kind} {path} is no file; a pipe or a device cannot be read twice.")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise UsageError(f"the {kind} {path} is too long: no more than {MOST_BYTES >> 20} MiB are read.")
+        return content.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or _no_text(error)
+        raise UsageError(f"the {kind} {path} cannot be read: {reason}.") from None
+
+
+def _no_text(error: Exception) -> str:
+    return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
+
 
 def read(path: Path, model: type[Model], kind: str) -> Model:
     """Read `path` as `model`; `kind` ("team file") names it in messages.
@@ -27,26 +175,27 @@ def read(path: Path, model: type[Model], kind: str) -> Model:
     Raises:
         UsageError: the file cannot be read, is not YAML, or has a fault (all faults are listed, a line each).
     """
+    text = read_text(path, kind)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise UsageError(f"the {kind} {path} cannot be read: {reason}.") from None
-    try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        value = yaml.safe_load(text)
+        value, tree = load(text)
     except yaml.YAMLError as error:
-        raise UsageError(f"the {kind} {path} is not valid YAML: {_one_line(error)}") from None
+        raise UsageError(f"the {kind} {path} is not valid YAML: {one_line(error)}") from None
     if not isinstance(value, dict):
         held = "it is empty" if value is None else f"not {type(value).__name__}"
         raise UsageError(f"the {kind} {path} must hold settings (`name: value`), {held}.")
     try:
         return model.model_validate(value, context={FOLDER: path.parent})
     except ValidationError as error:
-        faults = [f"{path}:{_line(tree, e['loc'])}: {said(e, model)}" for e in error.errors()]
-        raise UsageError("\n".join(faults)) from None
+        told = [f"{path}:{_line(tree, e['loc'])}: {said(e, model)}" for e in error.errors()]
+        raise UsageError(faults(told)) from None
     except UsageError as mistake:  # a validator that knows the right names
         raise UsageError(f"{path}: {mistake}") from None
+
+
+def faults(told: Sequence[str]) -> str:
+    """Return faults, a line each; of very many the first ones."""
+    more = len(told) - MOST_FAULTS
+    return "\n".join([*told[:MOST_FAULTS], *([f"... and {more:,} more"] if more > 0 else [])])
 
 
 def beside(named: str, context: Mapping[str, Path] | None) -> Path:
@@ -55,10 +204,12 @@ def beside(named: str, context: Mapping[str, Path] | None) -> Path:
     return path if context is None else context[FOLDER] / path
 
 
-def _one_line(error: yaml.YAMLError) -> str:
+def one_line(error: yaml.YAMLError) -> str:
+    """Return in one line what is wrong with a document, and where."""
     mark = getattr(error, "problem_mark", None)
     where = f"line {mark.line + 1}: " if mark else ""
-    return f"{where}{getattr(error, 'problem', None) or error}"
+    problem = getattr(error, "problem", None) or " ".join(str(error).split())
+    return f"{where}{problem.removesuffix('.')}."
 
 
 def _line(tree: yaml.Node | None, location: Sequence[str | int]) -> int:
@@ -84,10 +235,14 @@ def said(error: ErrorDetails, model: type[BaseModel]) -> str:
     if error["type"] == "extra_forbidden":
         wrong = str(error["loc"][-1])
         return f"unknown field {field!r}{nearest(wrong, _fields_at(model, error['loc'][:-1])) or '.'}"
-    given = "" if error["type"] in {"missing", "value_error"} else f" (it is {error['input']!r})"
+    given = "" if error["type"] in {"missing", "value_error"} else f" (it is {_short(repr(error['input']))})"
     if not field:  # how several settings go together
         return f"{message}."
     return f"field {field!r}: {message[:1].lower()}{message[1:]}{given}."
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_SAID else f"{text[:_LONGEST_SAID]}..."
 
 
 def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:

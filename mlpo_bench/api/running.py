@@ -174,7 +174,7 @@ def _configured(
     try:
         return RunConfig.model_validate({**(dict(base) if base else {}), **given})
     except ValidationError as error:
-        raise UsageError("\n".join(yamls.said(fault, RunConfig) for fault in error.errors())) from None
+        raise UsageError(yamls.faults([yamls.said(fault, RunConfig) for fault in error.errors()])) from None
 
 
 def _protocol(given: ProtocolLike) -> object:

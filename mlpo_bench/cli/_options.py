@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 WHAT, WHO, HOW, WHERE = "What is asked", "Who answers", "How", "Where"
 Option = partial(typer.Option, show_default=False)
 
+_MOST_DIGITS = 18
 # Where an option's name is not the field's.
 _OPTIONS = {"suites": "--suite", "protocols": "--protocol", "generation": "--gen-kwargs", "teams": "--team"}
 
@@ -50,6 +51,7 @@ class Chosen:
 
         from mlpo_bench.errors import UsageError
         from mlpo_bench.matrix.config import RunConfig
+        from mlpo_bench.yamls import faults
 
         base = _matrix(self.matrix) if self.matrix else base or RunConfig()
         changes: dict[str, Any] = {name: value for name, value in self.fields.items() if value is not None}
@@ -59,7 +61,7 @@ class Chosen:
             changes["seeds"] = self._seeds(base)
             return RunConfig.model_validate({**dict(base), **changes})
         except ValidationError as error:
-            raise UsageError("\n".join(_say(e["loc"], e["msg"], e["input"]) for e in error.errors())) from None
+            raise UsageError(faults([_say(e["loc"], e["msg"], e["input"]) for e in error.errors()])) from None
 
     def _protocols(self, base: RunConfig) -> tuple[Sweep, ...]:
         from mlpo_bench.matrix.assignments import assigned
@@ -249,7 +251,7 @@ def numbers(option: str, value: str | None) -> tuple[int, ...] | None:
     if parts is None:
         return None
     for part in parts:
-        if not part.isdecimal():
+        if not part.isdecimal() or len(part) > _MOST_DIGITS:
             raise UsageError(f"{option} takes whole numbers separated by commas, such as 1,2,5; {part!r} is none.")
     return tuple(int(part) for part in parts)
 
@@ -298,10 +300,17 @@ def _matrix(name: str) -> RunConfig:
     shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
     if name in shipped:
         return read_config(shipped[name])
-    if not Path(name).exists():
+    if not _exists(Path(name)):
         hint = nearest(name, shipped) or "."
         raise UsageError(f"there is no matrix {name!r}: it is neither a file nor one of {', '.join(shipped)}{hint}")
     return read_config(Path(name))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _with_engine(team: Team, engine: str) -> Team:

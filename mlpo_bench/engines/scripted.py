@@ -31,6 +31,7 @@ from pydantic import (
     model_validator,
 )
 
+from mlpo_bench import yamls
 from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.engines.base import ModelFacts
 from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
@@ -121,7 +122,7 @@ class _Rule(BaseModel):
     when: re.Pattern[str] = re.compile("")
     say: tuple[str, ...] = ()
     fail: str | None = None
-    delay: Annotated[float, Field(ge=0)] = 0.0
+    delay: Annotated[yamls.Real, Field(ge=0)] = 0.0
 
     @field_validator("say", mode="before")
     @classmethod
@@ -144,7 +145,7 @@ class ScriptFileEngine(ScriptedEngine):
 
     def __init__(self, spec: ModelSpec) -> None:
         path = Path(spec.model)
-        content = _read(path)
+        content = yamls.read_text(path, "script")
         self._rules = _parse(path, content)
         self._waits = any(rule.delay for rule in self._rules)
         digest = hashlib.sha256(content.encode()).hexdigest()[:16]
@@ -176,21 +177,13 @@ class ScriptFileEngine(ScriptedEngine):
         raise EngineError(f"no rule of the script {self._facts.name} fits {asked[:60]!r}.", transient=False)
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise UsageError(f"the script {path} cannot be read: {reason}.") from None
-
-
 def _parse(path: Path, content: str) -> list[_Rule]:
     try:
-        return TypeAdapter(Annotated[list[_Rule], Field(min_length=1)]).validate_python(yaml.safe_load(content))
+        return TypeAdapter(Annotated[list[_Rule], Field(min_length=1)]).validate_python(yamls.load(content)[0])
     except yaml.YAMLError as error:
-        raise UsageError(f"the script {path} is not valid YAML: {' '.join(str(error).split())}") from None
+        raise UsageError(f"the script {path} is not valid YAML: {yamls.one_line(error)}") from None
     except ValidationError as error:
-        raise UsageError("\n".join(f"{path}: {_say_fault(e)}." for e in error.errors())) from None
+        raise UsageError(yamls.faults([f"{path}: {_say_fault(e)}." for e in error.errors()])) from None
 
 
 def _say_fault(fault: object) -> str:

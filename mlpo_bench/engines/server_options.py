@@ -16,10 +16,12 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from mlpo_bench import yamls
+
 
 Sent = Literal["temperature", "top_p", "top_k", "max_tokens", "seed", "stop"]
-Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
-Penalty = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
+Seconds = Annotated[yamls.Real, Field(gt=0, le=86_400)]
+Penalty = Annotated[yamls.Real, Field(ge=-2, le=2)]
 
 # What the engine itself decides, and relies on when it reads the reply.
 _OWN_FIELDS = frozenset({"model", "messages", "prompt", "stream", "n"})
@@ -53,8 +55,8 @@ class RequestOptions(BaseModel):
     reasoning_effort: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None
-    repetition_penalty: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] | None = None
-    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    repetition_penalty: Annotated[yamls.Real, Field(gt=0, le=10)] | None = None
+    min_p: Annotated[yamls.Real, Field(ge=0, le=1)] | None = None
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     chat_template_kwargs: dict[str, Any] = {}
     extra_body: dict[str, Any] = {}
@@ -65,7 +67,7 @@ class RequestOptions(BaseModel):
     extra_query: dict[str, str] = {}
     key_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] = "Authorization"
     key_over_http: bool = False
-    requests_per_minute: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
+    requests_per_minute: Annotated[yamls.Real, Field(gt=0, le=1e6)] | None = None
     timeout: Seconds = 1_800.0
     max_wait: Seconds = 600.0
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from mlpo_bench import yamls
 from mlpo_bench.engines.base import ALONE, Engine, Share
 from mlpo_bench.engines.names import full_name, short_name
 from mlpo_bench.engines.server_options import NOTHING_ASKED, ONE_LINE, RequestOptions, checked_url
@@ -175,10 +176,10 @@ class ModelSpec(BaseModel):
     adapter: Annotated[str | None, Field(min_length=1, exclude_if=lambda adapter: adapter is None)] = None
     engine: str = AUTO
     dtype: Dtype = "auto"
-    context: Annotated[int, Field(ge=16)] | None = None
+    context: Annotated[yamls.Tokens, Field(ge=16)] | None = None
     base_url: str | None = None
     api_key_env: str = "OPENAI_API_KEY"
-    concurrency: Annotated[int, Field(ge=1, le=4096)] = 64
+    concurrency: Annotated[yamls.Whole, Field(ge=1, le=4096)] = 64
     trust_remote_code: bool = False
     # These, too, are left out where they say nothing.
     request: Annotated[RequestOptions, Field(exclude_if=lambda request: request == NOTHING_ASKED)] = NOTHING_ASKED

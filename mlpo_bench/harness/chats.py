@@ -28,6 +28,8 @@ _SETTINGS = {
     "until": "stop",
     "do_sample": "do_sample",
 }
+MOST_TOKENS = 2**31 - 1
+_BOUNDS = {"temperature": (0, 5), "top_p": (0, 1), "top_k": (0, MOST_TOKENS), "max_tokens": (1, MOST_TOKENS)}
 _MARK = '{"chat":'
 
 
@@ -67,15 +69,38 @@ def sampling(generation: Mapping[str, Any]) -> Sampling:
 def _checked(name: str, value: Any) -> Any:  # noqa: ANN401 - the settings differ in kind
     ours = _SETTINGS[name]
     if ours == "stop":
-        return tuple([value] if isinstance(value, str) else value)
+        return _stops(name, value)
     if ours == "do_sample":
-        return value if isinstance(value, bool) else str(value).lower() not in {"false", "0", "no"}
-    kind = int if ours in {"top_k", "max_tokens"} else float
-    try:
-        number = kind(value)
-    except (TypeError, ValueError):
-        raise UsageError(f"the generation setting {name} must be a number, not {value!r}.") from None
-    lowest = {"max_tokens": 1}.get(ours, 0)
-    if number < lowest or (ours == "top_p" and not 0 < number <= 1):
+        return _truth(name, value)
+    number = _number(name, value)
+    lowest, highest = _BOUNDS[ours]
+    if not lowest <= number <= highest or (ours == "top_p" and not number):
         raise UsageError(f"the generation setting {name} cannot be {value!r}.")
+    if highest == MOST_TOKENS:
+        if not number.is_integer():
+            raise UsageError(f"the generation setting {name} must be a whole number, not {value!r}.")
+        return int(number)
     return number
+
+
+def _number(name: str, value: Any) -> float:  # noqa: ANN401
+    try:
+        if not isinstance(value, bool):
+            return float(value)
+    except (OverflowError, TypeError, ValueError):
+        pass
+    raise UsageError(f"the generation setting {name} must be a number, not {value!r}.")
+
+
+def _stops(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) and text for text in texts):
+        raise UsageError(f"the generation setting {name} must be text that ends an answer, or a list, not {value!r}.")
+    return tuple(texts)
+
+
+def _truth(name: str, value: Any) -> bool:  # noqa: ANN401
+    said = str(value).lower()
+    if said not in {"true", "false", "1", "0", "yes", "no"}:
+        raise UsageError(f"the generation setting {name} must be true or false, not {value!r}.")
+    return said in {"true", "1", "yes"}

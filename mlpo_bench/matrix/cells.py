@@ -6,6 +6,7 @@ comes to the same files.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,13 +20,15 @@ from mlpo_bench.teams import LEADER, Team
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
 
     from mlpo_bench.matrix.config import RunConfig
     from mlpo_bench.matrix.sweeps import Sweep
     from mlpo_bench.protocols import Protocol
 
 SHIPPED = Path(__file__).parent / "shipped"
+LONGEST_NAME = 160
+"""Cells name files: what is longer is cut, and told apart by a digest. File systems take 255 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ class Cell:
     def _id(self, label: str) -> str:
         parts = [self.suite, *([self.team] if self.team != TEAM else []), label]
         parts += [f"seed {self.setting.seed}"] if self.setting.seed else []
-        return ".".join(re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-").lower() for part in parts)
+        name = ".".join(re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-").lower() for part in parts)
+        return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}-{_digest(name)}"
 
     @property
     def peers(self) -> int:
@@ -144,11 +148,11 @@ def _named(every: tuple[Cell, ...], name: str) -> list[Cell]:
 
 def _distinct(rows: Iterator[_Row]) -> Iterator[_Row]:
     """Drop rows that would ask the same of the same members: two teams may share their peers."""
-    seen: list[tuple[Team, Protocol, str | None]] = []
+    seen: set[Hashable] = set()
     for row in rows:
-        identity = (row.team, row.protocol, row.matched and f"{row.team_name} {row.matched}")
+        identity = (row.team.members, row.protocol, row.matched and f"{row.team_name} {row.matched}")
         if identity not in seen:
-            seen.append(identity)
+            seen.add(identity)
             yield row
 
 
@@ -220,3 +224,7 @@ def _row(protocol: Protocol, name: str, team: Team) -> _Row:
         team = team.model_copy(update={"leader": team.peers[0]})
     count = len(team.peers)
     return _Row(f"{protocol.label}, {count} {'peer' if count == 1 else 'peers'}", name, team, protocol)
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:8]

@@ -30,10 +30,11 @@ from mlpo_bench.errors import UsageError, unknown
 from mlpo_bench.harness import chats
 from mlpo_bench.matrix.own import OwnSuite
 from mlpo_bench.matrix.own import spelled_out as with_own_suites
-from mlpo_bench.matrix.sweeps import Sweep
+from mlpo_bench.matrix.size import rows_as_written
+from mlpo_bench.matrix.sweeps import MOST_CELLS, Peers, Sweep
 from mlpo_bench.questions import PAPER, SUITES, Suite
 from mlpo_bench.questions.splits import Split
-from mlpo_bench.teams import MAX_PEERS, Team, read_team, spelled_out
+from mlpo_bench.teams import Team, read_team, spelled_out
 
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 TEAM = "team"
 """The name of a run's team where there is only one."""
 MAX_SEEDS = 100
+USUAL = (Sweep.of("solo"), Sweep.of("vote"), Sweep.of("leader"))
+TeamName = Annotated[str, Field(min_length=1, max_length=100)]
 BALLOTS_WITHOUT_A_LEADER = 5
 
 
@@ -57,19 +60,19 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    suites: tuple[str, ...] = PAPER
+    suites: Annotated[tuple[str, ...], Field(min_length=1)] = PAPER
     own: dict[str, OwnSuite] = {}
     split: Split = "test"
-    limit: Annotated[int, Field(ge=1)] | None = None
-    subjects: tuple[str, ...] | None = None
+    limit: Annotated[yamls.Whole, Field(ge=1)] | None = None
+    subjects: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     data: str | None = None
-    seeds: tuple[int, ...] = (0,)
-    teams: dict[str, Team] = {TEAM: Team()}
-    protocols: tuple[Sweep, ...] = (Sweep.of("solo"), Sweep.of("vote"), Sweep.of("leader"))
-    rounds: tuple[Annotated[int, Field(ge=1, le=64)], ...] = (1, 2)
-    peers: tuple[Annotated[int, Field(ge=1, le=MAX_PEERS)], ...] = (3,)
-    samples: Annotated[int, Field(ge=1, le=4096)] | None = None
-    calibration: Annotated[int, Field(ge=1)] = 64
+    seeds: Annotated[tuple[yamls.Whole, ...], Field(min_length=1)] = (0,)
+    teams: Annotated[dict[TeamName, Team], Field(min_length=1)] = {TEAM: Team()}
+    protocols: Annotated[tuple[Sweep, ...], Field(min_length=1)] = USUAL
+    rounds: Annotated[tuple[Annotated[yamls.Whole, Field(ge=1, le=64)], ...], Field(min_length=1)] = (1, 2)
+    peers: Annotated[tuple[Peers, ...], Field(min_length=1)] = (3,)
+    samples: Annotated[yamls.Whole, Field(ge=1, le=4096)] | None = None
+    calibration: Annotated[yamls.Whole, Field(ge=1)] = 64
     generation: dict[str, Any] = {}
     deterministic: bool = False
 
@@ -103,9 +106,7 @@ class RunConfig(BaseModel):
 
     @field_validator("seeds")
     @classmethod
-    def _some_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if not seeds:
-            raise ValueError("give at least one seed")
+    def _each_seed_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(dict.fromkeys(seeds))
 
     @field_validator("teams", mode="before")
@@ -116,13 +117,6 @@ class RunConfig(BaseModel):
             return given
         read = {name: read_team(yamls.beside(t, info.context)) for name, t in given.items() if isinstance(t, str)}
         return {name: spelled_out(t) if isinstance(t, dict) else t for name, t in (given | read).items()}
-
-    @field_validator("teams")
-    @classmethod
-    def _some_team(cls, teams: dict[str, Team]) -> dict[str, Team]:
-        if not teams:
-            raise ValueError("a run needs a team")
-        return teams
 
     @field_validator("suites")
     @classmethod
@@ -150,6 +144,15 @@ class RunConfig(BaseModel):
             for name in sweep.teams or ():
                 if name not in self.teams:
                     raise unknown("team", name, self.teams)
+        return self
+
+    @model_validator(mode="after")
+    def _is_of_a_size(self) -> RunConfig:
+        size = sum(sweep.size for sweep in self.protocols)
+        if size <= MOST_CELLS:  # else it is not worth a closer look
+            size = rows_as_written(self.sweeps, self.teams) * len(self.suites) * len(self.seeds)
+        if size > MOST_CELLS:
+            raise ValueError(f"this matrix would have {size:,} cells, and a run has {MOST_CELLS:,} at most")
         return self
 
     def suite(self, name: str) -> Suite:
@@ -197,7 +200,8 @@ class RunConfig(BaseModel):
     @property
     def default_name(self) -> str:
         """A run's name where nobody gives one: what it is about, and enough of its digest to tell it apart."""
-        return f"{'-'.join(self.suites)}_{self.team.leader.short_name}_{self.digest[:8]}"
+        what, who = "-".join(self.suites)[:80], self.team.leader.short_name[:80]
+        return f"{what}_{who}_{self.digest[:8]}"
 
     @property
     def ballots(self) -> int:

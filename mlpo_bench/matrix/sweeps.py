@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import product
+import math
+from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 
 from mlpo_bench.protocols import PROTOCOLS, build
 from mlpo_bench.teams import MAX_PEERS
+from mlpo_bench.yamls import Whole
 
 
 if TYPE_CHECKING:
@@ -17,10 +19,17 @@ if TYPE_CHECKING:
     from mlpo_bench.protocols import Protocol
 
 Value = bool | int | float | str
+Peers = Annotated[Whole, Field(ge=1, le=MAX_PEERS)]
+
+
 Match = Literal["calls", "tokens"]
 
 MATCHES: tuple[Match, ...] = ("calls", "tokens")
 """What a number of ballots may be instead: as many as take each leader cell's calls, or its tokens."""
+MOST_CELLS = 1_000_000
+"""A run has no more cells than this."""
+_TRIED = 1_000
+"""How many combinations are built when a matrix is read."""
 
 
 class Sweep(BaseModel):
@@ -33,9 +42,9 @@ class Sweep(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     protocol: str
-    settings: dict[str, tuple[Value, ...]] = {}
-    peers: tuple[Annotated[int, Field(ge=1, le=MAX_PEERS)], ...] | None = None
-    teams: tuple[str, ...] | None = None
+    settings: dict[str, Annotated[tuple[Value, ...], Field(min_length=1)]] = {}
+    peers: Annotated[tuple[Peers, ...], Field(min_length=1)] | None = None
+    teams: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
     @classmethod
     def of(cls, protocol: str, **settings: Value | tuple[Value, ...]) -> Self:
@@ -58,6 +67,16 @@ class Sweep(BaseModel):
             return {"protocol": name, "settings": settings, **own}
         return given
 
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _numbers_are_numbers(cls, given: Any) -> Any:  # noqa: ANN401
+        """Refuse what no setting can be: a number without end, or beyond 64 bits."""
+        for name, values in given.items() if isinstance(given, dict) else ():
+            for value in values if isinstance(values, (list, tuple)) else ():
+                if isinstance(value, (int, float)) and not -(2**63) <= value < 2**63:
+                    raise ValueError(f"the setting {name!r} cannot be {value!r}")
+        return given
+
     @field_validator("protocol")
     @classmethod
     def _protocol_exists(cls, name: str) -> str:
@@ -66,8 +85,16 @@ class Sweep(BaseModel):
 
     @model_validator(mode="after")
     def _settings_fit(self) -> Self:
-        for _ in self.protocols():  # building one checks its settings
-            pass
+        """Check every value, beside the first ones of the other settings and in the first combinations.
+
+        Building a protocol checks its settings; all combinations are built when cells are made of them.
+        """
+        if self.size > MOST_CELLS:
+            raise ValueError(f"these settings have {self.size:,} combinations, and a run {MOST_CELLS:,} cells at most")
+        first = {name: values[0] for name, values in self.settings.items()}
+        alone = (first | {name: value} for name, values in self.settings.items() for value in values)
+        for combination in chain(alone, islice(self.combinations(), _TRIED)):
+            self._protocol(combination)
         return self
 
     @model_serializer
@@ -88,11 +115,17 @@ class Sweep(BaseModel):
 
     def protocols(self) -> Iterator[Protocol]:
         """Yield the protocol of every combination; votes matched to other cells have one ballot until they are."""
-        for combination in self.combinations():
-            ballots = self.kind.ballots
-            if ballots and combination.get(ballots) in MATCHES:
-                combination[ballots] = 1
-            yield build(self.protocol, combination)
+        yield from map(self._protocol, self.combinations())
+
+    def _protocol(self, combination: dict[str, Value]) -> Protocol:
+        ballots = self.kind.ballots
+        matched = {ballots: 1} if ballots and combination.get(ballots) in MATCHES else {}
+        return build(self.protocol, {**combination, **matched})
+
+    @property
+    def size(self) -> int:
+        """How many combinations its settings have."""
+        return math.prod(map(len, self.settings.values()))
 
     def settled(self, rounds: tuple[int, ...], peers: tuple[int, ...], samples: int) -> Sweep:
         """Return the sweep with what it leaves to the run filled in."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import fields
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
@@ -24,6 +25,7 @@ RESERVED = ("peers", "teams")
 """What a matrix says of a protocol besides its settings."""
 
 
+@cache
 def setting_names(cls: type[Protocol]) -> tuple[str, ...]:
     """Return what settings a protocol has, in their order.
 
@@ -86,11 +88,16 @@ def build(name: str, settings: Mapping[str, object]) -> Protocol:
             hint = nearest(setting, known)
             raise UsageError(f"protocol {name!r} has no setting {setting!r} ({has}){hint or '.'}")
     try:
-        return TypeAdapter(cls).validate_python(dict(settings))
+        return _adapter(cls).validate_python(dict(settings))
     except ValidationError as error:
         raise UsageError(_fault(name, error.errors()[0])) from None
     except PydanticUserError as error:
         raise UsageError(f"the settings of protocol {name!r} cannot be told: {str(error).splitlines()[0]}") from None
+
+
+@cache
+def _adapter(cls: type[Protocol]) -> TypeAdapter[Protocol]:
+    return TypeAdapter(cls)
 
 
 def _fault(name: str, fault: ErrorDetails) -> str:

@@ -13,6 +13,7 @@ from pydantic import Field as Bounds
 
 from mlpo_bench.protocols import _prompts
 from mlpo_bench.registry import Registry
+from mlpo_bench.yamls import Whole
 
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ LONGEST_WORD = 32
 """How many characters of a setting's value a label shows."""
 
 # What settings may be, checked where a person names them (see `build`).
-Depth = Annotated[int, Bounds(ge=1, le=64)]
-Draws = Annotated[int, Bounds(ge=1, le=4096)]
+Depth = Annotated[Whole, Bounds(ge=1, le=64)]
+Draws = Annotated[Whole, Bounds(ge=1, le=4096)]
 
 Family = Literal["solo", "vote", "led", "choice", "other"]
 """What protocols are alike in, as far as anything but themselves goes by it:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 import yaml
 
+from mlpo_bench import yamls
 from mlpo_bench.engines import smollm2
 from mlpo_bench.questions import SUITES
 from mlpo_bench.teams import DEFAULT_MODEL
@@ -99,7 +100,7 @@ def licence(recipe: Recipe, base: ResolvedModel) -> str | None:
         return None
     _, marked, rest = about.read_text(encoding="utf-8", errors="replace").partition("---\n")
     try:
-        told = yaml.safe_load(rest.partition("\n---")[0]) if marked else None
+        told = yamls.load(rest.partition("\n---")[0])[0] if marked else None
     except yaml.YAMLError:
         return None
     return str(told["license"]) if isinstance(told, dict) and told.get("license") else None

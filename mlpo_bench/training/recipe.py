@@ -101,7 +101,7 @@ class Recipe(BaseModel):
     mlpo: Mlpo = Mlpo()
     adapter: Adapter | None = Adapter()
     export: Export = Export()
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Annotated[yamls.Whole, Field(ge=0, lt=2**32)] = 0
     deterministic: bool = False
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     trackers: tuple[Literal["wandb", "trackio", "tensorboard"], ...] = ()
@@ -269,7 +269,7 @@ def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
         return Recipe.model_validate(content)
     except ValidationError as error:
         told = [f"--set {', '.join(given)}: {yamls.said(e, Recipe)}" for e in error.errors()]
-        raise UsageError("\n".join(told)) from None
+        raise UsageError(yamls.faults(told)) from None
 
 
 def _put(content: dict[str, Any], name: str, value: object) -> None:
@@ -288,6 +288,6 @@ def _put(content: dict[str, Any], name: str, value: object) -> None:
 
 def _value(change: str, text: str) -> object:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UsageError(f"--set {change}: the value is not written as in YAML.") from None
+        return yamls.load(text)[0]
+    except yaml.YAMLError as error:
+        raise UsageError(f"--set {change}: the value is not written as in YAML: {yamls.one_line(error)}") from None

@@ -16,11 +16,11 @@ from mlpo_bench.protocols.leader import Share
 from mlpo_bench.questions import SUITES
 
 
-Count = Annotated[int, Field(ge=1)]
-Share01 = Annotated[float, Field(ge=0, le=1)]
-Temperature = Annotated[float, Field(ge=0, le=5)]
-TopP = Annotated[float, Field(gt=0, le=1)]
-Rate = Annotated[float, Field(gt=0, le=1)]
+Count = Annotated[yamls.Tokens, Field(ge=1)]
+Share01 = Annotated[yamls.Real, Field(ge=0, le=1)]
+Temperature = Annotated[yamls.Real, Field(ge=0, le=5)]
+TopP = Annotated[yamls.Real, Field(gt=0, le=1)]
+Rate = Annotated[yamls.Real, Field(gt=0, le=1)]
 
 
 class Section(BaseModel):
@@ -92,7 +92,7 @@ class Filter(Section):
     """
 
     rule: Literal["paper", "band", "leader", "off"] = "paper"
-    bound: Annotated[float, Field(gt=0, le=1)] | None = None
+    bound: Annotated[yamls.Real, Field(gt=0, le=1)] | None = None
     samples: Count | None = None
     easy: Share01 = 0.0
 
@@ -156,7 +156,7 @@ class Traces(Drawing):
             `spliced`, the two put together. Paper's reimplementation: model; ours for models too small to: spliced.
     """
 
-    samples: Annotated[int, Field(ge=2)] = 16
+    samples: Annotated[yamls.Tokens, Field(ge=2)] = 16
     temperature: Temperature | None = 0.8
     writer: Literal["model", "spliced"] = "model"
 
@@ -172,8 +172,8 @@ class Adapter(Section):
     """
 
     rank: Count = 16
-    alpha: Annotated[float, Field(gt=0)] = 32.0
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    alpha: Annotated[yamls.Real, Field(gt=0)] = 32.0
+    dropout: Annotated[yamls.Real, Field(ge=0, lt=1)] = 0.0
     targets: tuple[str, ...] | Literal["all-linear"] = "all-linear"
 
 
@@ -195,8 +195,8 @@ class Optimising(Section):
     learning_rate: Rate = 1e-5
     warmup: Share01 = 0.03
     schedule: Literal["constant", "linear", "cosine"] = "constant"
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    weight_decay: Annotated[yamls.Real, Field(ge=0, le=1)] = 0.0
+    max_grad_norm: Annotated[yamls.Real, Field(gt=0)] = 1.0
     micro_batch: Count = 1
     gradient_checkpointing: bool = True
     save_every: Count = 20
@@ -213,7 +213,7 @@ class Sft(Optimising):
         max_length: tokens of prompt and completion; longer traces are left out and counted, never cut.
     """
 
-    epochs: Annotated[float, Field(gt=0)] = 2.0
+    epochs: Annotated[yamls.Real, Field(gt=0)] = 2.0
     batch: Count = 16
     max_length: Count = 4096
 
@@ -257,29 +257,29 @@ class Mlpo(Optimising):
 
     learning_rate: Rate = 1e-6
     group: Literal["prompt", "question"] = "prompt"
-    generations: Annotated[int, Field(ge=2)] = 8
+    generations: Annotated[yamls.Tokens, Field(ge=2)] = 8
     steps: Count = 200
     prompts_per_step: Count = 8
     tokens: Annotated[int | None, Field(ge=1, exclude_if=lambda tokens: tokens is None)] = None
-    beta: Annotated[float, Field(ge=0)] = 0.0
-    kl_every: Annotated[int, Field(ge=0)] = 10
-    epsilon: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    epsilon_high: Annotated[float, Field(gt=0)] | None = None
+    beta: Annotated[yamls.Real, Field(ge=0)] = 0.0
+    kl_every: Annotated[yamls.Tokens, Field(ge=0)] = 10
+    epsilon: Annotated[yamls.Real, Field(gt=0, lt=1)] = 0.2
+    epsilon_high: Annotated[yamls.Real, Field(gt=0)] | None = None
     loss_type: Literal["grpo", "dr_grpo", "dapo", "bnpo"] = "dr_grpo"
     scale_rewards: Literal["none", "group", "batch"] = "none"
-    form_reward: Annotated[float, Field(ge=0, lt=0.5)] = 0.05
-    temperature: Annotated[float, Field(gt=0, le=5)] = 1.0
+    form_reward: Annotated[yamls.Real, Field(ge=0, lt=0.5)] = 0.05
+    temperature: Annotated[yamls.Real, Field(gt=0, le=5)] = 1.0
     top_p: TopP = 1.0
     max_tokens: Count = 1024
     iterations: Count = 1
     mask_cut_off: bool = False
     contexts: Literal["openings", "rounds"] = "openings"
-    rounds: Annotated[int, Field(ge=2, le=64)] = 2
+    rounds: Annotated[yamls.Tokens, Field(ge=2, le=64)] = 2
     refresh_every: Count = 50
     micro_batch: Count = 8
     once: bool = True
     generation: Literal["auto", "transformers", "vllm", "vllm-server"] = "auto"
-    vllm_memory: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    vllm_memory: Annotated[yamls.Real, Field(gt=0, lt=1)] = 0.3
     vllm_server: str = "http://127.0.0.1:8000"
 
 

@@ -1,0 +1,37 @@
+"""How many cells a matrix comes to, reckoned before any is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlpo_bench.matrix.sweeps import MATCHES
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mlpo_bench.matrix.sweeps import Sweep
+    from mlpo_bench.teams import Team
+
+
+def rows_as_written(sweeps: Iterable[Sweep], teams: Mapping[str, Team]) -> int:
+    """Return how many rows settled sweeps spell out; those that would ask the same are not yet taken together."""
+    rows = 0
+    for name, team in teams.items():
+        asked = [sweep for sweep in sweeps if sweep.teams is None or name in sweep.teams]
+        led = sum(_combined(sweep, 0) for sweep in asked if sweep.kind.family == "led")
+        of_team = sum(_alone(sweep, team) if sweep.kind.each_member else _combined(sweep, led) for sweep in asked)
+        rows += of_team * (1 if team.before_training is None else 2)
+    return rows
+
+
+def _alone(sweep: Sweep, team: Team) -> int:
+    return sweep.size * len(team.distinct)
+
+
+def _combined(sweep: Sweep, led: int) -> int:
+    """Return the rows of a sweep by one team, a vote that is matched having one for each of so many that are led."""
+    numbers = sweep.settings.get(sweep.kind.ballots or "", ("none",))
+    matched = sum(number in MATCHES for number in numbers)
+    seated = len(sweep.peers or (0,))
+    return sweep.size // len(numbers) * (matched * led + (len(numbers) - matched) * seated)
