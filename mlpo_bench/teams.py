@@ -84,6 +84,16 @@ class Member(ModelSpec):
     sampling: SamplingChoice = SamplingChoice()
     persona: str | None = None
 
+    @model_validator(mode="after")
+    def _one_says_how_it_is_drawn(self) -> Self:
+        said = [name for name in self.sampling.model_dump(exclude_none=True) if name != "max_tokens"]
+        if self.generation == "model" and said:
+            raise ValueError(
+                f"generation: model leaves {said[0]} to what the model's makers advise; take it out of sampling, or "
+                "leave generation out"
+            )
+        return self
+
     @property
     def spec(self) -> ModelSpec:
         """The model alone: members with equal specs share one engine."""

@@ -1,17 +1,24 @@
 """From messages to the tokens a model reads: its chat template, applied once.
 
 A template writes the special tokens it wants itself, so its text is tokenised without adding any: a doubled
-beginning-of-sequence token cannot arise. Two kinds of model need help:
+beginning-of-sequence token cannot arise. Before anything is asked, a template is tried with a text to look for: one
+that shows it nowhere would have questions dropped, and is refused. Some kinds of model need help:
 
 - Without a system role (the template refuses it, or drops its text): the system message goes in front of the
   first user message, a blank line between.
 - Without a template (a base model): messages are written as ``User: ...`` and ``Assistant: ...``, a system
   message plainly in front, a blank line between each, and ``Assistant:`` at the end. `stops` then ends an
   answer where the model starts to write the user's next message.
+- With a template that walks over parts of a message, as those of models that see pictures do: it is given each text
+  as a list of one part.
+- With a template that writes today's date: it is told the same day for ever (`DATE`, or the one that a team file
+  names), which is part of the identity of requests.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Message
@@ -19,10 +26,16 @@ from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+DATE = date(2025, 1, 1)
+"""The day that a template is told where nobody names another."""
 _PROBE = "a system message to look for"
+_ASKED = "a question to look for"
+_CLOCK = "strftime_now"
+"""What templates call to learn the day, as transformers offers it."""
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 _SPEAKERS = {"user": "User: ", "assistant": "Assistant: ", "system": ""}
 
 
@@ -41,19 +54,40 @@ class ChatTokens:
 
     Args:
         tokenizer: a transformers tokenizer.
+        date: the day that a template is told.
+        template_kwargs: what a template is told besides, such as `enable_thinking`.
+
+    Raises:
+        UsageError: its template shows nothing of what a user asks.
     """
 
-    def __init__(self, tokenizer: Any) -> None:  # noqa: ANN401 - transformers has no types
+    def __init__(
+        self,
+        tokenizer: Any,  # noqa: ANN401 - transformers has no types
+        *,
+        date: date = DATE,
+        template_kwargs: Mapping[str, Any] = NOTHING,
+    ) -> None:
         self.tokenizer = tokenizer
         self._has_template = bool(tokenizer.chat_template)
-        self._has_system_role = self._has_template and self._shows_system_text()
+        self._date = date if self._has_template and _CLOCK in str(tokenizer.chat_template) else None
+        self._told = dict(template_kwargs) | ({} if self._date is None else {_CLOCK: _clock(self._date)})
+        self._takes_parts = self._has_template and self._wants_parts()
+        self._has_system_role = self._has_template and self._fault(_PROBE, Message("system", _PROBE)) is None
 
     @classmethod
-    def of_folder(cls, folder: Path, *, trust_remote_code: bool = False) -> ChatTokens:
+    def of_folder(
+        cls,
+        folder: Path,
+        *,
+        trust_remote_code: bool = False,
+        date: date = DATE,
+        template_kwargs: Mapping[str, Any] = NOTHING,
+    ) -> ChatTokens:
         """Load the tokenizer of a model folder.
 
         Raises:
-            UsageError: the folder holds no tokenizer that transformers can read.
+            UsageError: the folder holds no tokenizer that transformers can read, or its template drops questions.
         """
         from transformers import AutoTokenizer
 
@@ -61,7 +95,16 @@ class ChatTokens:
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
         except (OSError, ValueError, KeyError) as error:
             raise UsageError(f"the tokenizer in {folder} cannot be read: {str(error).splitlines()[0]}") from error
-        return cls(tokenizer)
+        try:
+            return cls(tokenizer, date=date, template_kwargs=template_kwargs)
+        except UsageError as mistake:
+            raise UsageError(f"the tokenizer in {folder} cannot be used: {mistake}") from None
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What of the rendering decides what is read, where it is not what messages and template alone say."""
+        parts = ("content parts",) if self._takes_parts else ()
+        return parts if self._date is None else (*parts, f"date {self._date}")
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -94,17 +137,42 @@ class ChatTokens:
         return behind if whole.startswith(before) and behind.lstrip().startswith(answer.strip()) else None
 
     def _render(self, messages: Sequence[Message], *, prompted: bool = True) -> str:
-        chat = [{"role": m.role, "content": m.content} for m in messages]
-        text: str = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=prompted)
+        chat = [{"role": m.role, "content": self._content(m.content)} for m in messages]
+        text: str = self.tokenizer.apply_chat_template(
+            chat, tokenize=False, add_generation_prompt=prompted, **self._told
+        )
         return text
 
-    def _shows_system_text(self) -> bool:
-        from jinja2 import TemplateError
+    def _content(self, text: str) -> str | list[dict[str, str]]:
+        return [{"type": "text", "text": text}] if self._takes_parts else text
 
+    def _wants_parts(self) -> bool:
+        """Whether the template shows a text only where it stands in a list of parts.
+
+        Raises:
+            UsageError: it shows it in neither form.
+        """
+        faults = []
+        for self._takes_parts in (False, True):
+            if (fault := self._fault(_ASKED)) is None:
+                return self._takes_parts
+            faults.append(fault)
+        raise UsageError(
+            f"its chat template shows nothing of what a user asks ({faults[0]}), nor of a list of parts ({faults[1]}); "
+            "name the folder of another tokenizer (`tokenizer`), or mend its chat_template.jinja."
+        )
+
+    def _fault(self, text: str, *before: Message) -> str | None:
+        """Return why a text is not to be seen in what the template makes of a question behind other messages."""
         try:
-            return _PROBE in self._render([Message("system", _PROBE), Message("user", "x")])
-        except TemplateError:
-            return False
+            shown = text in self._render([*before, Message("user", _ASKED)])
+        except Exception as fault:  # noqa: BLE001 - whatever a template trips over, it has not shown the text
+            return (str(fault).splitlines() or [type(fault).__name__])[0].rstrip(".")
+        return None if shown else "it is left out"
+
+
+def _clock(day: date) -> Callable[[str], str]:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).strftime
 
 
 def without_system(messages: Sequence[Message]) -> list[Message]:

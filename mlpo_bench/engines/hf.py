@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Usage
-from mlpo_bench.engines import lora
+from mlpo_bench.engines import generation, identity, lora
 from mlpo_bench.engines.base import ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.engines.quiet import quiet_transformers
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlpo_bench.chat import FinishReason, Message, Sampling
+    from mlpo_bench.engines.generation import Generation
     from mlpo_bench.engines.resolved import ResolvedModel
     from mlpo_bench.engines.spec import ModelSpec
 
@@ -32,6 +33,11 @@ BATCH_ROWS = 64
 # Bounds the key-value cache of a batch: rows times the longest prompt plus answer.
 BATCH_TOKENS = 131_072
 DEFAULT_CONTEXT = 4_096
+# What of a model's own generation_config.json transformers can follow row by row, under `generation: model`.
+FOLLOWED = (
+    "no_repeat_ngram_size", "suppress_tokens", "begin_suppress_tokens", "bad_words_ids", "min_new_tokens",
+    "sequence_bias",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -58,6 +64,7 @@ class HFEngine:
         chats: renders chats for it.
         facts: what was loaded.
         batch_rows: the most requests generated together; 1 makes each independent of all others.
+        drawing: how its answers are drawn, beside what requests say.
     """
 
     def __init__(
@@ -67,13 +74,15 @@ class HFEngine:
         facts: ModelFacts,
         *,
         batch_rows: int = BATCH_ROWS,
+        drawing: Generation = generation.AS_THE_TASK_SAYS,
     ) -> None:
         self._model, self._chats, self._facts = model, chats, facts
-        self._batch_rows = batch_rows
+        self._batch_rows, self._drawing = batch_rows, drawing
         self._waiting: list[_Job] = []
         self._worker: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hf-engine")
         self._ends = _end_tokens(model, chats.tokenizer)
+        _neutralise(model)
 
     @property
     def facts(self) -> ModelFacts:
@@ -94,6 +103,7 @@ class HFEngine:
             raise ContextOverflow(
                 model=facts.full_name, prompt=len(ids), answer=sampling.max_tokens, context=facts.context
             )
+        sampling = self._drawing.applied(sampling)
         if self._chats.stops:
             sampling = replace(sampling, stop=sampling.stop + self._chats.stops)
         job = _Job(ids, sampling, seed, asked, asyncio.get_running_loop().create_future())
@@ -167,7 +177,7 @@ class HFEngine:
         import torch
         from transformers import GenerationConfig
 
-        from mlpo_bench.engines.sampling import RowSampler, RowsEnd
+        from mlpo_bench.engines.sampling import RowPenalty, RowSampler, RowsEnd
 
         samplings = [job.sampling for job in batch]
         width = max(len(job.ids) for job in batch)
@@ -176,17 +186,21 @@ class HFEngine:
         padded = [[pad] * (width - len(job.ids)) + job.ids for job in batch]
         mask = [[0] * (width - len(job.ids)) + [1] * len(job.ids) for job in batch]
         device = self._model.device
+        read = torch.tensor(mask, device=device)
+        penalty = self._drawing.repetition_penalty
+        sampler = RowSampler(samplings, [job.seed for job in batch], self._drawing.min_p)
         with torch.inference_mode(), quiet_transformers():
             out = self._model.generate(
                 input_ids=torch.tensor(padded, device=device),
-                attention_mask=torch.tensor(mask, device=device),
+                attention_mask=read,
                 generation_config=GenerationConfig(
                     do_sample=False,
                     max_new_tokens=max(s.max_tokens for s in samplings),
                     eos_token_id=self._ends or None,
                     pad_token_id=pad,
+                    **self._drawing.more,
                 ),
-                logits_processor=[RowSampler(samplings, [job.seed for job in batch])],
+                logits_processor=[*([RowPenalty(penalty, read)] if penalty != 1 else []), sampler],
                 stopping_criteria=[ends],
             )
         written = out[:, width:].tolist()
@@ -217,6 +231,13 @@ def _end_tokens(model: Any, tokenizer: Any) -> list[int]:  # noqa: ANN401 - tran
     return list(dict.fromkeys(end for end in (*ends, tokenizer.eos_token_id) if end is not None))
 
 
+def _neutralise(model: Any) -> None:  # noqa: ANN401 - transformers has no types
+    """Take out of a loaded model what its makers advise on drawing, which `generate` would follow unasked."""
+    if (advised := getattr(model, "generation_config", None)) is not None:
+        kept = {name: getattr(advised, name, None) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+        model.generation_config = type(advised)(**kept)
+
+
 def _until_end(row: list[int], ends: list[int]) -> list[int]:
     """Return a row up to and with its first end token; behind it is only padding."""
     first = next((i for i, token in enumerate(row) if token in ends), None)
@@ -237,6 +258,7 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
     from transformers import AutoModelForCausalLM
 
     dtype = _dtype(spec, resolved, deterministic=deterministic)
+    drawing = generation.of(resolved, spec, FOLLOWED)
     with quiet_transformers():
         chats = ChatTokens.of_folder(resolved.folder, trust_remote_code=resolved.trust_remote_code)
         try:
@@ -256,14 +278,20 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
     facts = ModelFacts(
         name=resolved.name,
         engine="hf",
-        revision=resolved.revision,
+        revision=identity.revision(resolved, spec, chats, *_once(spec, drawing)),
         dtype=dtype,
         context=min(resolved.context or DEFAULT_CONTEXT, spec.context or resolved.context or DEFAULT_CONTEXT),
         parameters=parameters,
         note="deterministic: one request at a time" if deterministic else "",
         adapter=resolved.adapter_facts,
+        told=drawing.told,
     )
-    return HFEngine(model, chats, facts, batch_rows=1 if deterministic else BATCH_ROWS)
+    return HFEngine(model, chats, facts, batch_rows=1 if deterministic else BATCH_ROWS, drawing=drawing)
+
+
+def _once(spec: ModelSpec, drawing: Generation) -> tuple[str, ...]:
+    """Return in which words answers are told from those that followed the makers' penalties, as all once did."""
+    return ("no penalties",) if spec.generation == "task" and drawing.forces else ()
 
 
 def _dtype(spec: ModelSpec, resolved: ResolvedModel, *, deterministic: bool) -> str:

@@ -42,7 +42,8 @@ class _Plan:
         beside = self.kind.serves_adapters_together and not weights.merged
         alone = None if beside or weights.adapter is None else weights.adapter.revision
         dtype = weights.dtype if spec.dtype == "auto" else spec.dtype
-        return (self.kind, weights.folder, weights.revision, alone, dtype, spec.context, spec.trust_remote_code)
+        loaded = (weights.folder, weights.revision, alone, dtype, spec.context, spec.trust_remote_code)
+        return (self.kind, *loaded, spec.generation)
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -136,7 +137,9 @@ async def _start(
     options = OpenOptions(deterministic, plan.weights, share, on_event)
     if len(together) > 1:
         weights = [each.weights for each in together if each.weights]
-        return await plan.kind.open_together(weights, plan.spec, options)
+        engines = await plan.kind.open_together(weights, plan.spec, options)
+        _say_left_out(engines[0], plan.spec, on_event)
+        return engines
     engine = await plan.kind.open(plan.spec, options)
     try:
         _check(engine, plan)
@@ -144,7 +147,16 @@ async def _start(
         if hasattr(engine, "close"):
             await engine.close()
         raise
+    _say_left_out(engine, plan.spec, on_event)
     return [engine]
+
+
+def _say_left_out(engine: Engine, spec: ModelSpec, on_event: Callable[[str], None] | None) -> None:
+    """Tell what a model's makers advise that its engine cannot follow, where their advice is asked for."""
+    left_out = (engine.facts.told or {}).get("left_out")
+    if on_event and spec.generation == "model" and left_out:
+        listed = ", ".join(f"{name} {value}" for name, value in left_out.items())
+        on_event(f"{spec.name}: engine {engine.facts.engine} leaves out what its makers also advise: {listed}")
 
 
 def _check(engine: Engine, plan: _Plan) -> None:

@@ -22,15 +22,40 @@ if TYPE_CHECKING:
 _TOKENS_PER_CHARACTER = 4
 
 
+class RowPenalty(LogitsProcessor):
+    """Makes tokens less likely that a row has read or written.
+
+    Args:
+        penalty: what divides their positive logits and multiplies their negative ones.
+        read: whether each place of the prompts holds something to be read, of shape (rows, width): padding is not.
+    """
+
+    def __init__(self, penalty: float, read: torch.Tensor) -> None:
+        self._penalty, self._read = penalty, read.bool()
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Return scores of shape (rows, vocabulary) with those of seen tokens made smaller."""
+        rows, width = scores.shape
+        written = torch.ones_like(input_ids[:, self._read.shape[1] :], dtype=torch.bool)
+        # Padding is noted in a column of its own, behind the vocabulary.
+        places = input_ids.masked_fill(~torch.cat([self._read, written], dim=1), width)
+        seen = torch.zeros(rows, width + 1, dtype=torch.bool, device=scores.device)
+        seen = seen.scatter_(1, places, value=True)[:, :width]
+        smaller = torch.where(scores > 0, scores / self._penalty, scores * self._penalty)
+        return torch.where(seen, smaller, scores)
+
+
 class RowSampler(LogitsProcessor):
     """Leaves each row one possible token: the one it drew, or its most likely one where it is greedy.
 
     Args:
         samplings: one for each row.
         seeds: one for each row.
+        min_p: tokens less likely than this part of a row's most likely one are not drawn; 0 is off.
     """
 
-    def __init__(self, samplings: Sequence[Sampling], seeds: Sequence[int]) -> None:
+    def __init__(self, samplings: Sequence[Sampling], seeds: Sequence[int], min_p: float = 0.0) -> None:
+        self._min_p = min_p
         self._drawn = [i for i, s in enumerate(samplings) if not s.greedy]
         self._samplings = [samplings[i] for i in self._drawn]
         self._sources = [random.Random(seeds[i]) for i in self._drawn]  # noqa: S311 - not a secret
@@ -49,6 +74,8 @@ class RowSampler(LogitsProcessor):
         """Return the tokens, of shape (rows, 1), that rows of logits draw."""
         temperatures = self._column([s.temperature for s in self._samplings], logits)
         weights = (logits / temperatures).softmax(dim=-1, dtype=torch.float64)
+        if self._min_p:
+            weights = weights.masked_fill(weights < self._min_p * weights.amax(dim=-1, keepdim=True), 0.0)
         trimmed = [i for i, s in enumerate(self._samplings) if s.top_k or s.top_p < 1]
         if trimmed:
             rows = torch.tensor(trimmed, device=weights.device)

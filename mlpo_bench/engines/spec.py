@@ -164,8 +164,8 @@ class ModelSpec(BaseModel):
     `engine` is the name of a kind of engine, `module:Class`, or `auto`. `context` bounds prompt plus answer, in
     tokens, below what the model itself holds. `concurrency` bounds the requests in flight to a server; `request` is how
     it is asked. `deployment` tells apart what a server had under one name at different times. `generation: model`
-    leaves the temperature and its kin to what the model's makers say. `asked_anew` is the mark of a run that took no
-    answers from before it (`run --fresh`).
+    leaves the temperature and its kin to what the model's makers say (see `engines.generation`). `asked_anew` is the
+    mark of a run that took no answers from before it (`run --fresh`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -212,11 +212,18 @@ class ModelSpec(BaseModel):
     def _engine_can_serve_it(self) -> Self:
         if self.kind is not None:
             self.kind.check(self)
-        if not self.base_url and not (self.kind and self.kind.speaks_for_others):
-            for name in ("request", "deployment", "asked_anew", "generation"):
-                if getattr(self, name) != ModelSpec.model_fields[name].default:
-                    raise ValueError(f"{name} concerns a server, so it goes with a base_url")
+        if self.kind and self.kind.speaks_for_others:
+            return self
+        for name in ("request", "deployment", "asked_anew"):
+            if not self.base_url and self._says(name):
+                raise ValueError(f"{name} concerns a server, so it goes with a base_url")
+        if self._says("generation") and not self.base_url and not self.needs_weights:
+            raise ValueError(f"generation concerns a model's own defaults, which engine {self.engine!r} does not have")
         return self
+
+    def _says(self, name: str) -> bool:
+        """Whether a field says anything."""
+        return bool(getattr(self, name) != ModelSpec.model_fields[name].default)
 
     @property
     def kind(self) -> type[EngineKind] | None:

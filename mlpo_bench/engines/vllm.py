@@ -22,7 +22,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
-from mlpo_bench.engines import merged, vllm_adapters
+from mlpo_bench.engines import generation, identity, merged, vllm_adapters
 from mlpo_bench.engines.base import ALONE, ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.engines.orphans import Watchdog
@@ -32,10 +32,11 @@ from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from multiprocessing.process import BaseProcess
 
     from mlpo_bench.engines.base import Engine, Share
+    from mlpo_bench.engines.generation import Generation
     from mlpo_bench.engines.resolved import ResolvedModel
     from mlpo_bench.engines.spec import ModelSpec
 
@@ -43,6 +44,8 @@ GIB = 2**30
 # A longer context takes memory from the requests in flight; who needs it says so with `context`.
 SANE_CONTEXT = 32_768
 GPU_MEMORY = 0.9
+FOLLOWED = ("min_new_tokens",)
+"""What vLLM can follow of a model's own generation_config.json, beside what every engine can."""
 CPU_SEQUENCES = 256
 CPU_STEP_TOKENS = 8_192
 CPU_BLOCK = 32
@@ -59,15 +62,24 @@ class VLLMEngine:
         chats: renders chats for it.
         facts: what was loaded.
         adapter: vLLM's request for the adapter that answers; None for the weights as they were loaded.
+        drawing: how its answers are drawn, beside what requests say.
     """
 
-    def __init__(self, served: Served, chats: ChatTokens, facts: ModelFacts, adapter: Any = None) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        served: Served,
+        chats: ChatTokens,
+        facts: ModelFacts,
+        adapter: Any = None,  # noqa: ANN401 - vLLM's own class
+        drawing: Generation = generation.AS_THE_TASK_SAYS,
+    ) -> None:
         from vllm import SamplingParams
         from vllm.inputs import tokens_input
         from vllm.sampling_params import RequestOutputKind
 
         self._served: Served | None = served.taken()
-        self._llm, self._chats, self._facts, self._adapter = served.llm, chats, facts, adapter
+        self._llm, self._chats, self._facts = served.llm, chats, facts
+        self._adapter, self._drawing = adapter, drawing
         self._params, self._whole, self._input = SamplingParams, RequestOutputKind.FINAL_ONLY, tokens_input
         self._numbers = served.numbers
 
@@ -110,10 +122,14 @@ class VLLMEngine:
 
     def sampling_params(self, sampling: Sampling, seed: int) -> Any:  # noqa: ANN401 - vLLM's own class
         """Return vLLM's form of a sampling."""
+        sampling, drawing = self._drawing.applied(sampling), self._drawing
         return self._params(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,
+            min_p=drawing.min_p,
+            repetition_penalty=drawing.repetition_penalty,
+            min_tokens=min(drawing.more.get("min_new_tokens", 0), sampling.max_tokens),
             max_tokens=sampling.max_tokens,
             stop=[*sampling.stop, *self._chats.stops],
             seed=None if sampling.greedy else seed,
@@ -178,6 +194,9 @@ def load(
             "Take engine hf (engine auto does so by itself)."
         )
     base = models[0]
+    with quiet_transformers():
+        chats = ChatTokens.of_folder(base.folder, trust_remote_code=base.trust_remote_code)
+    drawing = generation.of(base, spec, FOLLOWED)
     settings = _cpu_settings(_context(base, spec), share) if on_cpu else _gpu_settings(share, deterministic)
     note = f"vLLM on {current_platform.device_type}{', batch-invariant' if deterministic else ''}"
     args = AsyncEngineArgs(
@@ -194,10 +213,20 @@ def load(
     try:
         # In no variable of this function: vLLM's optional imports fail with exceptions that are kept, and with them
         # the variables of all that was under way, so that the engine's finaliser would run too late.
-        return _engines(_start(args), models, note, before)
+        served = _served(_start(args), before)
     except (ValueError, RuntimeError, NotImplementedError) as error:
         reason = f"{_last_line(error)} (more in {log_file()})"
         raise UsageError(f"vLLM cannot serve {base.name}: {reason}") from error
+    return [
+        VLLMEngine(
+            served,
+            chats,
+            _facts(served.llm, model, note, identity.revision(model, spec, chats), drawing.told),
+            vllm_adapters.request(model, number),
+            drawing,
+        )
+        for number, model in enumerate(models, start=1)
+    ]
 
 
 def _start(args: Any) -> Any:  # noqa: ANN401 - vLLM's own classes
@@ -207,28 +236,29 @@ def _start(args: Any) -> Any:  # noqa: ANN401 - vLLM's own classes
         return AsyncLLM.from_engine_args(args)
 
 
-def _engines(llm: Any, models: Sequence[ResolvedModel], note: str, before: set[BaseProcess]) -> list[VLLMEngine]:  # noqa: ANN401
-    """Return the engines around a started AsyncLLM; what runs besides the processes `before` belongs to it."""
+def _served(llm: Any, before: set[BaseProcess]) -> Served:  # noqa: ANN401 - vLLM's own class
+    """Return a started AsyncLLM with what belongs to it: the processes that run besides those of `before`."""
     started = set(multiprocessing.active_children()) - before
-    served = Served(llm, Watchdog(process.pid for process in started if process.pid))
-    with quiet_transformers():
-        chats = ChatTokens.of_folder(models[0].folder, trust_remote_code=models[0].trust_remote_code)
-    return [
-        VLLMEngine(served, chats, _facts(llm, model, note), vllm_adapters.request(model, number))
-        for number, model in enumerate(models, start=1)
-    ]
+    return Served(llm, Watchdog(process.pid for process in started if process.pid))
 
 
-def _facts(llm: Any, model: ResolvedModel, note: str) -> ModelFacts:  # noqa: ANN401 - vLLM's own class
+def _facts(
+    llm: Any,  # noqa: ANN401 - vLLM's own class
+    model: ResolvedModel,
+    note: str,
+    revision: str,
+    told: Mapping[str, Any],
+) -> ModelFacts:
     return ModelFacts(
         name=model.name,
         engine="vllm",
-        revision=model.revision,
+        revision=revision,
         dtype=str(llm.model_config.dtype).removeprefix("torch."),
         context=llm.model_config.max_model_len,
         parameters=model.parameters,
         note=f"{note}, {merged.told(model.folder)}" if model.merged else note,
         adapter=model.adapter_facts,
+        told=told,
     )
 
 

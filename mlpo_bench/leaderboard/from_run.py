@@ -139,7 +139,7 @@ def _entry(
 
 def _models(run: LoadedRun, rows: Mapping[str, ResultRow], loaded: Sequence[Mapping[str, Any]]) -> tuple[Model, ...]:
     names = {seat.model for row in rows.values() for result in row.cells for seat in result.seats.values()}
-    models = [Model(**model) for model in loaded]
+    models = [Model(**{name: value for name, value in model.items() if name != "told"}) for model in loaded]
     if unknown := sorted(names - {model.full_name for model in models}):
         raise UsageError(f"{run.directory.manifest_path} does not tell which weights of {unknown[0]} answered.")
     return tuple(model for model in models if model.full_name in names)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mlpo_bench.chat import Message
 from mlpo_bench.engines.chats import ChatTokens, without_system
+from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
@@ -48,3 +50,50 @@ def test_folding_leaves_chats_without_a_system_message_alone() -> None:
 
 def test_a_system_message_alone_becomes_a_user_message() -> None:
     assert without_system(CHAT[:1]) == [Message("user", "you are ok")]
+
+
+PARTS = (
+    "{{ bos_token }}{% for m in messages %}{{ m.role }} :{% for part in m.content %}{% if part.type == 'text' %}"
+    "{{ ' ' + part.text }}{% endif %}{% endfor %} {% endfor %}assistant :"
+)
+
+
+def test_a_template_that_walks_over_parts_is_given_parts(tiny: ModuleType) -> None:
+    chats = ChatTokens(tiny.tokenizer(PARTS))
+    assert chats.text(CHAT) == "<s>system : you are ok user : a b assistant : c user : d assistant :"
+    assert chats.identity == ("content parts",)
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("{{ bos_token }}user : assistant :", "it is left out"),
+        ("{{ bos_token }}{{ raise_exception('never.') }}", "never"),
+        ("{% for m in messages %}{{ m.content.text.more }}{% endfor %}", "no attribute"),
+    ],
+)
+def test_a_template_that_drops_questions_is_refused(tiny: ModuleType, template: str, why: str) -> None:
+    with pytest.raises(UsageError, match=f"shows nothing of what a user asks .*{why}.* name the folder of another"):
+        ChatTokens(tiny.tokenizer(template))
+
+
+def test_a_template_is_told_the_same_day_for_ever(tiny: ModuleType) -> None:
+    dated = "{{ strftime_now('%d %b %Y %H') }} " + tiny.TEMPLATE
+    chats = ChatTokens(tiny.tokenizer(dated))
+    assert chats.text(CHAT[1:2]).startswith("01 Jan 2025 00 <s>user")
+    assert chats.identity == ("date 2025-01-01",)
+    later = ChatTokens(tiny.tokenizer(dated), date=date(2026, 11, 26))
+    assert later.text(CHAT[1:2]).startswith("26 Nov 2026 00 <s>user")
+    assert later.identity == ("date 2026-11-26",)
+
+
+def test_a_template_without_a_date_has_no_identity_of_its_own(tiny: ModuleType) -> None:
+    assert ChatTokens(tiny.tokenizer(), date=date(2026, 11, 26)).identity == ()
+    assert ChatTokens(tiny.tokenizer(None), date=date(2026, 11, 26)).identity == ()
+
+
+def test_a_template_hears_what_it_is_told(tiny: ModuleType) -> None:
+    thinking = tiny.TEMPLATE + "{% if enable_thinking is defined and not enable_thinking %} ok{% endif %}"
+    assert ChatTokens(tiny.tokenizer(thinking)).text(CHAT[1:2]) == "<s>user : a b assistant :"
+    told = ChatTokens(tiny.tokenizer(thinking), template_kwargs={"enable_thinking": False})
+    assert told.text(CHAT[1:2]) == "<s>user : a b assistant : ok"

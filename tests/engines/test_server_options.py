@@ -93,7 +93,7 @@ def test_what_cannot_be_is_a_sentence(more: dict[str, Any], sentence: str) -> No
     assert "secret" not in said
 
 
-@pytest.mark.parametrize("more", [{"request": {"omit": ["seed"]}}, {"deployment": "v2"}, {"generation": "model"}])
+@pytest.mark.parametrize("more", [{"request": {"omit": ["seed"]}}, {"deployment": "v2"}])
 def test_what_concerns_a_server_goes_with_one(more: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="concerns a server"):
         ModelSpec(model="m", engine="hf", **more)

@@ -277,7 +277,7 @@ async def connect(
             )
         if listing.hindrance:
             await _try(transport, builder, spec, listing, say)
-        return ServerEngine(transport, builder, spec, _facts(spec, listing), say)
+        return ServerEngine(transport, builder, spec, _facts(spec, listing, builder.rendering), say)
     except BaseException:
         await transport.close()
         raise
@@ -296,13 +296,13 @@ async def _try(
     say(f"{where}: {hindrance}; " + (f"a trial question failed: {odd}" if odd else "a trial question was answered."))
 
 
-def _facts(spec: ModelSpec, listing: Listing) -> ModelFacts:
+def _facts(spec: ModelSpec, listing: Listing, rendering: Sequence[str] = ()) -> ModelFacts:
     told = [bound for bound in (listing.context, spec.context) if bound]
     served: dict[str, Any] = {"owned_by": listing.owner, "created": listing.created}
     return ModelFacts(
         name=spec.model,
         engine="openai",
-        revision=_revision(spec, listing),
+        revision=_revision(spec, listing, rendering),
         dtype="unknown",
         context=min(told) if told else DEFAULT_CONTEXT,
         note="" if told else "the server does not tell its context",
@@ -310,7 +310,7 @@ def _facts(spec: ModelSpec, listing: Listing) -> ModelFacts:
     )
 
 
-def _revision(spec: ModelSpec, listing: Listing) -> str:
+def _revision(spec: ModelSpec, listing: Listing, rendering: Sequence[str] = ()) -> str:
     """Return all that is known of which answers a server gives: its address, its model, and what a team file says."""
     parts = [f"{spec.base_url} {listing.root or spec.model}"]
     if spec.revision is not None:
@@ -322,6 +322,7 @@ def _revision(spec: ModelSpec, listing: Listing) -> str:
     if spec.request.template is not None:
         folder = Path(spec.request.template).expanduser()
         parts.append(f"template {revision_of(file for name in _TOKENIZER for file in folder.glob(name))}")
+        parts += rendering
     if spec.generation == "model":
         parts.append("generation model")
     if spec.asked_anew is not None:

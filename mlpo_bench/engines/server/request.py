@@ -68,6 +68,11 @@ class RequestBuilder:
         return "/completions" if self._chat is not None else "/chat/completions"
 
     @property
+    def rendering(self) -> tuple[str, ...]:
+        """What of the prompts that are written here is neither in the messages nor in a template."""
+        return getattr(self._chat, "identity", ())
+
+    @property
     def fields(self) -> list[str]:
         """The names of what is sent with every question, for the record."""
         return sorted(self._drawn(Sampling(), 0) | self._added() | self._options.extra_body)
