@@ -87,7 +87,7 @@ def write_run(parent: Path, questions: int, characters: int) -> RunDirectory:
     config = RunConfig.model_validate({"suites": ["bbh"], "protocols": protocols})
     folder = RunDirectory.for_run(config, parent, "made-up")
     (cell,) = cells(config)
-    manifest = Manifest(folder.manifest_path, config, {}, [])
+    manifest = Manifest(folder.manifest_path, config, {}, {})
     with CellProgress(cell, questions, folder) as progress:
         writer = Writer(0)
         for place in range(questions):

@@ -25,6 +25,8 @@ from mlpo_bench.leaderboard.entry import (
     SuiteRow,
 )
 from mlpo_bench.leaderboard.figures import of_answers, over_suites, rounded
+from mlpo_bench.log import origins
+from mlpo_bench.log.results import check_alike
 from mlpo_bench.matrix.cells import chosen
 
 
@@ -47,8 +49,8 @@ def entries_of(run: LoadedRun, only: tuple[str, ...] = (), *, anyway: bool = Fal
         anyway: Even where the code that made the run is in no commit.
 
     Raises:
-        UsageError: a cell has yet to be run or lacks answers; cells were read by different readers; no commit holds the
-            code; a word fits no cell.
+        UsageError: a cell has yet to be run or lacks answers; cells were asked different data, answered by different
+            weights or read by different readers; no commit holds the code; a word fits no cell.
     """
     wanted = chosen(run.cells, only)
     _check_finished(run, wanted)
@@ -63,6 +65,8 @@ def entries_of(run: LoadedRun, only: tuple[str, ...] = (), *, anyway: bool = Fal
 def entries_of_cells(run: LoadedRun, finished: Sequence[Cell]) -> list[Entry]:
     """Return the entries of the rows that some finished cells belong to, of these cells alone."""
     manifest = run.manifest
+    check_alike(run.result[cell.id] for cell in finished)
+    origins.check_published(manifest, finished, run.cells)
     facts = _run_facts(run, manifest)
     rows = {(row.suite, row.team, row.label): row for row in read_rows(run)}
     cells: dict[tuple[str, str], dict[str, list[Cell]]] = {}

@@ -32,7 +32,7 @@ from mlpo_bench.log import replacement
 from mlpo_bench.log.files import write_json
 from mlpo_bench.log.ledger import shared
 from mlpo_bench.log.plan import Plan
-from mlpo_bench.log.results import CellResult, Results, read_result, read_results
+from mlpo_bench.log.results import CellResult, Results, check_alike, read_result, read_results
 from mlpo_bench.matrix.cells import cells, chosen
 from mlpo_bench.matrix.config import RunConfig, read_config
 
@@ -59,6 +59,7 @@ class RunDirectory:
         self.manifest_path = path / "manifest.json"
         self.results_path = path / "results.json"
         self.unused_path = path / "unused.jsonl.zst"
+        self._before: tuple[RunConfig, tuple[Cell, ...]] | None = None
 
     @classmethod
     def for_run(
@@ -95,12 +96,25 @@ class RunDirectory:
         else:
             self._check_same(config)
         if config != before:  # more cells, or other prices
+            self._before = before, self.cells
             self._decide(config, cells(config))
+
+    def take_back(self) -> None:
+        """Leave the run as it was before it was taken up, for it cannot be gone on with as it was to be.
+
+        The run must be this process's own (see `locked`).
+        """
+        if self._before is not None:
+            (config, matrix), self._before = self._before, None
+            self._write(config, matrix)
 
     def _decide(self, config: RunConfig, matrix: tuple[Cell, ...]) -> None:
         """Write what decides the run. Its cells are known by then: what cannot be run spoils no folder."""
         with self.locked():
-            atomic.write(self.config_path, config.to_yaml().encode())
+            self._write(config, matrix)
+
+    def _write(self, config: RunConfig, matrix: tuple[Cell, ...]) -> None:
+        atomic.write(self.config_path, config.to_yaml().encode())
         self.config, self.cells, self._cell = config, matrix, {cell.id: cell for cell in matrix}
 
     def _make(self, config: RunConfig) -> None:
@@ -256,9 +270,14 @@ class RunDirectory:
             ) from None
 
     def write_results(self) -> Results:
-        """Put together what the cells of the run have come to so far, and write it."""
+        """Put together what the cells of the run have come to so far, and write it.
+
+        Raises:
+            UsageError: cells were asked different data.
+        """
         results_of_cells = [(cell, self.cell(cell.id)) for cell in self.cells]
         ended = [result for _, result in results_of_cells if result]
+        check_alike(ended)
         suites = {
             name: orjson.loads(self.suite_path(name).read_bytes()) for name in dict.fromkeys(r.suite for r in ended)
         }

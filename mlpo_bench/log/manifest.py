@@ -19,14 +19,15 @@ import orjson
 import mlpo_bench
 from mlpo_bench.engines import ModelFacts
 from mlpo_bench.harness import readers
+from mlpo_bench.log import origins
 from mlpo_bench.log.files import write_json
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from mlpo_bench.dispatch import Tally
-    from mlpo_bench.engines import Engine
+    from mlpo_bench.engines import Engine, ModelSpec
     from mlpo_bench.matrix.config import RunConfig
     from mlpo_bench.questions import Source
 
@@ -39,17 +40,21 @@ PACKAGES = (
 class Manifest:
     """The manifest of a run in which a session starts now. What earlier sessions wrote of theirs stays."""
 
-    def __init__(self, path: Path, config: RunConfig, sources: Mapping[str, Source], engines: Iterable[Engine]) -> None:
+    def __init__(
+        self, path: Path, config: RunConfig, sources: Mapping[str, Source], engines: Mapping[ModelSpec, Engine]
+    ) -> None:
         self._path = path
         before = orjson.loads(path.read_bytes()) if path.exists() else {}
-        self._engines = list({id(engine): engine for engine in engines}.values())
-        self._before: list[dict[str, Any]] = before.get("models", [])
+        self._engines = list({id(engine): engine for engine in engines.values()}.values())
+        answered = origins.answered(before.get("answered", ()), {spec: one.facts for spec, one in engines.items()})
+        self._before = _still(before, answered)
         self._session: dict[str, Any] = {"started": now(), "ended": None, "command": sys.argv}
         self._started = time.monotonic()
         self._content = {
             "config_sha256": config.digest,
             "seeds": config.seeds,
             "models": self._models(),
+            "answered": answered,
             "sources": before.get("sources", {}) | {suite: asdict(source) for suite, source in sources.items()},
             "versions": _versions(),
             "git": _git_state(Path(mlpo_bench.__file__).parent),
@@ -88,6 +93,15 @@ class Manifest:
 
     def _write(self) -> None:
         write_json(self._path, self._content | {"sessions": [*self._sessions, self._session]})
+
+
+def _still(before: Mapping[str, Any], answered: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the models that a manifest had, without those in whose place others answer now."""
+    models: list[dict[str, Any]] = before.get("models", [])
+    if "answered" not in before:  # an earlier version wrote it
+        return models
+    identities = {one["identity"] for one in answered}
+    return [model for model in models if ModelFacts.of(model).fingerprint in identities]
 
 
 def _reused(tally: Tally) -> dict[str, Any]:

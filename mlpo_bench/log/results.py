@@ -46,7 +46,8 @@ class CellResult(BaseModel):
     `protocol`, `settings`, `family` and `ceiling` are the protocol's own words on itself (see `protocols.base`), and
     `seat` is whose member answered in the leader's place: nobody need read them off the label. `refused` counts the
     final texts that are refusals: not right, and not unread besides. `estimated` counts the calls whose tokens no
-    server told, and `causes` tells why questions were left unanswered, each with how many.
+    server told, and `causes` tells why questions were left unanswered, each with how many. `data` is
+    the revision of the questions (see `questions.Source`), None where an earlier version asked them.
     """
 
     cell: str
@@ -86,10 +87,16 @@ class CellResult(BaseModel):
     refused: Annotated[int, Field(exclude_if=lambda count: count == 0)] = 0
     estimated: Annotated[int, Field(exclude_if=lambda count: count == 0)] = 0
     causes: Annotated[dict[str, int], Field(exclude_if=lambda causes: not causes)] = {}
+    data: Annotated[str | None, Field(exclude_if=lambda revision: revision is None)] = None
 
     @classmethod
     def of(
-        cls, cell: Cell, records: Sequence[Record], seats: Mapping[str, SeatCost], lm_eval: Mapping[str, Any]
+        cls,
+        cell: Cell,
+        records: Sequence[Record],
+        seats: Mapping[str, SeatCost],
+        lm_eval: Mapping[str, Any],
+        data: str | None = None,
     ) -> Self:
         """Sum up a cell's records."""
         answered = [r for r in records if r.error is None]
@@ -128,6 +135,7 @@ class CellResult(BaseModel):
             refused=sum(r.refused for r in answered),
             estimated=sum(r.estimated for r in answered),
             causes=grouped(r.error for r in records if r.error is not None),
+            data=data,
         )
 
     @property
@@ -140,6 +148,21 @@ class CellResult(BaseModel):
         """An estimate of the cell's floating-point operations; None where a model's size is not known."""
         of_seats = [seat.operations(seat.parameters) for seat in self.seats.values()]
         return None if None in of_seats else sum(of_seats)  # type: ignore[arg-type]
+
+
+def check_alike(cells: Iterable[CellResult]) -> None:
+    """Check that the cells of each suite were asked the same data, as far as they tell.
+
+    Raises:
+        UsageError: they were not.
+    """
+    known: dict[str, CellResult] = {}
+    for cell in cells:
+        if cell.data is not None and (first := known.setdefault(cell.suite, cell)).data != cell.data:
+            raise UsageError(
+                f"the cells {first.cell} and {cell.cell} were asked questions of {first.data} and of {cell.data}: they "
+                "are not of one run."
+            )
 
 
 def grouped(errors: Iterable[str]) -> dict[str, int]:

@@ -10,6 +10,7 @@ from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import close_engines, open_engines
 from mlpo_bench.errors import Stopped, StoppedAtOnce, UsageError, unknown
 from mlpo_bench.harness.suite import SuiteTasks, quiet_lm_eval
+from mlpo_bench.log import origins
 from mlpo_bench.log.files import write_json
 from mlpo_bench.log.manifest import Manifest
 from mlpo_bench.runs import throughput
@@ -24,7 +25,7 @@ from mlpo_bench.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mlpo_bench.engines import OpenEngines
+    from mlpo_bench.engines import Engine, ModelSpec, OpenEngines
     from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.log.results import Results
     from mlpo_bench.matrix.cells import Cell
@@ -70,16 +71,17 @@ async def _run_cells(
     todo: Sequence[Cell], folder: RunDirectory, store: Store, observer: RunObserver, open_engines: OpenEngines
 ) -> None:
     config = folder.config
-    suites = load_suites(config, dict.fromkeys(cell.suite for cell in todo), observer)
-    specs = dict.fromkeys(spec for cell in todo for spec in cell.setting.team.specs)
-    await _plan(folder, suites, observer)
-    engines = await open_engines(specs, deterministic=config.deterministic, on_event=observer.say)
     async with AsyncExitStack() as closing:
-        closing.push_async_callback(close_engines, engines)
+        try:
+            suites, engines = await _opened(todo, folder, observer, open_engines, closing)
+        except UsageError:
+            folder.take_back()
+            raise
+        await _plan(folder, suites, observer)
         samples = {name: suite.samples for name, suite in suites.items()}
         check_context(todo, samples, engines)
         dispatch = Dispatch(engines, store)
-        manifest = Manifest(folder.manifest_path, config, {n: s.source for n, s in suites.items()}, engines.values())
+        manifest = Manifest(folder.manifest_path, config, {n: s.source for n, s in suites.items()}, engines)
         observer.begin(todo, {name: len(a) for name, a in samples.items()}, dispatch.tally)
         try:
             with (
@@ -94,6 +96,27 @@ async def _run_cells(
         finally:
             manifest.end(dispatch.tally, {spec.name: client.made for spec, client in dispatch.clients.items()})
         throughput.learn(dispatch, todo, suites, folder)
+
+
+async def _opened(
+    todo: Sequence[Cell],
+    folder: RunDirectory,
+    observer: RunObserver,
+    open_engines: OpenEngines,
+    closing: AsyncExitStack,
+) -> tuple[dict[str, SuiteTasks], Mapping[ModelSpec, Engine]]:
+    """Load the suites and start the engines of some cells, and check that they are those that the run has had.
+
+    Raises:
+        UsageError: one cannot be had, or is another than cells of the run were made with.
+    """
+    suites = load_suites(folder.config, dict.fromkeys(cell.suite for cell in todo), observer)
+    origins.check_data(folder, {name: suite.source for name, suite in suites.items()})
+    specs = dict.fromkeys(spec for cell in todo for spec in cell.setting.team.specs)
+    engines = await open_engines(specs, deterministic=folder.config.deterministic, on_event=observer.say)
+    closing.push_async_callback(close_engines, engines)
+    origins.check_models(folder, {spec: engines[spec].facts for spec in specs})
+    return suites, engines
 
 
 async def _plan(folder: RunDirectory, suites: Mapping[str, SuiteTasks], observer: RunObserver) -> None:

@@ -24,6 +24,7 @@ from mlpo_bench.analysis.moves import Moves
 from mlpo_bench.engines.scripted import ScriptedEngine
 from mlpo_bench.errors import EngineError, Stopped, UsageError
 from mlpo_bench.log import RunDirectory, replacement
+from mlpo_bench.log.files import write_json
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.matrix.cells import cells
 from mlpo_bench.runs.recollection import NOT_RECORDED
@@ -296,7 +297,10 @@ def test_what_the_machinery_failed_to_answer_stays_without_an_answer(
     assert run.results().cells[0].errors == len(failed)
 
 
-def test_a_model_that_was_served_otherwise_when_the_run_was_taken_up(carry: Runs, reader: Reader) -> None:
+def test_a_model_that_was_served_otherwise_when_an_earlier_version_took_the_run_up(
+    carry: Runs, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlpo_bench.log.origins.check_models", lambda *_: None)  # it did not look
     for fingerprint, only in (("first", "solo"), ("second", "vote")):
 
         async def open_engines(specs: Any, *, kind: str = fingerprint, **_: object) -> dict[Any, ScriptedEngine]:
@@ -306,6 +310,9 @@ def test_a_model_that_was_served_otherwise_when_the_run_was_taken_up(carry: Runs
         run = carry(
             "mine", protocols=["solo", {"vote": {"samples": 2}}], team=TWO, only=(only,), open_engines=open_engines
         )
+        manifest = run.manifest()
+        del manifest["answered"]
+        write_json(run.manifest_path, manifest)
     before = files(run)
     assert again(run).whole
     assert files(run) == before
