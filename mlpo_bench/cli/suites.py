@@ -43,6 +43,7 @@ def suites(
             typer.echo(f"{tasks / one.name}: the task {group_name(one)} and those of its {len(one.subjects)} subjects")
         return
 
+    faults: list[str] = []
     table = Table(header_style="bold")
     for title in ("suite", "title", "subjects", "test", "train", "source"):
         table.add_column(title, justify="right" if title in {"test", "train"} else "left", overflow="fold")
@@ -54,9 +55,14 @@ def suites(
                 loaded = questions.load(one, split, data)
             except UsageError as missing:
                 counts.append("-")
-                source = source or str(missing)
+                if not source:
+                    source = "none; see below"
+                    faults.append(f"{one.name}: {missing}")
             else:
                 counts.append(f"{len(loaded.items):,}")
                 source = str(loaded.source)
         table.add_row(one.name, one.title, listed, *counts, source)
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    for fault in faults:
+        console.print(fault, style="red", soft_wrap=True)

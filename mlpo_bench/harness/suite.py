@@ -92,7 +92,9 @@ class SuiteTasks:
         loaded = questions.load(suite, split, data)
         self.source: Source = loaded.source
         chosen = questions.select(loaded.items, limit, subjects)
-        self._group, self._tasks = tasks.load(suite, split, data)
+        there = {item.subject for item in loaded.items}  # a partial source may lack some subjects
+        present = replace(suite, subjects=tuple(subject for subject in suite.subjects if subject in there))
+        self._group, self._tasks = tasks.load(present, split, data)
         # lm-eval's configuration of every task that was scored: the same for all cells, so it is kept here once.
         self.configs: dict[str, Any] = {}
         self._right: dict[tuple[str, str], bool] = {}

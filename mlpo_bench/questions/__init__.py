@@ -1,6 +1,7 @@
 """What is asked: the suites, one file for each, where their data comes from, and their splits."""
 
-from mlpo_bench.questions.folder import Files, Folder
+from mlpo_bench.questions.files import Files
+from mlpo_bench.questions.folder import Folder
 from mlpo_bench.questions.generated import Generated
 from mlpo_bench.questions.hub import Hub, Repository
 from mlpo_bench.questions.loading import Loaded, find, load

@@ -1,6 +1,7 @@
 r"""BIG-Bench Hard: the tasks of BIG-Bench on which models were behind people (Suzgun et al., arXiv 2210.09261).
 
-    DATA/bbh/<subtask>.json    {"examples": [{"input", "target"}, ...]}
+    DATA/bbh/<subtask>.json                            {"examples": [{"input", "target"}, ...]}
+    DATA/bbh/<subtask>/test-00000-of-00001.parquet     the same columns, as copies on the hub have them
 
 Oddities of the data are met by rule, not by lists of exceptions:
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from mlpo_bench.questions.folder import Files
+    from mlpo_bench.questions.files import Files
 
 
 _SUBJECTS = (
@@ -92,7 +93,10 @@ def entry(subject: str, index: int, row: Mapping[str, Any], *, place: str = "") 
 
 def _from_folder(files: Files) -> Iterator[Entry]:
     for subject in _SUBJECTS:
-        for index, row in enumerate(files.json(f"{subject}.json")["examples"]):
+        name = f"{subject}.json"
+        shards = [] if files.has(name) else files.shards(subject, "test") or files.shards("", subject)
+        rows = (row for each in shards or [name] for _, row in files.records(each, "input", "target"))
+        for index, row in enumerate(rows):
             yield entry(subject, index, row)
 
 
@@ -115,6 +119,7 @@ def _from_lm_eval(root: Path) -> Iterator[Entry]:
 
 
 _SIZE = 6_511
+_MARKS = ("navigate.json", "snarks.json", "navigate/test*.parquet", "snarks/test*.parquet")
 
 BBH = Suite(
     name="bbh",
@@ -125,7 +130,7 @@ BBH = Suite(
     published="github.com/suzgunmirac/BIG-Bench-Hard",
     max_tokens=512,
     sources=(
-        Folder(_from_folder),
+        Folder(_from_folder, marks=_MARKS),
         Hub(_REPOSITORY, entries=_from_hub),
         Package(
             "lm_eval",

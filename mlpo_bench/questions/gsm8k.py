@@ -1,6 +1,7 @@
 """GSM8K: problems for children in words, answered by a number (Cobbe et al., arXiv 2110.14168).
 
-    DATA/gsm8k/{train,test}.jsonl    one {"question", "answer"} on each line
+    DATA/gsm8k/{train,test}.jsonl                         one {"question", "answer"} on each line
+    DATA/gsm8k/main/{train,test}-00000-of-00001.parquet   the same columns, as the hub has them
 
 Its splits are its authors'; each is counted from 0.
 """
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from mlpo_bench.questions.folder import Files
+    from mlpo_bench.questions.files import Files
 
 
 _PARTS = ("train", "test")
@@ -48,7 +49,10 @@ def entry(part: str, index: int, row: Mapping[str, Any]) -> Entry:
 
 def _from_folder(files: Files) -> Iterator[Entry]:
     for part in _PARTS:
-        for index, row in enumerate(files.lines(f"{part}.jsonl")):
+        name = f"{part}.jsonl"
+        shards = [] if files.has(name) else files.shards("main", part) or files.shards("", part)
+        rows = (row for each in shards or [name] for _, row in files.records(each, "question", "answer"))
+        for index, row in enumerate(rows):
             yield entry(part, index, row)
 
 
@@ -71,7 +75,7 @@ GSM8K = Suite(
     licence="MIT",
     published="github.com/openai/grade-school-math",
     sources=(
-        Folder(_from_folder),
+        Folder(_from_folder, marks=("main/test*.parquet",)),
         olmo.Olmo(_from_olmo, missing="the whole test split, and no train split; pass --data for both"),
         Hub(_REPOSITORY, entries=_from_hub),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from mlpo_bench.questions import own
 from mlpo_bench.questions.folder import Folder
 from mlpo_bench.questions.source import Absent
 from mlpo_bench.questions.splits import take
-from mlpo_bench.questions.suite import SUITES, Suite
+from mlpo_bench.questions.suite import SUITES, Suite, in_order
 
 
 if TYPE_CHECKING:
@@ -63,20 +64,23 @@ def load(suite: Suite | str, split: str = "test", data: Path | None = None) -> L
     Args:
         suite: A suite, or what `find` knows it by.
         split: `train`, `test` or `all`; the first two share no content.
-        data: A folder with one folder for each suite, as published; else the one `MLPO_BENCH_DATA` names.
+        data: A folder with one folder for each suite, as published, which must have this one. None takes the folder
+            that `MLPO_BENCH_DATA` names, where that has the suite, and else the suite's other sources; so does naming
+            that very folder.
 
     Raises:
         UsageError: A name is unknown, no place has the suite, or the place that has it lacks the split.
     """
-    named = data or (Path(value) if (value := os.environ.get(DATA_VARIABLE)) else None)
     one = find(suite) if isinstance(suite, str) else suite
-    return _load(one, split, named.expanduser().resolve() if named else None)
+    ambient = Path(value).expanduser().resolve() if (value := os.environ.get(DATA_VARIABLE)) else None
+    named = data.expanduser().resolve() if data else ambient
+    return _load(one, split, named, named != ambient)
 
 
 @functools.lru_cache(maxsize=32)
-def _load(suite: Suite, split: str, data: Path | None) -> Loaded:
+def _load(suite: Suite, split: str, data: Path | None, must_have: bool) -> Loaded:
     """Return a split, made once in a process: lm-eval asks for it once for each of a suite's subjects."""
-    entries, source = _find(suite, data)
+    entries, source = _find(suite, data, must_have)
     items = take(entries, split)
     if not items:
         raise UsageError(f"{source.where} has no {split} split of {suite.title}{_with_data(suite)}.")
@@ -84,29 +88,37 @@ def _load(suite: Suite, split: str, data: Path | None) -> Loaded:
 
 
 @functools.lru_cache(maxsize=16)
-def _find(suite: Suite, data: Path | None) -> tuple[tuple[Entry, ...], Source]:
-    """Return a whole suite and its source, read once in a process."""
-    _check_folder(suite, data)
+def _find(suite: Suite, data: Path | None, must_have: bool) -> tuple[tuple[Entry, ...], Source]:
+    """Return a whole suite and its source, read once in a process; a folder that must have it alone may answer."""
     reasons = []
+    lacks_it = False
     for place in suite.sources:
         try:
             entries, source = place.read(suite.name, data)
         except Absent as reason:
+            if isinstance(place, Folder) and data is not None:
+                lacks_it = True
+                _check_folder(suite, data, must_have=must_have)
             reasons.append(str(reason))
         else:
             if reasons:
-                log.info("%s comes from %s: %s", suite.name, source, "; ".join(reasons))
+                level = logging.WARNING if lacks_it else logging.INFO
+                log.log(level, "%s comes from %s: %s", suite.name, source, "; ".join(reasons))
             return tuple(entries), source
     raise UsageError(f"no source of {suite.title} was found ({'; '.join(reasons)}){_with_data(suite)}.")
 
 
-def _check_folder(suite: Suite, data: Path | None) -> None:
-    """Refuse a folder that holds no suite at all: another place must not answer for what was misspelt."""
-    if data is None or not data.is_dir() or not any(isinstance(place, Folder) for place in suite.sources):
-        return
-    if not any((data / name).is_dir() for name in (suite.name, *SUITES)):
-        one_up = f" Is it {data.parent}?" if (data.parent / suite.name).is_dir() else ""
-        raise UsageError(f"the data folder {data} has no folder of any suite, such as {suite.name}/.{one_up}")
+def _check_folder(suite: Suite, data: Path, *, must_have: bool) -> None:
+    """Refuse a folder without a suite that it must have, or without any: no other place answers for it unasked."""
+    others = [name for name in in_order() if (data / name).is_dir()]
+    if not others:
+        raise UsageError(f"the data folder {data} has no folder of any suite, such as {suite.name}/.")
+    if must_have:
+        held = ", ".join(f"{name}/" for name in others)
+        raise UsageError(
+            f"the data folder {data} has no {suite.name}/, only {held}. Name one that has it; or, in place of naming "
+            f"it, set {DATA_VARIABLE}={shlex.quote(str(data))}: what that lacks is looked for elsewhere."
+        )
 
 
 def _with_data(suite: Suite) -> str:

@@ -1,14 +1,18 @@
 r"""MATH: problems of competitions, answered by an expression (Hendrycks et al., arXiv 2103.03874).
 
-    DATA/math/test/<subject>/<number>.json      {"problem", "solution", ...}
-    DATA/math/test.jsonl                        MATH-500: one {"problem", ...} on each line
+    DATA/math/test/<subject>/<number>.json             {"problem", "solution", ...}
+    DATA/math/<subject>/test-00000-of-00001.parquet    the same columns, as copies on the hub have them
+    DATA/math/test.jsonl                               MATH-500: one {"problem", ...} on each line
+    DATA/math/test-00000-of-00001.parquet              or so
 
-Of its 5,000 test problems the 500 of MATH-500 are tested, and the others are the train split. The `answer` column of
-some copies is damaged (backslashes lost): gold is the last `\boxed{}` of the official solution.
+Of its 5,000 test problems the 500 of MATH-500 are tested, and the others are the train split. MATH-500 may stand there
+alone (or in `DATA/MATH-500`): the test split is whole then, and there is no train split. The `answer` column of some
+copies is damaged (backslashes lost): gold is the last `\boxed{}` of the official solution, where there is one.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError
@@ -16,6 +20,7 @@ from mlpo_bench.questions import olmo
 from mlpo_bench.questions.folder import Folder
 from mlpo_bench.questions.hub import Hub, Repository
 from mlpo_bench.questions.question import Entry
+from mlpo_bench.questions.reading import check_row
 from mlpo_bench.questions.splits import fingerprint
 from mlpo_bench.questions.suite import SUITES, Suite
 
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from mlpo_bench.questions.folder import Files
+    from mlpo_bench.questions.files import Files
 
 
 _SUBJECTS = (
@@ -79,13 +84,67 @@ def last_box(solution: str) -> str:
 
 
 def _from_folder(files: Files) -> Iterator[Entry]:
-    tested = _fingerprints(files.lines("test.jsonl"))
+    listed = [one for name in _names_of_500(files) for one in files.records(name, "problem")]
+    by_json = any(files.has(f"test/{subject}") for subject in _SUBJECTS)
+    if not by_json and not any(files.shards(subject, "test") for subject in _SUBJECTS):
+        if not listed:
+            raise UsageError(f"{files.root} holds no problems: neither test/SUBJECT/*.json nor MATH-500 as test.jsonl.")
+        files.missing.append("MATH-500 alone, the whole test split, and no train split")
+        yield from (_of_500(place, row) for place, row in listed)
+        return
+    if not listed:
+        raise UsageError(f"{files.root} has no test.jsonl: MATH-500, which says what of MATH is tested.")
+    tested = _fingerprints(row for _, row in listed)
     for subject in _SUBJECTS:
-        paths = sorted((files.root / "test" / subject).glob("*.json"), key=lambda path: _number(path.stem))
-        if not paths:
-            raise UsageError(f"{files.root / 'test' / subject} holds no problems.")
-        for index, path in enumerate(paths):
-            yield entry(subject, index, files.json(path.relative_to(files.root).as_posix()), tested)
+        rows = _by_json(files, subject) if by_json else _by_parquet(files, subject)
+        for index, row in enumerate(rows):
+            yield entry(subject, index, row, tested)
+
+
+def _names_of_500(files: Files) -> list[str]:
+    """Return the files with MATH-500 as people have them; none where there is none."""
+    name = files.first("test.jsonl", "math500.jsonl", "math-500.jsonl", "math_500.jsonl", "MATH-500.jsonl")
+    return (
+        [name] if name else files.shards("", "test") or files.shards("data", "test") or files.shards("default", "test")
+    )
+
+
+def _by_json(files: Files, subject: str) -> Iterator[Mapping[str, Any]]:
+    folder = files.root / "test" / subject
+    paths = sorted(folder.glob("*.json"), key=lambda path: _number(path.stem))
+    if not paths:
+        raise UsageError(f"{folder} holds no problems.")
+    for path in paths:
+        row = files.json(path.relative_to(files.root).as_posix())
+        check_row(row, ("problem", "solution"), str(path))
+        yield row
+
+
+def _by_parquet(files: Files, subject: str) -> Iterator[Mapping[str, Any]]:
+    names = files.shards(subject, "test")
+    if not names:
+        raise UsageError(f"{files.root / subject} holds no problems: no test-*.parquet.")
+    for name in names:
+        yield from (row for _, row in files.records(name, "problem", "solution"))
+
+
+def _of_500(place: str, row: Mapping[str, Any]) -> Entry:
+    """Return a problem of MATH-500 where the others are not at hand: it is known by its number, not by its place.
+
+    Raises:
+        UsageError: The row has no subject of MATH's, no number, or no answer.
+    """
+    told = str(row.get("unique_id", "")).removesuffix(".json").split("/")
+    stated = row.get("subject") or row.get("type") or told[-2:][0]
+    subject = re.sub(r"\W+", "_", str(stated).replace("&", "and")).casefold()
+    if subject not in _SUBJECTS:
+        raise UsageError(f"{place}: its subject {str(stated)!r} is none of MATH's: {', '.join(_SUBJECTS)}.")
+    if not told[-1]:
+        raise UsageError(f"{place}: it has no unique_id, such as test/{subject}/7.json.")
+    column = "solution" if row.get("solution") else "answer"
+    check_row(row, ("problem", column), place)
+    gold = last_box(row["solution"]) if column == "solution" else row["answer"]
+    return Entry.of("math", subject, f"no-{told[-1]}", row["problem"], " ".join(gold.split()), "maths", tested=True)
 
 
 def _from_olmo(root: Path) -> Iterator[Entry]:
@@ -111,6 +170,9 @@ def _number(stem: str) -> tuple[int, str]:
     return (int(stem) if stem.isascii() and stem.isdigit() else 0, stem)
 
 
+_MARKS = ("test/algebra/*.json", "test/prealgebra/*.json", "algebra/test*.parquet")
+_ALSO = ("MATH-500", "MATH500", "math-500", "math500", "math_500")
+
 MATH = Suite(
     name="math",
     title="MATH",
@@ -118,6 +180,10 @@ MATH = Suite(
     size=5_000,
     licence="MIT",
     published="github.com/hendrycks/math",
-    sources=(Folder(_from_folder), olmo.Olmo(_from_olmo), Hub(_REPOSITORY, _REPOSITORY_500, entries=_from_hub)),
+    sources=(
+        Folder(_from_folder, _MARKS, _ALSO),
+        olmo.Olmo(_from_olmo),
+        Hub(_REPOSITORY, _REPOSITORY_500, entries=_from_hub),
+    ),
 )
 SUITES.add(MATH, module=__name__)

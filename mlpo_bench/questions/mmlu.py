@@ -1,27 +1,38 @@
 """MMLU: questions with four options from 57 subjects (Hendrycks et al., arXiv 2009.03300).
 
-    DATA/mmlu/{dev,val,test}/<subject>_<part>.csv    question, four options, letter; no header
+    DATA/mmlu/{dev,val,test}/<subject>_<part>.csv    question, four options, letter; a header does no harm
+    DATA/mmlu/all/test-00000-of-00001.parquet        question, subject, choices, answer, as the hub has them;
+    DATA/mmlu/<subject>/test-00000-of-00001.parquet  or by subject; likewise `dev` and `validation`
 
-Its authors' test split is tested; dev and validation are the train split.
+Its authors' test split is tested; dev and validation are the train split, and may be missing.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from mlpo_bench.errors import UsageError
 from mlpo_bench.questions import olmo
 from mlpo_bench.questions.folder import Folder
 from mlpo_bench.questions.hub import Hub, Repository
 from mlpo_bench.questions.question import Entry, with_options
+from mlpo_bench.questions.reading import no_text
 from mlpo_bench.questions.suite import SUITES, Suite
+from mlpo_bench.questions.table import COLUMNS
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from mlpo_bench.questions.folder import Files
+    from mlpo_bench.questions.files import Files
 
+
+Row = tuple[str, Sequence[str], int]
+"""A question, its options, and the position of the right one."""
+Rows = dict[tuple[str, str], list[Row]]
+"""Rows by subject and part."""
 
 _SUBJECTS = (
     "abstract_algebra",
@@ -83,6 +94,7 @@ _SUBJECTS = (
     "world_religions",
 )
 _PARTS = {"dev": "dev", "val": "validation", "test": "test"}
+_TRAINED = ("dev", "val")
 _LETTERS = "ABCD"
 _REPOSITORY = Repository("cais/mmlu", "c30699e8356da336a370243923dbaf21066bb9fe")
 
@@ -108,10 +120,69 @@ def entry(subject: str, part: str, index: int, question: str, choices: Sequence[
 
 
 def _from_folder(files: Files) -> Iterator[Entry]:
+    rows = _by_csv(files) if files.has("test") else _by_parquet(files)
+    if absent := [subject for subject in _SUBJECTS if not rows.get((subject, "test"))]:
+        more = f" and {len(absent) - 1} more subjects" if absent[1:] else ""
+        raise UsageError(
+            f"{files.root} has no test question of {absent[0]}{more}: it must hold test/SUBJECT_test.csv, "
+            "all/test-*.parquet or SUBJECT/test-*.parquet."
+        )
+    if lacking := [part for part in _PARTS if not any(held == part for _, held in rows)]:
+        whole = "no train split" if len(lacking) == len(_TRAINED) else "a part of the train split"
+        files.missing.append(f"the whole test split, and {whole}, for {' and '.join(lacking)} are not there")
     for subject in _SUBJECTS:
         for part in _PARTS:
-            for index, row in enumerate(files.rows(f"{part}/{subject}_{part}.csv", columns=6)):
-                yield entry(subject, part, index, row[0], row[1:5], _LETTERS.index(row[5].strip()))
+            for index, row in enumerate(rows.get((subject, part), ())):
+                yield entry(subject, part, index, *row)
+
+
+def _by_csv(files: Files) -> Rows:
+    parts = [part for part in _PARTS if files.has(part)]
+    return {(subject, part): list(_csv(files, subject, part)) for subject in _SUBJECTS for part in parts}
+
+
+def _csv(files: Files, subject: str, part: str) -> Iterator[Row]:
+    """Yield a file's rows, without its header if it has one."""
+    name = f"{part}/{subject}_{part}.csv"
+    for number, (question, *choices, stated) in enumerate(files.rows(name, columns=6), start=1):
+        letter = stated.strip()
+        if number == 1 and letter.casefold() in COLUMNS["answer"]:
+            continue
+        if letter not in tuple(_LETTERS):
+            raise UsageError(
+                f"{files.root / name}, row {number}: its answer {letter!r} is none of {', '.join(_LETTERS)}."
+            )
+        yield question, choices, _LETTERS.index(letter)
+
+
+def _by_parquet(files: Files) -> Rows:
+    rows: Rows = {}
+    for part, split in _PARTS.items():
+        for name in files.shards("all", split):
+            for place, row in files.records(name, "question", "subject"):
+                rows.setdefault((row["subject"], part), []).append(_checked(place, row))
+    for subject in () if rows else _SUBJECTS:
+        for part, split in _PARTS.items():
+            for name in files.shards(subject, split):
+                rows.setdefault((subject, part), []).extend(
+                    _checked(place, row) for place, row in files.records(name, "question")
+                )
+    return rows
+
+
+def _checked(place: str, row: Mapping[str, Any]) -> Row:
+    """Return a row of the hub's, whose answer is the position of the right option, or its letter.
+
+    Raises:
+        UsageError: It has not four options, or its answer is none of them.
+    """
+    choices, answer = row.get("choices"), row.get("answer")
+    if not isinstance(choices, list) or len(choices) != len(_LETTERS) or any(map(no_text, choices)):
+        raise UsageError(f"{place}: its choices are no {len(_LETTERS)} texts, but {choices!r:.60}.")
+    position = _LETTERS.find(answer) if isinstance(answer, str) and len(answer) == 1 else answer
+    if type(position) is not int or not 0 <= position < len(_LETTERS):
+        raise UsageError(f"{place}: its answer {answer!r} is no position from 0 to {len(_LETTERS) - 1}, nor a letter.")
+    return row["question"], choices, position
 
 
 def _from_olmo(root: Path) -> Iterator[Entry]:
@@ -128,6 +199,8 @@ def _from_hub() -> Iterator[Entry]:
                 yield entry(subject, part, index, row["question"], row["choices"], row["answer"])
 
 
+_MARKS = ("test/*_test.csv", "all/test*.parquet", "anatomy/test*.parquet")
+
 MMLU = Suite(
     name="mmlu",
     title="Massive Multitask Language Understanding",
@@ -136,6 +209,6 @@ MMLU = Suite(
     licence="MIT",
     published="github.com/hendrycks/test",
     max_tokens=512,
-    sources=(Folder(_from_folder), olmo.Olmo(_from_olmo), Hub(_REPOSITORY, entries=_from_hub)),
+    sources=(Folder(_from_folder, marks=_MARKS), olmo.Olmo(_from_olmo), Hub(_REPOSITORY, entries=_from_hub)),
 )
 SUITES.add(MMLU, module=__name__)

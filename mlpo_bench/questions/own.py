@@ -20,6 +20,7 @@ from mlpo_bench import answers
 from mlpo_bench.errors import UsageError, nearest, unknown
 from mlpo_bench.questions import table
 from mlpo_bench.questions.question import Entry, with_options
+from mlpo_bench.questions.reading import no_text
 from mlpo_bench.questions.source import Place, Source
 from mlpo_bench.questions.splits import fingerprint
 from mlpo_bench.questions.suite import SUITES, Suite
@@ -123,6 +124,8 @@ def _suite(path: Path, files: tuple[tuple[Path, int, int], ...], given: str | No
     if split_by_rule:
         tested = sum(entry.tested for entry in entries)
         notes.append(f"{tested:,} of {len(entries):,} are tested, by a rule, as nothing says which")
+    if repeated := len(entries) - len({fingerprint(entry.item.text) for entry in entries}):
+        notes.append(f"{repeated:,} of its questions stand there again")
     source = Source("file", str(path), f"sha256:{sha256[:16]}", note="; ".join(notes))
     return Suite(
         name=name,
@@ -175,6 +178,7 @@ def _entry(name: str, file: Path, row: Row, form: str, gold_of: Callable[[Row], 
     Raises:
         ValueError: Something is wrong with it.
     """
+    _check_texts(row)
     question = table.plain(row.cells["question"])
     if not question:
         raise ValueError("its question is empty")
@@ -190,6 +194,18 @@ def _entry(name: str, file: Path, row: Row, form: str, gold_of: Callable[[Row], 
     tested = int(fingerprint(text), 16) % _TRAINED_OF > 0 if said is None else said
     place = table.plain(row.cells.get("id")) or (f"{file.stem}-{row.number}" if several else str(row.number))
     return Entry.of(name, _subject(row, name), place, text, gold, form, tested=tested)
+
+
+def _check_texts(row: Row) -> None:
+    """Check that a row's question, answer and choices are texts, numbers or truth values."""
+    for column in ("question", "answer"):
+        value = row.cells[column]
+        fault = no_text(value if isinstance(value, (list, dict)) else table.plain(value))
+        if fault:
+            raise ValueError(f"its {column} {fault}")
+    for choice in row.choices:
+        if fault := no_text(choice):
+            raise ValueError(f"a choice of it {fault}")
 
 
 @functools.lru_cache(maxsize=1 << 14)

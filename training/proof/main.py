@@ -29,6 +29,8 @@ def main() -> None:
     chosen = _arguments()
     data, reuse = (path.resolve() if path else None for path in (chosen.data, chosen.reuse))
     os.chdir(Path(__file__).parents[2])
+    if data:  # it may hold BBH alone: the other suites are then taken from where they are
+        os.environ["MLPO_BENCH_DATA"] = str(data)
     place = Place(data, chosen.small)
     if chosen.status:
         _tell(place)
