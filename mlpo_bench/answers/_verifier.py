@@ -1,9 +1,10 @@
 """Run as a script: compares mathematical values, one pair a line, until its input ends.
 
-It lives in a process of its own, as an expression may take forever or all memory to simplify; whoever started it
-kills it then. Reads `[answer, gold]` as JSON lines; writes `ready`, then `[verdict, seconds]` for each pair: whether
-they are equal, and the processor's time that it took to say so. It imports nothing of this package: starting it costs
-what math-verify costs.
+It lives in a process of its own, as an expression may take forever or all memory to simplify. The system ends it then,
+and when the process that started it dies, whatever it is computing: what is computed in C hears of neither. Called
+with that process's number and the most seconds of computing for one pair, it reads `[answer, gold]` as JSON lines;
+writes `ready`, then `[verdict, seconds]` for each pair: whether they are equal, and the processor's time that it took
+to say so. It imports nothing of this package: starting it costs what math-verify costs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import signal
 import sys
 import time
@@ -20,8 +22,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from types import FrameType
 
-_MEMORY = 4 << 30
-_SECONDS = 1.5  # of computing; what cannot be interrupted is ended by whoever started this
+_MEMORY = 2 << 30
+_SECONDS = 1.5  # of computing, where Python can interrupt it
+_PR_SET_PDEATHSIG = 1
 _DIGITS = 50
 # A decimal of so many places stands for what it was rounded from: 0.333333 for 1/3.
 _PLACES = 6
@@ -30,7 +33,9 @@ _EXACT = 1e-30
 
 def main() -> None:
     """Answer pairs from standard input."""
+    parent, most_seconds = int(sys.argv[1]), float(sys.argv[2])
     logging.disable(logging.CRITICAL)
+    _die_with(parent)
     _bound_memory()
     from math_verify import LatexExtractionConfig, grader, parse, verify
 
@@ -55,11 +60,13 @@ def main() -> None:
         with contextlib.suppress(Exception, RecursionError, MemoryError):
             if timed:
                 signal.setitimer(signal.ITIMER_VIRTUAL, _SECONDS)
+                signal.setitimer(signal.ITIMER_PROF, most_seconds)  # nobody handles it: it ends the process
             try:
                 verdict = same(*json.loads(line))
             finally:
                 if timed:
                     signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+                    signal.setitimer(signal.ITIMER_PROF, 0)
         print(json.dumps([verdict, time.process_time() - started]), file=out, flush=True)
 
 
@@ -91,6 +98,17 @@ def _numeric_equal(one: Any, other: Any, float_rounding: int, numeric_precision:
 
 def _give_up(_signum: int, _frame: FrameType | None) -> None:
     raise TimeoutError
+
+
+def _die_with(parent: int) -> None:
+    """Have the system kill this process when its parent dies; elsewhere than on Linux its input's end must do."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before
+        sys.exit()
 
 
 def _bound_memory() -> None:

@@ -1,7 +1,8 @@
-"""Processes that compare mathematical expressions, each killed and replaced where it takes too long.
+"""Processes that compare mathematical expressions, each ended and replaced where it takes too long.
 
 They are plain child processes on pipes, so they work from any thread, beside any event loop, and need nothing of the
-program's main module. They end by themselves when their input closes, so they never hold up an exit.
+program's main module. They end when their input closes and when this program dies, so they never hold up an exit, nor
+outlive it. How long a comparison may take is counted in the processor's time: a busy machine changes no verdict.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import atexit
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +26,9 @@ _SCRIPT = Path(__file__).with_name("_verifier.py")
 _START_SECONDS = 120.0
 _ATTEMPTS = 2
 _SPARE = 2
+# Where the system counts no processor's time for us, and for what hangs without computing.
+_TIMED = hasattr(signal, "setitimer")
+_HANGS_AFTER_S = 60.0
 
 
 class Verdict(NamedTuple):
@@ -33,17 +39,22 @@ class Verdict(NamedTuple):
 
 
 class _Referee:
-    """One process. Used by one thread at a time; `overdue` once it was killed for taking too long.
+    """One process. Used by one thread at a time; `overdue` once it was ended for taking too long.
 
-    Making one does not wait until it is ready; its first comparison does, and that wait is not counted against it.
+    Making one does not wait until it is ready; its first comparison does, and that wait is not counted against it. The
+    process dies with the thread that makes it.
+
+    Args:
+        seconds: The most computing for one comparison.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
         self.overdue = False
+        self._seconds = seconds
         self._ready = False
         # -P: the script's folder holds this package's modules, which must not shadow a library's.
         self._process = subprocess.Popen(  # noqa: S603 - our own script, run by this interpreter
-            [sys.executable, "-P", str(_SCRIPT)],
+            [sys.executable, "-P", str(_SCRIPT), str(os.getpid()), str(seconds)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -65,7 +76,7 @@ class _Referee:
             raise EngineError("the process that compares mathematical answers does not start.", transient=False)
         self._ready = True
 
-    def same(self, answer: str, gold: str, seconds: float) -> Verdict | None:
+    def same(self, answer: str, gold: str) -> Verdict | None:
         """Return whether two expressions are equal, or None where the process is dead: out of time, or crashed."""
         assert self._process.stdin is not None
         try:
@@ -73,8 +84,12 @@ class _Referee:
             self._process.stdin.flush()
         except (OSError, ValueError):
             return None
-        line = self._line(seconds)
-        return Verdict(*json.loads(line)) if line.startswith("[") and line.endswith("]") else None
+        line = self._line(max(_HANGS_AFTER_S, self._seconds) if _TIMED else self._seconds)
+        if line.startswith("[") and line.endswith("]"):
+            return Verdict(*json.loads(line))
+        self._process.kill()
+        self.overdue |= _TIMED and self._process.wait() == -signal.SIGPROF
+        return None
 
     def _line(self, seconds: float) -> str:
         """Return the next line, or an empty one where none came in time; the process is killed then."""
@@ -106,7 +121,7 @@ class Referees:
 
     Args:
         count: How many may work at once.
-        seconds: The longest that one comparison may take.
+        seconds: The most that one comparison may take of a processor's time (of any time, where none is counted).
     """
 
     def __init__(self, count: int, seconds: float = 2.5) -> None:
@@ -120,6 +135,11 @@ class Referees:
         self._seats = threading.BoundedSemaphore(self._count)
         self._lock = threading.Lock()
         self._idle: list[_Referee] = []
+        # The thread that starts them lives as long as the program, for they die with it.
+        self._starter = ThreadPoolExecutor(1, "referees")
+
+    def _start(self) -> _Referee:
+        return self._starter.submit(_Referee, self._seconds).result()
 
     def same(self, answer: str, gold: str) -> Verdict:
         """Return whether two expressions are equal; what cannot be settled in time is not.
@@ -131,7 +151,7 @@ class Referees:
             for _ in range(_ATTEMPTS):  # one that died while idle deserves another try; one out of time does not
                 referee = self._take()
                 referee.await_start()
-                verdict = referee.same(answer, gold, self._seconds)
+                verdict = referee.same(answer, gold)
                 if verdict is not None:
                     with self._lock:
                         self._idle.append(referee)
@@ -140,7 +160,7 @@ class Referees:
                 if referee.overdue:
                     with self._lock:
                         while len(self._idle) < _SPARE:  # they start while others are judged
-                            self._idle.append(_Referee())
+                            self._idle.append(self._start())
                     break
         return Verdict(equal=False, seconds=self._seconds)
 
@@ -148,7 +168,7 @@ class Referees:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        return _Referee()
+        return self._start()
 
     def close(self) -> None:
         """End every idle process."""

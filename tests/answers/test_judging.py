@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from mlpo_bench import answers
-from mlpo_bench.answers.referees import Referees
+from mlpo_bench.answers.referees import _SCRIPT, Referees
 
 
 @pytest.mark.parametrize(
@@ -97,6 +100,66 @@ def test_a_process_killed_while_idle_is_replaced() -> None:
     referees._idle[0]._process.kill()
     referees._idle[0]._process.wait()
     assert referees.same("1/4", "0.25").equal
+    referees.close()
+
+
+ENDLESS = """
+import sys, threading
+from mlpo_bench.answers.referees import Referees
+referees = Referees(1, seconds={seconds})
+referees.same("1/2", "0.5")
+pid = referees._idle[0]._process.pid
+threading.Timer(0.5, lambda: print(pid, flush=True)).start()
+referees.same("1000000000!", "1")
+"""
+
+
+def ended(pid: int) -> bool:
+    """Whether a process is gone, or waits for nothing but to be collected."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it asks /proc, and Linux alone ends a process with its parent")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_what_is_being_compared_dies_with_the_program(how: int) -> None:
+    program = subprocess.Popen([sys.executable, "-c", ENDLESS.format(seconds=60)], stdout=subprocess.PIPE, text=True)
+    with program:
+        assert program.stdout is not None
+        pid = int(program.stdout.readline())
+        assert not ended(pid)
+        program.send_signal(how)
+        program.wait()
+        until = time.monotonic() + 2
+        while not ended(pid):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no such timers")
+def test_a_comparison_has_a_bound_of_its_own() -> None:
+    """Nobody ends this one from outside: not even a parent that is stopped."""
+    referee = [sys.executable, "-P", str(_SCRIPT), str(os.getpid()), "1.0"]
+    with subprocess.Popen(referee, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.stdin.write('["1000000000!", "1"]\n')
+        process.stdin.flush()
+        assert process.wait(timeout=60) == -signal.SIGPROF
+
+
+def test_a_verdict_rests_on_the_processor_s_time_alone() -> None:
+    """A machine that is busy elsewhere makes no right answer wrong."""
+    referees = Referees(1, seconds=1.0)
+    assert referees.same("1/2", "0.5").equal
+    pid = referees._idle[0]._process.pid
+    os.kill(pid, signal.SIGSTOP)
+    threading.Timer(2.5, os.kill, (pid, signal.SIGCONT)).start()
+    assert referees.same("1/4", "0.25").equal
+    assert referees._idle[0]._process.pid == pid
     referees.close()
 
 
