@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlpo_bench.engines.hub import why_not
 from mlpo_bench.questions.source import Absent, Place, Source
 
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 
 _PROBE_SECONDS = 5.0
-# Characters of a reason: the clients put whole stacks of addresses into theirs.
-_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Hub(Place):
             _probe(self.repositories[0])
             entries = list(self.entries())
         except Exception as error:  # the hub's clients raise dozens of kinds; each means "not from here"
-            raise Absent(f"the hub's {where} cannot be had ({_reason(error)})") from error
+            raise Absent(f"the hub's {where} cannot be had ({why_not(error, where)})") from error
         return entries, Source("hub", where, ", ".join(repository.commit for repository in self.repositories))
 
 
@@ -72,9 +71,3 @@ def _probe(repository: Repository) -> None:
 
     if not constants.HF_HUB_OFFLINE:
         HfApi().dataset_info(repository.name, revision=repository.commit, timeout=_PROBE_SECONDS)
-
-
-def _reason(error: Exception) -> str:
-    """Return the first line of what went wrong, with its kind."""
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {first[:_LONGEST]}" if first else type(error).__name__
