@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from mlpo_bench.analysis.diagnostics import LEADER
 from mlpo_bench.analysis.round_table import UNREAD, RoundTable
 from mlpo_bench.errors import UsageError
-from mlpo_bench.protocols.base import shuffler
+from mlpo_bench.protocols.seeding import shuffler
 
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from mlpo_bench.stats import accuracy, compare, macro, over_seeds
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mlpo_bench.log.results import CellResult
     from mlpo_bench.log.run import LoadedRun
@@ -145,10 +145,24 @@ def row_name(team: str, label: str) -> str:
 def read_rows(run: LoadedRun) -> list[ResultRow]:
     """Return the rows of a run in the order of its matrix: those with answers to show.
 
+    What came of interventions is no row among others: see `intervened_rows`.
+
     Raises:
         UsageError: no cell of the run has come to its end.
     """
-    cells = run.results.cells
+    return _rows(run, [cell for cell in run.results.cells if cell.plain is None])
+
+
+def intervened_rows(run: LoadedRun) -> list[ResultRow]:
+    """Return the rows in which something was altered of what seats read of one another.
+
+    Raises:
+        UsageError: no cell of the run has come to its end.
+    """
+    return _rows(run, [cell for cell in run.results.cells if cell.plain is not None])
+
+
+def _rows(run: LoadedRun, cells: Sequence[CellResult]) -> list[ResultRow]:
 
     def place(cell: CellResult) -> tuple[str, str, str]:
         return cell.suite, cell.team, cell.label

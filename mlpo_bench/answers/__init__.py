@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-__all__ = ["FORMATS", "Format", "judge", "key", "read", "written"]
+__all__ = ["FORMATS", "Format", "judge", "key", "quoted", "read", "written"]
 
 # Cells in flight together read the same texts of a question shortly one after the other.
 _REMEMBERED = 1 << 12
@@ -85,6 +85,15 @@ def written(name: str, gold: str) -> str:
         UsageError: No format has that name.
     """
     return _format(name).written(gold)
+
+
+def quoted(name: str, answer: str) -> str:
+    """Return an answer that was read as it stands in a sentence.
+
+    Raises:
+        UsageError: No format has that name.
+    """
+    return _format(name).quoted(answer)
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)

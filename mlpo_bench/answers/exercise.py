@@ -53,3 +53,7 @@ class Exercise(Format):
     def written(self, gold: str) -> str:
         """Return the reference answer."""
         return gym.Gold.read(gold).answer
+
+    def quoted(self, answer: str) -> str:
+        """Return the answer: what was read is none of the judge's references."""
+        return answer

@@ -158,3 +158,7 @@ class Format(ABC):
     def written(self, gold: str) -> str:
         """Return a gold answer as it stands in a sentence."""
         return gold
+
+    def quoted(self, answer: str) -> str:
+        """Return an answer that was read as it stands in a sentence."""
+        return self.written(answer)

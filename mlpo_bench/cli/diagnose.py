@@ -10,23 +10,37 @@ import typer
 def diagnose(
     run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")],
     cell: Annotated[
-        str | None, typer.Option(help="All figures of the leaders with this in their name: 'leader, 2 rounds'")
+        str | None, typer.Option(help="All figures of the rows with this in their name: 'leader, 2 rounds'")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
-    """Tell what leaders make of their peers' answers: rescues, harms, trust in wrong peers, favoured places, gains."""
+    """Tell what leaders make of their peers' answers: rescues, harms, trust in wrong peers, favoured places, gains.
+
+    Where a run has interventions, tell what they did to the answers of every row, too.
+    """
     from itertools import groupby
 
     import orjson
 
+    from mlpo_bench.analysis.interventions import effects
     from mlpo_bench.analysis.leaders import diagnose_all
+    from mlpo_bench.errors import UsageError
     from mlpo_bench.log import LoadedRun
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.diagnostics import print_diagnostics, print_how_to_read, print_overview
+    from mlpo_bench.reports.terminal.interventions import print_effects
 
-    diagnostics, left_out = diagnose_all(LoadedRun.open(run), cell)
+    loaded = LoadedRun.open(run)
+    interventions = effects(loaded, cell)
+    try:
+        diagnostics, left_out = diagnose_all(loaded, cell)
+    except UsageError:
+        if not interventions:
+            raise
+        diagnostics, left_out = [], []
     if json:
-        typer.echo(orjson.dumps(diagnostics, option=orjson.OPT_INDENT_2))
+        told = {"leaders": diagnostics, "interventions": interventions}
+        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
         return
     console = Console()
     if cell is None and len(diagnostics) > 1:
@@ -38,4 +52,8 @@ def diagnose(
             print_diagnostics(one, console)
     for why in left_out:
         console.print(why, style="yellow")
-    print_how_to_read(console)
+    if diagnostics:
+        print_how_to_read(console)
+    if interventions:
+        console.print()
+        print_effects(interventions, console)

@@ -36,8 +36,12 @@ class TurnVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A conversation that came to its end, the verdict on its final text, and one on each of its turns."""
+    """A conversation that came to its end, the verdict on its final text, and one on each of its turns.
+
+    `altered` has one on each text that others read in place of a turn's.
+    """
 
     transcript: Transcript
     verdict: Verdict
     turns: tuple[TurnVerdict, ...]
+    altered: tuple[TurnVerdict, ...] = ()

@@ -52,7 +52,7 @@ def entries_of(run: LoadedRun, only: tuple[str, ...] = (), *, anyway: bool = Fal
         UsageError: a cell has yet to be run or lacks answers; cells were asked different data, answered by different
             weights or read by different readers; no commit holds the code; a word fits no cell.
     """
-    wanted = chosen(run.cells, only)
+    wanted = [cell for cell in chosen(run.cells, only) if cell.plain is None]  # an intervention is no way of answering
     _check_finished(run, wanted)
     if not anyway:
         _check_readers(run, wanted)

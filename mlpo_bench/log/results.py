@@ -47,7 +47,9 @@ class CellResult(BaseModel):
     `seat` is whose member answered in the leader's place: nobody need read them off the label. `refused` counts the
     final texts that are refusals: not right, and not unread besides. `estimated` counts the calls whose tokens no
     server told, and `causes` tells why questions were left unanswered, each with how many. `data` is
-    the revision of the questions (see `questions.Source`), None where an earlier version asked them.
+    the revision of the questions (see `questions.Source`), None where an earlier version asked them. Where something
+    was altered of what seats read of one another, `intervention` has its settings and `plain` names the cell that it is
+    held against, which lacks it.
     """
 
     cell: str
@@ -88,6 +90,8 @@ class CellResult(BaseModel):
     estimated: Annotated[int, Field(exclude_if=lambda count: count == 0)] = 0
     causes: Annotated[dict[str, int], Field(exclude_if=lambda causes: not causes)] = {}
     data: Annotated[str | None, Field(exclude_if=lambda revision: revision is None)] = None
+    intervention: Annotated[dict[str, Any] | None, Field(exclude_if=lambda settings: settings is None)] = None
+    plain: Annotated[str | None, Field(exclude_if=lambda cell: cell is None)] = None
 
     @classmethod
     def of(
@@ -136,6 +140,8 @@ class CellResult(BaseModel):
             estimated=sum(r.estimated for r in answered),
             causes=grouped(r.error for r in records if r.error is not None),
             data=data,
+            intervention=None if (altered := cell.setting.intervention) is None else altered.settings,
+            plain=cell.plain_id,
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,7 +12,7 @@ from mlpo_bench.log.files import read_lines
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from mlpo_bench.harness.verdicts import Judged, TurnVerdict
@@ -69,6 +70,7 @@ def to_line(judged: Judged, **more: str) -> bytes:
         "right": judged.verdict.right,
         "final": transcript.final,
         "turns": [_turn(*each) for each in zip(transcript.turns, judged.turns, strict=True)],
+        **_intervened(judged),
         **more,
     }
     return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
@@ -79,7 +81,17 @@ def failed_line(question_id: str, error: str) -> bytes:
     return orjson.dumps({"question": question_id, "error": error}, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _turn(turn: Turn, verdict: TurnVerdict) -> dict[str, Any]:
+def _intervened(judged: Judged) -> dict[str, Any]:
+    """Return what most conversations have nothing of: what was read in place of turns, and what that was drawn from."""
+    altered = [
+        {**asdict(one), "key": verdict.key, "right": verdict.right}
+        for one, verdict in zip(judged.transcript.altered, judged.altered, strict=True)
+    ]
+    told = {"altered": altered, "drawn": [_turn(turn) for turn in judged.transcript.drawn]}
+    return {name: values for name, values in told.items() if values}
+
+
+def _turn(turn: Turn, verdict: TurnVerdict | None = None) -> dict[str, Any]:
     return {
         "seat": turn.seat,
         "round": turn.round,
@@ -88,8 +100,7 @@ def _turn(turn: Turn, verdict: TurnVerdict) -> dict[str, Any]:
         "read": [{"role": m.role, "content": m.content} for m in turn.read],
         "text": turn.text,
         "answer": turn.answer,
-        "key": verdict.key,
-        "right": verdict.right,
+        **({} if verdict is None else {"key": verdict.key, "right": verdict.right}),
         "prompt_tokens": turn.usage.prompt,
         "cached_tokens": turn.usage.cached,
         "completion_tokens": turn.usage.completion,
@@ -98,6 +109,12 @@ def _turn(turn: Turn, verdict: TurnVerdict) -> dict[str, Any]:
         "request": turn.request.hex(),
         **turn.more,
     }
+
+
+def made_in(line: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield all completions that a conversation tells of: its turns, and what was drawn for an intervention."""
+    yield from line.get("turns", ())
+    yield from line.get("drawn", ())
 
 
 def read_transcripts(path: Path) -> Iterator[dict[str, Any]]:

@@ -10,10 +10,11 @@ import hashlib
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.harness.chats import settings as overrides
+from mlpo_bench.matrix import interventions
 from mlpo_bench.matrix.config import TEAM
 from mlpo_bench.protocols import Setting, build
 from mlpo_bench.teams import LEADER, Team
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from mlpo_bench.matrix.config import RunConfig
     from mlpo_bench.matrix.sweeps import Sweep
-    from mlpo_bench.protocols import Protocol
+    from mlpo_bench.protocols import Intervention, Protocol
 
 SHIPPED = Path(__file__).parent / "shipped"
 LONGEST_NAME = 160
@@ -37,7 +38,8 @@ class Cell:
 
     `label` tells it apart from the other cells of its suite, team and seed. `matched` is the label of the cell whose
     tokens its votes are to reach: the number of its ballots is known only when that cell is done. `seat` is whose
-    member sits in the leader's place: another than the leader where a protocol has a row for each member.
+    member sits in the leader's place: another than the leader where a protocol has a row for each member. `plain` is
+    the label of the cell that it is held against, which lacks its intervention.
     """
 
     suite: str
@@ -46,6 +48,7 @@ class Cell:
     team: str = TEAM
     matched: str | None = None
     seat: str = LEADER
+    plain: str | None = None
 
     @property
     def id(self) -> str:
@@ -56,6 +59,11 @@ class Cell:
     def matched_id(self) -> str | None:
         """The name of the cell whose tokens it matches."""
         return None if self.matched is None else self._id(self.matched)
+
+    @property
+    def plain_id(self) -> str | None:
+        """The name of the cell that it is held against."""
+        return None if self.plain is None else self._id(self.plain)
 
     def _id(self, label: str) -> str:
         parts = [self.suite, *([self.team] if self.team != TEAM else []), label]
@@ -96,6 +104,18 @@ class _Row:
     protocol: Protocol
     matched: str | None = None
     seat: str = LEADER
+    intervention: Intervention | None = None
+    plain: str | None = None
+
+    @property
+    def voices(self) -> int:
+        """How many write what others read."""
+        return len(self.protocol.voices(Setting(self.team, self.protocol).seats))
+
+    def cell(self, suite: str, seed: int, given: dict[str, Any]) -> Cell:
+        """Return its cell of a suite and a seed; `given` are the settings that go before others."""
+        setting = Setting(self.team, self.protocol, seed, given, intervention=self.intervention)
+        return Cell(suite, setting, self.label, self.team_name, self.matched, self.seat, self.plain)
 
 
 def cells(config: RunConfig) -> tuple[Cell, ...]:
@@ -105,13 +125,10 @@ def cells(config: RunConfig) -> tuple[Cell, ...]:
         UsageError: the configuration asks for peers that its team does not have.
     """
     rows = list(_distinct(_rows(config)))
+    interventions.check(config.interventions, [(row.protocol, row.voices) for row in rows])
+    rows += [altered for row in rows for altered in _altered(config, row)]
     given = overrides(config.generation)
-    matrix = tuple(
-        Cell(suite, Setting(row.team, row.protocol, seed, given), row.label, row.team_name, row.matched, row.seat)
-        for suite in config.suites
-        for row in rows
-        for seed in config.seeds
-    )
+    matrix = tuple(row.cell(suite, seed, given) for suite in config.suites for row in rows for seed in config.seeds)
     if len({cell.id for cell in matrix}) < len(matrix):
         raise UsageError("two cells would have the same name; give the team's members different models or personas.")
     return matrix
@@ -162,6 +179,14 @@ def _rows(config: RunConfig) -> Iterator[_Row]:
         for name, team in teams.items():
             if sweep.teams is None or name in sweep.teams:
                 yield from _alone(sweep, name, team) if sweep.kind.each_member else _swept(config, sweep, name, team)
+
+
+def _altered(config: RunConfig, row: _Row) -> Iterator[_Row]:
+    """Yield a row under each intervention that concerns it."""
+    every = dict.fromkeys(one for sweep in config.interventions for one in sweep.of(row.protocol, row.voices))
+    for intervention in every:
+        label = f"{row.label}, {intervention.said(row.protocol.heard)}"
+        yield replace(row, label=label, intervention=intervention, plain=row.label)
 
 
 def _teams(config: RunConfig) -> Iterator[tuple[str, Team]]:

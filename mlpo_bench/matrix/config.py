@@ -13,6 +13,9 @@ The same YAML is a matrix that a person writes and the `config.yaml` of a run::
       - vote: {samples: [calls, tokens]}        # at each leader cell's calls, and at its tokens
       - leader: {share: [whole, answer]}        # every setting takes a list; all combinations are cells
       - debate: {rounds: 2, peers: 3}
+    interventions:                    # what is altered of what seats read of one another (see matrix/interventions.py)
+      - drop: 1
+      - plant: [right, wrong]
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from mlpo_bench import yamls
 from mlpo_bench.errors import UsageError, unknown
 from mlpo_bench.harness import chats
+from mlpo_bench.matrix.interventions import InterventionSweep
 from mlpo_bench.matrix.own import OwnSuite
 from mlpo_bench.matrix.own import spelled_out as with_own_suites
 from mlpo_bench.matrix.size import rows_as_written
@@ -75,6 +79,8 @@ class RunConfig(BaseModel):
     calibration: Annotated[yamls.Whole, Field(ge=1)] = 64
     generation: dict[str, Any] = {}
     deterministic: bool = False
+    # Left out where there are none, so that configurations are what they were before there were any.
+    interventions: Annotated[tuple[InterventionSweep, ...], Field(exclude_if=lambda sweeps: not sweeps)] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -235,7 +241,7 @@ class RunConfig(BaseModel):
         Raises:
             UsageError: they differ in something that decides how every cell is asked.
         """
-        axes = {"suites", "own", "seeds", "teams", "protocols", "rounds", "peers", "samples"}
+        axes = {"suites", "own", "seeds", "teams", "protocols", "rounds", "peers", "samples", "interventions"}
         mine, its = self.model_dump(mode="json", exclude=axes), other.model_dump(mode="json", exclude=axes)
         if changed := [name for name in mine if mine[name] != its[name]]:
             raise UsageError(f"--add extends a run by cells; {', '.join(changed)} must stay as the run has them.")
@@ -252,6 +258,7 @@ class RunConfig(BaseModel):
                 "seeds": tuple(dict.fromkeys(self.seeds + other.seeds)),
                 "teams": self.teams | other.teams,
                 "protocols": (*self.sweeps, *(s for s in other.sweeps if s not in self.sweeps)),
+                "interventions": tuple(dict.fromkeys(self.interventions + other.interventions)),
             }
         )
 

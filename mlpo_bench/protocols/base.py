@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import random
 from abc import ABC, abstractmethod
 from dataclasses import MISSING, Field, dataclass, fields
 from inspect import isabstract
@@ -17,7 +16,9 @@ from mlpo_bench.yamls import Whole
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.protocols.room import Room
+    from collections.abc import Sequence
+
+    from mlpo_bench.protocols.room import Room, Seat
     from mlpo_bench.questions import Question
 
 LONGEST_WORD = 32
@@ -153,6 +154,15 @@ class Protocol(ABC):
     async def solve(self, question: Question, room: Room) -> str:
         """Confer, and return the final text."""
 
+    @property
+    def heard(self) -> range:
+        """The rounds whose turns others read, as gathered by `Room.readings`: where an intervention may alter them."""
+        return range(0)
+
+    def voices(self, seats: Sequence[Seat]) -> Sequence[Seat]:
+        """Return those whose turns an intervention may alter, in their order; `seats` begin with the leader's."""
+        return seats[1:]
+
     def reading_order(self, peers: int, question: str, round: int, seed: int) -> list[int]:  # noqa: A002, ARG002
         """Return which peer's attempt, counted from 0, stands at each place of what a leader reads in a round."""
         return list(range(peers))
@@ -193,11 +203,6 @@ PROTOCOLS: Registry[type[Protocol]] = Registry(
 def counted(number: int, thing: str) -> str:
     """Return `1 round`, `2 rounds`."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
-def shuffler(seed: int, *path: object) -> random.Random:
-    """Return a random generator that depends on a seed and a path of names, never on order or time."""
-    return random.Random("/".join(map(str, (seed, *path))))  # noqa: S311 - reproducible, not secret
 
 
 def _default(setting: Field[Any]) -> object:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError
-from mlpo_bench.protocols.room import Room, seated
+from mlpo_bench.protocols.room import NOTHING_READY, Room, seated
 
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from mlpo_bench.chat import Sampling
     from mlpo_bench.dispatch import Dispatch
     from mlpo_bench.protocols.base import Protocol
-    from mlpo_bench.protocols.room import Seat, Transcript
+    from mlpo_bench.protocols.interventions import Intervention
+    from mlpo_bench.protocols.room import Seat, StandIns, Transcript
     from mlpo_bench.questions import Question
     from mlpo_bench.teams import Member, Team
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 class Setting:
     """What all conversations of a cell have in common: team, protocol, seed, and settings that go before others.
 
-    `weights` are the members' scores on the train split, for protocols that weigh.
+    `weights` are the members' scores on the train split, for protocols that weigh; `intervention` is what is altered of
+    what seats read of one another.
     """
 
     team: Team
@@ -32,21 +34,34 @@ class Setting:
     seed: int = 0
     overrides: dict[str, Any] = field(default_factory=dict)
     weights: Mapping[Member, float] = field(default_factory=dict)
+    intervention: Intervention | None = None
     _seats: tuple[Seat, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_seats", seated(self.team))  # once for thousands of conversations
 
-    async def converse(self, question: Question, dispatch: Dispatch, sampling: Sampling) -> Transcript:
-        """Hold the conversation over one question.
+    @property
+    def seats(self) -> tuple[Seat, ...]:
+        """Who sits in its rooms, the leader first."""
+        return self._seats
+
+    async def converse(
+        self, question: Question, dispatch: Dispatch, sampling: Sampling, stand_ins: StandIns = NOTHING_READY
+    ) -> Transcript:
+        """Hold the conversation over one question; `stand_ins` are what the harness has ready for an intervention.
 
         Raises:
             EngineError: an engine failed for good, or a prompt did not fit.
             UsageError: the protocol ends with something that is no text.
         """
-        room = Room(question, self._seats, dispatch, sampling, self.overrides, self.seed, self.weights)
+        room = self.room(question, dispatch, sampling)
+        room.intervention, room.stand_ins = self.intervention, stand_ins
         final: object = await self.protocol.solve(question, room)
         if not isinstance(final, str):  # a protocol may be anybody's
             kind = type(final).__name__
             raise UsageError(f"protocol {self.protocol.name!r} ends with a {kind}, not with a text (a turn's `text`).")
         return room.transcript(final)
+
+    def room(self, question: Question, dispatch: Dispatch, sampling: Sampling) -> Room:
+        """Return a room for a question, in which nothing has been said."""
+        return Room(question, self._seats, dispatch, sampling, self.overrides, self.seed, self.weights)

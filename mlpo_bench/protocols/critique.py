@@ -40,12 +40,18 @@ class Critique(Protocol):
         """The actor reads itself and all critics."""
         return peers + 1
 
+    @property
+    def heard(self) -> range:
+        """The actor reads all criticisms; its first attempt is none."""
+        return range(1, self.rounds + 1)
+
     async def solve(self, question: Question, room: Room) -> str:
         """The actor answers, critics object, the actor revises, and so on."""
         attempt = await room.ask(room.leader, question.prompt, round=0)
         for round in range(1, self.rounds + 1):  # noqa: A001 - the field's word
             criticisms = await room.ask_each(room.peers, critic_prompt(question, attempt), round=round)
-            attempt = await room.ask(room.leader, actor_prompt(question, attempt, criticisms), round=round)
+            prompt = actor_prompt(question, attempt, room.readings(criticisms))
+            attempt = await room.ask(room.leader, prompt, round=round)
         return attempt.text
 
 

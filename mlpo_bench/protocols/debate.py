@@ -42,17 +42,23 @@ class Debate(Protocol):
         """From the second round on, everybody's last attempt, its own among them."""
         return peers + 1 if self.rounds > 1 else 0
 
+    @property
+    def heard(self) -> range:
+        """What is written in the last round is counted, not read."""
+        return range(self.rounds - 1)
+
     async def solve(self, question: Question, room: Room) -> str:
         """Answer alone, then again and again in the light of all answers; the last ones are counted."""
         attempts = await room.ask_each(room.seats, question.prompt, round=0)
         for round in range(1, self.rounds):  # noqa: A001 - the field's word
-            prompts = [revision_prompt(question, attempts, place) for place in range(len(attempts))]
+            prompts = [
+                revision_prompt(question, own, room.readings(attempts, own=place)) for place, own in enumerate(attempts)
+            ]
             attempts = await room.ask_each(room.seats, prompts, round=round)
         return majority(attempts, room).text
 
 
-def revision_prompt(question: Question, attempts: Sequence[Turn], place: int) -> str:
-    """Return what the member in a place reads from the second round on."""
-    texts = [turn.written for turn in attempts]
-    own_last = texts.pop(place)
-    return render("debate.txt", {"question": question.prompt, "own_last": own_last, "others": texts})
+def revision_prompt(question: Question, own: Turn, others: Sequence[Turn]) -> str:
+    """Return what a member reads from the second round on: its own last attempt, and those of the others."""
+    texts = [turn.written for turn in others]
+    return render("debate.txt", {"question": question.prompt, "own_last": own.written, "others": texts})

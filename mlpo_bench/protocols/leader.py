@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from mlpo_bench.protocols._prompts import render
-from mlpo_bench.protocols.base import Depth, Family, Protocol, shuffler
+from mlpo_bench.protocols.base import Depth, Family, Protocol
+from mlpo_bench.protocols.seeding import shuffler
 
 
 if TYPE_CHECKING:
@@ -77,6 +78,11 @@ class Leader(Protocol):
         leader = peers + (self.memory and self.rounds > 1)
         return max(leader, 2 if self.rounds > 1 else 0)
 
+    @property
+    def heard(self) -> range:
+        """In every round the leader reads what the peers wrote in it."""
+        return range(self.rounds)
+
     async def solve(self, question: Question, room: Room) -> str:
         """Peers propose, the leader judges, peers revise, and so on; the last verdict is final."""
         if self.adaptive:
@@ -97,7 +103,7 @@ class Leader(Protocol):
     def leader_prompt(self, question: Question, room: Room, proposals: Sequence[Turn], last: Turn | None) -> str:
         """Return what the leader reads: the question and every peer's current attempt."""
         order = self.reading_order(len(proposals), question.id, proposals[0].round, room.seed)
-        opinions = [self.shared(proposals[place]) for place in order]
+        opinions = [self.shared(turn) for turn in room.readings(proposals, order=order)]
         own_last = self.shared(last) if self.memory and last is not None else None
         return leading_prompt(question.prompt, opinions, own_last)
 

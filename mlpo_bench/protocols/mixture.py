@@ -42,12 +42,18 @@ class Mixture(Protocol):
         """All that one layer wrote."""
         return peers
 
+    @property
+    def heard(self) -> range:
+        """All layers are read."""
+        return range(self.layers)
+
     async def solve(self, question: Question, room: Room) -> str:
         """Propose, propose again in the light of all proposals, and so on; then aggregate."""
         proposals = await room.ask_each(self.proposers(room), question.prompt, round=0)
         for layer in range(1, self.layers):
-            proposals = await room.ask_each(self.proposers(room), aggregate_prompt(question, proposals), round=layer)
-        final = await room.ask(room.leader, aggregate_prompt(question, proposals), round=self.layers)
+            prompt = aggregate_prompt(question, room.readings(proposals))
+            proposals = await room.ask_each(self.proposers(room), prompt, round=layer)
+        final = await room.ask(room.leader, aggregate_prompt(question, room.readings(proposals)), round=self.layers)
         return final.text
 
     def proposers(self, room: Room) -> Sequence[Seat]:
@@ -63,7 +69,11 @@ class SelfMixture(Mixture):
 
     def proposers(self, room: Room) -> Sequence[Seat]:
         """Return the leader's seat, once for each peer."""
-        return [room.leader] * len(room.peers)
+        return self.voices(room.seats)
+
+    def voices(self, seats: Sequence[Seat]) -> Sequence[Seat]:
+        """Every sample is the leader's."""
+        return [seats[0]] * (len(seats) - 1)
 
 
 def aggregate_prompt(question: Question, attempts: Iterable[Turn]) -> str:

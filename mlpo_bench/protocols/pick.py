@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from mlpo_bench.protocols.base import Family, Protocol, shuffler
+from mlpo_bench.protocols.base import Family, Protocol
+from mlpo_bench.protocols.seeding import shuffler
 
 
 if TYPE_CHECKING:

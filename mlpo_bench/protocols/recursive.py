@@ -13,13 +13,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from mlpo_bench.errors import UsageError
-from mlpo_bench.protocols.base import Depth, Draws, Protocol, counted, shuffler
+from mlpo_bench.protocols.base import Depth, Draws, Protocol, counted
 from mlpo_bench.protocols.mixture import aggregate_prompt
+from mlpo_bench.protocols.seeding import shuffler
 from mlpo_bench.protocols.vote import majority
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.protocols.room import Room
+    from collections.abc import Sequence
+
+    from mlpo_bench.protocols.room import Room, Seat
     from mlpo_bench.questions import Question
 
 
@@ -60,13 +63,23 @@ class Recursive(Protocol):
         """A subset."""
         return self.subset
 
+    @property
+    def heard(self) -> range:
+        """The last population is counted, not read."""
+        return range(self.steps)
+
+    def voices(self, seats: Sequence[Seat]) -> Sequence[Seat]:
+        """The whole population."""
+        return [seats[0]] * self.population
+
     async def solve(self, question: Question, room: Room) -> str:
         """Draw a population, breed it, then count."""
         seats = [room.leader] * self.population
         answers = await room.ask_each(seats, question.prompt, round=0)
         for step in range(1, self.steps + 1):
+            shown = room.readings(answers)
             subsets = [
-                shuffler(room.seed, question.id, step, slot).sample(answers, self.subset)
+                shuffler(room.seed, question.id, step, slot).sample(shown, min(self.subset, len(shown)))
                 for slot in range(self.population)
             ]
             prompts = [aggregate_prompt(question, subset) for subset in subsets]

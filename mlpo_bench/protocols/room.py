@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from mlpo_bench import answers
 from mlpo_bench.chat import Message, Sampling, Usage, with_thinking
 from mlpo_bench.dispatch import Request
+from mlpo_bench.protocols.faults import Scene
+from mlpo_bench.protocols.interventions import Alteration
 
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from mlpo_bench.chat import FinishReason
     from mlpo_bench.dispatch import Dispatch, Reply
+    from mlpo_bench.protocols.interventions import Intervention
     from mlpo_bench.questions import Question
     from mlpo_bench.teams import Member, Team
 
@@ -118,12 +121,36 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class StandIns:
+    """What the harness, which knows the gold answers, has ready for an intervention in one conversation.
+
+    Attributes:
+        texts: What is to be read instead of each of those who write side by side, None where there is nothing.
+        pushed: An answer for members to push.
+        drawn: The completions that all this was taken from.
+    """
+
+    texts: tuple[str | None, ...] = ()
+    pushed: str | None = None
+    drawn: tuple[Turn, ...] = ()
+
+
+NOTHING_READY = StandIns()
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
-    """A question, its turns in the order in which they were asked, and the final text."""
+    """A question, its turns in the order in which they were asked, and the final text.
+
+    `altered` tells what others read in place of a turn's text under an intervention, and `drawn` the completions, no
+    part of the conversation, that such texts were taken from.
+    """
 
     question: Question
     turns: tuple[Turn, ...]
     final: str
+    altered: tuple[Alteration, ...] = ()
+    drawn: tuple[Turn, ...] = ()
 
     @property
     def cost(self) -> Cost:
@@ -161,6 +188,8 @@ class Room:
         overrides: settings that go before a member's own (a command line's `--gen-kwargs`).
         seed: the run's seed.
         weights: the members' scores on the train split, for protocols that weigh.
+        intervention: what is altered of what others get to read.
+        stand_ins: what the harness has ready for it.
     """
 
     question: Question
@@ -170,8 +199,12 @@ class Room:
     overrides: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     weights: Mapping[Member, float] = field(default_factory=dict)
+    intervention: Intervention | None = None
+    stand_ins: StandIns = NOTHING_READY
     _turns: list[Turn | None] = field(default_factory=list, init=False)
     _stages: int = field(default=0, init=False)
+    _passed_on: dict[tuple[int, ...], list[Turn | None]] = field(default_factory=dict, init=False)
+    _altered: list[Alteration] = field(default_factory=list, init=False)
 
     @property
     def leader(self) -> Seat:
@@ -209,6 +242,58 @@ class Room:
             Their turns, in the order of `seats`.
         """
         return await self._ask(seats, [prompts] * len(seats) if isinstance(prompts, str) else prompts, round, None)
+
+    def readings(
+        self, turns: Sequence[Turn], *, own: int | None = None, order: Sequence[int] | None = None
+    ) -> list[Turn]:
+        """Return what a seat gets to read of turns that were taken side by side.
+
+        A protocol gathers here whatever it passes on of what others wrote, so that an intervention can alter it on
+        its way. The turns that it counts, and a seat's own words, are those that it has.
+
+        Args:
+            turns: All that were taken side by side.
+            own: The reader's own place among them, which is left out.
+            order: In which order they are read, by their places; as they stand unless it is given.
+        """
+        passed_on = self._pass_on(turns)
+        places = range(len(turns)) if order is None else order
+        return [turn for place in places if place != own and (turn := passed_on[place]) is not None]
+
+    def _pass_on(self, turns: Sequence[Turn]) -> Sequence[Turn | None]:
+        """Return turns as others read them, None for one that they do not; altered once, whoever reads them."""
+        intervention = self.intervention
+        if intervention is None or not turns or turns[0].round not in intervention.rounds:
+            return turns
+        known = tuple(map(id, turns))  # all of them are kept as long as the room
+        if known not in self._passed_on:
+            self._passed_on[known] = self._intervene(intervention, turns)
+        return self._passed_on[known]
+
+    def _intervene(self, intervention: Intervention, turns: Sequence[Turn]) -> list[Turn | None]:
+        peers = [place for place, turn in enumerate(turns) if turn.seat != self.leader.name] or list(range(len(turns)))
+        scene = Scene(
+            self.question,
+            texts=[turns[place].written for place in peers],
+            read=[turns[place].answer for place in peers],
+            seed=self.seed,
+            texts_ready=self.stand_ins.texts,
+            pushed=self.stand_ins.pushed,
+        )
+        passed_on: list[Turn | None] = list(turns)
+        for peer, text in intervention.altered(scene).items():
+            turn = turns[peers[peer]]
+            cut_off = intervention.kind == "cut"
+            answer = None if text is None else scene.read_from(text, cut_off=cut_off)
+            self._altered.append(Alteration(turn.seat, peer + 1, turn.round, text, answer))
+            passed_on[peers[peer]] = (
+                None
+                if text is None
+                else replace(
+                    turn, text=text, answer=answer, reasoning=None, finish_reason="length" if cut_off else "stop"
+                )
+            )
+        return passed_on
 
     async def _ask(
         self,
@@ -275,7 +360,8 @@ class Room:
 
     def transcript(self, final: str) -> Transcript:
         """Return the conversation as it ended."""
-        return Transcript(self.question, tuple(t for t in self._turns if t is not None), final)
+        turns = tuple(turn for turn in self._turns if turn is not None)
+        return Transcript(self.question, turns, final, tuple(self._altered), self.stand_ins.drawn)
 
 
 def chat_for(member: Member, preamble: Sequence[Message], prompt: str) -> tuple[Message, ...]:

@@ -47,13 +47,18 @@ class Select(Protocol):
         """The leader reads all peers."""
         return peers
 
+    @property
+    def heard(self) -> range:
+        """The leader reads what it chooses from."""
+        return range(1)
+
     async def solve(self, question: Question, room: Room) -> str:
         """Peers answer, the leader chooses."""
         proposals = await room.ask_each(room.peers, question.prompt, round=0)
-        prompt = choosing_prompt(question.prompt, [turn.written for turn in proposals])
-        choice = await room.ask(room.leader, prompt, round=0)
-        number = chosen(choice.text, len(proposals))
-        return "" if number is None else proposals[number - 1].text
+        shown = room.readings(proposals)
+        choice = await room.ask(room.leader, choosing_prompt(question.prompt, [t.written for t in shown]), round=0)
+        number = chosen(choice.text, len(shown))
+        return "" if number is None else shown[number - 1].text
 
 
 def choosing_prompt(question: str, attempts: Sequence[str]) -> str:

@@ -41,7 +41,8 @@ def _check(cell: Cell, member: Member, longest: Sequence[Sample], engine: Engine
     base = longest[-1].sampling
     answer = replace(member.sampling.over(base), **cell.setting.overrides).max_tokens
     question = max(engine.count_tokens([*a.question.preamble, Message("user", a.question.prompt)]) for a in longest)
-    reads = cell.setting.protocol.reads(cell.peers)
+    intervention = cell.setting.intervention
+    reads = cell.setting.protocol.reads(cell.peers) + (intervention.longer if intervention else 0)
     need = question + reads * answer + (WORDING if reads else 0) + answer
     if need <= engine.facts.context:
         return

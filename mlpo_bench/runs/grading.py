@@ -33,7 +33,8 @@ def _judged(cell: Cell, suite: SuiteTasks, sample: Sample, transcript: Transcrip
                 return Judged(
                     replace(transcript, final=turn.text), suite.judge(sample, turn.text, cut_off=turn.cut_off), verdicts
                 )
-    return Judged(transcript, verdict, verdicts)
+    altered = tuple(_of_turn(suite, sample, one.answer) for one in transcript.altered)
+    return Judged(transcript, verdict, verdicts, altered)
 
 
 def _of_turn(suite: SuiteTasks, sample: Sample, answer: str | None) -> TurnVerdict:

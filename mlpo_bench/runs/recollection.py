@@ -11,7 +11,7 @@ from mlpo_bench.engines import ModelFacts
 from mlpo_bench.engines.recorded import DEFAULT_CONTEXT
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log.completions import Kept, read_completions
-from mlpo_bench.log.transcripts import read_transcripts
+from mlpo_bench.log.transcripts import made_in, read_transcripts
 from mlpo_bench.runs.observer import counted
 from mlpo_bench.store import request_key
 
@@ -109,7 +109,7 @@ def _completions_of(folder: RunDirectory, cell: Cell) -> Iterator[Kept]:
 def _completions(path: Path) -> Iterator[Kept]:
     for number, line in enumerate(read_transcripts(path), start=1):
         try:
-            for turn in line.get("turns", ()):
+            for turn in made_in(line):
                 usage = Usage(turn["prompt_tokens"], turn["cached_tokens"], turn["completion_tokens"])
                 more = {name: turn[name] for name in MORE if name in turn}
                 made = Completion(turn["text"], usage, turn["finish_reason"], turn["seconds"], **more)

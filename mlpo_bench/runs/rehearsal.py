@@ -17,7 +17,7 @@ from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import ModelFacts
 from mlpo_bench.log.ledger import Spent
 from mlpo_bench.log.plan import CellPlan, Plan
-from mlpo_bench.runs import throughput
+from mlpo_bench.runs import stand_ins, throughput
 from mlpo_bench.runs.budget import matching_samples
 from mlpo_bench.store import Store
 
@@ -131,7 +131,8 @@ class _Rehearsed:
             cell = cell.with_samples(await matching_samples(self._tokens[cell.matched_id], self._ballots(cell)))
         members, total = cell.setting.team.seats, Usage()
         for sample in self._sample:
-            for turn in (await cell.setting.converse(sample.question, self._dispatch, sample.sampling)).turns:
+            held = await stand_ins.converse(cell, self._suite, sample, self._dispatch, rehearsed=True)
+            for turn in held.turns:
                 spec, usage = members[turn.seat].spec, turn.usage
                 total += usage
                 one = Spent(calls=1, prompt_tokens=usage.prompt, completion_tokens=usage.completion)

@@ -24,7 +24,7 @@ from mlpo_bench.log.completions import Layers, write_completions
 from mlpo_bench.log.directory import PARTS, RunDirectory
 from mlpo_bench.log.ledger import keep_waits
 from mlpo_bench.log.manifest import note_rescoring
-from mlpo_bench.log.transcripts import read_transcripts
+from mlpo_bench.log.transcripts import made_in, read_transcripts
 from mlpo_bench.runs.calibration import calibrated
 from mlpo_bench.runs.cell_runner import CellRunner
 from mlpo_bench.runs.interrupts import stopped_by_interrupts
@@ -221,7 +221,7 @@ def _keep_unused(folder: RunDirectory, staged: RunDirectory, layers: Layers) -> 
     for part in ("transcripts", "calibration"):
         for path in (staged.path / part).iterdir():
             for line in read_transcripts(path):
-                used.update(bytes.fromhex(turn["request"]) for turn in line.get("turns", ()))
+                used.update(bytes.fromhex(turn["request"]) for turn in made_in(line))
     unused = [one for one in layers if one.request not in used]
     if unused or folder.unused_path.exists():
         write_completions(staged.unused_path, {"schema_version": 1, "run": folder.config.digest}, unused)

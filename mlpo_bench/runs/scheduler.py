@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import EngineError, Stopped
+from mlpo_bench.runs import stand_ins
 from mlpo_bench.runs.grading import judged
 
 
@@ -44,7 +45,7 @@ async def schedule(
             ended(one, one.fail(place, sample.question, EngineError(error)))
             return
         try:
-            transcript = await one.cell.setting.converse(sample.question, dispatch, sample.sampling)
+            transcript = await stand_ins.converse(one.cell, suites[one.cell.suite], sample, dispatch)
             conversation = await judged(one.cell, suites[one.cell.suite], sample, transcript)
         except EngineError as fault:
             ended(one, one.fail(place, sample.question, fault))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from mlpo_bench.errors import UsageError
-from mlpo_bench.protocols.base import shuffler
+from mlpo_bench.protocols.seeding import shuffler
 from mlpo_bench.training.asking import table
 from mlpo_bench.training.overlap import refuse_tested, tested
 from mlpo_bench.training.prompts import prompts_of

@@ -13,7 +13,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Literal
 
 from mlpo_bench.errors import UsageError
-from mlpo_bench.protocols.base import shuffler
+from mlpo_bench.protocols.seeding import shuffler
 
 
 if TYPE_CHECKING:

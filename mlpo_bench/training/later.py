@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench.chat import Message, Usage
 from mlpo_bench.protocols import Leader, Setting
-from mlpo_bench.protocols.base import shuffler
+from mlpo_bench.protocols.seeding import shuffler
 from mlpo_bench.questions import Question
 from mlpo_bench.teams import SamplingChoice
 from mlpo_bench.training import judging

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log.files import write_json
-from mlpo_bench.protocols.base import shuffler
+from mlpo_bench.protocols.seeding import shuffler
 from mlpo_bench.training import checkpoints, curves, later, outcome, points, policy, processes, settings
 from mlpo_bench.training.groups import grouped
 from mlpo_bench.training.libraries import calm, without_printing

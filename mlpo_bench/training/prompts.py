@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import orjson
 
 from mlpo_bench.chat import Message
-from mlpo_bench.protocols.base import shuffler
 from mlpo_bench.protocols.leader import leading_prompt, passed_on
 from mlpo_bench.protocols.room import chat_for
+from mlpo_bench.protocols.seeding import shuffler
 from mlpo_bench.protocols.select import choosing_prompt
 from mlpo_bench.training.rows import Prompt
 

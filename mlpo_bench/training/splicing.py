@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
-from mlpo_bench.protocols.base import shuffler
+from mlpo_bench.protocols.seeding import shuffler
 
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from mlpo_bench.chat import Usage
 from mlpo_bench.dispatch import Request
 from mlpo_bench.errors import ContextOverflow, UsageError
-from mlpo_bench.protocols.base import shuffler
 from mlpo_bench.protocols.room import chat_for
+from mlpo_bench.protocols.seeding import shuffler
 from mlpo_bench.training.asking import drawn, table
 from mlpo_bench.training.judging import judged_aside
 from mlpo_bench.training.rows import Prompt, Sample, Trace, read_rows, write_rows

@@ -43,7 +43,7 @@ def test_a_run_is_diagnosed(folder: Path) -> None:
 
 
 def test_json_holds_all_figures(folder: Path) -> None:
-    found = json.loads(told(folder, "--json"))
+    found = json.loads(told(folder, "--json"))["leaders"]
     assert [(one["suite"], one["name"]) for one in found] == [
         ("bbh", "leader, 1 round, 3 peers"), ("bbh", "leader, 2 rounds, 3 peers"),
     ]  # fmt: skip
@@ -51,7 +51,7 @@ def test_json_holds_all_figures(folder: Path) -> None:
     assert final["conversations"] == final["accuracy"]["n"] == 54
     assert {"value", "low", "high", "total", "n"} <= final["choices"]["rescue"].keys()
     assert [gain["kind"] for gain in found[1]["over"]] == ["solo", "rounds"]
-    (one,) = json.loads(told(folder, "--json", "--cell", "leader, 2 rounds"))
+    (one,) = json.loads(told(folder, "--json", "--cell", "leader, 2 rounds"))["leaders"]
     assert one == found[1]
 
 

@@ -521,3 +521,15 @@ def _turns(run: RunDirectory, cell: Any) -> list[dict[str, Any]]:
 
 def _cells(run: RunDirectory) -> Any:
     return cells(run.config)
+
+
+def test_what_was_altered_is_altered_again(carry: Runs, mixed_team: Any) -> None:
+    interventions = [{"plant": ["right", "wrong"], "pool": 6}, {"swap": "noise"}, {"fault": "injection"}, {"drop": 1}]
+    protocols = [{"debate": {"rounds": 2}}, "select"]
+    run = carry("mine", team=mixed_team, protocols=protocols, interventions=interventions)
+    before = files(run)
+    assert any(line.get("drawn") for cell in run.cells for line in read_transcripts(run.transcript_path(cell)))
+    moves = again(run)
+    assert moves.turns > 0
+    assert (moves.turns_changed, moves.courses, moves.left_out) == (0, 0, [])
+    assert files(run) == before

@@ -23,6 +23,7 @@ from mlpo_bench.reports.html.conversations import conversations
 from mlpo_bench.reports.html.differences import differences
 from mlpo_bench.reports.html.figures import OVER_SUITES, row_figures
 from mlpo_bench.reports.html.header import header
+from mlpo_bench.reports.html.interventions import intervention_figures
 from mlpo_bench.reports.html.leaders import leader_figures
 from mlpo_bench.visible import visible
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from mlpo_bench.log.run import LoadedRun
 
-SCRIPTS = ("core", "text", "table", "plots", "browser", "main")
+SCRIPTS = ("core", "text", "table", "plots", "interventions", "browser", "main")
 """The page's own, in the order in which they need one another."""
 _LEVEL = 6
 
@@ -75,6 +76,7 @@ def page(run: LoadedRun) -> bytes:
         "differences": differences(rows),
         "leaders": leaders,
         "leadersMissing": faults,
+        "interventions": intervention_figures(run),
         **told.index,
     }
     return assembled(head["name"], data, told.portions, plotly)

@@ -42,8 +42,10 @@ async function start() {
   startTheme();
   startBrowser();
   startPlots();
+  startInterventions();
   whenChanged(drawTable);
   whenChanged(drawPlots);
+  whenChanged(offerInterventions);
   whenChanged(drawBrowser);
   changed();
   document.documentElement.dataset.ready = "yes";

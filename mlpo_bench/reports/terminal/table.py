@@ -41,8 +41,13 @@ def print_results(run: LoadedRun, console: Console) -> None:
     results, prices = run.results, run.config.prices
     rows = read_rows(run) if results.cells else []
     pooled = {(row.suite, row.team, row.label): row.accuracy for row in rows}
-    for suite, cells in groupby(results.cells, key=lambda cell: cell.suite):
+    plain = [cell for cell in results.cells if cell.plain is None]
+    for suite, cells in groupby(plain, key=lambda cell: cell.suite):
         console.print(suite_table(suite, results.sources[suite], list(cells), prices, console.width, pooled))
+        console.print()
+    if intervened := len(results.cells) - len(plain):
+        command = shlex.join(["mlpo-bench", "diagnose", str(run.path)])
+        console.print(f"{intervened} cells are interventions, told by: {command}", soft_wrap=True)
         console.print()
     if len(results.sources) > 1:
         console.print(macro_table(rows))
