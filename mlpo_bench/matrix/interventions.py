@@ -28,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serial
 from mlpo_bench.errors import UsageError
 from mlpo_bench.protocols import PROTOCOLS
 from mlpo_bench.protocols.interventions import POOL, Fault, Intervention, Kind, Plant, Swap
+from mlpo_bench.yamls import Whole
 
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 
     from mlpo_bench.protocols import Protocol
 
-Count = Annotated[int, Field(ge=1, le=4096)]
-Number = Annotated[int, Field(ge=1, le=64)]
+Count = Annotated[Whole, Field(ge=1, le=4096)]
+Number = Annotated[Whole, Field(ge=1, le=64)]
 
 MOST_GROUPS = 64
 _WAYS = ("drop", "swap", "plant", "answers", "fault")
@@ -55,7 +56,7 @@ class InterventionSweep(BaseModel):
     peers: tuple[Count | Literal["each", "all"], ...] = (1,)
     round: Number | Literal["first", "last", "every"] = "last"
     protocols: tuple[str, ...] = ()
-    pool: Annotated[int, Field(ge=1, le=4096)] = POOL
+    pool: Annotated[Whole, Field(ge=1, le=4096)] = POOL
 
     @field_validator(*_WAYS, "peers", "protocols", mode="before")
     @classmethod
