@@ -1,121 +1,396 @@
-"""Does a leader beat what the same compute buys otherwise? Each led row against the vote at its cost."""
+"""Does the team beat what the same compute buys otherwise? Each team row against a vote at its own cost.
+
+Everything here is figures: a terminal, the page, the leaderboard and Python say the same, each in its own way.
+docs/statistics.md tells how the figures are made.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from statistics import mean
+from typing import TYPE_CHECKING, Any, Literal
 
-from mlpo_bench.analysis.rows import compared
-from mlpo_bench.stats import ALPHA, holm
+from mlpo_bench.stats import ALPHA, compare, holm, questions_needed
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from mlpo_bench.analysis.rows import ResultRow
-    from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.stats import Comparison
 
-    Pair = tuple[ResultRow, ResultRow, "Equal"]
+Equal = Literal["tokens", "operations", "price", "calls"]
+"""What a row and its vote have in common."""
+Outcome = Literal["beats", "loses to", "cannot be told from"]
 
-Equal = Literal["tokens", "calls"]
+_EVEN = 0.01
+MUCH_UNREAD = 0.2
+"""Above this share of answers that could not be read, figures tell as much of the form of answers as of answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What a row or a vote reached on one suite, and what a question took on average.
+
+    Attributes:
+        name: What it is called.
+        scores: Each question's score by its id, in [0, 1].
+        subjects: Each question's subject.
+        tokens: Read afresh, found in a cache, and written.
+        operations: None where a model's size is not known.
+        price: None where a model has none.
+        unread: The share of final answers that could not be read; None where nobody counted.
+    """
+
+    name: str
+    scores: Mapping[str, float]
+    subjects: Mapping[str, str]
+    tokens: float
+    operations: float | None = None
+    price: float | None = None
+    unread: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A row of one suite and the vote that it is held against.
+
+    Attributes:
+        suite: The suite.
+        row: The row.
+        vote: The vote.
+        equal: What they have in common.
+        ballots: How many the vote has: a fraction is a vote of fewer and one of more, drawn by lot for each question.
+        calls: How many completions a question of the row took.
+        led: Whether a leader leads the row; else it is another protocol of a team.
+    """
+
+    suite: str
+    row: Side
+    vote: Side
+    equal: Equal
+    ballots: float
+    calls: float
+    led: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A led row of one suite against a vote of its leader's own answers.
+    """What a match came to.
 
     Attributes:
-        led: the row.
-        vote: the vote.
-        equal: what they have in common: a vote at the led row's tokens where the run has one, else one at its calls.
-        comparison: the led row's accuracy less the vote's, on the questions that both answered.
-        adjusted: `comparison.p` after Holm over all verdicts of the run.
+        match: Who was held against whom.
+        accuracy: The row's, on the questions that both answered.
+        vote_accuracy: The vote's, on the same.
+        comparison: The row's accuracy less the vote's.
+        adjusted: `comparison.p` after Holm over the verdicts of its kind: those on led rows, or those on others.
+        adjusted_subjects: `comparison.p_subjects` likewise, over those that have one; None without subjects.
+        needed: How many questions would tell, in four samples of five, were the difference what it is here; None
+            where the verdict is clear, or no number below ten million would.
     """
 
-    led: ResultRow
-    vote: ResultRow
-    equal: Equal
+    match: Match
+    accuracy: float
+    vote_accuracy: float
     comparison: Comparison
     adjusted: float
+    adjusted_subjects: float | None
+    needed: int | None
+
+    @property
+    def suite(self) -> str:
+        """The suite."""
+        return self.match.suite
+
+    @property
+    def row(self) -> str:
+        """The row's name."""
+        return self.match.row.name
+
+    @property
+    def vote(self) -> str:
+        """The vote's name."""
+        return self.match.vote.name
+
+    @property
+    def equal(self) -> Equal:
+        """What the two have in common."""
+        return self.match.equal
+
+    @property
+    def led(self) -> bool:
+        """Whether a leader leads the row."""
+        return self.match.led
 
     @property
     def tokens(self) -> float:
-        """What the led row took of tokens, read and written, over what the vote took."""
-        return self.led.cost.tokens / self.vote.cost.tokens
+        """What the row took of tokens over what the vote took."""
+        return self.match.row.tokens / self.match.vote.tokens
 
     @property
-    def outcome(self) -> str:
-        """Return `beats`, `loses to` or `cannot be told from`."""
+    def operations(self) -> float | None:
+        """What the row took of operations over what the vote took; None where that is not known."""
+        return _over(self.match.row.operations, self.match.vote.operations)
+
+    @property
+    def price(self) -> float | None:
+        """The row's price over the vote's; None where a model has none."""
+        return _over(self.match.row.price, self.match.vote.price)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What is shown of other questions of these subjects, all verdicts of its kind considered."""
         if self.adjusted >= ALPHA:
             return "cannot be told from"
         return "beats" if self.comparison.difference.value > 0 else "loses to"
 
     @property
     def elsewhere(self) -> bool:
-        """Whether the interval, which is of other subjects, too, lies on the same side of 0 as what was found."""
-        return self.comparison.difference.low > 0 or self.comparison.difference.high < 0
+        """Whether the same is shown of other subjects than these."""
+        return self.adjusted < ALPHA and self.adjusted_subjects is not None and self.adjusted_subjects < ALPHA
+
+    @property
+    def taken(self) -> float:
+        """What the row took, over what the vote took, of what they should have in common: 1 but where it cannot be."""
+        calls = self.match.calls / self.match.ballots
+        return {"operations": self.operations, "price": self.price, "calls": calls}.get(self.equal) or self.tokens
+
+    @property
+    def even(self) -> bool:
+        """Whether the two took the same."""
+        return abs(self.taken - 1) < _EVEN
+
+    @property
+    def at(self) -> str:
+        """What the vote has in common with the row, in words: `at its tokens`."""
+        if not self.even:
+            return f"of {self.match.ballots:,.4g} ballots, which took {1 / self.taken:.2g} times its {self.equal}"
+        if self.equal == "calls":
+            return f"at its calls, which took {1 / self.tokens:.2g} times its tokens"
+        return f"at its {self.equal}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return its figures by name."""
+        one, difference = self.comparison, self.comparison.difference
+        return {
+            "suite": self.suite,
+            "row": self.row,
+            "led": self.led,
+            "vote": self.vote,
+            "equal": self.equal,
+            "even": self.even,
+            "ballots": self.match.ballots,
+            "accuracy": self.accuracy,
+            "vote_accuracy": self.vote_accuracy,
+            "difference": difference.value,
+            "low": difference.low,
+            "high": difference.high,
+            "p": one.p,
+            "p_holm": self.adjusted,
+            "p_subjects": one.p_subjects,
+            "p_subjects_holm": self.adjusted_subjects,
+            "n": difference.questions,
+            "needed": self.needed,
+            "tokens": self.tokens,
+            "operations": self.operations,
+            "price": self.price,
+            "outcome": self.outcome,
+            "elsewhere": self.elsewhere,
+        }
 
     def __str__(self) -> str:
         difference = self.comparison.difference
-        at_calls = f"at its calls, which took {1 / self.tokens:.2g} times its tokens"
-        equal = "at its tokens" if self.equal == "tokens" else at_calls
-        here = self.adjusted < ALPHA and not self.elsewhere
-        return (
-            f"{self.led.suite.upper()}: {self.led.name} {self.outcome} the vote {equal} "
-            f"({difference.value:+.3f}, 95 % interval {difference.low:+.3f} to {difference.high:+.3f}, "
-            f"p = {self.adjusted:.2g}, {difference.questions:,} questions)"
-            f"{' on these questions; on other subjects, not surely' if here else ''}."
+        told = (
+            f"{self.suite.upper()}: {self.row} {self.outcome} the vote {self.at} ({difference.value:+.3f}, "
+            f"95 % interval {difference.low:+.3f} to {difference.high:+.3f}, p = {self.adjusted:.2g}, "
+            f"{difference.questions:,} questions)"
         )
+        if self.needed is not None:
+            told += f"; {self.needed:,} questions would tell"
+        if self.adjusted < ALPHA and not self.elsewhere:
+            told += " on these subjects; on other subjects, not surely"
+        return f"{told}."
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A row or a vote of a suite of whose answers many could not be read.
+
+    Attributes:
+        suite: The suite.
+        name: What it is called.
+        share: Of its answers that could not be read.
+        readable: The share of right ones among the others; None where there are none.
+    """
+
+    suite: str
+    name: str
+    share: float
+    readable: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """The verdicts on a run's led rows, and those of them that the run has no vote for."""
+    """All verdicts of a run or a table: those on led rows first.
+
+    Attributes:
+        verdicts: The verdicts.
+        without: Suites and names of rows that there is no vote to hold against.
+        unread: Rows and votes of whose answers more than `MUCH_UNREAD` could not be read.
+        chance: By suite, the share of questions that guessing gets right; suites are left out where nobody reckoned it.
+    """
 
     verdicts: tuple[Verdict, ...]
-    without: tuple[ResultRow, ...]
+    without: tuple[tuple[str, str], ...] = ()
+    unread: tuple[Unread, ...] = ()
+    chance: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know before any of it is believed: a sentence for each suite with many unread answers."""
+        suites = dict.fromkeys(one.suite for one in self.unread)
+        return tuple(_warning(suite, [u for u in self.unread if u.suite == suite], self.chance) for suite in suites)
+
+    @property
+    def led(self) -> tuple[Verdict, ...]:
+        """Those on led rows."""
+        return tuple(verdict for verdict in self.verdicts if verdict.led)
+
+    @property
+    def others(self) -> tuple[Verdict, ...]:
+        """Those on other protocols of teams."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.led)
+
+    @property
+    def sentence(self) -> str:
+        """The answer to whether the team beats what the same compute buys otherwise."""
+        return _sentence(self.led, self.without)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all that it holds, unrounded, and the sentence."""
+        return {
+            "sentence": self.sentence,
+            "warnings": self.warnings,
+            "verdicts": [verdict.to_json() for verdict in self.verdicts],
+            "without": [{"suite": suite, "row": name} for suite, name in self.without],
+            "unread": [asdict(one) for one in self.unread],
+            "chance": dict(self.chance),
+        }
 
     def __str__(self) -> str:
-        lines = [str(verdict) for verdict in self.verdicts]
-        lines += [
-            f"{row.suite.upper()}: {row.name} has no vote to compare with; add `vote: {{samples: tokens}}`."
-            for row in self.without
-        ]
-        return "\n".join(lines) or "The run has no led row with answers."
+        lines = [*map(str, self.verdicts), *map(_without, self.without), *self.warnings]
+        return "\n".join([*lines, self.sentence])
 
 
-def verdicts(run: LoadedRun, rows: Sequence[ResultRow]) -> Verdicts:
-    """Compare each led row of a run with the vote at its tokens, or else with the one at its calls."""
-    led = [row for row in rows if row.family == "led"]
-    pairs = [pair for row in led for pair in _vote_for(run, row, rows)]
-    comparisons = [compared(row, vote) for row, vote, _ in pairs]
-    adjusted = holm({str(place): comparison.p for place, comparison in enumerate(comparisons)})
-    told = tuple(
-        Verdict(*pair, comparison, adjusted[str(place)])
-        for place, (pair, comparison) in enumerate(zip(pairs, comparisons, strict=True))
+def judged(
+    matches: Sequence[Match], without: Sequence[tuple[str, str]] = (), chance: Mapping[str, float] | None = None
+) -> Verdicts:
+    """Return the verdicts on matches, those on led rows first.
+
+    Those on led rows answer one question and those on other protocols another: Holm's adjustment is made over each.
+
+    Args:
+        matches: Who is held against whom.
+        without: Suites and names of rows that there is no vote to hold against.
+        chance: By suite, the share of questions that guessing gets right, where it is known.
+    """
+    families = [[match for match in matches if match.led is led] for led in (True, False)]
+    sides = {(match.suite, side.name): side for match in matches for side in (match.row, match.vote)}
+    return Verdicts(
+        verdicts=tuple(verdict for family in families for verdict in _family(family)),
+        without=tuple(without),
+        unread=tuple(
+            Unread(suite, name, side.unread, _readable(side))
+            for (suite, name), side in sides.items()
+            if side.unread is not None and side.unread > MUCH_UNREAD
+        ),
+        chance=dict(chance or {}),
     )
-    with_vote = [id(row) for row, _, _ in pairs]
-    return Verdicts(told, tuple(row for row in led if id(row) not in with_vote))
 
 
-def _vote_for(run: LoadedRun, led: ResultRow, rows: Sequence[ResultRow]) -> Iterator[Pair]:
-    """Yield a led row with the vote that it is measured by, if there is one."""
-    votes = [
-        row
-        for row in rows
-        if row.family == "vote"
-        and row.alone
-        and (row.suite, row.team) == (led.suite, led.team)
-        and not row.scores.keys().isdisjoint(led.scores)
+def _family(matches: Sequence[Match]) -> list[Verdict]:
+    sides = [_common(match) for match in matches]
+    comparisons = [compare(*each) for each in sides]
+    adjusted = holm({str(place): one.p for place, one in enumerate(comparisons)})
+    elsewhere = holm({str(p): one.p_subjects for p, one in enumerate(comparisons) if one.p_subjects is not None})
+    return [
+        Verdict(
+            match=match,
+            accuracy=mean(row),
+            vote_accuracy=mean(vote),
+            comparison=one,
+            adjusted=adjusted[str(place)],
+            adjusted_subjects=elsewhere.get(str(place)),
+            needed=_needed(one, len(matches)) if adjusted[str(place)] >= ALPHA else None,
+        )
+        for place, (match, (row, vote, _), one) in enumerate(zip(matches, sides, comparisons, strict=True))
     ]
-    first = led.cells[0].cell
-    calls = run.cell[first].calls
-    ways: tuple[tuple[Equal, list[ResultRow]], ...] = (
-        ("tokens", [vote for vote in votes if vote.matched == first]),
-        ("calls", [vote for vote in votes if vote.matched is None and run.cell[vote.cells[0].cell].calls == calls]),
+
+
+def _needed(comparison: Comparison, tests: int) -> int | None:
+    return questions_needed(comparison.difference.value, comparison.deviation, tests)
+
+
+def _common(match: Match) -> tuple[list[float], list[float], list[str]]:
+    row, vote = match.row.scores, match.vote.scores
+    common = sorted(row.keys() & vote.keys())
+    return [row[q] for q in common], [vote[q] for q in common], [match.row.subjects[q] for q in common]
+
+
+def _readable(side: Side) -> float | None:
+    read = 1 - (side.unread or 0.0)
+    return min(sum(side.scores.values()) / len(side.scores) / read, 1.0) if read > 0 else None
+
+
+def _warning(suite: str, unread: Sequence[Unread], chance: Mapping[str, float]) -> str:
+    told = [one.readable for one in unread if one.readable is not None]
+    readable = f"; of those that could, {_range(told)} are right" if told else ""
+    guessed = f" (by chance: {_range([chance[suite]])})" if told and suite in chance else ""
+    names = unread[0].name if len(unread) == 1 else f"{len(unread)} rows and votes"
+    return (
+        f"{suite.upper()}: {_range([one.share for one in unread])} of the answers of {names} could not be read, and "
+        f"count as wrong{readable}{guessed}."
     )
-    for equal, fitting in ways:
-        if fitting:
-            yield led, fitting[0], equal
-            return
+
+
+def _range(shares: Sequence[float]) -> str:
+    low, high = (f"{100 * share:.0f}" for share in (min(shares), max(shares)))
+    return f"{low} %" if low == high else f"{low} to {high} %"
+
+
+def _sentence(led: Sequence[Verdict], without: Sequence[tuple[str, str]]) -> str:
+    if not led:
+        return (
+            "The run cannot say whether the team beats what the same compute buys otherwise: no led row has a vote."
+            if without
+            else "The run has no led row with answers."
+        )
+    counts = Counter(verdict.outcome for verdict in led)
+    beat, lose, open_, total = counts["beats"], counts["loses to"], counts["cannot be told from"], len(led)
+    vote = (
+        f"the vote {'at its own tokens' if all(v.equal == 'tokens' and v.even for v in led) else 'it is held against'}"
+    )
+    rows = "the led row" if total == 1 else f"all {total} led rows"
+    if beat == total:
+        sure = "" if all(verdict.elsewhere for verdict in led) else "; of other subjects than these, that is not shown"
+        return f"Yes: {rows} {'beats' if total == 1 else 'beat'} {vote}{sure}."
+    if lose == total:
+        return f"No: {rows} {'loses' if total == 1 else 'lose'} to {vote}."
+    if open_ == total:
+        needed = [verdict.needed for verdict in led if verdict.needed is not None]
+        would = f"; {min(needed):,} questions would tell the clearest difference" if needed else ""
+        rows = "the led row cannot" if total == 1 else f"none of {total} led rows can"
+        return f"Not shown: {rows} be told from {vote}{would}."
+    opening = f"In part: of {total} led rows, {beat} beat" if beat else f"No: of {total} led rows, none beats"
+    rest = [f"{lose} {'loses' if lose == 1 else 'lose'} to it"] if lose else []
+    rest += [f"{open_} cannot be told from it"] if open_ else []
+    return f"{opening} {vote}, {' and '.join(rest)}."
+
+
+def _without(row: tuple[str, str]) -> str:
+    suite, name = row
+    return f"{suite.upper()}: {name} has no vote to compare with; add `vote: {{samples: tokens}}`."
+
+
+def _over(a: float | None, b: float | None) -> float | None:
+    return a / b if a is not None and b else None

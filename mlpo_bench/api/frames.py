@@ -26,8 +26,9 @@ RESULTS = (
     "completion_tokens", "seconds", "serial_calls", "serial_seconds", "operations", "price",
 )  # fmt: skip
 VERDICT = (
-    "suite", "row", "vote", "equal", "accuracy", "vote_accuracy", "difference", "low", "high", "p", "p_holm", "n",
-    "tokens", "outcome",
+    "suite", "row", "led", "vote", "equal", "even", "ballots", "accuracy", "vote_accuracy", "difference", "low", "high",
+    "p", "p_holm", "p_subjects", "p_subjects_holm", "n", "needed", "tokens", "operations", "price", "outcome",
+    "elsewhere",
 )  # fmt: skip
 COMPARISON = (
     "suite", "row", "accuracy", "against", "difference", "low", "high", "p", "p_subjects", "p_holm", "discordant",
@@ -81,29 +82,8 @@ def turns_of(run: LoadedRun) -> pd.DataFrame:
 
 
 def verdict(verdicts: Verdicts) -> pd.DataFrame:
-    """Return a row for each led row of each suite that the run has a vote for."""
-    return _frame(
-        [
-            {
-                "suite": one.led.suite,
-                "row": one.led.name,
-                "vote": one.vote.name,
-                "equal": one.equal,
-                "accuracy": one.led.accuracy.value,
-                "vote_accuracy": one.vote.accuracy.value,
-                "difference": one.comparison.difference.value,
-                "low": one.comparison.difference.low,
-                "high": one.comparison.difference.high,
-                "p": one.comparison.p,
-                "p_holm": one.adjusted,
-                "n": one.comparison.difference.questions,
-                "tokens": one.tokens,
-                "outcome": one.outcome,
-            }
-            for one in verdicts.verdicts
-        ],
-        VERDICT,
-    )
+    """Return a row for each row of a team on each suite that the run has a vote for."""
+    return _frame([one.to_json() for one in verdicts.verdicts], VERDICT)
 
 
 def comparison(comparisons: Comparisons) -> pd.DataFrame:

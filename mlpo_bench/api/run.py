@@ -6,8 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlpo_bench.analysis.matches import verdicts
 from mlpo_bench.analysis.rows import read_rows
-from mlpo_bench.analysis.verdict import verdicts
 from mlpo_bench.api import frames
 from mlpo_bench.log import LoadedRun
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlpo_bench.analysis.rows import ResultRow
-    from mlpo_bench.analysis.verdict import Verdicts
+    from mlpo_bench.analysis.verdict import Equal, Verdicts
     from mlpo_bench.matrix.config import RunConfig
 
 
 class Verdict:
-    """Does a leader beat what the same compute buys otherwise? A sentence for each led row; `frame` has the figures.
+    """Does the team beat what the same compute buys otherwise? `sentence` answers, and `frame` has the figures.
 
-    Printed, it is these sentences.
+    Printed, it is a sentence for each row, what to know before they are believed, and the answer.
     """
 
     def __init__(self, verdicts: Verdicts) -> None:
@@ -31,8 +31,13 @@ class Verdict:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The figures, a row for each led row of each suite that the run has a vote for."""
+        """The figures, a row for each row of a team on each suite, led ones first (`docs/python.md`)."""
         return frames.verdict(self._verdicts)
+
+    @property
+    def sentence(self) -> str:
+        """The answer."""
+        return self._verdicts.sentence
 
     def __str__(self) -> str:
         return str(self._verdicts)
@@ -96,9 +101,13 @@ class Run:
         """What each seat read and wrote in each conversation (`docs/python.md`): the whole run, texts and all."""
         return frames.turns_of(self._loaded)
 
-    def verdict(self) -> Verdict:
-        """Compare each led row with a vote of its leader's own answers at equal tokens, or else at equal calls."""
-        return Verdict(verdicts(self._loaded, self._rows))
+    def verdict(self, equal: Equal = "tokens") -> Verdict:
+        """Hold each row of a team against the vote of its leader's own answers that takes as much.
+
+        Args:
+            equal: what the vote takes as much of: `tokens`, `operations`, `price` or `calls`.
+        """
+        return Verdict(verdicts(self._loaded, self._rows, equal))
 
     def compare(self, row: str) -> pd.DataFrame:
         """Compare every other row with one, question by question (`docs/python.md`).

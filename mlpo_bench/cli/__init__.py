@@ -28,6 +28,7 @@ from mlpo_bench.cli import (
     train,
     transcript,
     validate,
+    verdict,
 )
 from mlpo_bench.errors import UsageError
 from mlpo_bench.visible import visible
@@ -47,6 +48,7 @@ app.command("plan", rich_help_panel=RUN)(plan.plan)
 app.command("show", rich_help_panel=RUN)(show.show)
 app.command("transcript", rich_help_panel=RUN)(transcript.transcript)
 app.add_typer(train.app, name="train", rich_help_panel=RUN)
+app.command("verdict", rich_help_panel=JUDGE)(verdict.verdict)
 app.command("rescore", rich_help_panel=JUDGE)(rescore.rescore)
 app.command("compare", rich_help_panel=JUDGE)(compare.compare)
 app.command("frontier", rich_help_panel=JUDGE)(frontier.frontier)

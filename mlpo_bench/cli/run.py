@@ -110,12 +110,19 @@ def _say_how_to_go_on(folder: RunDirectory, store: Path | None) -> None:
 
 
 def _print(run: LoadedRun, *, asked_nothing: bool) -> None:
+    from mlpo_bench.analysis.matches import verdicts
+    from mlpo_bench.analysis.rows import read_rows
     from mlpo_bench.log.manifest import reused_in
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.table import print_results
+    from mlpo_bench.reports.terminal.verdict import print_verdict
 
     console = Console()
     print_results(run, console)
+    if run.results.cells:
+        console.print()
+        print_verdict(verdicts(run, read_rows(run)), console, others=False)
+        console.print()
     if asked_nothing:
         console.print("All these cells were done before; nothing was asked.", style="dim")
     elif reused := reused_in(run.manifest["sessions"][-1]):

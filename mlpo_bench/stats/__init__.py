@@ -1,9 +1,10 @@
 """Intervals, tests and frontiers: pure functions over numbers; `scipy` and `statsmodels` do the mathematics."""
 
+from mlpo_bench.stats.ballots import vote_score
 from mlpo_bench.stats.frontier import Point, area, dominated, frontier, surely_dominated, vote_at
 from mlpo_bench.stats.intervals import Estimate, accuracy, by_suite, macro, wilson
 from mlpo_bench.stats.paired import Comparison, compare, difference
-from mlpo_bench.stats.power import detectable, detectable_mean, mcnemar_power
+from mlpo_bench.stats.power import detectable, detectable_mean, mcnemar_power, questions_needed
 from mlpo_bench.stats.significance import ALPHA, holm, mcnemar, sign_flip
 from mlpo_bench.stats.units import over_seeds
 
@@ -27,8 +28,10 @@ __all__ = [
     "mcnemar",
     "mcnemar_power",
     "over_seeds",
+    "questions_needed",
     "sign_flip",
     "surely_dominated",
     "vote_at",
+    "vote_score",
     "wilson",
 ]

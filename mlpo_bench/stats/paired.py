@@ -51,7 +51,7 @@ class Comparison:
     seeds); `p_subjects` whether subjects could have, taken whole, as the interval of `difference` takes them (None
     without subjects). `discordant` is the share of questions on which the two differ. `detectable` is the smallest
     difference that so many independent questions find in four samples of five, given how the two differed; None where
-    none is large enough.
+    none is large enough. `deviation` is the standard deviation of a question's difference.
     """
 
     difference: Estimate
@@ -60,6 +60,7 @@ class Comparison:
     p_subjects: float | None
     discordant: float
     detectable: float | None
+    deviation: float = 0.0
 
 
 def compare(
@@ -89,15 +90,15 @@ def compare(
     apart = first - second
     whole = right_or_wrong(first) and right_or_wrong(second)
     discordant = float((np.abs(apart) > _ROUNDING).mean())
+    deviation = float(apart.std(ddof=1)) if len(apart) > 1 else 0.0
     return Comparison(
         difference=estimate,
         p=mcnemar(first, second) if whole else sign_flip(apart, seed=seed),
         test="McNemar, exact" if whole else "sign flips",
         p_subjects=None if subjects is None else sign_flip(apart, subjects, seed=seed),
         discordant=discordant,
-        detectable=detectable(len(apart), discordant)
-        if whole
-        else detectable_mean(len(apart), Units.of(apart).standard_error * len(apart) ** 0.5 if len(apart) > 1 else 0.0),
+        detectable=detectable(len(apart), discordant) if whole else detectable_mean(len(apart), deviation),
+        deviation=deviation,
     )
 
 

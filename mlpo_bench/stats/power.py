@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import numpy as np
 
 from mlpo_bench.stats.significance import ALPHA
@@ -9,6 +11,7 @@ from mlpo_bench.stats.significance import ALPHA
 
 # Numbers of pairs rarer than this add nothing to a power.
 _UNHEARD_OF = 1e-12
+_MOST_QUESTIONS = 10_000_000
 
 
 def mcnemar_power(questions: int, discordant: float, difference: float, alpha: float = ALPHA) -> float:
@@ -79,3 +82,23 @@ def detectable_mean(questions: int, deviation: float, power: float = 0.8, alpha:
         return None
     difference = float(deviation * TTestPower().solve_power(nobs=questions, alpha=alpha, power=power))
     return difference if difference <= 1 else None
+
+
+def questions_needed(mean: float, deviation: float, tests: int = 1, power: float = 0.8) -> int | None:
+    """Return how many questions would find a mean difference that is what it is here; None where ten million would not.
+
+    The usual formula for a paired mean, by the normal curve: ((z of the level + z of the power) deviation / mean)**2.
+
+    Args:
+        mean: The mean difference of a question.
+        deviation: The standard deviation of a question's difference.
+        tests: Among how many tests it is to be found: at the level of Holm's first step.
+        power: The chance of finding it.
+    """
+    from scipy.special import ndtri
+
+    if mean == 0 or deviation == 0:
+        return None
+    reach = float(ndtri(1 - ALPHA / (2 * tests)) + ndtri(power))
+    questions = (reach * deviation / mean) ** 2
+    return ceil(questions) if questions <= _MOST_QUESTIONS else None

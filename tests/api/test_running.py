@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import mlpo_bench as mb
-from mlpo_bench.analysis.verdict import verdicts
+from mlpo_bench.analysis.matches import verdicts
 from mlpo_bench.log import LoadedRun
 from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.questions import Entry, Generated
@@ -181,25 +181,45 @@ def test_a_verdict_is_at_equal_tokens_where_it_can_be() -> None:
     engines = Answering(right_leader, by_model=True)
     protocols = [mb.Leader(rounds=1), {"vote": {"samples": ["calls", "tokens"]}}]
     run = asked(protocols=protocols, split="all", open_engines=engines, peers=2)
-    (row,) = run.verdict().frame.to_dict("records")
+    verdict = run.verdict()
+    (row,) = verdict.frame.to_dict("records")
     assert (row["equal"], row["outcome"], row["accuracy"], row["n"]) == ("tokens", "beats", 1.0, 22)
-    assert row["vote"] == "vote at the tokens of leader, 1 round, 2 peers"
-    assert row["low"] <= row["difference"] == 1 - row["vote_accuracy"] <= row["high"] <= 1
-    assert row["p_holm"] == row["p"] < 0.05
-    assert 0.5 < row["tokens"] <= 1
-    assert str(run.verdict()).startswith("BBH: leader, 1 round, 2 peers beats the vote at its tokens (+")
-    assert row["low"] < 0  # two subjects promise nothing of others
-    assert str(run.verdict()).endswith("22 questions) on these questions; on other subjects, not surely.")
-    at_calls = asked(protocols=[mb.Leader(rounds=1), "vote"], split="all", open_engines=engines, peers=2, name="calls")
-    assert at_calls.verdict().frame["equal"].tolist() == ["calls"]
-    assert "the vote at its calls, which took 0." in str(at_calls.verdict())
+    assert row["even"]
+    assert row["tokens"] == pytest.approx(1)  # to the token, by a fraction of a ballot
+    assert row["ballots"] % 1 > 0
+    assert row["vote"] == f"vote of {row['ballots']:.4g}"
+    assert row["low"] <= row["difference"] == pytest.approx(1 - row["vote_accuracy"])
+    assert row["p_holm"] == row["p"] < 0.05 < row["p_subjects_holm"]  # two subjects promise nothing of others
+    assert not row["elsewhere"]
+    assert str(verdict).startswith("BBH: leader, 1 round, 2 peers beats the vote at its tokens (+")
+    assert "22 questions) on these subjects; on other subjects, not surely." in str(verdict)
+    sentence = "Yes: the led row beats the vote at its own tokens; of other subjects than these, that is not shown."
+    assert verdict.sentence == sentence
+    assert str(verdict).endswith(sentence)
+    by_calls = run.verdict("calls")
+    assert by_calls.frame["equal"].tolist() == ["calls"]
+    assert by_calls.frame["ballots"].tolist() == [3]
+    assert "the vote at its calls, which took 0." in str(by_calls)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_vote_of_too_few_ballots_says_what_it_took() -> None:
+    engines = Answering(right_leader, by_model=True)
+    run = asked(protocols=[mb.Leader(rounds=1), "vote"], split="all", open_engines=engines, peers=2, name="few")
+    (row,) = run.verdict().frame.to_dict("records")
+    assert not row["even"]
+    assert row["ballots"] == 3
+    assert row["tokens"] > 1.05
+    assert f"the vote of 3 ballots, which took {1 / row['tokens']:.2g} times its tokens" in str(run.verdict())
+    assert "the vote it is held against" in run.verdict().sentence
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_led_row_without_a_vote_says_what_to_add() -> None:
     run = asked(protocols=["leader", "solo"], rounds=1, peers=2)
     assert str(run.verdict()) == (
-        "BBH: leader, 1 round, 2 peers has no vote to compare with; add `vote: {samples: tokens}`."
+        "BBH: leader, 1 round, 2 peers has no vote to compare with; add `vote: {samples: tokens}`.\n"
+        "The run cannot say whether the team beats what the same compute buys otherwise: no led row has a vote."
     )
     assert run.verdict().frame.empty
     assert str(asked(protocols="solo", name="alone").verdict()) == "The run has no led row with answers."

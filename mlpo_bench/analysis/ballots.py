@@ -1,0 +1,151 @@
+"""All ballots that a run drew of one model's own answers, and what a vote of any number of them comes to."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil, comb, floor
+from statistics import mean
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from mlpo_bench.analysis.verdict import Side
+from mlpo_bench.log.ledger import Spent, read_ledger
+from mlpo_bench.stats import vote_score
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlpo_bench.analysis.rows import ResultRow
+    from mlpo_bench.log.run import LoadedRun
+    from mlpo_bench.teams import Member, Price
+
+_COLUMNS = ["question", "answer", "right", "request", "prompt_tokens", "cached_tokens", "completion_tokens"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ballots:
+    """What was answered to one question: how often each answer was given, right ones and others."""
+
+    right: tuple[int, ...]
+    wrong: tuple[int, ...]
+    unread: int
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return sum(self.right) + sum(self.wrong) + self.unread
+
+    def score(self, ballots: float) -> float:
+        """Return what a vote of so many scores on average."""
+        return vote_score(self.right, self.wrong, self.unread, ballots)
+
+    def unread_by(self, ballots: float) -> float:
+        """Return the chance that none of so many can be read."""
+        fewer, part = floor(ballots), ballots - floor(ballots)
+        low, high = (comb(self.unread, n) / comb(self.total, n) for n in (fewer, ceil(ballots)))
+        return (1 - part) * low + part * high
+
+
+@dataclass(frozen=True)
+class BallotBox:
+    """The ballots of one model on one suite, over all seeds.
+
+    `questions` holds those of each question, `subjects` its subject, and `spent` what all of them took together, of a
+    model of so many `parameters` at a `price`; each of the two is None where it is not known.
+    """
+
+    questions: dict[str, Ballots]
+    subjects: dict[str, str]
+    spent: Spent
+    parameters: int | None
+    price: Price | None
+
+    @cached_property
+    def most(self) -> int:
+        """How many ballots every question has."""
+        return min(each.total for each in self.questions.values())
+
+    def a_ballot(self, total: float) -> float:
+        """Return what a ballot took on average of what all took."""
+        return total / self.spent.calls
+
+    @property
+    def tokens(self) -> float:
+        """What a ballot took of tokens."""
+        return self.a_ballot(self.spent.usage.total)
+
+    @property
+    def operations(self) -> float | None:
+        """What a ballot took of operations."""
+        done = self.spent.operations(self.parameters)
+        return None if done is None else self.a_ballot(done)
+
+    @property
+    def cost(self) -> float | None:
+        """What a ballot cost."""
+        return None if self.price is None else self.a_ballot(self.price.of(self.spent.usage))
+
+    def vote(self, ballots: float) -> Side:
+        """Return the vote of so many ballots, at least one and at most what every question has."""
+        return Side(
+            name=f"vote of {ballots:.4g}",
+            scores={question: each.score(ballots) for question, each in self.questions.items()},
+            subjects=self.subjects,
+            tokens=ballots * self.tokens,
+            operations=None if self.operations is None else ballots * self.operations,
+            price=None if self.cost is None else ballots * self.cost,
+            unread=mean(each.unread_by(ballots) for each in self.questions.values()),
+        )
+
+
+def ballot_boxes(run: LoadedRun, rows: Sequence[ResultRow]) -> dict[tuple[str, Member], BallotBox]:
+    """Return the ballots of each model that answered alone, by suite and model: those of all its votes and seeds.
+
+    Equal requests of several rows are one ballot.
+    """
+    drawn: defaultdict[tuple[str, Member], list[ResultRow]] = defaultdict(list)
+    for row in rows:
+        if row.alone and row.protocol in {"solo", "vote"}:
+            drawn[row.suite, leader_of(run, row)].append(row)
+    return {of: _box(run, rows) for of, rows in drawn.items()}
+
+
+def leader_of(run: LoadedRun, row: ResultRow) -> Member:
+    """Return who sits in a row's leader's seat."""
+    return run.cell[row.cells[0].cell].setting.team.leader
+
+
+def _box(run: LoadedRun, rows: Sequence[ResultRow]) -> BallotBox:
+    cells = [cell for row in rows for cell in row.cells]
+    ledgers = [read_ledger(run.directory.ledger_path(cell.cell)).select(_COLUMNS) for cell in cells]
+    subjects = {question: subject for row in rows for question, subject in row.subjects.items()}
+    seen: set[tuple[str, int]] = set()
+    answers: defaultdict[str, Counter[tuple[str | None, bool]]] = defaultdict(Counter)
+    spent = [0, 0, 0]
+    for question, answer, right, request, *tokens in zip(*pa.concat_tables(ledgers).to_pydict().values(), strict=True):
+        if question in subjects and (question, request) not in seen:
+            seen.add((question, request))
+            answers[question][answer, right] += 1
+            spent = [total + more for total, more in zip(spent, tokens, strict=True)]
+    (seat,) = cells[0].seats.values()
+    prompt, cached, completion = spent
+    return BallotBox(
+        questions={question: _counted(answers[question]) for question in subjects if question in answers},
+        subjects=subjects,
+        spent=Spent(calls=len(seen), prompt_tokens=prompt, cached_tokens=cached, completion_tokens=completion),
+        parameters=seat.parameters,
+        price=run.config.prices.get(seat.model),
+    )
+
+
+def _counted(answers: Counter[tuple[str | None, bool]]) -> Ballots:
+    read = {answer: count for answer, count in answers.items() if answer[0] is not None}
+    return Ballots(
+        right=tuple(sorted(count for (_, right), count in read.items() if right)),
+        wrong=tuple(sorted(count for (_, right), count in read.items() if not right)),
+        unread=answers.total() - sum(read.values()),
+    )

@@ -1,0 +1,69 @@
+"""Which of a run's rows are held against which vote: every team's against its leader's own answers, at its own cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mlpo_bench.analysis.ballots import ballot_boxes, leader_of
+from mlpo_bench.analysis.chance import chance
+from mlpo_bench.analysis.verdict import Match, Side, judged
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlpo_bench.analysis.ballots import BallotBox
+    from mlpo_bench.analysis.rows import ResultRow
+    from mlpo_bench.analysis.verdict import Equal, Verdicts
+    from mlpo_bench.log.run import LoadedRun
+
+
+def verdicts(run: LoadedRun, rows: Sequence[ResultRow], equal: Equal = "tokens") -> Verdicts:
+    """Hold each team's rows against the vote of its leader's own answers that takes as much.
+
+    The vote is the mean over all votes of so many of the ballots that the run drew, over all its votes and seeds.
+    Where a row took more than all of them, it is held against all of them, and the verdict says so.
+
+    Args:
+        run: The run.
+        rows: Its rows (`rows.read_rows`).
+        equal: What the vote takes as much of.
+    """
+    boxes = ballot_boxes(run, rows)
+    matches, without = [], []
+    for row in rows:
+        if row.alone or row.ceiling or row.family == "solo":
+            continue
+        box = boxes.get((row.suite, leader_of(run, row)))
+        match = None if box is None else _match(run, row, box, equal)
+        if match is not None:
+            matches.append(match)
+        elif row.family == "led":
+            without.append((row.suite, row.name))
+    made = judged(matches, without)
+    suites = dict.fromkeys(one.suite for one in made.unread)
+    return replace(made, chance={suite: share for suite in suites if (share := chance(run, suite)) is not None})
+
+
+def _match(run: LoadedRun, row: ResultRow, box: BallotBox, equal: Equal) -> Match | None:
+    """Return a row's match; None where its cost is not known, or it has no question in common with the vote."""
+    side = _side(run, row)
+    took = {"tokens": side.tokens, "operations": side.operations, "price": side.price, "calls": row.cost.calls}[equal]
+    each = {"tokens": box.tokens, "operations": box.operations, "price": box.cost, "calls": 1.0}[equal]
+    if took is None or not each or box.most < 2 or side.scores.keys().isdisjoint(box.questions):  # noqa: PLR2004
+        return None
+    ballots = min(max(took / each, 1.0), box.most)
+    return Match(row.suite, side, box.vote(ballots), equal, ballots, row.cost.calls, led=row.family == "led")
+
+
+def _side(run: LoadedRun, row: ResultRow) -> Side:
+    return Side(
+        name=row.name,
+        scores=row.scores,
+        subjects=row.subjects,
+        tokens=row.cost.tokens,
+        operations=row.cost.operations,
+        price=row.price(run.config.prices),
+        unread=row.unread,
+    )

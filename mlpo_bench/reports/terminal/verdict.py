@@ -1,0 +1,105 @@
+"""The verdict on a terminal: one short table, and the sentence that answers the question."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from mlpo_bench.reports.terminal.console import shown
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlpo_bench.analysis.verdict import Verdict, Verdicts
+    from mlpo_bench.reports.terminal.console import Console
+
+_HOW_TO_READ = (
+    "Each row less a vote of its leader's own answers that takes as much: the mean over all votes of so many of the "
+    "ballots at hand. Interval (95 %) and p speak of other questions of these subjects; p is after Holm over these "
+    "rows. * also shown of other subjects."
+)
+_OF_WIDE = " Ballots: of the vote. Tokens, operations: the row's over the vote's."
+_LEAST_P = 0.001
+_WIDE = 110
+
+
+def print_verdict(verdicts: Verdicts, console: Console, *, others: bool = True) -> None:
+    """Print the table, what to know before it is believed, and the sentence.
+
+    Args:
+        verdicts: What is told.
+        console: Where to.
+        others: Whether the rows that no leader leads are listed; else they are counted.
+    """
+    if verdicts.led:
+        console.print(_table("Led rows against the vote at their own cost", verdicts.led, console.width))
+    if verdicts.others and others:
+        console.print(_table("Other protocols of teams against theirs", verdicts.others, console.width))
+    if verdicts.verdicts:
+        console.print(_HOW_TO_READ + (_OF_WIDE if console.width >= _WIDE else ""), style="dim")
+    if verdicts.others and not others:
+        console.print(_counted(verdicts.others), style="dim")
+    for suite, name in verdicts.without:
+        console.print(
+            f"{suite.upper()}: {name} has no vote to be held against; add `vote: {{samples: tokens}}`.", style="yellow"
+        )
+    for warning in verdicts.warnings:
+        console.print(warning, style="yellow")
+    console.print(verdicts.sentence, style="bold")
+
+
+def _table(title: str, verdicts: Sequence[Verdict], width: int) -> Table:
+    table = Table(title=title, title_justify="left", header_style="bold", box=None, padding=(0, 1, 0, 0))
+    table.add_column("row", overflow="fold")
+    wide = width >= _WIDE
+    more = ["ballots", "tokens", "operations"] if wide else []
+    titles = ["row - vote", "95 % interval", "p", *more, "the row"]
+    for name in titles:
+        last = name == titles[-1]
+        table.add_column(name, justify="left" if last else "right", no_wrap=not last)
+    for suite, of_suite in groupby(verdicts, key=lambda verdict: verdict.suite):
+        table.add_row(shown(suite.upper(), "bold"))
+        for one in of_suite:
+            table.add_row(*_row(one, wide=wide))
+    return table
+
+
+def _row(one: Verdict, *, wide: bool) -> tuple[str, ...]:
+    difference = one.comparison.difference
+    operations = "-" if one.operations is None else f"{one.operations:.2f}"
+    more = (f"{one.match.ballots:,.1f}", f"{one.tokens:.2f}", operations) if wide else ()
+    return (
+        f" {one.row}",
+        f"{difference.value:+.3f}",
+        f"{'~ ' if difference.caution else ''}{difference.low:+.3f} to {difference.high:+.3f}",
+        f"{one.adjusted:.3f}" if one.adjusted >= _LEAST_P else f"<{_LEAST_P}",
+        *more,
+        _told(one),
+    )
+
+
+def _told(one: Verdict) -> str:
+    short = "" if one.even else f" (vote: {100 / one.taken:.0f} % of its {one.equal})"
+    if one.outcome == "cannot be told from":
+        would = "" if one.needed is None else f"; {one.needed:,} would tell"
+        return f"cannot be told{would}{short}"
+    return f"{one.outcome.split()[0]}{'*' if one.elsewhere else ''}{short}"
+
+
+def _counted(verdicts: Sequence[Verdict]) -> str:
+    counts = {
+        what: sum(verdict.outcome == outcome for verdict in verdicts)
+        for what, outcome in (
+            ("beat the vote at their own cost", "beats"),
+            ("lose to it", "loses to"),
+            ("cannot be told from it", "cannot be told from"),
+        )
+    }
+    return (
+        f"Of {len(verdicts)} rows of other team protocols, "
+        + ", ".join(f"{count} {what}" for what, count in counts.items())
+        + "; `mlpo-bench verdict` lists them."
+    )
