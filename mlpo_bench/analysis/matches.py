@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mlpo_bench.analysis.ballots import ballot_boxes, leader_of
 from mlpo_bench.analysis.chance import chance
 from mlpo_bench.analysis.verdict import Match, Side, judged
+from mlpo_bench.stats import Sampled
 
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def _match(run: LoadedRun, row: ResultRow, box: BallotBox, equal: Equal) -> Matc
     if took is None or not each or box.most < 2 or side.scores.keys().isdisjoint(box.questions):  # noqa: PLR2004
         return None
     ballots = min(max(took / each, 1.0), box.most)
-    return Match(row.suite, side, box.vote(ballots), equal, ballots, row.cost.calls, led=row.family == "led")
+    drawn = Sampled(draws=len(row.cells), votes=box.most / ballots)
+    return Match(row.suite, side, box.vote(ballots), equal, ballots, row.cost.calls, drawn, led=row.family == "led")
 
 
 def _side(run: LoadedRun, row: ResultRow) -> Side:

@@ -187,17 +187,25 @@ def _outcomes(run: LoadedRun, seeds: list[CellResult]) -> ResultRow:
     )
 
 
-def compared(a: ResultRow, b: ResultRow) -> Comparison:
-    """Compare two rows on the questions that both answered, clustered by subject.
+def common(a: ResultRow, b: ResultRow) -> tuple[list[float], list[float], list[str]]:
+    """Return the scores of two rows on the questions that both answered, and the questions' subjects.
 
     Raises:
         UsageError: there are none.
     """
-    common = [question for question in a.scores if question in b.scores]
-    if not common:
+    questions = [question for question in a.scores if question in b.scores]
+    if not questions:
         raise UsageError(f"{a.suite}: {a.name} and {b.name} have no question in common.")
-    subjects = [a.subjects[question] for question in common]
-    return compare([a.scores[q] for q in common], [b.scores[q] for q in common], subjects)
+    return [a.scores[q] for q in questions], [b.scores[q] for q in questions], [a.subjects[q] for q in questions]
+
+
+def compared(a: ResultRow, b: ResultRow) -> Comparison:
+    """Compare two rows on the questions that both answered.
+
+    Raises:
+        UsageError: there are none.
+    """
+    return compare(*common(a, b))
 
 
 def by_name(rows: Iterable[ResultRow]) -> dict[str, dict[str, ResultRow]]:

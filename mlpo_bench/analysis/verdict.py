@@ -17,7 +17,7 @@ from mlpo_bench.stats import ALPHA, compare, holm, questions_needed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mlpo_bench.stats import Comparison
+    from mlpo_bench.stats import Comparison, Sampled
 
 Equal = Literal["tokens", "operations", "price", "calls"]
 """What a row and its vote have in common."""
@@ -62,6 +62,7 @@ class Match:
         equal: What they have in common.
         ballots: How many the vote has: a fraction is a vote of fewer and one of more, drawn by lot for each question.
         calls: How many completions a question of the row took.
+        drawn: What stands behind the scores; None where the vote was drawn once, as the row was.
         led: Whether a leader leads the row; else it is another protocol of a team.
     """
 
@@ -71,6 +72,7 @@ class Match:
     equal: Equal
     ballots: float
     calls: float
+    drawn: Sampled | None = None
     led: bool = True
 
 
@@ -310,7 +312,7 @@ def judged(
 
 def _family(matches: Sequence[Match]) -> list[Verdict]:
     sides = [_common(match) for match in matches]
-    comparisons = [compare(*each) for each in sides]
+    comparisons = [compare(*each, drawn=match.drawn) for match, each in zip(matches, sides, strict=True)]
     adjusted = holm({str(place): one.p for place, one in enumerate(comparisons)})
     elsewhere = holm({str(p): one.p_subjects for p, one in enumerate(comparisons) if one.p_subjects is not None})
     return [

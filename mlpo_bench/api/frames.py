@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mlpo_bench.analysis.rows import ResultRow
     from mlpo_bench.analysis.verdict import Verdicts
     from mlpo_bench.log import LoadedRun
-    from mlpo_bench.reports.terminal.comparisons import Comparisons
+    from mlpo_bench.reports.terminal.comparisons import Comparisons, Pair
 
 RESULTS = (
     "suite", "row", "team", "protocol", "family", "settings", "peers", "matched", "seeds", "n", "accuracy", "low",
@@ -31,8 +31,8 @@ VERDICT = (
     "elsewhere",
 )  # fmt: skip
 COMPARISON = (
-    "suite", "row", "accuracy", "against", "difference", "low", "high", "p", "p_subjects", "p_holm", "discordant",
-    "detectable", "n", "tokens", "verdict",
+    "suite", "row", "accuracy", "against", "difference", "low", "high", "subjects_low", "subjects_high", "p", "p_holm",
+    "p_subjects", "p_subjects_holm", "discordant", "could_show", "n", "tokens", "verdict",
 )  # fmt: skip
 RECORDS = ("row", *QUESTIONS.names)
 TURN = tuple(TURNS.names)
@@ -88,42 +88,31 @@ def verdict(verdicts: Verdicts) -> pd.DataFrame:
 
 def comparison(comparisons: Comparisons) -> pd.DataFrame:
     """Return a row for each comparison of a suite, then the means over suites."""
-    pairs = [
-        {
-            "suite": pair.suite,
-            "row": pair.row,
-            "accuracy": pair.accuracy_a,
-            "against": pair.accuracy_b,
-            "difference": pair.comparison.difference.value,
-            "low": pair.comparison.difference.low,
-            "high": pair.comparison.difference.high,
-            "p": pair.comparison.p,
-            "p_subjects": pair.comparison.p_subjects,
-            "p_holm": pair.adjusted,
-            "discordant": pair.comparison.discordant,
-            "detectable": pair.comparison.detectable,
-            "n": pair.comparison.difference.questions,
-            "tokens": pair.tokens,
-            "verdict": pair.verdict,
-        }
-        for pair in comparisons.pairs
-    ]
-    means = [
-        {
-            "suite": "macro",
-            "row": each.row,
-            "accuracy": each.accuracy_a,
-            "against": each.accuracy_b,
-            "difference": each.difference.value,
-            "low": each.difference.low,
-            "high": each.difference.high,
-            "n": each.difference.questions,
-            "tokens": each.tokens,
-            "verdict": each.verdict,
-        }
-        for each in comparisons.means
-    ]
-    return _frame([*pairs, *means], COMPARISON)
+    return _frame([_compared(pair) for pair in (*comparisons.pairs, *comparisons.means)], COMPARISON)
+
+
+def _compared(pair: Pair) -> dict[str, Any]:
+    one, elsewhere = pair.comparison, pair.comparison.elsewhere
+    return {
+        "suite": pair.suite,
+        "row": pair.row,
+        "accuracy": pair.accuracy_a,
+        "against": pair.accuracy_b,
+        "difference": pair.difference.value,
+        "low": pair.difference.low,
+        "high": pair.difference.high,
+        "subjects_low": elsewhere and elsewhere.low,
+        "subjects_high": elsewhere and elsewhere.high,
+        "p": one.p,
+        "p_holm": pair.adjusted,
+        "p_subjects": one.p_subjects,
+        "p_subjects_holm": pair.adjusted_subjects,
+        "discordant": one.discordant,
+        "could_show": pair.could_show,
+        "n": pair.difference.questions,
+        "tokens": pair.tokens,
+        "verdict": pair.verdict,
+    }
 
 
 def _frame(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:

@@ -51,12 +51,13 @@ class Run:
     Example:
         >>> run = load_run("runs/mine")
         >>> run
-        <Run 'mine': 3 of 3 cells>
+        <Run 'mine': 4 of 4 cells>
         >>> run.results[["suite", "row", "n"]]
-          suite                      row   n
-        0   bbh                     solo  27
-        1   bbh                vote of 4  27
-        2   bbh  leader, 1 round, 3 peers  27
+          suite                                              row   n
+        0   bbh                                             solo  27
+        1   bbh                                        vote of 4  27
+        2   bbh  vote at the tokens of leader, 1 round, 3 peers  27
+        3   bbh                         leader, 1 round, 3 peers  27
     """
 
     def __init__(self, loaded: LoadedRun) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mlpo_bench.engines import Engine, ModelSpec, OpenEngines
+    from mlpo_bench.matrix.sweeps import Match
     from mlpo_bench.questions import Suite
     from mlpo_bench.runs.observer import RunObserver
 
@@ -46,7 +47,7 @@ class Asked(TypedDict, total=False):
     limit: int | None
     rounds: int | Sequence[int]
     peers: int | Sequence[int]
-    samples: int | None
+    samples: int | Match | Sequence[int | Match] | None
     seeds: int | Sequence[int]
     split: str
     subjects: str | Sequence[str] | None
@@ -78,7 +79,7 @@ def run(
     Example:
         >>> run(suites=["bbh"], protocols=["solo", "vote", Leader(rounds=1)], team="team.yaml", data="data", limit=27,
         ...     name="mine")
-        <Run 'mine': 3 of 3 cells>
+        <Run 'mine': 4 of 4 cells>
 
     Args:
         suites: names, files or instances (see `SuiteLike`).

@@ -146,8 +146,12 @@ def configuration(
         Option(help="Rounds T (layers, steps), comma-separated.  \\[default: 1,2]", rich_help_panel=HOW),
     ] = None,
     samples: Annotated[
-        int | None,
-        Option(help="Ballots of a vote.  \\[default: as many as the largest leader cell calls]", rich_help_panel=HOW),
+        str | None,
+        Option(
+            help="Ballots of a vote, or what of each leader they match: tokens, calls.  "
+            "\\[default: the largest leader's calls, and tokens]",
+            rich_help_panel=HOW,
+        ),
     ] = None,
     setting: Annotated[
         list[str] | None,
@@ -192,7 +196,7 @@ def configuration(
             "data": str(data.resolve()) if data else None,
             "peers": numbers("--peers", peers),
             "rounds": numbers("--rounds", rounds),
-            "samples": samples,
+            "samples": _ballots(samples),
             "generation": settings(gen_kwargs),
             "deterministic": deterministic,
         },
@@ -254,6 +258,29 @@ def numbers(option: str, value: str | None) -> tuple[int, ...] | None:
         if not part.isdecimal() or len(part) > _MOST_DIGITS:
             raise UsageError(f"{option} takes whole numbers separated by commas, such as 1,2,5; {part!r} is none.")
     return tuple(int(part) for part in parts)
+
+
+def _ballots(value: str | None) -> tuple[int | str, ...] | int | str | None:
+    """Return numbers of ballots, or what they match.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    from mlpo_bench.errors import UsageError, nearest
+    from mlpo_bench.matrix.sweeps import MATCHES
+
+    parts = names(value)
+    if not parts:
+        return None
+    for part in parts:
+        if not part.isdecimal() and part not in MATCHES:
+            hint = nearest(part, MATCHES) or "."
+            raise UsageError(
+                f"--samples takes numbers of ballots, tokens or calls, such as 8 or calls,tokens; {part!r} is "
+                f"none{hint}"
+            )
+    each = tuple(int(part) if part.isdecimal() else part for part in parts)
+    return each[0] if len(each) == 1 else each
 
 
 def _formats(value: str | None) -> str | dict[str, str] | None:

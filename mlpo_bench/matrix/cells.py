@@ -124,6 +124,7 @@ def cells(config: RunConfig) -> tuple[Cell, ...]:
     Raises:
         UsageError: the configuration asks for peers that its team does not have.
     """
+    _check_matched(config)
     rows = list(_distinct(_rows(config)))
     interventions.check(config.interventions, [(row.protocol, row.voices) for row in rows])
     rows += [altered for row in rows for altered in _altered(config, row)]
@@ -218,10 +219,10 @@ def _swept(config: RunConfig, sweep: Sweep, name: str, team: Team) -> Iterator[_
     for combination in sweep.combinations():
         match combination.get(ballots):
             case "calls":
-                for led in sorted(_led(config, name, team), key=_calls):
+                for led in sorted(_matched(config, sweep, name, team), key=_calls):
                     yield _row(build(sweep.protocol, combination | {ballots: _calls(led)}), name, led.team)
             case "tokens":
-                for led in _led(config, name, team):
+                for led in _matched(config, sweep, name, team):
                     vote = _row(build(sweep.protocol, combination | {ballots: 1}), name, led.team)
                     label = f"{vote.protocol.label_without(ballots)} at the tokens of {led.label}"
                     yield replace(vote, label=label, matched=led.label)
@@ -230,11 +231,29 @@ def _swept(config: RunConfig, sweep: Sweep, name: str, team: Team) -> Iterator[_
                     yield _row(build(sweep.protocol, combination), name, team.with_peers(peers) if peers else team)
 
 
-def _led(config: RunConfig, name: str, team: Team) -> Iterator[_Row]:
-    """Yield the rows that a leader leads in rounds, by a team: what votes are matched to."""
+def _matched(config: RunConfig, vote: Sweep, name: str, team: Team) -> Iterator[_Row]:
+    """Yield the rows of a team that a vote's ballots match: those that a leader leads in rounds, or those it names."""
     for sweep in config.sweeps:
-        if sweep.kind.family == "led" and (sweep.teams is None or name in sweep.teams):
+        if vote.matched(sweep) and (sweep.teams is None or name in sweep.teams):
             yield from _swept(config, sweep, name, team)
+
+
+def _check_matched(config: RunConfig) -> None:
+    """Check that every vote that is to match other rows has some.
+
+    Raises:
+        UsageError: one has none.
+    """
+    for sweep in config.sweeps:
+        if sweep.matches and not any(map(sweep.matched, config.sweeps)):
+            asked = f"{sweep.protocol}: {{{sweep.kind.ballots}: {sweep.matches[0]}}}"
+            if sweep.match is None:
+                raise UsageError(
+                    f"`{asked}` asks for a vote at each led row's {sweep.matches[0]}, and no leader is in the run; add "
+                    "one (`--protocol leader,vote`), say how many ballots (`--samples 8`), or whose "
+                    f"{sweep.matches[0]} (`match: [debate]`)."
+                )
+            raise UsageError(f"`{asked}` is to match {', '.join(sweep.match)}, and the run has no such protocol.")
 
 
 def _calls(row: _Row) -> int:

@@ -35,7 +35,7 @@ from mlpo_bench.matrix.interventions import InterventionSweep
 from mlpo_bench.matrix.own import OwnSuite
 from mlpo_bench.matrix.own import spelled_out as with_own_suites
 from mlpo_bench.matrix.size import rows_as_written
-from mlpo_bench.matrix.sweeps import MOST_CELLS, Peers, Sweep
+from mlpo_bench.matrix.sweeps import MOST_CELLS, Match, Peers, Sweep
 from mlpo_bench.questions import PAPER, SUITES, Suite
 from mlpo_bench.questions.splits import Split
 from mlpo_bench.teams import Team, read_team, spelled_out
@@ -51,15 +51,18 @@ MAX_SEEDS = 100
 USUAL = (Sweep.of("solo"), Sweep.of("vote"), Sweep.of("leader"))
 TeamName = Annotated[str, Field(min_length=1, max_length=100)]
 BALLOTS_WITHOUT_A_LEADER = 5
+Ballots = Annotated[yamls.Whole, Field(ge=1, le=4096)] | Match
+"""How many a vote has, or what of each led row they are to match."""
 
 
 class RunConfig(BaseModel):
     """What a run asks, of whom, and how.
 
     `rounds`, `peers` and `samples` hold for protocols that do not say otherwise; where `samples` is None, a vote has
-    as many ballots as the largest leader cell has calls. `calibration` is the number of train questions a suite from
-    which votes are weighted. `generation` holds lm-eval's generation settings that go before everybody's own. `own`
-    tells of suites that no package registers where they are found.
+    as many ballots as the largest leader cell has calls, and there is another at the tokens of each leader cell.
+    `calibration` is the number of train questions a suite from which votes are weighted. `generation` holds lm-eval's
+    generation settings that go before everybody's own. `own` tells of suites that no package registers where they are
+    found.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -75,7 +78,7 @@ class RunConfig(BaseModel):
     protocols: Annotated[tuple[Sweep, ...], Field(min_length=1)] = USUAL
     rounds: Annotated[tuple[Annotated[yamls.Whole, Field(ge=1, le=64)], ...], Field(min_length=1)] = (1, 2)
     peers: Annotated[tuple[Peers, ...], Field(min_length=1)] = (3,)
-    samples: Annotated[yamls.Whole, Field(ge=1, le=4096)] | None = None
+    samples: Ballots | Annotated[tuple[Ballots, ...], Field(min_length=1)] | None = None
     calibration: Annotated[yamls.Whole, Field(ge=1)] = 64
     generation: dict[str, Any] = {}
     deterministic: bool = False
@@ -210,19 +213,19 @@ class RunConfig(BaseModel):
         return f"{what}_{who}_{self.digest[:8]}"
 
     @property
-    def ballots(self) -> int:
-        """How many ballots a vote has where nothing else is said: as many as the largest leader cell has calls."""
+    def ballots(self) -> tuple[Ballots, ...]:
+        """How many ballots votes have where nothing else is said: as the largest leader cell has calls, and tokens."""
         if self.samples is not None:
-            return self.samples
+            return self.samples if isinstance(self.samples, tuple) else (self.samples,)
         calls = [
             protocol.calls(peers)
             for sweep in self.protocols
             if sweep.kind.family == "led"
-            for settled in [sweep.settled(self.rounds, self.peers, BALLOTS_WITHOUT_A_LEADER)]
+            for settled in [sweep.settled(self.rounds, self.peers, (BALLOTS_WITHOUT_A_LEADER,))]
             for protocol in settled.protocols()
             for peers in settled.peers or self.peers
         ]
-        return max(calls, default=BALLOTS_WITHOUT_A_LEADER)
+        return (max(calls), "tokens") if calls else (BALLOTS_WITHOUT_A_LEADER,)
 
     @property
     def sweeps(self) -> tuple[Sweep, ...]:

@@ -19,8 +19,12 @@ def rows_as_written(sweeps: Iterable[Sweep], teams: Mapping[str, Team]) -> int:
     rows = 0
     for name, team in teams.items():
         asked = [sweep for sweep in sweeps if sweep.teams is None or name in sweep.teams]
-        led = sum(_combined(sweep, 0) for sweep in asked if sweep.kind.family == "led")
-        of_team = sum(_alone(sweep, team) if sweep.kind.each_member else _combined(sweep, led) for sweep in asked)
+        of_team = sum(
+            _alone(sweep, team)
+            if sweep.kind.each_member
+            else _combined(sweep, sum(_combined(other, 0) for other in asked if sweep.matches and sweep.matched(other)))
+            for sweep in asked
+        )
         rows += of_team * (1 if team.before_training is None else 2)
     return rows
 
@@ -29,9 +33,9 @@ def _alone(sweep: Sweep, team: Team) -> int:
     return sweep.size * len(team.distinct)
 
 
-def _combined(sweep: Sweep, led: int) -> int:
-    """Return the rows of a sweep by one team, a vote that is matched having one for each of so many that are led."""
+def _combined(sweep: Sweep, others: int) -> int:
+    """Return the rows of a sweep by one team, a vote that is matched having one for each of so many that it matches."""
     numbers = sweep.settings.get(sweep.kind.ballots or "", ("none",))
     matched = sum(number in MATCHES for number in numbers)
     seated = len(sweep.peers or (0,))
-    return sweep.size // len(numbers) * (matched * led + (len(numbers) - matched) * seated)
+    return sweep.size // len(numbers) * (matched * others + (len(numbers) - matched) * seated)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 
-from mlpo_bench.protocols import PROTOCOLS, build
+from mlpo_bench.protocols import PROTOCOLS, RESERVED, build
 from mlpo_bench.teams import MAX_PEERS
 from mlpo_bench.yamls import Whole
 
@@ -35,8 +35,9 @@ _TRIED = 1_000
 class Sweep(BaseModel):
     """A protocol with a list of values for each setting that is not at its default.
 
-    `peers` and `teams` say with how many peers and by which teams; None stands for the run's own. In YAML a sweep is
-    the protocol's name, or the name with its settings: `leader: {rounds: [1, 2], share: answer, peers: 3}`.
+    `peers` and `teams` say with how many peers and by which teams; None stands for the run's own. `match` names the
+    protocols whose rows a number of ballots matches (`calls`, `tokens`); None stands for all that are led. In YAML a
+    sweep is the protocol's name, or the name with its settings: `leader: {rounds: [1, 2], share: answer, peers: 3}`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,6 +46,7 @@ class Sweep(BaseModel):
     settings: dict[str, Annotated[tuple[Value, ...], Field(min_length=1)]] = {}
     peers: Annotated[tuple[Peers, ...], Field(min_length=1)] | None = None
     teams: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    match: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
     @classmethod
     def of(cls, protocol: str, **settings: Value | tuple[Value, ...]) -> Self:
@@ -63,7 +65,7 @@ class Sweep(BaseModel):
             if not isinstance(settings or {}, dict):
                 raise ValueError(f"the settings of {name!r} are written as name: value")
             settings = {key: _as_list(value) for key, value in (settings or {}).items()}
-            own = {key: settings.pop(key) for key in ("peers", "teams") if key in settings}
+            own = {key: settings.pop(key) for key in RESERVED if key in settings}
             return {"protocol": name, "settings": settings, **own}
         return given
 
@@ -83,6 +85,13 @@ class Sweep(BaseModel):
         PROTOCOLS[name]  # says what is wrong with a name that is none
         return name
 
+    @field_validator("match")
+    @classmethod
+    def _matched_protocols_exist(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for name in names or ():
+            PROTOCOLS[name]
+        return names
+
     @model_validator(mode="after")
     def _settings_fit(self) -> Self:
         """Check every value, beside the first ones of the other settings and in the first combinations.
@@ -100,13 +109,25 @@ class Sweep(BaseModel):
     @model_serializer
     def _as_written(self) -> str | dict[str, Any]:
         settings: dict[str, Any] = {key: list(values) for key, values in self.settings.items()}
-        settings |= {key: list(own) for key, own in (("peers", self.peers), ("teams", self.teams)) if own is not None}
+        settings |= {key: list(own) for key in RESERVED if (own := getattr(self, key)) is not None}
         return {self.protocol: settings} if settings else self.protocol
 
     @property
     def kind(self) -> type[Protocol]:
         """The protocol's class."""
         return PROTOCOLS[self.protocol]
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        """What its ballots are to match of other rows."""
+        asked = self.settings.get(self.kind.ballots or "", ())
+        return tuple(way for way in MATCHES if way in asked)
+
+    def matched(self, other: Sweep) -> bool:
+        """Whether its ballots match the rows of another sweep."""
+        if self.match is None:
+            return other.kind.family == "led"
+        return not other.matches and (other.protocol in self.match or other.kind.name in self.match)
 
     def combinations(self) -> Iterator[dict[str, Value]]:
         """Yield every combination of the settings' values."""
@@ -127,10 +148,12 @@ class Sweep(BaseModel):
         """How many combinations its settings have."""
         return math.prod(map(len, self.settings.values()))
 
-    def settled(self, rounds: tuple[int, ...], peers: tuple[int, ...], samples: int) -> Sweep:
+    def settled(self, rounds: tuple[int, ...], peers: tuple[int, ...], samples: tuple[Value, ...]) -> Sweep:
         """Return the sweep with what it leaves to the run filled in."""
         settings: dict[str, tuple[Value, ...]] = dict(self.settings)
-        for setting, values in ((self.kind.depth, rounds), (self.kind.ballots, (samples,))):
+        if self.kind.weighs:  # what costs are held against is the plain vote
+            samples = tuple(value for value in samples if value not in MATCHES) or samples
+        for setting, values in ((self.kind.depth, rounds), (self.kind.ballots, samples)):
             if setting:
                 settings.setdefault(setting, values)
         uses_peers = any(protocol.uses_peers for protocol in self.protocols())

@@ -1,6 +1,6 @@
 """How members confer over a question: one file for each protocol, its prompts as templates beside it."""
 
-from mlpo_bench.protocols._build import build, read_setting, setting_names
+from mlpo_bench.protocols._build import RESERVED, build, read_setting, setting_names
 from mlpo_bench.protocols.base import PROTOCOLS, Depth, Draws, Family, Protocol, counted
 from mlpo_bench.protocols.conversation import Setting
 from mlpo_bench.protocols.critique import Critique
@@ -23,6 +23,7 @@ from mlpo_bench.protocols.weighted import Weighted
 __all__ = [
     "PROTOCOLS",
     "Alteration",
+    "RESERVED",
     "Cost",
     "Critique",
     "Debate",

@@ -3,9 +3,9 @@
 from mlpo_bench.stats.ballots import vote_score
 from mlpo_bench.stats.frontier import Point, area, dominated, frontier, surely_dominated, vote_at
 from mlpo_bench.stats.intervals import Estimate, accuracy, by_suite, macro, wilson
-from mlpo_bench.stats.paired import Comparison, compare, difference
+from mlpo_bench.stats.paired import Comparison, Sampled, compare, difference, over_suites, stratified
 from mlpo_bench.stats.power import detectable, detectable_mean, mcnemar_power, questions_needed
-from mlpo_bench.stats.significance import ALPHA, holm, mcnemar, sign_flip
+from mlpo_bench.stats.significance import ALPHA, exchange, holm, mcnemar, sign_flip
 from mlpo_bench.stats.units import over_seeds
 
 
@@ -14,6 +14,7 @@ __all__ = [
     "Comparison",
     "Estimate",
     "Point",
+    "Sampled",
     "accuracy",
     "area",
     "by_suite",
@@ -22,14 +23,17 @@ __all__ = [
     "detectable_mean",
     "difference",
     "dominated",
+    "exchange",
     "frontier",
     "holm",
     "macro",
     "mcnemar",
     "mcnemar_power",
     "over_seeds",
+    "over_suites",
     "questions_needed",
     "sign_flip",
+    "stratified",
     "surely_dominated",
     "vote_at",
     "vote_score",

@@ -1,14 +1,17 @@
 """Two cells on the same questions: how far apart they are, how sure that is, and what could have been shown.
 
-The interval is the percentile bootstrap of questions or of whole subjects, widened for few units, as simulation decided
-(`tests/stats/test_coverage.py` repeats it). Stated at 95 %, it holds the truth in so many of a hundred samples:
+Two questions are asked of a difference, and each has an interval and a p of its own. *Other questions of these
+subjects*: subjects stay as they are, and questions are drawn anew in each (`stratified`; McNemar's exact p, or flipped
+signs). *Other subjects*: whole subjects are drawn anew (`difference`; the signs of whole subjects flipped).
 
-- *Independent questions*, n = 50, 200, 1000, with eight or more that only one cell gets right: 95 to 97. BCa is no
-  better, and worse where few questions differ.
-- *Clustered by subject*: 94 to 96 from ten subjects on; the plain percentile and BCa reach only 90 at ten. With fewer
-  than ten effective subjects resampling has too few outcomes (percentile and BCa: 87 at seven and 82 at five; widened:
-  75 at three), and the interval is the cluster-robust t interval instead: 94 to 96 from three subjects on. Where a few
-  of eight subjects hold most questions, it is 95 to 98.
+Which intervals, was decided by simulation (`tests/stats/test_coverage.py` repeats it). Stated at 95 %, they hold the
+truth in so many of a hundred samples:
+
+- *Questions of these subjects*: Student's t from the variance within subjects.
+- *Subjects*: the percentile bootstrap of whole subjects, widened for few: 94 to 96 from ten subjects on; the plain
+  percentile and BCa reach only 90 at ten. With fewer than ten effective subjects resampling has too few outcomes
+  (percentile and BCa: 87 at seven and 82 at five; widened: 75 at three), and the interval is the cluster-robust t
+  interval instead: 94 to 96 from three subjects on. Where a few of eight subjects hold most questions, it is 95 to 98.
 - *Fewer than six differing questions*: no method reaches 95 (the percentile falls to 65), so two made-up questions are
   added, one won by either cell (as Bonett and Price 2012 do in closed form). It then holds the truth in 96 to 100 of a
   hundred: wider than stated rather than narrower, and never of no width. `Estimate.caution` says so. Around that limit
@@ -17,27 +20,30 @@ The interval is the percentile bootstrap of questions or of whole subjects, wide
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlpo_bench.stats.intervals import Estimate
+from mlpo_bench.stats.intervals import Estimate, macro
 from mlpo_bench.stats.power import detectable, detectable_mean
-from mlpo_bench.stats.significance import mcnemar, sign_flip
+from mlpo_bench.stats.significance import ALPHA, exchange, mcnemar, sign_flip
 from mlpo_bench.stats.units import Units, checked, portions, right_or_wrong
 
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     Kind = tuple[float, int, int]
+    Scores = Sequence[float] | NDArray[np.float64]
+    Paired = tuple[Scores, Scores, Sequence[Hashable] | None]
 
 # Means over seeds that are the same may differ in their last digit.
 _ROUNDING = 1e-9
+_MCNEMAR = "McNemar, exact"
 _FEW_DIFFERING = 6
 _FEW_SUBJECTS = 10
 
@@ -46,21 +52,64 @@ _FEW_SUBJECTS = 10
 class Comparison:
     """How the first of two cells compares with the second.
 
-    `difference` is the first's accuracy less the second's. `p` asks whether these questions' answers could have come
-    out so if the cells were the same (`test` names how it is computed: McNemar's, or by flipping signs for means over
-    seeds); `p_subjects` whether subjects could have, taken whole, as the interval of `difference` takes them (None
-    without subjects). `discordant` is the share of questions on which the two differ. `detectable` is the smallest
-    difference that so many independent questions find in four samples of five, given how the two differed; None where
-    none is large enough. `deviation` is the standard deviation of a question's difference.
+    Attributes:
+        difference: The first's accuracy less the second's, with the interval for other questions of these subjects.
+        p: Whether the answers to other questions of these subjects could come out so if the cells were the same.
+        test: How `p` is computed: McNemar's, or by flipping signs for scores between 0 and 1; for a vote's mean score,
+            by exchanging answers as well, of which the larger p counts.
+        elsewhere: The same difference with the interval for other subjects; None without subjects.
+        p_subjects: Whether other subjects could come out so, never below `p`; None without subjects.
+        discordant: The share of questions on which the two differ.
+        deviation: The standard deviation of a question's difference.
+        design: How many times the variance of independent questions that of these is, as subjects differ; None without
+            subjects.
     """
 
     difference: Estimate
     p: float
     test: str
+    elsewhere: Estimate | None
     p_subjects: float | None
     discordant: float
-    detectable: float | None
-    deviation: float = 0.0
+    deviation: float
+    design: float | None = None
+
+    def could_show(self, tests: int = 1, *, elsewhere: bool = False) -> float | None:
+        """Return the smallest difference that so many questions find in four samples of five, as these two differ.
+
+        None where none is large enough.
+
+        Args:
+            tests: Among how many tests it is to be found: at the level of Holm's first step.
+            elsewhere: Whether of other subjects; else of other questions of these.
+        """
+        questions, alpha = self.difference.questions, ALPHA / tests
+        if elsewhere and self.design is not None and self.design > 1:
+            questions = max(int(questions / self.design), 1)
+        if self.test == _MCNEMAR:
+            return detectable(questions, self.discordant, alpha=alpha)
+        return detectable_mean(questions, self.deviation, alpha=alpha)
+
+    @property
+    def detectable(self) -> float | None:
+        """The smallest difference that one test of these many questions finds in four samples of five."""
+        return self.could_show()
+
+    @property
+    def sure(self) -> bool:
+        """Whether the interval for other questions of these subjects lies on one side of 0."""
+        return self.difference.low > 0 or self.difference.high < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """What stands behind the scores of a row and of votes: `draws` answers of the row to each question, and `votes`.
+
+    `votes` counts those that can be made of the ballots at hand without using any twice.
+    """
+
+    draws: int
+    votes: float
 
 
 def compare(
@@ -68,6 +117,7 @@ def compare(
     b: Sequence[float] | NDArray[np.float64],
     subjects: Sequence[Hashable] | None = None,
     *,
+    drawn: Sampled | None = None,
     level: float = 0.95,
     seed: int = 0,
     resamples: int = 10_000,
@@ -76,29 +126,146 @@ def compare(
 
     Args:
         a: The first cell's scores, of shape (questions,): 0 or 1, or means over seeds.
-        b: The second's, for the same questions in the same order.
+        b: The second's, for the same questions in the same order; or mean scores of votes.
         subjects: One for each question; questions of one subject may be alike.
-        level: How often the interval should hold the truth.
-        seed: Of the bootstrap.
-        resamples: How many samples the bootstrap draws.
+        drawn: What is behind the scores, where the second's are mean scores of votes.
+        level: How often the intervals should hold the truth.
+        seed: Of the bootstrap of subjects.
+        resamples: How many samples it draws.
 
     Raises:
         ValueError: The sequences are empty or differ in length, or a score lies outside [0, 1].
     """
     first, second = checked(a), checked(b)
-    estimate = difference(first, second, subjects, level=level, seed=seed, resamples=resamples)
+    estimate = stratified(first, second, subjects, level=level)
     apart = first - second
     whole = right_or_wrong(first) and right_or_wrong(second)
+    p, test = (mcnemar(first, second), _MCNEMAR) if whole else (sign_flip(apart), "sign flips")
+    if drawn is not None:
+        p, test = max(p, exchange(first, second, drawn.draws, drawn.votes)), "sign flips and exchange"
     discordant = float((np.abs(apart) > _ROUNDING).mean())
     deviation = float(apart.std(ddof=1)) if len(apart) > 1 else 0.0
     return Comparison(
         difference=estimate,
-        p=mcnemar(first, second) if whole else sign_flip(apart, seed=seed),
-        test="McNemar, exact" if whole else "sign flips",
-        p_subjects=None if subjects is None else sign_flip(apart, subjects, seed=seed),
+        p=p,
+        test=test,
+        elsewhere=None
+        if subjects is None
+        else difference(first, second, subjects, level=level, seed=seed, resamples=resamples),
+        p_subjects=None if subjects is None else max(p, sign_flip(apart, subjects)),
         discordant=discordant,
-        detectable=detectable(len(apart), discordant) if whole else detectable_mean(len(apart), deviation),
         deviation=deviation,
+        design=None if subjects is None else _design(apart, subjects),
+    )
+
+
+def over_suites(suites: Mapping[str, Paired]) -> Comparison:
+    """Compare the means over suites, each counted the same, of two cells on the same questions.
+
+    Intervals follow from those of the suites (`macro`), and p from flipping the signs of all questions, or of all
+    subjects, with the weights that make their mean the mean over suites.
+
+    Args:
+        suites: For each suite the first cell's scores, the second's, and the questions' subjects, or None.
+
+    Raises:
+        ValueError: There are no suites, or `compare` refuses one.
+    """
+    compared = {suite: compare(*each) for suite, each in suites.items()}
+    total = sum(len(a) for a, _, _ in suites.values())
+    parts, subjects = [], []
+    for suite, (a, b, of_questions) in suites.items():
+        parts.append((checked(a) - checked(b)) * total / (len(suites) * len(a)))
+        subjects += [(suite, subject) for subject in of_questions or range(len(a))]
+    apart = np.concatenate(parts)
+    p = sign_flip(apart)
+    elsewhere = {suite: one.elsewhere for suite, one in compared.items() if one.elsewhere is not None}
+    grouped = len(elsewhere) == len(compared)
+    within = sum(len(each) * float(each.var(ddof=1)) for each in parts if len(each) > 1)
+    return Comparison(
+        difference=macro({suite: one.difference for suite, one in compared.items()}),
+        p=p,
+        test="sign flips",
+        elsewhere=macro(elsewhere) if grouped else None,
+        p_subjects=max(p, sign_flip(apart, subjects)) if grouped else None,
+        discordant=float((np.abs(apart) > _ROUNDING).mean()),
+        deviation=(within / total) ** 0.5,
+        design=_design(apart, subjects) if grouped else None,
+    )
+
+
+def _design(apart: NDArray[np.float64], subjects: Sequence[Hashable]) -> float | None:
+    units = Units.of(apart, subjects)
+    if len(units.sizes) < 2 or len(apart) < 2 or not np.ptp(apart):  # noqa: PLR2004
+        return None
+    return units.standard_error**2 / (float(apart.var(ddof=1)) / len(apart))
+
+
+def stratified(
+    a: Sequence[float] | NDArray[np.float64],
+    b: Sequence[float] | NDArray[np.float64],
+    subjects: Sequence[Hashable] | None = None,
+    *,
+    level: float = 0.95,
+) -> Estimate:
+    """Return the mean of `a` less that of `b` with its interval for other questions of these subjects.
+
+    Each subject keeps its share, and how far its questions lie apart is all that varies (Cochran 1977, "Sampling
+    techniques", 5.3). Subjects of one question are taken together. Student's t has Satterthwaite's degrees of freedom
+    (1946). Arguments and errors are those of `compare`.
+    """
+    from scipy.special import stdtrit
+
+    first, second = checked(a), checked(b)
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} questions are compared with {len(second)}.")
+    if subjects is not None and len(subjects) != len(first):
+        raise ValueError(f"{len(first)} questions, but {len(subjects)} subjects.")
+    apart, n = first - second, len(first)
+    value, total = float(apart.mean()), float(apart.sum())
+    differing = int((np.abs(apart) > _ROUNDING).sum())
+    strata, caution = _strata(apart, subjects), None
+    if np.abs(apart).sum() < _FEW_DIFFERING or not any(strata.spread):
+        few = differing if differing < _FEW_DIFFERING or np.ptp(apart) else "every"
+        caution = f"the cells differ on {few} questions only: the interval is wider than it need be"
+        # Two made-up questions, one won by either cell, and all taken together.
+        n += 2
+        strata = _Strata(np.array([n]), np.array([float((apart**2).sum()) + 2 - total**2 / n]))
+    freedom = strata.sizes - 1
+    parts = strata.sizes * strata.spread / freedom  # the variance of each stratum's sum
+    satterthwaite = float(parts.sum() ** 2 / (parts**2 / freedom).sum())
+    reach = float(stdtrit(max(satterthwaite, 1.0), (1 + level) / 2)) * float(parts.sum()) ** 0.5 / n
+    # Made-up questions draw towards zero, and nobody differs by more than everything.
+    low, high = max(min(total / n - reach, value), -1.0), min(max(total / n + reach, value), 1.0)
+    groups = None if subjects is None else len(set(subjects))
+    return Estimate(value, low, high, len(apart), groups, "t, within subjects", caution)
+
+
+@dataclass(frozen=True, slots=True)
+class _Strata:
+    """What is drawn within: questions of each, two at least, and the sum of their squared distances from its mean."""
+
+    sizes: NDArray[np.int64]
+    spread: NDArray[np.float64]
+
+
+def _strata(apart: NDArray[np.float64], subjects: Sequence[Hashable] | None) -> _Strata:
+    """Return the subjects; questions that are alone in theirs make one, or the last of them joins the smallest."""
+    by_subject: defaultdict[Hashable, list[float]] = defaultdict(list)
+    for place, each in enumerate(apart.tolist()):
+        by_subject[None if subjects is None else subjects[place]].append(each)
+    kept = sorted((len(each), sorted(each)) for each in by_subject.values())
+    together = [each[0] for size, each in kept if size == 1]
+    strata = [each for size, each in kept if size > 1]
+    if len(together) == 1 and strata:
+        strata[0] = [*strata[0], *together]
+    elif together:
+        strata.append(together)
+    if len(apart) == 1:
+        return _Strata(np.array([2]), np.array([0.0]))
+    arrays = [np.array(each) for each in strata]
+    return _Strata(
+        np.array([len(each) for each in arrays]), np.array([((each - each.mean()) ** 2).sum() for each in arrays])
     )
 
 
@@ -111,7 +278,9 @@ def difference(
     seed: int = 0,
     resamples: int = 10_000,
 ) -> Estimate:
-    """Return the mean of `a` less that of `b` with its interval; arguments and errors are those of `compare`.
+    """Return the mean of `a` less that of `b` with its interval for other subjects (without any: questions).
+
+    Arguments and errors are those of `compare`.
 
     The order of questions does not matter, and comparing the other way round gives the same figures with their signs
     changed.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlpo_bench.stats.units import Units, checked, portions, right_or_wrong
+from mlpo_bench.stats.units import Units, checked, right_or_wrong
 
 
 if TYPE_CHECKING:
@@ -18,9 +17,10 @@ if TYPE_CHECKING:
 ALPHA = 0.05
 """Below this, a p value counts as a find, wherever the project says that something was found."""
 
-# A table of so many outcomes is gone through whole; beyond, outcomes are drawn.
-_MOST_OUTCOMES = 1_000_000
+# Totals of so many steps are convolved; where differences have no step that is as coarse, they are put on so many.
+_MOST_STEPS, _FINE = 1 << 18, 1 << 16
 _ROUNDING = 1e-7
+_WITHIN = 0.01  # of a step, which totals are whole multiples of
 
 
 def mcnemar(a: Sequence[float] | NDArray[np.float64], b: Sequence[float] | NDArray[np.float64]) -> float:
@@ -44,44 +44,69 @@ def mcnemar(a: Sequence[float] | NDArray[np.float64], b: Sequence[float] | NDArr
     return float(of_table([[0, only_first], [only_second, 0]], exact=True).pvalue)
 
 
-def sign_flip(
-    differences: Sequence[float] | NDArray[np.float64],
-    subjects: Sequence[Hashable] | None = None,
-    *,
-    seed: int = 0,
-    draws: int = 99_999,
-) -> float:
+def sign_flip(differences: Sequence[float] | NDArray[np.float64], subjects: Sequence[Hashable] | None = None) -> float:
     """Return the two-sided p of a mean difference when each unit's sign is as likely to be the other (Fisher 1935).
 
     Were the two cells the same, swapping them on any question would change nothing; p is the share of all ways to
-    swap that lead at least as far from zero. It depends only on how often each size of difference occurs, so it is
-    computed whole from binomial distributions where these have at most a million outcomes between them, as means over
-    a few seeds have. Otherwise ways to swap are drawn, and p is never below 1 / (draws + 1). For 0 and 1 it is
-    McNemar's exact p.
+    swap that lead at least as far from zero. All of them are counted, however many there are: differences that are
+    multiples of a step, as means over seeds are multiples of 1 / seeds, add up to multiples of it, whose chances are
+    convolved (Pagano and Tritchler 1983). Differences without such a step are put on one of 65,536 for all of them
+    together, which moves p by less than a hundredth of itself. For 0 and 1 it is McNemar's exact p.
 
     Args:
         differences: One for each question, of shape (questions,).
         subjects: One for each question; whole subjects are swapped, which also allows for subjects that favour one
             cell. With G subjects, p cannot be below 2 / 2**G.
-        seed: Of the draws, where any are made.
-        draws: How many.
 
     Raises:
         ValueError: There are not as many subjects as differences.
     """
     sums = Units.of(np.asarray(differences, dtype=np.float64), subjects).rounded
-    levels, counts = np.unique(np.abs(sums[sums != 0]), return_counts=True)
-    if not len(levels):
+    sums = sums[sums != 0]
+    if not len(sums):
         return 1.0
-    reached = abs(float(sums.sum())) - _ROUNDING
-    if prod(int(count) + 1 for count in counts) <= _MOST_OUTCOMES:
-        totals, chances = _all_flips(levels, counts)
-        return min(float(chances[np.abs(totals) >= reached].sum()), 1.0)
-    rng, as_far = np.random.default_rng(seed), 0
-    for portion in portions(draws, len(levels)):
-        totals = (2 * rng.binomial(counts, 0.5, size=(portion, len(levels))) - counts) @ levels
-        as_far += int((np.abs(totals) >= reached).sum())
-    return (1 + as_far) / (draws + 1)
+    step = _step(np.abs(sums))
+    chances = _flipped(np.rint(np.abs(sums) / step).astype(np.int64))
+    # A total of `positive` steps among all that are there leaves the others negative.
+    totals = 2 * np.arange(len(chances)) - (len(chances) - 1)
+    return min(float(chances[np.abs(totals) >= abs(float(sums.sum())) / step - _WITHIN].sum()), 1.0)
+
+
+def exchange(
+    row: Sequence[float] | NDArray[np.float64],
+    vote: Sequence[float] | NDArray[np.float64],
+    draws: int,
+    votes: float,
+) -> float:
+    """Return the two-sided p of a row against votes of the same kind of answers, exchanged within each question.
+
+    Were the row one more such vote, any of the `draws + votes` answers to a question could as well be the row's. How
+    many of those that are then the row's are right follows a hypergeometric distribution, question by question, and
+    their total is convolved whole: an exact test given how many answers to each question are right. It holds its level
+    where flipping signs does not, for a row that is right or wrong differs from a vote's mean score unevenly: from a
+    vote that is right on 2 of 100, a row that is right on none differs to one side only, whoever is better. For one
+    draw and one vote it is McNemar's exact p.
+
+    Args:
+        row: The row's mean score on each question, of shape (questions,).
+        vote: The mean score of votes on the same questions.
+        draws: How many answers the row gave to each question: its seeds.
+        votes: How many votes can be made of the ballots at hand without using any twice; a part of one counts for none.
+
+    Raises:
+        ValueError: The sequences differ in length, or there is no draw or vote.
+    """
+    first, second = checked(row), checked(vote)
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} questions are compared with {len(second)}.")
+    if draws < 1 or votes < 1:
+        raise ValueError("What is exchanged needs an answer on either side.")
+    whole = int(votes)
+    right = draws * first + whole * second
+    chances = _exchanged(right, draws, draws + whole)
+    expected = float(right.sum()) * draws / (draws + whole)
+    reached = abs(draws * float(first.sum()) - expected) - _ROUNDING
+    return min(float(chances[np.abs(np.arange(len(chances)) - expected) >= reached].sum()), 1.0)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
@@ -100,15 +125,60 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return {name: float(p) for name, p in zip(p_values, adjusted, strict=True)}
 
 
-def _all_flips(
-    levels: NDArray[np.float64], counts: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return every total that flipped signs can come to, and its chance, both of shape (outcomes,)."""
+def _step(sizes: NDArray[np.float64]) -> float:
+    """Return what all sizes are multiples of, but for rounding; where that is too fine, a step that is fine enough."""
+    step, least = 0.0, _ROUNDING * float(sizes.max())
+    for size in np.unique(sizes).tolist():
+        larger, smaller = max(size, step), min(size, step)
+        while smaller > least:
+            larger, smaller = smaller, larger % smaller
+            smaller = 0.0 if larger - smaller < least else smaller
+        step = larger
+        if sizes.sum() / step > _MOST_STEPS:
+            return float(sizes.sum()) / _FINE
+    return step
+
+
+def _flipped(steps: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the chance of each total of those steps whose sign comes out positive, of shape (sum of steps + 1,)."""
     from scipy.stats import binom
 
-    totals, chances = np.zeros(1), np.ones(1)
-    for level, count in zip(levels, counts, strict=True):
-        positive = np.arange(count + 1)
-        totals = np.add.outer(totals, (2 * positive - count) * level).ravel()
-        chances = np.multiply.outer(chances, binom.pmf(positive, count, 0.5)).ravel()
-    return totals, chances
+    sizes, counts = np.unique(steps[steps > 0], return_counts=True)
+    chances = np.ones(1)
+    for place in np.argsort(-counts):  # the most frequent first, for it is placed at once
+        size, count = int(sizes[place]), int(counts[place])
+        if len(chances) == 1:
+            chances = np.zeros(size * count + 1)
+            chances[::size] = binom.pmf(np.arange(count + 1), count, 0.5)
+            continue
+        for _ in range(count):
+            grown = np.zeros(len(chances) + size)
+            grown[: len(chances)] = chances
+            grown[size:] += chances
+            chances = grown / 2
+    return chances
+
+
+def _exchanged(right: NDArray[np.float64], draws: int, total: int) -> NDArray[np.float64]:
+    """Return the chance of each number of right answers among the row's, of shape (questions * draws + 1,).
+
+    Args:
+        right: How many of all answers to a question are right, of shape (questions,); a part of one is a lot.
+        draws: How many of them are the row's.
+        total: How many there are.
+    """
+    from scipy.stats import hypergeom
+
+    each = hypergeom.pmf(np.arange(draws + 1), total, np.arange(total + 1)[:, None], draws)
+    fewer = np.clip(np.floor(right + _ROUNDING).astype(np.int64), 0, total)
+    part = np.clip(right - fewer, 0, 1)[:, None]
+    of_questions = (1 - part) * each[fewer] + part * each[np.minimum(fewer + 1, total)]
+    chances = np.zeros(len(right) * draws + 1)
+    chances[0], reached = 1.0, 0
+    for of_one in of_questions:
+        before = chances[: reached + 1].copy()
+        chances[: reached + draws + 1] = 0.0
+        for more, chance in enumerate(of_one.tolist()):
+            chances[more : more + reached + 1] += chance * before
+        reached += draws
+    return chances

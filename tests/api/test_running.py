@@ -205,7 +205,7 @@ def test_a_verdict_is_at_equal_tokens_where_it_can_be() -> None:
 @pytest.mark.usefixtures("folder")
 def test_a_vote_of_too_few_ballots_says_what_it_took() -> None:
     engines = Answering(right_leader, by_model=True)
-    run = asked(protocols=[mb.Leader(rounds=1), "vote"], split="all", open_engines=engines, peers=2, name="few")
+    run = asked(protocols=[mb.Leader(rounds=1), mb.Vote(samples=3)], split="all", open_engines=engines, peers=2)
     (row,) = run.verdict().frame.to_dict("records")
     assert not row["even"]
     assert row["ballots"] == 3

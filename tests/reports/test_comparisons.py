@@ -129,17 +129,18 @@ def test_holm_is_over_the_whole_table(rows: Callable[..., comparisons.Comparison
         row("bbh", "a", range(30)), row("bbh", "b", range(8)), row("bbh", "c", range(24)),
         row("bbh", "solo", range(16)), row("mmlu", "a", range(30)), row("mmlu", "solo", range(16)),
     )  # fmt: skip
-    p = {(pair.row, pair.suite): pair.comparison.p for pair in found.pairs}
-    assert set(p) == {("a", "bbh"), ("b", "bbh"), ("c", "bbh"), ("a", "mmlu")}
+    every = (*found.pairs, *found.means)
+    p = {(pair.row, pair.suite): pair.comparison.p for pair in every}
+    assert set(p) == {("a", "bbh"), ("b", "bbh"), ("c", "bbh"), ("a", "mmlu"), ("a", "macro")}
     ranked, greatest, expected = sorted(p, key=lambda name: p[name]), 0.0, {}
     for place, name in enumerate(ranked):
         greatest = max(greatest, min((len(ranked) - place) * p[name], 1.0))
         expected[name] = greatest
-    assert {(pair.row, pair.suite): pair.adjusted for pair in found.pairs} == pytest.approx(expected)
-    assert any("adjusted over all 4 comparisons" in note for note in found.notes)
+    assert {(pair.row, pair.suite): pair.adjusted for pair in every} == pytest.approx(expected)
+    assert any("adjusted over all 5 comparisons" in note for note in found.notes)
 
 
-def test_a_row_of_several_suites_has_a_mean_without_p(rows: Callable[..., comparisons.Comparisons]) -> None:
+def test_a_mean_over_suites_is_tested_as_others_are(rows: Callable[..., comparisons.Comparisons]) -> None:
     found = rows(
         row("bbh", "a", range(30), tokens=400), row("bbh", "solo", range(6)), row("bbh", "b", range(7)),
         row("mmlu", "a", range(24), tokens=400), row("mmlu", "solo", range(6)),
@@ -153,8 +154,10 @@ def test_a_row_of_several_suites_has_a_mean_without_p(rows: Callable[..., compar
     assert mean.difference.value - mean.difference.low == pytest.approx((half[0] ** 2 + half[1] ** 2) ** 0.5 / 2)
     table = grid(found)
     line = dict(zip(table.columns, table.rows[-1], strict=True))
-    assert (line["suite"], line["p, questions"], line["p, Holm"], line["n"]) == ("macro", "-", "-", "120")
-    assert line["verdict"] == "A better"
+    assert (line["suite"], line["n"]) == ("macro", "120")
+    assert mean.comparison.p < mean.adjusted < 0.05  # over all tests of the table, the means among them
+    assert len({pair.tests for pair in (*found.pairs, *found.means)}) == 1
+    assert line["verdict"] == "A better on these subjects; on others, not surely"
 
 
 @pytest.mark.parametrize(
@@ -165,7 +168,7 @@ def test_a_row_of_several_suites_has_a_mean_without_p(rows: Callable[..., compar
         (range(2, 18), "no difference shown; this n could have shown none"),
         (range(8, 24), "no difference shown; this n could have shown 0.1"),
         # Only one of ten subjects, all of it: the questions tell it surely, the subjects do not.
-        ({*range(16), *range(30, 36), 36}, "A better on these questions; on other subjects, not surely"),
+        ({*range(16), *range(30, 36), 36}, "A better on these subjects; on others, not surely"),
     ],
 )
 def test_verdicts_are_words(rows: Callable[..., comparisons.Comparisons], right: Iterable[int], verdict: str) -> None:
@@ -268,7 +271,7 @@ def test_every_format_tells_the_same(first: RunDirectory, second: RunDirectory, 
     for pair, line in zip(told["pairs"], lines, strict=True):
         found = pair["comparison"]
         expected = [pair["accuracy_a"], found["difference"]["value"], found["difference"]["low"], pair["adjusted"]]
-        assert [float(line[c]) for c in ("accuracy A", "A - B", "low", "p, Holm")] == expected
+        assert [float(line[c]) for c in ("accuracy A", "A - B", "low", "Holm")] == expected
         assert line["verdict"] == pair["verdict"]
     assert "| solo " in said(first.path, second.path, "--format", "markdown").stdout
     assert r"\toprule" in said(first.path, second.path, "--format", "latex").stdout

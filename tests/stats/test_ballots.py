@@ -24,7 +24,7 @@ def enumerated(right: list[int], wrong: list[int], unread: int, n: int) -> float
     for subset in combinations(range(len(ballots)), n):
         votes = Counter(ballots[place] for place in subset if ballots[place] is not None)
         leaders = [answer for answer, count in votes.items() if count == max(votes.values())]
-        scores.append(sum(answer.startswith("right") for answer in leaders) / len(leaders) if leaders else 0.0)
+        scores.append(sum(str(answer).startswith("right") for answer in leaders) / len(leaders) if leaders else 0.0)
     return sum(scores) / len(scores)
 
 

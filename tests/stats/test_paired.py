@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import stdtrit
 
-from mlpo_bench.stats import compare, detectable, detectable_mean, difference, mcnemar, sign_flip
+from mlpo_bench.stats import compare, detectable, detectable_mean, difference, mcnemar, sign_flip, stratified
 
 
 SCORES = st.sampled_from([0.0, 1.0])
@@ -103,11 +104,10 @@ def test_a_seed_repeats_the_interval() -> None:
 
 def test_many_kinds_of_questions_are_drawn_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = RNG.random(90), RNG.random(90)
-    whole = compare(a, b)
+    whole = difference(a, b)
     monkeypatch.setattr("mlpo_bench.stats.units._AT_ONCE", 10_000)
-    again = compare(a, b)
-    assert (again.difference.low, again.difference.high) == pytest.approx((whole.difference.low, whole.difference.high))
-    assert again.p == whole.p < 1
+    again = difference(a, b)
+    assert (again.low, again.high) == pytest.approx((whole.low, whole.high))
 
 
 def test_answers_that_go_together_narrow_the_interval() -> None:
@@ -121,9 +121,10 @@ def test_answers_that_go_together_narrow_the_interval() -> None:
 
 def test_a_comparison_of_right_and_wrong() -> None:
     found = compare(BETTER, WORSE, SUBJECTS)
-    assert found.difference == difference(BETTER, WORSE, SUBJECTS)
+    assert found.difference == stratified(BETTER, WORSE, SUBJECTS)
+    assert found.elsewhere == difference(BETTER, WORSE, SUBJECTS)
     assert (found.p, found.test) == (mcnemar(BETTER, WORSE), "McNemar, exact")
-    assert found.p_subjects == sign_flip(BETTER - WORSE, SUBJECTS)
+    assert found.p_subjects == max(found.p, sign_flip(BETTER - WORSE, SUBJECTS))
     assert found.discordant == (BETTER != WORSE).mean()
     assert found.detectable == detectable(300, found.discordant)
 
@@ -163,9 +164,10 @@ def test_a_cell_that_always_wins_is_not_wholly_sure() -> None:
 
 def test_one_subject_is_told_of() -> None:
     found = compare(BETTER, WORSE, ["only"] * 300)
-    assert found.difference.caution is not None
-    assert "one subject" in found.difference.caution
-    assert found.difference.low == difference(BETTER, WORSE).low
+    assert found.elsewhere is not None
+    assert found.elsewhere.caution is not None
+    assert "one subject" in found.elsewhere.caution
+    assert found.elsewhere.low == difference(BETTER, WORSE).low
     assert found.p_subjects == 1
 
 
@@ -176,3 +178,30 @@ def test_what_cannot_be_compared_is_refused() -> None:
         compare([1, 0], [1, 1], ["a"])
     with pytest.raises(ValueError, match="between 0 and 1"):
         compare([1, 2], [1, 1])
+
+
+def test_an_interval_within_subjects_is_that_of_a_stratified_sample() -> None:
+    sizes = np.array([4, 7, 9])
+    apart = np.concatenate([np.tile([1.0, 0, 0], 2)[:4], np.tile([-1.0, 1, 0, 0], 2)[:7], np.tile([1.0, 1, 0], 3)])
+    subjects = np.repeat(["a", "b", "c"], sizes).tolist()
+    found = stratified(np.maximum(apart, 0), np.maximum(-apart, 0), subjects)
+    parts = np.split(apart, np.cumsum(sizes)[:-1])
+    variances = [len(part) * part.var(ddof=1) / 20**2 for part in parts]
+    freedom = sum(variances) ** 2 / sum(v**2 / (len(part) - 1) for v, part in zip(variances, parts, strict=True))
+    reach = stdtrit(freedom, 0.975) * sum(variances) ** 0.5
+    assert (found.value, found.low, found.high) == pytest.approx(
+        (apart.mean(), apart.mean() - reach, apart.mean() + reach)
+    )
+
+
+def test_subjects_of_one_question_are_taken_together() -> None:
+    scores = RNG.integers(0, 2, 40).astype(float)
+    alone = stratified(scores, 1 - scores, [*range(20), *["many"] * 20])
+    together = stratified(scores, 1 - scores, [*["few"] * 20, *["many"] * 20])
+    assert (alone.low, alone.high) == (together.low, together.high)
+
+
+def test_a_p_of_other_subjects_is_never_below_that_of_these() -> None:
+    found = compare([1] * 6 + [0] * 4, [0] * 9 + [1], [0, 1] * 5)
+    assert found.p_subjects is not None
+    assert found.p_subjects >= found.p

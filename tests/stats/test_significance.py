@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from itertools import product
+from time import perf_counter
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtr
 
-from mlpo_bench.stats import holm, mcnemar, sign_flip
+from mlpo_bench.stats import Sampled, compare, exchange, holm, mcnemar, sign_flip
 
 
 def brute_force(differences: list[float]) -> float:
@@ -66,13 +68,65 @@ def test_flipping_subjects_flips_them_whole() -> None:
     assert sign_flip([1.0] * 60, subjects) == pytest.approx(2 / 2**8)
 
 
-def test_drawn_flips_agree_with_all_flips() -> None:
-    differences = np.random.default_rng(1).normal(0.2, 0.6, 20).clip(-1, 1)
-    flips = 1 - 2 * ((np.arange(2**20)[:, None] >> np.arange(20)) & 1)
+def test_differences_without_a_common_step_agree_with_all_flips() -> None:
+    differences = np.random.default_rng(1).normal(0.2, 0.6, 18).clip(-1, 1)
+    flips = 1 - 2 * ((np.arange(2**18)[:, None] >> np.arange(18)) & 1)
     exact = float((np.abs(flips @ differences) >= abs(differences.sum()) - 1e-9).mean())
-    assert sign_flip(differences, draws=20_000) == pytest.approx(exact, abs=0.01)
-    assert sign_flip(differences, seed=1, draws=99) == sign_flip(differences, seed=1, draws=99)
-    assert sign_flip(np.linspace(0.5, 1, 100), draws=999) == 1 / 1000
+    assert sign_flip(differences) == pytest.approx(exact, rel=0.01)
+    assert sign_flip(np.linspace(0.5, 1, 100)) == pytest.approx(2 / 2**100)
+
+
+def test_means_over_seeds_and_suites_have_a_common_step() -> None:
+    rng = np.random.default_rng(0)
+    thirds = np.r_[rng.integers(-3, 4, 8) / 3 / 8, rng.integers(-3, 4, 10) / 3 / 10]
+    assert sign_flip(thirds) == pytest.approx(brute_force(thirds[thirds != 0].tolist()))
+
+
+@pytest.mark.parametrize("n", [1_000, 14_000])
+def test_thousands_of_questions_take_no_time(n: int) -> None:
+    rng = np.random.default_rng(0)
+    apart = rng.uniform(-1, 1, n)
+    started = perf_counter()
+    p = sign_flip(apart)
+    assert perf_counter() - started < 5
+    assert p == pytest.approx(2 * ndtr(-abs(apart.sum()) / (apart**2).sum() ** 0.5), rel=0.02)
+
+
+def exchanged(row: list[int], votes: list[list[int]]) -> float:
+    """The same by going through all ways to exchange the row's answers with votes."""
+    pools = [[answer, *others] for answer, others in zip(row, votes, strict=True)]
+    expected = sum(sum(pool) / len(pool) for pool in pools)
+    totals = np.array([sum(one) for one in product(*pools)])
+    return float((np.abs(totals - expected) >= abs(sum(row) - expected) - 1e-9).mean())
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 1), st.lists(st.integers(0, 1), min_size=3, max_size=3)), min_size=1, max_size=6)
+)
+def test_exchanging_answers_agrees_with_all_exchanges(pairs: list[tuple[int, list[int]]]) -> None:
+    row, votes = [answer for answer, _ in pairs], [others for _, others in pairs]
+    found = exchange(row, np.mean(votes, axis=1), 1, 3.9)
+    assert found == pytest.approx(exchanged(row, votes))
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=100))
+def test_exchanging_one_answer_with_one_vote_is_mcnemar(pairs: list[tuple[int, int]]) -> None:
+    a, b = zip(*pairs, strict=True)
+    assert exchange(a, b, 1, 1) == pytest.approx(mcnemar(a, b))
+
+
+def test_a_row_that_is_never_right_is_not_surely_worse_than_a_vote_that_seldom_is() -> None:
+    vote = np.repeat([1 / 6, 0], [12, 88])
+    assert sign_flip(-vote) < 0.001  # all differences are to one side, whoever is better
+    assert exchange(np.zeros(100), vote, 1, 15) > 0.1
+    assert compare(np.zeros(100), vote, drawn=Sampled(1, 15)).p > 0.1
+
+
+def test_what_cannot_be_exchanged_is_refused() -> None:
+    with pytest.raises(ValueError, match="2 questions are compared with 1"):
+        exchange([1, 0], [1], 1, 1)
+    with pytest.raises(ValueError, match="either side"):
+        exchange([1, 0], [1, 1], 1, 0.5)
 
 
 @given(st.lists(st.sampled_from([-1, -0.5, 0, 0.5, 1]), min_size=1, max_size=80))

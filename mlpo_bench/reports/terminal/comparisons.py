@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.analysis.rows import compared, read_rows, row_name
+from mlpo_bench.analysis.rows import common, compared, read_rows, row_name
 from mlpo_bench.errors import UsageError, nearest, unknown
 from mlpo_bench.reports.grids import Grid
-from mlpo_bench.stats import ALPHA, holm, macro
+from mlpo_bench.stats import ALPHA, holm, over_suites
 
 
 if TYPE_CHECKING:
@@ -20,63 +20,70 @@ if TYPE_CHECKING:
     from mlpo_bench.stats import Comparison, Estimate
 
 _NONE = "-"
+MACRO = "macro"
 # What a narrow terminal does without, first to last.
-SPARED = ("discordant", "p, subjects", "tokens A/B", "could show", "accuracy A", "accuracy B")
+SPARED = (
+    "discordant", "subjects, p", "p", "subjects, 95 %", "tokens A/B", "could show", "accuracy A", "accuracy B",
+    "subjects, Holm",
+)  # fmt: skip
 _HOW_TO_READ = (
-    "A - B is of the questions that both answered; its interval allows for questions alike within a subject "
-    "(~: too little to go by, see the cautions in JSON). "
-    "p, questions: McNemar's exact test, or flipped signs for means over seeds. p, subjects: whole subjects' signs "
-    "flipped. Could show: the smallest difference that n independent questions find in four samples of five. "
+    "A - B is of the questions that both answered. Interval and p speak of other questions of these subjects (~: too "
+    "little to go by, see the cautions in JSON): McNemar's exact test, or flipped signs for means over seeds. "
+    "Subjects: the same for other subjects, drawn whole, whose signs are flipped. Could show: the smallest difference "
+    "that n questions find in four samples of five, at the level of the strictest test of the table. "
     "Tokens: A's mean a question, read and written, over B's."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two rows on the questions of one suite that both answered; `left_out` counts those that only one did.
+    """Two rows on the questions that both answered: of one suite, or as the mean over several, each counted the same.
 
-    `adjusted` is `comparison.p` after Holm over the whole table, and `tokens` A's mean a question over B's (None where
-    B took none).
+    Attributes:
+        row: The first row's name.
+        suite: The suite; `macro` for a mean over suites.
+        suites: How many.
+        accuracy_a: The first row's accuracy.
+        accuracy_b: The second's.
+        comparison: The first less the second.
+        adjusted: `comparison.p` after Holm over the whole table, means and all.
+        adjusted_subjects: `comparison.p_subjects` likewise; None without subjects.
+        tests: Over how many tests of the table.
+        tokens: The first's mean a question over the second's; None where the second took none.
+        left_out: How many questions only one of the two answered.
     """
 
     row: str
     suite: str
+    suites: int
     accuracy_a: float
     accuracy_b: float
     comparison: Comparison
     adjusted: float
+    adjusted_subjects: float | None
+    tests: int
     tokens: float | None
     left_out: int
 
     @property
-    def verdict(self) -> str:
-        """What the comparison shows, in words."""
-        difference = self.comparison.difference
-        if self.adjusted < ALPHA:
-            better = f"{'A' if difference.value > 0 else 'B'} better"
-            sure = difference.low > 0 or difference.high < 0
-            return better if sure else f"{better} on these questions; on other subjects, not surely"
-        could = self.comparison.detectable
-        return "no difference shown; this n could have shown " + ("none" if could is None else f"{could:.3f}")
+    def difference(self) -> Estimate:
+        """The first row's accuracy less the second's, with its interval for other questions of these subjects."""
+        return self.comparison.difference
 
-
-@dataclass(frozen=True, slots=True)
-class Mean:
-    """The mean over suites of a row's differences, each suite counted the same."""
-
-    row: str
-    suites: int
-    accuracy_a: float
-    accuracy_b: float
-    difference: Estimate
-    tokens: float | None
+    @property
+    def could_show(self) -> float | None:
+        """The smallest difference that the strictest of the table's tests finds in four samples of five."""
+        return self.comparison.could_show(self.tests)
 
     @property
     def verdict(self) -> str:
-        """What the interval shows, in words."""
-        if self.difference.low > 0:
-            return "A better"
-        return "B better" if self.difference.high < 0 else "no difference shown"
+        """What the comparison shows, in words."""
+        if self.adjusted < ALPHA:
+            better = f"{'A' if self.difference.value > 0 else 'B'} better"
+            sure = self.adjusted_subjects is not None and self.adjusted_subjects < ALPHA
+            return better if sure else f"{better} on these subjects; on others, not surely"
+        could = self.could_show
+        return "no difference shown; this n could have shown " + ("none" if could is None else f"{could:.3f}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +92,15 @@ class Comparisons:
 
     title: str
     pairs: tuple[Pair, ...]
-    means: tuple[Mean, ...]
+    means: tuple[Pair, ...]
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return all figures, unrounded."""
         return {
             "title": self.title,
-            "pairs": [asdict(pair) | {"verdict": pair.verdict} for pair in self.pairs],
-            "means": [asdict(each) | {"verdict": each.verdict} for each in self.means],
+            "pairs": [_figures(pair) for pair in self.pairs],
+            "means": [_figures(each) for each in self.means],
             "notes": self.notes,
         }
 
@@ -159,95 +166,105 @@ def _named(run: LoadedRun, rows: Sequence[ResultRow], name: str) -> list[ResultR
     return of_name
 
 
+def _figures(pair: Pair) -> dict[str, Any]:
+    elsewhere = pair.comparison.could_show(pair.tests, elsewhere=True)
+    could = {"could_show": pair.could_show, "could_show_of_other_subjects": elsewhere}
+    return asdict(pair) | could | {"verdict": pair.verdict}
+
+
 def _comparisons(title: str, rows: Sequence[tuple[ResultRow, ResultRow]], notes: Iterable[str]) -> Comparisons:
-    tests = [compared(a, b) for a, b in rows]
+    named: dict[str, list[tuple[ResultRow, ResultRow]]] = {}
+    for a, b in rows:
+        named.setdefault(a.name, []).append((a, b))
+    groups = [[pair] for pair in rows] + [pairs for pairs in named.values() if len(pairs) > 1]
+    tests = [_compared(pairs) for pairs in groups]
     adjusted = holm({str(place): each.p for place, each in enumerate(tests)})
-    pairs = tuple(
-        _pair(a, b, one, adjusted[str(place)]) for place, ((a, b), one) in enumerate(zip(rows, tests, strict=True))
+    elsewhere = holm({str(place): each.p_subjects for place, each in enumerate(tests) if each.p_subjects is not None})
+    every = tuple(
+        _pair(pairs, one, adjusted[str(place)], elsewhere.get(str(place)), len(tests))
+        for place, (pairs, one) in enumerate(zip(groups, tests, strict=True))
     )
-    means = _means(rows, pairs)
-    of_holm = f"p, Holm: p, questions, adjusted over all {len(pairs)} comparisons of the table; a verdict needs it " + (
-        f"below {ALPHA}." + (" Means over suites have no p: their verdict goes by the interval." if means else "")
+    told, means = every[: len(rows)], every[len(rows) :]
+    of_holm = (
+        f"Holm: p adjusted over all {len(tests)} comparisons of the table"
+        f"{', means over suites among them' if means else ''}; a verdict needs it below {ALPHA}."
     )
-    left_out = [f"{pair.suite}, {pair.row} ({pair.left_out})" for pair in pairs if pair.left_out]
+    left_out = [f"{pair.suite}, {pair.row} ({pair.left_out})" for pair in told if pair.left_out]
     if left_out:
         notes = [*notes, f"Questions that only one of the two answered are left out: {_listed(left_out)}."]
-    return Comparisons(title, pairs, means, (_HOW_TO_READ, of_holm, *notes))
+    return Comparisons(title, told, means, (_HOW_TO_READ, of_holm, *notes))
 
 
-def _pair(a: ResultRow, b: ResultRow, comparison: Comparison, adjusted: float) -> Pair:
-    common = a.scores.keys() & b.scores.keys()
+def _compared(pairs: Sequence[tuple[ResultRow, ResultRow]]) -> Comparison:
+    if len(pairs) == 1:
+        return compared(*pairs[0])
+    return over_suites({a.suite: common(a, b) for a, b in pairs})
+
+
+def _pair(
+    pairs: Sequence[tuple[ResultRow, ResultRow]],
+    comparison: Comparison,
+    adjusted: float,
+    adjusted_subjects: float | None,
+    tests: int,
+) -> Pair:
+    scores = [common(a, b) for a, b in pairs]
+    of_b = sum(b.cost.tokens for _, b in pairs)
     return Pair(
-        row=a.name,
-        suite=a.suite,
-        accuracy_a=mean(a.scores[question] for question in sorted(common)),
-        accuracy_b=mean(b.scores[question] for question in sorted(common)),
+        row=pairs[0][0].name,
+        suite=pairs[0][0].suite if len(pairs) == 1 else MACRO,
+        suites=len(pairs),
+        accuracy_a=mean(mean(a) for a, _, _ in scores),
+        accuracy_b=mean(mean(b) for _, b, _ in scores),
         comparison=comparison,
         adjusted=adjusted,
-        tokens=a.cost.tokens / b.cost.tokens if b.cost.tokens else None,
-        left_out=len(a.scores.keys() ^ b.scores.keys()),
-    )
-
-
-def _means(rows: Sequence[tuple[ResultRow, ResultRow]], pairs: Sequence[Pair]) -> tuple[Mean, ...]:
-    grouped: dict[str, list[int]] = {}
-    for place, pair in enumerate(pairs):
-        grouped.setdefault(pair.row, []).append(place)
-    return tuple(
-        _mean([rows[place] for place in places], [pairs[place] for place in places])
-        for places in grouped.values()
-        if len(places) > 1
-    )
-
-
-def _mean(rows: Sequence[tuple[ResultRow, ResultRow]], pairs: Sequence[Pair]) -> Mean:
-    of_b = sum(b.cost.tokens for _, b in rows)
-    return Mean(
-        row=pairs[0].row,
-        suites=len(pairs),
-        accuracy_a=mean(pair.accuracy_a for pair in pairs),
-        accuracy_b=mean(pair.accuracy_b for pair in pairs),
-        difference=macro({pair.suite: pair.comparison.difference for pair in pairs}),
-        tokens=sum(a.cost.tokens for a, _ in rows) / of_b if of_b else None,
+        adjusted_subjects=adjusted_subjects,
+        tests=tests,
+        tokens=sum(a.cost.tokens for a, _ in pairs) / of_b if of_b else None,
+        left_out=sum(len(a.scores.keys() ^ b.scores.keys()) for a, b in pairs),
     )
 
 
 def grid(comparisons: Comparisons, *, exact: bool = False) -> Grid:
     """Return the table in words; with `exact`, its figures unrounded and its intervals in two columns."""
     columns = (
-        "row", "suite", "accuracy A", "accuracy B", "A - B", *(("low", "high") if exact else ("95 % interval",)),
-        "discordant", "p, questions", "p, subjects", "p, Holm", "could show", "n", "tokens A/B", "verdict",
+        "row", "suite", "accuracy A", "accuracy B", "A - B",
+        *(("low", "high", "subjects, low", "subjects, high") if exact else ("95 % interval", "subjects, 95 %")),
+        "discordant", "p", "Holm", "subjects, p", "subjects, Holm", "could show", "n", "tokens A/B", "verdict",
     )  # fmt: skip
-    every: tuple[Pair | Mean, ...] = (*comparisons.pairs, *comparisons.means)
-    rows = tuple(_words(one, exact=exact) for one in every)
+    rows = tuple(_words(one, exact=exact) for one in (*comparisons.pairs, *comparisons.means))
     return Grid(comparisons.title, columns, rows, comparisons.notes)
 
 
-def _words(one: Pair | Mean, *, exact: bool) -> tuple[str, ...]:
+def _words(one: Pair, *, exact: bool) -> tuple[str, ...]:
     def figure(value: float | None, form: str = ".3f") -> str:
         if value is None:
             return "" if exact else _NONE
         return repr(float(value)) if exact else format(value, form)
 
-    comparison, adjusted, suite = None, None, "macro"
-    if isinstance(one, Pair):
-        comparison, adjusted, suite = one.comparison, one.adjusted, one.suite
-    difference = one.difference if isinstance(one, Mean) else one.comparison.difference
-    caution = "~ " if difference.caution else ""
-    interval = (f"{caution}[{difference.low:+.3f}, {difference.high:+.3f}]",)
+    def interval(estimate: Estimate | None) -> tuple[str, ...]:
+        if exact:
+            return (figure(estimate.low), figure(estimate.high)) if estimate else ("", "")
+        if estimate is None:
+            return (_NONE,)
+        return (f"{'~ ' if estimate.caution else ''}[{estimate.low:+.3f}, {estimate.high:+.3f}]",)
+
+    comparison = one.comparison
     return (
         one.row,
-        suite,
+        one.suite,
         figure(one.accuracy_a),
         figure(one.accuracy_b),
-        figure(difference.value, "+.3f"),
-        *((figure(difference.low), figure(difference.high)) if exact else interval),
-        figure(comparison.discordant if comparison else None),
-        figure(comparison.p if comparison else None, ".3g"),
-        figure(comparison.p_subjects if comparison else None, ".3g"),
-        figure(adjusted, ".3g"),
-        figure(comparison.detectable if comparison else None),
-        str(difference.questions),
+        figure(one.difference.value, "+.3f"),
+        *interval(one.difference),
+        *interval(comparison.elsewhere),
+        figure(comparison.discordant),
+        figure(comparison.p, ".3g"),
+        figure(one.adjusted, ".3g"),
+        figure(comparison.p_subjects, ".3g"),
+        figure(one.adjusted_subjects, ".3g"),
+        figure(one.could_show),
+        str(one.difference.questions),
         figure(one.tokens, ".3g"),
         one.verdict,
     )
