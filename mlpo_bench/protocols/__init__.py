@@ -22,8 +22,8 @@ from mlpo_bench.protocols.weighted import Weighted
 
 __all__ = [
     "PROTOCOLS",
-    "Alteration",
     "RESERVED",
+    "Alteration",
     "Cost",
     "Critique",
     "Debate",

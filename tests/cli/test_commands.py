@@ -73,11 +73,11 @@ def test_a_run_leaves_all_its_files_and_a_table(
 ) -> None:
     said = mlpo_bench(*run, "--name", "mine", "--rounds", "1,2")
     assert said.code == 0
-    for word in ("solo", "vote of 8", "leader, 1 round, 3 peers", "95 % interval", "unread", "tokens out", "Sharing:"):
+    for word in ("solo", "vote of 8", "leader, 1 round, 3 peers", "95 % interval", "unread", "tokens out", "Sharing:", "Led rows against the vote"):
         assert word in said.out
     folder = tmp_path / "runs" / "mine"
     rows = records(folder)
-    assert len(rows) == 4 * 9
+    assert len(rows) == 6 * 9
     results = json.loads((folder / "results.json").read_text())
     for cell in results["cells"]:
         of_cell = [r for r in rows if r["cell"] == cell["cell"]]
