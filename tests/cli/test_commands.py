@@ -73,7 +73,8 @@ def test_a_run_leaves_all_its_files_and_a_table(
 ) -> None:
     said = mlpo_bench(*run, "--name", "mine", "--rounds", "1,2")
     assert said.code == 0
-    for word in ("solo", "vote of 8", "leader, 1 round, 3 peers", "95 % interval", "unread", "tokens out", "Sharing:", "Led rows against the vote"):
+    told = "95 % interval", "unread", "tokens out", "Sharing:", "Led rows against the vote"
+    for word in ("solo", "vote of 8", "leader, 1 round, 3 peers", *told):
         assert word in said.out
     folder = tmp_path / "runs" / "mine"
     rows = records(folder)
@@ -90,10 +91,11 @@ def test_a_run_leaves_all_its_files_and_a_table(
     assert manifest["sources"]["bbh"]["kind"] == "folder"
     assert manifest["versions"]["lm_eval"].startswith("0.4.")
     made = session["completions"]
+    # Ballots of a vote that matches tokens are found again while they are counted.
     assert (
         made["made"]
         < sum(r["calls"] for r in rows)
-        == sum(made[k] for k in ("made", "shared_in_flight", "found_in_store"))
+        < sum(made[k] for k in ("made", "shared_in_flight", "found_in_store"))
     )
 
 
