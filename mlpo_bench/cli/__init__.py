@@ -10,6 +10,7 @@ import typer
 from mlpo_bench.cli import (
     compare,
     diagnose,
+    doctor,
     export,
     frontier,
     gate,
@@ -59,6 +60,7 @@ app.command("track", rich_help_panel=PASS_ON)(track.track)
 app.add_typer(leaderboard.app, name="leaderboard", rich_help_panel=PASS_ON)
 app.add_typer(store.app, name="store", rich_help_panel=PASS_ON)
 app.command("gate", rich_help_panel=PASS_ON)(gate.gate)
+app.command("doctor", rich_help_panel=LOOK)(doctor.doctor)
 app.command("protocols", rich_help_panel=LOOK)(protocols.protocols)
 app.command("suites", rich_help_panel=LOOK)(suites.suites)
 app.command("models", rich_help_panel=LOOK)(models.models)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Characters of a reason: the clients put whole stacks of addresses into theirs.
 _LONGEST = 200
+_ASKED_WITHIN_S = 10.0
 _REFUSED_TOKEN = re.compile(r"invalid (credentials|user token|token)|expired|revoked", re.IGNORECASE)
 _SECONDS = re.compile(r"retry after (\d+) seconds", re.IGNORECASE)
 _UNREACHABLE = frozenset(
@@ -49,6 +50,36 @@ def downloaded(name: str, revision: str | None, files: list[str]) -> Path:
         if absent := _absent(error):
             raise NotThere(absent) from None
         raise UsageError(f"{name} cannot be fetched: {why_not(error, name, revision)}.") from None
+
+
+def cached(name: str, revision: str | None, files: list[str]) -> Path | None:
+    """Return the folder of what the hub's cache on this machine has of a repository; None where it lacks any of it."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=files, local_files_only=True))
+    except (HFValidationError, LocalEntryNotFoundError):
+        return None
+
+
+def to_fetch(name: str, revision: str | None, ending: str = ".safetensors") -> int:
+    """Ask the hub whether it would give a model, and return how large its files of an ending are, in bytes.
+
+    Raises:
+        UsageError: it would not, or cannot be asked; the message says which.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        told = HfApi().model_info(name, revision=revision, files_metadata=True, timeout=_ASKED_WITHIN_S)
+        HfApi().auth_check(name)
+    except HFValidationError:
+        raise UsageError(f"{name} is neither a folder nor a hub id.") from None
+    except Exception as error:  # noqa: BLE001 - as above
+        raise UsageError(f"{name} cannot be fetched: {why_not(error, name, revision)}.") from None
+    return sum(file.size or 0 for file in told.siblings or () if file.rfilename.endswith(ending))
 
 
 def why_not(error: BaseException, name: str, revision: str | None = None) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mlpo_bench.engines.spec import ModelSpec
 
 # Weights in safetensors only; pickled ones can run code when they are read.
-_HUB_FILES = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
+HUB_FILES = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
 _HASHED = (".safetensors", ".json", ".jinja", ".txt", ".model", ".tiktoken")
 
 
@@ -77,14 +77,19 @@ def _in_hub_cache() -> list[KnownModel]:
 
 
 def _from_folder(spec: ModelSpec, folder: Path) -> ResolvedModel:
-    _check_folder(spec.model, folder)
+    check_folder(spec.model, folder)
     revision = revision_of(file for file in folder.iterdir() if file.is_file() and file.suffix in _HASHED)
     if spec.revision not in {None, revision}:
         raise UsageError(f"the folder {spec.model} holds {revision}, not the revision {spec.revision}.")
     return ResolvedModel(spec.model, folder, revision, spec.trust_remote_code)
 
 
-def _check_folder(name: str, folder: Path) -> None:
+def check_folder(name: str, folder: Path) -> None:
+    """Check that a folder holds a model that can be loaded, as far as its files' names tell.
+
+    Raises:
+        UsageError: it does not.
+    """
     if not (folder / "config.json").is_file():
         if adapters.is_adapter(folder):
             raise UsageError(f"{name} is an adapter, no model: name its base as `model`, and {name} as `adapter`.")
@@ -95,12 +100,12 @@ def _check_folder(name: str, folder: Path) -> None:
 
 
 def _from_hub(spec: ModelSpec) -> ResolvedModel:
-    files = [*_HUB_FILES, "*.py"] if spec.trust_remote_code else list(_HUB_FILES)
+    files = [*HUB_FILES, "*.py"] if spec.trust_remote_code else list(HUB_FILES)
     try:
         folder = hub.downloaded(spec.model, spec.revision, files)
     except hub.NotThere as reason:
         raise _no_such_model(spec.model, f"and {reason}") from None
-    _check_folder(spec.model, folder)
+    check_folder(spec.model, folder)
     return ResolvedModel(spec.model, folder, folder.name, spec.trust_remote_code)
 
 

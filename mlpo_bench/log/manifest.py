@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 import sys
@@ -19,7 +18,7 @@ import orjson
 import mlpo_bench
 from mlpo_bench.engines import ModelFacts
 from mlpo_bench.harness import readers
-from mlpo_bench.log import origins
+from mlpo_bench.log import hardware, origins
 from mlpo_bench.log.files import write_json
 
 
@@ -58,7 +57,7 @@ class Manifest:
             "sources": before.get("sources", {}) | {suite: asdict(source) for suite, source in sources.items()},
             "versions": _versions(),
             "git": _git_state(Path(mlpo_bench.__file__).parent),
-            "hardware": _hardware(),
+            "hardware": hardware.described(),
         }
         if rescored := before.get("rescored"):
             self._content["rescored"] = rescored
@@ -175,37 +174,3 @@ def _git_state(folder: Path) -> dict[str, Any] | None:
         return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-def _hardware() -> dict[str, Any]:
-    return {
-        "machine": platform.machine(),
-        "system": f"{platform.system()} {platform.release()}",
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory_gib": _memory_gib(),
-        "accelerators": _accelerators(),
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-
-
-def _memory_gib() -> float | None:
-    try:
-        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
-    except (ValueError, OSError):
-        return None
-
-
-def _accelerators() -> list[str]:
-    """Return the accelerators' names, if an engine has loaded torch; it is not loaded for this alone."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return []
-    return [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]

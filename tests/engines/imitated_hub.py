@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FILES = {"config.json": b'{"model_type": "made up"}'}
+LARGE: Mapping[str, dict[str, int]] = {"weights": {"model.safetensors": 15_231_233_024}}
 Headers = dict[str, str]
 
 # What the hub answers for a repository of these names: a status and headers.
@@ -56,7 +57,9 @@ class _Hub(BaseHTTPRequestHandler):
             tree = [{"type": "file", "path": name, "size": len(held), "oid": "e1"} for name, held in FILES.items()]
             self._send(200, json.dumps(tree).encode(), {}, body=body)
         else:
-            told = {"id": "some/whole", "sha": COMMIT, "siblings": [{"rfilename": name} for name in FILES]}
+            sizes = {each: len(held) for each, held in FILES.items()} | LARGE.get(name, {})
+            files = [{"rfilename": each, "size": size} for each, size in sizes.items()]
+            told = {"id": f"some/{name}", "sha": COMMIT, "siblings": files}
             self._send(200, json.dumps(told).encode(), {}, body=body)
 
     def _send(self, status: int, content: bytes, headers: Headers, *, body: bool) -> None:

@@ -73,6 +73,7 @@ class ServerEngine:
         spec: names the model and bounds the requests in flight.
         facts: what the server says of the model.
         say: takes a sentence on what a person should know.
+        retries: how often a request that failed in passing is asked again.
     """
 
     def __init__(
@@ -82,8 +83,10 @@ class ServerEngine:
         spec: ModelSpec,
         facts: ModelFacts,
         say: Callable[[str], None],
+        retries: int = RETRIES,
     ) -> None:
         self._transport, self._builder, self._spec, self._facts, self._say = transport, builder, spec, facts, say
+        self._retries = retries
         self._pace = Pace(spec.concurrency, spec.request.requests_per_minute)
         self._fingerprints: dict[str, None] = {}
         self._told: set[str] = set()
@@ -177,7 +180,7 @@ class ServerEngine:
         spent = time.monotonic() - tries.began - tries.waited
         if not fault.transient:
             raise fault
-        if tries.failures > RETRIES or spent >= self._spec.request.timeout:
+        if tries.failures > self._retries or spent >= self._spec.request.timeout:
             raise EngineError(str(fault), tried=True)
         await asyncio.sleep(min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (tries.failures - 1)))
 
@@ -193,10 +196,10 @@ class ServerEngine:
         bound = self._spec.request.max_wait
         if tries.waited + seconds > bound:
             asks = f" It asks to wait {wait.seconds:,.0f} s." if wait.seconds is not None else ""
-            raise EngineError(
-                f"{wait.words}{asks} A request waits {bound:g} s in all (request: {{max_wait: ...}} in the team file).",
-                tried=True,
+            bounded = (
+                f" A request waits {bound:g} s in all (request: {{max_wait: ...}} in the team file)." if bound else ""
             )
+            raise EngineError(f"{wait.words}{asks}{bounded}", tried=True)
         tries.waited += seconds
         self._pace.slow_down(seconds)
         now = time.monotonic()
@@ -248,11 +251,16 @@ class ServerEngine:
 
 
 async def connect(
-    spec: ModelSpec, *, deterministic: bool = False, on_event: Callable[[str], None] | None = None
+    spec: ModelSpec,
+    *,
+    deterministic: bool = False,
+    on_event: Callable[[str], None] | None = None,
+    retries: int = RETRIES,
 ) -> ServerEngine:
     """Connect to a server, and check that it answers for the model.
 
-    `on_event` takes sentences on what a person should know, now and while questions are asked.
+    `on_event` takes sentences on what a person should know, now and while questions are asked; `retries` says how often
+    a request that failed in passing is asked again.
 
     Raises:
         UsageError: the server cannot be reached, refuses the key, or does not serve the model; or deterministic
@@ -277,7 +285,7 @@ async def connect(
             )
         if listing.hindrance:
             await _try(transport, builder, spec, listing, say)
-        return ServerEngine(transport, builder, spec, _facts(spec, listing, builder.rendering), say)
+        return ServerEngine(transport, builder, spec, _facts(spec, listing, builder.rendering), say, retries)
     except BaseException:
         await transport.close()
         raise
