@@ -13,10 +13,15 @@ that shows it nowhere would have questions dropped, and is refused. Some kinds o
   as a list of one part.
 - With a template that writes today's date: it is told the same day for ever (`DATE`, or the one that a team file
   names), which is part of the identity of requests.
+
+What a message says stays text: where it spells a special token (`<|im_start|>`), the model reads these letters and not
+the token. So nobody whose words stand in a prompt can end it there, or go on in another role.
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -35,6 +40,8 @@ _PROBE = "a system message to look for"
 _ASKED = "a question to look for"
 _CLOCK = "strftime_now"
 """What templates call to learn the day, as transformers offers it."""
+_SPELLED = "\ue0f0{}\ue0f1"
+"""Stands for what is spelled out while the rest is rendered: signs of the Unicode block that is nobody's."""
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 _SPEAKERS = {"user": "User: ", "assistant": "Assistant: ", "system": ""}
 
@@ -74,6 +81,8 @@ class ChatTokens:
         self._told = dict(template_kwargs) | ({} if self._date is None else {_CLOCK: _clock(self._date)})
         self._takes_parts = self._has_template and self._wants_parts()
         self._has_system_role = self._has_template and self._fault(_PROBE, Message("system", _PROBE)) is None
+        special = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+        self._special = re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))) or r"(?!)")
 
     @classmethod
     def of_folder(
@@ -119,8 +128,42 @@ class ChatTokens:
 
     def ids(self, messages: Sequence[Message]) -> list[int]:
         """Return the token ids of a chat."""
+        if any(self._special.search(message.content) for message in messages):
+            return self._spelled_out(messages)
         # Without a template nobody has written the tokens that a sequence starts with, so the tokenizer does.
         ids: list[int] = self.tokenizer.encode(self.text(messages), add_special_tokens=not self._has_template)
+        return ids
+
+    def _spelled_out(self, messages: Sequence[Message]) -> list[int]:
+        """Return the token ids of a chat whose messages spell special tokens, with the letters of these."""
+        spelled: list[str] = []
+
+        def marked(found: re.Match[str]) -> str:
+            spelled.append(found[0])
+            return _SPELLED.format(len(spelled) - 1)
+
+        taken = str.maketrans(dict.fromkeys(_SPELLED.format(""), "\ufffd"))
+        text = self.text(
+            [
+                replace(message, content=self._special.sub(marked, message.content.translate(taken)))
+                for message in messages
+            ]
+        )
+        ids: list[int] = []
+        for place, part in enumerate(re.split(_SPELLED.format(r"(\d+)"), text)):
+            if place % 2:
+                ids += self._letters(spelled[int(part)])
+            else:
+                ids += self.tokenizer.encode(part, add_special_tokens=not (place or self._has_template))
+        return ids
+
+    def _letters(self, token: str) -> list[int]:
+        """Return the ids of what a special token is spelled with."""
+        ids: list[int] = []
+        for spelled in (token, " ".join(token)):  # a vocabulary of whole words may hold it as a word
+            ids = self.tokenizer.encode(spelled, add_special_tokens=False, split_special_tokens=True)
+            if not any(self.tokenizer.added_tokens_decoder.get(one) for one in ids):
+                break
         return ids
 
     def behind(self, messages: Sequence[Message], answer: str) -> str | None:
