@@ -175,7 +175,15 @@ def read(path: Path, model: type[Model], kind: str) -> Model:
     Raises:
         UsageError: the file cannot be read, is not YAML, or has a fault (all faults are listed, a line each).
     """
-    text = read_text(path, kind)
+    return parsed(read_text(path, kind), path, model, kind)
+
+
+def parsed(text: str, path: Path, model: type[Model], kind: str) -> Model:
+    """Read the text of a file as `model`.
+
+    Raises:
+        UsageError: it is not YAML, or has a fault (all faults are listed, a line each).
+    """
     try:
         value, tree = load(text)
     except yaml.YAMLError as error:

@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from mlpo_bench.analysis.diagnostics import LEADER
 from mlpo_bench.analysis.round_table import UNREAD, RoundTable
 from mlpo_bench.errors import UsageError
+from mlpo_bench.log.ledger import read_ledger
 from mlpo_bench.protocols.seeding import shuffler
 
 
@@ -149,13 +149,14 @@ def seen_order(cell: Cell, question: str, number: int) -> tuple[int, ...]:
 
 def _turns(run: LoadedRun, cell: Cell) -> list[Turn]:
     path = run.directory.ledger_path(cell.id)
-    if not set(_NEEDED) <= set(pq.read_schema(path).names):
+    ledger = read_ledger(path)
+    if not set(_NEEDED) <= set(ledger.column_names):
         raise UsageError(
             f"the run {run.path} was made before its ledger told which turns were right. Run its configuration "
             f"again under another name (`--config {run.path}/config.yaml --name ...`): answers in the store are not "
             "asked for again."
         )
-    turns: list[Turn] = pq.read_table(path, columns=list(_NEEDED)).to_pylist()
+    turns: list[Turn] = ledger.select(_NEEDED).to_pylist()
     return turns
 
 

@@ -16,6 +16,7 @@ import orjson
 from mlpo_bench.analysis.rows import row_name
 from mlpo_bench.export.gold import load_asked
 from mlpo_bench.harness.documents import UNREAD
+from mlpo_bench.log.cell_files import read_suite
 
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _sample(sample: Sample, final: str, record: Record) -> dict[str, Any]:
 def _results(run: LoadedRun, of_row: list[Cell], samples: Samples) -> dict[str, Any]:
     """Return what lm-eval said of the cells of a row, put together as if it had scored them at once."""
     scored = [result.lm_eval for cell in of_row if (result := run.result.get(cell.id))]
-    suites = {cell.suite: orjson.loads(run.directory.suite_path(cell.suite).read_bytes()) for cell in of_row}
+    suites = {cell.suite: read_suite(run.directory.suite_path(cell.suite)) for cell in of_row}
     together: dict[str, Any] = {name: {} for name in _BY_TASK}
     for one in scored:
         for name in _BY_TASK:

@@ -22,7 +22,6 @@ from mlpo_bench.chat import MORE, Completion, Message, Sampling, Usage
 from mlpo_bench.engines.kinds.recorded import Recording as RecordingEngine
 from mlpo_bench.errors import UsageError
 from mlpo_bench.gate.history import Kept, read_baseline
-from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.matrix.config import RunConfig, read_config
 
 
@@ -226,8 +225,7 @@ def conversations_of(run: LoadedRun) -> dict[tuple[str, str], Conversation]:
     """Read the conversations of a run, by cell and question."""
     conversations: dict[tuple[str, str], Conversation] = {}
     for cell in run.cells:
-        path = run.directory.transcript_path(cell)
-        for line in read_transcripts(path) if path.exists() else ():
+        for line in run.transcripts(cell) if run.directory.transcript_path(cell).exists() else ():
             conversations[cell.id, line["question"]] = _held(cell.id, line)
     return conversations
 

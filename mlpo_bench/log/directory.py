@@ -17,28 +17,29 @@ unused.jsonl.zst          completions that a re-scoring left without a conversat
 from __future__ import annotations
 
 import contextlib
-import shlex
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from filelock import FileLock, Timeout
 
-from mlpo_bench import atomic
+from mlpo_bench import atomic, yamls
 from mlpo_bench.engines.adapters import revision_here
 from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.log import replacement
-from mlpo_bench.log.files import write_json
+from mlpo_bench.log.cell_files import CellFiles, read_suite
+from mlpo_bench.log.files import DamagedFile, command, write_json
 from mlpo_bench.log.ledger import shared
-from mlpo_bench.log.plan import Plan
+from mlpo_bench.log.manifest import CONFIG_FILES, note_config, read_manifest, text_digest
+from mlpo_bench.log.plan import Plan, read_plan
+from mlpo_bench.log.repair import damaged_config, put_right, restored
 from mlpo_bench.log.results import CellResult, Results, check_alike, read_result, read_results
 from mlpo_bench.matrix.cells import cells, chosen
-from mlpo_bench.matrix.config import RunConfig, read_config
+from mlpo_bench.matrix.config import KIND, RunConfig, parse_config, read_config
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mlpo_bench.matrix.cells import Cell
 
@@ -60,6 +61,9 @@ class RunDirectory:
         self.results_path = path / "results.json"
         self.unused_path = path / "unused.jsonl.zst"
         self._before: tuple[RunConfig, tuple[Cell, ...]] | None = None
+        self.put_right: list[str] = []
+        """What was found damaged when the run was taken up, and what became of it, a sentence each."""
+        self._sound: set[str] = set()
 
     @classmethod
     def for_run(
@@ -86,9 +90,11 @@ class RunDirectory:
     @property
     def begun(self) -> bool:
         """Whether anything was carried out here: one that was refused before that leaves its name free."""
-        return self.config_path.exists() and self.manifest_path.exists()
+        return any(path.is_file() for path in (self.manifest_path, *self.path.glob("cells/*.json")))
 
     def _take_up(self, config: RunConfig, *, add: bool) -> None:
+        with self.locked():
+            self._put_right(None if add else config)
         before = self.config
         self._check_adapters()
         if add:
@@ -108,13 +114,27 @@ class RunDirectory:
             (config, matrix), self._before = self._before, None
             self._write(config, matrix)
 
+    def _put_right(self, config: RunConfig | None) -> None:
+        """Put aside what is damaged; write the configuration anew where it is, and is what the run is taken up with."""
+        self.put_right = put_right(self.path, PARTS)
+        manifest = self.manifest() if self.manifest_path.exists() else {}
+        try:
+            self.check_config(manifest)
+        except UsageError as fault:
+            told = manifest.get(CONFIG_FILES, ())
+            self.put_right.append(restored(self.config_path, config, told, fault))
+            assert config is not None
+            self.config = config
+
     def _decide(self, config: RunConfig, matrix: tuple[Cell, ...]) -> None:
         """Write what decides the run. Its cells are known by then: what cannot be run spoils no folder."""
         with self.locked():
             self._write(config, matrix)
 
     def _write(self, config: RunConfig, matrix: tuple[Cell, ...]) -> None:
-        atomic.write(self.config_path, config.to_yaml().encode())
+        text = config.to_yaml()
+        note_config(self.manifest_path, text)
+        atomic.write(self.config_path, text.encode())
         self.config, self.cells, self._cell = config, matrix, {cell.id: cell for cell in matrix}
 
     def _make(self, config: RunConfig) -> None:
@@ -138,11 +158,13 @@ class RunDirectory:
             UsageError: there is no such run.
         """
         for path in (Path(run), Path("runs") / run):
-            if (path / "config.yaml").is_file():
+            if _is_file(path / "config.yaml"):
                 folder = cls(path)
                 folder._settle()
                 return folder
         known = [p.parent.name for p in Path("runs").glob("*/config.yaml")]
+        if lost := next((path for path in (Path(run), Path("runs") / run) if _is_file(path / "manifest.json")), None):
+            raise damaged_config(lost)
         hint = nearest(str(run), known) or "; it must be a folder with a config.yaml."
         raise UsageError(f"there is no run {str(run)!r}{hint}")
 
@@ -166,7 +188,7 @@ class RunDirectory:
 
     def _check_adapters(self) -> None:
         """Refuse to go on with adapters that were trained anew since: half of the run would be another leader's."""
-        for model in self.manifest().get("models", []):
+        for model in self.manifest()["models"] if self.manifest_path.exists() else ():
             adapter = model.get("adapter")
             now = adapter and revision_here(adapter["name"])
             if now and now != adapter["revision"]:
@@ -195,8 +217,7 @@ class RunDirectory:
     @property
     def command(self) -> str:
         """The command that goes on with the run."""
-        words = ("--config", self.config_path, "--output", self.path.parent, "--name", self.path.name)
-        return shlex.join(["mlpo-bench", "run", *map(str, words)])
+        return command(self.path)
 
     @cached_property
     def config(self) -> RunConfig:
@@ -237,14 +258,36 @@ class RunDirectory:
         return self.path / "suites" / f"{suite}.json"
 
     def cell(self, cell_id: str) -> CellResult | None:
-        """Return a cell's figures, or None where it has not come to an end."""
+        """Return a cell's figures, or None where it has not come to an end, or they are not what was written."""
         path = self.cell_path(cell_id)
-        return read_result(path.read_bytes(), self._cell[cell_id]) if path.exists() else None
+        with contextlib.suppress(DamagedFile):
+            return read_result(path, self._cell[cell_id]) if path.exists() else None
+        return None
+
+    def files(self, cell_id: str) -> CellFiles:
+        """Return where all files of a cell lie."""
+        cell = self._cell[cell_id]
+        return CellFiles(
+            self.cell_path(cell_id),
+            self.transcript_path(cell),
+            self.records_path(cell_id),
+            self.ledger_path(cell_id),
+            self.calibration_path(cell_id),
+            self.suite_path(cell.suite),
+        )
+
+    def sound(self, cell_id: str) -> bool:
+        """Whether all files of a cell that has come to an end are what was written."""
+        if cell_id not in self._sound:
+            with contextlib.suppress(DamagedFile):
+                self.files(cell_id).check()
+                self._sound.add(cell_id)
+        return cell_id in self._sound
 
     def done(self, cell_id: str) -> bool:
-        """Whether every question of a cell was answered; it is never run again then."""
+        """Whether every question of a cell was answered, and its files tell so; it is never run again then."""
         result = self.cell(cell_id)
-        return result is not None and not result.errors
+        return result is not None and not result.errors and self.sound(cell_id)
 
     def left(self, only: tuple[str, ...] = ()) -> list[Cell]:
         """Return the cells that have yet to be run, of all or of those with one of some words in their names.
@@ -252,22 +295,18 @@ class RunDirectory:
         Raises:
             UsageError: a word fits no cell.
         """
-        return [cell for cell in chosen(self.cells, only) if not self.done(cell.id)]
+        begun = self.manifest_path.exists()
+        return [cell for cell in chosen(self.cells, only) if not begun or not self.done(cell.id)]
 
     def results(self) -> Results:
         """Read the results of all cells that have come to an end.
 
         Raises:
-            UsageError: none has yet, or an earlier version wrote them in another form.
+            UsageError: none has yet, or they are not what was written.
         """
         if not self.results_path.exists():
             raise UsageError(f"the run {self.path} has no results yet; `{self.command}` goes on with it.")
-        try:
-            return read_results(self.results_path.read_bytes(), self._cell)
-        except (ValueError, LookupError):
-            raise UsageError(
-                f"{self.results_path} was written by another version, which kept results otherwise."
-            ) from None
+        return read_results(self.results_path, self._cell)
 
     def write_results(self) -> Results:
         """Put together what the cells of the run have come to so far, and write it.
@@ -276,30 +315,54 @@ class RunDirectory:
             UsageError: cells were asked different data.
         """
         results_of_cells = [(cell, self.cell(cell.id)) for cell in self.cells]
-        ended = [result for _, result in results_of_cells if result]
+        ended = [result for cell, result in results_of_cells if result and self.sound(cell.id)]
         check_alike(ended)
-        suites = {
-            name: orjson.loads(self.suite_path(name).read_bytes()) for name in dict.fromkeys(r.suite for r in ended)
-        }
+        suites = {name: read_suite(self.suite_path(name)) for name in dict.fromkeys(r.suite for r in ended)}
         results = Results(
             config_sha256=self.config.digest,
             sources={name: suite["source"] for name, suite in suites.items()},
             cells=tuple(ended),
-            unfinished=tuple(cell.id for cell, result in results_of_cells if result is None),
+            unfinished=tuple(cell.id for cell in self.cells if cell.id not in {result.cell for result in ended}),
             shared=shared((self.ledger_path(r.cell), r.seats) for r in ended),
         )
         write_json(self.results_path, results.model_dump(mode="json"))
         return results
 
     def plan(self) -> Plan | None:
-        """Read what the run was expected to take; None before it began."""
-        return Plan.model_validate_json(self.plan_path.read_bytes()) if self.plan_path.exists() else None
+        """Read what the run was expected to take; None before it began.
+
+        Raises:
+            DamagedFile: it is not what was written.
+        """
+        return read_plan(self.plan_path) if self.plan_path.exists() else None
 
     def seconds(self) -> float:
         """Return how long the run's sessions took, in seconds of conversing and scoring."""
         return sum(float(session.get("seconds", 0)) for session in self.manifest()["sessions"])
 
     def manifest(self) -> dict[str, Any]:
-        """Read the manifest."""
-        manifest: dict[str, Any] = orjson.loads(self.manifest_path.read_bytes())
-        return manifest
+        """Read the manifest.
+
+        Raises:
+            DamagedFile: it is not what was written.
+        """
+        return read_manifest(self.manifest_path)
+
+    def check_config(self, manifest: Mapping[str, Any]) -> None:
+        """Read the configuration, and check that it is what a manifest tells.
+
+        Raises:
+            UsageError: it is another, or none.
+        """
+        text = yamls.read_text(self.config_path, KIND)
+        told = manifest.get(CONFIG_FILES)
+        if told and text_digest(text) not in told:
+            raise damaged_config(self.path)
+        self.config = parse_config(text, self.config_path)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False

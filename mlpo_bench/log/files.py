@@ -1,11 +1,14 @@
-"""Writing JSON whole or not at all, and reading lines of JSON under zstd."""
+"""Writing JSON whole or not at all, and reading a run's files: each is what was written, or is said to be damaged."""
 
 from __future__ import annotations
 
-import io
+import hashlib
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 import zstandard
 
 from mlpo_bench import atomic
@@ -13,8 +16,32 @@ from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+_CHUNK_BYTES = 1 << 14
+
+
+class DamagedFile(UsageError):
+    """A file is not what was written: it is missing, was cut short, or holds something else."""
+
+    def __init__(self, path: Path, why: str, remedy: str = "") -> None:
+        super().__init__(f"{path} {why}{remedy}.")
+        self.path, self.why = path, why
+
+
+def damaged(path: Path, why: str) -> DamagedFile:
+    """Return the fault of a file; where it is a run's, with the command that makes it anew."""
+    run = next((folder for folder in list(path.parents)[:2] if (folder / "config.yaml").is_file()), None)
+    return DamagedFile(
+        path, why, "" if run is None else f"; `{command(run)}` makes it anew from the store of completions"
+    )
+
+
+def command(run: Path) -> str:
+    """Return the command that goes on with a run."""
+    words = ("--config", run / "config.yaml", "--output", run.parent, "--name", run.name)
+    return shlex.join(["mlpo-bench", "run", *map(str, words)])
 
 
 def write_json(path: Path, value: object) -> None:
@@ -22,19 +49,133 @@ def write_json(path: Path, value: object) -> None:
     atomic.write(path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
+def read_bytes(path: Path) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        DamagedFile: it is not there, or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise damaged(path, unreadable(error)) from None
+
+
+def unreadable(error: OSError) -> str:
+    """Return why a file cannot be read, as what is said of it."""
+    if isinstance(error, FileNotFoundError):
+        return "is missing"
+    return "is a folder" if isinstance(error, IsADirectoryError) else f"cannot be read ({error.strerror or error})"
+
+
+def read_value(path: Path) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return what a file of JSON holds.
+
+    Raises:
+        DamagedFile: the file cannot be read, or holds none.
+    """
+    content = read_bytes(path)
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise damaged(path, f"is not JSON ({error})" if content.strip() else "is empty") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object that a file of JSON holds.
+
+    Raises:
+        DamagedFile: the file cannot be read, or holds no such thing.
+    """
+    value = read_value(path)
+    if not isinstance(value, dict):
+        raise damaged(path, "holds no object")
+    return value
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None, needed: Sequence[str] = ()) -> pa.Table:
+    """Return the table of a Parquet file, whole or some of its columns.
+
+    Args:
+        path: The file.
+        columns: Which columns to read; None for all.
+        needed: Columns that it must have besides those.
+
+    Raises:
+        DamagedFile: the file cannot be read, or lacks a column.
+    """
+    try:
+        names = pq.read_schema(path).names
+        if missing := [name for name in (*(columns or ()), *needed) if name not in names]:
+            raise damaged(path, f"has no column {missing[0]!r}")
+        return pq.read_table(path, columns=None if columns is None else list(columns), page_checksum_verification=True)
+    except FileNotFoundError as error:
+        raise damaged(path, unreadable(error)) from None
+    except (OSError, ValueError, pa.ArrowException):
+        why = "is a folder" if path.is_dir() else "is empty" if not path.stat().st_size else "is damaged"
+        raise damaged(path, why) from None
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a table as Parquet whose pages tell when they were changed."""
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+
+
 def read_lines(path: Path) -> Iterator[Any]:
     """Yield what the lines of a file hold, JSON each, in one or more frames of zstd.
 
     Raises:
-        UsageError: the file or a line of it cannot be read.
+        DamagedFile: the file or a line of it cannot be read, or it was cut short.
     """
     number = 0
     try:
-        with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as one:
-            for line in io.BufferedReader(one):
-                number += 1
-                yield orjson.loads(line)
-    except (OSError, zstandard.ZstdError) as error:
-        raise UsageError(f"{path} cannot be read after its line {number}: {error}.") from None
+        for number, line in enumerate(_lines(path), start=1):  # noqa: B007 - told where it goes wrong
+            yield orjson.loads(line)
+    except OSError as error:
+        raise damaged(path, unreadable(error)) from None
+    except zstandard.ZstdError:
+        raise damaged(path, f"is damaged after its line {number}") from None
     except orjson.JSONDecodeError as error:
-        raise UsageError(f"{path}, line {number}, is not JSON: {error}.") from None
+        raise damaged(path, f"is damaged: line {number} is not JSON ({error})") from None
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    begun: list[bytes] = []
+    for part in _unpacked(path):
+        first, *lines = part.split(b"\n")
+        begun.append(first)
+        if lines:
+            yield b"".join(begun)
+            *whole, rest = lines
+            yield from whole
+            begun = [rest]
+    if rest := b"".join(begun):
+        yield rest
+
+
+def _unpacked(path: Path) -> Iterator[bytes]:
+    """Yield what the frames of a file hold, some thousand bytes at a time; one that has no end is a fault."""
+    frame, whole = None, False
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            while chunk:
+                frame = frame or zstandard.ZstdDecompressor().decompressobj()
+                yield frame.decompress(chunk)
+                whole = frame.eof
+                chunk = frame.unused_data if whole else b""
+                frame = None if whole else frame
+    if not whole:
+        raise zstandard.ZstdError("it was cut short")
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex.
+
+    Raises:
+        DamagedFile: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise damaged(path, unreadable(error)) from None

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from mlpo_bench import atomic
 from mlpo_bench.chat import Usage
+from mlpo_bench.log.files import read_table, write_table
 
 
 if TYPE_CHECKING:
@@ -146,17 +146,21 @@ class LedgerWriter:
             for name, column in self._columns.items()
         ]
         with atomic.written(self._path) as beside:
-            pq.write_table(pa.Table.from_arrays(columns, schema=SCHEMA), beside, compression="zstd")
+            write_table(pa.Table.from_arrays(columns, schema=SCHEMA), beside)
 
 
 def read_ledger(path: Path) -> pa.Table:
-    """Return a cell's turns, a row each (see `SCHEMA`)."""
-    return pq.read_table(path)
+    """Return a cell's turns, a row each (see `SCHEMA`).
+
+    Raises:
+        DamagedFile: the file is not what was written.
+    """
+    return read_table(path, needed=[*_PLACE, *_COUNTED])
 
 
 def read_places(path: Path) -> dict[Place, tuple[str | None, bool, float]]:
     """Return the answer, the verdict and the wait of each turn of a cell, by its place: two ledgers may share it."""
-    table = pq.read_table(path, columns=[*_PLACE, "answer", "right", "waited"])
+    table = read_table(path, [*_PLACE, "answer", "right", "waited"])
     places, told = ([table[name].to_pylist() for name in names] for names in (_PLACE, ("answer", "right", "waited")))
     return dict(zip(zip(*places, strict=True), zip(*told, strict=True), strict=True))
 
@@ -166,14 +170,14 @@ def keep_waits(before: Path, after: Path) -> None:
     was, table = read_places(before), read_ledger(after)
     places = zip(*(table[name].to_pylist() for name in _PLACE), strict=True)
     waits = pa.array([was[place][2] if place in was else 0.0 for place in places], pa.float32())
-    pq.write_table(table.set_column(SCHEMA.get_field_index("waited"), "waited", waits), after, compression="zstd")
+    write_table(table.set_column(SCHEMA.get_field_index("waited"), "waited", waits), after)
 
 
 def shared(cells: Iterable[tuple[Path, dict[str, SeatCost]]]) -> Shared:
     """Add up cells, each given by its ledger's path and its seats: alone, and with every completion counted once."""
     by_model: dict[str, list[pa.Table]] = {}
     for path, seats in cells:
-        table = pq.read_table(path, columns=["seat", *_COUNTED])
+        table = read_table(path, ["seat", *_COUNTED])
         for model in {cost.model for cost in seats.values()}:
             sitting = pa.array([name for name, cost in seats.items() if cost.model == model])
             mask = pc.is_in(table["seat"], value_set=sitting)

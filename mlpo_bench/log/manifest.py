@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import platform
 import subprocess
 import sys
@@ -11,15 +13,16 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import mlpo_bench
+from mlpo_bench import yamls
 from mlpo_bench.engines import ModelFacts
 from mlpo_bench.harness import readers
-from mlpo_bench.log import hardware, origins
-from mlpo_bench.log.files import write_json
+from mlpo_bench.log import answerers, hardware
+from mlpo_bench.log.files import DamagedFile, damaged, read_json, write_json
 
 
 if TYPE_CHECKING:
@@ -36,6 +39,10 @@ PACKAGES = (
 )  # fmt: skip
 
 
+CONFIG_FILES = "config_files"
+"""Under this name stand the digests of what `config.yaml` may hold: the last one is what it holds, or soon will."""
+
+
 class Manifest:
     """The manifest of a run in which a session starts now. What earlier sessions wrote of theirs stays."""
 
@@ -43,14 +50,15 @@ class Manifest:
         self, path: Path, config: RunConfig, sources: Mapping[str, Source], engines: Mapping[ModelSpec, Engine]
     ) -> None:
         self._path = path
-        before = orjson.loads(path.read_bytes()) if path.exists() else {}
+        before = read_manifest(path) if path.exists() else {}
         self._engines = list({id(engine): engine for engine in engines.values()}.values())
-        answered = origins.answered(before.get("answered", ()), {spec: one.facts for spec, one in engines.items()})
+        answered = answerers.answered(before.get("answered", ()), {spec: one.facts for spec, one in engines.items()})
         self._before = _still(before, answered)
         self._session: dict[str, Any] = {"started": now(), "ended": None, "command": sys.argv}
         self._started = time.monotonic()
         self._content = {
             "config_sha256": config.digest,
+            CONFIG_FILES: [text_digest(config.to_yaml())],
             "seeds": config.seeds,
             "models": self._models(),
             "answered": answered,
@@ -126,9 +134,73 @@ def reused_in(session: Mapping[str, Any]) -> str | None:
 
 def note_rescoring(path: Path, into: Path, moved: Mapping[str, Any]) -> None:
     """Write a manifest with one more re-scoring of its run: when, by which code, and what moved."""
-    content = orjson.loads(path.read_bytes())
+    content = read_manifest(path)
     noted = {"command": sys.argv, **circumstances(), "readers": readers.identity(), **moved}
     write_json(into, content | {"rescored": [*content.get("rescored", ()), noted]})
+
+
+class _Session(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    started: str
+    ended: str | None
+    command: list[str]
+    seconds: float = 0.0
+    completions: dict[str, Any] = {}
+
+
+class _Source(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    where: str
+    revision: str
+
+
+class _Manifest(BaseModel):
+    """What every reader of a manifest relies on."""
+
+    model_config = ConfigDict(extra="allow")
+
+    config_sha256: str
+    config_files: list[str] = []
+    models: list[dict[str, Any]]
+    sources: dict[str, _Source]
+    versions: dict[str, str | None]
+    git: dict[str, Any] | None
+    hardware: dict[str, Any]
+    sessions: Annotated[list[_Session], Field(min_length=1)]
+    rescored: list[dict[str, Any]] = []
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Return a run's manifest.
+
+    Raises:
+        DamagedFile: it is not what was written.
+    """
+    content = read_json(path)
+    try:
+        _Manifest.model_validate(content)
+        for model in content["models"]:
+            ModelFacts.of(model)
+    except ValidationError as error:
+        raise damaged(path, f"is no manifest ({yamls.said(error.errors()[0], _Manifest).removesuffix('.')})") from None
+    except (TypeError, ValueError, AttributeError):
+        raise damaged(path, "is no manifest (it tells of a model what none has)") from None
+    return content
+
+
+def note_config(path: Path, text: str) -> None:
+    """Note in a manifest, where there is a sound one, that its run's configuration is about to become this text."""
+    if path.is_file():
+        with contextlib.suppress(DamagedFile):
+            content = read_manifest(path)
+            write_json(path, content | {CONFIG_FILES: [*content.get(CONFIG_FILES, ()), text_digest(text)]})
+
+
+def text_digest(text: str) -> str:
+    """Return the SHA-256 of a text, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def circumstances() -> dict[str, Any]:

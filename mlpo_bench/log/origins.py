@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.engines import ModelFacts
 from mlpo_bench.errors import UsageError
+from mlpo_bench.log.answerers import told
 
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.questions import Source
 
-    Answered = Sequence[Mapping[str, Any]]
-    """What a manifest tells of who answered: `spec` as a team file has it, and the `identity` of what was loaded."""
 
 _ANOTHER = "or choose another --name, under which nothing that was answered is asked again."
 
@@ -32,7 +31,7 @@ def check_data(run: RunDirectory, sources: Mapping[str, Source]) -> None:
     Raises:
         UsageError: those of a suite are others, and cells of it have come to an end.
     """
-    before = run.manifest().get("sources", {}) if run.begun else {}
+    before = run.manifest().get("sources", {}) if run.manifest_path.exists() else {}
     for cell in run.cells:
         was, now = before.get(cell.suite), sources.get(cell.suite)
         if was and now and was["revision"] != now.revision and run.cell_path(cell.id).exists():
@@ -49,7 +48,7 @@ def check_models(run: RunDirectory, facts: Mapping[ModelSpec, ModelFacts]) -> No
     Raises:
         UsageError: one is another, and cells that it answered in have come to an end.
     """
-    manifest = run.manifest() if run.begun else {}
+    manifest = run.manifest() if run.manifest_path.exists() else {}
     asked = {spec for cell in run.cells for spec in _asked(run, cell)}
     for spec, now in facts.items():
         if spec in asked and (was := _before(manifest, spec, run.cells)) not in {None, now.fingerprint}:
@@ -72,18 +71,6 @@ def _before(manifest: Mapping[str, Any], spec: ModelSpec, cells: Iterable[Cell])
     # Earlier versions told models by their names alone, which says enough where one spec has the name.
     known = {facts.fingerprint for facts in _facts(manifest) if facts.full_name == spec.name}
     return known.pop() if len(known) == 1 and _namesakes(spec.name, cells) == 1 else None
-
-
-def told(spec: ModelSpec) -> dict[str, Any]:
-    """Return a spec as a team file has it, without what it leaves as it is by itself."""
-    return {"model": spec.model, **spec.model_dump(mode="json", exclude_defaults=True)}
-
-
-def answered(before: Answered, facts: Mapping[ModelSpec, ModelFacts]) -> list[dict[str, Any]]:
-    """Return what a manifest is to tell of who answered: those of this session in place of what they were before."""
-    now = [{"spec": told(spec), "identity": of_spec.fingerprint} for spec, of_spec in facts.items()]
-    specs = [one["spec"] for one in now]
-    return [*(dict(one) for one in before if one["spec"] not in specs), *now]
 
 
 def check_published(manifest: Mapping[str, Any], cells: Sequence[Cell], matrix: Iterable[Cell]) -> None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from typing import TYPE_CHECKING
 
+from pydantic import BaseModel, ValidationError
+
+from mlpo_bench.log.files import damaged, read_json
 from mlpo_bench.log.ledger import Spent
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class CellPlan(BaseModel):
@@ -49,3 +56,16 @@ class Plan(BaseModel):
     def calls_paid(self) -> int:
         """Completions that will be made."""
         return sum(spent.calls for spent in self.paid.values())
+
+
+def read_plan(path: Path) -> Plan:
+    """Return what a run was expected to take.
+
+    Raises:
+        DamagedFile: the file is not what was written.
+    """
+    content = read_json(path)
+    try:
+        return Plan.model_validate(content)
+    except ValidationError:
+        raise damaged(path, "is no plan") from None

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mlpo_bench import atomic
+from mlpo_bench.log.files import read_table, write_table
 
 
 if TYPE_CHECKING:
@@ -118,9 +118,15 @@ def write_records(path: Path, records: Sequence[Record]) -> None:
     spared = {name for name in _SELDOM if not any(columns[name])}
     schema = pa.schema([field for field in SCHEMA if field.name not in spared])
     with atomic.written(path) as beside:
-        pq.write_table(pa.Table.from_pydict(columns, schema=schema), beside, compression="zstd")
+        write_table(pa.Table.from_pydict(columns, schema=schema), beside)
 
 
 def read_records(path: Path) -> list[Record]:
-    """Read a cell's records back."""
-    return [Record(**row) for row in pq.read_table(path).to_pylist()]
+    """Read a cell's records back.
+
+    Raises:
+        DamagedFile: the file is not what was written.
+    """
+    table = read_table(path, needed=[name for name in SCHEMA.names if name not in _SELDOM])
+    columns = [name for name in SCHEMA.names if name in table.column_names]
+    return [Record(**row) for row in table.select(columns).to_pylist()]

@@ -10,9 +10,7 @@ import contextlib
 import shutil
 from typing import TYPE_CHECKING
 
-import orjson
-
-from mlpo_bench.log.files import write_json
+from mlpo_bench.log.files import read_value, write_json
 
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ def settle(run: Path) -> None:
     """Go on with what `replace` has decided, from wherever that was left."""
     folder = run / _DECIDED
     if (gone := folder / _GONE).exists():
-        for name in orjson.loads(gone.read_bytes()):
+        for name in read_value(gone):
             (run / name).unlink(missing_ok=True)
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path != gone:

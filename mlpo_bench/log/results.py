@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from mlpo_bench.errors import UsageError
 from mlpo_bench.harness import readers
+from mlpo_bench.log.files import damaged, read_json
 from mlpo_bench.log.ledger import SeatCost, Shared
 from mlpo_bench.protocols.base import Family
 from mlpo_bench.stats import accuracy
@@ -22,6 +23,7 @@ from mlpo_bench.teams import LEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
     from typing import Self
 
     from mlpo_bench.log.records import Record
@@ -225,28 +227,39 @@ class Results(BaseModel):
         return tuple(cell for cell in self.cells if cell.errors)
 
 
-def read_result(content: bytes, cell: Cell) -> CellResult:
+def read_result(path: Path, cell: Cell) -> CellResult:
     """Read a cell's figures, of whichever version.
 
     Raises:
-        ValueError: they are of another form.
+        DamagedFile: they are not what was written.
     """
-    return CellResult.model_validate(filled_in(orjson.loads(content), cell))
+    content = read_json(path)
+    try:
+        return CellResult.model_validate(filled_in(content, cell))
+    except (ValueError, LookupError, TypeError):
+        raise damaged(path, "does not hold a cell's figures") from None
 
 
-def read_results(content: bytes, cells: Mapping[str, Cell]) -> Results:
+def read_results(path: Path, cells: Mapping[str, Cell]) -> Results:
     """Read the results of a run whose cells have these names, of whichever version.
 
     Raises:
+        DamagedFile: they are not what was written.
         UsageError: a later version wrote them.
-        ValueError: they are of another form; a `LookupError` where there is no such cell.
     """
-    value = orjson.loads(content)
+    value = read_json(path)
+    try:
+        return _results(value, cells)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise damaged(path, "does not hold a run's results") from None
+
+
+def _results(value: dict[str, Any], cells: Mapping[str, Cell]) -> Results:
     if (version := value.get("schema_version", 1)) not in {1, SCHEMA_VERSION}:
         raise UsageError(f"results.json is of schema {version}, and this version reads 1 and {SCHEMA_VERSION}.")
     if version == 1:
         results = [filled_in(result, cells[result["cell"]]) for result in value["cells"]]
-        value |= {"schema_version": SCHEMA_VERSION, "cells": results}
+        value = value | {"schema_version": SCHEMA_VERSION, "cells": results}
     return Results.model_validate(value)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log.directory import RunDirectory
+from mlpo_bench.log.files import DamagedFile
 from mlpo_bench.log.records import read_records
 from mlpo_bench.log.transcripts import read_transcripts
 
@@ -43,7 +45,16 @@ class LoadedRun:
         Raises:
             UsageError: there is no such run.
         """
-        return cls(RunDirectory.open(run))
+        loaded = cls(RunDirectory.open(run))
+        if (manifest := loaded._sound_manifest()) is not None:
+            loaded.directory.check_config(manifest)
+        return loaded
+
+    def _sound_manifest(self) -> dict[str, Any] | None:
+        """Return the manifest where there is one that can be read: what needs it says why where there is none."""
+        with contextlib.suppress(DamagedFile):
+            return self.manifest
+        return None
 
     @property
     def path(self) -> Path:
@@ -109,16 +120,24 @@ class LoadedRun:
         return cell_id in self.result and not self.result[cell_id].errors
 
     def records(self, cell_id: str) -> list[Record]:
-        """Read a cell's records, a question each."""
-        return read_records(self.directory.records_path(cell_id))
+        """Read a cell's records, a question each.
+
+        Raises:
+            DamagedFile: the file is not what was written.
+        """
+        files = self.directory.files(cell_id)
+        files.check_one(files.records)
+        return read_records(files.records)
 
     def transcripts(self, cell: Cell) -> Iterator[dict[str, Any]]:
         """Read a cell's conversations one by one.
 
         Raises:
-            UsageError: the file or a line of it cannot be read.
+            DamagedFile: the file is not what was written.
         """
-        return read_transcripts(self.directory.transcript_path(cell))
+        files = self.directory.files(cell.id)
+        files.check_one(files.transcripts)
+        return read_transcripts(files.transcripts)
 
 
 def find_transcripts(

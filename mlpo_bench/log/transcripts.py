@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import zstandard
 
-from mlpo_bench.log.files import read_lines
+from mlpo_bench.log.files import damaged, read_lines
 
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mlpo_bench.protocols import Turn
 
 LEVEL = 6
+_TOLD = {"seat", "round", "read", "text"}
 FRAME_BYTES = 1 << 18
 
 
@@ -45,7 +46,7 @@ class TranscriptWriter:
 
     def _append(self) -> None:
         with self._beside.open("ab") as file:
-            file.write(zstandard.compress(b"".join(self._lines), LEVEL))
+            file.write(zstandard.ZstdCompressor(LEVEL, write_checksum=True).compress(b"".join(self._lines)))
         self._lines.clear()
         self._gathered = 0
 
@@ -118,9 +119,24 @@ def made_in(line: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def read_transcripts(path: Path) -> Iterator[dict[str, Any]]:
-    """Return a cell's conversations as they were written.
+    """Yield a cell's conversations as they were written.
 
     Raises:
-        UsageError: the file or a line of it cannot be read.
+        DamagedFile: the file or a line of it cannot be read, or it was cut short.
     """
-    return read_lines(path)
+    for number, line in enumerate(read_lines(path), start=1):
+        if not _is_conversation(line):
+            raise damaged(path, f"is damaged: line {number} is no conversation")
+        yield line
+
+
+def _is_conversation(line: object) -> bool:
+    """Whether a line holds what every reader relies on; what else there is, files of all versions have."""
+    if not isinstance(line, dict) or not isinstance(line.get("question"), str):
+        return False
+    turns = line.get("turns", [])
+    return "error" in line or (
+        isinstance(line.get("final"), str)
+        and isinstance(turns, list)
+        and all(isinstance(turn, dict) and turn.keys() >= _TOLD for turn in turns)
+    )

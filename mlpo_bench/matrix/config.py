@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 TEAM = "team"
 """The name of a run's team where there is only one."""
+KIND = "run configuration"
 MAX_SEEDS = 100
 USUAL = (Sweep.of("solo"), Sweep.of("vote"), Sweep.of("leader"))
 TeamName = Annotated[str, Field(min_length=1, max_length=100)]
@@ -272,4 +273,13 @@ def read_config(path: Path) -> RunConfig:
     Raises:
         UsageError: one line for each fault, with file, line and field.
     """
-    return yamls.read(path, RunConfig, "run configuration")
+    return parse_config(yamls.read_text(path, KIND), path)
+
+
+def parse_config(text: str, path: Path) -> RunConfig:
+    """Read the text of a matrix, or of a run's `config.yaml`, which lies at `path`.
+
+    Raises:
+        UsageError: one line for each fault, with file, line and field.
+    """
+    return yamls.parsed(text, path, RunConfig, KIND)

@@ -24,6 +24,7 @@ from mlpo_bench.log.completions import Layers, write_completions
 from mlpo_bench.log.directory import PARTS, RunDirectory
 from mlpo_bench.log.ledger import keep_waits
 from mlpo_bench.log.manifest import note_rescoring
+from mlpo_bench.log.results import read_result
 from mlpo_bench.log.transcripts import made_in, read_transcripts
 from mlpo_bench.runs.calibration import calibrated
 from mlpo_bench.runs.cell_runner import CellRunner
@@ -111,6 +112,10 @@ def _ended(folder: RunDirectory) -> list[Cell]:
     ended = [cell for cell in folder.cells if folder.cell_path(cell.id).exists()]
     if not ended:
         raise UsageError(f"no cell of the run {folder.path} has come to its end; `{folder.command}` goes on with it.")
+    folder.check_config(folder.manifest())
+    for cell in ended:
+        read_result(folder.cell_path(cell.id), cell)
+        folder.files(cell.id).check()
     return ended
 
 

@@ -57,6 +57,8 @@ async def run_cells(
         Stopped: a person stopped the run.
     """
     with folder.locked(), nullcontext(store) if isinstance(store, Store) else Store(store) as kept, quiet_lm_eval():
+        for sentence in folder.put_right:
+            observer.say(sentence)
         try:
             if todo := folder.left(only):
                 await _run_cells(todo, folder, kept, observer, open_engines)

@@ -36,7 +36,7 @@ def score(
     seats = _seats(cell, ledger.by_seat(folder.ledger_path(cell.id)), engines)
     result = CellResult.of(cell, records, seats, scores.results, suite.source.revision)
     write_json(folder.suite_path(cell.suite), {"source": str(suite.source), "lm_eval": suite.configs})
-    write_json(folder.cell_path(cell.id), result.model_dump(mode="json"))
+    folder.files(cell.id).write(result)
     return result
 
 

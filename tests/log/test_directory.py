@@ -18,6 +18,19 @@ def config(**settings: object) -> RunConfig:
     return RunConfig.model_validate({"suites": ["bbh"], "protocols": ["solo"], **settings})
 
 
+def begin(folder: RunDirectory) -> None:
+    content: dict[str, object] = {
+        "config_sha256": folder.config.digest,
+        "models": [],
+        "sources": {},
+        "versions": {},
+        "git": None,
+        "hardware": {},
+        "sessions": [{"started": "2026-11-26T09:00:00+00:00", "ended": None, "command": ["mlpo-bench", "run"]}],
+    }
+    write_json(folder.manifest_path, content)
+
+
 def test_a_run_that_was_refused_before_it_began_leaves_its_name_free(tmp_path: Path) -> None:
     RunDirectory.for_run(config(limit=1), tmp_path, "mine")
     folder = RunDirectory.for_run(config(limit=2), tmp_path, "mine", resume=False)
@@ -33,7 +46,7 @@ def test_a_run_that_is_being_made_ready_keeps_its_name(tmp_path: Path) -> None:
 
 def test_a_run_that_began_takes_no_other_configuration(tmp_path: Path) -> None:
     folder = RunDirectory.for_run(config(limit=1), tmp_path, "mine")
-    write_json(folder.manifest_path, {"sessions": []})
+    begin(folder)
     assert RunDirectory.for_run(config(limit=1), tmp_path, "mine").path == folder.path
     with pytest.raises(UsageError, match="limit differ"):
         RunDirectory.for_run(config(limit=2), tmp_path, "mine")
@@ -44,7 +57,7 @@ def test_a_run_that_began_takes_no_other_configuration(tmp_path: Path) -> None:
 def test_new_prices_are_taken_over(tmp_path: Path) -> None:
     team = {"leader": {"model": "m"}, "peers": []}
     folder = RunDirectory.for_run(config(team=team), tmp_path, "mine")
-    write_json(folder.manifest_path, {"sessions": []})
+    begin(folder)
     priced = config(team=team | {"prices": {"m": {"prompt": 1, "completion": 2}}})
     assert RunDirectory.for_run(priced, tmp_path, "mine").config.prices["m"].completion == 2
 

@@ -85,5 +85,5 @@ def test_results_of_a_later_version_are_not_guessed_at(run: RunDirectory, tmp_pa
 
 
 def test_results_that_are_none_are_told(run: RunDirectory, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="kept results otherwise"):
+    with pytest.raises(UsageError, match=r"results.json does not hold a run's results; `mlpo-bench run "):
         rewritten(run, tmp_path / "broken", lambda value: value.pop("cells")).results()

@@ -1,0 +1,88 @@
+"""Taking a run up whose files are damaged: what can be made anew is put aside, and all else is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from typing import TYPE_CHECKING
+
+from mlpo_bench import atomic
+from mlpo_bench.log.files import DamagedFile
+from mlpo_bench.log.manifest import read_manifest, text_digest
+from mlpo_bench.log.plan import read_plan
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from mlpo_bench.errors import UsageError
+    from mlpo_bench.matrix.config import RunConfig
+
+
+def damaged_config(run: Path) -> DamagedFile:
+    """Return the fault of a run whose `config.yaml` is not what was written, with the command that it began by."""
+    with contextlib.suppress(DamagedFile):
+        began = shlex.join(["mlpo-bench", *read_manifest(run / "manifest.json")["sessions"][0]["command"][1:]])
+        return DamagedFile(
+            run / "config.yaml",
+            f"is not what the run was made with: it was lost, cut short or changed; the command that began the run "
+            f"writes it anew: {began}",
+        )
+    return DamagedFile(
+        run / "config.yaml", "is lost; the same `mlpo-bench run` with its --name, or in another place, writes it anew"
+    )
+
+
+def put_right(run: Path, parts: Sequence[str]) -> list[str]:
+    """Put aside what cannot be read of a run that is taken up and is made anew; say so, a sentence each.
+
+    Args:
+        run: Its folder.
+        parts: The folders that it has.
+    """
+    told = list(_unread(run))
+    for part in parts:
+        (run / part).mkdir(exist_ok=True)
+        told += [_put_aside(path, "is a folder") for path in sorted((run / part).iterdir()) if path.is_dir()]
+    return told
+
+
+def _unread(run: Path) -> Iterator[str]:
+    for name, read in (("manifest.json", read_manifest), ("plan.json", read_plan)):
+        if (run / name).exists():
+            try:
+                read(run / name)
+            except DamagedFile as fault:
+                yield _put_aside(run / name, fault.why)
+    if (run / "results.json").is_dir():
+        yield _put_aside(run / "results.json", "is a folder")
+
+
+def restored(path: Path, config: RunConfig | None, told: Sequence[str], fault: UsageError) -> str:
+    """Write a `config.yaml` anew that is not what was written, and say so.
+
+    Args:
+        path: The file.
+        config: What its run is taken up with; None where it is to be extended.
+        told: The digests of what the file may hold.
+        fault: What is wrong with it.
+
+    Raises:
+        UsageError: nobody says what it held: the fault itself.
+    """
+    text = None if config is None else config.to_yaml()
+    if text is None or text_digest(text) not in told:
+        raise fault
+    if path.is_dir():
+        _put_aside(path, "is a folder")
+    atomic.write(path, text.encode())
+    return f"{path} was lost, cut short or changed; it was written anew."
+
+
+def _put_aside(path: Path, why: str) -> str:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    path.rename(aside)
+    return f"{path} {why}; it is kept as {aside.name}, and made anew."

@@ -1,0 +1,154 @@
+"""A run's files, each empty, cut short, garbage, missing, or a folder: a sentence that names it, and `run` mends it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+Cli = Any
+Contents = Callable[[Path], dict[str, bytes]]
+
+FILES = (
+    "config.yaml", "manifest.json", "plan.json", "results.json", "suites/bbh.json", "cells/bbh.solo.json",
+    "records/bbh.solo.parquet", "ledger/bbh.leader-1-round-3-peers.parquet", "transcripts/bbh.solo.jsonl.zst",
+)  # fmt: skip
+COMMANDS = (
+    ("show", "RUN"),
+    ("show", "RUN", "--ledger", "leader"),
+    ("transcript", "RUN", "navigate/6"),
+    ("compare", "RUN", "--against", "solo"),
+    ("diagnose", "RUN"),
+    ("report", "RUN", "-o", "page.html"),
+    ("export", "RUN", "--format", "parquet", "-o", "parquet"),
+    ("export", "RUN", "--format", "lm-eval", "-o", "lm-eval"),
+    ("export", "RUN", "--format", "inspect", "-o", "inspect"),
+    ("leaderboard", "add", "RUN", "--folder", "board", "--anyway"),
+    ("rescore", "RUN", "--dry-run"),
+    ("run", "--add", "--name", "RUN", "--protocol", "oracle", "--output", "."),
+)
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _cut(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 2 // 3])
+
+
+def _garbled(path: Path) -> None:
+    size = path.stat().st_size
+    path.write_bytes(bytes(n * 89 % 251 for n in range(size)))
+
+
+def _lost(path: Path) -> None:
+    path.unlink()
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+    (path / "kept.txt").write_text("precious")
+
+
+def _other(path: Path) -> None:
+    """What it holds is of the right kind, and of the wrong form."""
+    if path.suffix == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.table({"x": [1]}), path)
+    elif path.suffix == ".zst":
+        import zstandard
+
+        path.write_bytes(zstandard.compress(b'{"question": 3}\n'))
+    elif path.suffix == ".json":
+        path.write_text('{"cells": 3, "sessions": [], "models": {}}')
+    else:
+        path.write_text("suites: [mmlu]\n")
+
+
+DAMAGES = (_empty, _cut, _garbled, _lost, _folder, _other)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, made_up: Path) -> tuple[Path, list[str]]:
+    """A run, and the words that it was made by."""
+    from mlpo_bench.cli import main
+
+    folder = tmp_path_factory.mktemp("damaged")
+    script = folder / "script.yaml"
+    script.write_text("- say: [The answer is Yes., The answer is (A)., I cannot tell.]\n")
+    (folder / "team.yaml").write_text(
+        f"leader: {{model: {script}, engine: scripted}}\npeers: [{{model: {script}, count: 3, engine: scripted}}]\n"
+    )
+    words = [
+        "run", "--suite", "bbh", "--data", str(made_up), "--subjects", "navigate,snarks", "--protocol", "solo,leader",
+        "--rounds", "1", "--team", str(folder / "team.yaml"), "--store", str(folder / "store.sqlite"), "--quiet",
+    ]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        patch.setattr("sys.argv", ["mlpo-bench", *words, "--name", "mine", "--output", str(folder)])
+        with pytest.raises(SystemExit, match="0"):
+            main()
+    return folder / "mine", words
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_file_is_named_and_mended(
+    run: tuple[Path, list[str]], mlpo_bench: Cli, tmp_path: Path, contents: Contents, name: str
+) -> None:
+    whole, words = run
+    for damage in DAMAGES:
+        spoiled = tmp_path / damage.__name__
+        shutil.copytree(whole, spoiled)
+        damage(spoiled / name)
+        for command in COMMANDS:
+            target = shutil.copytree(spoiled, tmp_path / f"{spoiled.name}-2") if command[0] == "run" else spoiled
+            said = mlpo_bench(*(word.replace("RUN", target.name) for word in command))
+            where = f"{damage.__name__} {' '.join(command)}: {said.err}"
+            assert "Traceback" not in said.out + said.err, where
+            if name == "plan.json" and damage is _lost:
+                continue  # nothing was planned, then
+            if said.code != 0:
+                assert said.code == 2, where
+                refusals = (Path(name).name, "made with another configuration", "has no results yet; `mlpo-bench run")
+                assert any(refusal in said.err for refusal in refusals), where
+                assert said.err.count("mlpo-bench: ") == 1, where
+        again = mlpo_bench(*words, "--name", spoiled.name, "--output", tmp_path)
+        assert again.code == 0, f"{damage.__name__}: {again.err}"
+        mended = {path: content for path, content in contents(spoiled).items() if ".damaged-" not in path}
+        assert mended == contents(whole), damage.__name__
+        assert mlpo_bench("show", spoiled).code == 0
+        manifest = json.loads((spoiled / "manifest.json").read_text())
+        assert manifest["models"][0]["engine"] == "scripted"
+        if damage is _folder:
+            assert [path.read_text() for path in spoiled.rglob("kept.txt")] == ["precious"]
+
+
+def test_a_run_that_was_cut_in_its_configuration_does_not_become_another(
+    run: tuple[Path, list[str]], mlpo_bench: Cli, tmp_path: Path
+) -> None:
+    shutil.copytree(run[0], tmp_path / "mine")
+    config = tmp_path / "mine" / "config.yaml"
+    text = config.read_text()
+    config.write_text(text[: text.index("rounds:")])
+    said = mlpo_bench("show", "mine")
+    assert (said.code, said.out) == (2, "")
+    assert "mine/config.yaml is not what the run was made with: it was lost, cut short or changed" in said.err
+    assert "the command that began the run writes it anew: mlpo-bench run --suite bbh" in said.err
+
+
+def test_a_configuration_may_be_extended(run: tuple[Path, list[str]], mlpo_bench: Cli, tmp_path: Path) -> None:
+    shutil.copytree(run[0], tmp_path / "mine")
+    words = [word for word in run[1] if word != "solo,leader"]
+    words[words.index("--protocol") + 1 : words.index("--protocol") + 1] = ["oracle"]
+    assert mlpo_bench(*words, "--add", "--name", "mine", "--output", tmp_path).code == 0
+    assert mlpo_bench("show", "mine").code == 0
