@@ -22,9 +22,11 @@ from mlpo_bench.cli import (
     report,
     rescore,
     run,
+    runs,
     show,
     store,
     suites,
+    tasks,
     track,
     train,
     transcript,
@@ -46,6 +48,7 @@ app = typer.Typer(
 )
 app.command("run", rich_help_panel=RUN)(run.run)
 app.command("plan", rich_help_panel=RUN)(plan.plan)
+app.command("runs", rich_help_panel=RUN)(runs.runs)
 app.command("show", rich_help_panel=RUN)(show.show)
 app.command("transcript", rich_help_panel=RUN)(transcript.transcript)
 app.add_typer(train.app, name="train", rich_help_panel=RUN)
@@ -64,6 +67,7 @@ app.command("doctor", rich_help_panel=LOOK)(doctor.doctor)
 app.command("protocols", rich_help_panel=LOOK)(protocols.protocols)
 app.command("suites", rich_help_panel=LOOK)(suites.suites)
 app.command("models", rich_help_panel=LOOK)(models.models)
+app.command("tasks", rich_help_panel=LOOK)(tasks.tasks)
 app.command("validate", rich_help_panel=LOOK)(validate.validate)
 app.command("lm-eval", rich_help_panel=LOOK, context_settings=lm_eval.PASS_THROUGH, add_help_option=False)(
     lm_eval.lm_eval

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
 
-def models() -> None:
+import typer
+
+
+def models(
+    path: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Print where this model lies, and nothing else; smollm2-135m is the embedded one.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
     """List the models that this machine has, and which engines work here."""
+    if path is not None:
+        typer.echo(_folder(path))
+        return
     from rich.table import Table
 
     from mlpo_bench.engines import merged
@@ -16,7 +33,8 @@ def models() -> None:
     table = Table(header_style="bold")
     for title in ("model", "from", "here", "size"):
         table.add_column(title, justify="right" if title == "size" else "left", overflow="fold")
-    for model in known():
+    embedded, *_ = listed = known()
+    for model in listed:
         table.add_row(model.name, model.source, "yes" if model.present else "no", _mib(model.size))
     copies = merged.copies()
     for copy in copies:
@@ -30,7 +48,19 @@ def models() -> None:
         )
     for engine, word in available():
         console.print(f"engine {engine}: {word}", soft_wrap=True)
+    at = f"in {embedded.folder}" if embedded.present else "in its wheel, until it is first used"
+    console.print(f"{embedded.name} lies {at}; mlpo-bench models --path {embedded.name}", soft_wrap=True)
     console.print("Any hub id or folder with safetensors can be named in a team file.", style="dim")
+
+
+def _folder(name: str) -> Path:
+    """Return where a model lies, which is unpacked or fetched if need be."""
+    from mlpo_bench.engines import ModelSpec
+    from mlpo_bench.engines.models import known, resolve
+
+    if name not in {model.name for model in known() if model.present} and not Path(name).expanduser().is_dir():
+        typer.echo(f"Unpacking or fetching {name}", err=True)
+    return resolve(ModelSpec(model=name)).folder
 
 
 def _mib(size: int | None) -> str:
