@@ -6,7 +6,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.reports.grids import Grid
-from mlpo_bench.stats import ALPHA
 
 
 if TYPE_CHECKING:
@@ -21,16 +20,16 @@ COLUMNS = (
 )  # fmt: skip
 
 _RANK = (
-    "Rank: one more than the number of rows that are surely better. All pairs of rows are tested on the same questions "
-    "(McNemar's exact test; flipped signs for means over seeds or suites) with Holm's adjustment over all of them, "
-    f"which keeps the chance of any unfounded place below {ALPHA}. Rows of one rank could not be told apart, whatever "
-    "their order; a row of a later rank is surely worse than some row above it, not than every one. "
-    "Testing every pair is strict: many rows in one table show less than two rows would alone."
+    "Rank: between which places the row surely lies. All pairs of rows are held against one another on the same "
+    "questions; with a confidence of 95 % all intervals of a table hold together, for other questions of these "
+    "subjects (Mogstad, Romano, Shaikh and Wilhelm 2024, by signs drawn for whole questions). 1-26: one more than the "
+    "number of rows that are surely better, up to the number of rows less those that are surely worse. Rows that "
+    "answered every question alike count as one."
 )
 _INTERVALS = (
-    "Tests speak of these questions. Intervals of accuracies speak of subjects like these and allow for questions "
-    "alike within a subject; whether two of them overlap is no test. Those marked ~ may be too narrow: too few "
-    "subjects for an accuracy near 0 or 1."
+    "Ranks and tests speak of other questions of these subjects. Intervals of accuracies speak of other subjects, and "
+    "allow for questions alike within a subject; whether two of them overlap is no test. Those marked ~ may be too "
+    "narrow: too few subjects for an accuracy near 0 or 1."
 )
 _CEILINGS = "Rows marked - in place of a rank are ceilings: the harness picks their answer with the gold one in hand."
 _COSTS = (
@@ -54,7 +53,7 @@ def words(line: Line) -> tuple[str, ...]:
     accuracy = line.accuracy
     return (
         line.name,
-        _NONE if line.rank is None else str(line.rank),
+        rank(line),
         line.entry.model,
         f"{accuracy.value:.3f}",
         f"{'~ ' if accuracy.caution else ''}{accuracy.low:.3f} - {accuracy.high:.3f}",
@@ -67,6 +66,14 @@ def words(line: Line) -> tuple[str, ...]:
     )
 
 
+def rank(line: Line) -> str:
+    """Return between which ranks a row lies, in words: `1-26`."""
+    if line.rank is None:
+        return _NONE
+    low, high = line.rank
+    return str(low) if low == high else f"{low}-{high}"
+
+
 def _against(vote: AgainstVote | None) -> str:
     return _NONE if vote is None else f"{vote.difference.value:+.3f} (p {vote.adjusted:.2g})"
 
@@ -76,12 +83,12 @@ def notes(table: Table) -> tuple[str, ...]:
     ranking = table.ranking
     if not ranking.pairs:
         return ("A single row: nothing is compared.",)
-    groups = Counter(ranking.ranks)
-    if len(groups) == 1:
-        told = f"None of {len(ranking.ranks)} rows can be told from another by {_tests(ranking.pairs)}."
+    rows = f"{ranking.rows} different rows" if ranking.rows < len(ranking.ranks) else f"{ranking.rows} rows"
+    if ranking.found:
+        pairs = "1 pair" if ranking.pairs == 1 else f"{ranking.pairs:,} pairs"
+        told = f"Of {pairs} of {rows}, {ranking.found:,} are surely apart."
     else:
-        sizes = ", ".join(f"{rank} ({_rows(count)})" for rank, count in sorted(groups.items()))
-        told = f"{len(groups)} ranks by {_tests(ranking.pairs)}: {sizes}."
+        told = f"None of {rows} can be told from another."
     return told, _could_show(table), *_read(table)
 
 
@@ -94,10 +101,6 @@ def _read(table: Table) -> Iterator[str]:
             f"Answers were read by {len(read)} different readers ({sizes}; `readers` in their files): what lies "
             "between rows of different ones may be the readers' doing."
         )
-
-
-def _tests(pairs: int) -> str:
-    return "1 paired test" if pairs == 1 else f"{pairs:,} paired tests"
 
 
 def _rows(count: int) -> str:
@@ -113,9 +116,9 @@ def _could_show(table: Table) -> str:
     if ranking.pairs == 1:
         return f"{single}. A smaller difference may be there."
     among = (
-        "no difference is large enough for the strictest of these tests"
+        "no difference is large enough for the test over all pairs"
         if ranking.among_all is None
-        else f"the strictest of these tests where it is {ranking.among_all:.3f} apart"
+        else f"the test over all pairs where it is {ranking.among_all:.3f} apart"
     )
     return f"{single}; {among}. Smaller differences may be there."
 
@@ -138,7 +141,9 @@ def record(table: Table, line: Line) -> dict[str, Any]:
         "row": line.name,
         "suite": table.suite,
         "questions": " ".join(digest[:8] for digest in table.questions.values()),
-        "rank": line.rank,
+        "rank": rank(line),
+        "rank_low": line.rank and line.rank[0],
+        "rank_high": line.rank and line.rank[1],
         "model": entry.model,
         "protocol": entry.protocol.name,
         "peers": entry.protocol.peers,

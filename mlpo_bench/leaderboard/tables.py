@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench.leaderboard.entry import Cost
 from mlpo_bench.leaderboard.figures import estimate, figure, rounded
-from mlpo_bench.leaderboard.ranks import p_of, ranked, weighted
+from mlpo_bench.leaderboard.ranks import ranked, weighted
 from mlpo_bench.questions import in_order
-from mlpo_bench.stats import compare, holm, macro
+from mlpo_bench.stats import compare, holm, macro, sign_flip
 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlpo_bench.leaderboard.entry import Entry, Figure, SuiteRow
-    from mlpo_bench.leaderboard.ranks import Ranking
+    from mlpo_bench.leaderboard.ranks import Rank, Ranking
 
     Key = tuple[tuple[str, str], ...]
 
@@ -36,11 +36,14 @@ class AgainstVote:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row of a table. `rank` is None for a ceiling; figures of several suites are means, each counted the same."""
+    """A row of a table. `rank` is None for a ceiling; figures of several suites are means, each counted the same.
+
+    `rank` is between which ranks the row surely lies: the best and the worst.
+    """
 
     entry: Entry
     name: str
-    rank: int | None
+    rank: Rank | None
     accuracy: Figure
     unread: float
     cut_off: float
@@ -55,7 +58,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows that answered the same questions, by rank and then by accuracy.
+    """Rows that answered the same questions, by accuracy; ceilings last.
 
     `suite` is `macro` where they are of several suites, and `questions` the SHA-256 of each suite's.
     """
@@ -97,8 +100,7 @@ def _table(key: Key, entries: Sequence[Entry]) -> Table:
         _line(entry, suites, names[entry.filename], ranks.get(entry.filename), votes.get(entry.filename))
         for entry in entries
     ]
-    last = len(entries) + 1
-    lines.sort(key=lambda line: (line.rank or last, -line.accuracy.value, line.cost.tokens, line.entry.filename))
+    lines.sort(key=lambda line: (line.rank is None, -line.accuracy.value, line.cost.tokens, line.entry.filename))
     return Table(suites[0] if len(suites) == 1 else MACRO, dict(key), _title(key, entries[0]), tuple(lines), ranking)
 
 
@@ -126,7 +128,7 @@ def _with_ballots(entry: Entry, suites: Sequence[str]) -> str:
     return f"{entry.name} (n = {', '.join(map(str, sorted(counts)))})" if counts else entry.name
 
 
-def _line(entry: Entry, suites: Sequence[str], name: str, rank: int | None, vote: AgainstVote | None) -> Line:
+def _line(entry: Entry, suites: Sequence[str], name: str, rank: Rank | None, vote: AgainstVote | None) -> Line:
     rows = [entry.suites[suite] for suite in suites]
     return Line(
         entry=entry,
@@ -184,4 +186,4 @@ def _differences(entry: Entry, vote: Entry, suites: Sequence[str]) -> Figure:
 
 def _p(entry: Entry, vote: Entry, suites: Sequence[str]) -> float:
     first, second = ([one.suites[suite].scores for suite in suites] for one in (entry, vote))
-    return p_of(weighted(first) - weighted(second))
+    return sign_flip(weighted(first) - weighted(second))

@@ -5,6 +5,7 @@ from mlpo_bench.stats.frontier import Point, area, dominated, frontier, surely_d
 from mlpo_bench.stats.intervals import Estimate, accuracy, by_suite, macro, wilson
 from mlpo_bench.stats.paired import Comparison, Sampled, compare, difference, over_suites, stratified
 from mlpo_bench.stats.power import detectable, detectable_mean, mcnemar_power, questions_needed
+from mlpo_bench.stats.ranks import Ranks, rank_intervals
 from mlpo_bench.stats.significance import ALPHA, exchange, holm, mcnemar, sign_flip
 from mlpo_bench.stats.units import over_seeds
 
@@ -14,6 +15,7 @@ __all__ = [
     "Comparison",
     "Estimate",
     "Point",
+    "Ranks",
     "Sampled",
     "accuracy",
     "area",
@@ -32,6 +34,7 @@ __all__ = [
     "over_seeds",
     "over_suites",
     "questions_needed",
+    "rank_intervals",
     "sign_flip",
     "stratified",
     "surely_dominated",
