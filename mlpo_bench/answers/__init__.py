@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from mlpo_bench.answers.brackets import Brackets
 from mlpo_bench.answers.exercise import Exercise
 from mlpo_bench.answers.format import Format
+from mlpo_bench.answers.literal import Literal
 from mlpo_bench.answers.mathematics import Mathematics
 from mlpo_bench.answers.number import Number
 from mlpo_bench.answers.option import Option
 from mlpo_bench.answers.phrase import Phrase
+from mlpo_bench.answers.spans import Spans
 from mlpo_bench.answers.verdict import TrueFalse, ValidInvalid, YesNo
 from mlpo_bench.answers.words import Words
 from mlpo_bench.errors import unknown
@@ -37,6 +39,8 @@ _ALL: tuple[Format, ...] = (
     Brackets(),
     Mathematics(),
     Phrase(),
+    Literal(),
+    Spans(),
     Exercise(),
 )
 

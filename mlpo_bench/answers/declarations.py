@@ -111,6 +111,7 @@ _ABOUT_ANSWER = re.compile(
     r"|and|by|in|on|above|below)\b)|(?:right|still)(?=\s(?:if|when|because|since|as)\b))",
     re.IGNORECASE,
 )
+_UNKNOWN = re.compile(r"unknown\W{0,3}(?:\Z|\n)", re.IGNORECASE)
 _WISH = re.compile(r"\b(?:i hope|hopefully|let me know|please|thank)\b")
 _HYPOTHETICAL = re.compile(
     r"(?:if|were|unless|otherwise|suppose|supposing|without|had|note|remark|for example|for instance|p\.s)\b"
@@ -185,12 +186,13 @@ def boxed(text: str) -> Iterator[Declared]:
         yield doubtful
 
 
-def phrased(text: str, *, letter_a: bool = True) -> Iterator[Declared]:
+def phrased(text: str, *, letter_a: bool = True, unknown: bool = False) -> Iterator[Declared]:
     """Yield what follows "the answer is" and its kin, the last one first, those about some other case at the end.
 
     Args:
         text: Prepared text.
         letter_a: Whether a line that begins with "A:" declares an answer; among options it names one.
+        unknown: Whether "the answer is unknown" declares one.
     """
     lowered = passages.lower(text)
     patterns = [_ANSWER_IS, _CHOICE_IS, _ABROAD, _HEADING, _HASHES, *([_LETTER_A] if letter_a else [])]
@@ -204,7 +206,7 @@ def phrased(text: str, *, letter_a: bool = True) -> Iterator[Declared]:
     for one in sorted(declared, key=lambda one: one.end, reverse=True):
         before = text[passages.sentence_start(text, one.start) : one.start].lower()
         behind = re.split(r"[.!?]\s|\n", lowered[one.start : one.end + 200], maxsplit=1)[0]
-        if not one.passage or _in_passing(one, before, behind) or _ascribed(text, one):
+        if not one.passage or _in_passing(one, before, behind, unknown=unknown) or _ascribed(text, one):
             continue
         if _of_another_case(before, behind):
             doubtful.append(one)
@@ -213,17 +215,19 @@ def phrased(text: str, *, letter_a: bool = True) -> Iterator[Declared]:
     yield from doubtful
 
 
-def _in_passing(one: Declared, before: str, behind: str) -> bool:
+def _in_passing(one: Declared, before: str, behind: str, *, unknown: bool) -> bool:
     """Return whether a sentence speaks of the answer without giving it.
 
     "I hope this answer is helpful", "I don't think the answer is", "if she lies, the answer is ...; if not, ...".
     """
     either = "if " in before and " if " in behind
+    said_of_it = _ABOUT_ANSWER.match(one.passage) and not (unknown and _UNKNOWN.match(one.passage))
     return (
         either
         or denied(before)
         or _NOT_THE_ANSWER.search(before) is not None
-        or (_ABOUT_ANSWER.match(one.passage) or _WISH.search(before)) is not None
+        or bool(said_of_it)
+        or _WISH.search(before) is not None
     )
 
 

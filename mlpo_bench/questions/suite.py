@@ -30,6 +30,7 @@ class Suite:
         max_tokens: How many tokens an answer may have, unless a run says otherwise.
         gold_is_answer: Whether a gold answer is what a model would write. If not, its format's `written` tells that.
         reference: By what another process finds it, where its name does not do: a file, or `module:NAME`.
+        all_tested: Whether it has no train split: a suite that shows what a leader does with what it never saw.
         answer_format: How all its questions are answered, where that is said of the suite rather than of each.
     """
 
@@ -43,6 +44,7 @@ class Suite:
     max_tokens: int = 1024
     gold_is_answer: bool = True
     reference: str = ""
+    all_tested: bool = False
     answer_format: str | None = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlpo_bench import answers
-from mlpo_bench.questions import SUITES, bbh, gsm8k, math, mmlu
+from mlpo_bench.questions import SUITES, bbeh, bbh, gsm8k, math, mmlu
 
 
 LISTED = "Which?\nOptions:\n(A) Salt\n(B) Pepper"
@@ -64,4 +64,5 @@ def test_every_format_that_items_name_exists() -> None:
     named = {
         bbh.entry(subject, 0, {"input": "?", "target": "(A)"}).item.answer_format for subject in SUITES["bbh"].subjects
     }
-    assert named | {"phrase", "maths", "gym"} == set(answers.FORMATS)
+    named |= {bbeh.entry(task, 0, {"input": "?", "target": "x"}).item.answer_format for task in SUITES["bbeh"].subjects}
+    assert named | {"phrase", "maths", "gym", "spans"} == set(answers.FORMATS)

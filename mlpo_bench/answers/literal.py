@@ -1,0 +1,64 @@
+"""A short answer in the form that its question asks for, compared to the letter but for what does not matter.
+
+The rule is the one by which BIG-Bench Extra Hard's publishers score (arXiv 2502.19187): case, spaces behind commas,
+apostrophes, brackets around a list, brackets around a single letter, a question mark at the end, and how a number is
+written make no difference. Here none of these does on either side, and a full stop at the end does not, either:
+eleven of their gold answers are sentences, whose stop their own rule takes from the answer alone.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from mlpo_bench.answers import declarations, passages
+from mlpo_bench.answers.format import Format
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlpo_bench.answers.declarations import Declared
+
+
+_NUMBER = re.compile(r"(?P<sign>[-+]?)(?P<whole>[0-9]*)(?:\.(?P<fraction>[0-9]*))?")
+_ONE_IN_BRACKETS = re.compile(r"\((.)\)", re.DOTALL)
+
+
+class Literal(Format):
+    """A word, a list, a phrase in any language. Nothing is read from a text that does not mark its answer."""
+
+    name = "literal"
+    instruction = "End with the answer alone, in the form the question asks for, written as <answer>...</answer>."
+
+    def declared(self, text: str) -> Iterator[Declared]:
+        """Yield declarations; that the answer is unknown is one, as many questions ask for that word."""
+        yield from declarations.tagged(text)
+        yield from declarations.boxed(text)
+        yield from declarations.phrased(text, unknown=True)
+
+    def parse(self, passage: str) -> str | None:
+        """Return the first line of a passage without the markup around it and without a full stop."""
+        answer = passages.bare(passages.unwrapped(passages.unemphasised(passages.first_line(passage))))
+        answer = passages.bare(answer.removesuffix("."))
+        return " ".join(answer.split()) or None
+
+    def key(self, answer: str) -> str:
+        """Return what is left of an answer without all that makes no difference."""
+        plain = unicodedata.normalize("NFC", passages.plain(answer)).casefold()
+        plain = " ".join(passages.bare(plain).rstrip(".? ").replace("'", "").split())
+        plain = re.sub(r"\s?,\s?", ",", plain)
+        if len(plain) > len("[]") and plain[0] == "[" and plain[-1] == "]":
+            plain = plain[1:-1].strip()
+        if one := _ONE_IN_BRACKETS.fullmatch(plain):
+            plain = one.group(1)
+        number = _NUMBER.fullmatch(plain)
+        return _canonical(number) if number and re.search(r"[0-9]", plain) else plain
+
+
+def _canonical(number: re.Match[str]) -> str:
+    """Return a number without needless zeros and signs, made without computing anything."""
+    whole, fraction = number["whole"].lstrip("0") or "0", (number["fraction"] or "").rstrip("0")
+    plain = f"{whole}.{fraction}" if fraction else whole
+    return plain if number["sign"] != "-" or plain == "0" else f"-{plain}"
