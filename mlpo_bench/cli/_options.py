@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlpo_bench.cli import _complete as complete
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -97,18 +99,32 @@ class Chosen:
 def configuration(
     suite: Annotated[
         str | None,
-        Option(help="Suites, comma-separated: names (`mlpo-bench suites`) or files: mine.csv.", rich_help_panel=WHAT),
+        Option(
+            help="Suites, comma-separated: names (`mlpo-bench suites`) or files: mine.csv.",
+            rich_help_panel=WHAT,
+            autocompletion=complete.suites,
+        ),
     ] = None,
     answers: Annotated[
         str | None,
         Option("--format", help="How the questions of a --suite FILE are answered.", rich_help_panel=WHAT),
     ] = None,
-    split: Annotated[str | None, Option(help="test, train or all.  \\[default: test]", rich_help_panel=WHAT)] = None,
+    split: Annotated[
+        str | None,
+        Option(
+            help="test, train or all.  \\[default: test]",
+            rich_help_panel=WHAT,
+            autocompletion=complete.choice("test", "train", "all"),
+        ),
+    ] = None,
     limit: Annotated[
         int | None,
         Option("--limit", "-L", help="Questions a suite, spread evenly over its subjects.", rich_help_panel=WHAT),
     ] = None,
-    subjects: Annotated[str | None, Option(help="Only these subjects, comma-separated.", rich_help_panel=WHAT)] = None,
+    subjects: Annotated[
+        str | None,
+        Option(help="Only these subjects, comma-separated.", rich_help_panel=WHAT, autocompletion=complete.subjects),
+    ] = None,
     data: Annotated[
         Path | None,
         Option(help="Folder with the suites' published files.", envvar="MLPO_BENCH_DATA", rich_help_panel=WHAT),
@@ -118,10 +134,16 @@ def configuration(
         Option(
             help="Team files (YAML), comma-separated.  \\[default: SmolLM2-135M in all seats]",
             rich_help_panel=WHO,
+            autocompletion=complete.team_files,
         ),
     ] = None,
     engine: Annotated[
-        str | None, Option(help="Engine of all members: auto, vllm, hf, module:Class.", rich_help_panel=WHO)
+        str | None,
+        Option(
+            help="Engine of all members: auto, vllm, hf, module:Class.",
+            rich_help_panel=WHO,
+            autocompletion=complete.engines,
+        ),
     ] = None,
     leader_adapter: Annotated[
         str | None,
@@ -135,11 +157,16 @@ def configuration(
             "--config",
             help="'default', a matrix file, or a run's config.yaml to repeat; other options go before it.",
             rich_help_panel=HOW,
+            autocompletion=complete.matrices,
         ),
     ] = None,
     protocol: Annotated[
         str | None,
-        Option(help="Protocols, comma-separated.  \\[default: solo,vote,leader]", rich_help_panel=HOW),
+        Option(
+            help="Protocols, comma-separated.  \\[default: solo,vote,leader]",
+            rich_help_panel=HOW,
+            autocompletion=complete.protocols,
+        ),
     ] = None,
     rounds: Annotated[
         str | None,

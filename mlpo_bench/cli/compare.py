@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlpo_bench.cli import _complete as complete
 from mlpo_bench.errors import UsageError, unknown
 
 
@@ -18,13 +19,23 @@ _WIDE = 220
 
 
 def compare(
-    run: Annotated[str, typer.Argument(metavar="RUN_A", help="A run's folder, or its name under runs/.")],
-    other: Annotated[str | None, typer.Argument(metavar="[RUN_B]", help="Another, compared row by row.")] = None,
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN_A", help="A run's folder, or its name under runs/.", autocompletion=complete.runs),
+    ],
+    other: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN_B]", help="Another, compared row by row.", autocompletion=complete.runs),
+    ] = None,
     against: Annotated[
         str | None, typer.Option(help="Compare all other rows with this one of the same run: 'solo', 'vote of 4'.")
     ] = None,
-    suite: Annotated[str | None, typer.Option(help="Only these suites, comma-separated.")] = None,
-    form: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}.")] = "terminal",
+    suite: Annotated[
+        str | None, typer.Option(help="Only these suites, comma-separated.", autocompletion=complete.suites)
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", help=f"{', '.join(FORMATS)}.", autocompletion=complete.choice(*FORMATS))
+    ] = "terminal",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
     anyway: Annotated[bool, typer.Option("--anyway", help="Even where the two runs asked different data.")] = False,
 ) -> None:

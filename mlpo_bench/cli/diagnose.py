@@ -6,11 +6,16 @@ from typing import Annotated
 
 import typer
 
+from mlpo_bench.cli import _complete as complete
+
 
 def diagnose(
-    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")],
+    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.", autocompletion=complete.runs)],
     cell: Annotated[
-        str | None, typer.Option(help="All figures of the rows with this in their name: 'leader, 2 rounds'")
+        str | None,
+        typer.Option(
+            help="All figures of the rows with this in their name: 'leader, 2 rounds'", autocompletion=complete.cells
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:

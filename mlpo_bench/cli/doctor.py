@@ -7,12 +7,18 @@ from typing import Annotated
 
 import typer
 
+from mlpo_bench.cli import _complete as complete
+
 
 def doctor(
     team: Annotated[Path | None, typer.Argument(metavar="[TEAM.yaml]", show_default=False)] = None,
     suite: Annotated[
         str | None,
-        typer.Option(help="What is to be asked, comma-separated.  \\[default: bbh,mmlu,math]", show_default=False),
+        typer.Option(
+            help="What is to be asked, comma-separated.  \\[default: bbh,mmlu,math]",
+            show_default=False,
+            autocompletion=complete.suites,
+        ),
     ] = None,
     data: Annotated[
         Path | None,

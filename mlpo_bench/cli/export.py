@@ -7,10 +7,19 @@ from typing import Annotated
 
 import typer
 
+from mlpo_bench.cli import _complete as complete
+
 
 def export(
-    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")],
-    form: Annotated[str, typer.Option("--format", help="parquet, csv, jsonl, lm-eval or inspect.")],
+    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.", autocompletion=complete.runs)],
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="parquet, csv, jsonl, lm-eval or inspect.",
+            autocompletion=complete.choice("parquet", "csv", "jsonl", "lm-eval", "inspect"),
+        ),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write into.")],
     data: Annotated[
         Path | None,

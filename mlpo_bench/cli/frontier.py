@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
+from mlpo_bench.cli import _complete as complete
 from mlpo_bench.errors import unknown
 from mlpo_bench.reports.cost import COSTS
 
 
 def frontier(
-    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")],
-    cost: Annotated[str, typer.Option(help=f"What it cost a question: {', '.join(COSTS)}.")] = "tokens",
+    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.", autocompletion=complete.runs)],
+    cost: Annotated[
+        str, typer.Option(help=f"What it cost a question: {', '.join(COSTS)}.", autocompletion=complete.choice(*COSTS))
+    ] = "tokens",
 ) -> None:
     """Print accuracy against cost: which rows are beaten, and what a vote reaches at the same cost."""
     from mlpo_bench.analysis.rows import read_rows

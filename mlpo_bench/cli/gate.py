@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlpo_bench.cli import _complete as complete
+
 
 if TYPE_CHECKING:
     from mlpo_bench.gate.baseline import Baseline, Thresholds
@@ -18,7 +20,12 @@ SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 
 def gate(
     run: Annotated[
-        str, typer.Argument(help="A run's folder or name, or the folder of a recording.", show_default=False)
+        str,
+        typer.Argument(
+            help="A run's folder or name, or the folder of a recording.",
+            autocompletion=complete.runs,
+            show_default=False,
+        ),
     ],
     baseline: Annotated[
         Path | None,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlpo_bench.cli import _complete as complete
+
 
 if TYPE_CHECKING:
     from mlpo_bench.leaderboard.rescoring import BoardMoves
@@ -24,7 +26,9 @@ Folder = Annotated[Path, typer.Option(help="The leaderboard's folder.")]
 
 @app.command()
 def add(
-    run: Annotated[str, typer.Argument(help="A finished run's folder, or its name under runs/.")],
+    run: Annotated[
+        str, typer.Argument(help="A finished run's folder, or its name under runs/.", autocompletion=complete.runs)
+    ],
     only: Annotated[
         list[str] | None, typer.Option(help="Only the rows of this name, or with it in their cells' names. Repeatable.")
     ] = None,

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from mlpo_bench.cli import _complete as complete
+
 
 def models(
     path: Annotated[
@@ -15,6 +17,7 @@ def models(
             metavar="MODEL",
             help="Print where this model lies, and nothing else; smollm2-135m is the embedded one.",
             show_default=False,
+            autocompletion=complete.models,
         ),
     ] = None,
 ) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlpo_bench.cli import _complete as complete
+
 
 if TYPE_CHECKING:
     from mlpo_bench.analysis.moves import Moves
@@ -19,7 +21,12 @@ INTERRUPTED = 130
 
 
 def rescore(
-    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.", show_default=False)],
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="A run's folder, or its name under runs/.", autocompletion=complete.runs, show_default=False
+        ),
+    ],
     data: Annotated[
         Path | None,
         typer.Option(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlpo_bench.cli import _complete as complete
 from mlpo_bench.cli._options import WHERE, Chosen, configured
 
 
@@ -25,7 +26,11 @@ def run(
     chosen: Chosen,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="Only the cells of this name, or with it in their names. Repeatable.", rich_help_panel=WHERE),
+        typer.Option(
+            help="Only the cells of this name, or with it in their names. Repeatable.",
+            rich_help_panel=WHERE,
+            autocompletion=complete.cells,
+        ),
     ] = None,
     add: Annotated[
         bool,
@@ -47,7 +52,9 @@ def run(
         Path,
         typer.Option("--output", "-o", "--output_path", help="Folder that holds the runs.", rich_help_panel=WHERE),
     ] = Path("runs"),
-    name: Annotated[str | None, typer.Option(help="The run's name.", rich_help_panel=WHERE)] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The run's name.", rich_help_panel=WHERE, autocompletion=complete.runs)
+    ] = None,
     store: Annotated[
         Path | None,
         typer.Option(help="File of all completions.  \\[default: in the user's cache folder]", rich_help_panel=WHERE),

@@ -37,7 +37,7 @@ def runs(
     for run in listed:
         of_cells = f"/{run.of_cells}" if run.of_cells is not None else ""
         state = f"{run.faults:,} faults" if run.state == "faults" else run.state
-        date = run.date[:16].replace("T", " ")
+        date = run.date[:10]
         suites = ", ".join(run.suites)
         table.add_row(run.name, suites, str(run.rows), f"{run.cells}{of_cells}", f"{run.answered:,}", state, date)
     console.print(table)

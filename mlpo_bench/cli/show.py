@@ -6,12 +6,17 @@ from typing import Annotated
 
 import typer
 
+from mlpo_bench.cli import _complete as complete
+
 
 def show(
-    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")],
+    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.", autocompletion=complete.runs)],
     ledger: Annotated[
         str | None,
-        typer.Option(help="Show what the cells with this word in their name cost, by seat and round."),
+        typer.Option(
+            help="Show what the cells with this word in their name cost, by seat and round.",
+            autocompletion=complete.cells,
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
 ) -> None:

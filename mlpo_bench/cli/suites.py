@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from mlpo_bench.cli import _complete as complete
+
 
 def suites(
     data: Annotated[
@@ -15,7 +17,10 @@ def suites(
     ] = None,
     subjects: Annotated[bool, typer.Option("--subjects", help="List each suite's subjects.")] = False,
     suite: Annotated[
-        str | None, typer.Option(help="Only these, comma-separated: names or files.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Only these, comma-separated: names or files.", show_default=False, autocompletion=complete.suites
+        ),
     ] = None,
     answers: Annotated[
         str | None,

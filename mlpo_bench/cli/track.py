@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from mlpo_bench.cli import _complete as complete
+
 
 def track(
-    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")],
+    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.", autocompletion=complete.runs)],
     to: Annotated[str, typer.Option(help="Trackers, comma-separated: wandb, trackio.")],
     project: Annotated[str, typer.Option(help="The project that they file it under.")] = "mlpo-bench",
 ) -> None:

@@ -6,12 +6,17 @@ from typing import Annotated
 
 import typer
 
+from mlpo_bench.cli import _complete as complete
+
 
 def transcript(
-    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")],
+    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.", autocompletion=complete.runs)],
     question: Annotated[str, typer.Argument(help="A question's id, or its end: navigate/6")],
     cell: Annotated[
-        str | None, typer.Option(help="Only cells whose label or id has this in it: 'leader, 2 rounds'")
+        str | None,
+        typer.Option(
+            help="Only cells whose label or id has this in it: 'leader, 2 rounds'", autocompletion=complete.cells
+        ),
     ] = None,
     prompts: Annotated[
         bool, typer.Option("--prompts", help="Show what each seat read, not only what it wrote.")

@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
+from mlpo_bench.cli import _complete as complete
+
 
 FAILED = 1
 
 
 def validate(
-    suite: Annotated[str, typer.Option(help="Suites, comma-separated: names or files.")] = "bbh,mmlu,math",
+    suite: Annotated[
+        str, typer.Option(help="Suites, comma-separated: names or files.", autocompletion=complete.suites)
+    ] = "bbh,mmlu,math",
     answers: Annotated[
         str | None,
         typer.Option("--format", help="How the questions of a --suite FILE are answered.", show_default=False),

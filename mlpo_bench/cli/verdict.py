@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from mlpo_bench.cli import _complete as complete
+
 
 def verdict(
-    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")],
+    run: Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.", autocompletion=complete.runs)],
     equal: Annotated[
         str, typer.Option(help="What row and vote have in common: tokens, operations, price or calls.")
     ] = "tokens",
