@@ -30,7 +30,7 @@ from mlpo_bench.log.results import CellResult
 from mlpo_bench.matrix.cells import Cell, cells
 from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.protocols import Transcript, Turn
-from mlpo_bench.questions import Question
+from mlpo_bench.questions import Question, Source
 from mlpo_bench.reports.html import write_page
 from mlpo_bench.runs.progress import CellProgress
 
@@ -87,7 +87,8 @@ def write_run(parent: Path, questions: int, characters: int) -> RunDirectory:
     config = RunConfig.model_validate({"suites": ["bbh"], "protocols": protocols})
     folder = RunDirectory.for_run(config, parent, "made-up")
     (cell,) = cells(config)
-    manifest = Manifest(folder.manifest_path, config, {}, {})
+    source = Source("folder", "made up", "made up")
+    manifest = Manifest(folder.manifest_path, config, {"bbh": source}, {})
     with CellProgress(cell, questions, folder) as progress:
         writer = Writer(0)
         for place in range(questions):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import to_json
+
+from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
 from mlpo_bench.export.gold import load_asked
 
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inspect_ai.event import ModelEvent
-    from inspect_ai.log import EvalLog, EvalResults, EvalSample, EvalSpec
+    from inspect_ai.log import EvalResults, EvalSample, EvalSpec
     from inspect_ai.model import ChatMessage, ModelOutput, ModelUsage
 
     from mlpo_bench.harness.suite import Sample
@@ -28,7 +32,7 @@ _RIGHT, _WRONG = "C", "I"
 
 
 def export_inspect(run: LoadedRun, target: Path, data: Path | None = None) -> list[Path]:
-    """Write `<cell>.eval` for each cell, by inspect_ai's own classes.
+    """Write `<cell>.eval` for each cell, of inspect_ai's own classes, one conversation after another.
 
     A sample's messages are the question and every turn, in order, each with its seat, round and verdict as metadata;
     its events are the calls, with all that each seat read.
@@ -37,7 +41,7 @@ def export_inspect(run: LoadedRun, target: Path, data: Path | None = None) -> li
         UsageError: inspect_ai is not installed, or the data that the run asked are not there.
     """
     try:
-        from inspect_ai.log import write_eval_log
+        import inspect_ai.log  # noqa: F401 - what is written needs it
     except ImportError:
         raise UsageError("the format inspect needs inspect_ai; install it: pip install inspect_ai") from None
     every = run.ended
@@ -45,35 +49,42 @@ def export_inspect(run: LoadedRun, target: Path, data: Path | None = None) -> li
     paths = []
     for cell in every:
         paths.append(target / f"{cell.id}.eval")
-        paths[-1].unlink(missing_ok=True)
-        write_eval_log(_log(run, cell, loaded[cell.suite]), str(paths[-1]))
+        with atomic.written(paths[-1]) as beside:
+            _write(beside, run, cell, loaded[cell.suite])
     return paths
 
 
-def _log(run: LoadedRun, cell: Cell, gold: Mapping[str, Sample]) -> EvalLog:
-    from inspect_ai.log import EvalLog, EvalStats
+def _write(path: Path, run: LoadedRun, cell: Cell, gold: Mapping[str, Sample]) -> None:
+    """Write a cell's log as inspect_ai lays one out: a member for each sample, their summaries, and the header.
+
+    inspect_ai's own writer takes all samples at once, and those of a big run fit into no memory.
+    """
+    from inspect_ai.log import EvalLog, EvalPlan, EvalStats, condense_sample
 
     records = {record.question: record for record in run.records(cell.id)}
     models = {seat: member.name for seat, member in cell.setting.team.seats.items()}
-    samples = [
-        _sample(line, records[line["question"]], gold[line["question"]], models) for line in run.transcripts(cell)
-    ]
-    sessions = run.manifest["sessions"]
-    return EvalLog(
-        status="success",
-        eval=_spec(run, cell, samples),
-        results=_results(run, cell, samples),
-        stats=EvalStats(
-            started_at=sessions[0]["started"],
-            completed_at=sessions[-1]["ended"] or "",
-            model_usage=_added(sample.model_usage for sample in samples),
-            role_usage=_added(sample.role_usage for sample in samples),
-        ),
-        samples=samples,
-    )
+    spec, sessions = _spec(run, cell, list(records)), run.manifest["sessions"]
+    stats = EvalStats(started_at=sessions[0]["started"], completed_at=sessions[-1]["ended"] or "")
+    log = EvalLog(status="success", eval=spec, results=_results(run, cell, len(records)), stats=stats)
+    summaries: list[bytes] = []
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("_journal/start.json", _json({"version": log.version, "eval": spec, "plan": EvalPlan()}))
+        for line in run.transcripts(cell):
+            sample = condense_sample(_sample(line, records[line["question"]], gold[line["question"]], models))
+            file.writestr(f"samples/{sample.id}_epoch_{sample.epoch}.json", _json(sample))
+            summaries.append(_json(sample.summary()))
+            stats.model_usage = _added([stats.model_usage, sample.model_usage])
+            stats.role_usage = _added([stats.role_usage, sample.role_usage])
+        file.writestr("summaries.json", b"[" + b",".join(summaries) + b"]")
+        file.writestr("header.json", _json(log))
 
 
-def _spec(run: LoadedRun, cell: Cell, samples: list[EvalSample]) -> EvalSpec:
+def _json(value: object) -> bytes:
+    """Return a value as inspect_ai writes it."""
+    return to_json(value, exclude_none=True, fallback=lambda _: None)
+
+
+def _spec(run: LoadedRun, cell: Cell, questions: list[str]) -> EvalSpec:
     from inspect_ai.log import EvalConfig, EvalDataset, EvalRevision, EvalSpec
     from inspect_ai.model import ModelConfig
 
@@ -91,8 +102,8 @@ def _spec(run: LoadedRun, cell: Cell, samples: list[EvalSample]) -> EvalSpec:
         dataset=EvalDataset(
             name=cell.suite,
             location=f"{source['where']} ({source['revision']})",
-            samples=len(samples),
-            sample_ids=[str(sample.id) for sample in samples],
+            samples=len(questions),
+            sample_ids=questions,
             shuffled=False,
         ),
         model=setting.team.leader.name,
@@ -104,7 +115,7 @@ def _spec(run: LoadedRun, cell: Cell, samples: list[EvalSample]) -> EvalSpec:
     )
 
 
-def _results(run: LoadedRun, cell: Cell, samples: list[EvalSample]) -> EvalResults | None:
+def _results(run: LoadedRun, cell: Cell, total: int) -> EvalResults | None:
     from inspect_ai.log import EvalMetric, EvalResults, EvalScore
 
     result = run.result.get(cell.id)
@@ -121,7 +132,7 @@ def _results(run: LoadedRun, cell: Cell, samples: list[EvalSample]) -> EvalResul
     score = EvalScore(
         name=SCORER, scorer=SCORER, scored_samples=result.n, unscored_samples=result.errors, metrics=metrics
     )
-    return EvalResults(total_samples=len(samples), completed_samples=result.n, scores=[score])
+    return EvalResults(total_samples=total, completed_samples=result.n, scores=[score])
 
 
 def _sample(line: dict[str, Any], record: Record, sample: Sample, models: Mapping[str, str]) -> EvalSample:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
@@ -12,9 +12,13 @@ from mlpo_bench.export.rows import QUESTIONS, TURNS, questions, turns
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from mlpo_bench.log.run import LoadedRun
+
+TURNS_IN_A_GROUP = 1_000
+"""After so many turns a row group of Parquet ends: each holds what its seat read, up to some megabytes."""
 
 
 def export_parquet(run: LoadedRun, target: Path, _data: Path | None = None) -> list[Path]:
@@ -26,9 +30,21 @@ def export_parquet(run: LoadedRun, target: Path, _data: Path | None = None) -> l
     ):
         for cell in run.ended:
             of_questions.write_table(pa.Table.from_pylist(questions(run, cell), schema=QUESTIONS))
-            every = [turn for of_question in turns(run, cell) for turn in of_question]
-            of_turns.write_table(pa.Table.from_pylist(every, schema=TURNS))
+            for some in _gathered(turns(run, cell)):
+                of_turns.write_table(pa.Table.from_pylist(some, schema=TURNS))
     return paths
+
+
+def _gathered(turns: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield turns in groups of rows that fit into memory, whole conversations each."""
+    group: list[dict[str, Any]] = []
+    for of_question in turns:
+        group += of_question
+        if len(group) >= TURNS_IN_A_GROUP:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def export_csv(run: LoadedRun, target: Path, _data: Path | None = None) -> list[Path]:
@@ -38,9 +54,10 @@ def export_csv(run: LoadedRun, target: Path, _data: Path | None = None) -> list[
     """
     from pyarrow import csv
 
-    rows = [row for cell in run.ended for row in questions(run, cell)]
     path = target / "questions.csv"
-    csv.write_csv(pa.Table.from_pylist(rows, schema=QUESTIONS), path, csv.WriteOptions(quoting_style="all_valid"))
+    with csv.CSVWriter(path, QUESTIONS, write_options=csv.WriteOptions(quoting_style="all_valid")) as file:
+        for cell in run.ended:
+            file.write_table(pa.Table.from_pylist(questions(run, cell), schema=QUESTIONS))
     return [path]
 
 

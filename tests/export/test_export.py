@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import sys
+import weakref
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from typer.testing import CliRunner
 from mlpo_bench.cli._display import display
 from mlpo_bench.cli.export import export as export_command
 from mlpo_bench.errors import UsageError
-from mlpo_bench.export import FORMATS, export
+from mlpo_bench.export import FORMATS, export, inspect_log, tables
 from mlpo_bench.export.inspect_log import SCORER
 from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.log.records import read_records, write_records
@@ -360,3 +361,28 @@ def test_inspect_gives_back_any_text(
     assert first.scores[SCORER].answer == text
     assert second.error.message == (text or "fault")
     assert not second.scores
+
+
+def test_inspect_holds_one_conversation_at_a_time(
+    run: RunDirectory, tmp_path: Path, read_log: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[weakref.ref[Any]] = []
+    make, most = inspect_log._sample, [0]
+
+    def counted(*given: Any) -> Any:
+        sample = make(*given)
+        made.append(weakref.ref(sample))
+        most[0] = max(most[0], sum(one() is not None for one in made))
+        return sample
+
+    monkeypatch.setattr(inspect_log, "_sample", counted)
+    (first, *_) = export(LoadedRun(run), "inspect", tmp_path)
+    assert len(read_log(str(first)).samples) == 22
+    assert most[0] <= 2
+
+
+def test_turns_are_gathered_into_groups_of_rows() -> None:
+    turns = [[{"turn": n}] * 400 for n in range(6)]
+    assert [len(group) for group in tables._gathered(turns)] == [1200, 1200]
+    assert [len(group) for group in tables._gathered(turns[:4])] == [1200, 400]
+    assert list(tables._gathered([])) == []
