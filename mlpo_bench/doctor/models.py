@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench.doctor.finding import Finding, State
 from mlpo_bench.doctor.machine import GIB
-from mlpo_bench.engines import adapters, hub, lora, open_engine, smollm2
+from mlpo_bench.engines import adapters, folders, gguf_files, hub, lora, open_engine, smollm2
 from mlpo_bench.engines.cache import cache_dir
-from mlpo_bench.engines.models import HUB_FILES, check_folder
+from mlpo_bench.engines.models import HUB_FILES
 from mlpo_bench.engines.resolved import ResolvedModel
 from mlpo_bench.engines.server.listing import TRIAL, TRIAL_SAMPLING
 from mlpo_bench.engines.spec import DEFAULT_MODEL
@@ -75,7 +75,7 @@ def _weights(spec: ModelSpec, memory: float | None) -> Finding:
             found += f"; {_adapter(spec.adapter, base)}"
     except UsageError as fault:
         return Finding("model", spec.name, State.NO, *_said(str(fault), spec.model), needed=True)
-    bytes_ = 0 if base is None else sum(file.stat().st_size for file in base.folder.glob("*.safetensors"))
+    bytes_ = 0 if base is None else sum(file.stat().st_size for file in base.weight_files)
     if memory is not None and bytes_ > memory:
         found += f"; its weights take more than the {memory / GIB:,.0f} GiB of the device"
         return Finding("model", spec.name, State.NO, found, "take a smaller model, or a larger device", needed=True)
@@ -104,11 +104,14 @@ def _base(spec: ModelSpec) -> tuple[ResolvedModel | None, str]:
             smollm2.gguf_file()
             return None, "in its wheel; unpacked when it is first used, in about half a minute"
         return ResolvedModel(spec.model, folder, smollm2.REVISION), f"unpacked, {_size(folder)}"
+    if (file := gguf_files.find(spec.model)) is not None:
+        gguf_files.check_packages(f"unpacking {spec.model}")
+        return None, f"a GGUF file, {file.stat().st_size / GIB:,.2f} GiB; unpacked when it is first used"
     if (folder := Path(spec.model).expanduser()).is_dir():
-        check_folder(spec.model, folder)
+        folders.check(spec.model, folder)
         return ResolvedModel(spec.model, folder.resolve(), ""), f"a folder, {_size(folder)}"
-    if cached := hub.cached(spec.model, spec.revision, list(HUB_FILES)):
-        check_folder(spec.model, cached)
+    if cached := hub.cached(spec.model, spec.revision, list(HUB_FILES), but=[folders.CONSOLIDATED]):
+        folders.check(spec.model, cached)
         return ResolvedModel(spec.model, cached, cached.name), f"in the hub's cache, {_size(cached)}"
     return None, _to_fetch(spec)
 

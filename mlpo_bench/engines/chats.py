@@ -103,7 +103,10 @@ class ChatTokens:
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
         except (OSError, ValueError, KeyError) as error:
-            raise UsageError(f"the tokenizer in {folder} cannot be read: {str(error).splitlines()[0]}") from error
+            reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+            raise UsageError(
+                f"the tokenizer in {folder} cannot be read: {reason}; name the folder of another (`tokenizer`)."
+            ) from error
         try:
             return cls(tokenizer, date=date, template_kwargs=template_kwargs)
         except UsageError as mistake:

@@ -25,6 +25,14 @@ def revision_of(files: Iterable[Path]) -> str:
     return f"sha256:{hashlib.sha256(listing.encode()).hexdigest()[:DIGITS]}"
 
 
+def revision_of_file(file: Path) -> str:
+    """Return `sha256:` and the first digits of the SHA-256 of one file's content."""
+    notes = _HashNotes(cache_dir() / "hashes.json")
+    digest = notes.sha256(file)
+    notes.save()
+    return f"sha256:{digest[:DIGITS]}"
+
+
 class _HashNotes:
     """Hashes of files by path, size and time of change: a 100 GB model is read through only once."""
 

@@ -260,7 +260,7 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
     dtype = _dtype(spec, resolved, deterministic=deterministic)
     drawing = generation.of(resolved, spec, FOLLOWED)
     with quiet_transformers():
-        chats = ChatTokens.of_folder(resolved.folder, trust_remote_code=resolved.trust_remote_code)
+        chats = ChatTokens.of_folder(resolved.tokenizer_folder, trust_remote_code=resolved.trust_remote_code)
         try:
             model = AutoModelForCausalLM.from_pretrained(
                 resolved.folder,
@@ -278,20 +278,21 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
     facts = ModelFacts(
         name=resolved.name,
         engine="hf",
-        revision=identity.revision(resolved, spec, chats, *_once(spec, drawing)),
+        revision=identity.revision(resolved, spec, chats, *_once(resolved, spec, drawing)),
         dtype=dtype,
         context=min(resolved.context or DEFAULT_CONTEXT, spec.context or resolved.context or DEFAULT_CONTEXT),
         parameters=parameters,
-        note="deterministic: one request at a time" if deterministic else "",
+        note="; ".join(filter(None, ["deterministic: one request at a time" if deterministic else "", resolved.note])),
         adapter=resolved.adapter_facts,
         told=drawing.told,
     )
     return HFEngine(model, chats, facts, batch_rows=1 if deterministic else BATCH_ROWS, drawing=drawing)
 
 
-def _once(spec: ModelSpec, drawing: Generation) -> tuple[str, ...]:
-    """Return in which words answers are told from those that followed the makers' penalties, as all once did."""
-    return ("no penalties",) if spec.generation == "task" and drawing.forces else ()
+def _once(resolved: ResolvedModel, spec: ModelSpec, drawing: Generation) -> list[str]:
+    """Return what this engine once did otherwise: it followed the makers' penalties, and applied adapters unasked."""
+    once = ["no penalties"] if spec.generation == "task" and drawing.forces else []
+    return [*once, "without the adapter beside it"] if resolved.note else once
 
 
 def _dtype(spec: ModelSpec, resolved: ResolvedModel, *, deterministic: bool) -> str:

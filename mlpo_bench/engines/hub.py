@@ -13,7 +13,7 @@ from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 # Characters of a reason: the clients put whole stacks of addresses into theirs.
 _LONGEST = 200
@@ -30,8 +30,10 @@ class NotThere(Exception):
     """The hub has none of that name, or cannot be asked; the message says which."""
 
 
-def downloaded(name: str, revision: str | None, files: list[str]) -> Path:
+def downloaded(name: str, revision: str | None, files: list[str], but: Sequence[str] = ()) -> Path:
     """Return the folder of a hub's repository at a revision, which is named after its commit.
+
+    It holds what matches the patterns `files`, and none of those `but`.
 
     Raises:
         NotThere: there is no such repository, as far as can be told from here.
@@ -43,7 +45,7 @@ def downloaded(name: str, revision: str | None, files: list[str]) -> Path:
 
     try:
         with quiet_hub():
-            return Path(snapshot_download(name, revision=revision, allow_patterns=files))
+            return Path(snapshot_download(name, revision=revision, allow_patterns=files, ignore_patterns=list(but)))
     except HFValidationError:
         raise NotThere("the hub has none of that name") from None
     except Exception as error:  # noqa: BLE001 - its clients raise dozens of kinds; each is told in a sentence
@@ -52,13 +54,20 @@ def downloaded(name: str, revision: str | None, files: list[str]) -> Path:
         raise UsageError(f"{name} cannot be fetched: {why_not(error, name, revision)}.") from None
 
 
-def cached(name: str, revision: str | None, files: list[str]) -> Path | None:
-    """Return the folder of what the hub's cache on this machine has of a repository; None where it lacks any of it."""
+def cached(name: str, revision: str | None, files: list[str], but: Sequence[str] = ()) -> Path | None:
+    """Return the folder of what the hub's cache on this machine has of a repository; None where it lacks any of it.
+
+    What is looked for matches the patterns `files`, and none of those `but`.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=files, local_files_only=True))
+        return Path(
+            snapshot_download(
+                name, revision=revision, allow_patterns=files, ignore_patterns=list(but), local_files_only=True
+            )
+        )
     except (HFValidationError, LocalEntryNotFoundError):
         return None
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlpo_bench.engines.folders import TOKENIZER_FILES
+from mlpo_bench.engines.hashes import revision_of
+
 
 if TYPE_CHECKING:
     from mlpo_bench.engines.chats import ChatTokens
@@ -27,6 +30,9 @@ def revision(model: ResolvedModel, spec: ModelSpec, chats: ChatTokens, *once: st
             then from those of now.
     """
     parts = [model.revision, *chats.identity]
+    if model.tokenizer is not None:
+        files = [file for pattern in TOKENIZER_FILES for file in model.tokenizer.glob(pattern)]
+        parts.append(f"tokenizer {revision_of(files)}")
     if spec.generation == "model":
         parts.append("generation model")
     return " ".join([*parts, *once])

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlpo_bench.engines import adapters, hub, lora, smollm2
+from mlpo_bench.engines import adapters, folders, gguf_files, hub, lora, smollm2
 from mlpo_bench.engines.cache import cache_dir, size
-from mlpo_bench.engines.hashes import revision_of
+from mlpo_bench.engines.hashes import revision_of, revision_of_file
 from mlpo_bench.engines.resolved import ResolvedModel
 from mlpo_bench.engines.spec import DEFAULT_MODEL
 from mlpo_bench.errors import UsageError, nearest
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from mlpo_bench.engines.spec import ModelSpec
 
 # Weights in safetensors only; pickled ones can run code when they are read.
-HUB_FILES = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
+HUB_FILES = ("*.safetensors", *folders.TOKENIZER_FILES)
 _HASHED = (".safetensors", ".json", ".jinja", ".txt", ".model", ".tiktoken")
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json", "tekken.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +38,64 @@ def resolve(spec: ModelSpec) -> ResolvedModel:
     """Find the weights a spec names, and what changes them, unpacking or downloading them where needed.
 
     Raises:
-        UsageError: there is no such model or adapter, it cannot be reached, has no safetensors, or the two do not fit.
+        UsageError: there is no such model, adapter or tokenizer, it cannot be reached, has no safetensors, or they do
+            not fit.
     """
     base = _base(spec)
+    if spec.tokenizer is not None:
+        base = replace(base, tokenizer=_tokenizer(spec.tokenizer))
     if spec.adapter is None:
         return base
     adapter = adapters.find(spec.adapter)
     lora.check_context(base, adapter)
-    return replace(base, adapter=adapter)
+    return replace(base, adapter=adapter, note="")
+
+
+def takes_time(spec: ModelSpec) -> str | None:
+    """Return what finding a spec's weights will take a while for; None where nothing does, as far as is known."""
+    if spec.model == DEFAULT_MODEL:
+        return None if smollm2.folder_in(cache_dir()).is_dir() else "unpacking the model, once"
+    file = gguf_files.find(spec.model)
+    if file is None or gguf_files.folder_of(file, tokenizer=spec.tokenizer is None).is_dir():
+        return None
+    return "unpacking its GGUF file, once"
 
 
 def _base(spec: ModelSpec) -> ResolvedModel:
     if spec.model == DEFAULT_MODEL and spec.revision in {None, smollm2.REVISION}:
         return ResolvedModel(spec.model, smollm2.unpacked(cache_dir()), smollm2.REVISION)
+    if (file := gguf_files.find(spec.model)) is not None:
+        folder = gguf_files.unpacked(spec.model, file, tokenizer=spec.tokenizer is None)
+        return _checked(spec, ResolvedModel(spec.model, folder, revision_of_file(file)))
     if (folder := Path(spec.model).expanduser()).is_dir():
         return _from_folder(spec, folder.resolve())
     return _from_hub(spec)
+
+
+def _checked(spec: ModelSpec, model: ResolvedModel) -> ResolvedModel:
+    if spec.revision not in {None, model.revision}:
+        raise UsageError(f"{spec.model} holds {model.revision}, not the revision {spec.revision}.")
+    return model
+
+
+def _tokenizer(name: str) -> Path:
+    """Find the folder of a tokenizer.
+
+    Raises:
+        UsageError: there is none.
+    """
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        try:
+            return hub.downloaded(name, None, list(folders.TOKENIZER_FILES))
+        except hub.NotThere as reason:
+            beside = [str(other) for other in sorted(folder.parent.glob("*/"))]
+            raise UsageError(
+                f"no such tokenizer: {name!r} is no folder, and {reason}{nearest(name, beside) or '.'}"
+            ) from None
+    if not any((folder / file).is_file() for file in _TOKENIZERS):
+        raise UsageError(f"{name} holds no tokenizer: none of {', '.join(_TOKENIZERS)}.")
+    return folder.resolve()
 
 
 def known() -> list[KnownModel]:
@@ -77,36 +120,29 @@ def _in_hub_cache() -> list[KnownModel]:
 
 
 def _from_folder(spec: ModelSpec, folder: Path) -> ResolvedModel:
-    check_folder(spec.model, folder)
+    folders.check(spec.model, folder)
     revision = revision_of(file for file in folder.iterdir() if file.is_file() and file.suffix in _HASHED)
-    if spec.revision not in {None, revision}:
-        raise UsageError(f"the folder {spec.model} holds {revision}, not the revision {spec.revision}.")
-    return ResolvedModel(spec.model, folder, revision, spec.trust_remote_code)
+    return _checked(spec, _plain(spec, folder, revision))
 
 
-def check_folder(name: str, folder: Path) -> None:
-    """Check that a folder holds a model that can be loaded, as far as its files' names tell.
-
-    Raises:
-        UsageError: it does not.
-    """
-    if not (folder / "config.json").is_file():
-        if adapters.is_adapter(folder):
-            raise UsageError(f"{name} is an adapter, no model: name its base as `model`, and {name} as `adapter`.")
-        raise UsageError(f"{name} is no model: {folder} holds no config.json.")
-    if not any(folder.glob("*.safetensors")):
-        pickled = " (only pickled weights, which can run code)" if any(folder.glob("*.bin")) else ""
-        raise UsageError(f"{name} holds no safetensors{pickled}; save it again with safe_serialization=True.")
+def _plain(spec: ModelSpec, folder: Path, revision: str) -> ResolvedModel:
+    """Return the model of a folder, apart from what lies beside it there."""
+    note = ""
+    if folders.holds_adapter_beside(folder):
+        note = f"the adapter beside its weights is not applied (adapter: {spec.model} in the team file applies it)"
+    return ResolvedModel(
+        spec.model, folders.plain(folder, revision), revision, trust_remote_code=spec.trust_remote_code, note=note
+    )
 
 
 def _from_hub(spec: ModelSpec) -> ResolvedModel:
     files = [*HUB_FILES, "*.py"] if spec.trust_remote_code else list(HUB_FILES)
     try:
-        folder = hub.downloaded(spec.model, spec.revision, files)
+        folder = hub.downloaded(spec.model, spec.revision, files, but=[folders.CONSOLIDATED])
     except hub.NotThere as reason:
         raise _no_such_model(spec.model, f"and {reason}") from None
-    check_folder(spec.model, folder)
-    return ResolvedModel(spec.model, folder, folder.name, spec.trust_remote_code)
+    folders.check(spec.model, folder)
+    return _plain(spec, folder, folder.name)
 
 
 def _no_such_model(name: str, why_not_hub: str) -> UsageError:

@@ -43,7 +43,7 @@ class _Plan:
         alone = None if beside or weights.adapter is None else weights.adapter.revision
         dtype = weights.dtype if spec.dtype == "auto" else spec.dtype
         loaded = (weights.folder, weights.revision, alone, dtype, spec.context, spec.trust_remote_code)
-        return (self.kind, *loaded, spec.generation)
+        return (self.kind, *loaded, weights.tokenizer, spec.generation)
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -119,11 +119,21 @@ async def close_engines(engines: Mapping[ModelSpec, Engine]) -> None:
 
 
 async def _plan(spec: ModelSpec, *, deterministic: bool, on_event: Callable[[str], None] | None) -> _Plan:
-    weights = await asyncio.to_thread(models.resolve, spec) if spec.needs_weights else None
+    weights = await _resolved(spec, on_event) if spec.needs_weights else None
     kind, why = await asyncio.to_thread(choose.chosen, spec, weights, deterministic=deterministic)
     if weights is not None:
         weights = await kind.prepared(spec, weights, deterministic=deterministic, on_event=on_event)
     return _Plan(spec, weights, kind, why)
+
+
+async def _resolved(spec: ModelSpec, on_event: Callable[[str], None] | None) -> ResolvedModel:
+    say = on_event or (lambda _: None)
+    if work := await asyncio.to_thread(models.takes_time, spec):
+        say(f"{spec.name}: {work}")
+    weights = await asyncio.to_thread(models.resolve, spec)
+    if weights.note:
+        say(f"{spec.name}: {weights.note}")
+    return weights
 
 
 async def _start(

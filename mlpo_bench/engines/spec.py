@@ -159,8 +159,9 @@ ENGINES: Registry[type[EngineKind]] = Registry(
 class ModelSpec(BaseModel):
     """A model as a person names it: everything that decides which weights answer, and through which engine.
 
-    `model` is `smollm2-135m`, a hub id, a folder, the name a server serves, a script for the scripted engine, or
-    what a recording was made with. `adapter` is what training changed of these weights: a folder or a hub id.
+    `model` is `smollm2-135m`, a hub id, a folder, a GGUF file, the name a server serves, a script for the scripted
+    engine, or what a recording was made with. `adapter` is what training changed of them: a folder or a hub id.
+    `tokenizer` names the folder (or hub id) whose tokenizer and chat template stand in place of the model's own.
     `engine` is the name of a kind of engine, `module:Class`, or `auto`. `context` bounds prompt plus answer, in
     tokens, below what the model itself holds. `concurrency` bounds the requests in flight to a server; `request` is how
     it is asked. `deployment` tells apart what a server had under one name at different times. `generation: model`
@@ -174,6 +175,7 @@ class ModelSpec(BaseModel):
     revision: str | None = None
     # Left out where there is none, so that configurations without one are what they were before there were any.
     adapter: Annotated[str | None, Field(min_length=1, exclude_if=lambda adapter: adapter is None)] = None
+    tokenizer: Annotated[str | None, Field(min_length=1, exclude_if=lambda tokenizer: tokenizer is None)] = None
     engine: str = AUTO
     dtype: Dtype = "auto"
     context: Annotated[yamls.Tokens, Field(ge=16)] | None = None
@@ -217,6 +219,11 @@ class ModelSpec(BaseModel):
         for name in ("request", "deployment", "asked_anew"):
             if not self.base_url and self._says(name):
                 raise ValueError(f"{name} concerns a server, so it goes with a base_url")
+        if self._says("tokenizer") and (self.base_url or not self.needs_weights):
+            raise ValueError(
+                "tokenizer concerns weights on this machine; a server has its own (for a base model behind one, "
+                "request: {endpoint: completions, template: FOLDER})"
+            )
         if self._says("generation") and not self.base_url and not self.needs_weights:
             raise ValueError(f"generation concerns a model's own defaults, which engine {self.engine!r} does not have")
         return self

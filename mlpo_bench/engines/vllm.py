@@ -195,12 +195,13 @@ def load(
         )
     base = models[0]
     with quiet_transformers():
-        chats = ChatTokens.of_folder(base.folder, trust_remote_code=base.trust_remote_code)
+        chats = ChatTokens.of_folder(base.tokenizer_folder, trust_remote_code=base.trust_remote_code)
     drawing = generation.of(base, spec, FOLLOWED)
     settings = _cpu_settings(_context(base, spec), share) if on_cpu else _gpu_settings(share, deterministic)
     note = f"vLLM on {current_platform.device_type}{', batch-invariant' if deterministic else ''}"
     args = AsyncEngineArgs(
         model=str(base.folder),
+        tokenizer=str(base.tokenizer_folder),
         dtype=base.dtype if spec.dtype == "auto" else spec.dtype,
         max_model_len=_context(base, spec),
         load_format="safetensors",
@@ -256,7 +257,7 @@ def _facts(
         dtype=str(llm.model_config.dtype).removeprefix("torch."),
         context=llm.model_config.max_model_len,
         parameters=model.parameters,
-        note=f"{note}, {merged.told(model.folder)}" if model.merged else note,
+        note="; ".join(filter(None, [f"{note}, {merged.told(model.folder)}" if model.merged else note, model.note])),
         adapter=model.adapter_facts,
         told=told,
     )

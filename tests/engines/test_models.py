@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mlpo_bench.engines import models, smollm2
+from mlpo_bench.engines import gguf_files, models, smollm2
 from mlpo_bench.errors import UsageError
 from mlpo_bench.teams import ModelSpec
 
@@ -104,7 +104,8 @@ def test_without_gguf_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     wheel.write_bytes(b"")
     monkeypatch.setattr(smollm2, "_sha256", lambda _: smollm2.GGUF_SHA256)
     found = type("Spec", (), {"submodule_search_locations": [str(tmp_path)]})
-    monkeypatch.setattr(smollm2, "find_spec", lambda name: None if name == "gguf" else found)
+    monkeypatch.setattr(smollm2, "find_spec", lambda _: found)
+    monkeypatch.setattr(gguf_files, "find_spec", lambda name: None if name == "gguf" else found)
     with pytest.raises(UsageError, match="needs gguf"):
         models.resolve(ModelSpec())
 

@@ -80,3 +80,44 @@ def save_adapter(folder: Path, base: Path, seed: int = 1, size: float = 0.5, **s
                 parameter.data += size * torch.randn_like(parameter)
         changed.save_pretrained(folder)
     return folder
+
+
+def save_gguf(path: Path, kind: str = "F32") -> Path:
+    """Save a tiny model as llama.cpp does: two layers with random weights, and a vocabulary of single bytes."""
+    import numpy as np
+    from gguf import GGMLQuantizationType, GGUFWriter
+    from gguf.quants import quantize
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    width, inner, words = 64, 96, [*sorted(ByteLevel.alphabet()), "<s>", "</s>", "ab"]
+    drawn = np.random.default_rng(0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = GGUFWriter(path, "llama")
+    for add, value in (
+        (writer.add_context_length, 128), (writer.add_embedding_length, width), (writer.add_block_count, 2),
+        (writer.add_feed_forward_length, inner), (writer.add_head_count, 4), (writer.add_head_count_kv, 2),
+        (writer.add_rope_dimension_count, 16), (writer.add_vocab_size, len(words)), (writer.add_bos_token_id, 256),
+        (writer.add_eos_token_id, 257),
+    ):  # fmt: skip
+        add(value)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(words)
+    writer.add_token_types([1] * 256 + [3, 3, 1])
+    writer.add_token_merges(["a b"])
+    writer.add_chat_template(TEMPLATE)
+    shapes = {"attn_q": (64, 64), "attn_k": (32, 64), "attn_v": (32, 64), "attn_output": (64, 64)}
+    shapes |= {"ffn_gate": (inner, 64), "ffn_up": (inner, 64), "ffn_down": (64, inner)}
+    tensors = {"token_embd": (len(words), width)}
+    tensors |= {f"blk.{layer}.{name}": shape for layer in range(2) for name, shape in shapes.items()}
+    for name, shape in tensors.items():
+        weights = drawn.normal(0, 0.3, shape).astype(np.float32)
+        qtype = GGMLQuantizationType[kind]
+        writer.add_tensor(f"{name}.weight", quantize(weights, qtype), raw_dtype=qtype)
+    for name in ("output_norm", *(f"blk.{layer}.{norm}" for layer in range(2) for norm in ("attn_norm", "ffn_norm"))):
+        writer.add_tensor(f"{name}.weight", np.ones(width, dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
