@@ -7,6 +7,7 @@ A person's mistake (`UsageError`) ends the command with one sentence and exit co
 from __future__ import annotations
 
 import difflib
+import signal
 from typing import TYPE_CHECKING
 
 
@@ -30,11 +31,18 @@ class EngineError(Exception):
 
 
 class Stopped(Exception):
-    """A person wants the run to end: nothing more is asked. What was answered until then is kept."""
+    """A person, or the system, wants the run to end: nothing more is asked. What was answered until then is kept.
+
+    `signum` is the signal that said so: SIGINT for Ctrl-C.
+    """
+
+    def __init__(self, signum: int = signal.SIGINT) -> None:
+        super().__init__()
+        self.signum = signum
 
 
 class StoppedAtOnce(Stopped):
-    """A person will not wait for what is under way either."""
+    """What is under way is not waited for either."""
 
 
 class ContextOverflow(EngineError):

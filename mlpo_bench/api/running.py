@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -98,6 +99,7 @@ def run(
     Raises:
         UsageError: something that was asked for cannot be done, or an event loop is running already: use `arun`.
         KeyboardInterrupt: it was stopped; what was answered is kept.
+        SystemExit: the same, by SIGTERM or SIGHUP.
     """
     if _loop_is_running():
         raise UsageError("an event loop is running here, as in a notebook: write `await mlpo_bench.arun(...)`.")
@@ -145,6 +147,8 @@ async def arun(
     except Stopped as stop:
         if isinstance(stop, StoppedAtOnce):  # a command's process ends with its engines; this one goes on
             await close_engines(engines)
+        if stop.signum != signal.SIGINT:
+            raise SystemExit(128 + stop.signum) from None
         raise KeyboardInterrupt(f"the run {directory.path} was stopped; the same call goes on with it") from None
     return Run(LoadedRun(directory))
 

@@ -122,12 +122,8 @@ def _rescored(folder: Path, data: Path | None, *, quiet: bool) -> BoardMoves:
     import asyncio
 
     from mlpo_bench.cli._display import display
-    from mlpo_bench.errors import Stopped
+    from mlpo_bench.cli._ending import ending
     from mlpo_bench.leaderboard.rescoring import rescore as rescore_board
 
-    try:
-        with display(quiet=quiet) as observer:
-            return asyncio.run(rescore_board(folder, observer, data))
-    except (KeyboardInterrupt, Stopped):
-        typer.echo(f"Interrupted. {folder} is as it was.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+    with ending(f"Interrupted. {folder} is as it was."), display(quiet=quiet) as observer:
+        return asyncio.run(rescore_board(folder, observer, data))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from mlpo_bench.log import RunDirectory
 
 FAILED_IN_PART = 1
-INTERRUPTED = 130
 
 
 def rescore(
@@ -67,13 +65,9 @@ def _rescored(folder: RunDirectory, data: Path | None, store: Path | None, *, dr
     import asyncio
 
     from mlpo_bench.cli._display import display
-    from mlpo_bench.errors import Stopped
+    from mlpo_bench.cli._ending import ending
     from mlpo_bench.runs.rescoring import rescore
     from mlpo_bench.store import default_path
 
-    try:
-        with display(quiet=quiet) as observer:
-            return asyncio.run(rescore(folder, store or default_path(), observer, data=data, dry_run=dry_run))
-    except (KeyboardInterrupt, Stopped):
-        sys.stderr.write(f"Interrupted. The run {folder.path} is as it was.\n")
-        raise typer.Exit(INTERRUPTED) from None
+    with ending(f"Interrupted. The run {folder.path} is as it was."), display(quiet=quiet) as observer:
+        return asyncio.run(rescore(folder, store or default_path(), observer, data=data, dry_run=dry_run))

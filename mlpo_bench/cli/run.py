@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from mlpo_bench.log import LoadedRun, Results, RunDirectory
 
 FAILED_IN_PART = 1
-INTERRUPTED = 130
 
 
 @configured
@@ -65,7 +62,7 @@ def run(
     """Run suites through protocols, and print what they reach and what they cost.
 
     The same command goes on with an interrupted run; a cell that is done is never run again. Exit codes: 0 done,
-    1 failed in part, 2 bad usage, 130 interrupted.
+    1 failed in part, 2 bad usage, 130 interrupted (143, 129 by SIGTERM, SIGHUP).
     """
     from mlpo_bench.log import LoadedRun, RunDirectory
 
@@ -93,27 +90,18 @@ def _now() -> str:
 
 def _run_cells(folder: RunDirectory, only: tuple[str, ...], store: Path | None, *, quiet: bool) -> Results:
     import asyncio
+    from contextlib import ExitStack
 
     from mlpo_bench.cli._display import display
-    from mlpo_bench.errors import Stopped, StoppedAtOnce
+    from mlpo_bench.cli._ending import ending
     from mlpo_bench.runs.runner import run_cells
     from mlpo_bench.store import default_path
 
-    try:
-        with display(quiet=quiet) as observer:
-            return asyncio.run(run_cells(folder, store or default_path(), observer, only))
-    except StoppedAtOnce:
-        _say_how_to_go_on(folder, store)
-        os._exit(INTERRUPTED)  # nothing is waited for; engines end with this process
-    except (KeyboardInterrupt, Stopped):
-        _say_how_to_go_on(folder, store)
-        raise typer.Exit(INTERRUPTED) from None
-
-
-def _say_how_to_go_on(folder: RunDirectory, store: Path | None) -> None:
     named = f" --store {shlex.quote(str(store))}" if store else ""
-    sys.stderr.write(f"Interrupted. What was answered is kept; to go on: {folder.command}{named}\n")
-    sys.stderr.flush()
+    words = f"Interrupted. What was answered is kept; to go on: {folder.command}{named}"
+    with ExitStack() as shown, ending(words, leave=shown.close), shown:
+        observer = shown.enter_context(display(quiet=quiet))
+        return asyncio.run(run_cells(folder, store or default_path(), observer, only))
 
 
 def _print(run: LoadedRun, *, asked_nothing: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -103,8 +102,9 @@ def _stage_command(name: str, stages: Callable[[Recipe], tuple[Stage, ...]]) -> 
 
 
 def _do(name: str, stages: Callable[[Recipe], tuple[Stage, ...]], chosen: _Chosen, *, redo: bool, quiet: bool) -> None:
+    from mlpo_bench.cli._ending import ending
     from mlpo_bench.cli._progress import progress
-    from mlpo_bench.errors import EngineError, Stopped, StoppedAtOnce
+    from mlpo_bench.errors import EngineError
     from mlpo_bench.store import default_path
     from mlpo_bench.training import processes
     from mlpo_bench.training.folder import TrainingFolder
@@ -115,19 +115,13 @@ def _do(name: str, stages: Callable[[Recipe], tuple[Stage, ...]], chosen: _Chose
     folder = TrainingFolder.for_recipe(recipe, chosen.output)
     again = f"mlpo-bench train {name} {chosen.command}"
     try:
-        with folder.locked():
+        with ending(f"Interrupted. What was done is kept; to go on: {again}"), folder.locked():
             todo = processes.agreed(left(folder, wanted, redo=redo) if processes.first() else [])
             with progress(quiet=quiet or not processes.first()) as observer:
                 run_stages(folder, todo, chosen.store or default_path(), observer)
     except EngineError as fault:
         sys.stderr.write(f"mlpo-bench: {fault}\nWhat was answered is kept; to go on: {again}\n")
         raise typer.Exit(FAILED) from None
-    except (KeyboardInterrupt, Stopped) as stop:
-        sys.stderr.write(f"Interrupted. What was done is kept; to go on: {again}\n")
-        sys.stderr.flush()
-        if isinstance(stop, StoppedAtOnce):
-            os._exit(INTERRUPTED)  # nothing is waited for; engines end with this process
-        raise typer.Exit(INTERRUPTED) from None
     if processes.first():
         _tell(folder, asked_nothing=not todo)
 

@@ -79,6 +79,7 @@ class HFEngine:
         self._model, self._chats, self._facts = model, chats, facts
         self._batch_rows, self._drawing = batch_rows, drawing
         self._waiting: list[_Job] = []
+        self._halted: Exception | None = None
         self._worker: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hf-engine")
         self._ends = _end_tokens(model, chats.tokenizer)
@@ -96,6 +97,8 @@ class HFEngine:
             ContextOverflow: the prompt and `sampling.max_tokens` exceed the context.
             EngineError: generation failed.
         """
+        if self._halted is not None:
+            raise self._halted
         asked = time.perf_counter()
         ids = self._chats.ids(messages)
         facts = self._facts
@@ -111,6 +114,13 @@ class HFEngine:
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
         return await job.answer
+
+    def halt(self, reason: Exception) -> None:
+        """Begin no other batch: what waits for one gets `reason` instead."""
+        self._halted = self._halted or reason
+        waiting, self._waiting = self._waiting, []
+        for job in waiting:
+            _settle(job, reason)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Return the length of a chat in tokens."""
@@ -215,10 +225,10 @@ class HFEngine:
         return Completion(text, Usage(prompt=len(job.ids), completion=len(row)), reason, now - job.asked)
 
 
-def _settle(job: _Job, answer: Completion | EngineError) -> None:
+def _settle(job: _Job, answer: Completion | Exception) -> None:
     if job.answer.done():  # whoever asked was cancelled
         return
-    if isinstance(answer, EngineError):
+    if isinstance(answer, Exception):
         job.answer.set_exception(answer)
     else:
         job.answer.set_result(answer)

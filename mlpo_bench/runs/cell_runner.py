@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -25,10 +25,15 @@ if TYPE_CHECKING:
     from mlpo_bench.harness.suite import SuiteTasks
     from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.log.records import Record
+    from mlpo_bench.log.results import CellResult
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.runs.observer import RunObserver
     from mlpo_bench.runs.scheduler import Failed
     from mlpo_bench.teams import ModelSpec
+
+
+SCORED_WITHIN_S = 3.0
+"""How long a run that stops at once waits for the cell that is being scored; it is scored again otherwise."""
 
 
 @dataclass(slots=True)
@@ -49,6 +54,7 @@ class CellRunner:
     _files: ExitStack = field(default_factory=ExitStack)
     _scorer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "scoring"))
     _scoring: list[asyncio.Future[None]] = field(default_factory=list)
+    _results: list[Future[CellResult]] = field(default_factory=list)
 
     async def run(self, todo: Sequence[Cell]) -> None:
         """Run all cells.
@@ -70,6 +76,7 @@ class CellRunner:
         await schedule(progress, self.suites, self.dispatch, self._ended, self.failed)
         await asyncio.gather(*self._scoring)
         self._scoring.clear()
+        self._results.clear()
 
     def _ended(self, one: CellProgress, record: Record) -> None:
         self.observer.conversed(one.cell, record)
@@ -78,8 +85,9 @@ class CellRunner:
 
     async def _score(self, one: CellProgress) -> None:
         suite = self.suites[one.cell.suite]
-        loop = asyncio.get_running_loop()
-        self.observer.scored(await loop.run_in_executor(self._scorer, score, one, suite, self.engines, self.folder))
+        result = self._scorer.submit(score, one, suite, self.engines, self.folder)
+        self._results.append(result)
+        self.observer.scored(await asyncio.wrap_future(result))
         one.forget()
 
     async def _matched(self, votes: Sequence[Cell]) -> list[Cell]:
@@ -109,6 +117,8 @@ class CellRunner:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        at_once = kind is asyncio.CancelledError
+        self._scorer.shutdown(wait=not at_once, cancel_futures=True)
+        wait([result for result in self._results if not result.cancelled()], timeout=SCORED_WITHIN_S)
         self._files.close()
-        self._scorer.shutdown(cancel_futures=True)

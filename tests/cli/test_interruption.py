@@ -1,4 +1,4 @@
-"""A person's Ctrl-C: once, and what is under way is answered; twice, and nothing is waited for; nothing is lost."""
+"""Ctrl-C: once, and what is under way is answered; twice, and nothing is waited for. Pre-emption: a few seconds."""
 
 from __future__ import annotations
 
@@ -23,14 +23,18 @@ Start = Callable[..., "subprocess.Popen[str]"]
 def start(made_up: Path, team_file: Path, tmp_path: Path) -> Start:
     """Start a run with a cache, and so a store, of its own."""
 
-    def go(name: str, *options: str) -> subprocess.Popen[str]:
+    def go(name: str, *options: str, **process: Any) -> subprocess.Popen[str]:
         command = [
             sys.executable, "-m", "mlpo_bench", "run", "--suite", "bbh", "--data", str(made_up), "--limit", "6",
             "--team", str(team_file), "--protocol", "solo,leader", "--rounds", "1,3", "--name", name, *options,
         ]  # fmt: skip
         environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / name)}
         return subprocess.Popen(
-            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=tmp_path,
+            env=environment,
+            text=True,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **process},
         )
 
     return go
@@ -147,3 +151,153 @@ def test_ctrl_c_while_the_run_is_made_ready_ends_it_without_a_traceback(
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in said
+
+
+PREEMPTED = [(signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+
+
+@pytest.mark.parametrize(("how", "code"), PREEMPTED)
+def test_a_run_that_is_told_to_end_saves_what_is_about_to_arrive(
+    start: Start, delayed: Callable[[float], None], tmp_path: Path, completions: Read, how: int, code: int
+) -> None:
+    delayed(2.0)
+    store = tmp_path / "mine" / "mlpo-bench" / "completions.sqlite"
+    process = start("mine")
+    until(lambda: completions(store) >= 6 * 3, process)
+    kept = completions(store)
+    process.send_signal(how)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "nothing more is asked; waiting up to 5 s for 6 answers under way" in said
+    assert said.splitlines()[-1].startswith("Interrupted. What was answered is kept; to go on: mlpo-bench run --config")
+    assert "Traceback" not in said
+    assert completions(store) == kept + 6
+
+
+@pytest.mark.parametrize(("how", "code"), PREEMPTED)
+def test_a_run_that_is_told_to_end_ends_within_ten_seconds(
+    start: Start, delayed: Callable[[float], None], tmp_path: Path, completions: Read, how: int, code: int
+) -> None:
+    delayed(60.0)
+    run, store = tmp_path / "runs" / "mine", tmp_path / "mine" / "mlpo-bench" / "completions.sqlite"
+    process = start("mine")
+    until(lambda: completions(store) >= 6 * 3, process)
+    process.send_signal(how)
+    began = time.monotonic()
+    _, said = process.communicate(timeout=30)
+    assert time.monotonic() - began < 10
+    assert process.returncode == code
+    assert "to go on: mlpo-bench run --config runs/mine/config.yaml --output runs --name mine" in said
+    assert "Traceback" not in said
+    assert completions(store) == 6 * 3
+    session = json.loads((run / "manifest.json").read_text())["sessions"][0]
+    assert session["ended"]
+
+
+def test_a_run_that_is_to_outlive_its_terminal_does(
+    start: Start, delayed: Callable[[float], None], tmp_path: Path, completions: Read
+) -> None:
+    """`nohup` tells a program to let a hang-up pass."""
+    delayed(1.0)
+    store = tmp_path / "mine" / "mlpo-bench" / "completions.sqlite"
+    process = start("mine", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    until(lambda: completions(store) >= 6 * 3, process)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_a_run_whose_terminal_is_closed_saves(
+    start: Start, delayed: Callable[[float], None], tmp_path: Path, completions: Read
+) -> None:
+    delayed(2.0)
+    store = tmp_path / "mine" / "mlpo-bench" / "completions.sqlite"
+    ours, theirs = os.openpty()
+    process = start("mine", stderr=theirs)
+    os.close(theirs)
+    until(lambda: completions(store) >= 6 * 3, process)
+    kept = completions(store)
+    os.close(ours)  # what is written there from now on fails
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=30)
+    assert process.returncode == 129
+    assert completions(store) == kept + 6
+
+
+SLOW = """
+import asyncio, time
+from mlpo_bench import EngineKind
+
+class Slow(EngineKind):
+    name = "slow"
+
+    @classmethod
+    async def open(cls, spec, options):
+        options.on_event("LOADING")
+        await asyncio.to_thread(time.sleep, 120)
+"""
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), *PREEMPTED])
+def test_a_run_that_is_stopped_while_models_load_says_how_to_go_on(
+    tmp_path: Path, made_up: Path, how: int, code: int
+) -> None:
+    (tmp_path / "slowly.py").write_text(SLOW)
+    (tmp_path / "slow.yaml").write_text("leader: {model: m, engine: 'slowly:Slow'}\n")
+    command = [
+        sys.executable, "-m", "mlpo_bench", "run", "--suite", "bbh", "--data", str(made_up), "--limit", "2",
+        "--team", "slow.yaml", "--protocol", "solo", "--name", "mine",
+    ]  # fmt: skip
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment["PYTHONPATH"] = f"{tmp_path}:{environment.get('PYTHONPATH', '')}"
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while "LOADING" not in (line := process.stderr.readline()):
+            assert line, process.wait()
+        process.send_signal(how)
+        began = time.monotonic()
+        said = process.stderr.read()
+        assert process.wait() == code
+    assert time.monotonic() - began < 5
+    (line,) = said.splitlines()
+    assert line == (
+        "Interrupted. What was answered is kept; to go on: "
+        "mlpo-bench run --config runs/mine/config.yaml --output runs --name mine"
+    )
+
+
+def test_a_pipe_that_is_closed_says_nothing(tmp_path: Path, made_up: Path, team_file: Path) -> None:
+    command = [sys.executable, "-m", "mlpo_bench"]
+    options = ["run", "--suite", "bbh", "--data", str(made_up), "--limit", "2", "--team", str(team_file)]
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    subprocess.run(
+        [*command, *options, "--protocol", "solo", "--name", "mine", "-q"], cwd=tmp_path, env=environment, check=True
+    )
+    for looked_at in (["show", "mine"], ["show", "mine", "--json"], ["--help"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            [*command, *looked_at],
+            cwd=tmp_path,
+            env=environment,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        os.close(writing)
+        assert (done.returncode, done.stderr) == (1, ""), looked_at
+
+
+def test_ctrl_c_before_a_command_listens_for_it_leaves_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("print('LOADING', flush=True)\nimport time\ntime.sleep(60)\n")
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    command = [sys.executable, "-m", "mlpo_bench", "suites"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "LOADING\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30)[1] == ""
+        assert process.returncode == 130

@@ -12,7 +12,7 @@ import pytest
 
 from mlpo_bench.chat import Completion, Message, Sampling
 from mlpo_bench.engines import models
-from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
+from mlpo_bench.errors import ContextOverflow, EngineError, Stopped, UsageError
 from mlpo_bench.teams import ModelSpec
 
 
@@ -198,3 +198,23 @@ def test_deterministic_answers_are_equal_whatever_the_order_or_the_process() -> 
     ]
     assert said[0] == said[1] | said[2]
     assert len({text for text, _ in said[0].values()}) == 4
+
+
+def test_what_waits_for_a_batch_ends_when_a_person_stops(tiny_folder: Path) -> None:
+    spec = ModelSpec(model=str(tiny_folder))
+    engine = hf.load(models.resolve(spec), spec)
+    engine._batch_rows = 2
+
+    async def stopped() -> Sequence[object]:
+        asked = [asyncio.create_task(engine.complete(chat, Sampling(max_tokens=4), 0)) for chat in CHATS[:6]]
+        await asyncio.sleep(0)  # all are asked, and none is under way
+        await asyncio.sleep(0)  # the first batch is
+        engine.halt(Stopped())
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        with pytest.raises(Stopped):
+            await engine.complete(CHATS[0], Sampling(max_tokens=4), 0)
+        await engine.close()
+        return answers
+
+    kinds = [type(answer) for answer in asyncio.run(stopped())]
+    assert (kinds.count(Completion), kinds.count(Stopped)) == (2, 4)
