@@ -33,6 +33,11 @@ _TAG = re.compile(
     r"(?:\s[^<>\[\]\n]{0,80})?(?P<self>/?)\s{0,2}(?:\\?[>\]]|\Z)",
     re.IGNORECASE,
 )
+# Tags by other names count where they hold a line: `<solution>42</solution>`, not a whole way to it.
+_OTHER_TAG = re.compile(
+    r"<(?P<name>solution|result|response|output|final)>\s{0,9}(?P<said>[^<>\n]{1,200}?)\s{0,9}</(?P=name)>",
+    re.IGNORECASE,
+)
 _PLACEHOLDER = re.compile(
     r"\W{0,4}(?:\.\.\.|\u2026)\W{0,4}"
     r"|\W{0,4}(?:(?:the|your|my|an?|final|correct|right|short|exact|chosen|missing)[\s_]{1,3}){0,4}"
@@ -76,9 +81,14 @@ _SOMEBODY = (
     r"(?:peer|agent|attempt|proposal|solution|response|colleague|teammate|member|expert|student|candidate|assistant"
     r"|model|solver|participant|answer|opening)s?"
 )
+# "You have 7 left" tells what is there, "you have (B)" what was said.
+_A_NUMBER = (
+    r"\s(?:now\s|exactly\s|only\s|still\s|a total of\s){0,2}(?:[0-9$]"
+    r"|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w{3,5}teen|twenty|thirty)\b)"
+)
 _SAID = (
     r"(?:wrote|writes?|says?|said|claims?|claimed|g[ai]ves?|answers?|answered|thinks?|thought|chose|chooses?|picks?"
-    r"|picked|suggests?|suggested|put|puts|got|gets|has|have|had|concludes?|concluded|proposes?|proposed|states?"
+    rf"|picked|suggests?|suggested|put|puts|(?:got|gets|has|have|had)(?!{_A_NUMBER})|concludes?|concluded|proposes?|proposed|states?"
     r"|stated|offers?|offered|argues?|argued|arrived?|lists?|listed|responded|responds?|replied|replies|believes?)"
 )
 _NUMBERED = r"(?:\s?(?:#|no\.?\s)?(?:[0-9]{1,3}|[a-e]|one|two|three))"
@@ -162,6 +172,12 @@ def tagged(text: str) -> Iterator[Declared]:
         if content.strip() and not is_placeholder(content):
             end = following.end() if following else mark.end() + len(content)
             declared.append(Declared("tag", mark.start(), end, content.strip()))
+    if not declared:
+        declared = [
+            Declared("tag", mark.start(), mark.end(), mark["said"])
+            for mark in deque(_OTHER_TAG.finditer(text), maxlen=_TRIED)
+            if not is_placeholder(mark["said"])
+        ]
     own = [one for one in declared if not _ascribed(text, one) and not _an_alternative(text, one, declared)]
     yield from reversed(own[-1:])
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _AND_A_FRACTION = re.compile(
     r"(-?[0-9]{1,9})\s{1,3}and\s{1,3}([0-9]{1,9}/[0-9]{1,9}|\\[dt]?frac\{[0-9]{1,9}\}\{[0-9]{1,9}\})"
 )
+_OF_NUMBERS = re.compile(r"\\(?:frac|binom|sqrt|cdot|pi|log|ln|sin|cos|tan|lfloor|rfloor|lceil|rceil)(?![a-zA-Z])")
 
 
 def equal(answer: str, gold: str, same: Same) -> bool:
@@ -160,11 +161,17 @@ def _same_matrix(answer: Shape, gold: Shape, same: Same, depth: int) -> bool:
 
 def _both_values(answer: Shape, gold: Shape, same: Same, depth: int) -> bool:
     del depth
-    if ("=" in answer.text) != ("=" in gold.text) and re.search(
-        r"[a-zA-Z|]", answer.text.rpartition("=")[0] + gold.text.rpartition("=")[0]
-    ):
+    one, other = _calculated(answer.text), _calculated(gold.text)
+    if ("=" in one) != ("=" in other) and re.search(r"[a-zA-Z|]", one.rpartition("=")[0] + other.rpartition("=")[0]):
         return False  # an equation is no value
-    return same_value(answer.text, gold.text, same)
+    return same_value(one, other, same)
+
+
+def _calculated(text: str) -> str:
+    r"""Return what a calculation comes to, `6` for `\binom{4}{2}=6`; whatever else there is as it is."""
+    left, equals, right = text.rpartition("=")
+    calculation = equals and not re.search(r"[a-zA-Z|<>]", _OF_NUMBERS.sub("", left)) and re.search(r"[0-9]", left)
+    return right if calculation else text
 
 
 _ALIKE: Mapping[frozenset[str], Callable[[Shape, Shape, Same, int], bool]] = {

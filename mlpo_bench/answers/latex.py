@@ -35,14 +35,14 @@ _SIGNS = {
     "⅞": r"\frac{7}{8}", "⅑": r"\frac{1}{9}", "⅒": r"\frac{1}{10}",
 }  # fmt: skip
 _SIGN = re.compile("|".join(map(re.escape, _SIGNS)))
-_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ", "0123456789+-()n")
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱˣʸᵃᵇᵏᵐᵗ", "0123456789+-()nixyabkmt")
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-_RAISED_RUN = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ]{1,20}")
+_RAISED_RUN = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱˣʸᵃᵇᵏᵐᵗ]{1,20}")
 _OVERLINED = re.compile("(?:[0-9]\u0305){1,15}")
 _LOWERED_RUN = re.compile("[₀₁₂₃₄₅₆₇₈₉]{1,20}")
 _ROOTS = {"√": r"\sqrt", "∛": r"\sqrt[3]", "∜": r"\sqrt[4]"}
 
-_ROOT_IN_CODE = re.compile(r"(?<![\\a-zA-Z])(?:sqrt|root)(?=\s?[({0-9a-zA-Z])")
+_ROOT_IN_CODE = re.compile(r"(?<![\\a-zA-Z])(?:sqrt(?=\s?[({0-9a-zA-Z])|root(?=\s?[({0-9]|\s[a-zA-Z](?![a-zA-Z])))")
 _CODE = (
     (re.compile(r"(?<![\\a-zA-Z])cbrt(?=\s?[({])"), r"\\sqrt[3]"),
     (re.compile(r"(?<![\\a-zA-Z])pi(?![a-zA-Z])", re.IGNORECASE), r"\\pi "),

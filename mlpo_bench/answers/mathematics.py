@@ -48,7 +48,8 @@ _CLOSING_LINES = re.compile(
 _OF_RESULT = re.compile(
     r"\A[\W_]{0,8}(?:there\s(?:is|are|were)\s(?:exactly\s|only\s)?(?=\W{0,3}[0-9])"
     r"|(?:the\s)?(?:\w{2,12}\s){0,2}?(?:result|total|sum|number|value|probability|area|length|product|difference|minimum"
-    r"|maximum|answer|solution)s?\b(?:[^.:=?!$]|\$[^$]{1,40}\$){0,80}?\b(?:is|are|equals)\s)",
+    r"|maximum|answer|solution|ratio|root|zero|volume|perimeter|circumference|radius|diameter|height|width|distance|speed"
+    r"|slope|angle|remainder|quotient|average|mean|median|range|coefficient|determinant|magnitude|coordinate)(?:s|es)?\b(?:[^.:=?!$]|\$[^$]{1,40}\$){0,80}?\b(?:is|are|equals)\s)",
     re.IGNORECASE,
 )
 _ABOUT = re.compile(

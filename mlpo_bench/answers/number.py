@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from mlpo_bench.answers import number_words, passages
 from mlpo_bench.answers.format import Format
@@ -31,6 +32,17 @@ _NO_VALUE = re.compile(
 _CALCULATION = re.compile(r"[0-9)]\s{0,3}(?:[*/^+\u00d7\u00f7\u00b7]{1,2}|-(?=\s{0,3}[0-9(]))\s{0,3}[0-9(]")
 _SIGN_APART = re.compile(r"(?<![0-9)\w.]\s)(?<![0-9)\w.])([-+])\s{1,3}(?=\$?[0-9])")
 _NEGATIVE = re.compile(r"\b(?:negative|minus)\s{1,3}(?=\$?[0-9a-z])", re.IGNORECASE)
+_SCIENTIFIC = re.compile(
+    r"(?P<digits>-?[0-9]{1,15}(?:\.[0-9]{1,15})?)\s?(?:\\times|\\cdot|\u00d7|x|\*)\s?10\s?\^\s?\{?\s?(?P<power>[0-9]{1,2})\s?\}?\Z"
+)
+_IN_WORDS = re.compile(
+    r"\A[\W_]{0,8}(?:(?:so|thus|hence|therefore|overall|altogether),?\s)?(?:you|i|we|he|she|they|there)\s"
+    r"(?:now\s)?(?:have|has|are|is|were)\s(?:exactly\s|only\s|a total of\s)?"
+    r"(?P<said>[a-z][a-z\s-]{1,80})[.!*\s]{0,4}\Z",
+    re.IGNORECASE,
+)
+# "12 and not 13", "12 rather than 13"
+_NOT_ANOTHER = re.compile(r",?\s(?:(?:and\s)?not|rather than|instead of)\s[^.]{1,60}\Z", re.IGNORECASE)
 _LONGEST_RESULT = 60
 _GETS = (
     r"(?:has|have|had|gets?|receives?|earns?|needs?|takes?|pays?|spends?|saves?|sells?|buys?|eats?|reads?|uses?|contains?"
@@ -55,7 +67,7 @@ _SAID_OF_RESULT = re.compile(
     r"|(?:the\s|our\s|her\s|his\s|their\s)?(?:\w{2,12}\s){0,2}?"
     r"(?:result|total|sum|number|value|cost|amount|count|difference|product)\b[^.:=?!]{0,80}?"
     r"(?:\b(?:is|are|was|equals|comes to|amounts to)\b|:)"
-    rf"|(?:[A-Za-z][\w']{{0,20}}\s){{1,4}}?(?:will\s|would\s)?{_GETS}\s(?:him\s|her\s|them\s|it\s|us\s)?(?:exactly\s|only\s)?"
+    rf"|(?:[A-Za-z][\w']{{0,20}}\s){{1,4}}?(?:will\s|would\s)?{_GETS}\s(?:him\s|her\s|them\s|it\s|us\s)?(?:exactly\s|only\s|a total of\s)?"
     rf"(?={_DIGITS}(?:\s(?!and\b|or\b|but\b)[\w']{{1,20}}){{0,5}}\W{{0,3}}\Z)"
     rf"|(?={_DIGITS}\s(?:\w{{1,20}}\s){{1,3}}(?:are|is|were|was|remain|remains)\b))\s{{0,3}}(?P<said>.{{1,200}})\Z",
     re.IGNORECASE | re.DOTALL,
@@ -84,10 +96,12 @@ class Number(Format):
         if negated := re.match(r"(?:definitely\s)?not\s.{1,40}?\bbut\s(.{1,80})\Z", stated):
             stated = negated.group(1)
         stated = re.sub(r"\s\([^()]{0,80}\)\Z", "", stated)  # "42 (6 x 7)"
+        if re.match(r"[-$]{0,2}[0-9]", stated):
+            stated = _NOT_ANOTHER.sub("", stated)
         if _NO_VALUE.search(stated):
             return None
-        if (words := number_words.read(stated)) is not None:
-            return words
+        if (value := _scientific(stated) or number_words.read(stated)) is not None:
+            return value
         if _CALCULATION.search(stated):  # "36 = 12 * 3" states 36
             return self.parse(left) if equals and _NUMBER.fullmatch(left.strip()) else None
         if leading := _LEADING.match(stated.lstrip("(")):
@@ -108,6 +122,8 @@ class Number(Format):
             return None
         if passages.concludes(sentence):
             return self._concluding(sentence)
+        if words := _IN_WORDS.match(passages.unemphasised(sentence)):
+            return number_words.read(words["said"])
         said = _SAID_OF_RESULT.match(sentence)
         return self.parse(said["said"]) if said and len(_NUMBER.findall(said["said"])) <= 1 else None
 
@@ -137,6 +153,12 @@ class Number(Format):
     def key(self, answer: str) -> str:
         """Return the number without separators and needless zeros."""
         return _plain(passages.plain(answer).strip())
+
+
+def _scientific(text: str) -> str | None:
+    r"""Return the value of a number with a power of ten, `1.5 \times 10^3`."""
+    match = _SCIENTIFIC.fullmatch(text)
+    return _plain(f"{Decimal(match['digits']).scaleb(int(match['power'])):f}") if match else None
 
 
 def _plain(number: str) -> str:

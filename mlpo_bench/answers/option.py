@@ -56,6 +56,7 @@ _NOT = re.compile(
     rf"(?:\s?[,;]?\s?(?:but|rather)\s(?:rather\s|it is\s)?(?P<but>.{{1,200}}))?",
     re.IGNORECASE | re.DOTALL,
 )
+_TWICE_BRACKETED = re.compile(r"\[\[\s?([A-Ra-r])\s?\]\]")
 _IN_BRACKETS = re.compile(r"\(([A-R])\)")
 _NAMED = re.compile(
     r"\b(?:[Oo]ption|[Cc]hoice|[Ll]etter)(?:\sis)?[\s:]{1,3}[*_]{0,2}([A-R])"
@@ -83,7 +84,7 @@ _JUDGED = re.compile(
 )
 _JSON_VALUE = re.compile(r"\{\s?[\"']\w{1,20}[\"']\s?:\s?[\"']?([^\"'}]{1,200})")
 _ALONE = re.compile(
-    r"[*_`\"'$\s]{0,6}(?:(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Ss]election)\s?:?\s)?[(\[]?([A-R])[)\]]?[.*_`\"'$\s]{0,6}"
+    r"(?:=>|->|\u2192)?[*_`\"'$\s]{0,6}(?:(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Ss]election)\s?:?\s)?[(\[]?([A-R])[)\]]?[.*_`\"'$\s]{0,6}"
 )
 _BRACKETED_ALONE = re.compile(r"[*_`\"'$\s]{0,6}(?:\(([a-r])\)|([b-hj-r])[.)])[.*_`\"'$\s]{0,6}")
 _ALL_BUT = re.compile(
@@ -103,7 +104,7 @@ _CONCLUDING = tuple(
         (
             rf"(?:\A|[\s,:;*(])(?:{_NOUN}\s)?(?P<at>{_LETTER})[*_]{{0,2}}\)?\s?(?:[^.,;:!?]{{0,60}}?\s)?"
             r"(?:is|must be|seems|remains)\s(?:clearly\s|therefore\s|thus\s|indeed\s|the\s){0,3}(?:only\s|most\s)?"
-            r"(?:one\s(?:that|left)|correct|right|true|best|answer|left|likely|plausible)\b"
+            r"(?:one\s(?:that|left)|correct|right|true|best|better\s(?:one|choice|option|answer|fit)|answer|left|likely|plausible)\b"
         ),
         # option B fits best
         rf"(?:\A|[\s,:;*]){_NOUN}\s(?P<at>{_LETTER})\s(?:fits|works|matches|holds|remains|stands|follows)\b",
@@ -111,7 +112,7 @@ _CONCLUDING = tuple(
         (
             r"\b(?:pick|picks|picking|choose|choosing|selecting|mean|meant|makes it|select|go with|going with|opt for"
             r"|settle on|settle for|lean to|lean towards?"
-            r"|leaves|left with|left is|remains|vote for|think|believe|guess|say|answer|chosen|picked|selected"
+            r"|leaves|leaving|left with|left is|remains|vote for|think|believe|guess|say|answer|chosen|picked|selected"
             r"|stick with|stay with|keep|(?:answer|change|switch|changing|switching) to)\s(?:only\s|just\s|that\s)?"
             rf"(?:it is\s|it's\s)?(?:{_NOUN}\s(?:is\s)?)?(?P<at>{_LETTER})"
         ),
@@ -125,7 +126,7 @@ _CONCLUDING = tuple(
         rf"\bonly\s(?:{_NOUN}\s)?(?P<at>{_MARKUP}{_BRACKETED}|[A-R]\b)(?=\s[a-z])",
         rf"\b(?:matches|corresponds to|points to|equals|supports|namely|is)\s{_NOUN}\s(?P<at>{_LETTER})",
         rf"\b{_NOUN}\s(?:is|would be|must be|should be)\s?:?\s?(?P<at>{_LETTER})",
-        rf"\b(?:would|must|should|has to)\sbe\s(?P<at>{_LETTER})\s?[.!]?\Z",
+        rf"\b(?:would|must|should|has to|have to)\sbe\s(?P<at>{_LETTER})\s?[.!]?\Z",
         # Option (A) correctly describes it; no, (B); therefore C is the change
         rf"{_NOUN}\s(?P<at>{_BRACKETED}|(?-i:[A-R])\b)\s(?:correctly|best|accurately|properly)\b",
         rf"\A\W{{0,4}}(?:(?:no|wait|actually|sorry|edit|correction)[,:]?\s){{1,3}}(?P<at>{_LETTER})\W{{0,4}}\Z",
@@ -177,7 +178,7 @@ class Option(Format):
 
     def parse(self, passage: str) -> str | None:
         """Return the one option that a passage names."""
-        passage = _without_lead_in(passages.bare(passages.unwrapped(passage)))
+        passage = _without_lead_in(passages.bare(passages.unwrapped(_TWICE_BRACKETED.sub(r"(\1)", passage))))
         if value := _JSON_VALUE.match(passage):
             passage = value.group(1)
         if passage.startswith("either ") or (" " in passage and passages.unfinished(passage)):

@@ -31,7 +31,7 @@ _THOUGHT = re.compile(r"<(/?)(?:think(?:ing)?|thoughts?|reasoning)\s?>|\[(/?)THI
 _FENCE = re.compile(r"^[ \t]{0,8}(?:```|~~~)[\w+-]{0,20}[ \t]{0,8}$", re.MULTILINE)
 _BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)([^*\n]{1,2000})(?<=\S)\*\*(?![\w*])")
 _ITALIC = re.compile(r"(?<![\w*)\]}])\*(?=[^\s*])([^*\n]{1,2000})(?<=\S)\*(?![\w*(\[{])")
-_BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s{0,3}\{")
+_BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s{0,3}(?:\{|(?P<number>-?[0-9][0-9.,/]{0,40}(?<![.,/])))")
 _SENTENCE_END = re.compile(r"[.!?](?=[\s*_\"')(\]$]{1,4}[A-Z\s]|[\s*_]{0,4}$)|\?(?=\s[0-9$\\-])")
 _CONCLUSION = re.compile(
     r"[\W_]{0,8}(?:(?:and|so|in)\s)?"
@@ -90,8 +90,14 @@ def without_thoughts(text: str) -> str:
 
 
 def boxes(text: str) -> Iterator[tuple[int, int, str]]:
-    r"""Yield start, end and content of the last closed `\boxed{}` and `\fbox{}`, the last one first."""
+    r"""Yield start, end and content of the last closed `\boxed{}` and `\fbox{}`, the last one first.
+
+    A number may stand there without braces, `\boxed 6`: TeX would box its first digit, the writer means all of it.
+    """
     for box in reversed(deque(_BOX.finditer(text), maxlen=_BOXES_TRIED)):
+        if box.group()[-1] != "{":
+            yield box.start(), box.end(), box["number"]
+            continue
         content = to_closing_brace(text, box.end())
         if content is not None and content.strip():
             yield box.start(), box.end() + len(content) + 1, content.strip()

@@ -94,6 +94,25 @@ def _opens(words: str) -> re.Pattern[str]:
     return re.compile(rf"[\W_]{{0,4}}{_LEAD_IN}{{0,3}}(?P<word>{words}){_END}", re.IGNORECASE)
 
 
+# What was asked, turned into a statement: "The sentence is not plausible", "You would return to the starting point".
+_SO = r"\A[\W_]{0,8}(?:(?:so|therefore|thus|hence|overall|finally|in conclusion),?\s(?:that\s)?)?"
+_PLAUSIBLE = (
+    r"(?:the|this|that|it)(?:'s|\b[^.,;:!?]{0,60}?(?:is|sounds|seems|seem|appears|does|be))(?P<is_not>n't|\snot)?"
+    r"(?:\s(?:quite|very|highly|seem|sound|entirely|physically|factually)){0,2}\s(?P<im>im)?plausible"
+)
+_RETURNS = (
+    r"(?:you|we|i|he|she|they|one)\s(?:(?:do|does|did|will|would|have|are|end|ended)(?P<do_not>n't|\snot)?\s)?"
+    r"(?:indeed\s|actually\s)?(?:returns?|returned|up|back|end up)(?:\sback)?\s(?:to|at|in)\s"
+    r"(?:the|your|our|my|his|her|their)\s(?:original\s)?(?:starting|initial)\s(?:point|position|place|spot)"
+)
+_ASKED = re.compile(rf"{_SO}(?:{_PLAUSIBLE}|{_RETURNS})[^\w?]{{0,4}}\Z", re.IGNORECASE)
+_TELLS_THE_TRUTH = re.compile(
+    rf"{_SO}(?P<who>[a-z]{{2,20}})\s(?:must\s|is\s)?(?:(?P<not>does(?:\snot|n't)\s)?(?P<truth>tell(?:s|ing)?\sthe\struth)"
+    r"|(?P<lies>lies?|lying|a liar))\W{0,4}\Z",
+    re.IGNORECASE,
+)
+
+
 class YesNo(Verdict):
     """Yes or No. "No" counts where it stands by itself: "no longer" is no answer."""
 
@@ -107,9 +126,31 @@ class YesNo(Verdict):
     }
     opens = _opens("yes|no")
     stated = re.compile(
-        r"\b(?:answers?|say|says|reply|conclude|meant?)\W{1,4}((?:yes|no)\b.*)\Z|,\s(yes|no)(?=,\s)",
+        r"\b(?:answers?|say|says|reply|conclude|meant?)\W{1,4}((?:yes|no)\b.*)\Z"
+        r"|,\s(yes|no)(?=,\s|,?\s(?:he|she|it|they|you|we|i)\s(?:do|does|did|will|would|is|are|can|has)\b)",
         re.IGNORECASE | re.DOTALL,
     )
+
+    def read(self, text: str, *, question: str = "", cut_off: bool = False) -> str | None:
+        """Return the verdict of a text; else what its last sentence says of whom the question asks about."""
+        if (answer := super().read(text, question=question, cut_off=cut_off)) is not None or cut_off:
+            return answer
+        about = re.search(r"\bDoes (\w{2,20}) tell the truth\?", question)
+        last = passages.sentences(passages.last_line(passages.prepared(text)))[-1:]
+        said = _TELLS_THE_TRUTH.match(last[0][: self.longest]) if about and last else None
+        if about is None or said is None or said["who"].casefold() != about.group(1).casefold():
+            return None
+        return "Yes" if said["truth"] and not said["not"] else "No"
+
+    def conclusion(self, sentence: str) -> str | None:
+        """Return the word that a sentence says, or that it comes to by stating what was asked, or denying it."""
+        if (answer := super().conclusion(sentence)) is not None:
+            return answer
+        stated = _ASKED.match(sentence)
+        if stated is None or _UNDECIDED.search(sentence):
+            return None
+        denials = [stated["is_not"], stated["im"], stated["do_not"]]
+        return "No" if sum(map(bool, denials)) % 2 else "Yes"
 
 
 class TrueFalse(Verdict):
@@ -139,12 +180,26 @@ class ValidInvalid(Verdict):
         re.IGNORECASE | re.DOTALL,
     )
     _verdict = _word("valid|invalid|validity")
+    _follows = re.compile(
+        r"\A[\W_]{0,8}(?:(?:so|therefore|thus|hence|overall|finally),?\s)?(?:the|this|its)\sconclusion\s(?:(?:does|can|could)\s)?"
+        r"(?P<not>(?:n't|not|cannot|doesn't|can't)\s)?(?:be\s)?(?:(?:necessarily|logically|deductively)\s){0,2}"
+        r"(?:follows?|drawn|deduced|derived|inferred)\s(?:(?:necessarily|logically|deductively)\s){0,2}from\s"
+        r"(?:the|these|those|its|our)\s(?:\w{1,12}\s)?(?:premises?|statements|information|arguments?)\W{0,4}\Z",
+        re.IGNORECASE,
+    )
     _denied = re.compile(
         r"(?<![\w'-])(?:not(?!\sonly)|lacks?|never|cannot|can't|neither|nor|isn't|aren't|wasn't|doesn't|don't"
         r"|(?:wrong|incorrect|a mistake)(?=\sto\b)"
         r"|fails to be|far from|no(?!,|\.|:|;))(?![\w'-])[^.,;:!?\n]{0,60}\Z",
         re.IGNORECASE,
     )
+
+    def conclusion(self, sentence: str) -> str | None:
+        """Return the verdict of a sentence; one on whether the conclusion follows from the premises is one, too."""
+        if (answer := super().conclusion(sentence)) is not None:
+            return answer
+        follows = self._follows.match(sentence)
+        return None if follows is None else "invalid" if follows["not"] else "valid"
 
     def _said(self, passage: str) -> str | None:
         """Return the verdict that a passage comes to where all its words for one agree, denials counted."""

@@ -26,6 +26,11 @@ _ANNOUNCED = re.compile(
     re.IGNORECASE,
 )
 _TITLED = re.compile(r"[^\n:]{0,60}:\s{1,3}")
+# A list as Python writes it.
+_IN_CODE = re.compile(
+    r"[`*\s]{0,4}(?:\w{1,20}\s?=\s?)?\[(?P<entries>\s{0,3}(?P<quote>[\"'])[\w&' -]{1,60}(?P=quote)"
+    r"(?:\s?,\s{0,3}(?P=quote)[\w&' -]{1,60}(?P=quote)){1,200}\s{0,3})\][`*\s.]{0,4}"
+)
 _FEWEST = 2
 _OF_SENTENCES = frozenset(
     ("the", "a", "to", "is", "are", "of", "not", "cannot", "it", "this", "be", "in", "sort", "you")
@@ -95,6 +100,8 @@ class Words(Format):
         """Return the words that a whole text consists of, where they stand without a sentence's marks and capitals."""
         if _listed(text) and _listed(text).strip() == text.strip():
             return self.parse(text)
+        if quoted := _IN_CODE.fullmatch(passages.last_line(text)):
+            return self.parse(quoted["entries"])
         words = re.sub(r"\s[<>]\s", " ", text).split()
         plain = all(re.fullmatch(r"[a-z][a-z'&-]*,?", word) and word not in _OF_SENTENCES for word in words)
         return self.parse(text) if len(words) >= _FEWEST and plain else None
