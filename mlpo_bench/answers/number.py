@@ -67,7 +67,8 @@ _SAID_OF_RESULT = re.compile(
     r"|(?:the\s|our\s|her\s|his\s|their\s)?(?:\w{2,12}\s){0,2}?"
     r"(?:result|total|sum|number|value|cost|amount|count|difference|product)\b[^.:=?!]{0,80}?"
     r"(?:\b(?:is|are|was|equals|comes to|amounts to)\b|:)"
-    rf"|(?:[A-Za-z][\w']{{0,20}}\s){{1,4}}?(?:will\s|would\s)?{_GETS}\s(?:him\s|her\s|them\s|it\s|us\s)?(?:exactly\s|only\s|a total of\s)?"
+    rf"|(?:[A-Za-z][\w']{{0,20}}\s){{1,4}}?(?:will\s|would\s)?{_GETS}\s"
+    r"(?:him\s|her\s|them\s|it\s|us\s)?(?:exactly\s|only\s|a total of\s)?"
     rf"(?={_DIGITS}(?:\s(?!and\b|or\b|but\b)[\w']{{1,20}}){{0,5}}\W{{0,3}}\Z)"
     rf"|(?={_DIGITS}\s(?:\w{{1,20}}\s){{1,3}}(?:are|is|were|was|remain|remains)\b))\s{{0,3}}(?P<said>.{{1,200}})\Z",
     re.IGNORECASE | re.DOTALL,
