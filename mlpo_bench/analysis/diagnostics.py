@@ -16,13 +16,14 @@ from mlpo_bench.analysis.redundancy import Redundancy, redundancy
 from mlpo_bench.analysis.rivals import Rivals, compared_where, rivals
 from mlpo_bench.analysis.round_table import UNREAD
 from mlpo_bench.stats.means import Mean, mean
+from mlpo_bench.stats.units import over_seeds
 
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlpo_bench.analysis.gains import Gain, OtherOrder
-    from mlpo_bench.analysis.round_table import RoundTable
+    from mlpo_bench.analysis.round_table import Bools, RoundTable
     from mlpo_bench.stats.paired import Comparison
 
 LEADER = "leader"
@@ -47,7 +48,10 @@ class Choices:
         helped: How often an override turns a wrong favourite into a right answer.
         hurt: How often it turns a right favourite into a wrong answer.
         override_gain: The leader's accuracy less that of the favourite, on overrides; None where there are none.
+        helped_questions: On how many questions overrides help, those of one question counting as shares of it.
+        hurt_questions: On how many they hurt, likewise: the two differ by `override_gain` times the questions.
         follows_wrong_team: How often it gives the answer that all peers give, where that is wrong.
+        follows_right_team: How often it does where that is right.
         follows_wrong_favourite: How often it gives the favourite that is wrong, where some peer is right.
     """
 
@@ -62,7 +66,10 @@ class Choices:
     helped: Mean
     hurt: Mean
     override_gain: Comparison | None
+    helped_questions: float
+    hurt_questions: float
     follows_wrong_team: Mean
+    follows_right_team: Mean
     follows_wrong_favourite: Mean
 
 
@@ -187,9 +194,18 @@ def choices(led: RoundTable) -> Choices:
         helped=mean(right & ~led.favourite_right, drawn, against),
         hurt=mean(~right & led.favourite_right, drawn, against),
         override_gain=compared_where(led, right, led.favourite_right, against),
+        helped_questions=_on_questions(led, right & ~led.favourite_right, against),
+        hurt_questions=_on_questions(led, ~right & led.favourite_right, against),
         follows_wrong_team=mean(follows, drawn, unanimous & wrong_favourite),
+        follows_right_team=mean(follows, drawn, unanimous & led.favourite_right),
         follows_wrong_favourite=mean(follows, drawn, wrong_favourite & (led.right_peers > 0)),
     )
+
+
+def _on_questions(led: RoundTable, hits: Bools, where: Bools) -> float:
+    """Return on how many questions something is so, of some cases: the cases of a question are shares of it."""
+    questions = [question for question, kept in zip(led.questions, where.tolist(), strict=True) if kept]
+    return sum(over_seeds(questions, hits[where].astype(np.float64).tolist()).values())
 
 
 def difficulties(openings: RoundTable) -> dict[str, float]:

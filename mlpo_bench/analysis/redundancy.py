@@ -25,8 +25,8 @@ class Redundancy:
         agreement: The share of pairs with the same answer, among pairs whose answers could both be read.
         distinct: How many different answers the peers of a question give; an unread one is none.
         both_wrong: The share of pairs in which both are wrong.
-        both_wrong_by_chance: The same if each peer erred with its own accuracy, whatever the other does; None without
-            pairs. Peers that find the same questions hard err together more often.
+        both_wrong_by_chance: The same if each peer erred with its own accuracy in each subject, whatever the other
+            does; None without pairs. Peers that find the same questions of a subject hard err together more often.
         same_error: The share of pairs with the same answer, among pairs with two wrong ones that could be read.
     """
 
@@ -44,14 +44,21 @@ def redundancy(led: RoundTable) -> Redundancy:
     read = led.read[:, one] & led.read[:, other]
     same = read & (led.answers[:, one] == led.answers[:, other])
     wrong = ~led.right[:, one] & ~led.right[:, other]
-    errors = 1 - led.right.mean(axis=0) if len(led) else np.zeros(led.peers)
     return Redundancy(
         agreement=_of_pairs(led, same, read),
         distinct=mean(led.distinct.astype(np.float64), led.drawn, scale=led.peers),
         both_wrong=_of_pairs(led, wrong, np.ones_like(wrong)),
-        both_wrong_by_chance=float((errors[one] * errors[other]).mean()) if pairs and len(led) else None,
+        both_wrong_by_chance=_by_chance(led, one, other) if pairs and len(led) else None,
         same_error=_of_pairs(led, same & wrong, read & wrong),
     )
+
+
+def _by_chance(led: RoundTable, one: Sequence[int], other: Sequence[int]) -> float:
+    """Return how often two peers would both be wrong if each erred by itself, as often as it does in each subject."""
+    subjects = np.unique(np.array(led.subjects), return_inverse=True)[1]
+    counts = np.bincount(subjects)
+    wrong = np.array([np.bincount(subjects, weights=~right) / counts for right in led.right.T])
+    return float((wrong[one] * wrong[other]).mean(axis=0) @ counts / len(led))
 
 
 def _of_pairs(led: RoundTable, hits: Bools, among: Bools) -> Mean:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlpo_bench.stats import ALPHA
+from mlpo_bench.stats.means import surely_more
 
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from mlpo_bench.stats.means import Mean
     from mlpo_bench.stats.paired import Comparison
 
-# Of fewer cases nothing is said, however they went.
+# Of fewer questions nothing is said, however they went: seeds of one question are no others.
 ENOUGH = 10
 _SMALLEST = 0.001
 _MOSTLY, _NEARLY_ALWAYS, _OFTEN = 0.5, 0.8, 0.1
@@ -45,12 +46,11 @@ def as_p(p: float) -> str:
 
 def _at_least(mean: Mean, least: float) -> bool:
     """Whether a share is surely above a bound."""
-    return mean.n >= ENOUGH and mean.low is not None and mean.low > least
+    return mean.questions >= ENOUGH and mean.low is not None and mean.low > least
 
 
 def _sure(comparison: Comparison) -> bool:
-    difference = comparison.difference
-    return not difference.low <= 0 <= difference.high
+    return comparison.sure
 
 
 def points(comparison: Comparison) -> str:
@@ -82,24 +82,38 @@ def _rivals(of: LeaderDiagnostics) -> Iterator[str]:
 
 def _trust(of: LeaderDiagnostics) -> Iterator[str]:
     choices = of.final.choices
-    if _at_least(choices.follows_wrong_team, _MOSTLY):
-        team = "a wrong unanimous team" if of.peers > 1 else "its one peer where that is wrong,"
-        yield f"over-confident: follows {team} on {share(choices.follows_wrong_team, 'questions')}"
+    wrong, right = choices.follows_wrong_team, choices.follows_right_team
+    if _at_least(wrong, _MOSTLY):
+        team = "unanimous team" if of.peers > 1 else "peer"
+        told = f"follows a wrong {team} on {share(wrong, _cases(of))}"
+        if right.questions < ENOUGH:
+            yield told
+        elif surely_more(right, wrong):
+            yield f"trusts with some judgement: {told}, less often than a right one ({share(right, _cases(of))})"
+        else:
+            yield f"over-confident: {told}, and a right one not surely more often ({share(right, _cases(of))})"
     if of.peers > 1 and _at_least(choices.follows_wrong_favourite, _MOSTLY):
         yield (
             "over-confident: follows what most peers say, though it is wrong and another peer is right, on "
-            f"{share(choices.follows_wrong_favourite, 'questions')}"
+            f"{share(choices.follows_wrong_favourite, _cases(of))}"
         )
+
+
+def _cases(of: LeaderDiagnostics) -> str:
+    """Return what shares are taken from, in a word."""
+    return "questions" if of.seeds == 1 else "answers"
 
 
 def _overrides(of: LeaderDiagnostics) -> Iterator[str]:
     choices = of.final.choices
-    if choices.override_gain is None or choices.override.total < ENOUGH or not _sure(choices.override_gain):
+    if choices.override_gain is None or choices.helped.questions < ENOUGH or not _sure(choices.override_gain):
         return
     verdict = "help" if choices.override_gain.difference.value > 0 else "do harm"
+    helped, hurt = (f"{count:.1f}".removesuffix(".0") for count in (choices.helped_questions, choices.hurt_questions))
+    seeds = "" if of.seeds == 1 else ", the answers to one question counting as shares of it"
     yield (
-        f"overrides {verdict}: of {choices.helped.n} answers against what most peers say, {choices.helped.total:.0f} "
-        f"turn a wrong one right and {choices.hurt.total:.0f} a right one wrong"
+        f"overrides {verdict}: of {choices.helped.questions} questions on which it goes against what most peers say, "
+        f"it turns a wrong answer right on {helped} and a right one wrong on {hurt}{seeds}"
     )
 
 
@@ -116,7 +130,8 @@ def _redundancy(of: LeaderDiagnostics) -> Iterator[str]:
     if by_chance is not None and _at_least(first.both_wrong, by_chance):
         yield (
             f"peers err together: two of them are first wrong on {_percent(first.both_wrong)} questions, and would be "
-            f"on {100 * by_chance:.0f} % if each erred by itself"
+            f"on {100 * by_chance:.0f} % were all questions of a subject equally hard and each erred by itself; hard "
+            "questions alone do this, too"
         )
 
 
@@ -128,12 +143,13 @@ def _place(of: LeaderDiagnostics) -> Iterator[str]:
     places = of.final.places
     if places.p is None or places.p >= ALPHA:
         return
-    ratio = [given / expected for given, expected in zip(places.given, places.expected, strict=True)]
-    best = ratio.index(max(ratio))
+    apart = [(given - expected) / expected**0.5 for given, expected in zip(places.given, places.expected, strict=True)]
+    best = max(range(len(apart)), key=lambda place: abs(apart[place]))
     whose = "in an order drawn for each question" if of.shuffled else f"which is always peer {best + 1}'s"
     yield (
-        f"favours a place: of {places.n} answers taken from peers who differ, {places.given[best]:.0f} stood at "
-        f"place {best + 1} ({whose}), where {places.expected[best]:.0f} were expected ({as_p(places.p)})"
+        f"{'favours' if apart[best] > 0 else 'avoids'} a place: of {places.n} answers taken from peers who differ, "
+        f"{places.given[best]:.0f} stood at place {best + 1} ({whose}), where {places.expected[best]:.0f} were "
+        f"expected ({as_p(places.p)})"
     )
 
 

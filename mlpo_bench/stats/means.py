@@ -25,7 +25,7 @@ class Mean:
     """A mean over `n` cases with its 95 % interval; of zeros and ones it is a share, and `total` counts the ones.
 
     Where there are no cases, `value`, `low` and `high` are None. `caution`, where there is one, tells what the interval
-    cannot promise.
+    cannot promise. `questions` counts the different ones among the cases: seeds of one tell nothing of others.
     """
 
     total: float
@@ -34,6 +34,7 @@ class Mean:
     low: float | None = None
     high: float | None = None
     caution: str | None = None
+    questions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,21 @@ def mean(scores: Array, drawn: Drawn, where: Bools | None = None, scale: float =
         low=estimate.low * scale,
         high=estimate.high * scale,
         caution=estimate.caution,
+        questions=len(set(cases.questions)),
     )
+
+
+def surely_more(a: Mean, b: Mean) -> bool:
+    """Whether a mean is surely above another one of other cases.
+
+    The bounds of their difference lie as far from it as the means' own bounds, taken as independent, put them (Newcombe
+    1998, method 10; Zou and Donner 2008).
+    """
+    if a.value is None or b.value is None:
+        return False
+    assert a.low is not None
+    assert b.high is not None
+    return bool(a.value - b.value > ((a.value - a.low) ** 2 + (b.high - b.value) ** 2) ** 0.5)
 
 
 def ratio(upper: Array, lower: Array, drawn: Drawn, level: float = 0.95) -> Ratio:

@@ -62,9 +62,14 @@ def lines(word: str, *rounds: dict[str, int], **more: Any) -> list[str]:
 
 
 def test_trust_in_a_wrong_team_is_told_with_its_denominator() -> None:
-    assert lines("unanimous", {"BBB>B": 38, "BBB>A": 3, "AAA>A": 20}) == [
-        "over-confident: follows a wrong unanimous team on 93 % of 41 questions"
-    ]
+    told = "follows a wrong unanimous team on"
+    assert lines("unanimous", {"BBB>B": 30, "AAA>A": 3}) == [f"{told} 100 % of 30 questions"]
+    (line,) = lines("unanimous", {"BBB>B": 38, "BBB>A": 3, "AAA>A": 20})
+    assert line.startswith(f"over-confident: {told} 93 % of 41 questions, ")
+    assert line.endswith(", and a right one not surely more often (100 % of 20 questions)")
+    (line,) = lines("unanimous", {"BBB>B": 30, "BBB>A": 11, "AAA>A": 60})
+    assert line.startswith(f"trusts with some judgement: {told} 73 % of 41 questions, ")
+    assert line.endswith(", less often than a right one (100 % of 60 questions)")
 
 
 @pytest.mark.parametrize("rows", [{"BBB>B": 9, "AAA>A": 20}, {"BBB>B": 12, "BBB>A": 9, "AAA>A": 20}])
@@ -80,8 +85,8 @@ def test_trust_in_most_peers_though_one_is_right() -> None:
 
 def test_overrides_that_help_and_that_do_harm() -> None:
     (line,) = lines("overrides", {"AAB>B": 12, "ABB>A": 2, "AAA>A": 9})
-    assert line.startswith("overrides do harm: of 14 answers against what most peers say, 2 turn a wrong one right and")
-    assert line.endswith("12 a right one wrong")
+    assert line.startswith("overrides do harm: of 14 questions on which it goes against what most peers say, ")
+    assert line.endswith("it turns a wrong answer right on 2 and a right one wrong on 12")
     assert lines("overrides help", {"AAB>B": 2, "ABB>A": 12})
     assert lines("overrides", {"AAB>B": 7, "ABB>A": 5}) == lines("overrides", {"AAB>B": 9, "AAA>A": 9}) == []
 
@@ -113,6 +118,35 @@ def test_a_favoured_place() -> None:
     assert "of 32 answers taken from peers who differ, 30 stood at place 1 (which is always peer 1's)" in line
     assert "where 11 were expected (p < 0.001)" in line
     assert lines("favours", {"ABC>A": 10, "ABC>B": 10, "ABC>C": 10}) == []
+
+
+def test_an_avoided_place() -> None:
+    (line,) = lines("a place:", {"ABC>A": 15, "BCA>A": 1, "BAC>A": 14})
+    assert line.startswith("avoids a place: of 30 answers taken from peers who differ, 1 stood at place 3")
+
+
+def test_seeds_of_a_question_are_no_other_questions() -> None:
+    twice = led({"BBB>B": 12, "AAA>A": 20})
+    same = replace(twice, questions=tuple(f"q{n // 2}" for n in range(len(twice))))
+    assert figures(same).choices.follows_wrong_team.questions == 6
+    found = diagnosed({"BBB>B": 12}, final=figures(same), seeds=2)
+    assert not [line for line in signatures(found) if "unanimous" in line]
+
+
+def test_overrides_are_counted_as_they_are_weighted() -> None:
+    # One question three times: overridden to the better each time; three others once, to the worse.
+    table = led({"ABB>A": 3, "AAB>B": 3})
+    seeds = replace(table, questions=("q", "q", "q", "r", "s", "t"))
+    choices = figures(seeds).choices
+    assert (choices.helped_questions, choices.hurt_questions) == (1, 3)
+    assert choices.override_gain is not None
+    assert choices.override_gain.difference.value == (1 - 3) / 4
+    assert (choices.helped.total, choices.hurt.total) == (3, 3)
+
+
+def test_errors_by_chance_are_those_of_each_subject() -> None:
+    table = replace(led({"BB>B": 20, "AA>A": 20}), subjects=("hard",) * 20 + ("easy",) * 20)
+    assert figures(table).redundancy.both_wrong_by_chance == pytest.approx(0.5)  # 0.25 were subjects equally hard
 
 
 def test_rounds_that_add_and_rounds_that_do_not() -> None:
@@ -214,7 +248,7 @@ def test_a_leader_of_one_peer_has_no_pairs_and_no_places() -> None:
     text = printed(diagnosed({"A>A": 20, "B>B": 20, "B>A": 1}), 100)
     assert "Which places" not in text
     assert "two peers" not in text
-    assert "over-confident: follows its one peer where that is wrong, on 95 % of 21 questions" in text
+    assert "over-confident: follows a wrong peer on 95 % of 21 questions" in text
 
 
 def test_counts_and_p_values_are_short() -> None:
