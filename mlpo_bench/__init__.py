@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Debate,
         Depth,
         Draws,
+        Extend,
         Leader,
         Mixture,
         Oracle,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         Select,
         SelfMixture,
         Solo,
+        Think,
         Transcript,
         Turn,
         Vote,
@@ -54,8 +56,8 @@ if TYPE_CHECKING:
     __version__: str
 
 _PROTOCOLS = (
-    "Critique Debate Depth Draws Leader Mixture Oracle Pick Protocol Recursive Refine Room Seat Select SelfMixture "
-    "Solo Transcript Turn Vote Weighted majority shuffler"
+    "Critique Debate Depth Draws Extend Leader Mixture Oracle Pick Protocol Recursive Refine Room Seat Select "
+    "SelfMixture Solo Think Transcript Turn Vote Weighted majority shuffler"
 )
 _MODULES = {
     "api.run": "Run Verdict load_run",
@@ -82,6 +84,7 @@ __all__ = [
     "Engine",
     "EngineError",
     "EngineKind",
+    "Extend",
     "Leader",
     "Member",
     "Message",
@@ -108,6 +111,7 @@ __all__ = [
     "Store",
     "Suite",
     "Team",
+    "Think",
     "Transcript",
     "Turn",
     "Usage",

@@ -162,7 +162,8 @@ def _seat(member: Member) -> Seat:
 def _protocol(cell: Cell) -> Protocol:
     protocol = cell.setting.protocol
     matched = cell.matched is not None  # then the number of ballots stands with each suite's answers
-    settings = {name: value for name, value in protocol.settings.items() if not (matched and name == protocol.ballots)}
+    found = {protocol.ballots, protocol.spends} if matched else set()
+    settings = {name: value for name, value in protocol.settings.items() if name not in found}
     return Protocol(
         name=protocol.name,
         settings=settings,

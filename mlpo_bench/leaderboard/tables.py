@@ -125,7 +125,8 @@ def _names(suites: Sequence[str], entries: Sequence[Entry]) -> dict[str, str]:
 
 def _with_ballots(entry: Entry, suites: Sequence[str]) -> str:
     counts = {a.samples for suite in suites for a in entry.suites[suite].answers if a.samples is not None}
-    return f"{entry.name} (n = {', '.join(map(str, sorted(counts)))})" if counts else entry.name
+    what = "budget" if "counts" in entry.protocol.settings else "n"
+    return f"{entry.name} ({what} = {', '.join(map(str, sorted(counts)))})" if counts else entry.name
 
 
 def _line(entry: Entry, suites: Sequence[str], name: str, rank: Rank | None, vote: AgainstVote | None) -> Line:

@@ -43,7 +43,8 @@ class CellResult(BaseModel):
     over the cell's questions, as if nothing had been shared with other cells; `serial_seconds` adds up each
     question's longest chain of turns that had to wait for one another. Seconds are those that the engine took when
     the completion was first made. `seats` tells the same seat by seat; `samples` is the number of ballots of a vote
-    whose tokens were matched to those of the cell `matched`; `scores` are what ballots were weighted with, by member.
+    whose tokens were matched to those of the cell `matched`, or the budget of whoever was given as many;
+    `scores` are what ballots were weighted with, by member.
     `readers` is the identity of the readers that judged (see `harness.readers`), None where an earlier version did.
     `protocol`, `settings`, `family` and `ceiling` are the protocol's own words on itself (see `protocols.base`), and
     `seat` is whose member answered in the leader's place: nobody need read them off the label. `refused` counts the
@@ -150,6 +151,11 @@ class CellResult(BaseModel):
     def alone(self) -> bool:
         """Whether this is what the leader's model does alone: one answer, or a vote of its own answers."""
         return self.family in {"solo", "vote"} and self.seat == LEADER and not self.peers
+
+    @property
+    def counted(self) -> str:
+        """What its `samples` count: `n` ballots, or the tokens of a `budget` for each question."""
+        return "budget" if "budget" in self.settings else "n"
 
     @property
     def operations(self) -> float | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import UsageError, nearest
-from mlpo_bench.matrix.sweeps import MATCHES, Sweep
+from mlpo_bench.matrix.sweeps import Sweep, matchable
 from mlpo_bench.protocols import read_setting, setting_names
 
 
@@ -70,7 +70,8 @@ def _with(assignment: _Assignment, sweep: Sweep) -> Sweep:
     kind, setting = sweep.kind, assignment.setting
     if not assignment.concerns(sweep) or setting not in setting_names(kind):
         return sweep
-    matches = MATCHES if setting == kind.ballots else ()
+    may_match, ways = matchable(kind)
+    matches = ways if setting == may_match else ()
     values = [text if text in matches else read_setting(kind, setting, text) for text in assignment.values]
     return sweep.model_copy(update={"settings": {**sweep.settings, setting: tuple(dict.fromkeys(values))}})
 

@@ -16,6 +16,7 @@ from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.harness.chats import settings as overrides
 from mlpo_bench.matrix import interventions
 from mlpo_bench.matrix.config import TEAM
+from mlpo_bench.matrix.sweeps import matchable
 from mlpo_bench.protocols import Setting, build
 from mlpo_bench.teams import LEADER, Team
 
@@ -83,15 +84,17 @@ class Cell:
 
     @property
     def samples(self) -> int | None:
-        """How many ballots its vote has, if it is one."""
+        """How many ballots its vote has, if it is one; or how many tokens it may spend, if it has such a bound."""
         protocol = self.setting.protocol
-        return None if protocol.ballots is None else int(getattr(protocol, protocol.ballots))
+        setting, _ = matchable(type(protocol))
+        return None if setting is None else int(getattr(protocol, setting))
 
     def with_samples(self, samples: int) -> Cell:
-        """Return a matched cell with the ballots that it was found to need."""
+        """Return a matched cell with the ballots, or the budget, that it was found to need."""
         protocol = self.setting.protocol
-        assert protocol.ballots is not None
-        return replace(self, setting=replace(self.setting, protocol=replace(protocol, **{protocol.ballots: samples})))
+        setting, _ = matchable(type(protocol))
+        assert setting is not None
+        return replace(self, setting=replace(self.setting, protocol=replace(protocol, **{setting: samples})))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,22 +213,24 @@ def _alone(sweep: Sweep, name: str, team: Team) -> Iterator[_Row]:
 
 
 def _swept(config: RunConfig, sweep: Sweep, name: str, team: Team) -> Iterator[_Row]:
-    ballots = sweep.kind.ballots or ""
+    setting = matchable(sweep.kind)[0] or ""
     if sweep.peers and not team.peers:
         raise UsageError(
             f"protocol {sweep.protocol!r} asks peers, and the team {name!r} names no peers. (A protocol of one's own "
             "that asks none says `uses_peers = False`.)"
         )
     for combination in sweep.combinations():
-        match combination.get(ballots):
+        match combination.get(setting):
             case "calls":
                 for led in sorted(_matched(config, sweep, name, team), key=_calls):
-                    yield _row(build(sweep.protocol, combination | {ballots: _calls(led)}), name, led.team)
-            case "tokens":
+                    yield _row(build(sweep.protocol, combination | {setting: _calls(led)}), name, led.team)
+            case "tokens" | "written" as way:
+                open_ended = build(sweep.protocol, combination | sweep.kind.until_matched(way))
                 for led in _matched(config, sweep, name, team):
-                    vote = _row(build(sweep.protocol, combination | {ballots: 1}), name, led.team)
-                    label = f"{vote.protocol.label_without(ballots)} at the tokens of {led.label}"
-                    yield replace(vote, label=label, matched=led.label)
+                    row = _row(open_ended, name, led.team)
+                    spent = "tokens" if way == "tokens" else "written tokens"
+                    label = f"{row.protocol.label_without(setting)} at the {spent} of {led.label}"
+                    yield replace(row, label=label, matched=led.label)
             case _:
                 for peers in sweep.peers or (0,):
                     yield _row(build(sweep.protocol, combination), name, team.with_peers(peers) if peers else team)
@@ -246,14 +251,21 @@ def _check_matched(config: RunConfig) -> None:
     """
     for sweep in config.sweeps:
         if sweep.matches and not any(map(sweep.matched, config.sweeps)):
-            asked = f"{sweep.protocol}: {{{sweep.kind.ballots}: {sweep.matches[0]}}}"
+            asked = f"{sweep.protocol}: {{{matchable(sweep.kind)[0]}: {sweep.matches[0]}}}"
             if sweep.match is None:
-                raise UsageError(
-                    f"`{asked}` asks for a vote at each led row's {sweep.matches[0]}, and no leader is in the run; add "
-                    "one (`--protocol leader,vote`), say how many ballots (`--samples 8`), or whose "
-                    f"{sweep.matches[0]} (`match: [debate]`)."
-                )
+                raise UsageError(_unmatched(sweep, asked))
             raise UsageError(f"`{asked}` is to match {', '.join(sweep.match)}, and the run has no such protocol.")
+
+
+def _unmatched(sweep: Sweep, asked: str) -> str:
+    what = sweep.matches[0]
+    number = "how many ballots (`--samples 8`)" if sweep.kind.ballots else "how many tokens (`budget: 2048`)"
+    of_each = f"a vote at each led row's {what}" if sweep.kind.ballots else "a budget that matches each led row"
+    whose = what if sweep.kind.ballots else "tokens"
+    return (
+        f"`{asked}` asks for {of_each}, and no leader is in the run; add one (`--protocol leader,{sweep.protocol}`), "
+        f"say {number}, or whose {whose} (`match: [debate]`)."
+    )
 
 
 def _calls(row: _Row) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlpo_bench.matrix.sweeps import MATCHES
+from mlpo_bench.matrix.sweeps import matchable
 
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def _alone(sweep: Sweep, team: Team) -> int:
 
 def _combined(sweep: Sweep, others: int) -> int:
     """Return the rows of a sweep by one team, a vote that is matched having one for each of so many that it matches."""
-    numbers = sweep.settings.get(sweep.kind.ballots or "", ("none",))
-    matched = sum(number in MATCHES for number in numbers)
+    setting, ways = matchable(sweep.kind)
+    numbers = sweep.settings.get(setting or "", ("none",))
+    matched = sum(number in ways for number in numbers)
     seated = len(sweep.peers or (0,))
     return sweep.size // len(numbers) * (matched * others + (len(numbers) - matched) * seated)

@@ -22,10 +22,12 @@ Value = bool | int | float | str
 Peers = Annotated[Whole, Field(ge=1, le=MAX_PEERS)]
 
 
-Match = Literal["calls", "tokens"]
+Match = Literal["calls", "tokens", "written"]
 
 MATCHES: tuple[Match, ...] = ("calls", "tokens")
 """What a number of ballots may be instead: as many as take each leader cell's calls, or its tokens."""
+BUDGETS: tuple[Match, ...] = ("written", "tokens")
+"""What a budget may be instead: the tokens that each leader cell writes, or all that it reads and writes."""
 MOST_CELLS = 1_000_000
 """A run has no more cells than this."""
 _TRIED = 1_000
@@ -120,8 +122,9 @@ class Sweep(BaseModel):
     @property
     def matches(self) -> tuple[Match, ...]:
         """What its ballots are to match of other rows."""
-        asked = self.settings.get(self.kind.ballots or "", ())
-        return tuple(way for way in MATCHES if way in asked)
+        setting, ways = matchable(self.kind)
+        asked = self.settings.get(setting or "", ())
+        return tuple(way for way in ways if way in asked)
 
     def matched(self, other: Sweep) -> bool:
         """Whether its ballots match the rows of another sweep."""
@@ -139,9 +142,9 @@ class Sweep(BaseModel):
         yield from map(self._protocol, self.combinations())
 
     def _protocol(self, combination: dict[str, Value]) -> Protocol:
-        ballots = self.kind.ballots
-        matched = {ballots: 1} if ballots and combination.get(ballots) in MATCHES else {}
-        return build(self.protocol, {**combination, **matched})
+        setting, ways = matchable(self.kind)
+        way = combination.get(setting) if setting else None
+        return build(self.protocol, combination | (self.kind.until_matched(str(way)) if way in ways else {}))
 
     @property
     def size(self) -> int:
@@ -158,6 +161,13 @@ class Sweep(BaseModel):
                 settings.setdefault(setting, values)
         uses_peers = any(protocol.uses_peers for protocol in self.protocols())
         return self.model_copy(update={"settings": settings, "peers": self.peers or (peers if uses_peers else None)})
+
+
+def matchable(kind: type[Protocol]) -> tuple[str | None, tuple[Match, ...]]:
+    """Return the setting of a protocol that may match other rows, if it has one, and what of them it may match."""
+    if kind.ballots is not None:
+        return kind.ballots, MATCHES
+    return (kind.spends, BUDGETS) if kind.spends is not None else (None, ())
 
 
 def _as_list(value: object) -> list[object]:

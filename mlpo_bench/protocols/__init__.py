@@ -5,6 +5,7 @@ from mlpo_bench.protocols.base import PROTOCOLS, Depth, Draws, Family, Protocol,
 from mlpo_bench.protocols.conversation import Setting
 from mlpo_bench.protocols.critique import Critique
 from mlpo_bench.protocols.debate import Debate
+from mlpo_bench.protocols.extend import Extend
 from mlpo_bench.protocols.interventions import Alteration, Intervention
 from mlpo_bench.protocols.leader import Leader
 from mlpo_bench.protocols.mixture import Mixture, SelfMixture
@@ -16,6 +17,7 @@ from mlpo_bench.protocols.room import Cost, Room, Seat, StandIns, Transcript, Tu
 from mlpo_bench.protocols.seeding import shuffler
 from mlpo_bench.protocols.select import Select
 from mlpo_bench.protocols.solo import Solo
+from mlpo_bench.protocols.think import Think
 from mlpo_bench.protocols.vote import Vote, majority
 from mlpo_bench.protocols.weighted import Weighted
 
@@ -29,6 +31,7 @@ __all__ = [
     "Debate",
     "Depth",
     "Draws",
+    "Extend",
     "Family",
     "Intervention",
     "Leader",
@@ -45,6 +48,7 @@ __all__ = [
     "Setting",
     "Solo",
     "StandIns",
+    "Think",
     "Transcript",
     "Turn",
     "Vote",

@@ -83,6 +83,10 @@ class Protocol(ABC):
     """The setting that counts its answers (`samples`), which a run chooses to match the calls or the tokens of a led
     team; None where it has none."""
 
+    spends: ClassVar[str | None] = None
+    """The setting that bounds the tokens that it spends, which a run chooses to match a led team's, written ones or
+    all of them; None where it has none."""
+
     uses_leader: ClassVar[bool] = True
     """Whether the leader's seat is asked at all."""
 
@@ -145,6 +149,16 @@ class Protocol(ABC):
     def fewest_calls(self, peers: int) -> int:
         """Return how many completions one question takes at least."""
         return self.calls(peers)
+
+    @classmethod
+    def until_matched(cls, way: str) -> dict[str, Any]:
+        """Return the settings that it has until another row, whose calls or tokens it is to match, is known."""
+        del way
+        return {} if cls.ballots is None else {cls.ballots: 1}
+
+    def longest(self, answer: int) -> int:
+        """Return how many tokens one of its answers has at most, where answers end at so many."""
+        return answer
 
     def reads(self, peers: int) -> int:
         """Return the most other completions that one prompt holds: what its length depends on."""

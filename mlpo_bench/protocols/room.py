@@ -59,7 +59,7 @@ class Turn:
     side. `sample` tells apart equal requests of one stage. `answer` is what a reader finds in `text`, or None.
     `request` is the request's identity, 32 bytes, which equal turns of other conversations share. `seconds` are those
     that the engine took when the completion was made, `waited` those that this conversation waited for it. `reasoning`,
-    `refused` and `estimated` are the completion's.
+    `refused` and `estimated` are the completion's. `max_tokens` is how long it could become where a protocol said so.
     """
 
     seat: str
@@ -77,6 +77,7 @@ class Turn:
     reasoning: str | None = None
     refused: bool = False
     estimated: bool = False
+    max_tokens: int | None = None
 
     @property
     def written(self) -> str:
@@ -86,7 +87,12 @@ class Turn:
     @property
     def more(self) -> dict[str, Any]:
         """What most turns have nothing of, by name (see `Completion.more`)."""
-        told = {"reasoning": self.reasoning, "refused": self.refused, "estimated": self.estimated}
+        told = {
+            "reasoning": self.reasoning,
+            "refused": self.refused,
+            "estimated": self.estimated,
+            "max_tokens": self.max_tokens,
+        }
         return {name: value for name, value in told.items() if value}
 
     @property
@@ -223,10 +229,19 @@ class Room:
         *,
         round: int,  # noqa: A002 - the field's word
         sample: int | None = None,
+        max_tokens: int | None = None,
     ) -> Turn:
-        """Ask one seat, and wait for its answer; `sample`, where given, says which draw of this request is meant."""
+        """Ask one seat, and wait for its answer.
+
+        Args:
+            seat: whom.
+            prompt: what.
+            round: in which round.
+            sample: which draw of this request is meant, where that is given.
+            max_tokens: how long the answer may be, in place of what task, member and command line say.
+        """
         samples = None if sample is None else [sample]
-        (turn,) = await self._ask([seat], [prompt], round, samples)
+        (turn,) = await self._ask([seat], [prompt], round, samples, max_tokens)
         return turn
 
     async def ask_each(
@@ -301,22 +316,31 @@ class Room:
         prompts: Sequence[str],
         round: int,  # noqa: A002
         samples: Sequence[int] | None,
+        max_tokens: int | None = None,
     ) -> list[Turn]:
         stage = self._stages
         self._stages += 1
         samples = _counted_samples(seats, prompts) if samples is None else samples
         requests = [
-            Request(seat.member, self._chat(seat.member, prompt), self._sampling(seat.member), sample)
+            Request(seat.member, self._chat(seat.member, prompt), self._sampling(seat.member, max_tokens), sample)
             for seat, prompt, sample in zip(seats, prompts, samples, strict=True)
         ]
         first = len(self._turns)
         self._turns.extend([None] * len(seats))
         replies = await self.dispatch.ask_each(requests, seed=self.seed)
-        turns = [self._turn(*taken, round, stage) for taken in zip(seats, requests, replies, strict=True)]
+        turns = [self._turn(*taken, round, stage, max_tokens) for taken in zip(seats, requests, replies, strict=True)]
         self._turns[first : first + len(turns)] = turns
         return turns
 
-    def _turn(self, seat: Seat, request: Request, reply: Reply, round: int, stage: int) -> Turn:  # noqa: A002
+    def _turn(
+        self,
+        seat: Seat,
+        request: Request,
+        reply: Reply,
+        round: int,  # noqa: A002
+        stage: int,
+        max_tokens: int | None,
+    ) -> Turn:
         made = reply.completion
         return Turn(
             seat=seat.name,
@@ -331,15 +355,17 @@ class Room:
             seconds=made.seconds,
             request=reply.request,
             waited=reply.waited,
+            max_tokens=max_tokens,
             **made.more,
         )
 
     def _chat(self, member: Member, prompt: str) -> tuple[Message, ...]:
         return chat_for(member, self.question.preamble, prompt)
 
-    def _sampling(self, member: Member) -> Sampling:
+    def _sampling(self, member: Member, max_tokens: int | None = None) -> Sampling:
         chosen = member.sampling.over(self.sampling)
-        return replace(chosen, **self.overrides) if self.overrides else chosen
+        given = self.overrides if max_tokens is None else {**self.overrides, "max_tokens": max_tokens}
+        return replace(chosen, **given) if given else chosen
 
     def read(self, text: str, *, cut_off: bool = False) -> str | None:
         """Return the answer that a text gives to this room's question, or None where it gives none."""

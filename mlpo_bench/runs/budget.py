@@ -1,7 +1,8 @@
-"""How many ballots a vote needs to spend what another cell spends."""
+"""How many ballots a vote needs to spend what another cell spends, and how many tokens a lone thinker has for it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,26 @@ from mlpo_bench.runs.scheduler import InFlight
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from mlpo_bench.chat import Usage
     from mlpo_bench.dispatch import Dispatch
     from mlpo_bench.harness.suite import Sample, SuiteTasks
     from mlpo_bench.matrix.cells import Cell
 
 MOST_BALLOTS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class CellSpent:
+    """What a cell spent on so many questions."""
+
+    usage: Usage
+    questions: int
+
+    def of_a_question(self, cell: Cell) -> int:
+        """Return the budget of a cell that has one for each question: what this cell spent on one, on average."""
+        every = cell.setting.protocol.settings.get("counts") == "all"
+        spent = self.usage.total if every else self.usage.completion
+        return max(1, round(spent / self.questions))
 
 
 async def matching_samples(budget: int, tokens_of: Callable[[int], Awaitable[np.ndarray]], *, first: int = 1) -> int:

@@ -8,9 +8,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mlpo_bench.chat import Usage
 from mlpo_bench.errors import EngineError, Stopped
 from mlpo_bench.log.records import read_records
-from mlpo_bench.runs.budget import matched
+from mlpo_bench.runs.budget import CellSpent, matched
 from mlpo_bench.runs.progress import CellProgress
 from mlpo_bench.runs.scheduler import schedule
 from mlpo_bench.runs.scoring import score
@@ -98,21 +99,25 @@ class CellRunner:
     async def _match(self, vote: Cell) -> Cell | None:
         assert vote.matched_id is not None
         try:
-            return await matched(vote, self._spent(vote.matched_id), self.suites[vote.suite], self.dispatch)
+            spent = self._spent(vote.matched_id)
+            if vote.setting.protocol.spends:
+                return vote.with_samples(spent.of_a_question(vote))
+            return await matched(vote, spent.usage.total, self.suites[vote.suite], self.dispatch)
         except Stopped:
             return None
         except EngineError as fault:
             self.observer.say(f"{vote.suite}, {vote.label}: not run. {fault}")
             return None
 
-    def _spent(self, cell_id: str) -> int:
+    def _spent(self, cell_id: str) -> CellSpent:
         """Return the tokens that a cell took; one that lacks answers will have taken others when it has them."""
         if not self.folder.done(cell_id):
             if self.dispatch.stopped:
                 raise Stopped
             raise EngineError(f"{cell_id}, whose tokens it is to match, could not be finished.", transient=False)
         records = read_records(self.folder.records_path(cell_id))
-        return sum(r.prompt_tokens + r.cached_tokens + r.completion_tokens for r in records)
+        usages = (Usage(r.prompt_tokens, r.cached_tokens, r.completion_tokens) for r in records)
+        return CellSpent(sum(usages, start=Usage()), len(records))
 
     def __enter__(self) -> Self:
         return self

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # A generous bound on what prompts say around questions and attempts, in tokens.
 WORDING = 256
+MOST_TOKENS = 2**31 - 1
 # Token counts follow lengths in characters closely enough that the longest prompt is among these many.
 CANDIDATES = 16
 
@@ -39,13 +40,21 @@ def check_context(
 
 def _check(cell: Cell, member: Member, longest: Sequence[Sample], engine: Engine) -> None:
     base = longest[-1].sampling
-    answer = replace(member.sampling.over(base), **cell.setting.overrides).max_tokens
+    usual = replace(member.sampling.over(base), **cell.setting.overrides).max_tokens
+    asked = cell.with_samples(MOST_TOKENS) if cell.matched and cell.setting.protocol.spends else cell
+    answer = asked.setting.protocol.longest(usual)
     question = max(engine.count_tokens([*a.question.preamble, Message("user", a.question.prompt)]) for a in longest)
     intervention = cell.setting.intervention
     reads = cell.setting.protocol.reads(cell.peers) + (intervention.longer if intervention else 0)
     need = question + reads * answer + (WORDING if reads else 0) + answer
     if need <= engine.facts.context:
         return
+    if answer != usual:
+        raise UsageError(
+            f"{cell.label!r} on {cell.suite} may need {need} tokens, but {engine.facts.name} holds "
+            f"{engine.facts.context}: {question} for the longest question, {answer} for its own words. Let it hold "
+            f"fewer of them: -P {cell.setting.protocol.name}.holds={max(1, answer - need + engine.facts.context)}."
+        )
     attempts = f", {reads} x {answer} for the answers that it reads, {WORDING} for wording" if reads else ""
     raise UsageError(
         f"{cell.label!r} on {cell.suite} may need {need} tokens, but {engine.facts.name} holds "

@@ -165,7 +165,8 @@ class _Check:
     def _who(self, turn: dict[str, Any], asked: Sample) -> ModelFacts:
         setting = self.cell.setting
         read = [Message(message["role"], message["content"]) for message in turn["read"]]
-        sampling = replace(setting.team.seats[turn["seat"]].sampling.over(asked.sampling), **setting.overrides)
+        given = setting.overrides | {name: turn[name] for name in ("max_tokens",) if name in turn}
+        sampling = replace(setting.team.seats[turn["seat"]].sampling.over(asked.sampling), **given)
         for facts in self.models:
             key = request_key(facts.fingerprint, read, sampling, turn["sample"], setting.seed)
             if key.hex() == turn["request"]:

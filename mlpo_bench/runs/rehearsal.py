@@ -18,7 +18,7 @@ from mlpo_bench.engines import ModelFacts
 from mlpo_bench.log.ledger import Spent
 from mlpo_bench.log.plan import CellPlan, Plan
 from mlpo_bench.runs import stand_ins, throughput
-from mlpo_bench.runs.budget import matching_samples
+from mlpo_bench.runs.budget import CellSpent, matching_samples
 from mlpo_bench.store import Store
 
 
@@ -122,13 +122,17 @@ class _Rehearsed:
 
     def __init__(self, suite: SuiteTasks, dispatch: Dispatch) -> None:
         self._suite, self._dispatch, self._sample = suite, dispatch, _sample(suite)
-        self._tokens: dict[str, int] = {}
+        self._tokens: dict[str, Usage] = {}
         self.spent: dict[ModelSpec, Spent] = {}
 
     async def cell(self, cell: Cell) -> CellPlan:
         """Hold a cell's conversations over the sample."""
         if cell.matched_id is not None:
-            cell = cell.with_samples(await matching_samples(self._tokens[cell.matched_id], self._ballots(cell)))
+            spent = CellSpent(self._tokens[cell.matched_id], len(self._sample))
+            if cell.setting.protocol.spends:
+                cell = cell.with_samples(spent.of_a_question(cell))
+            else:
+                cell = cell.with_samples(await matching_samples(spent.usage.total, self._ballots(cell)))
         members, total = cell.setting.team.seats, Usage()
         for sample in self._sample:
             held = await stand_ins.converse(cell, self._suite, sample, self._dispatch, rehearsed=True)
@@ -137,7 +141,7 @@ class _Rehearsed:
                 total += usage
                 one = Spent(calls=1, prompt_tokens=usage.prompt, completion_tokens=usage.completion)
                 self.spent[spec] = self.spent.get(spec, Spent()) + one
-        self._tokens[cell.id] = total.total
+        self._tokens[cell.id] = total
         questions, protocol = len(self._suite.samples), cell.setting.protocol
         times = questions / len(self._sample)
         return CellPlan(

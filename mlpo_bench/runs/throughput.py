@@ -115,7 +115,9 @@ def _answers(cells: Sequence[Cell], suites: Mapping[str, SuiteTasks], folder: Ru
     """Return what some cells' answers came to, by model, suite and greatest length."""
     answers: dict[Answers, Spent] = {}
     for cell in cells:
-        if (result := folder.cell(cell.id)) is None:
+        if (
+            result := folder.cell(cell.id)
+        ) is None or cell.setting.protocol.spends:  # its answers are as long as it may
             continue
         for seat, member in cell.setting.team.seats.items():
             if seat in result.seats:

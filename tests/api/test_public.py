@@ -23,10 +23,10 @@ from mlpo_bench import testing
 PAGE = DOCS / "python.md"
 PUBLIC = {
     "Completion", "ContextOverflow", "Critique", "Debate", "Depth", "Draws", "Engine", "EngineError", "EngineKind",
-    "Leader", "Member", "Message", "Mixture", "ModelFacts", "ModelSpec", "OpenOptions", "Oracle", "Pick", "Protocol",
-    "Question", "Recursive", "Refine", "Room", "Run", "RunConfig", "RunObserver", "Sampling", "Seat", "Select",
-    "SelfMixture", "Silent", "Solo", "Store", "Suite", "Team", "Transcript", "Turn", "Usage", "UsageError", "Verdict",
-    "Vote", "Weighted", "arun", "load_run", "majority", "read_team", "run", "shuffler",
+    "Extend", "Leader", "Member", "Message", "Mixture", "ModelFacts", "ModelSpec", "OpenOptions", "Oracle", "Pick",
+    "Protocol", "Question", "Recursive", "Refine", "Room", "Run", "RunConfig", "RunObserver", "Sampling", "Seat",
+    "Select", "SelfMixture", "Silent", "Solo", "Store", "Suite", "Team", "Think", "Transcript", "Turn", "Usage",
+    "UsageError", "Verdict", "Vote", "Weighted", "arun", "load_run", "majority", "read_team", "run", "shuffler",
 }  # fmt: skip
 """All public names: whoever changes one changes what others' code stands on."""
 

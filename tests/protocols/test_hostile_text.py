@@ -15,6 +15,7 @@ from mlpo_bench.protocols import (
     PROTOCOLS,
     Critique,
     Debate,
+    Extend,
     Leader,
     Mixture,
     Oracle,
@@ -25,6 +26,7 @@ from mlpo_bench.protocols import (
     Select,
     SelfMixture,
     Solo,
+    Think,
     Vote,
     Weighted,
 )
@@ -59,6 +61,8 @@ EVERY: list[Protocol] = [
     Weighted(samples=4),
     Pick(),
     Oracle(),
+    Think(),
+    Extend(budget=200, turns=3),
 ]
 WHOLE = [p for p in EVERY if not (isinstance(p, Leader) and (p.share != "whole" or p.early_stop))]
 """Protocols that pass on texts as they are, and go the same way whatever stands in them."""
@@ -105,7 +109,7 @@ def whole(text: str) -> str:
 
 def test_every_protocol_is_driven() -> None:
     ours = {name for name in PROTOCOLS if PROTOCOLS[name].__module__.startswith("mlpo_bench.")}
-    assert {protocol.name for protocol in EVERY} >= ours - {"think", "extend"}
+    assert {protocol.name for protocol in EVERY} >= ours
 
 
 @pytest.mark.parametrize("protocol", WHOLE, ids=lambda protocol: protocol.label)

@@ -78,6 +78,7 @@ def prompts(done: Transcript) -> list[str]:
 
 def test_every_protocol_is_known_by_its_name() -> None:
     names = "solo vote weighted leader debate mixture self-mixture refine critique select pick oracle recursive"
+    names += " think extend"
     assert {name: PROTOCOLS[name].name for name in PROTOCOLS} == {name: name for name in names.split()}
 
 
@@ -92,6 +93,7 @@ def test_labels() -> None:
     assert [cls().label for cls in PROTOCOLS.values()] == [
         "critique, 1 round",
         "debate, 2 rounds",
+        "extend, 2048 tokens",
         "leader, 5 rounds",
         "mixture, 2 layers",
         "oracle",
@@ -101,6 +103,7 @@ def test_labels() -> None:
         "select",
         "self-mixture, 2 layers",
         "solo",
+        "think, 2048 tokens",
         "vote of 5",
         "weighted vote of 5",
     ]
@@ -117,7 +120,7 @@ def test_labels_of_rows_that_differ_in_one_setting_alone() -> None:
 
 def test_who_needs_peers_scores_or_gold() -> None:
     made = [cls() for cls in PROTOCOLS.values()]
-    assert [p.name for p in made if not p.uses_peers] == ["recursive", "refine", "solo", "vote"]
+    assert [p.name for p in made if not p.uses_peers] == ["extend", "recursive", "refine", "solo", "think", "vote"]
     assert Vote(over="team").uses_peers
     assert [p.name for p in made if not p.uses_leader] == ["oracle", "pick"]
     assert [p.name for p in made if p.weighs] == ["weighted"]

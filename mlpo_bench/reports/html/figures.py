@@ -52,6 +52,7 @@ def _of_row(row: ResultRow, cell: Cell, prices: Mapping[str, Price]) -> dict[str
         "depth": _depth(cell),
         "peers": row.peers if cell.setting.protocol.uses_peers else None,
         "ballots": row.cells[0].samples,
+        "counted": row.cells[0].counted,
         "n": len(row.scores),
         "seeds": len(row.cells),
         "errors": sum(part.errors for part in row.cells),
@@ -113,7 +114,7 @@ def _over_suites(parts: Sequence[dict[str, Any]], over: Estimate) -> dict[str, A
     seats = {seat[0]: None for part in parts for seat in part["seats"]}
     by_seat = [{seat: tokens for seat, *tokens in part["seats"]} for part in parts]
     return {
-        **{name: parts[0][name] for name in ("name", "protocol", "kind", "series", "depth", "peers")},
+        **{name: parts[0][name] for name in ("name", "protocol", "kind", "series", "depth", "peers", "counted")},
         "ballots": parts[0]["ballots"] if len({part["ballots"] for part in parts}) == 1 else None,
         "suite": OVER_SUITES,
         "suites": len(parts),

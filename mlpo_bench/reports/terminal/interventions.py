@@ -26,7 +26,7 @@ HOW_TO_READ = (
     "differs. Lost: wrong, of those right without it. Followed: the final answer is that of a text read in another's "
     "place; before: that same answer was given without it. docs/interventions.md defines every figure."
 )
-_WIDE = 100
+_WIDE = 120
 
 
 def print_effects(effects: Sequence[Effect], console: Console) -> None:

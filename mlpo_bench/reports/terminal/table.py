@@ -203,7 +203,7 @@ def _label(seeds: Sequence[CellResult]) -> str:
     first = seeds[0]
     label = row_name(first.team, first.label)
     ballots = sorted({cell.samples for cell in seeds if cell.samples is not None})
-    return f"{label} (n = {', '.join(map(str, ballots))})" if ballots else label
+    return f"{label} ({first.counted} = {', '.join(map(str, ballots))})" if ballots else label
 
 
 def _bounds(answered: Sequence[CellResult], pooled: Estimate | None) -> str:
