@@ -14,6 +14,7 @@ from mlpo_bench.cli import (
     export,
     frontier,
     gate,
+    init,
     leaderboard,
     lm_eval,
     models,
@@ -46,6 +47,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init", rich_help_panel=RUN)(init.init)
 app.command("run", rich_help_panel=RUN)(run.run)
 app.command("plan", rich_help_panel=RUN)(plan.plan)
 app.command("runs", rich_help_panel=RUN)(runs.runs)

