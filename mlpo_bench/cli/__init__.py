@@ -34,6 +34,7 @@ from mlpo_bench.cli import (
     validate,
     verdict,
 )
+from mlpo_bench.cli._streams import steady
 from mlpo_bench.errors import UsageError
 from mlpo_bench.visible import visible
 
@@ -102,8 +103,27 @@ def _main(
 
 def main() -> None:
     """Run the command line; a person's mistake ends in one sentence and exit code 2."""
-    try:
-        app()
-    except UsageError as mistake:
-        sys.stderr.write(f"mlpo-bench: {visible(str(mistake))}\n")
-        sys.exit(2)
+    with steady():
+        try:
+            _check_words(sys.argv)
+            app()
+        except UsageError as mistake:
+            _say(str(mistake))
+            sys.exit(2)
+        except BrokenPipeError:
+            raise
+        except OSError as fault:  # of the machine, not of the program: a disk, a folder, a name that no file can have
+            place = f"{fault.filename}: " if fault.filename else ""
+            _say(f"{place}{fault.strerror or fault}.")
+            sys.exit(2)
+
+
+def _check_words(words: list[str]) -> None:
+    """Refuse words that are no text: all are written to files and shown again."""
+    for word in words:
+        if any("\ud800" <= character <= "\udfff" for character in word):
+            raise UsageError(f"{word!r} is not UTF-8 text; give it another name.")
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(f"mlpo-bench: {visible(words)}\n")

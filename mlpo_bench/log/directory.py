@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 PARTS = ("suites", "transcripts", "calibration", "records", "ledger", "cells")
 _REPLACED_WITHIN_S = 60
+LONGEST_NAME = 200
 
 
 class RunDirectory:
@@ -75,7 +76,7 @@ class RunDirectory:
             UsageError: it cannot be written, is there but not to be resumed, or was made with another configuration
                 that cannot be extended.
         """
-        folder = cls(parent / (name or config.default_name))
+        folder = cls(parent / _checked_name(name or config.default_name))
         folder._settle()
         if folder.begun:
             if not resume:
@@ -359,6 +360,20 @@ class RunDirectory:
         if told and text_digest(text) not in told:
             raise damaged_config(self.path)
         self.config = parse_config(text, self.config_path)
+
+
+def _checked_name(name: str) -> str:
+    """Return a run's name, which names a folder in the one that holds the runs.
+
+    Raises:
+        UsageError: it would be another folder, or none.
+    """
+    if name in {"", ".", ".."} or {"/", "\\", "\0"} & set(name) or len(name.encode()) > LONGEST_NAME:
+        raise UsageError(
+            f"a run cannot be called {name[:LONGEST_NAME]!r}: a name is that of one folder, of {LONGEST_NAME} bytes at "
+            "most, without / in it. --output names the folder that holds the runs."
+        )
+    return name
 
 
 def _is_file(path: Path) -> bool:

@@ -21,6 +21,7 @@ The same YAML is a matrix that a person writes and the `config.yaml` of a run::
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -211,7 +212,7 @@ class RunConfig(BaseModel):
     def default_name(self) -> str:
         """A run's name where nobody gives one: what it is about, and enough of its digest to tell it apart."""
         what, who = "-".join(self.suites)[:80], self.team.leader.short_name[:80]
-        return f"{what}_{who}_{self.digest[:8]}"
+        return re.sub(r"[/\\\0]", "-", f"{what}_{who}_{self.digest[:8]}")
 
     @property
     def ballots(self) -> tuple[Ballots, ...]:

@@ -222,3 +222,47 @@ def test_a_run_without_results_says_how_to_go_on(mlpo_bench: Cli, tmp_path: Path
     said = mlpo_bench("show", "mine")
     assert said.code == 2
     assert "`mlpo-bench run --config runs/mine/config.yaml --output runs --name mine` goes on with it" in said.err
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("show", LONG),
+        ("run", "--team", LONG),
+        ("run", "--config", LONG),
+        ("run", "--config", "a/" * 3_000),
+        ("run", "--suite", f"{LONG}.csv"),
+        ("run", "--suite", "bbh", "--data", LONG),
+        ("run", "--suite", ","),
+        ("run", "--only", ",", "--suite", "bbh", "--protocol", ""),
+        ("run", "--name", LONG),
+        ("run", "--output", LONG),
+        ("run", "--store", f"/{LONG}"),
+        ("run", "--seed", "9" * 30),
+        ("run", "--rounds", "9" * 5_000),
+        ("run", "--limit", "9" * 25),
+        ("run", "--gen-kwargs", "temperature=nan"),
+        ("run", "--gen-kwargs", "until=5,max_gen_toks=1e400"),
+        ("run", "--gen-kwargs", f"max_gen_toks={'9' * 5_000}"),
+        ("run", "-P", "leader.adaptive=nan"),
+        ("run", "-P", f"rounds={'9' * 5_000}"),
+        ("report", "nothing", "-o", LONG),
+        ("store", "import", LONG),
+        ("compare", LONG, LONG),
+        ("train", "plan", "--recipe", LONG),
+        ("plan", "--matrix", "\udcff"),
+        ("show", "\udcff"),
+        ("run", "--name", "\udcff", "--suite", "bbh", "--data", "DATA"),
+        ("run", "--subjects", "\udcff"),
+    ],
+    ids=lambda command: " ".join(word[:12] for word in command).encode(errors="replace").decode(),
+)
+def test_no_words_of_a_command_end_in_a_traceback(mlpo_bench: Cli, made_up: Path, command: tuple[str, ...]) -> None:
+    said = mlpo_bench(*(str(made_up) if word == "DATA" else word for word in command))
+    assert said.code == 2
+    assert "Traceback" not in said.err
+    assert said.err.startswith(("mlpo-bench: ", "Usage: ")), said.err[:300]
+    assert len(said.err) < 8_000

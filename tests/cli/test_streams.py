@@ -1,0 +1,49 @@
+"""Whatever standard output and standard error are, a command comes to its end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def words(made_up: Path, tmp_path: Path) -> list[str]:
+    """The words of a run whose names are beyond any but Unicode's encodings, and whose answers take a while."""
+    script = tmp_path / "\u0394\u65e5\u672c \u20ac.yaml"
+    script.write_text("- {say: [The answer is Yes., The answer is (A).], delay: 0.2}\n")
+    seat = f'model: "{script}", engine: scripted'
+    (tmp_path / "team.yaml").write_text(f"leader: {{{seat}}}\npeers: [{{{seat}}}]\n")
+    return [
+        sys.executable, "-m", "mlpo_bench", "run", "--suite", "bbh", "--data", str(made_up), "--limit", "4",
+        "--team", "team.yaml", "--protocol", "solo,leader", "--rounds", "1", "--name", "mine",
+    ]  # fmt: skip
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    return os.environ | {"XDG_CACHE_HOME": str(folder / "cache"), **more}
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_characters_that_an_encoding_lacks_are_written_by_their_numbers(
+    words: list[str], tmp_path: Path, encoding: str
+) -> None:
+    told = environment(tmp_path, PYTHONIOENCODING=encoding)
+    done = subprocess.run(words, cwd=tmp_path, env=told, capture_output=True, check=False)
+    said = done.stdout.decode(encoding) + done.stderr.decode(encoding)
+    assert done.returncode == 0, said
+    assert "leader, 1 round" in said
+    assert ("\u65e5" if encoding == "utf-8" else "\\u65e5") in said
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "2>/dev/full", "2> >(exec true)"])
+def test_a_standard_error_that_is_gone_ends_no_run(words: list[str], tmp_path: Path, closed: str) -> None:
+    line = " ".join(f"'{word}'" for word in words)
+    done = subprocess.run(
+        ["bash", "-c", f"{line} {closed}"], cwd=tmp_path, env=environment(tmp_path), capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+    assert (tmp_path / "runs" / "mine" / "cells" / "bbh.leader-1-round-3-peers.json").exists()
