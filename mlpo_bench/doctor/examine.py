@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpo_bench.doctor.data import data
 from mlpo_bench.doctor.engines import engines
-from mlpo_bench.doctor.finding import Report
+from mlpo_bench.doctor.finding import Report, any_works
 from mlpo_bench.doctor.machine import GIB, Gpu, devices, disks, gpus
 from mlpo_bench.doctor.models import models
 from mlpo_bench.doctor.servers import keys, servers
@@ -42,7 +43,7 @@ async def examine(
         output: Where runs are kept.
         say: Takes what is being looked at.
         load: Whether local models are loaded, and asked one small question each.
-        suites_needed: Whether every one of the suites counts as needed.
+        suites_needed: Whether every one of the suites counts as needed; otherwise one of them is.
 
     Raises:
         UsageError: the team file is at fault.
@@ -55,8 +56,9 @@ async def examine(
         *engines(specs, gpu=bool(cards)),
         *devices(cards),
         *disks(_folders(output)),
-        *data(suites, folder, say, needed=suites_needed),
     ]
+    questions = list(data(suites, folder, say, needed=suites_needed))
+    found += questions if any_works(questions) else [replace(one, needed=True) for one in questions]
     found += await models([spec for spec in specs if not spec.base_url], _memory(cards), say, load=load)
     found += keys(spec for spec in specs if spec.base_url)
     if behind:

