@@ -38,6 +38,9 @@ def compare(
     ] = "terminal",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
     anyway: Annotated[bool, typer.Option("--anyway", help="Even where the two runs asked different data.")] = False,
+    fail_if_worse: Annotated[
+        bool, typer.Option("--fail-if-worse", help="Exit with 1 where a row of A is surely worse.")
+    ] = False,
 ) -> None:
     """Compare rows in pairs on the same questions: how far apart, how sure, and what could have been shown."""
     from mlpo_bench.cli._options import names
@@ -55,6 +58,13 @@ def compare(
     else:
         made = of_runs(loaded, LoadedRun.open(other or ""), suites, anyway=anyway)
     _write(made, form, output)
+    if fail_if_worse and made.worse:
+        for pair in made.worse:
+            told = (
+                f"{pair.suite}, {pair.row} is worse by {-pair.difference.value:.3f} (p {pair.adjusted:.2g} after Holm)."
+            )
+            typer.echo(told, err=True)
+        raise typer.Exit(1)
 
 
 def _write(made: Comparisons, form: str, output: Path | None) -> None:

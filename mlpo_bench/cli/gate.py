@@ -19,10 +19,11 @@ SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 
 
 def gate(
-    run: Annotated[
-        str,
+    runs: Annotated[
+        list[str],
         typer.Argument(
-            help="A run's folder or name, or the folder of a recording.",
+            metavar="RUN...",
+            help="A run's folder or name, several that are taken together, or the folder of a recording.",
             autocompletion=complete.runs,
             show_default=False,
         ),
@@ -31,6 +32,10 @@ def gate(
         Path | None,
         typer.Option(help="File that an earlier run's figures are kept in.", show_default=False),
     ] = None,
+    new_model: Annotated[
+        bool,
+        typer.Option("--new-model", help="Other models answered than the baseline's: did they get worse?"),
+    ] = False,
     junit: Annotated[
         Path | None, typer.Option(help="Write JUnit's XML here.", show_default=False, rich_help_panel=OUTPUT)
     ] = None,
@@ -92,15 +97,15 @@ def gate(
     changes = {"max_drop": max_drop, "max_tokens_rise": max_tokens_rise}
     chosen = {name: value for name, value in changes.items() if value is not None}
     _check_usage(update=update, record=record, reason=reason, chosen=chosen)
-    if Recording.here(Path(run)):
-        _check_no_model(baseline, chosen)
+    if Recording.here(Path(runs[0])):
+        _check_no_model(baseline, chosen, runs, new_model=new_model)
         if update or record:
-            _remake(Path(run), reason, anew=record)
+            _remake(Path(runs[0]), reason, anew=record)
             return
     elif update or record:
-        _update(run, baseline, reason, chosen, record=record)
+        _update(runs, baseline, reason, chosen, record=record)
         return
-    judgement = _judge(run, baseline)
+    judgement = _judge(runs, baseline, new_model=new_model)
     _tell(judgement, junit, summary, github=github)
     raise typer.Exit(judgement.exit_code)
 
@@ -117,9 +122,13 @@ def _check_usage(*, update: bool, record: bool, reason: str | None, chosen: dict
         raise UsageError(f"--{next(iter(chosen)).replace('_', '-')} changes a baseline; it goes with --update.")
 
 
-def _check_no_model(baseline: Path | None, chosen: dict[str, float]) -> None:
+def _check_no_model(baseline: Path | None, chosen: dict[str, float], runs: list[str], *, new_model: bool) -> None:
     from mlpo_bench.errors import UsageError
 
+    if len(runs) > 1:
+        raise UsageError("recordings are replayed one by one; several runs are taken together.")
+    if new_model:
+        raise UsageError("a recording is replayed without a model; --new-model goes with a run.")
     if baseline is not None:
         raise UsageError("a recording holds its own baseline; --baseline goes with a run.")
     if chosen:
@@ -138,20 +147,23 @@ def _remake(path: Path, reason: str | None, *, anew: bool) -> None:
         typer.echo(f"Updated {path}: {update_recording(path, reason)} conversations differ from before.")
 
 
-def _update(run: str, path: Path | None, reason: str | None, chosen: dict[str, float], *, record: bool) -> None:
+def _update(runs: list[str], path: Path | None, reason: str | None, chosen: dict[str, float], *, record: bool) -> None:
     from mlpo_bench.errors import UsageError
-    from mlpo_bench.gate.baseline import baseline_of, read_model_baseline
+    from mlpo_bench.gate.baseline import baseline_of, pooled, read_model_baseline
+    from mlpo_bench.gate.history import ratcheted
     from mlpo_bench.gate.power import check_promises
     from mlpo_bench.log import LoadedRun
 
     if record:
-        raise UsageError(f"{run} is no recording: that is a folder with a config.yaml and a questions.yaml.")
-    path, loaded = _named(path), LoadedRun.open(run)
+        raise UsageError(f"{runs[0]} is no recording: that is a folder with a config.yaml and a questions.yaml.")
+    path, loaded = _named(path), [LoadedRun.open(run) for run in runs]
     before = read_model_baseline(path) if path.exists() else None
-    made = baseline_of(loaded, reason, before, _thresholds(before, chosen))
+    made = pooled([baseline_of(each, reason, before, _thresholds(before, chosen)) for each in loaded])
     check_promises(made)
     made.write(path)
-    typer.echo(f"Wrote {path}: {len(made.rows)} rows of {loaded.path}.")
+    typer.echo(f"Wrote {path}: {len(made.rows)} rows of {', '.join(str(each.path) for each in loaded)}.")
+    for warning in ratcheted(made):
+        typer.echo(warning, err=True)
 
 
 def _thresholds(before: Baseline | None, chosen: dict[str, float]) -> Thresholds:
@@ -177,28 +189,28 @@ def _named(path: Path | None) -> Path:
     return path
 
 
-def _judge(run: str, path: Path | None) -> Judgement:
+def _judge(runs: list[str], path: Path | None, *, new_model: bool) -> Judgement:
     """Return the judgement; what a person asked wrongly is a judgement too, so that build servers are told."""
     from mlpo_bench.errors import UsageError
     from mlpo_bench.gate.checks import Judgement
     from mlpo_bench.gate.recording import Recording
 
     try:
-        if Recording.here(Path(run)):
+        if Recording.here(Path(runs[0])):
             from mlpo_bench.gate.replay import judge_recording
 
-            return judge_recording(Path(run))
-        return _against(run, _named(path))
+            return judge_recording(Path(runs[0]))
+        return _against(runs, _named(path), new_model=new_model)
     except UsageError as mistake:
-        return Judgement.refused(run, str(mistake))
+        return Judgement.refused(", ".join(runs), str(mistake))
 
 
-def _against(run: str, path: Path) -> Judgement:
+def _against(runs: list[str], path: Path, *, new_model: bool) -> Judgement:
     from mlpo_bench.gate.baseline import read_model_baseline
-    from mlpo_bench.gate.drops import judge_run
+    from mlpo_bench.gate.drops import judge_runs
     from mlpo_bench.log import LoadedRun
 
-    return judge_run(LoadedRun.open(run), read_model_baseline(path))
+    return judge_runs([LoadedRun.open(run) for run in runs], read_model_baseline(path), new_model=new_model)
 
 
 def _tell(judgement: Judgement, junit: Path | None, summary: Path | None, *, github: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from mlpo_bench.engines.spec import ASKED_ANEW
@@ -15,12 +16,16 @@ from mlpo_bench.stats import ALPHA
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from mlpo_bench.log import CellResult, LoadedRun
     from mlpo_bench.matrix.config import RunConfig
 
 _ID_DIGITS = 12
+MOST_RUNS = 9
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -30,15 +35,16 @@ class Thresholds(BaseModel):
     The gate fails on any change for the worse that its tests support at `alpha`, over all of them. `max_drop`,
     `max_unread_rise` and `max_cut_off_rise` are promises on top: a change greater than that does not slip through
     more than one time in five (`power`). A promise that the number of questions cannot keep is refused. What it takes
-    is reckoned with `discordant`, the share of questions that a harmless change turns one way or the other.
-    `max_tokens_rise` is the share by which tokens a question may rise.
+    is reckoned with the share of questions that a harmless change turns one way or the other: `discordant`, or where
+    that is None, what it is for each figure of each row if all answers are drawn anew. `max_tokens_rise` is the share
+    by which tokens a question may rise.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = ALPHA
     power: Annotated[float, Field(gt=0, lt=1)] = 0.8
-    discordant: Share = 0.2
+    discordant: Share | None = None
     max_drop: Share | None = None
     max_unread_rise: Share | None = None
     max_cut_off_rise: Share | None = None
@@ -46,7 +52,11 @@ class Thresholds(BaseModel):
 
 
 class Row(BaseModel):
-    """A cell of the baseline. Strings hold a 0 or 1 for each question, in the order of the suite's questions."""
+    """A cell of the baseline.
+
+    Strings hold a digit for each question, in the order of the suite's questions: in how many of its `runs` it was so.
+    `tokens` are means over them.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,10 +64,15 @@ class Row(BaseModel):
     label: str
     n: int
     accuracy: float
+    runs: Annotated[int, Field(ge=1, le=MOST_RUNS, exclude_if=lambda runs: runs == 1)] = 1
     right: str
     unread: str
     cut_off: str
     tokens: tuple[int, ...]
+
+    def shares(self, figure: str) -> NDArray[np.float64]:
+        """Return in which share of its runs a figure was so of each question, of shape (questions,)."""
+        return np.array([int(digit) for digit in getattr(self, figure)], dtype=np.float64) / self.runs
 
 
 class Baseline(Kept):
@@ -76,14 +91,49 @@ class Baseline(Kept):
     rows: dict[str, Row]
 
 
+def pooled(baselines: Sequence[Baseline]) -> Baseline:
+    """Return several runs of the same configuration, but for seeds, as one: each question counts with its mean.
+
+    Raises:
+        UsageError: they are too many, or asked different questions or rows.
+    """
+    first = baselines[0]
+    if len(baselines) > MOST_RUNS:
+        raise UsageError(f"up to {MOST_RUNS} runs are pooled, not {len(baselines)}.")
+    for other in baselines[1:]:
+        if other.questions != first.questions or other.sources != first.sources:
+            raise UsageError(f"{other.run} asked other questions than {first.run}; only runs of the same are pooled.")
+        if other.rows.keys() != first.rows.keys():
+            raise UsageError(f"{other.run} has other rows than {first.run}; only runs of the same are pooled.")
+        if other.models != first.models:
+            raise UsageError(f"{other.run} has other models than {first.run}; only runs of the same are pooled.")
+    rows = {name: _pooled([each.rows[name] for each in baselines]) for name in first.rows}
+    return first.model_copy(update={"rows": rows, "run": ", ".join(each.run for each in baselines)})
+
+
+def _pooled(rows: Sequence[Row]) -> Row:
+    def added(figure: str) -> str:
+        return "".join(str(sum(map(int, digits))) for digits in zip(*(getattr(r, figure) for r in rows), strict=True))
+
+    return rows[0].model_copy(
+        update={
+            "runs": len(rows),
+            "accuracy": sum(row.accuracy for row in rows) / len(rows),
+            "right": added("right"),
+            "unread": added("unread"),
+            "cut_off": added("cut_off"),
+            "tokens": tuple(round(sum(each) / len(rows)) for each in zip(*(row.tokens for row in rows), strict=True)),
+        }
+    )
+
+
 def baseline_of(run: LoadedRun, reason: str | None, before: Baseline | None, thresholds: Thresholds) -> Baseline:
     """Make the baseline of a finished run; the history of the one before goes on.
 
     Raises:
         UsageError: no reason is given, or the run lacks answers.
     """
-    made = Made.now(reason, run)
-    results = run.results
+    made, results = Made.now(reason, run), run.results
     if results.unfinished:
         raise UsageError(f"{len(results.unfinished)} cells of {run.path} have yet to be run: {results.unfinished[0]}.")
     if results.failed:
@@ -92,6 +142,7 @@ def baseline_of(run: LoadedRun, reason: str | None, before: Baseline | None, thr
     rows, questions = {}, {}
     for cell in results.cells:
         rows[cell.cell], questions[cell.suite] = _row(run, cell)
+    made = made.with_accuracy({name: row.accuracy for name, row in rows.items()})
     return Baseline(
         history=(*(before.history if before else ()), made),
         run=run.path.name,

@@ -15,17 +15,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlpo_bench.errors import UsageError
-from mlpo_bench.gate.baseline import baseline_of
-from mlpo_bench.gate.checks import Check, Judgement
-from mlpo_bench.gate.power import check_promises, finds
+from mlpo_bench.gate.baseline import baseline_of, pooled
+from mlpo_bench.gate.checks import Check, Judgement, Outcome
+from mlpo_bench.gate.power import broken_promise, check_promises, finds
 from mlpo_bench.log.manifest import reused_in
-from mlpo_bench.stats import holm, mcnemar
+from mlpo_bench.stats import holm, mcnemar, sign_flip
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
+    from collections.abc import Iterator, Sequence
 
     from mlpo_bench.gate.baseline import Baseline, Row
     from mlpo_bench.log import LoadedRun
@@ -39,20 +37,42 @@ class _Test:
     figure: str
     p: float
     says: str
+    observed: float | None = None
+    broken: str | None = None
 
 
-def judge_run(run: LoadedRun, baseline: Baseline) -> Judgement:
-    """Return how a run compares with a baseline.
+def judge_runs(runs: Sequence[LoadedRun], baseline: Baseline, *, new_model: bool = False) -> Judgement:
+    """Return how one run, or several taken together, compares with a baseline.
+
+    Args:
+        runs: Of the same questions and rows.
+        baseline: What they are held to.
+        new_model: Whether other models answered, in another team: rows of the same names are compared.
 
     Raises:
-        UsageError: it cannot be judged: the thresholds ask for more than the questions tell, the run lacks answers, or
+        UsageError: they cannot be judged: the thresholds ask for more than the questions tell, a run lacks answers, or
             it asked something else.
     """
     check_promises(baseline)
-    _check_asked(run)
-    now = baseline_of(run, "compared", None, baseline.thresholds)
-    _check_same(now, baseline)
+    for run in runs:
+        _check_asked(run)
+    now = pooled([baseline_of(run, "compared", None, baseline.thresholds) for run in runs])
+    if new_model:
+        baseline = _in_common(now, baseline)
+    _check_same(now, baseline, new_model=new_model)
     return judge(now, baseline)
+
+
+def _in_common(now: Baseline, before: Baseline) -> Baseline:
+    """Return a baseline without the rows that another team has not: its members alone, say.
+
+    Raises:
+        UsageError: no row is left.
+    """
+    rows = {name: row for name, row in before.rows.items() if name in now.rows}
+    if not rows:
+        raise UsageError("the run has no row of the baseline; a new model is compared row by row, by their names.")
+    return before.model_copy(update={"rows": rows})
 
 
 def _check_asked(run: LoadedRun) -> None:
@@ -76,22 +96,22 @@ def judge(now: Baseline, before: Baseline) -> Judgement:
     """Return how the figures of one run compare with those of another on the same questions."""
     tests = {f"{name}/{t.figure}": t for name, row in before.rows.items() for t in _tests(now.rows[name], row, before)}
     adjusted = holm({name: test.p for name, test in tests.items()})
-    checks = [
-        Check.of(
-            test.row.suite,
-            f"{test.row.label}: {test.figure}",
-            f"{test.says}; p {test.p:.2g}, {adjusted[name]:.2g} over all {len(tests)} tests",
-            _could_find(before, test),
-            failed=adjusted[name] < before.thresholds.alpha,
-        )
-        for name, test in tests.items()
-    ]
+    checks = [_check(before, test, adjusted[name], len(tests)) for name, test in tests.items()]
     made = before.history[-1]
     return Judgement(f"{now.run} against the baseline of {made.date} ({made.reason})", tuple(checks))
 
 
-def _check_same(now: Baseline, before: Baseline) -> None:
-    """Raise UsageError unless two runs asked the same questions in the same way."""
+def _check(before: Baseline, test: _Test, adjusted: float, tests: int) -> Check:
+    name = f"{test.row.label}: {test.figure}"
+    says = f"{test.row.suite}, {test.row.label}: {test.says}; p {test.p:.2g}, {adjusted:.2g} over all {tests} tests"
+    failed = adjusted < before.thresholds.alpha
+    if not failed and test.broken is not None:
+        return Check(test.row.suite, name, Outcome.CANNOT_JUDGE, f"{says}. {test.broken}")
+    return Check.of(test.row.suite, name, says, _could_find(before, test), failed=failed)
+
+
+def _check_same(now: Baseline, before: Baseline, *, new_model: bool = False) -> None:
+    """Raise UsageError unless two runs asked the same questions in the same way; a new model may be another."""
     if missing := [name for name in before.rows if name not in now.rows]:
         raise UsageError(f"the run lacks {len(missing)} rows of the baseline, such as {missing[0]}.")
     for suite, revision in before.sources.items():
@@ -100,29 +120,41 @@ def _check_same(now: Baseline, before: Baseline) -> None:
     for suite, questions in before.questions.items():
         if now.questions[suite] != questions:
             raise UsageError(f"the run asked other questions of {suite} than the baseline.")
+    if new_model:
+        return
     if now.models != before.models:
-        raise UsageError(f"the models are others ({', '.join(now.models)}; baseline {', '.join(before.models)}).")
+        raise UsageError(
+            f"the models are others ({', '.join(now.models)}; baseline {', '.join(before.models)}). To judge another "
+            "model: --new-model."
+        )
     if now.config != before.config:
         raise UsageError(f"the run's configuration is another ({now.config[:12]}, baseline {before.config[:12]}).")
 
 
 def _tests(now: Row, before: Row, baseline: Baseline) -> Iterator[_Test]:
     for field, figure in _FIGURES:
-        yield _paired(now, before, field, figure)
+        yield _paired(now, before, field, figure, baseline)
     yield _tokens(now, before, baseline.thresholds.max_tokens_rise)
 
 
-def _paired(now: Row, before: Row, field: str, figure: str) -> _Test:
-    a, b = _flags(getattr(now, field)), _flags(getattr(before, field))
+def _paired(now: Row, before: Row, field: str, figure: str, baseline: Baseline) -> _Test:
+    a, b = now.shares(field), before.shares(field)
     up, down = int((a > b).sum()), int((a < b).sum())
     worse, better = (down, up) if field == "right" else (up, down)
-    p = mcnemar(a, b) / 2 if worse > better else 1.0
+    loss = float((b - a).sum()) if field == "right" else float((a - b).sum())
+    once = now.runs == before.runs == 1
+    p = (mcnemar(a, b) if once else sign_flip(a - b)) / 2 if loss > 0 else 1.0
     turned = f"{worse} questions worse, {better} better"
-    return _Test(now, figure, p, f"{figure} {a.mean():.3f}, was {b.mean():.3f} (n {now.n}; {turned})")
-
-
-def _flags(bits: str) -> NDArray[np.float64]:
-    return np.array([bit == "1" for bit in bits], dtype=np.float64)
+    runs = "" if once else f", {now.runs} runs against {before.runs}"
+    observed = (up + down) / now.n
+    return _Test(
+        now,
+        figure,
+        p,
+        f"{figure} {a.mean():.3f}, was {b.mean():.3f} (n {now.n}{runs}; {turned})",
+        observed=observed,
+        broken=broken_promise(baseline, before, field, observed) if once else None,
+    )
 
 
 def _tokens(now: Row, before: Row, bound: float) -> _Test:
@@ -143,12 +175,12 @@ def _tokens(now: Row, before: Row, bound: float) -> _Test:
 
 
 def _could_find(baseline: Baseline, test: _Test) -> str:
-    if test.figure == "tokens":
+    if test.observed is None:
         return ""
-    least = finds(baseline, test.row.n)
+    least = finds(baseline, test.row.n, test.observed)
     if least is None:
         return f"{test.row.n} questions are too few to find any change."
     return (
         f"{test.row.n} questions find a change of {least:.3f} {baseline.thresholds.power:.0%} of the time "
-        f"where {max(baseline.thresholds.discordant, least):.0%} of them change one way or the other."
+        f"where {max(test.observed, least):.0%} of them change one way or the other, as they did."
     )

@@ -13,8 +13,9 @@ from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+    from typing import Self
 
     from mlpo_bench.log import LoadedRun
 
@@ -22,7 +23,10 @@ SCHEMA_VERSION = 1
 
 
 class Made(BaseModel):
-    """One making of a baseline. `commit` is None where the package did not run from a checkout."""
+    """One making of a baseline. `commit` is None where the package did not run from a checkout.
+
+    `accuracy` is that of each row then, so that small steps down are seen together; None where nobody kept it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,6 +34,11 @@ class Made(BaseModel):
     reason: str
     commit: str | None = None
     dirty: bool = False
+    accuracy: dict[str, float] | None = None
+
+    def with_accuracy(self, accuracy: Mapping[str, float]) -> Self:
+        """Return it with the accuracy of each row."""
+        return self.model_copy(update={"accuracy": {name: round(share, 4) for name, share in accuracy.items()}})
 
     @classmethod
     def now(cls, reason: str | None, run: LoadedRun) -> Made:
@@ -66,6 +75,21 @@ class Kept(BaseModel):
             atomic.write(path, _in_lines(self.model_dump(mode="json", exclude_none=True)))
         except OSError as error:
             raise UsageError(f"the baseline {path} cannot be written: {error.strerror}.") from None
+
+
+def ratcheted(kept: Kept) -> Iterator[str]:
+    """Yield a line for each row that stands lower than it did when an earlier baseline was made.
+
+    A gate sees one step at a time: several that are too small to be found may add up to one that is not.
+    """
+    *earlier, last = [made.accuracy for made in kept.history if made.accuracy is not None]
+    for name, now in last.items():
+        best = max((accuracy[name] for accuracy in earlier if name in accuracy), default=now)
+        if best > now:
+            yield (
+                f"{name} stands at {now:.3f}, and an earlier baseline at {best:.3f}: where a baseline follows each "
+                "step down, small losses add up."
+            )
 
 
 def _in_lines(fields: Mapping[str, object]) -> bytes:

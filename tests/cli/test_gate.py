@@ -54,7 +54,8 @@ def made(mlpo_bench: Callable[..., Any], made_up: Path, team_file: Path) -> Call
     """Carry out a run of two cells: `made(name)` returns its folder."""
 
     def run(name: str, *options: str) -> Path:
-        what = ("--suite", "bbh", "--data", made_up, "--team", team_file, "--protocol", "solo,leader", "--rounds", "1")
+        what = ("--suite", "bbh", "--data", made_up, "--team", team_file, "--rounds", "1")
+        options = options if "--protocol" in options else ("--protocol", "solo,leader", *options)
         done = mlpo_bench("run", *what, "--name", name, "--store", f"{name}.sqlite", "--quiet", *options)
         assert done.code == 0, done.err
         return Path("runs") / name
@@ -85,7 +86,7 @@ def test_a_run_is_held_to_a_baseline(call: Callable[..., Any], made: Callable[..
     kept.write_text(json.dumps(file))
     worse = call(run, "--baseline", kept, "--junit", "j.xml", "--summary", "s.md", "--github")
     assert worse.exit_code == 1
-    assert "::error title=bbh%3A solo%3A accuracy::accuracy 0." in worse.output
+    assert "::error title=bbh%3A solo%3A accuracy::bbh, solo: accuracy 0." in worse.output
     assert len(ET.parse("j.xml").findall(".//failure")) == 2
     assert Path("s.md").read_text().count("### Gate") == 2
     manifest = json.loads((run / "manifest.json").read_text())
@@ -125,6 +126,33 @@ def test_what_cannot_be_judged_ends_with_two(
     changed = call(other, "--baseline", kept)
     assert changed.exit_code == 2
     assert "configuration is another" in changed.output
+
+
+def test_a_new_model_is_held_to_the_rows_of_the_old_one(
+    call: Callable[..., Any], made: Callable[..., Path], tmp_path: Path
+) -> None:
+    run, kept = made("one"), tmp_path / "baseline.json"
+    call(run, "--baseline", kept, "--update", "--reason", "r")
+    other = made("two", "--gen-kwargs", "temperature=0")
+    assert call(other, "--baseline", kept).exit_code == 2
+    assert "All 8 checks passed." in call(other, "--baseline", kept, "--new-model").output
+    alone = made("three", "--protocol", "solo")
+    assert "All 4 checks passed." in call(alone, "--baseline", kept, "--new-model").output
+    file = json.loads(kept.read_text())
+    for row in file["rows"].values():
+        row["right"] = "1" * len(row["right"])
+    kept.write_text(json.dumps(file))
+    worse = call(other, "--baseline", kept, "--new-model")
+    assert worse.exit_code == 1
+    assert "bbh, solo: accuracy 0." in worse.output
+
+
+def test_several_runs_are_taken_together(call: Callable[..., Any], made: Callable[..., Path], tmp_path: Path) -> None:
+    runs, kept = [made("one"), made("two")], tmp_path / "baseline.json"
+    assert "2 rows of runs/one, runs/two." in call(*runs, "--baseline", kept, "--update", "--reason", "r").output
+    assert {row["runs"] for row in json.loads(kept.read_text())["rows"].values()} == {2}
+    assert "All 8 checks passed." in call(*runs, "--baseline", kept).output
+    assert "All 8 checks passed." in call(runs[0], "--baseline", kept).output
 
 
 def test_options_that_do_not_go_together_are_told(call: Callable[..., Any], made: Callable[..., Path]) -> None:

@@ -20,12 +20,12 @@ from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.engines import open_engine
 from mlpo_bench.engines.recorded import RecordedEngine, missing
 from mlpo_bench.errors import EngineError, UsageError
-from mlpo_bench.gate.baseline import Baseline, Row, Thresholds
+from mlpo_bench.gate.baseline import Baseline, Row, Thresholds, pooled
 from mlpo_bench.gate.checks import CANNOT_JUDGE, PASSED, REGRESSION, Check, Judgement, Outcome
 from mlpo_bench.gate.drops import _check_same, judge
-from mlpo_bench.gate.history import Made
+from mlpo_bench.gate.history import Made, ratcheted
 from mlpo_bench.gate.junit import junit
-from mlpo_bench.gate.power import caught, check_promises, finds, needed
+from mlpo_bench.gate.power import caught, check_promises, finds, flips, needed
 from mlpo_bench.gate.prompt_diff import closest, told_apart
 from mlpo_bench.gate.questions import lay_out
 from mlpo_bench.gate.recording import Conversation, Recorded, Recording, TurnSeen
@@ -93,6 +93,68 @@ def test_a_drop_is_tested_one_sided_and_adjusted_for_all_tests() -> None:
     assert judge(baseline(row("0" * 20)), baseline(row("1" * 6 + "0" * 14))).exit_code == PASSED
 
 
+def test_a_failure_says_which_row() -> None:
+    (failed,) = judge(baseline(row("0" * 20)), baseline(row("1" * 8 + "0" * 12))).having(Outcome.FAILED)
+    assert failed.message.startswith("mmlu, solo: accuracy 0.000, was 0.400")
+
+
+def test_each_figure_turns_as_often_as_its_share_lets_it() -> None:
+    kept = row("01" * 100, unread="0" * 190 + "1" * 10)
+    assert flips(kept, "right") == pytest.approx(0.5)
+    assert flips(kept, "unread") == pytest.approx(2 * 0.05 * 0.95)
+    assert flips(kept, "cut_off") == 0
+    # So rises of small shares are found on questions that find no drop of that size.
+    check_promises(baseline(kept, thresholds=Thresholds(max_unread_rise=0.15)))
+    with pytest.raises(UsageError, match=r"max_drop 0\.15 cannot be promised.* where 50% of them turn either way"):
+        check_promises(baseline(kept, thresholds=Thresholds(max_drop=0.15)))
+
+
+def test_a_promise_beyond_what_there_is_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"max_drop 0\.2 is more than mmlu, solo has to lose: its accuracy is 0\.100"):
+        check_promises(baseline(row("1" * 20 + "0" * 180), thresholds=Thresholds(max_drop=0.2)))
+    with pytest.raises(UsageError, match=r"max_unread_rise 0\.2 is more than mmlu, solo can rise: it is at 0\.900"):
+        check_promises(
+            baseline(row("0" * 200, unread="1" * 180 + "0" * 20), thresholds=Thresholds(max_unread_rise=0.2))
+        )
+
+
+def test_more_flips_than_were_reckoned_with_cannot_be_judged() -> None:
+    before = baseline(row("01" * 150), thresholds=Thresholds(max_drop=0.1, discordant=0.1))
+    check_promises(before)
+    calm, wild = row("10" * 12 + "01" * 138), row("10" * 120 + "01" * 30)
+    assert judge(baseline(calm), before).exit_code == PASSED
+    (check,) = judge(baseline(wild), before).having(Outcome.CANNOT_JUDGE)
+    assert "80% of 300 questions turned one way or the other, more than the 10% that max_drop was" in check.message
+    assert judge(baseline(row("0" * 300)), before).exit_code == REGRESSION  # what is found is found
+
+
+def test_several_runs_are_one() -> None:
+    runs = [baseline(row("1100"), run="a"), baseline(row("1010"), run="b")]
+    whole = pooled(runs)
+    assert (whole.rows["mmlu.0"].right, whole.rows["mmlu.0"].runs, whole.run) == ("2110", 2, "a, b")
+    assert whole.rows["mmlu.0"].shares("right").tolist() == [1, 0.5, 0.5, 0]
+    assert whole.rows["mmlu.0"].accuracy == 0.5
+    before = baseline(row("1" * 20 + "0" * 10))
+    worse = pooled([baseline(row("0" * 30)), baseline(row("1" * 4 + "0" * 26))])
+    (failed,) = judge(worse, before).having(Outcome.FAILED)
+    assert "n 30, 2 runs against 1; 20 questions worse, 0 better" in failed.message
+    assert Baseline.model_validate_json(worse.model_dump_json()) == worse
+    with pytest.raises(UsageError, match="b asked other questions than a"):
+        pooled([runs[0], baseline(row("1010"), run="b", questions={"mmlu": ("a", "c")})])
+
+
+def test_baselines_that_follow_each_step_down_are_told() -> None:
+    def made(accuracy: dict[str, float] | None) -> Made:
+        return Made(date="2026-01-01", reason="r", accuracy=accuracy)
+
+    kept = baseline(row("10"), history=(made(None), made({"a": 0.6, "b": 0.2}), made({"a": 0.58}), made({"a": 0.55})))
+    (told,) = ratcheted(kept)
+    assert told.startswith(
+        "a stands at 0.550, and an earlier baseline at 0.600: where a baseline follows each step down,"
+    )
+    assert list(ratcheted(baseline(row("10"), history=(made({"a": 0.5}),)))) == []
+
+
 def test_tokens_fail_only_beyond_the_bound() -> None:
     before = row("1" * 20)
     for tokens, worse in ((105, False), (110, False), (111, True)):
@@ -103,22 +165,23 @@ def test_tokens_fail_only_beyond_the_bound() -> None:
 
 
 def test_a_promise_that_cannot_be_kept_is_refused_with_the_number_that_could() -> None:
-    kept = baseline(row("01" * 30), thresholds=Thresholds(max_drop=0.05))
-    with pytest.raises(UsageError, match=r"max_drop 0\.05 cannot be promised: solo has 60 questions") as refused:
+    kept = baseline(row("01" * 30), thresholds=Thresholds(max_drop=0.05, discordant=0.2))
+    with pytest.raises(UsageError, match=r"max_drop 0\.05 cannot be promised: mmlu, solo has 60 questions") as refused:
         check_promises(kept)
     said = re.search(r"([\d,]+) questions could\.$", str(refused.value))
     assert said
     n = int(said[1].replace(",", ""))
     assert mcnemar_power(n, 0.2, 0.05, 2 * 0.05 / 4) >= 0.8
     assert mcnemar_power(n - 1, 0.2, 0.05, 2 * 0.05 / 4) < 0.8
-    check_promises(baseline(row("01" * (n // 2 + 1)), thresholds=Thresholds(max_drop=0.05)))
+    check_promises(baseline(row("01" * (n // 2 + 1)), thresholds=kept.thresholds))
     check_promises(baseline(row("01" * 30)))  # nothing is promised
 
 
 @given(st.integers(20, 400), st.floats(0.02, 0.4))
 def test_what_a_number_of_questions_finds_agrees_with_what_it_takes(n: int, discordant: float) -> None:
     kept = baseline(row("1" * n), thresholds=Thresholds(discordant=discordant))
-    least, alpha = finds(kept, n), 0.05 / 4
+    discordant = round(discordant, 4)
+    least, alpha = finds(kept, n, discordant), 0.05 / 4
     if least is not None:
         assert caught(n, least, discordant=discordant, alpha=alpha) >= 0.8
         takes = needed(least, discordant=discordant, alpha=alpha, power=0.8)

@@ -258,7 +258,8 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Baseline, Basel
             for rows, flags, drawn, factor in ((before, old, spent[0], 1.0), (now, new, spent[1], tokens)):
                 bits = {name: "".join("01"[bool(f)] for f in each) for name, each in flags.items()}
                 counts = tuple(int(t) for t in drawn * factor)
-                rows[label] = Row(suite="mmlu", label=label, n=n, accuracy=flags["right"].mean(), tokens=counts, **bits)
+                of_row = {"suite": "mmlu", "label": label, "n": n, "accuracy": flags["right"].mean(), "tokens": counts}
+                rows[label] = Row.model_validate(of_row | bits)
         return baseline(now), baseline(before)
 
     return make
@@ -280,7 +281,7 @@ def test_nothing_changed_fails_at_most_as_often_as_stated(pair: Callable[..., An
 def test_a_drop_is_caught_as_often_as_stated(pair: Callable[..., Any]) -> None:
     n = 300
     _, before = pair(np.random.default_rng(3), n)
-    drop = finds(before, n)
+    drop = finds(before, n, 0.2)
     assert drop is not None
     share = caught(pair, 300, "leader: accuracy", n=n, right=((0.2 + drop) / 2, (0.2 - drop) / 2))
     assert share >= 0.8 - 3 * (0.8 * 0.2 / 300) ** 0.5

@@ -301,3 +301,7 @@ def test_a_narrow_terminal_spares_columns_in_order(first: RunDirectory) -> None:
     assert "discordant" not in narrowed(whole, 160, comparisons.SPARED).columns
     least = narrowed(whole, 10, comparisons.SPARED)
     assert least.columns == tuple(name for name in whole.columns if name not in comparisons.SPARED)
+
+
+def test_a_script_learns_whether_a_row_is_worse(first: RunDirectory, second: RunDirectory) -> None:
+    assert said(first.path, second.path, "--fail-if-worse").exit_code == 0

@@ -95,6 +95,12 @@ class Comparisons:
     means: tuple[Pair, ...]
     notes: tuple[str, ...]
 
+    @property
+    def worse(self) -> tuple[Pair, ...]:
+        """Those whose first row is surely worse, on other questions of these subjects."""
+        every = (*self.pairs, *self.means)
+        return tuple(pair for pair in every if pair.adjusted < ALPHA and pair.difference.value < 0)
+
     def to_json(self) -> dict[str, Any]:
         """Return all figures, unrounded."""
         return {
