@@ -216,7 +216,7 @@ def configuration(
     return Chosen(
         fields={
             "suites": names(suite),
-            "format": _formats(answers),
+            "format": formats(answers),
             "split": split,
             "limit": limit,
             "subjects": names(subjects),
@@ -266,7 +266,7 @@ def named_suites(value: str, answers: str | None) -> tuple[Suite, ...]:
     """
     from mlpo_bench.matrix.config import RunConfig
 
-    given = RunConfig.model_validate({"suites": names(value), "format": _formats(answers)})
+    given = RunConfig.model_validate({"suites": names(value), "format": formats(answers)})
     return tuple(given.suite(name) for name in given.suites)
 
 
@@ -310,7 +310,7 @@ def _ballots(value: str | None) -> tuple[int | str, ...] | int | str | None:
     return each[0] if len(each) == 1 else each
 
 
-def _formats(value: str | None) -> str | dict[str, str] | None:
+def formats(value: str | None) -> str | dict[str, str] | None:
     """Return one format for all files of questions, or one for each: `mine=option,yours=number`."""
     parts = [part.partition("=") for part in names(value) or ()]
     if any(equals for _, equals, _ in parts):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from dataclasses import dataclass
@@ -34,6 +35,16 @@ DataOption = Annotated[
     Path | None,
     typer.Option(help="Folder with the suites' published files.", envvar="MLPO_BENCH_DATA", show_default=False),
 ]
+SuiteOption = Annotated[
+    str | None,
+    typer.Option(
+        "--suite", help="Suites to learn from, comma-separated: names, or files: mine.csv.", show_default=False
+    ),
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", help="How the questions of a --suite FILE are answered.", show_default=False),
+]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", help="Folder that holds the trainings.")]
 StoreOption = Annotated[
     Path | None,
@@ -61,6 +72,8 @@ class _Chosen:
 
     recipe: str
     changes: tuple[str, ...]
+    suites: str | None
+    format: str | None
     data: Path | None
     output: Path
     store: Path | None
@@ -70,15 +83,26 @@ class _Chosen:
         from mlpo_bench.training.recipe import changed, read_recipe
         from mlpo_bench.training.shipped import recipe_path
 
-        recipe = changed(read_recipe(recipe_path(self.recipe)), self.changes)
+        recipe = changed(read_recipe(recipe_path(self.recipe)), [*self._suites, *self.changes])
         if self.data is not None and recipe.questions.data is None:
             recipe = changed(recipe, [f"questions.data={self.data.resolve()}"])
         return recipe
 
     @property
+    def _suites(self) -> list[str]:
+        """The suites that were named, as changes of the recipe, whose subjects are of its own suites."""
+        from mlpo_bench.cli._options import formats, names
+
+        fields = {"suites": names(self.suites), "format": formats(self.format)}
+        named = [f"{name}={json.dumps(value)}" for name, value in fields.items() if value is not None]
+        return [*named, "questions.subjects=null"] if self.suites else named
+
+    @property
     def command(self) -> str:
         """The options that repeat this choice."""
         words = ["--recipe", self.recipe, *(word for change in self.changes for word in ("--set", change))]
+        words += ["--suite", self.suites] if self.suites else []
+        words += ["--format", self.format] if self.format else []
         words += ["--data", str(self.data)] if self.data else []
         words += ["--output", str(self.output)] if self.output != TRAININGS else []
         words += ["--store", str(self.store)] if self.store else []
@@ -89,13 +113,15 @@ def _stage_command(name: str, stages: Callable[[Recipe], tuple[Stage, ...]]) -> 
     def command(
         recipe: RecipeOption,
         changes: SetOption = None,
+        suite: SuiteOption = None,
+        answers: FormatOption = None,
         data: DataOption = None,
         output: OutputOption = TRAININGS,
         store: StoreOption = None,
         redo: RedoOption = False,
         quiet: QuietOption = False,
     ) -> None:
-        chosen = _Chosen(recipe, tuple(changes or ()), data, output, store)
+        chosen = _Chosen(recipe, tuple(changes or ()), suite, answers, data, output, store)
         _do(name, stages, chosen, redo=redo, quiet=quiet)
 
     return command
@@ -185,13 +211,15 @@ def unpack(
 def plan(
     recipe: RecipeOption,
     changes: SetOption = None,
+    suite: SuiteOption = None,
+    answers: FormatOption = None,
     data: DataOption = None,
     output: OutputOption = TRAININGS,
     speed: Annotated[
         float | None,
         typer.Option(min=0.01, help="Tokens that a model writes a second.  \\[default: as measured in earlier runs]"),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
 ) -> None:
     """Say what a training will take: questions, calls, tokens, memory and time, by stage. Starts no model."""
     from mlpo_bench.cli._progress import progress
@@ -200,10 +228,10 @@ def plan(
     from mlpo_bench.training.folder import TrainingFolder
     from mlpo_bench.training.plan import plan as reckon
 
-    read = _Chosen(recipe, tuple(changes or ()), data, output, None).read()
-    with progress(quiet=json) as observer:
+    read = _Chosen(recipe, tuple(changes or ()), suite, answers, data, output, None).read()
+    with progress(quiet=as_json) as observer:
         planned = reckon(TrainingFolder(output / read.name, read), observer, speed)
-    if json:
+    if as_json:
         typer.echo(planned.model_dump_json(indent=2))
     else:
         print_training_plan(planned, Console())

@@ -13,7 +13,7 @@ import yaml
 
 from mlpo_bench import yamls
 from mlpo_bench.engines import smollm2
-from mlpo_bench.questions import SUITES
+from mlpo_bench.questions import SUITES, Suite
 from mlpo_bench.teams import DEFAULT_MODEL
 from mlpo_bench.training.rows import Kept, Prompt, Trace, read_rows
 
@@ -74,9 +74,9 @@ def of(
 def public(recipe: Recipe) -> Recipe:
     """Return a recipe without the folders of this machine."""
     questions = recipe.questions.model_copy(update={"data": None})
-    return recipe.model_copy(
-        update={"questions": questions, "export": recipe.export.model_copy(update={"folder": None})}
-    )
+    own = {name: one.public for name, one in recipe.own.items()}
+    export = recipe.export.model_copy(update={"folder": None})
+    return recipe.model_copy(update={"questions": questions, "own": own, "export": export})
 
 
 def public_name(base: ResolvedModel) -> str:
@@ -121,9 +121,14 @@ def page(card: Mapping[str, Any]) -> str:
         "head": yaml.safe_dump(_head(card), sort_keys=False),
         "peers": Counter(card["peers"]),
         "leader": use(card, f"leaders/{name}"),
-        "suites": [(SUITES[suite], count) for suite, count in suites.items()],
+        "suites": [(SUITES[suite] if suite in SUITES else _own(suite), count) for suite, count in suites.items()],
     }
     return _template().render(values)
+
+
+def _own(name: str) -> Suite:
+    """Return what the page says of a suite that was somebody's own file."""
+    return Suite(name, title=name, subjects=(), sources=(), licence="its owner's")
 
 
 def _head(card: Mapping[str, Any]) -> dict[str, Any]:

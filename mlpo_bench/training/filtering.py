@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from mlpo_bench.errors import UsageError
 from mlpo_bench.protocols.seeding import shuffler
 from mlpo_bench.training.asking import table
-from mlpo_bench.training.overlap import refuse_tested, tested
+from mlpo_bench.training.overlap import everything_tested, refuse_tested, same, tested
 from mlpo_bench.training.prompts import prompts_of
 from mlpo_bench.training.rows import Kept, Opening, Prompt, read_rows, write_rows
 from mlpo_bench.training.sampling import sample_leader, spent
@@ -52,6 +52,11 @@ class Sieve:
             if reason is not None and name not in spared:
                 self.lost[self.suites.pop(name)][wording(rule, reason)] += 1
         self.easy &= self.suites.keys()
+
+    def without(self, questions: Iterable[str], reason: str) -> None:
+        """Drop questions for a reason of another kind."""
+        for name in questions:
+            self.lost[self.suites.pop(name)][reason] += 1
 
     def _spared(self, rule: Filter, easy: Sequence[str]) -> set[str]:
         """Return the share of the easy questions that stays, suite by suite; a larger share holds a smaller one."""
@@ -102,6 +107,7 @@ async def run(folder: TrainingFolder, work: Work, store_path: Path, observer: Tr
     leader_shares: dict[str, float] = {}
     sieve = Sieve({opening.question_id: opening.suite for opening in openings}, recipe.seed)
     before = Counter(sieve.suites.values())
+    sieve.without(_tested(recipe, openings), "tested")
     for rule in recipe.filter:
         if rule.rule == "leader":
             left = prompts_of(recipe, _of(openings, sieve.suites))
@@ -115,7 +121,6 @@ async def run(folder: TrainingFolder, work: Work, store_path: Path, observer: Tr
         raise UsageError(
             "the filter leaves no question to learn from; choose another rule or bound, or more questions."
         )
-    refuse_tested({one.question_id: one.text for one in kept}.items(), tested(recipe.suites, recipe.questions.data))
     prompts = prompts_of(recipe, kept)
     observer.say(f"{len(prompts):,} prompts of {len(sieve.suites):,} questions")
     write_rows(folder.questions, Kept, _rows(kept, shares, leader_shares, sieve.easy))
@@ -138,6 +143,18 @@ async def _measured(
     return shares_of(
         (prompt.question_id, one.right) for prompt, of_prompt in zip(prompts, samples, strict=True) for one in of_prompt
     )
+
+
+def _tested(recipe: Recipe, openings: Iterable[Opening]) -> list[str]:
+    """Return the questions that some suite has come to test since the openings were made.
+
+    Raises:
+        UsageError: the recipe's own suites test one.
+    """
+    texts = {one.question_id: one.text for one in openings}.items()
+    data = recipe.questions.data
+    refuse_tested(texts, tested(map(recipe.suite, recipe.suites), data))
+    return list(same(texts, everything_tested(data)))
 
 
 def _of(openings: Iterable[Opening], questions: Collection[str]) -> list[Opening]:

@@ -9,10 +9,10 @@ from mlpo_bench.errors import UsageError
 from mlpo_bench.harness.suite import quiet_lm_eval
 from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.protocols.base import counted
-from mlpo_bench.questions import SUITES
+from mlpo_bench.questions import in_order
 from mlpo_bench.questions.splits import fingerprint
 from mlpo_bench.runs.runner import load_suites
-from mlpo_bench.training.overlap import refuse_tested, tested
+from mlpo_bench.training.overlap import everything_tested, named, refuse_tested, same, tested
 from mlpo_bench.training.rows import Opening
 
 
@@ -62,14 +62,19 @@ class Posed:
 
 
 def posed(recipe: Recipe, observer: TrainingObserver) -> list[Posed]:
-    """Return the train questions of a recipe's suites, each content once, none of which is tested by any of them.
+    """Return the train questions of a recipe's suites, each content once, none of which any suite tests.
 
     Raises:
-        UsageError: no source, subject or question; or a train question that is tested.
+        UsageError: no source, subject or question; or a train question that the suites themselves test.
     """
     chosen = recipe.questions
     config = RunConfig(
-        suites=recipe.suites, split="train", limit=chosen.limit, subjects=chosen.subjects, data=chosen.data
+        suites=recipe.suites,
+        own=recipe.own,
+        split="train",
+        limit=chosen.limit,
+        subjects=chosen.subjects,
+        data=chosen.data,
     )
     with quiet_lm_eval():
         suites = load_suites(config, recipe.suites, observer)
@@ -79,9 +84,30 @@ def posed(recipe: Recipe, observer: TrainingObserver) -> list[Posed]:
         for sample in suite.samples
     ]
     if not questions:
-        raise UsageError(f"no train question is left of {', '.join(SUITES[name].title for name in recipe.suites)}.")
+        raise _none_left(recipe)
     once = {fingerprint(one.text): one for one in reversed(questions)}
     if repeated := len(questions) - len(once):
         observer.say(f"{counted(repeated, 'question')} left out whose content is asked before")
-    refuse_tested([(one.question.id, one.text) for one in questions], tested(recipe.suites, chosen.data))
-    return list(reversed(once.values()))
+    texts = [(one.question.id, one.text) for one in once.values()]
+    refuse_tested(texts, tested(map(recipe.suite, recipe.suites), chosen.data))
+    overlaps = _tested_elsewhere(recipe, texts, observer)
+    kept = [one for one in reversed(once.values()) if one.question.id not in overlaps]
+    if not kept:
+        raise _none_left(recipe)
+    return kept
+
+
+def _tested_elsewhere(recipe: Recipe, texts: list[tuple[str, str]], observer: TrainingObserver) -> dict[str, str]:
+    """Return which questions some suite tests, each with the test question's id; say so."""
+    observer.begin("suites that questions are held against", len(in_order()))
+    everywhere = everything_tested(recipe.questions.data, observer.advance)
+    overlaps = same(texts, everywhere)
+    if overlaps:
+        observer.say(f"{counted(len(overlaps), 'question')} left out that is tested elsewhere: {named(overlaps)}")
+    if everywhere.absent:
+        observer.say(f"not at hand, so that no question was held against it: {', '.join(everywhere.absent)}")
+    return overlaps
+
+
+def _none_left(recipe: Recipe) -> UsageError:
+    return UsageError(f"no train question is left of {', '.join(recipe.suite(name).title for name in recipe.suites)}.")

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
@@ -28,6 +29,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from mlpo_bench import yamls
 from mlpo_bench.errors import UsageError, unknown
+from mlpo_bench.matrix.own import OwnSuite
+from mlpo_bench.matrix.own import spelled_out as with_own_suites
 from mlpo_bench.questions import PAPER, SUITES
 from mlpo_bench.teams import Member, Team, read_team, spelled_out
 from mlpo_bench.training.sections import Adapter, Export, Filter, Mlpo, Prompts, Questions, Rollouts, Sft, Traces
@@ -35,8 +38,9 @@ from mlpo_bench.training.sections import Adapter, Export, Filter, Mlpo, Prompts,
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
     from typing import Self
+
+    from mlpo_bench.questions import Suite
 
 PromptKind = Literal["leader", "alone", "select"]
 Stage = Literal["rollouts", "filter", "traces", "sft", "mlpo", "export"]
@@ -78,7 +82,9 @@ class Recipe(BaseModel):
     Attributes:
         name: names the training's folder and what comes out of it.
         team: the leader that is trained, and the peers whose openings it reads; they stay as they are.
-        suites: whose train splits the questions come from. Paper: bbh, mmlu, math.
+        suites: whose train splits the questions come from: names, or files of one's own (`mine.csv`, with `format:
+            option` beside it where that is not seen). Paper: bbh, mmlu, math.
+        own: written by the program: where suites of one's own are found.
         method: one of `METHODS`. Paper: sft+mlpo.
         seed: of all draws.
         deterministic: completions independent of batching and order, at a price in speed.
@@ -91,6 +97,7 @@ class Recipe(BaseModel):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     team: Team = Team()
     suites: tuple[str, ...] = PAPER
+    own: Annotated[dict[str, OwnSuite], Field(exclude_if=lambda own: not own)] = {}
     questions: Questions = Questions()
     rollouts: Rollouts = Rollouts()
     filter: tuple[Filter, ...] = (Filter(),)
@@ -105,6 +112,11 @@ class Recipe(BaseModel):
     deterministic: bool = False
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     trackers: tuple[Literal["wandb", "trackio", "tensorboard"], ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_suites_are_found(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401
+        return with_own_suites(given, info.context) if isinstance(given, dict) else given
 
     @field_validator("team", mode="before")
     @classmethod
@@ -130,10 +142,19 @@ class Recipe(BaseModel):
     def _suites_exist(cls, suites: tuple[str, ...]) -> tuple[str, ...]:
         if not suites:
             raise ValueError("name at least one suite")
-        for name in suites:
-            if name not in SUITES:
-                raise unknown("suite", name, SUITES)
         return tuple(dict.fromkeys(suites))
+
+    @model_validator(mode="after")
+    def _suites_have_a_train_split(self) -> Self:
+        for name in self.suites:
+            if name in SUITES and SUITES[name].all_tested:
+                raise ValueError(f"all of the suite {name} is tested: it has no train split to learn from")
+        if self.questions.subjects is not None:
+            known = {subject for name in self.suites for subject in self.suite(name).subjects}
+            for subject in self.questions.subjects:
+                if subject not in known:
+                    raise unknown("subject", subject, known)
+        return self
 
     @field_validator("filter")
     @classmethod
@@ -164,6 +185,16 @@ class Recipe(BaseModel):
                 "and sft+mlpo, and without `prompts.attempts`"
             )
         return self
+
+    def suite(self, name: str) -> Suite:
+        """Return one of the suites.
+
+        Raises:
+            UsageError: it is a file that is gone or has other questions now.
+        """
+        if name in self.own:
+            return self.own[name].suite(Path(self.questions.data) if self.questions.data else None)
+        return SUITES[name]
 
     @property
     def leader(self) -> Member:
@@ -210,6 +241,7 @@ class Recipe(BaseModel):
         }
         if stage == "rollouts":
             del settings["questions"]["data"]
+            settings |= {"own": self._own_identities} if self.own else {}
         if stage == "filter":
             settings["filter"] = [rule.model_dump(mode="json") for rule in self.filter]
             if any(rule.rule == "leader" for rule in self.filter):
@@ -222,9 +254,14 @@ class Recipe(BaseModel):
         return plain
 
     @property
+    def _own_identities(self) -> dict[str, dict[str, str | None]]:
+        return {name: one.identity for name, one in self.own.items()}
+
+    @property
     def digest(self) -> str:
         """Identity of the recipe: SHA-256 of its content, in hex. Prices and trackers decide nothing that is made."""
-        content = self.model_dump(mode="json", exclude={"team": {"prices"}, "trackers": True})
+        content = self.model_dump(mode="json", exclude={"team": {"prices"}, "trackers": True, "own": True})
+        content |= {"own": self._own_identities} if self.own else {}
         return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     def to_yaml(self) -> str:

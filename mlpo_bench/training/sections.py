@@ -11,9 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from mlpo_bench import yamls
-from mlpo_bench.errors import unknown
 from mlpo_bench.protocols.leader import Share
-from mlpo_bench.questions import SUITES
 
 
 Count = Annotated[yamls.Tokens, Field(ge=1)]
@@ -54,15 +52,6 @@ class Questions(Section):
     @classmethod
     def _data_lies_beside_the_recipe(cls, data: str | None, info: ValidationInfo) -> str | None:
         return None if data is None else str(yamls.beside(data, info.context).resolve())
-
-    @field_validator("subjects")
-    @classmethod
-    def _subjects_exist(cls, subjects: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        known = {subject for suite in SUITES.values() for subject in suite.subjects}
-        for name in subjects or ():
-            if name not in known:
-                raise unknown("subject", name, known)
-        return subjects
 
 
 class Rollouts(Drawing):

@@ -67,9 +67,18 @@ def test_a_plan_as_a_table_and_as_json(mlpo_bench: Cli, recipe: Path, tmp_path: 
     assert not (tmp_path / "trainings").exists()
 
 
+def test_a_recipe_learns_from_a_file_that_is_named(mlpo_bench: Cli, recipe: Path, tmp_path: Path) -> None:
+    rows = [f"Is {n} even?,{('Yes', 'No')[n % 2]},{('test', 'train')[n > 2]}" for n in range(6)]
+    (tmp_path / "mine.csv").write_text("question,answer,split\n" + "\n".join(rows))
+    chosen = ("train", "plan", "-r", recipe, "--speed", "100", "--suite", "mine.csv", "--format", "yes_no")
+    assert "small (sft+mlpo): 3 of mine" in mlpo_bench(*chosen).out
+    assert "no subject is called 'navigate'" in mlpo_bench(*chosen, "--set", "questions.subjects=[navigate]").err
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (["all", "-r", "SMALL", "--suite", "boolq"], "all of the suite boolq is tested"),
         (["all", "-r", "paper-7"], "there is no recipe 'paper-7'"),
         (["all", "-r", "paper-7"], "did you mean 'paper-7b'?"),
         (["traces", "-r", "SMALL"], "the stage traces reads what filter makes, which is not done yet."),

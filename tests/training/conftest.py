@@ -13,6 +13,7 @@ import pytest
 
 from mlpo_bench.chat import Sampling
 from mlpo_bench.harness.suite import SuiteTasks
+from mlpo_bench.training import overlap
 from mlpo_bench.training.folder import TrainingFolder, Work
 from mlpo_bench.training.recipe import Recipe
 from mlpo_bench.training.rows import Opening, Prompt, Sample, Trace, write_rows
@@ -58,6 +59,12 @@ def _suites_loaded_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mlpo_bench.runs.runner.SuiteTasks", loaded)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_other_suites_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold train questions against the made-up suites alone: all others together take seconds to load."""
+    monkeypatch.setattr(overlap, "_at_hand", lambda _: {})
 
 
 @pytest.fixture

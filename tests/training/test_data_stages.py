@@ -25,7 +25,9 @@ from mlpo_bench.harness.suite import SuiteTasks
 from mlpo_bench.protocols import Leader, Select, Setting
 from mlpo_bench.questions.loading import forget
 from mlpo_bench.store import Store
+from mlpo_bench.training import overlap
 from mlpo_bench.training.folder import TrainingFolder
+from mlpo_bench.training.recipe import Recipe
 from mlpo_bench.training.rows import Kept, Opening, Prompt, Sample, Trace, read_rows
 
 
@@ -215,6 +217,49 @@ def test_openings_on_what_has_come_to_be_tested_are_refused(train: Trainings, tm
     forget()
     with pytest.raises(UsageError, match="bbh/navigate/3 is bbh/navigate/6"):
         train("mine", questions=questions)
+
+
+MINE = """question,answer,subject,split
+Made up for navigate number 3: is 3 even?,No,mine,test
+Is a hen a bird?,Yes,birds,train
+Is a fox a bird?,No,birds,train
+Is the wren a bird?,Yes,birds,train
+"""
+
+
+def test_a_leader_learns_from_a_file_of_one_s_own(train: Trainings, tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text(MINE)
+    folder = train("mine", suites=["mine.csv"], format="yes_no", questions={}, until="filter")
+    assert {opening.question_id for opening in read_rows(folder.rollouts, Opening)} == {
+        f"mine/birds/{n}" for n in (2, 3, 4)
+    }
+    assert folder.recipe.own["mine"].format == "yes_no"
+    assert Recipe.model_validate(folder.recipe.model_dump(mode="json")) == folder.recipe
+    before = folder.recipe.digest
+    (tmp_path / "mine.csv").write_text(MINE.replace("wren", "robin"))
+    with pytest.raises(UsageError, match="no longer has the questions"):
+        folder.recipe.suite("mine")
+    assert train.recipe("mine", suites=["mine.csv"], format="yes_no", questions={}).digest != before
+
+
+def test_a_train_question_that_another_suite_tests_is_left_out(
+    train: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        overlap, "_at_hand", lambda name: dict.fromkeys(overlap._kept("is a HEN a bird?"), f"{name}/x/7")
+    )
+    (tmp_path / "mine.csv").write_text(MINE)
+    folder = train("mine", suites=["mine.csv"], format="yes_no", questions={}, until="rollouts")
+    assert {opening.question_id for opening in read_rows(folder.rollouts, Opening)} == {"mine/birds/3", "mine/birds/4"}
+    assert any(
+        said.startswith("1 question left out that is tested elsewhere: mine/birds/2 is") for said in train.heard.said
+    )
+    held = {
+        key for text in ("Is a fox a bird?", "Is a wren a bird?", "Is the wren a bird?") for key in overlap._kept(text)
+    }
+    monkeypatch.setattr(overlap, "_at_hand", lambda _: dict.fromkeys(held, "later/x/1"))
+    with pytest.raises(UsageError, match="leaves no question"):
+        train("mine", suites=["mine.csv"], format="yes_no", questions={}, filter={"rule": "off"})
 
 
 def test_a_question_that_stands_twice_is_asked_once(train: Trainings, tmp_path: Path) -> None:
