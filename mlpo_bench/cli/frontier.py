@@ -19,6 +19,7 @@ def frontier(
     ] = "tokens",
 ) -> None:
     """Print accuracy against cost: which rows are beaten, and what a vote reaches at the same cost."""
+    from mlpo_bench.analysis.matches import verdicts
     from mlpo_bench.analysis.rows import read_rows
     from mlpo_bench.log import LoadedRun
     from mlpo_bench.reports.frontier import print_frontier
@@ -27,12 +28,16 @@ def frontier(
     if cost not in COSTS:
         raise unknown("cost", cost, COSTS)
     loaded, console = LoadedRun.open(run), Console()
-    prices = loaded.config.prices
-    for suite, rows in groupby(read_rows(loaded), key=lambda row: row.suite):
-        print_frontier(suite, list(rows), cost, prices, console)
+    prices, every = loaded.config.prices, read_rows(loaded)
+    # No vote can be made to take as many seconds as a row: how long it takes is not what a ballot takes.
+    held = () if cost == "seconds" else verdicts(loaded, every, cost).verdicts
+    for suite, rows in groupby(every, key=lambda row: row.suite):
+        print_frontier(suite, list(rows), cost, prices, console, held)
         console.print()
     console.print(
         "On it: no row reaches as much for less. Surely beaten: another's whole interval lies above, for no more. "
-        "Vote at its cost: interpolated between solo and votes of the leader's model; nothing is extrapolated.",
+        "Chance of it: how often the row lies on the frontier when questions of these subjects are drawn anew. "
+        "Vote at its cost: of the leader's own answers, with the paired difference and its 95 % interval; ~ where it "
+        "is interpolated between rows.",
         style="dim",
     )

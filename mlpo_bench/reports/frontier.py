@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.table import Table
 
 from mlpo_bench.errors import UsageError
-from mlpo_bench.stats import Point, area, dominated, surely_dominated, vote_at
+from mlpo_bench.stats import Point, chance_on_frontier, dominated, mean_area, surely_dominated, vote_at
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mlpo_bench.analysis.rows import ResultRow
+    from mlpo_bench.analysis.verdict import Verdict
     from mlpo_bench.reports.cost import CostKind
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.teams import Price
@@ -26,15 +28,21 @@ _MIDDLE = "\N{MIDDLE DOT}"
 class Placed:
     """A row at its place: what it reached at what cost, by whom it is beaten, and what a vote does at its cost.
 
-    `beaten` tells that another row reaches no less for no more, `surely` that even the intervals do not meet. `vote`
-    is interpolated between solo and vote rows of the leader's model; None for those themselves and outside their
-    range.
+    Attributes:
+        row: The row.
+        point: What it reached at what cost.
+        beaten: Whether another row reaches no less for no more.
+        surely: Whether even the intervals do not meet.
+        chance: How often it lies on the frontier when questions are drawn anew; None for a ceiling.
+        vote: What a vote reaches at its cost, interpolated between solo and vote rows of the leader's model; None for
+            those themselves and outside their range.
     """
 
     row: ResultRow
     point: Point
     beaten: bool
     surely: bool
+    chance: float | None
     vote: Point | None
 
 
@@ -62,19 +70,46 @@ def placed(
             estimate = row.accuracy
             points.append((row, Point(cost, estimate.value, estimate.low, estimate.high)))
     rivals = [point for row, point in points if not row.ceiling]
+    chances = _chances([(row, point) for row, point in points if not row.ceiling])
     places = []
     for row, point in sorted(points, key=lambda each: each[1].cost):
         others = [point, *rivals]
         votes = [vote for rival, vote in points if rival.alone and rival.team == row.team]
         vote = None if row.alone else vote_at(point.cost, votes)
-        places.append(Placed(row, point, dominated(others)[0], surely_dominated(others)[0], vote))
+        beaten, surely = dominated(others)[0], surely_dominated(others)[0]
+        places.append(Placed(row, point, beaten, surely, chances.get(row.name), vote))
     return places
 
 
+def _chances(points: Sequence[tuple[ResultRow, Point]]) -> dict[str, float]:
+    """Return how often each row lies on the frontier, over the questions that all of them answered."""
+    common = [q for q in points[0][0].scores if all(q in row.scores for row, _ in points)] if points else []
+    if not common:
+        return {}
+    scores = np.array([[row.scores[question] for question in common] for row, _ in points])
+    subjects = [points[0][0].subjects[question] for question in common]
+    chances = chance_on_frontier(scores, [point.cost for _, point in points], subjects)
+    return {row.name: chance for (row, _), chance in zip(points, chances, strict=True)}
+
+
 def print_frontier(
-    suite: str, rows: Sequence[ResultRow], kind: CostKind, prices: Mapping[str, Price], console: Console
+    suite: str,
+    rows: Sequence[ResultRow],
+    kind: CostKind,
+    prices: Mapping[str, Price],
+    console: Console,
+    held: Sequence[Verdict] = (),
 ) -> None:
     """Print one suite's rows against their cost.
+
+    Args:
+        suite: The suite.
+        rows: Its rows.
+        kind: What a question cost.
+        prices: By model.
+        console: Where to.
+        held: The verdicts on its rows against votes at just this cost: where there is one, it stands in the place of
+            what is interpolated between votes.
 
     Raises:
         UsageError: no row's cost of this kind is known.
@@ -86,16 +121,17 @@ def print_frontier(
         title=f"{suite.upper()}, accuracy against {kind} a question", title_justify="left", header_style="bold"
     )
     table.add_column("protocol")
-    for title in (kind, "accuracy", "95 % interval", "frontier", "vote at its cost", "against it"):
+    for title in (kind, "accuracy", "95 % interval", "frontier", "chance of it", "vote at its cost", "against it"):
         table.add_column(title, justify="right")
+    verdicts = {verdict.row: verdict for verdict in held if verdict.suite == suite and verdict.even}
     for one in places:
-        table.add_row(*_row(one))
+        table.add_row(*_row(one, verdicts.get(one.row.name)))
     console.print(table)
     _print_areas(places, console)
 
 
-def _row(one: Placed) -> tuple[str, ...]:
-    point, vote = one.point, one.vote
+def _row(one: Placed, held: Verdict | None) -> tuple[str, ...]:
+    point = one.point
     mark = "oracle" if one.row.ceiling else "surely beaten" if one.surely else "" if one.beaten else "on it"
     return (
         one.row.name,
@@ -103,9 +139,19 @@ def _row(one: Placed) -> tuple[str, ...]:
         f"{point.accuracy:.3f}",
         f"{point.low:.3f} - {point.high:.3f}",
         mark,
-        f"{vote.accuracy:.3f}" if vote else _MIDDLE,
-        f"{point.accuracy - vote.accuracy:+.3f}" if vote else _MIDDLE,
+        _MIDDLE if one.chance is None else f"{100 * one.chance:.0f} %",
+        *_against_vote(one, held),
     )
+
+
+def _against_vote(one: Placed, held: Verdict | None) -> tuple[str, str]:
+    if held is not None:
+        difference = held.comparison.difference
+        bounds = f"[{difference.low:+.3f}, {difference.high:+.3f}]"
+        return f"{held.vote_accuracy:.3f}", f"{difference.value:+.3f} {bounds}"
+    if one.vote is None:
+        return _MIDDLE, _MIDDLE
+    return f"~{one.vote.accuracy:.3f}", f"~{one.point.accuracy - one.vote.accuracy:+.3f}"
 
 
 def _print_areas(places: Sequence[Placed], console: Console) -> None:
@@ -120,9 +166,11 @@ def _print_areas(places: Sequence[Placed], console: Console) -> None:
     high = max(point.cost for point in present.get("everything", []))
     if len(present) < len(groups) or low >= high:
         return
-    areas = ", ".join(f"{name} {area(points, low, high):.3f}" for name, points in present.items())
+    rows = min(len(points) for points in present.values())
+    areas = ", ".join(f"{name} {mean_area(points, rows, low, high):.3f}" for name, points in present.items())
+    counted = f"{rows} {'row' if rows == 1 else 'rows'} of each, over all choices, for more rows alone reach higher"
     console.print(
         f"Area under the frontier (mean of the best accuracy for the cost, from {low:,.4g} to {high:,.4g} on a log "
-        f"axis): {areas}.",
+        f"axis; {counted}): {areas}.",
         style="dim",
     )

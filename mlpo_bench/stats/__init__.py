@@ -1,7 +1,16 @@
 """Intervals, tests and frontiers: pure functions over numbers; `scipy` and `statsmodels` do the mathematics."""
 
 from mlpo_bench.stats.ballots import vote_score
-from mlpo_bench.stats.frontier import Point, area, dominated, frontier, surely_dominated, vote_at
+from mlpo_bench.stats.frontier import (
+    Point,
+    area,
+    chance_on_frontier,
+    dominated,
+    frontier,
+    mean_area,
+    surely_dominated,
+    vote_at,
+)
 from mlpo_bench.stats.intervals import Estimate, accuracy, by_suite, macro, wilson
 from mlpo_bench.stats.paired import Comparison, Sampled, compare, difference, over_suites, stratified
 from mlpo_bench.stats.power import detectable, detectable_mean, mcnemar_power, questions_needed
@@ -20,6 +29,7 @@ __all__ = [
     "accuracy",
     "area",
     "by_suite",
+    "chance_on_frontier",
     "compare",
     "detectable",
     "detectable_mean",
@@ -31,6 +41,7 @@ __all__ = [
     "macro",
     "mcnemar",
     "mcnemar_power",
+    "mean_area",
     "over_seeds",
     "over_suites",
     "questions_needed",

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
+from math import comb
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
+
+    from numpy.typing import NDArray
+
+_DECIMALS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,72 @@ def area(points: Sequence[Point], cheapest: float, dearest: float) -> float:
     starts = np.log([max(point.cost, cheapest) for point in steps] + [dearest])
     heights = np.array([point.accuracy for point in steps])
     return min(float((heights * np.diff(starts)).sum() / np.log(dearest / cheapest)), 1.0)
+
+
+def mean_area(points: Sequence[Point], rows: int, cheapest: float, dearest: float) -> float:
+    """Return the mean `area` over all choices of so many of the points.
+
+    More rows lie on a higher frontier by their number alone, so that areas compare only at equal numbers. Among N
+    points, the k-th best of those that a cost affords is the best of C(N - k, rows - 1) of the C(N, rows) choices.
+
+    Raises:
+        ValueError: there are not as many points, or `0 < cheapest < dearest` does not hold.
+    """
+    if not 0 < cheapest < dearest:
+        raise ValueError(
+            f"A range of costs goes from a positive one to a greater one, not from {cheapest} to {dearest}."
+        )
+    if not 1 <= rows <= len(points):
+        raise ValueError(f"{rows} of {len(points)} points cannot be chosen.")
+    starts = sorted({max(point.cost, cheapest) for point in points if point.cost < dearest})
+    total = 0.0
+    for start, end in pairwise([*starts, dearest]):
+        affordable = sorted((point.accuracy for point in points if point.cost <= start), reverse=True)
+        chosen = [comb(len(points) - place, rows - 1) for place in range(1, len(affordable) + 1)]
+        best = sum(accuracy * count for accuracy, count in zip(affordable, chosen, strict=True))
+        total += best / comb(len(points), rows) * float(np.log(end / start))
+    return min(total / float(np.log(dearest / cheapest)), 1.0)
+
+
+def chance_on_frontier(
+    scores: NDArray[np.float64],
+    costs: Sequence[float],
+    subjects: Sequence[Hashable] | None = None,
+    *,
+    draws: int = 2_000,
+    seed: int = 0,
+) -> list[float]:
+    """Return how often each row lies on the frontier when questions of its subjects are drawn anew.
+
+    A row that is on it by a question or two seldom stays there; what beats everybody for its cost always does. Costs
+    stay as they are. (claimeval reports the same, by its own bootstrap.)
+
+    Args:
+        scores: Of shape (rows, questions).
+        costs: One for each row.
+        subjects: One for each question: each keeps as many as it has.
+        draws: How many samples are drawn.
+        seed: Of the draws.
+    """
+    rows, questions = scores.shape
+    rng, groups = np.random.default_rng(seed), defaultdict(list)
+    for place in range(questions):
+        groups[None if subjects is None else subjects[place]].append(place)
+    sums = np.zeros((draws, rows))
+    for members in groups.values():
+        drawn = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), size=draws)
+        sums += drawn @ scores[:, members].T
+    order = np.argsort(costs, kind="stable")
+    sums, price = sums[:, order].round(_DECIMALS), np.asarray(costs, dtype=np.float64)[order]
+    on = np.ones_like(sums, dtype=bool)
+    for place in range(rows):
+        cheaper, same = price < price[place], price == price[place]
+        if cheaper.any():
+            on[:, place] &= sums[:, place] > sums[:, cheaper].max(axis=1)
+        on[:, place] &= sums[:, place] >= sums[:, same].max(axis=1)
+    chances = np.empty(rows)
+    chances[order] = on.mean(axis=0)
+    return [float(chance) for chance in chances]
 
 
 def vote_at(cost: float, votes: Sequence[Point]) -> Point | None:

@@ -72,10 +72,12 @@ def test_what_is_printed_can_be_read_row_by_row() -> None:
     lines = console.file.getvalue().splitlines()
     led = next(line for line in lines if "leader, 1 round" in line)
     assert [part.strip() for part in led.strip("│").split("│")] == [
-        "leader, 1 round", "400", "0.500", led.split("│")[4].strip(), "on it", "0.300", "+0.200",
+        "leader, 1 round", "400", "0.500", led.split("│")[4].strip(), "on it", "100 %", "~0.300", "~+0.200",
     ]  # fmt: skip
-    # From 400 to 1600 tokens votes keep solo's 0.2 until the vote of 16 is paid for; the leader has 0.5 throughout.
-    assert "solo and votes 0.200, led teams 0.500, everything 0.500" in " ".join(console.file.getvalue().split())
+    # From 400 to 1600 tokens votes keep solo's 0.2 until the vote of 16 is paid for; the leader has 0.5 throughout. One
+    # row of each: solo or the vote, which is not paid for; of all four, solo, the leader, and debate from halfway on.
+    assert "1 row of each, over all choices" in " ".join(console.file.getvalue().split())
+    assert "solo and votes 0.100, led teams 0.500, everything 0.188" in " ".join(console.file.getvalue().split())
 
 
 def test_prices_go_by_model_and_are_asked_for_where_they_are_not_known() -> None:

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpo_bench.stats import Point, area, dominated, frontier, surely_dominated, vote_at
+from mlpo_bench.stats import Point, area, chance_on_frontier, dominated, frontier, mean_area, surely_dominated, vote_at
 
 
 def point(cost: float, accuracy: float, reach: float = 0.05) -> Point:
@@ -115,3 +115,47 @@ def test_impossible_points_are_refused() -> None:
         Point(1, 0.7, 0.4, 0.6)
     with pytest.raises(ValueError, match="range of costs"):
         area([SOLO], 10, 10)
+
+
+def points(*pairs: tuple[float, float]) -> list[Point]:
+    return [Point(cost, accuracy, 0, 1) for cost, accuracy in pairs]
+
+
+@given(st.lists(st.tuples(st.sampled_from([1, 2, 4, 8, 16]), st.floats(0, 1)), min_size=1, max_size=6), st.data())
+def test_a_mean_area_is_that_over_all_choices(pairs: list[tuple[int, float]], data: st.DataObject) -> None:
+    every = points(*pairs)
+    rows = data.draw(st.integers(1, len(every)))
+    areas = [area(list(some), 1, 20) for some in combinations(every, rows)]
+    assert mean_area(every, rows, 1, 20) == pytest.approx(np.mean(areas))
+
+
+def test_areas_of_as_many_rows_do_not_favour_the_larger_group() -> None:
+    rng = np.random.default_rng(0)
+    few, many, all_of_many = [], [], []
+    for _ in range(300):
+        drawn = points(*((float(c), float(a)) for c, a in zip(rng.uniform(1, 9, 12), rng.random(12), strict=True)))
+        few.append(area(drawn[:3], 1, 10))
+        many.append(mean_area(drawn, 3, 1, 10))
+        all_of_many.append(area(drawn, 1, 10))
+    assert np.mean(many) == pytest.approx(np.mean(few), abs=0.02)
+    assert np.mean(all_of_many) > np.mean(few) + 0.2
+
+
+def test_a_row_that_is_on_the_frontier_by_a_question_seldom_stays() -> None:
+    n = 200
+    scores = np.zeros((4, n))
+    scores[0, :100] = 1
+    scores[1, 99:200] = 1  # one question more, on other questions, for more
+    scores[2, :180] = 1  # far more for the most
+    scores[3, :40] = 1  # far less for more
+    chances = chance_on_frontier(scores, [1, 2, 9, 5], [n % 4 for n in range(n)])
+    assert chances[0] == 1
+    assert 0.4 < chances[1] < 0.65
+    assert chances[2] > 0.999
+    assert chances[3] == 0
+    assert chances == chance_on_frontier(scores, [1, 2, 9, 5], [n % 4 for n in range(n)])
+
+
+def test_equal_rows_of_one_cost_share_the_frontier() -> None:
+    assert chance_on_frontier(np.ones((2, 5)), [1, 1]) == [1, 1]
+    assert chance_on_frontier(np.ones((2, 5)), [1, 2]) == [1, 0]
