@@ -2,7 +2,7 @@
 # /// script
 # dependencies = ["nox>=2026.2"]
 # ///
-"""What a developer, CI and a new user run: `nox -s demo`, `tests`, `lint`, `types`, `browser`, `replay`, `regression`.
+"""What a developer, CI and a new user run: `nox -s demo`, `tests`, `lint`, `types`, `audit`, `soak` ... (`nox -l`).
 
 Every session keeps its environment, and installs into it again only when `pyproject.toml` or this file has changed.
 """
@@ -130,6 +130,16 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-cache", env={"PYTHONPATH": "."})  # reads the files, imports none
+
+
+@nox.session(default=False)
+def audit(session: nox.Session) -> None:
+    """Hold dependencies against published weaknesses, and workflows against what makes them attackable."""
+    with once(session) as needed:
+        if needed:
+            install(session, "audit")
+    session.run("pip-audit", "--local", "--skip-editable", *session.posargs)
+    session.run("zizmor", "--offline", ".github/workflows")
 
 
 @nox.session
