@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mlpo_bench.chat import Completion, Message, Sampling
+    from mlpo_bench.engines.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,21 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """An engine's part of a device's memory: one of `engines` equal parts, and the `opened`-th to be taken."""
+    """An engine's part of a device's memory, the `opened`-th of `engines` to be taken.
+
+    `part` is how large it is, 0 to 1, where the parts are not equal. Engines that do not fit together take `turns`:
+    each has the device to itself while the others sleep.
+    """
 
     engines: int = 1
     opened: int = 1
+    part: float | None = None
+    turns: Turns | None = None
+
+    @property
+    def of_cache(self) -> float:
+        """Its part of what all caches take, where weights do not count."""
+        return 1 / self.engines if self.part is None else self.part
 
 
 ALONE = Share()

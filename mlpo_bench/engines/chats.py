@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from mlpo_bench.engines.resolved import ResolvedModel
+    from mlpo_bench.engines.spec import ModelSpec
+
 DATE = date(2025, 1, 1)
 """The day that a template is told where nobody names another."""
 _PROBE = "a system message to look for"
@@ -111,6 +114,20 @@ class ChatTokens:
             return cls(tokenizer, date=date, template_kwargs=template_kwargs)
         except UsageError as mistake:
             raise UsageError(f"the tokenizer in {folder} cannot be used: {mistake}") from None
+
+    @classmethod
+    def of_model(cls, model: ResolvedModel, spec: ModelSpec) -> ChatTokens:
+        """Load the tokenizer of a model, as a team file says that prompts are to be written.
+
+        Raises:
+            UsageError: as for `of_folder`.
+        """
+        return cls.of_folder(
+            model.tokenizer_folder,
+            trust_remote_code=model.trust_remote_code,
+            date=spec.engine_options.date or DATE,
+            template_kwargs=spec.engine_options.chat_template_kwargs,
+        )
 
     @property
     def identity(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mlpo_bench.engines.kinds import vllm
 from mlpo_bench.engines.kinds.hf import Transformers
 from mlpo_bench.engines.spec import AUTO, ENGINES
+from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
@@ -23,14 +24,28 @@ def chosen(
     """Return the kind of engine that serves a spec, and why.
 
     `weights` is None for a server, a script or a recording.
+
+    Raises:
+        UsageError: what a team file says of it goes with an engine that cannot serve it.
     """
     if spec.kind is not None:
         return spec.kind, "a base_url is given" if spec.engine == AUTO else "as asked"
+    said = spec.engine_options.said
+    if of_transformers := said - vllm.VLLM.options:
+        return Transformers, f"{min(of_transformers)} is its option"
     if deterministic:
-        return Transformers, "a deterministic run answers each request alone"
+        return _transformers(spec, "a deterministic run answers each request alone")
     assert weights is not None
     hindrance = vllm.hindrance(weights)
-    return (Transformers, hindrance) if hindrance else (vllm.VLLM, "it is installed and serves this model")
+    if hindrance:
+        return _transformers(spec, hindrance)
+    return vllm.VLLM, "it is installed and serves this model"
+
+
+def _transformers(spec: ModelSpec, why: str) -> tuple[type[EngineKind], str]:
+    if strange := spec.engine_options.said - Transformers.options:
+        raise UsageError(f"{min(strange)} of {spec.name} is an option of engine vllm, but {why}.")
+    return Transformers, why
 
 
 def available() -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Usage
-from mlpo_bench.engines import generation, identity, lora
+from mlpo_bench.engines import generation, hf_weights, identity, lora
 from mlpo_bench.engines.base import ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.engines.quiet import quiet_transformers
@@ -264,27 +264,15 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
         UsageError: transformers does not know the architecture, or the dtype contradicts deterministic mode.
     """
     import_torch()
-    import torch
-    from transformers import AutoModelForCausalLM
-
     dtype = _dtype(spec, resolved, deterministic=deterministic)
     drawing = generation.of(resolved, spec, FOLLOWED)
     with quiet_transformers():
-        chats = ChatTokens.of_folder(resolved.tokenizer_folder, trust_remote_code=resolved.trust_remote_code)
-        try:
-            model = AutoModelForCausalLM.from_pretrained(
-                resolved.folder,
-                dtype=getattr(torch, dtype),
-                use_safetensors=True,
-                trust_remote_code=resolved.trust_remote_code,
-            )
-        except (ValueError, OSError, ImportError) as error:
-            reason = str(error).splitlines()[0]
-            raise UsageError(f"transformers cannot load {resolved.name}: {reason}") from error
+        chats = ChatTokens.of_model(resolved, spec)
+        model = hf_weights.load(resolved, spec, dtype)
     parameters = model.num_parameters()
     if resolved.adapter:
         model = lora.applied(model, resolved, resolved.adapter).get_base_model()
-    model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+    model.eval()
     facts = ModelFacts(
         name=resolved.name,
         engine="hf",
@@ -296,7 +284,8 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
         adapter=resolved.adapter_facts,
         told=drawing.told,
     )
-    return HFEngine(model, chats, facts, batch_rows=1 if deterministic else BATCH_ROWS, drawing=drawing)
+    rows = 1 if deterministic else spec.engine_options.max_num_seqs or BATCH_ROWS
+    return HFEngine(model, chats, facts, batch_rows=rows, drawing=drawing)
 
 
 def _once(resolved: ResolvedModel, spec: ModelSpec, drawing: Generation) -> list[str]:

@@ -33,6 +33,7 @@ def revision(model: ResolvedModel, spec: ModelSpec, chats: ChatTokens, *once: st
     if model.tokenizer is not None:
         files = [file for pattern in TOKENIZER_FILES for file in model.tokenizer.glob(pattern)]
         parts.append(f"tokenizer {revision_of(files)}")
+    parts += spec.engine_options.identity
     if spec.generation == "model":
         parts.append("generation model")
     return " ".join([*parts, *once])

@@ -43,7 +43,7 @@ class _Plan:
         alone = None if beside or weights.adapter is None else weights.adapter.revision
         dtype = weights.dtype if spec.dtype == "auto" else spec.dtype
         loaded = (weights.folder, weights.revision, alone, dtype, spec.context, spec.trust_remote_code)
-        return (self.kind, *loaded, weights.tokenizer, spec.generation)
+        return (self.kind, *loaded, weights.tokenizer, spec.generation, spec.engine_options)
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -97,20 +97,30 @@ async def open_engines(
     hosts: dict[tuple[object, ...], dict[tuple[object, ...], _Plan]] = {}
     for plan in plans:
         hosts.setdefault(plan.host, {}).setdefault(plan.identity, plan)
-    on_device = sum(next(iter(host.values())).kind.shares_device for host in hosts.values())
+    shares = await _shares(list(hosts.values()), deterministic=deterministic)
     started: dict[tuple[object, ...], Engine] = {}
-    taken = 0
     async with contextlib.AsyncExitStack() as undo:
-        for host in hosts.values():
+        for host, share in zip(hosts.values(), shares, strict=True):
             together = list(host.values())
-            taken += together[0].kind.shares_device
-            share = Share(max(on_device, 1), max(taken, 1))
             engines = await _start(together, deterministic=deterministic, share=share, on_event=on_event)
             for engine in engines:
                 undo.push_async_callback(engine.close)
             started |= dict(zip(host, engines, strict=True))
         undo.pop_all()
     return {plan.spec: started[plan.identity] for plan in plans}
+
+
+async def _shares(hosts: Sequence[Mapping[tuple[object, ...], _Plan]], *, deterministic: bool) -> list[Share]:
+    """Return the part of the device that each process may take; those of one kind divide it between them."""
+    plans = [next(iter(host.values())) for host in hosts]
+    shares = [ALONE] * len(plans)
+    for kind in {plan.kind for plan in plans if plan.kind.shares_device}:
+        places = [place for place, plan in enumerate(plans) if plan.kind is kind]
+        served = [(plans[place].spec, weights) for place in places if (weights := plans[place].weights)]
+        parts = await kind.shares(served, deterministic=deterministic) if len(served) == len(places) else None
+        for n, place in enumerate(places):
+            shares[place] = parts[n] if parts else Share(len(places), n + 1)
+    return shares
 
 
 async def close_engines(engines: Mapping[ModelSpec, Engine]) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from mlpo_bench import yamls
 from mlpo_bench.engines.base import ALONE, Engine, Share
+from mlpo_bench.engines.engine_options import NOTHING_SAID, EngineOptions
 from mlpo_bench.engines.names import full_name, short_name
 from mlpo_bench.engines.server_options import NOTHING_ASKED, ONE_LINE, RequestOptions, checked_url
 from mlpo_bench.errors import UsageError, unknown
@@ -84,6 +85,9 @@ class EngineKind(ABC):
     serves_adapters_together: ClassVar[bool] = False
     """Whether one process serves a model and several of its adapters, unless they were merged (`open_together`)."""
 
+    options: ClassVar[frozenset[str]] = frozenset()
+    """The options of `engine_options` that it takes."""
+
     shares_device: ClassVar[bool] = False
     """Whether its engines take memory of the device by a share, which those opened together divide."""
 
@@ -130,6 +134,16 @@ class EngineKind(ABC):
         raise NotImplementedError
 
     @classmethod
+    async def shares(
+        cls,
+        hosts: Sequence[tuple[ModelSpec, ResolvedModel]],
+        *,
+        deterministic: bool,  # noqa: ARG003
+    ) -> Sequence[Share]:
+        """Return each engine's part of the device: `hosts` are all that are opened together, in this order."""
+        return [Share(len(hosts), place) for place in range(1, len(hosts) + 1)]
+
+    @classmethod
     async def prepared(
         cls,
         spec: ModelSpec,  # noqa: ARG003
@@ -165,7 +179,8 @@ class ModelSpec(BaseModel):
     `engine` is the name of a kind of engine, `module:Class`, or `auto`. `context` bounds prompt plus answer, in
     tokens, below what the model itself holds. `concurrency` bounds the requests in flight to a server; `request` is how
     it is asked. `deployment` tells apart what a server had under one name at different times. `generation: model`
-    leaves the temperature and its kin to what the model's makers say (see `engines.generation`). `asked_anew` is the
+    leaves the temperature and its kin to what the model's makers say (see `engines.generation`). `engine_options` says
+    how a model on this machine is served. `asked_anew` is the
     mark of a run that took no answers from before it (`run --fresh`).
     """
 
@@ -191,6 +206,7 @@ class ModelSpec(BaseModel):
     asked_anew: Annotated[
         str | None, Field(min_length=1, max_length=64, pattern=ONE_LINE, exclude_if=lambda mark: mark is None)
     ] = None
+    engine_options: Annotated[EngineOptions, Field(exclude_if=lambda options: options == NOTHING_SAID)] = NOTHING_SAID
     generation: Annotated[Literal["task", "model"], Field(exclude_if=lambda whose: whose == "task")] = "task"
 
     @field_validator("base_url")
@@ -224,9 +240,32 @@ class ModelSpec(BaseModel):
                 "tokenizer concerns weights on this machine; a server has its own (for a base model behind one, "
                 "request: {endpoint: completions, template: FOLDER})"
             )
+        self._check_engine_options()
         if self._says("generation") and not self.base_url and not self.needs_weights:
             raise ValueError(f"generation concerns a model's own defaults, which engine {self.engine!r} does not have")
         return self
+
+    def _check_engine_options(self) -> None:
+        """Check that some engine, or the one that is named, takes all that is said of it.
+
+        Raises:
+            ValueError: it does not.
+        """
+        said = self.engine_options.said
+        if not said:
+            return
+        if self.base_url or not self.needs_weights:
+            raise ValueError(
+                f"engine_options ({min(said)}) concern weights on this machine; how a server is asked is its request"
+            )
+        kinds = [kind for kind in ENGINES.values() if kind.options] if self.kind is None else [self.kind]
+        if any(said <= kind.options for kind in kinds):
+            return
+        strange = min(said - kinds[-1].options)
+        others = [kind.name for kind in ENGINES.values() if strange in kind.options]
+        if self.kind is None:
+            raise ValueError(f"no engine takes {', '.join(sorted(said))} together: {strange} goes with {others[0]}")
+        raise ValueError(f"{strange} is an option of engine {' and '.join(others)}, not of {self.kind.name}")
 
     def _says(self, name: str) -> bool:
         """Whether a field says anything."""

@@ -2,56 +2,39 @@
 
 Hundreds of requests may be in flight: vLLM batches them continuously. Prompts are rendered here, once, and handed
 over as tokens; answers come back whole, not token by token, so that this room adds next to nothing per request.
-
-Settings for CPUs, and what was seen with them on 2 shared cores with SmolLM2-135M:
-
-- Eager: loads in 28 to 33 s. Bound to all cores: vLLM's own choice leaves one free, which on 2 cores is half of them.
-- Many requests in flight: 333 to 455 tokens/s with 32, 336 to 573 with 256.
-- Prefills are never split: a request with a seed whose prefill is split kills vLLM 0.32 ("CPU Generator does not
-  use offset"). So chunked prefill is off, and the token budget of a step is at least the context.
-- Prefix-cache blocks of 32 tokens: the prompts of a team share beginnings of some hundred tokens. With vLLM's 128 none
-  of 23,453 prompt tokens was found again, with 32 a third was. Whether that is faster was not told apart from noise.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
-from mlpo_bench.engines import generation, identity, merged, vllm_adapters
+from mlpo_bench.engines import generation, identity, merged, vllm_adapters, vllm_settings
 from mlpo_bench.engines.base import ALONE, ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.engines.orphans import Watchdog
 from mlpo_bench.engines.quiet import quiet_transformers, stderr_into
-from mlpo_bench.engines.vllm_process import Served, import_vllm, interrupts_kept_from_children, log_file
+from mlpo_bench.engines.vllm_process import Served, interrupts_kept_from_children, last_words, log_file
 from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
     from multiprocessing.process import BaseProcess
 
     from mlpo_bench.engines.base import Engine, Share
     from mlpo_bench.engines.generation import Generation
     from mlpo_bench.engines.resolved import ResolvedModel
     from mlpo_bench.engines.spec import ModelSpec
+    from mlpo_bench.engines.turns import Turns
 
-GIB = 2**30
-# A longer context takes memory from the requests in flight; who needs it says so with `context`.
-SANE_CONTEXT = 32_768
-GPU_MEMORY = 0.9
 FOLLOWED = ("min_new_tokens",)
 """What vLLM can follow of a model's own generation_config.json, beside what every engine can."""
-CPU_SEQUENCES = 256
-CPU_STEP_TOKENS = 8_192
-CPU_BLOCK = 32
-CPU_KV_SHARE, CPU_KV_MOST = 1 / 6, 16 * GIB
-# With more sequences at a time vLLM's batch-invariant mode has been seen to vary (vllm issue 51187).
-INVARIANT_SEQUENCES = 8
 
 
 class VLLMEngine:
@@ -141,15 +124,23 @@ class VLLMEngine:
 
         try:
             number = str(next(self._numbers))
-            async for output in self._llm.generate(self._input(ids), params, number, lora_request=self._adapter):
-                whole = output
+            async with self._in_turn():
+                async for output in self._llm.generate(self._input(ids), params, number, lora_request=self._adapter):
+                    whole = output
         except EngineDeadError as error:
-            raise EngineError(f"the vLLM process of {self._facts.full_name} died.", transient=False) from error
+            if self._served is not None:
+                self._served.died = True
+            told = f"the vLLM process of {self._facts.full_name} died. {last_words(log_file())}"
+            raise EngineError(told, transient=False) from error
         except EngineGenerateError as error:
             raise EngineError(f"{self._facts.full_name}: vLLM failed: {error}") from error
         except ValueError as error:
             raise EngineError(f"{self._facts.full_name}: vLLM refused: {error}", transient=False) from error
         return whole
+
+    def _in_turn(self) -> AbstractAsyncContextManager[None]:
+        served = self._served
+        return contextlib.nullcontext() if served is None or served.turns is None else served.turns.turn(served)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Return the length of a chat in tokens."""
@@ -183,41 +174,27 @@ def load(
     Raises:
         UsageError: vLLM cannot serve the model here, or deterministic mode was asked for where it does not hold.
     """
-    import_vllm(deterministic=deterministic)
+    place = vllm_settings.device(deterministic=deterministic)
     from vllm.engine.arg_utils import AsyncEngineArgs
-    from vllm.platforms import current_platform
 
-    on_cpu = current_platform.is_cpu()
-    if deterministic and on_cpu:
+    if deterministic and place.is_cpu:
         raise UsageError(
             "vLLM on a CPU gives answers that depend on what else is in its batch, so it cannot be deterministic. "
             "Take engine hf (engine auto does so by itself)."
         )
     base = models[0]
     with quiet_transformers():
-        chats = ChatTokens.of_folder(base.tokenizer_folder, trust_remote_code=base.trust_remote_code)
+        chats = ChatTokens.of_model(base, spec)
     drawing = generation.of(base, spec, FOLLOWED)
-    settings = _cpu_settings(_context(base, spec), share) if on_cpu else _gpu_settings(share, deterministic)
-    note = f"vLLM on {current_platform.device_type}{', batch-invariant' if deterministic else ''}"
-    args = AsyncEngineArgs(
-        model=str(base.folder),
-        tokenizer=str(base.tokenizer_folder),
-        dtype=base.dtype if spec.dtype == "auto" else spec.dtype,
-        max_model_len=_context(base, spec),
-        load_format="safetensors",
-        trust_remote_code=base.trust_remote_code,
-        disable_log_stats=True,
-        **settings,
-        **vllm_adapters.settings(models),
-    )
+    note = f"vLLM on {place.kind}{', batch-invariant' if deterministic else ''}"
+    args = AsyncEngineArgs(**vllm_settings.arguments(models, spec, place, share, deterministic=deterministic))
     before = set(multiprocessing.active_children())
     try:
         # In no variable of this function: vLLM's optional imports fail with exceptions that are kept, and with them
         # the variables of all that was under way, so that the engine's finaliser would run too late.
-        served = _served(_start(args), before)
+        served = _served(_start(args), before, share.turns)
     except (ValueError, RuntimeError, NotImplementedError) as error:
-        reason = f"{_last_line(error)} (more in {log_file()})"
-        raise UsageError(f"vLLM cannot serve {base.name}: {reason}") from error
+        raise UsageError(f"vLLM cannot serve {base.name}: {_last_line(error)} {last_words(log_file())}") from error
     return [
         VLLMEngine(
             served,
@@ -237,10 +214,10 @@ def _start(args: Any) -> Any:  # noqa: ANN401 - vLLM's own classes
         return AsyncLLM.from_engine_args(args)
 
 
-def _served(llm: Any, before: set[BaseProcess]) -> Served:  # noqa: ANN401 - vLLM's own class
+def _served(llm: Any, before: set[BaseProcess], turns: Turns | None) -> Served:  # noqa: ANN401 - vLLM's own class
     """Return a started AsyncLLM with what belongs to it: the processes that run besides those of `before`."""
     started = set(multiprocessing.active_children()) - before
-    return Served(llm, Watchdog(process.pid for process in started if process.pid))
+    return Served(llm, Watchdog(process.pid for process in started if process.pid), turns)
 
 
 def _facts(
@@ -261,32 +238,6 @@ def _facts(
         adapter=model.adapter_facts,
         told=told,
     )
-
-
-def _context(resolved: ResolvedModel, spec: ModelSpec) -> int:
-    holds = resolved.context or SANE_CONTEXT
-    return min(holds, spec.context or SANE_CONTEXT)
-
-
-def _cpu_settings(context: int, share: Share) -> dict[str, Any]:
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return {
-        "enforce_eager": True,
-        "enable_chunked_prefill": False,
-        "enable_prefix_caching": True,
-        "block_size": CPU_BLOCK,
-        "max_num_seqs": CPU_SEQUENCES,
-        "max_num_batched_tokens": max(context, CPU_STEP_TOKENS),
-        "kv_cache_memory_bytes": int(min(memory * CPU_KV_SHARE, CPU_KV_MOST) / share.engines),
-    }
-
-
-def _gpu_settings(share: Share, deterministic: bool) -> dict[str, Any]:
-    # vLLM counts what others on the device already hold, so each further engine names a larger total.
-    settings: dict[str, Any] = {"gpu_memory_utilization": GPU_MEMORY * share.opened / share.engines}
-    if deterministic:
-        settings |= {"max_num_seqs": INVARIANT_SEQUENCES, "enable_prefix_caching": False}
-    return settings
 
 
 def _last_line(error: Exception) -> str:

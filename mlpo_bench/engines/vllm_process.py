@@ -10,6 +10,7 @@ import itertools
 import json
 import logging
 import os
+import re
 import signal
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
@@ -22,14 +23,33 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlpo_bench.engines.orphans import Watchdog
+    from mlpo_bench.engines.turns import Turns
 
 FEW_CORES = 4
+# How much of a log is read from its end, in bytes, and how much of that is told, in lines and characters.
+_TAIL, _LINES, _LONGEST = 65_536, 2, 400
+_ERROR = re.compile(r"(?:^|[\s)])((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt): \S.*|Killed\b.*)")
 _INVARIANT_ANYWAY = os.environ.get("VLLM_BATCH_INVARIANT", "0")
 
 
 def log_file() -> Path:
-    """Return where this process's vLLM engines write what they have to say; removed when they end well."""
+    """Return where this process's vLLM engines write what they have to say; it stays where one of them died."""
     return cache_dir() / "logs" / f"vllm-{os.getpid()}.log"
+
+
+def last_words(log: Path) -> str:
+    """Return in a sentence what a log ends with: the last error that it tells, else its last lines."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL))
+            lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+    except OSError:
+        lines = []
+    if not lines:
+        return f"Its log ({log}) says nothing, as where the system ended it for want of memory."
+    errors = [found[1] for line in lines if (found := _ERROR.search(line)) and "EngineDeadError" not in line]
+    told = errors[-1] if errors else " / ".join(lines[-_LINES:])
+    return f"Its log ({log}) ends: {told[:_LONGEST].rstrip('.')}."
 
 
 def import_vllm(*, deterministic: bool = False) -> None:
@@ -97,11 +117,15 @@ class Served:
     Args:
         llm: the AsyncLLM.
         watchdog: kills its processes if this one dies.
+        turns: whose turn it is on a device that cannot hold all its models; None where it can.
     """
 
-    def __init__(self, llm: Any, watchdog: Watchdog) -> None:  # noqa: ANN401 - vLLM's own class
-        self.llm, self._watchdog = llm, watchdog
+    def __init__(self, llm: Any, watchdog: Watchdog, turns: Turns | None = None) -> None:  # noqa: ANN401
+        self.llm, self._watchdog, self.turns = llm, watchdog, turns
+        if turns is not None:
+            turns.opened(self)
         self.numbers = itertools.count()
+        self.died = False
         self._users = 0
 
     def taken(self) -> Served:
@@ -109,15 +133,26 @@ class Served:
         self._users += 1
         return self
 
+    async def sleep(self) -> None:
+        """Move the weights into the machine's memory, and let the cache go."""
+        await self.llm.sleep(level=1)
+
+    async def wake(self) -> None:
+        """Take weights and cache back onto the device."""
+        await self.llm.wake_up()
+
     async def released(self) -> None:
         """Count one engine less; stop the processes after the last."""
         self._users -= 1
         if self._users:
             return
+        if self.turns is not None:
+            self.turns.gone(self)
         llm, self.llm = self.llm, None
         await asyncio.to_thread(llm.shutdown)
         self._watchdog.close()
-        log_file().unlink(missing_ok=True)
+        if not self.died:
+            log_file().unlink(missing_ok=True)
         _close_sockets(llm)
         # Its finaliser fails noisily when it runs as late as the interpreter's end.
         await asyncio.sleep(0)

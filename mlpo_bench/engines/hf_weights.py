@@ -1,0 +1,84 @@
+"""Loading a model's weights with transformers: in which form, and onto which devices."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from mlpo_bench.errors import UsageError, unknown
+
+
+if TYPE_CHECKING:
+    from mlpo_bench.engines.resolved import ResolvedModel
+    from mlpo_bench.engines.spec import ModelSpec
+
+QUANTISED: dict[str, dict[str, Any]] = {
+    "bitsandbytes-4bit": {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"},
+    "bitsandbytes-8bit": {"load_in_8bit": True},
+}
+"""What transformers can make of weights as it loads them, by the name that a team file calls it."""
+
+
+def settings(spec: ModelSpec, dtype: str) -> dict[str, Any]:
+    """Return how `from_pretrained` is to hold and place a model's weights.
+
+    Raises:
+        UsageError: it cannot be done here.
+    """
+    import torch
+
+    options = spec.engine_options
+    chosen: dict[str, Any] = {"dtype": getattr(torch, dtype)}
+    if options.device_map is not None:
+        _check_place(options.device_map, spec.name)
+        chosen["device_map"] = options.device_map
+    if options.quantization is not None:
+        if options.quantization not in QUANTISED:
+            raise unknown("quantization of engine hf", options.quantization, QUANTISED)
+        if find_spec("bitsandbytes") is None:
+            raise UsageError(f"{options.quantization} needs bitsandbytes. Run: pip install bitsandbytes")
+        from transformers import BitsAndBytesConfig
+
+        told = QUANTISED[options.quantization]
+        more = {"bnb_4bit_compute_dtype": getattr(torch, dtype)} if "load_in_4bit" in told else {}
+        chosen["quantization_config"] = BitsAndBytesConfig(**told, **more)
+    return chosen
+
+
+def _check_place(device_map: str | dict[str, int | str], name: str) -> None:
+    import torch
+
+    if find_spec("accelerate") is None:
+        raise UsageError(f"device_map of {name} needs accelerate. Run: pip install accelerate")
+    places = device_map.values() if isinstance(device_map, dict) else [device_map]
+    count = torch.cuda.device_count()
+    for place in map(str, places):
+        number = place.removeprefix("cuda:") if place.startswith("cuda") else place
+        wanted = int(number) + 1 if number.isdecimal() else int(place == "cuda")
+        if wanted > count:
+            held = f"{count} of its kind" if count else "none"
+            raise UsageError(
+                f"device_map of {name} names {place}, but this machine has {held}; `auto` takes what is here."
+            )
+
+
+def load(resolved: ResolvedModel, spec: ModelSpec, dtype: str) -> Any:  # noqa: ANN401 - transformers has no types
+    """Load the weights of a model, without its adapter, where a team file wants them, or else where they are fastest.
+
+    Raises:
+        UsageError: transformers cannot load them, or not in this way.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    chosen = settings(spec, dtype)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            resolved.folder, use_safetensors=True, trust_remote_code=resolved.trust_remote_code, **chosen
+        )
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UsageError(f"transformers cannot load {resolved.name}: {reason}") from error
+    if not {"device_map", "quantization_config"} & chosen.keys():
+        model.to("cuda" if torch.cuda.is_available() else "cpu")
+    return model
