@@ -21,6 +21,7 @@ from mlpo_bench.cli import (
     plan,
     protocols,
     report,
+    reproduce,
     rescore,
     run,
     runs,
@@ -51,6 +52,7 @@ app = typer.Typer(
 app.command("init", rich_help_panel=RUN)(init.init)
 app.command("run", rich_help_panel=RUN)(run.run)
 app.command("plan", rich_help_panel=RUN)(plan.plan)
+app.command("reproduce", rich_help_panel=RUN)(reproduce.reproduce)
 app.command("runs", rich_help_panel=RUN)(runs.runs)
 app.command("show", rich_help_panel=RUN)(show.show)
 app.command("transcript", rich_help_panel=RUN)(transcript.transcript)

@@ -70,6 +70,13 @@ def protocols(incomplete: str) -> list[str]:
     return _in_list(incomplete, PROTOCOLS)
 
 
+def reproductions(incomplete: str) -> list[str]:
+    """Complete a published table."""
+    from mlpo_bench.matrix.reproductions import names
+
+    return _among(incomplete, names())
+
+
 def engines(incomplete: str) -> list[str]:
     """Complete an engine."""
     from mlpo_bench.engines.spec import AUTO, ENGINES

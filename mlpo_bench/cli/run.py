@@ -73,7 +73,7 @@ def run(
     folder = RunDirectory.for_run(config, output, name, add=add, resume=resume)
     words = tuple(only or ())
     left = folder.left(words)
-    results = _run_cells(folder, words, store, quiet=quiet or json)
+    results = carried_out(folder, words, store, quiet=quiet or json)
     if json:
         typer.echo(results.model_dump_json(indent=2))
     else:
@@ -88,7 +88,8 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _run_cells(folder: RunDirectory, only: tuple[str, ...], store: Path | None, *, quiet: bool) -> Results:
+def carried_out(folder: RunDirectory, only: tuple[str, ...], store: Path | None, *, quiet: bool) -> Results:
+    """Carry out what is left of a run, or of the cells that some words name, and return what it came to."""
     import asyncio
     from contextlib import ExitStack
 

@@ -1,0 +1,118 @@
+"""`mlpo-bench reproduce`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlpo_bench.cli import _complete as complete
+from mlpo_bench.cli._options import WHERE, Chosen, configured
+from mlpo_bench.cli.run import carried_out
+
+
+if TYPE_CHECKING:
+    from mlpo_bench.log import LoadedRun
+    from mlpo_bench.matrix.reproductions import Reproduction
+
+
+@configured
+def reproduce(
+    chosen: Chosen,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Which table; all are listed where it is left out.", autocompletion=complete.reproductions),
+    ] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(help="A run that was made: only hold it against what was printed.", rich_help_panel=WHERE),
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Write it all as a page of Markdown, too.", rich_help_panel=WHERE)
+    ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Run what takes a larger machine.", rich_help_panel=WHERE)
+    ] = False,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder that holds the runs.", rich_help_panel=WHERE)
+    ] = Path("runs"),
+    store: Annotated[
+        Path | None,
+        typer.Option(help="File of all completions.  \\[default: in the user's cache folder]", rich_help_panel=WHERE),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=WHERE)] = False,
+) -> None:
+    """Make a published table again, and print both side by side: figures, intervals, n, tokens, and what differs."""
+    from mlpo_bench.log import LoadedRun, RunDirectory
+    from mlpo_bench.matrix.reproductions import reproduction
+
+    if name is None:
+        _list()
+        return
+    of = reproduction(name)
+    run = None
+    if compare is not None:
+        run = LoadedRun.open(compare)
+    elif of.needs is None or anyway:
+        config = chosen.build(of.matrix)
+        folder = RunDirectory.for_run(config, output, f"reproduce-{name}-{config.digest[:8]}")
+        carried_out(folder, (), store, quiet=quiet)
+        run = LoadedRun(folder)
+    _tell(of, run, page)
+
+
+def _list() -> None:
+    from rich.table import Table
+
+    from mlpo_bench.matrix.reproductions import names, reproduction
+    from mlpo_bench.reports.terminal.console import Console
+
+    table = Table(header_style="bold")
+    for title in ("name", "paper", "takes"):
+        table.add_column(title)
+    for name in names():
+        of = reproduction(name)
+        table.add_row(name, f"{of.title} {of.paper}", of.needs or "a small machine")
+    Console().print(table)
+
+
+def _tell(of: Reproduction, run: LoadedRun | None, page: Path | None) -> None:
+    import shlex
+
+    from mlpo_bench import atomic
+    from mlpo_bench.analysis.rows import read_rows
+    from mlpo_bench.errors import UsageError
+    from mlpo_bench.reports import grids, reproduction
+    from mlpo_bench.reports.terminal.console import Console
+
+    console = Console()
+    rows = read_rows(run) if run is not None and run.results.cells else []
+    console.print(of.claim, style="bold")
+    for grid in reproduction.grids(of, rows):
+        console.print(grids.terminal(grids.narrowed(grid, console.width, ("printed n", "tokens", "our n", "p"))))
+        console.print()
+    for title, lines in (("Printed by", [f"{n}: {s}" for n, s in of.sources.items()]), ("Differs", of.differs)):
+        for line in lines:
+            console.print(f"{title}: {line}", style="dim")
+    if run is None:
+        console.print(f"Not run: it takes {of.needs}. To run it:", style="yellow")
+        for command in of.commands:
+            console.print(f"  {command}", soft_wrap=True)
+    made = (
+        []
+        if run is None
+        else [f"`{shlex.join(['mlpo-bench', *run.manifest['sessions'][-1]['command'][1:]])}`", *_facts(run)]
+    )
+    if page is not None:
+        try:
+            atomic.write(page, reproduction.page(of, rows, made).encode())
+        except OSError as error:
+            raise UsageError(f"{page} cannot be written: {error.strerror}.") from None
+        console.print(f"Page: {page}", style="dim", soft_wrap=True)
+
+
+def _facts(run: LoadedRun) -> list[str]:
+    models = {seat.model for cell in run.results.cells for seat in cell.seats.values()}
+    sources = [f"{suite}: {source}" for suite, source in run.results.sources.items()]
+    return [f"models: {', '.join(sorted(models))}", *sources]
