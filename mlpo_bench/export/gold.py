@@ -26,7 +26,7 @@ def load_asked(run: LoadedRun, suites: Sequence[str], data: Path | None) -> dict
     """
     config = run.config if data is None else run.config.model_copy(update={"data": str(data.resolve())})
     with quiet_lm_eval():
-        loaded = load_suites(config, dict.fromkeys(suites), Silent())
+        loaded = load_suites(config, dict.fromkeys(suites), Silent(), suites)
     before = run.manifest["sources"]
     for name, suite in loaded.items():
         _check_same(name, suite, before[name]["revision"])

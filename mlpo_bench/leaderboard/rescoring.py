@@ -100,7 +100,8 @@ async def _held_again(
     run = empty(scratch / "run")
     atomic.write(run.config_path, config.to_yaml().encode())
     todo = _cells(path, kept, entries)
-    suites = load_suites(config, dict.fromkeys(cell.suite for cell in todo), observer)
+    names = dict.fromkeys(cell.suite for cell in todo)
+    suites = load_suites(config, names, observer, names)
     for entry in entries:
         _check_sources(entry, suites)
     with ExitStack() as stack:

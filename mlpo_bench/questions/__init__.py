@@ -4,7 +4,7 @@ from mlpo_bench.questions.files import Files
 from mlpo_bench.questions.folder import Folder
 from mlpo_bench.questions.generated import Generated
 from mlpo_bench.questions.hub import Hub, Repository
-from mlpo_bench.questions.loading import Loaded, find, load
+from mlpo_bench.questions.loading import Loaded, find, from_elsewhere, load
 from mlpo_bench.questions.package import Package
 from mlpo_bench.questions.question import Entry, Item, Question, with_options
 from mlpo_bench.questions.source import Absent, Place, Source
@@ -30,6 +30,7 @@ __all__ = [
     "Source",
     "Suite",
     "find",
+    "from_elsewhere",
     "in_order",
     "load",
     "select",

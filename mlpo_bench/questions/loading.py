@@ -6,6 +6,8 @@ import functools
 import logging
 import os
 import shlex
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,8 @@ from mlpo_bench.questions.suite import SUITES, Suite, in_order
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mlpo_bench.questions.question import Entry, Item
     from mlpo_bench.questions.source import Source
 
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DATA_VARIABLE = "MLPO_BENCH_DATA"
+_FROM_ELSEWHERE: ContextVar[bool] = ContextVar("from_elsewhere", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,16 @@ def find(reference: str, answer_format: str | None = None) -> Suite:
     return SUITES[reference]
 
 
+@contextmanager
+def from_elsewhere(*, allowed: bool = True) -> Iterator[None]:
+    """Let other sources answer for what a folder lacks while inside: for runs that know which data they asked."""
+    before = _FROM_ELSEWHERE.set(allowed or _FROM_ELSEWHERE.get())
+    try:
+        yield
+    finally:
+        _FROM_ELSEWHERE.reset(before)
+
+
 def load(suite: Suite | str, split: str = "test", data: Path | None = None) -> Loaded:
     """Return a split of a suite from the first of its sources that has it.
 
@@ -74,7 +89,7 @@ def load(suite: Suite | str, split: str = "test", data: Path | None = None) -> L
     one = find(suite) if isinstance(suite, str) else suite
     ambient = Path(value).expanduser().resolve() if (value := os.environ.get(DATA_VARIABLE)) else None
     named = data.expanduser().resolve() if data else ambient
-    return _load(one, split, named, named != ambient)
+    return _load(one, split, named, named != ambient and not _FROM_ELSEWHERE.get())
 
 
 @functools.lru_cache(maxsize=32)

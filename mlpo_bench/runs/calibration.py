@@ -10,6 +10,7 @@ from mlpo_bench.errors import EngineError, UsageError
 from mlpo_bench.harness.suite import SuiteTasks
 from mlpo_bench.log.transcripts import TranscriptWriter, to_line
 from mlpo_bench.protocols import Setting, Solo
+from mlpo_bench.questions import from_elsewhere
 from mlpo_bench.runs.grading import judged
 from mlpo_bench.runs.scheduler import InFlight
 from mlpo_bench.teams import Team
@@ -64,7 +65,8 @@ async def calibrated(
     measured: dict[_Place, _Measured] = {}
     for name in dict.fromkeys(cell.suite for cell in weighing):
         data = Path(config.data) if config.data else None
-        suite = SuiteTasks(config.suite(name), split="train", limit=config.calibration, data=data)
+        with from_elsewhere():  # its test split was found already
+            suite = SuiteTasks(config.suite(name), split="train", limit=config.calibration, data=data)
         observer.say(f"{name}: weighing ballots by {len(suite.samples)} train questions")
         for cell in weighing:
             if cell.suite == name:

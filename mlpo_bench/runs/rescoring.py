@@ -128,7 +128,8 @@ async def _hold_ended(
     data: Path | None,
 ) -> None:
     config = _at_hand(folder.config, data)
-    suites = load_suites(config, dict.fromkeys(cell.suite for cell in ended), observer)
+    names = dict.fromkeys(cell.suite for cell in ended)
+    suites = load_suites(config, names, observer, names)
     _check_sources(folder, suites)
     observer.say("Reading what was recorded")
     recollection = recollect(folder, ended, suites, layers, observer)

@@ -13,6 +13,7 @@ from mlpo_bench.harness.suite import SuiteTasks, quiet_lm_eval
 from mlpo_bench.log import origins
 from mlpo_bench.log.files import write_json
 from mlpo_bench.log.manifest import Manifest
+from mlpo_bench.questions import from_elsewhere
 from mlpo_bench.runs import throughput
 from mlpo_bench.runs.calibration import calibrated
 from mlpo_bench.runs.cell_runner import CellRunner
@@ -23,7 +24,7 @@ from mlpo_bench.store import Store
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from mlpo_bench.engines import Engine, ModelSpec, OpenEngines
     from mlpo_bench.log.directory import RunDirectory
@@ -112,7 +113,8 @@ async def _opened(
     Raises:
         UsageError: one cannot be had, or is another than cells of the run were made with.
     """
-    suites = load_suites(folder.config, dict.fromkeys(cell.suite for cell in todo), observer)
+    known = folder.manifest().get("sources", {}) if folder.manifest_path.exists() else {}
+    suites = load_suites(folder.config, dict.fromkeys(cell.suite for cell in todo), observer, known)
     origins.check_data(folder, {name: suite.source for name, suite in suites.items()})
     specs = dict.fromkeys(spec for cell in todo for spec in cell.setting.team.specs)
     engines = await open_engines(specs, deterministic=folder.config.deterministic, on_event=observer.say)
@@ -132,14 +134,24 @@ async def _plan(folder: RunDirectory, suites: Mapping[str, SuiteTasks], observer
     if set(planned) == {cell.id for cell in every}:
         return
     names = dict.fromkeys(cell.suite for cell in every)
-    loaded = load_suites(config, [name for name in names if name not in suites], observer) | dict(suites)
+    others = [name for name in names if name not in suites]
+    loaded = load_suites(config, others, observer, others) | dict(suites)
     observer.say("Estimating what it will take")
     made = await plan(every, {name: loaded[name] for name in names}, config.prices)
     write_json(folder.plan_path, made.model_dump(mode="json"))
 
 
-def load_suites(config: RunConfig, names: Iterable[str], observer: Listener) -> dict[str, SuiteTasks]:
+def load_suites(
+    config: RunConfig, names: Iterable[str], observer: Listener, known: Container[str] = ()
+) -> dict[str, SuiteTasks]:
     """Load suites as a run asks them, and say where their questions come from.
+
+    Args:
+        config: The run's.
+        names: The suites.
+        observer: Is told.
+        known: Those of which it is known what was asked before, and held against it: other sources may have them where
+            the folder that the run names has not.
 
     Raises:
         UsageError: no such subject, or no source for a suite.
@@ -147,13 +159,14 @@ def load_suites(config: RunConfig, names: Iterable[str], observer: Listener) -> 
     _check_subjects(config)
     suites = {}
     for name in names:
-        suites[name] = SuiteTasks(
-            config.suite(name),
-            split=config.split,
-            limit=config.limit,
-            subjects=_subjects_of(name, config),
-            data=Path(config.data) if config.data else None,
-        )
+        with from_elsewhere(allowed=name in known):
+            suites[name] = SuiteTasks(
+                config.suite(name),
+                split=config.split,
+                limit=config.limit,
+                subjects=_subjects_of(name, config),
+                data=Path(config.data) if config.data else None,
+            )
         observer.say(f"{name}: {len(suites[name].samples)} questions from {suites[name].source}")
     return suites
 
