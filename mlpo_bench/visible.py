@@ -30,6 +30,21 @@ def visible_line(text: str) -> str:
     return visible(" ".join(text.split()))
 
 
+def visible_json(text: str) -> str:
+    """Return JSON that holds the same, in which each character that cannot be seen is written by its number.
+
+    JSON itself does so for a few of them; others would steer the terminal that it is printed on.
+    """
+    if _PRINTABLE_ASCII.fullmatch(text):
+        return text
+    return "".join(_escaped(c) if _unseen(c) else c for c in text)
+
+
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
 def _unseen(character: str) -> bool:
     unseen = unicodedata.category(character) in _UNSEEN or _no_character(ord(character))
     return unseen and character not in _PLAIN

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlpo_bench.cli import _complete as complete
+from mlpo_bench.cli._json import to_json
 from mlpo_bench.errors import UsageError, unknown
 
 
@@ -89,14 +90,12 @@ def _write(made: Comparisons, form: str, output: Path | None) -> None:
 def _text(made: Comparisons, form: str) -> str:
     import io
 
-    import orjson
-
     from mlpo_bench.reports import grids
     from mlpo_bench.reports.terminal.comparisons import grid
     from mlpo_bench.reports.terminal.console import Console
 
     if form == "json":
-        return orjson.dumps(made.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+        return f"{to_json(made.to_json())}\n"
     if form == "terminal":
         file = io.StringIO()
         Console(file=file, width=_WIDE).print(grids.terminal(grid(made)))

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mlpo_bench.cli import _complete as complete
+from mlpo_bench.cli._json import print_json
 
 
 def diagnose(
@@ -24,8 +25,6 @@ def diagnose(
     Where a run has interventions, tell what they did to the answers of every row, too.
     """
     from itertools import groupby
-
-    import orjson
 
     from mlpo_bench.analysis.interventions import effects
     from mlpo_bench.analysis.leaders import diagnose_all
@@ -45,7 +44,7 @@ def diagnose(
         diagnostics, left_out = [], []
     if json:
         told = {"leaders": diagnostics, "interventions": interventions}
-        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        print_json(told)
         return
     console = Console()
     if cell is None and len(diagnostics) > 1:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mlpo_bench.cli import _complete as complete
+from mlpo_bench.cli._json import print_json
 
 
 def doctor(
@@ -36,8 +37,6 @@ def doctor(
     """
     import asyncio
 
-    import orjson
-
     from mlpo_bench.cli._options import named_suites
     from mlpo_bench.cli._progress import progress
     from mlpo_bench.doctor.examine import examine
@@ -50,7 +49,7 @@ def doctor(
         looking = examine(team, suites, data, output, observer.say, load=load, suites_needed=suite is not None)
         report = asyncio.run(looking)
     if json:
-        typer.echo(orjson.dumps(report.plain(), option=orjson.OPT_INDENT_2).decode())
+        print_json(report.plain())
     else:
         print_report(report, Console())
     raise typer.Exit(0 if report.works else 1)

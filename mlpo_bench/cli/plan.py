@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mlpo_bench.cli._json import print_json
 from mlpo_bench.cli._options import WHERE, Chosen, configured
 
 
@@ -39,6 +40,6 @@ def plan(
         suites = load_suites(config, config.suites, observer)
         planned = asyncio.run(reckon(every, suites, config.prices, speed))
     if json:
-        typer.echo(planned.model_dump_json(indent=2))
+        print_json(planned)
     else:
         print_plan(planned, Console())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlpo_bench.cli import _complete as complete
+from mlpo_bench.cli._json import print_json
 
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def rescore(
     unfinished = sum(not folder.cell_path(cell.id).exists() for cell in folder.cells)
     moves = _rescored(folder, data, store, dry_run=dry_run, quiet=quiet or json)
     if json:
-        typer.echo(moves.model_dump_json(indent=2))
+        print_json(moves)
     else:
         command = folder.command + (f" --store {shlex.quote(str(store))}" if store else "")
         console = Console()

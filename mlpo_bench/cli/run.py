@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlpo_bench.cli import _complete as complete
+from mlpo_bench.cli._json import print_json
 from mlpo_bench.cli._options import WHERE, Chosen, configured
 
 
@@ -75,7 +76,7 @@ def run(
     left = folder.left(words)
     results = carried_out(folder, words, store, quiet=quiet or json)
     if json:
-        typer.echo(results.model_dump_json(indent=2))
+        print_json(results)
     else:
         _print(LoadedRun(folder), asked_nothing=not left)
     if folder.left(words):

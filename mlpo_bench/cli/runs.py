@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from mlpo_bench.cli._json import print_json
+
 
 def runs(
     output: Annotated[Path, typer.Option("--output", "-o", "--output_path", help="Folder that holds the runs.")] = Path(
@@ -17,7 +19,6 @@ def runs(
     """List the runs in a folder, the latest first: what they ask, and how far they are."""
     from dataclasses import asdict
 
-    import orjson
     from rich.table import Table
 
     from mlpo_bench.log.listing import summaries
@@ -25,7 +26,7 @@ def runs(
 
     listed = summaries(output)
     if json:
-        typer.echo(orjson.dumps([asdict(run) for run in listed], option=orjson.OPT_INDENT_2).decode())
+        print_json([asdict(run) for run in listed])
         return
     console = Console()
     if not listed:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mlpo_bench.cli import _complete as complete
+from mlpo_bench.cli._json import print_json
 
 
 def show(
@@ -28,7 +29,7 @@ def show(
 
     loaded = LoadedRun.open(run)
     if json:
-        typer.echo(loaded.results.model_dump_json(indent=2))
+        print_json(loaded.results)
     elif ledger is not None:
         print_ledger(loaded, ledger, Console())
     else:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlpo_bench.cli._json import print_json
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -232,7 +234,7 @@ def plan(
     with progress(quiet=as_json) as observer:
         planned = reckon(TrainingFolder(output / read.name, read), observer, speed)
     if as_json:
-        typer.echo(planned.model_dump_json(indent=2))
+        print_json(planned)
     else:
         print_training_plan(planned, Console())
 

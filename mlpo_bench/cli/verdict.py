@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mlpo_bench.cli import _complete as complete
+from mlpo_bench.cli._json import print_json
 
 
 def verdict(
@@ -18,8 +19,6 @@ def verdict(
 ) -> None:
     """Say whether the team beats what the same compute buys otherwise: each of its rows against a vote at its cost."""
     from typing import get_args
-
-    import orjson
 
     from mlpo_bench.analysis.matches import verdicts
     from mlpo_bench.analysis.rows import read_rows
@@ -35,6 +34,6 @@ def verdict(
     loaded = LoadedRun.open(run)
     made = verdicts(loaded, read_rows(loaded), known[equal])
     if json:
-        typer.echo(orjson.dumps(made.to_json(), option=orjson.OPT_INDENT_2).decode())
+        print_json(made.to_json())
     else:
         print_verdict(made, Console())

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from mlpo_bench.reports.terminal.console import Console
-from mlpo_bench.visible import visible, visible_line
+from mlpo_bench.visible import visible, visible_json, visible_line
 
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ COMMANDS = (
     ("show", "RUN", "--ledger", "leader"),
     ("transcript", "RUN", "navigate/6", "--prompts"),
     ("compare", "RUN", "--against", "solo"),
-    ("compare", "RUN", "--against", "solo", "--format", "csv"),
+    *(("compare", "RUN", "--against", "solo", "--format", form) for form in ("csv", "markdown", "latex", "json")),
     ("frontier", "RUN"),
     ("diagnose", "RUN"),
     ("diagnose", "RUN", "--cell", "leader"),
@@ -80,7 +83,27 @@ def test_every_command_prints_text_from_outside_as_it_is(run: Path, mlpo_bench: 
     if TEAM in command:
         assert "there is no run '[/INST] [gym]" in printed
     elif command[0] not in NAMELESS:
-        assert "[gym]" in printed
+        assert "[gym]" in printed.replace("\\[gym\\]", "[gym]").replace("{[}gym{]}", "[gym]")
+
+
+def test_every_file_for_people_and_machines_holds_it_as_it_is(
+    run: Path, mlpo_bench: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    options = ("gate", str(run), "--baseline", "baseline.json")
+    assert mlpo_bench(*options, "--update", "--reason", "[/INST]").code == 0
+    said = mlpo_bench(*options, "--junit", "gate.xml")
+    assert "Traceback" not in said.out + said.err
+    assert mlpo_bench("report", str(run), "-o", "page.html").code == 0
+    assert ET.parse("gate.xml").getroot().tag.startswith("testsuite")
+    written = {path: Path(path).read_text() for path in ("gate.xml", str(summary), "page.html")}
+    for place, text in (written | {"printed": said.out + said.err}).items():
+        assert not [sign for sign in UNSEEN if sign in text], place
+    for line in said.out.splitlines():
+        if line.startswith("::"):  # an annotation ends with its line, and none was made by a label
+            assert line.startswith(("::error", "::warning", "::notice")), line
 
 
 @pytest.mark.parametrize("text", [*MARKUP, *UNSEEN])
@@ -93,6 +116,15 @@ def test_the_console_shows_what_a_string_holds(text: str, capsys: pytest.Capture
     for thing in (text, table, Padding(text, 1)):
         Console(width=80).print(thing)
         assert visible(text).strip() in capsys.readouterr().out
+
+
+@given(st.text())
+@example("".join(UNSEEN))
+@example("\U000e0001\u0085\u2029")
+def test_json_holds_the_same_when_what_cannot_be_seen_is_told_by_its_number(text: str) -> None:
+    printed = visible_json(json.dumps({text: [text]}, ensure_ascii=False))
+    assert json.loads(printed) == {text: [text]}
+    assert not [sign for sign in UNSEEN if sign in printed]
 
 
 def test_what_cannot_be_seen_is_told_by_its_number() -> None:
