@@ -144,7 +144,6 @@ def compare(
     if drawn is not None:
         p, test = max(p, exchange(first, second, drawn.draws, drawn.votes)), "sign flips and exchange"
     discordant = float((np.abs(apart) > _ROUNDING).mean())
-    deviation = float(apart.std(ddof=1)) if len(apart) > 1 else 0.0
     return Comparison(
         difference=estimate,
         p=p,
@@ -154,7 +153,7 @@ def compare(
         else difference(first, second, subjects, level=level, seed=seed, resamples=resamples),
         p_subjects=None if subjects is None else max(p, sign_flip(apart, subjects)),
         discordant=discordant,
-        deviation=deviation,
+        deviation=_deviation(apart),
         design=None if subjects is None else _design(apart, subjects),
     )
 
@@ -192,6 +191,13 @@ def over_suites(suites: Mapping[str, Paired]) -> Comparison:
         deviation=(within / total) ** 0.5,
         design=_design(apart, subjects) if grouped else None,
     )
+
+
+def _deviation(apart: NDArray[np.float64]) -> float:
+    """Return the standard deviation of a question's difference, of few that differ with two made-up ones."""
+    if np.abs(apart).sum() < _FEW_DIFFERING:
+        apart = np.append(apart, (1.0, -1.0)) if apart.any() else apart
+    return float(apart.std(ddof=1)) if len(apart) > 1 else 0.0
 
 
 def _design(apart: NDArray[np.float64], subjects: Sequence[Hashable]) -> float | None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float64]
+
 ALPHA = 0.05
 """Below this, a p value counts as a find, wherever the project says that something was found."""
 
@@ -91,7 +93,8 @@ def exchange(
         row: The row's mean score on each question, of shape (questions,).
         vote: The mean score of votes on the same questions.
         draws: How many answers the row gave to each question: its seeds.
-        votes: How many votes can be made of the ballots at hand without using any twice; a part of one counts for none.
+        votes: How many votes can be made of the ballots at hand without using any twice, at least one; a part of one is
+            a lot drawn between the whole numbers around it.
 
     Raises:
         ValueError: The sequences differ in length, or there is no draw or vote.
@@ -101,10 +104,12 @@ def exchange(
         raise ValueError(f"{len(first)} questions are compared with {len(second)}.")
     if draws < 1 or votes < 1:
         raise ValueError("What is exchanged needs an answer on either side.")
-    whole = int(votes)
-    right = draws * first + whole * second
-    chances = _exchanged(right, draws, draws + whole)
-    expected = float(right.sum()) * draws / (draws + whole)
+    fewer, part = int(votes), votes - int(votes)
+    of_questions = (1 - part) * _of_the_rows(first, second, draws, fewer)
+    if part:
+        of_questions += part * _of_the_rows(first, second, draws, fewer + 1)
+    chances = _added(of_questions)
+    expected = float((of_questions @ np.arange(draws + 1)).sum())
     reached = abs(draws * float(first.sum()) - expected) - _ROUNDING
     return min(float(chances[np.abs(np.arange(len(chances)) - expected) >= reached].sum()), 1.0)
 
@@ -159,21 +164,26 @@ def _flipped(steps: NDArray[np.int64]) -> NDArray[np.float64]:
     return chances
 
 
-def _exchanged(right: NDArray[np.float64], draws: int, total: int) -> NDArray[np.float64]:
-    """Return the chance of each number of right answers among the row's, of shape (questions * draws + 1,).
+def _of_the_rows(row: Floats, vote: Floats, draws: int, votes: int) -> Floats:
+    """Return how likely each number of a question's right answers is among the row's, of shape (questions, draws + 1).
 
-    Args:
-        right: How many of all answers to a question are right, of shape (questions,); a part of one is a lot.
-        draws: How many of them are the row's.
-        total: How many there are.
+    They are drawn by lot from all answers to the question; where a vote's mean score leaves a part of a right answer,
+    that is a lot, too.
     """
     from scipy.stats import hypergeom
 
+    total = draws + votes
     each = hypergeom.pmf(np.arange(draws + 1), total, np.arange(total + 1)[:, None], draws)
+    right = draws * row + votes * vote
     fewer = np.clip(np.floor(right + _ROUNDING).astype(np.int64), 0, total)
     part = np.clip(right - fewer, 0, 1)[:, None]
-    of_questions = (1 - part) * each[fewer] + part * each[np.minimum(fewer + 1, total)]
-    chances = np.zeros(len(right) * draws + 1)
+    return np.asarray((1 - part) * each[fewer] + part * each[np.minimum(fewer + 1, total)], dtype=np.float64)
+
+
+def _added(of_questions: Floats) -> Floats:
+    """Return the chance of each total of independent counts, of shape (questions * draws + 1,)."""
+    draws = of_questions.shape[1] - 1
+    chances = np.zeros(len(of_questions) * draws + 1)
     chances[0], reached = 1.0, 0
     for of_one in of_questions:
         before = chances[: reached + 1].copy()

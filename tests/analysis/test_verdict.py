@@ -1,0 +1,140 @@
+"""The verdict: figures, words, and what they say together."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from mlpo_bench.analysis.ballots import Ballots
+from mlpo_bench.analysis.chance import of_prompt
+from mlpo_bench.analysis.verdict import Match, Side, Verdicts, judged
+from mlpo_bench.answers import FORMATS
+from mlpo_bench.reports.terminal.console import Console
+from mlpo_bench.reports.terminal.verdict import print_verdict
+from mlpo_bench.stats import questions_needed, vote_score
+
+
+N = 120
+
+
+def side(name: str, right: range, tokens: float = 1_000, unread: float | None = 0.0) -> Side:
+    scores = {f"q{n}": float(n in right) for n in range(N)}
+    return Side(name, scores, {f"q{n}": f"s{n % 12}" for n in range(N)}, tokens, operations=2 * tokens, unread=unread)
+
+
+def match(
+    name: str, right: range, vote: range = range(40), *, led: bool = True, suite: str = "bbh", **of: Any
+) -> Match:
+    return Match(suite, side(name, right, **of), side("vote of 6.2", vote), "tokens", 6.2, 4, led=led)
+
+
+BETTER, WORSE, OPEN = range(80), range(10), range(42)
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([BETTER], "Yes: the led row beats the vote at its own tokens."),
+        ([BETTER, BETTER], "Yes: all 2 led rows beat the vote at its own tokens."),
+        ([WORSE], "No: the led row loses to the vote at its own tokens."),
+        ([WORSE, WORSE], "No: all 2 led rows lose to the vote at its own tokens."),
+        (
+            [WORSE, OPEN],
+            "No: of 2 led rows, none beats the vote at its own tokens, 1 loses to it and 1 cannot be told from it.",
+        ),
+        (
+            [BETTER, WORSE, OPEN],
+            "In part: of 3 led rows, 1 beat the vote at its own tokens, 1 loses to it and 1 cannot be told from it.",
+        ),
+    ],
+)
+def test_one_sentence_answers(rows: list[range], sentence: str) -> None:
+    found = judged([match(f"leader {n}", right) for n, right in enumerate(rows)])
+    assert found.sentence == sentence
+    assert str(found).endswith(sentence)
+
+
+def test_what_cannot_be_told_says_how_many_questions_would() -> None:
+    found = judged([match("leader", OPEN)])
+    (verdict,) = found.verdicts
+    one = verdict.comparison
+    assert verdict.needed == questions_needed(one.difference.value, one.deviation, 1)
+    assert verdict.needed is not None
+    assert found.sentence.startswith("Not shown: the led row cannot be told from the vote at its own tokens; ")
+    assert f"{verdict.needed:,} questions would tell" in str(verdict)
+    assert judged([match("leader", BETTER)]).verdicts[0].needed is None
+
+
+def test_led_rows_and_others_are_two_families() -> None:
+    found = judged([match("debate", BETTER, led=False), *(match(f"leader {n}", range(55)) for n in range(3))])
+    assert [verdict.led for verdict in found.verdicts] == [True, True, True, False]
+    assert all(one.adjusted == pytest.approx(min(3 * one.comparison.p, 1)) for one in found.led)
+    (other,) = found.others
+    assert other.adjusted == other.comparison.p
+    assert other.adjusted_subjects == other.comparison.p_subjects
+
+
+def test_many_unread_answers_are_warned_of_with_what_the_others_reach_and_what_guessing_does() -> None:
+    matches = [match("leader", range(30), unread=0.5), match("other", OPEN, unread=0.2)]
+    found = judged(matches, chance={"bbh": 0.25})
+    (warning,) = found.warnings
+    assert warning.startswith("BBH: 50 % of the answers of leader could not be read, and count as wrong; ")
+    assert warning.endswith("of those that could, 50 % are right (by chance: 25 %).")
+    assert found.unread[0].readable == pytest.approx(0.5)
+
+
+def test_a_table_holds_at_80_columns() -> None:
+    found = judged(
+        [
+            match("leader, 2 rounds, shuffled, 12 peers", BETTER),
+            match("a-label-of-many-letters-and-none-to-break-at", OPEN, suite="mmlu"),
+            match("debate, 2 rounds, 3 peers", WORSE, led=False),
+        ],
+        [("math", "leader")],
+    )
+    for others in (True, False):
+        console = Console(file=io.StringIO(), width=80)
+        print_verdict(found, console, others=others)
+        assert isinstance(console.file, io.StringIO)
+        printed = console.file.getvalue()
+        assert max(map(len, printed.splitlines())) <= 80
+        assert "..." not in printed.replace("leader", "")
+        assert "\u2026" not in printed
+        for verdict in found.led:
+            assert f"{verdict.comparison.difference.value:+.3f}" in printed
+        assert " ".join(found.sentence.split()) in " ".join(printed.split())
+        assert ("debate" in printed) is others
+
+
+def test_all_figures_are_in_json() -> None:
+    found = judged([match("leader", BETTER), match("debate", WORSE, led=False)], [("math", "leader")])
+    told = json.loads(json.dumps(found.to_json()))
+    assert told["sentence"] == found.sentence
+    assert [one["row"] for one in told["verdicts"]] == ["leader", "debate"]
+    assert told["without"] == [{"suite": "math", "row": "leader"}]
+    assert told["verdicts"][0]["operations"] == 1
+
+
+def test_nothing_to_judge_is_said() -> None:
+    assert Verdicts(()).sentence == "The run has no led row with answers."
+    assert "no led row has a vote" in judged([], [("bbh", "leader")]).sentence
+
+
+def test_ballots_vote_in_any_number() -> None:
+    ballots = Ballots(right=(4,), wrong=(2, 1), unread=3)
+    assert ballots.total == 10
+    assert ballots.score(3.5) == vote_score([4], [2, 1], 3, 3.5)
+    assert ballots.unread_by(2) == pytest.approx(3 / 10 * 2 / 9)
+    assert ballots.unread_by(1.5) == pytest.approx((3 / 10 + 3 / 10 * 2 / 9) / 2)
+    assert ballots.unread_by(4) == 0
+
+
+def test_what_guessing_gets_is_read_off_the_prompt() -> None:
+    options = "Which?\nOptions:\n(A) one\n(B) two (C)\n(C) three\n\n"
+    assert of_prompt(options + FORMATS["option"].instruction) == pytest.approx(1 / 3)
+    assert of_prompt("Is it? " + FORMATS["yes_no"].instruction) == 0.5
+    assert of_prompt("How many? " + FORMATS["number"].instruction) == 0
+    assert of_prompt("Say something.") is None
