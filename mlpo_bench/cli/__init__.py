@@ -32,6 +32,7 @@ from mlpo_bench.cli import (
     track,
     train,
     transcript,
+    transfer,
     validate,
     verdict,
 )
@@ -61,6 +62,7 @@ app.command("verdict", rich_help_panel=JUDGE)(verdict.verdict)
 app.command("rescore", rich_help_panel=JUDGE)(rescore.rescore)
 app.command("compare", rich_help_panel=JUDGE)(compare.compare)
 app.command("frontier", rich_help_panel=JUDGE)(frontier.frontier)
+app.command("transfer", rich_help_panel=JUDGE)(transfer.transfer)
 app.command("diagnose", rich_help_panel=JUDGE)(diagnose.diagnose)
 app.command("report", rich_help_panel=JUDGE)(report.report)
 app.command("export", rich_help_panel=PASS_ON)(export.export)

@@ -71,6 +71,7 @@ MATH_500 = Suite(
     licence="MIT",
     published="huggingface.co/datasets/HuggingFaceH4/MATH-500",
     all_tested=True,
+    part_of="math",
     sources=(Folder(_from_folder), olmo.Olmo(_from_olmo), Hub(_REPOSITORY, entries=_from_hub)),
 )
 SUITES.add(MATH_500, module=__name__)

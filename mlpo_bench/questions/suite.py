@@ -31,6 +31,7 @@ class Suite:
         gold_is_answer: Whether a gold answer is what a model would write. If not, its format's `written` tells that.
         reference: By what another process finds it, where its name does not do: a file, or `module:NAME`.
         all_tested: Whether it has no train split: a suite that shows what a leader does with what it never saw.
+        part_of: The suite whose test split it is, where it is another's.
         answer_format: How all its questions are answered, where that is said of the suite rather than of each.
     """
 
@@ -45,6 +46,7 @@ class Suite:
     gold_is_answer: bool = True
     reference: str = ""
     all_tested: bool = False
+    part_of: str | None = None
     answer_format: str | None = None
 
 

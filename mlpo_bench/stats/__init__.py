@@ -11,6 +11,7 @@ from mlpo_bench.stats.frontier import (
     surely_dominated,
     vote_at,
 )
+from mlpo_bench.stats.interaction import Interaction, interaction
 from mlpo_bench.stats.intervals import Estimate, accuracy, by_suite, macro, wilson
 from mlpo_bench.stats.paired import Comparison, Sampled, compare, difference, over_suites, stratified
 from mlpo_bench.stats.power import detectable, detectable_mean, mcnemar_power, questions_needed
@@ -23,6 +24,7 @@ __all__ = [
     "ALPHA",
     "Comparison",
     "Estimate",
+    "Interaction",
     "Point",
     "Ranks",
     "Sampled",
@@ -38,6 +40,7 @@ __all__ = [
     "exchange",
     "frontier",
     "holm",
+    "interaction",
     "macro",
     "mcnemar",
     "mcnemar_power",

@@ -230,13 +230,13 @@ def stratified(
     apart, n = first - second, len(first)
     value, total = float(apart.mean()), float(apart.sum())
     differing = int((np.abs(apart) > _ROUNDING).sum())
-    strata, caution = _strata(apart, subjects), None
+    strata, caution = strata_of(apart, subjects), None
     if np.abs(apart).sum() < _FEW_DIFFERING or not any(strata.spread):
         few = differing if differing < _FEW_DIFFERING or np.ptp(apart) else "every"
         caution = f"the cells differ on {few} questions only: the interval is wider than it need be"
         # Two made-up questions, one won by either cell, and all taken together.
         n += 2
-        strata = _Strata(np.array([n]), np.array([float((apart**2).sum()) + 2 - total**2 / n]))
+        strata = Strata(np.array([n]), np.array([float((apart**2).sum()) + 2 - total**2 / n]))
     freedom = strata.sizes - 1
     parts = strata.sizes * strata.spread / freedom  # the variance of each stratum's sum
     satterthwaite = float(parts.sum() ** 2 / (parts**2 / freedom).sum())
@@ -248,14 +248,14 @@ def stratified(
 
 
 @dataclass(frozen=True, slots=True)
-class _Strata:
+class Strata:
     """What is drawn within: questions of each, two at least, and the sum of their squared distances from its mean."""
 
     sizes: NDArray[np.int64]
     spread: NDArray[np.float64]
 
 
-def _strata(apart: NDArray[np.float64], subjects: Sequence[Hashable] | None) -> _Strata:
+def strata_of(apart: NDArray[np.float64], subjects: Sequence[Hashable] | None) -> Strata:
     """Return the subjects; questions that are alone in theirs make one, or the last of them joins the smallest."""
     by_subject: defaultdict[Hashable, list[float]] = defaultdict(list)
     for place, each in enumerate(apart.tolist()):
@@ -268,9 +268,9 @@ def _strata(apart: NDArray[np.float64], subjects: Sequence[Hashable] | None) -> 
     elif together:
         strata.append(together)
     if len(apart) == 1:
-        return _Strata(np.array([2]), np.array([0.0]))
+        return Strata(np.array([2]), np.array([0.0]))
     arrays = [np.array(each) for each in strata]
-    return _Strata(
+    return Strata(
         np.array([len(each) for each in arrays]), np.array([((each - each.mean()) ** 2).sum() for each in arrays])
     )
 

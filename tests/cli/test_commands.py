@@ -40,7 +40,7 @@ def test_help_is_light_and_imports_nothing_heavy() -> None:
     "command",
     [
         "run", "plan", "show", "transcript", "rescore", "compare", "frontier", "diagnose", "report", "export", "track",
-        "leaderboard", "gate", "validate", "suites", "models", "doctor",
+        "leaderboard", "gate", "transfer", "validate", "suites", "models", "doctor",
     ],
 )  # fmt: skip
 def test_every_command_explains_itself(mlpo_bench: Cli, command: str) -> None:

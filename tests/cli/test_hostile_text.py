@@ -35,6 +35,7 @@ COMMANDS = (
     ("compare", "RUN", "--against", "solo"),
     *(("compare", "RUN", "--against", "solo", "--format", form) for form in ("csv", "markdown", "latex", "json")),
     ("frontier", "RUN"),
+    ("transfer", "RUN", "--against", "solo"),
     ("diagnose", "RUN"),
     ("diagnose", "RUN", "--cell", "leader"),
     ("rescore", "RUN", "--dry-run"),

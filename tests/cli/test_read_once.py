@@ -60,6 +60,7 @@ def test_a_run_reads_what_decides_it_no_more_than_once(
         ("report", "mine"),
         ("diagnose", "mine"),
         ("frontier", "mine"),
+        ("transfer", "mine", "--against", "solo", "--row", "leader, 1 round, 3 peers"),
         ("compare", "mine", "--against", "solo"),
         ("export", "mine", "--format", "parquet", "-o", "out"),
     ],
