@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 import resource
 import statistics
@@ -292,6 +293,8 @@ def main() -> int:
     parser.add_argument("--scoring", action="store_true")
     options = parser.parse_args()
     data = options.data.resolve() if options.data else None
+    if data:  # it may hold BBH alone: the other suites are then taken from where they are
+        os.environ["MLPO_BENCH_DATA"] = str(data)
     if options.scoring:
         return int(not scoring(data))
     if options.barrier:

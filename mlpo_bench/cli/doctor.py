@@ -12,7 +12,12 @@ from mlpo_bench.cli._json import print_json
 
 
 def doctor(
-    team: Annotated[Path | None, typer.Argument(metavar="[TEAM.yaml]", show_default=False)] = None,
+    team: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="TEAM.yaml", help="A team file; without one, the embedded model in all seats.", show_default=False
+        ),
+    ] = None,
     suite: Annotated[
         str | None,
         typer.Option(
