@@ -1,10 +1,16 @@
-"""Files and folders that appear whole or not at all: made beside their place, then renamed."""
+"""Files and folders that appear whole or not at all: made beside their place, then renamed.
+
+A file is on the disk before it gets its name, so that a power cut leaves the old one or the new one, too.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import glob
 import os
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 
@@ -12,27 +18,75 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+# A process on another machine may be writing to a folder that machines share: what is young may be its.
+_LEFT_BEHIND_AFTER_S = 60.0
+
 
 @contextlib.contextmanager
 def written(path: Path) -> Iterator[Path]:
     """Yield where to write a file that gets its name once it is complete.
 
     Nobody ever sees half of it, whatever ends this process; of two processes that write it at once the later one wins.
+    What a process that was killed left of it is removed.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield beside
-        beside.replace(path)
+        put_in_place(beside, path)
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
+    _sweep(path)
 
 
 def write(path: Path, content: bytes) -> None:
     """Write a file, whole or not at all."""
     with written(path) as beside:
         beside.write_bytes(content)
+
+
+def put_in_place(beside: Path, path: Path) -> None:
+    """Give a file that is complete its name, once the disk holds it."""
+    _sync(beside)
+    beside.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """Wait until the disk holds a file, or the names in a folder; not every system can be asked for both."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:  # a folder, on Windows
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes that are gone left half-written of a file."""
+    for other in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        number = other.name.rpartition(".")[2]
+        with contextlib.suppress(OSError):
+            old = time.time() - other.stat().st_mtime > _LEFT_BEHIND_AFTER_S
+            if number.isdigit() and old and not _runs(int(number)):
+                other.unlink()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 @contextlib.contextmanager

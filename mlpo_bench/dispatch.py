@@ -296,6 +296,7 @@ class Dispatch:
     @contextlib.asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Commit the store regularly while inside, and once more on the way out, whatever happens."""
+        self._store.when_failing = self.stop  # what cannot be kept is not paid for
         committing = asyncio.create_task(self._commit_regularly())
         try:
             yield
@@ -304,6 +305,7 @@ class Dispatch:
             with contextlib.suppress(asyncio.CancelledError):
                 await committing
             self._store.commit()
+            self._store.when_failing = None
 
     async def _commit_regularly(self) -> None:
         while True:

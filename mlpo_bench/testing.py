@@ -11,7 +11,6 @@ A team file can name a script instead (`engine: scripted`, see `docs/python.md`)
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpo_bench.chat import Sampling
@@ -74,7 +73,7 @@ def memory_store() -> Store:
         ...     len(store)
         0
     """
-    return Store(Path(":memory:"))
+    return Store(None)
 
 
 def hold(

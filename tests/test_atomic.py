@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from mlpo_bench import atomic
-
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_file_gets_its_name_when_it_is_complete(tmp_path: Path) -> None:
@@ -48,3 +47,31 @@ def test_a_folder_takes_the_place_of_another_and_of_what_a_killed_process_left(t
         raise OSError("the disk is full")
     assert [path.name for path in folder.iterdir()] == ["second"]
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["folder"]
+
+
+def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    left, young, living = (tmp_path / f".a.txt.{pid}" for pid in (gone.pid, gone.pid + 100_000_000, os.getppid()))
+    for other in (left, young, living, tmp_path / ".a.txt.notes"):
+        other.write_text("half")
+    for other in (left, living):
+        os.utime(other, (0, 0))
+    atomic.write(path, b"whole")
+    assert sorted(other.name for other in tmp_path.iterdir()) == sorted(
+        [".a.txt.notes", living.name, young.name, "a.txt"]
+    )
+
+
+def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.txt"
+    synced: list[str] = []
+
+    def fsync(descriptor: int) -> None:
+        place = Path(f"/proc/self/fd/{descriptor}").readlink()
+        synced.append(f"{place.name}, {'named' if path.exists() else 'nameless'}")
+
+    monkeypatch.setattr("os.fsync", fsync)
+    atomic.write(path, b"whole")
+    assert synced == [f".a.txt.{os.getpid()}, nameless", f"{tmp_path.name}, named"]

@@ -5,8 +5,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,9 +18,6 @@ from mlpo_bench.chat import Completion, Message, Sampling, Usage
 from mlpo_bench.errors import UsageError
 from mlpo_bench.store import Store, derived_seed, request_key
 
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MADE = Completion("text\x00 with \N{SNOWMAN}", Usage(3, 2, 1), "length", 0.25)
 ASKED = (Message("user", "Why?"),)
@@ -194,3 +193,159 @@ def test_a_row_that_holds_no_completion_is_dropped_and_made_again(tmp_path: Path
         store.put(key(), MADE)
     with Store(path) as store:
         assert store.get(key()) == MADE
+
+
+def fill(path: Path, count: int = 2_000) -> None:
+    """Make a store of so many completions."""
+    with Store(path) as store:
+        for n in range(count):
+            store.put(n.to_bytes(32, "big"), replace(MADE, text=f"text {n} " * 9))
+
+
+def cut(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+
+
+def scribble(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 3)
+        file.write(os.urandom(20_000))
+
+
+def lose_wal(path: Path) -> None:
+    """Leave a file as it is half-way through a checkpoint whose log was then removed."""
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(bytes(8192))
+
+
+@pytest.mark.parametrize("damage", [cut, scribble, lose_wal])
+def test_a_damaged_store_is_set_aside_and_a_new_one_begun(tmp_path: Path, damage: Any) -> None:
+    path = tmp_path / "store.sqlite"
+    fill(path)
+    damage(path)
+    before = path.read_bytes()
+    with Store(path) as store:
+        assert store.set_aside is not None
+        assert store.set_aside.read_bytes() == before
+        assert store.set_aside.name.startswith("store.sqlite.damaged-")
+        assert len(store) == 0
+        store.put(key(), MADE)
+    with Store(path) as store:
+        assert store.set_aside is None
+        assert store.get(key()) == MADE
+
+
+def test_a_store_that_turns_out_to_be_damaged_stops_who_asks_and_is_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlpo_bench.store.database._CHECKED_WHOLE", 0)  # as with one too large to be read through
+    path = tmp_path / "store.sqlite"
+    fill(path)
+    scribble(path)
+    stopped: list[str] = []
+
+    def ask() -> None:
+        with Store(path) as store:
+            store.when_failing = lambda: stopped.append("stopped")
+            for n in range(2_000):
+                store.get(n.to_bytes(32, "big"))
+            store.put(key(), MADE)
+
+    with pytest.raises(
+        UsageError, match=r"store.sqlite is damaged \(.*1 answers that it could not take are in .*aside"
+    ):
+        ask()
+    assert stopped == ["stopped"]
+    with Store(path) as store:
+        assert store.get(key()) == MADE  # what it could not take is taken in
+        assert len(store) == 1
+    assert not list(tmp_path.glob("*.unsaved-*"))
+
+
+@pytest.mark.parametrize("content", [b"SQLite format 3\0" + bytes(84), b"x" * 5_000, b"SQLite format 3\0"])
+def test_what_is_not_known_to_be_a_store_is_never_moved(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "store.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"store.sqlite cannot be opened: .*--store"):
+        Store(path)
+    assert path.read_bytes() == content
+    assert [other.name for other in tmp_path.iterdir() if "damaged" in other.name] == []
+
+
+@pytest.mark.parametrize("statement", ["CREATE TABLE notes (text)", "PRAGMA application_id=7", "PRAGMA user_version=1"])
+def test_another_program_s_file_is_not_adopted(tmp_path: Path, statement: str) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as db:
+        db.execute(statement)
+    db.close()
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match=r"other.db is an SQLite file of another program"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_a_store_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    fill(path, 3)
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA application_id=0")  # they held none
+    db.close()
+    with Store(path) as store:
+        assert len(store) == 3
+
+
+def test_a_store_in_memory_is_not_had_by_mistake() -> None:
+    with pytest.raises(UsageError, match=":memory: would keep nothing"):
+        Store(Path(":memory:"))
+    with Store(None) as store:
+        store.put(key(), MADE)
+        assert store.get(key()) == MADE
+
+
+def test_a_locked_store_holds_nothing_up_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "store.sqlite"
+    fill(path, 1)
+    with Store(path) as store, sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        store.put(key(), MADE)
+        store.commit()
+        assert time.monotonic() - began < 2
+        assert store.get(key()) == MADE
+        assert store.trouble is None
+        other.execute("COMMIT")
+        store.commit()
+        assert len(store) == 2
+        other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr("mlpo_bench.store.store.LOCKED_FOR_S", 0.5)
+        stopped: list[None] = []
+        store.when_failing = lambda: stopped.append(None)
+        store.put(key(sample=1), MADE)
+        for _ in range(3):
+            store.commit()
+            time.sleep(0.3)
+        assert len(stopped) == 1
+        assert "has been locked by another program" in str(store.trouble)
+        said = store.settle()
+        other.execute("COMMIT")
+        store.trouble = None
+    other.close()
+    assert "1 answers that it could not take are in" in str(said)
+    with Store(path) as store:
+        assert store.get(key(sample=1)) == MADE
+
+
+def test_a_store_that_is_locked_when_it_is_opened_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlpo_bench.store.database._OPENS_WITHIN_S", 0.2)
+    path = tmp_path / "store.sqlite"
+    fill(path, 1)
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(UsageError, match="is locked by another program"):
+            Store(path)
+    other.close()

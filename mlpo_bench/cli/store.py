@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mlpo_bench.chat import Completion
+    from mlpo_bench.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="Pass completions on to another machine, and take them in.")
 
@@ -51,18 +57,46 @@ def export(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="A file that `store export` wrote.", show_default=False)],
+    files: Annotated[
+        list[Path], typer.Argument(help="Files that `store export` wrote, or stores.", show_default=False)
+    ],
     store: StorePath = None,
 ) -> None:
-    """Take the completions of a file into the store; what the store holds already stays as it is."""
+    """Take the completions of files into the store; what the store holds already stays as it is."""
     from mlpo_bench.errors import UsageError
     from mlpo_bench.log.completions import read_completions, read_header
-    from mlpo_bench.store import SCHEMA_VERSION, Store, default_path
+    from mlpo_bench.store import SCHEMA_VERSION, Store, default_path, is_store
 
-    if read_header(file).get("store") != SCHEMA_VERSION:
-        raise UsageError(f"{file} was not written by `mlpo-bench store export` of this version.")
+    for file in files:
+        if not is_store(file) and read_header(file).get("store") != SCHEMA_VERSION:
+            raise UsageError(f"{file} was not written by `mlpo-bench store export` of this version.")
     with Store(store or default_path()) as opened:
-        before = len(opened)
-        for one in read_completions(file):
-            opened.put(one.request, one.made)
-        typer.echo(f"{len(opened) - before:,} completions are new in {opened.path}; it holds {len(opened):,}.")
+        for file in files:
+            if is_store(file):
+                with Store(file) as other:
+                    _put(opened, other.items())
+            else:
+                _put(opened, ((one.request, one.made) for one in read_completions(file)))
+
+
+@app.command("rebuild")
+def rebuild(
+    runs: Annotated[list[str], typer.Argument(help="Runs' folders, or their names under runs/.", show_default=False)],
+    store: StorePath = None,
+) -> None:
+    """Take what runs were answered out of their transcripts into the store, where that was lost."""
+    from mlpo_bench.log import RunDirectory
+    from mlpo_bench.runs.recollection import restore
+    from mlpo_bench.store import Store, default_path
+
+    folders = [RunDirectory.open(run) for run in runs]
+    with Store(store or default_path()) as opened:
+        for folder in folders:
+            typer.echo(f"{restore(folder, opened):,} completions of {folder.path} are new in {opened.path}.")
+
+
+def _put(store: Store, completions: Iterable[tuple[bytes, Completion]]) -> None:
+    before = len(store)
+    for request, made in completions:
+        store.put(request, made)
+    typer.echo(f"{len(store) - before:,} completions are new in {store.path}; it holds {len(store):,}.")

@@ -93,7 +93,7 @@ class Layers:
     def _add(self) -> None:
         self.commit()
         path = self._folder / f"layer-{len(self.stores)}.sqlite"
-        before = [store.path for store in self.stores]
+        before = [store.path for store in self.stores if store.path]
         self.stores.append(self._open.enter_context(Store(path, beyond=[*before, *self._beyond])))
 
     def __enter__(self) -> Self:

@@ -215,6 +215,13 @@ class RunDirectory:
         finally:
             lock.release()
 
+    def sweep(self) -> None:
+        """Remove half-written files that killed processes left. The run must be this process's own (see `locked`)."""
+        for folder in (self.path, *(self.path / part for part in PARTS)):
+            for path in folder.glob(".*"):
+                if path.is_file() and path.name != ".lock":
+                    path.unlink(missing_ok=True)
+
     @property
     def command(self) -> str:
         """The command that goes on with the run."""

@@ -233,7 +233,7 @@ def _git_state(folder: Path) -> dict[str, Any] | None:
 
     def git(*arguments: str) -> str:
         done = subprocess.run(  # noqa: S603 - fixed arguments
-            ["git", "-C", str(folder), *arguments],  # noqa: S607 - whichever git the person uses
+            ["git", "--no-optional-locks", "-C", str(folder), *arguments],  # noqa: S607 - whichever git the person uses
             capture_output=True,
             text=True,
             check=True,

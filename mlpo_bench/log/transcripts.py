@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import zstandard
 
+from mlpo_bench import atomic
 from mlpo_bench.log.files import damaged, read_lines
 
 
@@ -53,11 +55,12 @@ class TranscriptWriter:
     def finish(self) -> None:
         """Write the end and give the file its name."""
         self._append()
-        self._beside.replace(self._path)
+        atomic.put_in_place(self._beside, self._path)
 
     def abandon(self) -> None:
         """Leave nothing behind of a cell that did not come to its end."""
-        self._beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._beside.unlink()
 
 
 def to_line(judged: Judged, **more: str) -> bytes:

@@ -78,7 +78,7 @@ async def matched(cell: Cell, budget: int, suite: SuiteTasks, dispatch: Dispatch
             transcript = await setting.converse(sample.question, dispatch, sample.sampling)
             totals[:] += [turn.usage.total for turn in transcript.turns]
 
-        async with InFlight() as flights:
+        async with InFlight(dispatch.stop) as flights:
             for sample in suite.samples:
                 await flights.start(vote(sample))
         return totals

@@ -110,7 +110,7 @@ async def _measure(cell: Cell, suite: SuiteTasks, dispatch: Dispatch) -> _Measur
         right += verdict.verdict.right
         lines[place] = to_line(verdict, member=cell.setting.team.leader.label)
 
-    async with InFlight() as flights:
+    async with InFlight(dispatch.stop) as flights:
         for place, sample in enumerate(suite.samples):
             await flights.start(answer(place, sample))
     return _Measured(right / len(suite.samples), tuple(lines))

@@ -56,12 +56,14 @@ class CellRunner:
     _scorer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "scoring"))
     _scoring: list[asyncio.Future[None]] = field(default_factory=list)
     _results: list[Future[CellResult]] = field(default_factory=list)
+    _fault: OSError | None = None
 
     async def run(self, todo: Sequence[Cell]) -> None:
         """Run all cells.
 
         Raises:
             Stopped: a person wants the run to stop, and all that was asked has been answered.
+            OSError: a file cannot be written; all that was asked has been answered.
         """
         await self._hold([cell for cell in todo if cell.matched is None])
         await self._hold(await self._matched([cell for cell in todo if cell.matched is not None]))
@@ -78,6 +80,8 @@ class CellRunner:
         await asyncio.gather(*self._scoring)
         self._scoring.clear()
         self._results.clear()
+        if self._fault is not None:
+            raise self._fault
 
     def _ended(self, one: CellProgress, record: Record) -> None:
         self.observer.conversed(one.cell, record)
@@ -88,8 +92,13 @@ class CellRunner:
         suite = self.suites[one.cell.suite]
         result = self._scorer.submit(score, one, suite, self.engines, self.folder)
         self._results.append(result)
-        self.observer.scored(await asyncio.wrap_future(result))
-        one.forget()
+        try:
+            self.observer.scored(await asyncio.wrap_future(result))
+        except OSError as fault:  # what is answered could not be written
+            self._fault = self._fault or fault
+            self.dispatch.stop()
+        else:
+            one.forget()
 
     async def _matched(self, votes: Sequence[Cell]) -> list[Cell]:
         """Return votes with their numbers of ballots; a vote on a cell that is not done cannot be counted."""

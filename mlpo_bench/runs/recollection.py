@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.runs.observer import Listener
+    from mlpo_bench.store import Store
     from mlpo_bench.teams import ModelSpec
 
     Answered = dict[ModelSpec, ModelFacts]
@@ -98,6 +100,17 @@ def pour(folder: RunDirectory, cells: Iterable[Cell], layers: Layers) -> None:
     if folder.unused_path.exists():
         for one in read_completions(folder.unused_path):
             layers.add(one)
+
+
+def restore(folder: RunDirectory, store: Store) -> int:
+    """Put into a store what a run's files hold, as far as they can be read; return how many answers are new there."""
+    before = len(store)
+    for cell in folder.cells:
+        for path in (folder.transcript_path(cell), folder.calibration_path(cell.id)):
+            with contextlib.suppress(UsageError):
+                for one in _completions(path) if path.exists() else ():
+                    store.put(one.request, one.made)
+    return len(store) - before
 
 
 def _completions_of(folder: RunDirectory, cell: Cell) -> Iterator[Kept]:

@@ -7,7 +7,6 @@ be equal, and tokens can be counted. Calls are exact; tokens, seconds and prices
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,7 +82,7 @@ async def plan(
         of_suite = [cell for cell in cells if cell.suite == name]
         engines = _engines(of_suite, suite, known)
         times = len(suite.samples) / len(_sample(suite))
-        with Store(Path(":memory:")) as store:
+        with Store(None) as store:
             rehearsed = _Rehearsed(suite, Dispatch(engines, store))
             matched_last = sorted(of_suite, key=lambda cell: cell.matched is not None)
             planned += [await rehearsed.cell(cell) for cell in matched_last]

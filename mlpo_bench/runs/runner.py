@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from contextlib import AsyncExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,12 +20,13 @@ from mlpo_bench.runs.calibration import calibrated
 from mlpo_bench.runs.cell_runner import CellRunner
 from mlpo_bench.runs.context_check import check_context
 from mlpo_bench.runs.interrupts import stopped_by_interrupts
+from mlpo_bench.runs.recollection import restore
 from mlpo_bench.runs.rehearsal import plan
 from mlpo_bench.store import Store
 
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from mlpo_bench.engines import Engine, ModelSpec, OpenEngines
     from mlpo_bench.log.directory import RunDirectory
@@ -54,20 +56,48 @@ async def run_cells(
         open_engines: What starts the engines.
 
     Raises:
-        UsageError: something the configuration asks for cannot be done.
+        UsageError: something the configuration asks for cannot be done, or a disk is full.
         Stopped: a person stopped the run.
     """
-    with folder.locked(), nullcontext(store) if isinstance(store, Store) else Store(store) as kept, quiet_lm_eval():
+    opened = nullcontext(store) if isinstance(store, Store) else Store(store)
+    with _told_of_disks(folder), folder.locked(), opened as kept, quiet_lm_eval():
+        folder.sweep()
         for sentence in folder.put_right:
             observer.say(sentence)
+        if kept.set_aside is not None:
+            _restore(kept, folder, observer)
         try:
             if todo := folder.left(only):
                 await _run_cells(todo, folder, kept, observer, open_engines)
         except Stopped as stop:
+            if trouble := kept.settle():
+                raise UsageError(f"{trouble} Nothing more was asked; to go on: {folder.command}") from None
             if not isinstance(stop, StoppedAtOnce):
                 folder.write_results()
             raise
         return folder.write_results()
+
+
+@contextlib.contextmanager
+def _told_of_disks(folder: RunDirectory) -> Iterator[None]:
+    """Tell in a sentence of a disk that is full, or a folder that cannot be written any more."""
+    try:
+        yield
+    except OSError as error:
+        where, why = error.filename or folder.path, error.strerror or str(error)
+        raise UsageError(
+            f"{where} cannot be written or read: {why}. Nothing more was asked, and what was answered is kept; to go "
+            f"on: {folder.command}"
+        ) from None
+
+
+def _restore(store: Store, folder: RunDirectory, observer: Listener) -> None:
+    """Fill a store that was begun in place of a damaged one with what the run's own files hold."""
+    restored = restore(folder, store)
+    observer.say(
+        f"The store {store.path} was damaged and is set aside as {store.set_aside}; {restored:,} answers of this run "
+        "are taken from its transcripts. `mlpo-bench store rebuild RUN` takes those of another."
+    )
 
 
 async def _run_cells(
@@ -97,7 +127,8 @@ async def _run_cells(
             closing.pop_all()  # the process is about to end, and its engines with it
             raise
         finally:
-            manifest.end(dispatch.tally, {spec.name: client.made for spec, client in dispatch.clients.items()})
+            with contextlib.suppress(OSError):  # whatever is amiss with the disk is told of by now, or soon
+                manifest.end(dispatch.tally, {spec.name: client.made for spec, client in dispatch.clients.items()})
         throughput.learn(dispatch, todo, suites, folder)
 
 

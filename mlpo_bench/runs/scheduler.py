@@ -54,7 +54,7 @@ async def schedule(
         else:
             ended(one, one.put(place, conversation))
 
-    async with InFlight() as flights:
+    async with InFlight(dispatch.stop) as flights:
         for name, suite in suites.items():
             of_suite = [one for one in progress if one.cell.suite == name]
             for place, sample in enumerate(suite.samples):
@@ -67,14 +67,19 @@ async def schedule(
 class InFlight:
     """A task group that holds back when enough tasks are under way, and raises the first fault as it is.
 
-    After a fault of the machinery, or when a person stops the run, nothing more is started; what is under way comes to
-    its end first, for it is paid for, and other conversations may be waiting for the same answers.
+    After a fault of the machinery or of a disk, or when a person stops the run, nothing more is started; what is under
+    way comes to its end first, for it is paid for, and other conversations may be waiting for the same answers.
+
+    Args:
+        stop: Called when what was answered cannot be written.
+        most: How many tasks at once.
     """
 
-    def __init__(self, most: int = CONVERSATIONS_IN_FLIGHT) -> None:
+    def __init__(self, stop: Callable[[], None] | None = None, most: int = CONVERSATIONS_IN_FLIGHT) -> None:
+        self._stop = stop or (lambda: None)
         self._group = asyncio.TaskGroup()
         self._room_left = asyncio.Semaphore(most)
-        self._fault: EngineError | Stopped | None = None
+        self._fault: EngineError | Stopped | OSError | None = None
 
     async def start(self, conversation: Coroutine[Any, Any, None]) -> None:
         """Start a task as soon as there is room for it."""
@@ -92,6 +97,9 @@ class InFlight:
                 await conversation
             except (EngineError, Stopped) as fault:
                 self._fault = self._fault or fault
+            except OSError as fault:
+                self._fault = fault
+                self._stop()
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()

@@ -1,0 +1,212 @@
+"""The SQLite file that a store lies in: told from other programs' files, checked, set aside where it is damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import sqlite3
+import struct
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from mlpo_bench.errors import UsageError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    Row = tuple[bytes, bytes]
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = int.from_bytes(b"mlpo", "big")
+"""What SQLite keeps in a file of whose it is; stores of earlier versions hold 0."""
+TABLE = "CREATE TABLE IF NOT EXISTS completions (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+INSERT = "INSERT OR IGNORE INTO completions VALUES (?, ?)"
+# For another process: while a file is opened, and at each attempt to write, which holds up all that asks.
+_OPENS_WITHIN_S, _WRITES_WITHIN_MS = 20.0, 250
+# A larger file takes long to read through; damage is found as it is met then.
+_CHECKED_WHOLE = 256 << 20
+_HEADER = struct.Struct(">60xI4xI")
+_MAGIC = b"SQLite format 3\0"
+_SQLITE_BUSY, _SQLITE_LOCKED, _SQLITE_CORRUPT, _SQLITE_NOTADB = 5, 6, 11, 26
+_UNSAVED, _MOST_PARTS = ".unsaved-", 32
+
+
+class Damaged(sqlite3.DatabaseError):
+    """A file was found to be damaged."""
+
+
+def opened(path: Path | None) -> tuple[sqlite3.Connection, Path | None]:
+    """Open a store to read and write it (None: in memory); also return where a damaged one in its place was put.
+
+    Raises:
+        UsageError: it cannot be opened, or is no store of this version.
+    """
+    if path is None:
+        return _connected(":memory:"), None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return _connected(path), None
+        except sqlite3.DatabaseError as error:
+            if not (is_damaged(error) and is_store(path)):
+                raise
+        with FileLock(path.with_name(f".{path.name}.lock")):  # of two processes that meet it, one sets it aside
+            try:
+                return _connected(path), None
+            except sqlite3.DatabaseError as error:
+                if not is_damaged(error):
+                    raise
+            aside = set_aside(path)
+            return _connected(path), aside
+    except (OSError, sqlite3.Error) as error:
+        raise unopened(path, error) from None
+
+
+def _connected(path: Path | str) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=_OPENS_WITHIN_S, isolation_level=None)
+    try:
+        check(path, db)
+        if isinstance(path, Path) and path.stat().st_size <= _CHECKED_WHOLE:
+            _check_whole(db)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")  # what is committed outlives a power cut
+        db.execute(TABLE)
+        db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        db.execute(f"PRAGMA busy_timeout={_WRITES_WITHIN_MS}")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _check_whole(db: sqlite3.Connection) -> None:
+    (said,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if said != "ok":
+        raise Damaged(said)
+
+
+def to_read(path: Path) -> sqlite3.Connection | None:
+    """Open a store to read from it; None where nothing was put there yet.
+
+    Raises:
+        UsageError: it cannot be opened, or is no store of this version.
+    """
+    try:
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_OPENS_WITHIN_S)
+        return db if check(path, db) else None
+    except sqlite3.Error as error:
+        raise unopened(path, error) from None
+
+
+def check(path: Path | str, db: sqlite3.Connection) -> int:
+    """Return a store's version, 0 for a new file.
+
+    Raises:
+        UsageError: it is of another version, or another program's.
+    """
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    unmarked = application == 0 and ("completions" in tables if version else not tables)
+    if application != APPLICATION_ID and not (unmarked or (application == 0 and version > SCHEMA_VERSION)):
+        raise UsageError(f"{path} is an SQLite file of another program. Name another with --store.")
+    if version not in {0, SCHEMA_VERSION}:
+        raise UsageError(
+            f"the store {path} is of version {version}; this mlpo-bench knows {SCHEMA_VERSION}. Take the one that made "
+            "it, or name another store with --store."
+        )
+    return int(version)
+
+
+def unopened(path: Path, error: Exception) -> UsageError:
+    """Return the fault of a store that cannot be opened."""
+    if isinstance(error, sqlite3.Error) and is_locked(error):
+        return UsageError(f"the store {path} is locked by another program: end that, or name another with --store.")
+    return UsageError(f"the store {path} cannot be opened: {error}. Move it away, or name another with --store.")
+
+
+def is_locked(error: sqlite3.Error) -> bool:
+    """Whether another process has the file."""
+    return _code(error) in {_SQLITE_BUSY, _SQLITE_LOCKED}
+
+
+def is_damaged(error: sqlite3.Error) -> bool:
+    """Whether a file does not hold what it should."""
+    return isinstance(error, Damaged) or _code(error) in {_SQLITE_CORRUPT, _SQLITE_NOTADB}
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def is_store(path: Path) -> bool:
+    """Whether a file is a store, or was one before it was damaged, as far as its beginning tells."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_HEADER.size)
+    except OSError:
+        return False
+    if len(start) < _HEADER.size or not start.startswith(_MAGIC):
+        return False
+    version, application = _HEADER.unpack(start)
+    return application == APPLICATION_ID or (application, version) == (0, SCHEMA_VERSION)
+
+
+def set_aside(path: Path) -> Path:
+    """Give a damaged store another name, so that a new one can take its place; return that name."""
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}")
+    path.replace(aside)
+    for end in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + end).replace(aside.with_name(aside.name + end))
+    return aside
+
+
+def save_elsewhere(path: Path, rows: Sequence[Row], part: int = 1) -> dict[Path, int]:
+    """Write rows that a store cannot take beside it, or where there is room, in one file or, if need be, in several.
+
+    Returns:
+        The files, each with how many rows it holds: all of them, unless there is no room anywhere.
+    """
+    for folder in (path.absolute().parent, Path.cwd(), Path(tempfile.gettempdir())):
+        place = folder / f"{path.name}{_UNSAVED}{os.getpid()}-{part}"
+        if _saved(place, rows):
+            return {place: len(rows)}
+    if part >= _MOST_PARTS or len(rows) == 1:
+        return {}
+    half = len(rows) // 2
+    return save_elsewhere(path, rows[:half], 2 * part) | save_elsewhere(path, rows[half:], 2 * part + 1)
+
+
+def _saved(place: Path, rows: Sequence[Row]) -> bool:
+    try:
+        with contextlib.closing(sqlite3.connect(place, isolation_level=None)) as db:
+            db.execute("PRAGMA journal_mode=OFF")
+            db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            db.execute(TABLE)
+            db.execute("BEGIN")
+            db.executemany(INSERT, rows)
+            db.execute("COMMIT")
+    except (OSError, sqlite3.Error):
+        with contextlib.suppress(OSError):
+            place.unlink()
+        return False
+    return True
+
+
+def unsaved(path: Path) -> Iterator[tuple[Path, list[Row]]]:
+    """Yield the files beside a store with rows that it could not take, and the rows."""
+    for place in sorted(path.parent.glob(f"{glob.escape(path.name)}{_UNSAVED}*")):
+        with contextlib.suppress(sqlite3.Error, UsageError):
+            db = to_read(place)
+            if db is not None:
+                with contextlib.closing(db):
+                    yield place, db.execute("SELECT key, value FROM completions").fetchall()

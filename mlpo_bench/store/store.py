@@ -1,0 +1,206 @@
+"""The store itself: writes are gathered and committed together, at least once a second while `Dispatch` is at work.
+
+So a killed process loses a second at most. What the file cannot take is not lost either: `Store.trouble` says why, who
+asks is told at once, and what is left is written elsewhere in the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shlex
+import sqlite3
+import time
+from typing import TYPE_CHECKING
+
+from platformdirs import user_cache_path
+
+from mlpo_bench.errors import Stopped, UsageError
+from mlpo_bench.store import database, rows
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+    from typing import Self
+
+    from mlpo_bench.chat import Completion
+
+log = logging.getLogger("mlpo_bench.store")
+
+COMMIT_EVERY_S = 0.5
+COMMIT_EVERY_ROWS = 2_000
+LOCKED_FOR_S = 60.0
+"""How long another process may keep the file to itself; what is answered in the meantime waits in memory."""
+
+
+def default_path() -> Path:
+    """Return where the store lies unless a run names another place: in the user's cache folder."""
+    return user_cache_path("mlpo-bench") / "completions.sqlite"
+
+
+class Store:
+    """The completions on disk.
+
+    Args:
+        path: The file; None for a store in memory, which ends with the process.
+        beyond: Other stores, which are asked for what this one lacks, in this order. They are never written, and
+            those that are not there hold nothing.
+
+    Attributes:
+        trouble: Why the file cannot be read or written, in a sentence; None while it can.
+        when_failing: Called once there is trouble, from wherever it is met.
+        set_aside: Where a damaged file was put in whose place this one was begun; None where it was not.
+
+    Raises:
+        UsageError: a file cannot be opened, or is no store of this version.
+    """
+
+    def __init__(self, path: Path | None, beyond: Sequence[Path] = ()) -> None:
+        if path is not None and str(path) == ":memory:":
+            raise UsageError("the store :memory: would keep nothing; name a file with --store.")
+        self.path = path
+        self.trouble: str | None = None
+        self.when_failing: Callable[[], None] | None = None
+        self._pending: dict[bytes, bytes] = {}
+        self._dropped: list[bytes] = []
+        self._committed = time.monotonic()
+        self._locked_since: float | None = None
+        self._damaged = self._closed = False
+        self._db, self.set_aside = database.opened(path)
+        self._take_in_unsaved()
+        log.info("completions are kept in %s", path or "memory")
+        self._beyond = [db for other in beyond if other.exists() and (db := database.to_read(other)) is not None]
+
+    def _take_in_unsaved(self) -> None:
+        """Take in what this store could not take before."""
+        for place, kept in database.unsaved(self.path) if self.path else ():
+            self._pending |= kept
+            self.commit()
+            if not self._pending:
+                log.info("%d completions of %s are taken in", len(kept), place)
+                place.unlink(missing_ok=True)
+
+    def get(self, key: bytes) -> Completion | None:
+        """Return the completion of a request, or None where it was never made."""
+        if (held := self.held(key)) is not None:
+            return held
+        values = (_value(db, key) for db in self._beyond)
+        made = (rows.read(value) for value in values if value is not None)
+        return next((one for one in made if one is not None), None)
+
+    def held(self, key: bytes) -> Completion | None:
+        """Return what this very file holds of a request; a row that holds no completion is dropped."""
+        value = self._pending.get(key)
+        if value is None:
+            try:
+                value = _value(self._db, key)
+            except sqlite3.Error as error:
+                self._fail(error)
+        if value is None:
+            return None
+        made = rows.read(value)
+        if made is None:
+            self._pending.pop(key, None)
+            self._dropped.append(key)
+        return made
+
+    def items(self) -> Iterator[tuple[bytes, Completion]]:
+        """Yield all completions of this file with the identities of their requests, in the order of these."""
+        self.commit()
+        for key, value in self._db.execute("SELECT key, value FROM completions ORDER BY key"):
+            if (made := rows.read(value)) is not None:
+                yield bytes(key), made
+
+    def put(self, key: bytes, made: Completion) -> None:
+        """Keep a completion, which must be `sound`; the first one of a request stays."""
+        self._pending[key] = rows.written(made)
+        due = time.monotonic() - self._committed >= COMMIT_EVERY_S
+        if due or (len(self._pending) >= COMMIT_EVERY_ROWS and self._locked_since is None):
+            self.commit()
+
+    def commit(self) -> None:
+        """Write what is pending; safe to call at any time. What cannot be written stays pending."""
+        self._committed = time.monotonic()
+        if self.trouble is not None or not (self._pending or self._dropped):
+            return
+        try:
+            self._write()
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            since = self._locked_since = self._locked_since or self._committed
+            if not database.is_locked(error) or self._committed - since >= LOCKED_FOR_S:
+                self._fail(error)
+        else:
+            self._locked_since = None
+            self._pending.clear()
+            self._dropped.clear()
+
+    def _write(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany("DELETE FROM completions WHERE key = ?", [(key,) for key in self._dropped])
+        self._db.executemany(database.INSERT, self._pending.items())
+        self._db.execute("COMMIT")
+
+    def _fail(self, error: sqlite3.Error) -> None:
+        """Take note of a fault of the file, and tell who asks: nothing more is to be paid for that cannot be kept."""
+        if self.trouble is not None:
+            return
+        self._damaged = database.is_damaged(error)
+        if database.is_locked(error):
+            why = f"has been locked by another program for {LOCKED_FOR_S:g} s"
+        else:
+            why = f"is damaged ({error})" if self._damaged else f"cannot be written or read: {error}"
+        self.trouble = f"the store {self.path} {why}."
+        log.info("%s", self.trouble)
+        if self.when_failing is not None:
+            self.when_failing()
+
+    def __len__(self) -> int:
+        self.commit()
+        (count,) = self._db.execute("SELECT COUNT(*) FROM completions").fetchone()
+        return int(count)
+
+    def settle(self) -> str | None:
+        """Write what is pending, elsewhere where the file cannot take it; return what a person should know of that."""
+        self.commit()
+        if self._pending and self.path is not None:
+            self.trouble = self.trouble or f"the store {self.path} is locked by another program."
+            count, places = len(self._pending), database.save_elsewhere(self.path, list(self._pending.items()))
+            self._pending.clear()
+            if places:
+                beside = all(place.parent == self.path.absolute().parent for place in places)
+                listed = " ".join(shlex.quote(str(place)) for place in places)
+                taken = "the next run takes them in" if beside else f"`mlpo-bench store import {listed}` takes them in"
+                self.trouble += f" {sum(places.values())} answers that it could not take are in {listed}; {taken}."
+            if lost := count - sum(places.values()):
+                self.trouble += f" {lost} answers could be written nowhere and are lost: there is no room."
+        return self.trouble
+
+    def close(self) -> None:
+        """Commit and let go of the file; one that turned out to be damaged is set aside."""
+        if self._closed:
+            return
+        self._closed = True
+        self.settle()
+        self._db.close()
+        for db in self._beyond:
+            db.close()
+        if self._damaged and self.path is not None:
+            with contextlib.suppress(OSError):
+                aside = database.set_aside(self.path)
+                self.trouble = f"{self.trouble} It is set aside as {aside}."
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self.close()
+        if self.trouble is not None and (error is None or isinstance(error, Stopped)):
+            raise UsageError(self.trouble) from None
+
+
+def _value(db: sqlite3.Connection, key: bytes) -> bytes | None:
+    row = db.execute("SELECT value FROM completions WHERE key = ?", (key,)).fetchone()
+    return None if row is None else row[0]
