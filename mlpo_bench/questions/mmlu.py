@@ -95,6 +95,8 @@ _SUBJECTS = (
 )
 _PARTS = {"dev": "dev", "val": "validation", "test": "test"}
 _TRAINED = ("dev", "val")
+_WHOLE = ("all", "", "data")
+"""Folders with files of all subjects."""
 _LETTERS = "ABCD"
 _REPOSITORY = Repository("cais/mmlu", "c30699e8356da336a370243923dbaf21066bb9fe")
 
@@ -120,7 +122,10 @@ def entry(subject: str, part: str, index: int, question: str, choices: Sequence[
 
 
 def _from_folder(files: Files) -> Iterator[Entry]:
-    rows = _by_csv(files) if files.has("test") else _by_parquet(files)
+    by_csv = any((files.root / "test").glob("*_test.csv"))
+    rows = {} if by_csv else _by_parquet(files)
+    if not rows and files.has("test"):
+        rows = _by_csv(files)
     if absent := [subject for subject in _SUBJECTS if not rows.get((subject, "test"))]:
         more = f" and {len(absent) - 1} more subjects" if absent[1:] else ""
         raise UsageError(
@@ -158,7 +163,7 @@ def _csv(files: Files, subject: str, part: str) -> Iterator[Row]:
 def _by_parquet(files: Files) -> Rows:
     rows: Rows = {}
     for part, split in _PARTS.items():
-        for name in files.shards("all", split):
+        for name in next(filter(None, (files.shards(at, split) for at in _WHOLE)), []):
             for place, row in files.records(name, "question", "subject"):
                 rows.setdefault((row["subject"], part), []).append(_checked(place, row))
     for subject in () if rows else _SUBJECTS:
@@ -199,7 +204,7 @@ def _from_hub() -> Iterator[Entry]:
                 yield entry(subject, part, index, row["question"], row["choices"], row["answer"])
 
 
-_MARKS = ("test/*_test.csv", "all/test*.parquet", "anatomy/test*.parquet")
+_MARKS = ("test/*_test.csv", "all/test*.parquet", "anatomy/test*.parquet", "anatomy/test/*.parquet")
 
 MMLU = Suite(
     name="mmlu",

@@ -101,14 +101,16 @@ def test_mmlu_s_tables_give_the_same_questions_however_they_were_saved(
         assert contents("mmlu", tmp_path / "as saved", split) == contents("mmlu", tmp_path / "as published", split)
 
 
-@pytest.mark.parametrize("subject", ["all", ""], ids=["all in one", "by subject"])
-def test_mmlu_is_read_as_the_hub_has_it(tmp_path: Path, subject: str) -> None:
+@pytest.mark.parametrize("name", ["all/{}" + SHARD, "{}" + SHARD, "data/{}" + SHARD, "all/{}/0000.parquet", ""])
+def test_mmlu_is_read_as_the_hub_has_it(tmp_path: Path, name: str) -> None:
     write_csv(tmp_path / "csv", plain)
     hub = tmp_path / "hub" / "mmlu"
     for part, split in (("dev", "dev"), ("val", "validation"), ("test", "test")):
         rows = [question(each, part) for each in MMLU]
-        for folder in [subject] if subject else MMLU:
-            parquet(hub / folder / f"{split}{SHARD}", [row for row in rows if subject or row["subject"] == folder])
+        if name:
+            parquet(hub / name.format(split), rows)
+        for row in () if name else rows:
+            parquet(hub / row["subject"] / f"{split}{SHARD}", [row])
     parquet(hub / "auxiliary_train" / f"train{SHARD}", [{"question": "Of another kind?"}])
     for split in ("test", "train"):
         assert contents("mmlu", tmp_path / "hub", split) == contents("mmlu", tmp_path / "csv", split)
