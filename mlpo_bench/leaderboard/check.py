@@ -157,6 +157,8 @@ def _differences(entry: Entry, made: Entry, run: LoadedRun) -> Iterator[str]:
             for field in ("source", "questions", "accuracy", "unread", "cut_off", "cost")
             if not _same(_plain(getattr(row, field)), _plain(getattr(anew, field)))
         )
+    if entry.protocol.family is None:  # it was made before families were kept
+        made = made.model_copy(update={"protocol": made.protocol.model_copy(update={"family": None})})
     yield from (
         f"{field} is not what {run.path} holds."
         for field in ("leader", "peers", "models", "protocol", "asked", "seeds")

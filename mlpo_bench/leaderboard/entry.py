@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from mlpo_bench.analysis.rows import row_name
 from mlpo_bench.engines.names import full_name, short_name
 from mlpo_bench.errors import UsageError
+from mlpo_bench.protocols.base import Family
 from mlpo_bench.teams import SamplingChoice
 
 
@@ -91,7 +92,8 @@ class Protocol(_Kept):
 
     `peers` is K and `rounds` is T, None where the protocol has no rounds. `matched` names the row whose tokens a vote
     was made to match: its number of ballots then stands with each suite's answers. A `ceiling` is chosen by the
-    harness with the gold answer in hand.
+    harness with the gold answer in hand. `family` is what the protocol is alike to (`led`, `vote`, `solo`, ...), for
+    those who do not have its code; entries made before it was kept have none.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Protocol(_Kept):
     rounds: int | None
     matched: str | None = None
     ceiling: bool = False
+    family: Annotated[Family | None, Field(exclude_if=_nothing)] = None
 
 
 class Scope(_Kept):
@@ -289,6 +292,7 @@ class Entry(_Kept):
         content = self.model_dump(
             mode="json", include={"label", "team", "leader", "peers", "protocol", "asked", "seeds", "models"}
         )
+        content["protocol"].pop("family", None)  # it follows from the name, and earlier entries have none
         content["models"] = sorted([m.name, m.weights, m.dtype, m.engine] for m in self.models)
         return _digest(content)
 

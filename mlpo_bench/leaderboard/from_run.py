@@ -171,6 +171,7 @@ def _protocol(cell: Cell) -> Protocol:
         rounds=None if protocol.depth is None else settings[protocol.depth],
         matched=cell.matched,
         ceiling=protocol.ceiling,
+        family=protocol.family,
     )
 
 

@@ -178,6 +178,14 @@ def test_an_entry_is_read_back_and_named_by_what_it_is(tmp_path: Path) -> None:
     assert twice.identity != made.identity
 
 
+def test_a_family_that_earlier_entries_lack_makes_no_other_row() -> None:
+    before, now = row("leader, 1 round", 10), row("leader, 1 round", 10, family="led")
+    assert "family" not in json.loads(before.to_json())["protocol"]
+    assert json.loads(now.to_json())["protocol"]["family"] == "led"
+    assert now.filename == before.filename
+    assert now.sha256 != before.sha256
+
+
 def test_entries_match_the_published_schema() -> None:
     jsonschema = pytest.importorskip("jsonschema")
     published = json.loads((LEADERBOARDS / "schema.json").read_bytes())
