@@ -57,39 +57,42 @@ def _of_subsets(right: tuple[int, ...], wrong: tuple[int, ...], unread: int, n: 
     counts ballots), one for each other answer, cut off above k. Where it has k votes, too, it carries a factor y, and
     the integral of y**ties from 0 to 1 is 1 / (1 + ties): Gauss and Legendre's rule has it exactly.
     """
-    from scipy.stats import binom
-
     total = sum(right) + sum(wrong) + unread
-    share = n / total
-    score = 0.0
+    share, score = n / total, 0.0
     for place, count in enumerate(right):
         others = right[:place] + right[place + 1 :] + wrong
         for k in range(1, min(count, n) + 1):
             rivals = [other for other in others if other >= k]
-            free = total - count - sum(rivals)
-            rest = _at_most(rivals, k, n - k, share)[:, ::-1] @ binom.pmf(np.arange(n - k + 1), free, share)
+            free = _voting(total - count - sum(rivals), share)[: n - k + 1]
+            rest = _at_most(rivals, k, n - k, share)[:, ::-1][:, : len(free)] @ free
             _, weights = _nodes(len(rivals))
-            score += float(binom.pmf(k, count, share) * (weights @ rest))
-    return min(score / float(binom.pmf(n, total, share)), 1.0)
+            score += float(_voting(count, share)[k] * (weights @ rest))
+    return min(score / float(_voting(total, share)[n]), 1.0)
 
 
 def _at_most(rivals: Sequence[int], k: int, most: int, share: float) -> Floats:
     """Return the chances of each number of ballots for rivals, none above k, of shape (nodes, most + 1)."""
-    from scipy.stats import binom
-
     ties, _ = _nodes(len(rivals))
     chances = np.zeros((len(ties), most + 1))
     chances[:, 0] = 1.0
-    votes = np.arange(min(k, most) + 1)
     for rival in rivals:
-        each = np.broadcast_to(binom.pmf(votes, rival, share), (len(ties), len(votes))).copy()
-        if k <= most:
-            each[:, k] *= ties
+        each = _voting(rival, share)
         grown = np.zeros_like(chances)
-        for vote in votes:
-            grown[:, vote:] += each[:, [vote]] * chances[:, : most + 1 - vote]
+        for votes in range(min(k, most) + 1):
+            chance = each[votes] * ties[:, None] if votes == k else each[votes]
+            grown[:, votes:] += chance * chances[:, : most + 1 - votes]
         chances = grown
     return chances
+
+
+@lru_cache(maxsize=1 << 14)
+def _voting(count: int, share: float) -> Floats:
+    """Return the binomial chances of how many of so many ballots vote, of shape (count + 1,)."""
+    from scipy.special import gammaln, xlog1py, xlogy
+
+    votes = np.arange(count + 1)
+    ways = gammaln(count + 1) - gammaln(votes + 1) - gammaln(count - votes + 1)
+    return np.asarray(np.exp(ways + xlogy(votes, share) + xlog1py(count - votes, -share)), dtype=np.float64)
 
 
 @lru_cache(maxsize=256)
