@@ -308,6 +308,9 @@ def difference(
         units = _with_two_made_up(units)
         which = f"{differing} questions only" if differing < _FEW_DIFFERING else "every question alike"
         cautions.append(f"the cells differ on {which}: the interval is wider than it need be")
+    apart_in = int((np.abs(units.sums) > _ROUNDING).sum())
+    if groups is not None and differing >= _FEW_DIFFERING > apart_in:
+        cautions.append(f"the cells differ in {apart_in} subjects only: whether others would, they cannot tell")
     if units.effective < _FEW_SUBJECTS:
         low, high = _student(units, level)
         method = "cluster-robust t"

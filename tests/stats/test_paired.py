@@ -205,3 +205,10 @@ def test_a_p_of_other_subjects_is_never_below_that_of_these() -> None:
     found = compare([1] * 6 + [0] * 4, [0] * 9 + [1], [0, 1] * 5)
     assert found.p_subjects is not None
     assert found.p_subjects >= found.p
+
+
+def test_a_difference_in_few_subjects_is_told_of() -> None:
+    subjects = [n // 10 for n in range(200)]
+    found = difference([1.0] * 30 + [0.5] * 170, [0.0] * 30 + [0.5] * 170, subjects)
+    assert found.caution == "the cells differ in 3 subjects only: whether others would, they cannot tell"
+    assert difference([1.0] * 80 + [0.5] * 120, [0.0] * 80 + [0.5] * 120, subjects).caution is None

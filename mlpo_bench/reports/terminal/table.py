@@ -55,7 +55,8 @@ def print_results(run: LoadedRun, console: Console) -> None:
     if results.cells:
         print_costs(results, prices, console)
         print_error_of(run.plan, results, run.seconds, console)
-        console.print(" ".join([_HOW_TO_READ, *_seldom(results.cells)]), style="dim")
+        spread = [] if run.config.limit is None else [_SPREAD]
+        console.print(" ".join([_HOW_TO_READ, *spread, *_seldom(results.cells)]), style="dim")
     if results.unfinished:
         left = len(results.unfinished)
         console.print(
@@ -88,12 +89,19 @@ def _print_causes(failed: Iterable[CellResult], console: Console) -> None:
 
 
 _HOW_TO_READ = (
-    "Intervals allow for questions alike within a subject; over several seeds, every question counts with its mean. "
+    "Intervals (95 %) speak of other subjects, and allow for questions alike within one; over several seeds, every "
+    "question counts with its mean. "
     "Those marked ~ may be too narrow: too few subjects for an accuracy near 0 or 1. "
     "Unread: no answer could be read, counted as wrong. Calls, tokens, seconds, operations and price are means a "
     "question, as if nothing were shared between rows; seconds is the longest chain of turns that waited for another; "
     "operations are estimated from the models' sizes. Cells alone: every cell counted as if it had been run by itself. "
     "Paid: every completion counted once. Engine time adds up requests, which overlap."
+)
+
+
+_SPREAD = (
+    "With a limit, questions are spread evenly over subjects: figures are of subjects that count about the same, and "
+    "not of the suite's own mix."
 )
 
 
