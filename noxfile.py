@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -137,6 +138,16 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-cache", env={"PYTHONPATH": "."})  # reads the files, imports none
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Try readers on whatever comes for a minute: an hour by `FUZZ_SECONDS=400 nox -s fuzz`."""
+    with once(session) as needed:
+        if needed:
+            install(session, "tests")
+    seconds = os.environ.get("FUZZ_SECONDS", "7")
+    session.run("pytest", "tests/test_fuzzing.py", *session.posargs, env={"FUZZ_SECONDS": seconds})
 
 
 @nox.session(default=False)
