@@ -174,24 +174,37 @@ def _score(final: str, record: Record) -> Any:  # noqa: ANN401 - a Score, whose 
     )
 
 
-def _message(role: str, text: str, **more: Any) -> ChatMessage:  # noqa: ANN401 - what messages of all roles take
-    """Return a message whose text stays whole: as a plain string, inspect_ai would take thinking out of it."""
-    from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser, ContentText
+def _message(role: str, text: str, reasoning: str | None = None, **more: Any) -> ChatMessage:  # noqa: ANN401
+    """Return a message whose text stays whole: as a plain string, inspect_ai would take thinking out of it.
+
+    Thinking that a server told apart from the text is a part of its own, before it.
+    """
+    from inspect_ai.model import (
+        ChatMessageAssistant,
+        ChatMessageSystem,
+        ChatMessageUser,
+        ContentReasoning,
+        ContentText,
+    )
 
     kinds = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
-    return kinds[role](content=[ContentText(text=text)], **more)
+    thinking = [ContentReasoning(reasoning=reasoning)] if reasoning else []
+    return kinds[role](content=[*thinking, ContentText(text=text)], **more)
 
 
 def _said(turn: dict[str, Any], models: Mapping[str, str]) -> ChatMessage:
     told = ("seat", "round", "stage", "sample", "answer", "right", "finish_reason", "seconds")
     metadata = {name: turn.get(name) for name in told}
-    return _message("assistant", turn["text"], model=models[turn["seat"]], source="generate", metadata=metadata)
+    said = {"model": models[turn["seat"]], "source": "generate", "metadata": metadata}
+    return _message("assistant", turn["text"], turn.get("reasoning"), **said)
 
 
-def _output(text: str, cut_off: bool, model: str, usage: ModelUsage | None = None) -> ModelOutput:
-    from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, ContentText, ModelOutput
+def _output(
+    text: str, cut_off: bool, model: str, usage: ModelUsage | None = None, reasoning: str | None = None
+) -> ModelOutput:
+    from inspect_ai.model import ChatCompletionChoice, ModelOutput
 
-    message = ChatMessageAssistant(content=[ContentText(text=text)], model=model, source="generate")
+    message = _message("assistant", text, reasoning, model=model, source="generate")
     choice = ChatCompletionChoice(message=message, stop_reason="max_tokens" if cut_off else "stop")
     return ModelOutput(model=model, choices=[choice], usage=usage)
 
@@ -209,7 +222,7 @@ def _event(turn: dict[str, Any], models: Mapping[str, str]) -> ModelEvent:
         tools=[],
         tool_choice="none",
         config=GenerateConfig(),
-        output=_output(turn["text"], turn["finish_reason"] == "length", model, _usage(turn)),
+        output=_output(turn["text"], turn["finish_reason"] == "length", model, _usage(turn), turn.get("reasoning")),
         working_time=turn["seconds"],
         metadata={name: turn.get(name) for name in ("round", "stage", "sample", "answer", "right")},
     )

@@ -39,6 +39,7 @@ TURNS = pa.schema(
         ("sample", pa.int64()),
         ("read", pa.list_(_MESSAGE)),
         ("text", pa.string()),
+        ("reasoning", pa.string()),
         ("answer", pa.string()),
         ("right", pa.bool_()),
         ("prompt_tokens", pa.int64()),
@@ -51,7 +52,8 @@ TURNS = pa.schema(
 )
 """A turn: what a seat read and wrote, the answer read from it (null: none), and whether that was right.
 
-`right` is null in runs made before turns were judged.
+`reasoning` is thinking that a server told apart from the text (null: none). `right` is null in runs made before turns
+were judged.
 """
 
 

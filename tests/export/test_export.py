@@ -115,7 +115,8 @@ def test_parquet_holds_every_question_and_every_turn(run: RunDirectory, tmp_path
         for line in conversations(run, cell.cell)
         for turn in line["turns"]
     ]
-    assert turns == [{name: turn[name] for name in turns[0]} for turn in written]
+    assert turns == [{name: turn.get(name) for name in turns[0]} for turn in written]
+    assert {turn["reasoning"] for turn in turns} == {None}
     assert len(turns) == sum(row["calls"] for row in questions) == 2 * 22 * (1 + 3 + 4)
 
 
@@ -129,7 +130,7 @@ def test_csv_and_json_lines_hold_every_question(run: RunDirectory, tmp_path: Pat
     assert table.to_pylist()[0] == lines[0]
 
 
-def planted(run: RunDirectory, folder: Path, text: str) -> LoadedRun:
+def planted(run: RunDirectory, folder: Path, text: str, reasoning: str | None = None) -> LoadedRun:
     """A copy of a run's first cell, one of whose conversations ends in a text of its own, and one in a fault."""
     cell = run.results().cells[0].cell
     for part in ("records", "transcripts", "cells", "suites"):
@@ -144,6 +145,7 @@ def planted(run: RunDirectory, folder: Path, text: str) -> LoadedRun:
     (folder / "results.json").write_bytes(orjson.dumps(results))
     first, second, *rest = conversations(run, cell)
     first["final"] = first["turns"][0]["text"] = first["turns"][0]["answer"] = text
+    first["turns"][0] |= {"reasoning": reasoning} if reasoning else {}
     second = {"question": second["question"], "error": text or "fault"}
     lines = b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in (first, second, *rest))
     (folder / "transcripts" / f"{cell}.jsonl.zst").write_bytes(zstandard.compress(lines))
@@ -361,6 +363,27 @@ def test_inspect_gives_back_any_text(
     assert first.scores[SCORER].answer == text
     assert second.error.message == (text or "fault")
     assert not second.scores
+
+
+@pytest.mark.parametrize("thinking", ["Let me see.", "</think> a <think>", "=cmd()"])
+def test_thinking_that_a_server_told_apart_stands_apart(
+    run: RunDirectory, tmp_path: Path, read_log: Callable[..., Any], thinking: str
+) -> None:
+    changed = planted(run, tmp_path / "run", "It is 4.", thinking)
+    _, turns = (pq.read_table(path).to_pylist() for path in export(changed, "parquet", tmp_path / "out"))
+    assert [(turn["reasoning"], turn["text"]) for turn in turns[:1]] == [(thinking, "It is 4.")]
+    assert {turn["reasoning"] for turn in turns[1:]} == {None}
+    (path,) = export(changed, "inspect", tmp_path / "out")
+    sample = read_log(str(path), resolve_attachments=True).samples[0]
+    for message in (sample.messages[1], sample.events[0].output.choices[0].message):
+        reasoning, text = message.content
+        assert (reasoning.type, reasoning.reasoning, text.type, text.text) == (
+            "reasoning",
+            thinking,
+            "text",
+            "It is 4.",
+        )
+    assert text_of(sample.output.choices[0].message) == "It is 4."
 
 
 def test_inspect_holds_one_conversation_at_a_time(
