@@ -39,7 +39,7 @@ Cli = Any
         (["--team", "nowhere.yaml"], "nowhere.yaml cannot be read: No such file"),
         (
             ["--config", "nowhere.yaml"],
-            "there is no matrix 'nowhere.yaml': it is neither a file nor one of default, elsewhere, interventions, leaderboard.",
+            "there is no matrix 'nowhere.yaml': it is neither a file nor one of default, elsewhere, interventions, ",
         ),
         (["--matrix", "defualt"], "did you mean 'default'?"),
         (["--seeds", "0"], "--seeds 0: cells are repeated with 1 to 100 seeds."),
