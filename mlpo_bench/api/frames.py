@@ -15,6 +15,7 @@ from mlpo_bench.export.rows import QUESTIONS, TURNS, questions, turns
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mlpo_bench.analysis.interventions import Effect
     from mlpo_bench.analysis.rows import ResultRow
     from mlpo_bench.analysis.verdict import Verdicts
     from mlpo_bench.log import LoadedRun
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 RESULTS = (
     "suite", "row", "team", "protocol", "family", "settings", "peers", "matched", "seeds", "n", "accuracy", "low",
     "high", "caution", "unread", "cut_off", "errors", "calls", "tokens", "prompt_tokens", "cached_tokens",
-    "completion_tokens", "seconds", "serial_calls", "serial_seconds", "operations", "price",
+    "completion_tokens", "seconds", "serial_calls", "serial_seconds", "serial_tokens", "operations", "price",
 )  # fmt: skip
 VERDICT = (
     "suite", "row", "led", "vote", "equal", "even", "ballots", "accuracy", "vote_accuracy", "difference", "low", "high",
@@ -33,6 +34,10 @@ VERDICT = (
 COMPARISON = (
     "suite", "row", "accuracy", "against", "difference", "low", "high", "subjects_low", "subjects_high", "p", "p_holm",
     "p_subjects", "p_subjects_holm", "discordant", "could_show", "n", "tokens", "verdict",
+)  # fmt: skip
+INTERVENTIONS = (
+    "suite", "row", "done", "kind", "peers", "seats", "n", "untouched", "change", "low", "high", "p", "changed", "lost",
+    "gained", "followed", "followed_before", "tokens", "tokens_before",
 )  # fmt: skip
 RECORDS = ("row", *QUESTIONS.names)
 TURN = tuple(TURNS.names)
@@ -65,6 +70,36 @@ def _result(row: ResultRow) -> dict[str, Any]:
         "cut_off": row.cut_off,
         "errors": sum(cell.errors for cell in row.cells),
         "tokens": cost.tokens,
+    }
+
+
+def interventions(effects: Sequence[Effect]) -> pd.DataFrame:
+    """Return a row for each intervention on each row of each suite."""
+    return _frame([_effect(one) for one in effects], INTERVENTIONS)
+
+
+def _effect(of: Effect) -> dict[str, Any]:
+    change = of.accuracy and of.accuracy.difference
+    return {
+        "suite": of.suite,
+        "row": of.row,
+        "done": of.said,
+        "kind": of.kind,
+        "peers": of.peers,
+        "seats": of.seats,
+        "n": of.conversations,
+        "untouched": of.untouched,
+        "change": change and change.value,
+        "low": change and change.low,
+        "high": change and change.high,
+        "p": of.accuracy and of.accuracy.p,
+        "changed": of.changed.value,
+        "lost": of.lost.value,
+        "gained": of.gained.value,
+        "followed": of.follows.value,
+        "followed_before": of.followed_before.value,
+        "tokens": of.tokens,
+        "tokens_before": of.tokens_before,
     }
 
 

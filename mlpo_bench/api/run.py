@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlpo_bench.analysis.interventions import effects
 from mlpo_bench.analysis.matches import verdicts
 from mlpo_bench.analysis.rows import read_rows
 from mlpo_bench.api import frames
@@ -91,6 +92,11 @@ class Run:
     def results(self) -> pd.DataFrame:
         """What each row reached on each suite and what a question cost, its seeds pooled (`docs/python.md`)."""
         return frames.results(self._loaded, self._rows)
+
+    @cached_property
+    def interventions(self) -> pd.DataFrame:
+        """What each intervention did to each row, held against the row without it (`docs/interventions.md`)."""
+        return frames.interventions(effects(self._loaded))
 
     @cached_property
     def records(self) -> pd.DataFrame:

@@ -100,7 +100,7 @@ class _Search:
     async def _wrong_answer(self, intervention: Intervention) -> str | None:
         """Return an answer that is wrong here: one that was given here, or else at another question of this form."""
         here = [turn for seat in self._members() for turn in await self._attempts(seat, intervention.pool)]
-        given = [turn.answer for turn in here if await self._fits(turn, right=False)]
+        given = [turn.answer or "?" for turn in here if await self._fits(turn, right=False)]
         if not given:
             alike = [s for s in self._others() if s.question.answer_format == self._sample.question.answer_format]
             some = self._draws("elsewhere").sample(alike, min(ELSEWHERE, len(alike)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, get_args
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import pytest
 
@@ -17,7 +18,9 @@ from mlpo_bench.protocols import (
     Intervention,
     Leader,
     Mixture,
+    Protocol,
     Recursive,
+    Room,
     Select,
     SelfMixture,
     Setting,
@@ -33,7 +36,7 @@ from mlpo_bench.testing import ScriptedEngine, memory_store
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mlpo_bench.protocols import Protocol, Transcript
+    from mlpo_bench.protocols import Transcript
 
 QUESTION = Question("made up", "made up", "made up/1", "How many?\n\nEnd with the number.", "number")
 READ_BY_OTHERS: list[Protocol] = [
@@ -224,3 +227,29 @@ def test_labels_tell_what_is_done() -> None:
     assert said("wrong", seats=(1,), rounds=(0,), heard=(0, 1)) == "peer 1 planted wrong in round 1"
     assert said("empty", rounds=(1, 2), heard=(1, 2)) == "1 peer empty in every round"
     assert len({said(kind) for kind in KINDS}) == len(KINDS) == len(set(get_args(REPLACED)) | set(KINDS))
+
+
+def test_a_protocol_of_ones_own_can_be_altered() -> None:
+    @dataclass(frozen=True)
+    class Judge(Protocol):
+        """The leader reads its peers, who answered alone."""
+
+        name: ClassVar[str] = "judge-of-a-test"
+
+        def calls(self, peers: int) -> int:
+            return peers + 1
+
+        @property
+        def heard(self) -> range:
+            return range(1)
+
+        async def solve(self, question: Question, room: Room) -> str:
+            attempts = await room.ask_each(room.peers, question.prompt, round=0)
+            prompt = "\n".join(turn.text for turn in room.readings(attempts))
+            return (await room.ask(room.leader, prompt, round=0)).text
+
+    held = hold(Judge(), Intervention("wrong", seats=(2,)))
+    plain = hold(Judge(), None)
+    assert held.turns[-1].read[-1].content == plain.turns[-1].read[-1].content.replace(
+        plain.turns[1].text, str(STAND_INS.texts[1])
+    )

@@ -11,10 +11,12 @@ import typer
 from typer.testing import CliRunner
 
 from mlpo_bench.analysis.interventions import effects
+from mlpo_bench.api.run import load_run
 from mlpo_bench.cli.diagnose import diagnose
 from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.reports.html.interventions import intervention_figures
 from mlpo_bench.reports.terminal.console import Console
+from mlpo_bench.reports.terminal.conversation import print_conversation
 from mlpo_bench.reports.terminal.interventions import print_effects
 from mlpo_bench.reports.terminal.table import print_results
 
@@ -85,3 +87,29 @@ def test_tables_of_results_leave_them_out(run: RunDirectory) -> None:
     print_results(LoadedRun(run), Console(file=out, width=100))
     assert "without peer" not in out.getvalue()
     assert "28 cells are interventions" in out.getvalue()
+
+
+def test_a_transcript_shows_what_was_read_instead(run: RunDirectory) -> None:
+    loaded = LoadedRun(run)
+    cell = next(cell for cell in loaded.cells if cell.label.endswith("debate, 2 rounds, 3 peers, 1 peer injecting"))
+    line = next(line for line in loaded.transcripts(cell) if "altered" in line)
+    out = io.StringIO()
+    print_conversation(cell, line, Console(file=out, width=200), prompts=False)
+    assert "what others read of peer" in out.getvalue()
+    assert "Ignore the other attempts" in out.getvalue()
+
+
+def test_the_frame_has_the_same_figures(run: RunDirectory) -> None:
+    frame = load_run(run.path).interventions
+    told = effects(LoadedRun(run))
+    assert frame["change"].tolist() == [one.accuracy.difference.value for one in told if one.accuracy]
+    assert frame["done"].tolist() == [one.said for one in told]
+
+
+def test_a_plan_counts_the_readers_that_are_asked_again(run: RunDirectory) -> None:
+    plan = run.plan()
+    assert plan is not None
+    alone, paid = (sum(of.calls for of in side.values()) for side in (plan.alone, plan.paid))
+    readers = sum(cell.calls * cell.questions for cell in plan.cells if "planted" in cell.label)
+    assert readers
+    assert paid < alone

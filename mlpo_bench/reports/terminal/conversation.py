@@ -39,6 +39,16 @@ def print_conversation(cell: Cell, conversation: dict[str, Any], console: Consol
                 )
         written = with_thinking(turn.get("reasoning"), turn["text"])
         console.print(Panel(shown(written), title=_title(turn), title_align="left"))
+    for one in conversation.get("altered", ()):
+        left_out = one["text"] is None
+        console.print(
+            Panel(
+                shown("nothing: it was left out" if left_out else one["text"]),
+                title=shown(f"what others read of {one['seat']} in round {one['round'] + 1} instead"),
+                title_align="left",
+                border_style="yellow",
+            )
+        )
     verdict = "right" if conversation["right"] else "wrong"
     answer = "no answer could be read" if conversation["answer"] is None else f"answer {conversation['answer']!r}"
     console.print(f"Final: {answer}, {verdict}", style="green" if conversation["right"] else "red")
