@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import mlpo_bench
+from mlpo_bench.engines.engine_options import EngineOptions
 from mlpo_bench.log.ledger import SCHEMA
 from mlpo_bench.log.records import Record
 from mlpo_bench.matrix.config import RunConfig
@@ -25,6 +26,10 @@ def named(page: str) -> set[str]:
 def test_every_field_of_team_and_matrix_files_is_documented(model: type) -> None:
     internal = {"asked_anew"}  # written by `run --fresh`
     assert set(model.model_fields) - internal - named("configuration.md") == set()  # type: ignore[attr-defined]
+
+
+def test_every_engine_option_is_documented() -> None:
+    assert set(EngineOptions.model_fields) - named("engines.md") == set()
 
 
 def test_every_column_of_a_runs_files_is_documented() -> None:
