@@ -1,7 +1,7 @@
 """Serves a model with transformers: slower than vLLM, but runs wherever torch runs.
 
-Requests that wait while a batch is generated make up the next one. In deterministic mode each request is a batch
-of its own in float32, so that its answer depends on nothing else.
+Requests join a batch while others are under way, and leave it as they end (`decoding/`). In deterministic mode each
+request is a batch of its own in float32, so that its answer depends on nothing else.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.engines import generation, hf_weights, identity, lora
 from mlpo_bench.engines.base import ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
+from mlpo_bench.engines.decoding.admission import Admission
+from mlpo_bench.engines.decoding.rows import Row
 from mlpo_bench.engines.quiet import quiet_transformers
 from mlpo_bench.engines.threads import import_torch
 from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
@@ -32,28 +34,17 @@ if TYPE_CHECKING:
 BATCH_ROWS = 64
 # Bounds the key-value cache of a batch: rows times the longest prompt plus answer.
 BATCH_TOKENS = 131_072
+# Prompts read in one pass. Reading keeps a CPU busy with few of them, and more would be padded; a GPU wants many.
+READ_TOGETHER = {"cpu": 512, "cuda": 16_384}
 DEFAULT_CONTEXT = 4_096
-# What of a model's own generation_config.json transformers can follow row by row, under `generation: model`.
-FOLLOWED = (
-    "no_repeat_ngram_size", "suppress_tokens", "begin_suppress_tokens", "bad_words_ids", "min_new_tokens",
-    "sequence_bias",
-)  # fmt: skip
 
 
-@dataclass(slots=True)
-class _Job:
-    """A request that waits: its prompt's tokens, and where its answer is to go."""
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """Who waits for a row: since when, and where its answer is to go."""
 
-    ids: list[int]
-    sampling: Sampling
-    seed: int
-    asked: float
+    since: float
     answer: asyncio.Future[Completion]
-
-    @property
-    def length(self) -> int:
-        """Tokens of prompt and answer, at most."""
-        return len(self.ids) + self.sampling.max_tokens
 
 
 class HFEngine:
@@ -63,7 +54,7 @@ class HFEngine:
         model: a transformers causal language model.
         chats: renders chats for it.
         facts: what was loaded.
-        batch_rows: the most requests generated together; 1 makes each independent of all others.
+        batch_rows: the most requests decoded together; 1 makes each independent of all others.
         drawing: how its answers are drawn, beside what requests say.
     """
 
@@ -76,14 +67,23 @@ class HFEngine:
         batch_rows: int = BATCH_ROWS,
         drawing: Generation = generation.AS_THE_TASK_SAYS,
     ) -> None:
-        self._model, self._chats, self._facts = model, chats, facts
-        self._batch_rows, self._drawing = batch_rows, drawing
-        self._waiting: list[_Job] = []
+        from mlpo_bench.engines.decoding.attention import use_heads_as_queries
+        from mlpo_bench.engines.decoding.decoder import Decoder
+
+        use_heads_as_queries(model)
+        self._chats, self._facts, self._drawing = chats, facts, drawing
+        self._ends = _end_tokens(model, chats.tokenizer)
+        self._decoder = Decoder(model, chats.tokenizer, self._ends, drawing)
+        self._admission = Admission(
+            batch_rows,
+            BATCH_TOKENS,
+            READ_TOGETHER.get(model.device.type, READ_TOGETHER["cuda"]),
+            joins=self._decoder.joins,
+        )
+        self._askers: dict[Row, _Asker] = {}
         self._halted: Exception | None = None
         self._worker: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hf-engine")
-        self._ends = _end_tokens(model, chats.tokenizer)
-        _neutralise(model)
 
     @property
     def facts(self) -> ModelFacts:
@@ -109,129 +109,97 @@ class HFEngine:
         sampling = self._drawing.applied(sampling)
         if self._chats.stops:
             sampling = replace(sampling, stop=sampling.stop + self._chats.stops)
-        job = _Job(ids, sampling, seed, asked, asyncio.get_running_loop().create_future())
-        self._waiting.append(job)
+        row = Row(ids, sampling, seed)
+        asker = self._askers[row] = _Asker(asked, asyncio.get_running_loop().create_future())
+        self._admission.waiting.append(row)
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
-        return await job.answer
+        return await asker.answer
 
     def halt(self, reason: Exception) -> None:
-        """Begin no other batch: what waits for one gets `reason` instead."""
+        """Begin nothing more: what waits gets `reason` instead."""
         self._halted = self._halted or reason
-        waiting, self._waiting = self._waiting, []
-        for job in waiting:
-            _settle(job, reason)
+        self._refuse_waiting(reason)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Return the length of a chat in tokens."""
         return len(self._chats.ids(messages))
 
     async def close(self) -> None:
-        """Finish the batch under way and let the model go; what still waits fails."""
-        waiting, self._waiting = self._waiting, []
-        for job in waiting:
-            _settle(job, EngineError("the engine was closed.", transient=False))
-        if self._worker is not None:
-            await self._worker
+        """Finish what is under way and let the model go; what still waits fails."""
+        self._refuse_waiting(EngineError("the engine was closed.", transient=False))
+        if self._worker is not None and not self._worker.done():
+            await asyncio.wait([self._worker])
         self._thread.shutdown()
-        self._model = None
+        del self._decoder
 
     async def _work(self) -> None:
+        """Decode for as long as anybody waits: those who began to wait meanwhile are let in between two calls."""
         loop = asyncio.get_running_loop()
-        while batch := self._next_batch():
+        while True:
+            self._forget_cancelled()
+            groups = self._admission.groups(self._decoder.rows)
+            if not groups and not self._decoder.rows:
+                return
+            admitted = [row for group in groups for row in group]
             try:
-                answers = await loop.run_in_executor(self._thread, self._generate, batch)
+                ended = await loop.run_in_executor(self._thread, self._decoder.advance, groups)
             except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
-                fault = EngineError(f"{self._facts.full_name}: {type(error).__name__}: {error}", transient=False)
-                for job in batch:
-                    _settle(job, fault)
+                self._failed(admitted, error)
             else:
-                for job, answer in zip(batch, answers, strict=True):
-                    _settle(job, answer)
+                for row in ended:
+                    self._settle(row, self._completion(row))
 
-    def _next_batch(self) -> list[_Job]:
-        """Take the request that waits longest and those nearest to it in length, to pad little."""
-        self._waiting = [job for job in self._waiting if not job.answer.done()]
-        if not self._waiting:
-            return []
-        first = self._waiting[0]
-        near = sorted(self._waiting, key=lambda job: abs(job.length - first.length))
-        batch: list[_Job] = []
-        longest = 0
-        for job in near[: self._batch_rows]:
-            longest = max(longest, job.length)
-            if batch and longest * (len(batch) + 1) > BATCH_TOKENS:
-                break
-            batch.append(job)
-        taken = set(map(id, batch))
-        self._waiting = [job for job in self._waiting if id(job) not in taken]
-        return batch
+    def _refuse_waiting(self, reason: Exception) -> None:
+        waiting, self._admission.waiting = self._admission.waiting, []
+        for row in waiting:
+            self._settle(row, reason)
 
-    def _generate(self, batch: list[_Job]) -> list[Completion]:
-        """Generate in this thread; halve the batch where it does not fit the device's memory."""
-        import torch
+    def _forget_cancelled(self) -> None:
+        cancelled = {row for row, asker in self._askers.items() if asker.answer.done()}
+        if cancelled:
+            self._admission.waiting = [row for row in self._admission.waiting if row not in cancelled]
+            self._decoder.drop(cancelled)
+            for row in cancelled:
+                del self._askers[row]
 
-        try:
-            rows = self._rows(batch)
-        except torch.cuda.OutOfMemoryError:
-            if len(batch) == 1:
-                raise
-            torch.cuda.empty_cache()
-            self._batch_rows = half = len(batch) // 2
-            return self._generate(batch[:half]) + self._generate(batch[half:])
-        now = time.perf_counter()
-        return [self._completion(job, row, now) for job, row in zip(batch, rows, strict=True)]
+    def _failed(self, admitted: Sequence[Row], error: Exception) -> None:
+        """Begin anew with half as many where memory ran out; else tell all who were under way."""
+        rows = list(dict.fromkeys([*self._decoder.release(), *admitted]))
+        if _out_of_memory(error) and len(rows) > 1:
+            self._admission.halve(len(rows))
+            self._admission.waiting.extend(rows)
+            return
+        fault = EngineError(f"{self._facts.full_name}: {type(error).__name__}: {error}", transient=False)
+        for row in rows:
+            self._settle(row, fault)
 
-    def _rows(self, batch: list[_Job]) -> list[list[int]]:
-        """Return the tokens written for each request, up to and with the one that ended it."""
-        import torch
-        from transformers import GenerationConfig
+    def _settle(self, row: Row, answer: Completion | Exception) -> None:
+        future = self._askers.pop(row).answer
+        if future.done():  # whoever asked was cancelled
+            return
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
 
-        from mlpo_bench.engines.sampling import RowPenalty, RowSampler, RowsEnd
-
-        samplings = [job.sampling for job in batch]
-        width = max(len(job.ids) for job in batch)
-        ends = RowsEnd(self._chats.tokenizer, width, samplings)
-        pad = self._ends[0] if self._ends else 0
-        padded = [[pad] * (width - len(job.ids)) + job.ids for job in batch]
-        mask = [[0] * (width - len(job.ids)) + [1] * len(job.ids) for job in batch]
-        device = self._model.device
-        read = torch.tensor(mask, device=device)
-        penalty = self._drawing.repetition_penalty
-        sampler = RowSampler(samplings, [job.seed for job in batch], self._drawing.min_p)
-        with torch.inference_mode(), quiet_transformers():
-            out = self._model.generate(
-                input_ids=torch.tensor(padded, device=device),
-                attention_mask=read,
-                generation_config=GenerationConfig(
-                    do_sample=False,
-                    max_new_tokens=max(s.max_tokens for s in samplings),
-                    eos_token_id=self._ends or None,
-                    pad_token_id=pad,
-                    **self._drawing.more,
-                ),
-                logits_processor=[*([RowPenalty(penalty, read)] if penalty != 1 else []), sampler],
-                stopping_criteria=[ends],
-            )
-        written = out[:, width:].tolist()
-        return [_until_end(row[:n], self._ends) for row, n in zip(written, ends.lengths, strict=True)]
-
-    def _completion(self, job: _Job, row: list[int], now: float) -> Completion:
-        text = self._chats.tokenizer.decode(row, skip_special_tokens=True)
-        stops = [at for stop in job.sampling.stop if (at := text.find(stop)) >= 0]
-        ended = bool(stops) or (bool(row) and row[-1] in self._ends)
+    def _completion(self, row: Row) -> Completion:
+        text = self._chats.tokenizer.decode(row.written, skip_special_tokens=True)
+        stops = [at for stop in row.sampling.stop if (at := text.find(stop)) >= 0]
+        ended = bool(stops) or row.written[-1] in self._ends
         reason: FinishReason = "stop" if ended else "length"
         text = text[: min(stops)] if stops else text
-        return Completion(text, Usage(prompt=len(job.ids), completion=len(row)), reason, now - job.asked)
+        usage = Usage(prompt=len(row.ids), completion=len(row.written))
+        return Completion(text, usage, reason, time.perf_counter() - self._askers[row].since)
 
 
-def _settle(job: _Job, answer: Completion | Exception) -> None:
-    if job.answer.done():  # whoever asked was cancelled
-        return
-    if isinstance(answer, Exception):
-        job.answer.set_exception(answer)
-    else:
-        job.answer.set_result(answer)
+def _out_of_memory(error: Exception) -> bool:
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError):
+        torch.cuda.empty_cache()
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)  # as torch says it of a CPU's
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> list[int]:  # noqa: ANN401 - transformers has no types
@@ -239,19 +207,6 @@ def _end_tokens(model: Any, tokenizer: Any) -> list[int]:  # noqa: ANN401 - tran
     told = getattr(model.generation_config, "eos_token_id", None)
     ends = told if isinstance(told, list) else [told]
     return list(dict.fromkeys(end for end in (*ends, tokenizer.eos_token_id) if end is not None))
-
-
-def _neutralise(model: Any) -> None:  # noqa: ANN401 - transformers has no types
-    """Take out of a loaded model what its makers advise on drawing, which `generate` would follow unasked."""
-    if (advised := getattr(model, "generation_config", None)) is not None:
-        kept = {name: getattr(advised, name, None) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
-        model.generation_config = type(advised)(**kept)
-
-
-def _until_end(row: list[int], ends: list[int]) -> list[int]:
-    """Return a row up to and with its first end token; behind it is only padding."""
-    first = next((i for i, token in enumerate(row) if token in ends), None)
-    return row if first is None else row[: first + 1]
 
 
 def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = False) -> HFEngine:
@@ -264,6 +219,8 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
         UsageError: transformers does not know the architecture, or the dtype contradicts deterministic mode.
     """
     import_torch()
+    from mlpo_bench.engines.decoding.rules import FOLLOWED
+
     dtype = _dtype(spec, resolved, deterministic=deterministic)
     drawing = generation.of(resolved, spec, FOLLOWED)
     with quiet_transformers():

@@ -121,8 +121,7 @@ def _in_hub_cache() -> list[KnownModel]:
 
 def _from_folder(spec: ModelSpec, folder: Path) -> ResolvedModel:
     folders.check(spec.model, folder)
-    hashed = (*_HASHED, ".py") if spec.trust_remote_code else _HASHED  # code that runs decides answers, too
-    revision = revision_of(file for file in folder.iterdir() if file.is_file() and file.suffix in hashed)
+    revision = revision_of(file for file in folder.iterdir() if file.is_file() and file.suffix in _HASHED)
     return _checked(spec, _plain(spec, folder, revision))
 
 

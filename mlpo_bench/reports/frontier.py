@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,11 +21,6 @@ if TYPE_CHECKING:
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.teams import Price
 
-_WHY: dict[str, str] = {
-    "price": "; prices stand in the team file under `prices`",
-    "serial_tokens": "; an earlier version ran it, and `mlpo-bench rescore` reckons them",
-    "machine_seconds": "; no model of it was asked while it was noted how long engines worked",
-}
 _MIDDLE = "\N{MIDDLE DOT}"
 
 
@@ -52,28 +46,18 @@ class Placed:
     vote: Point | None
 
 
-def cost_of(
-    row: ResultRow, kind: CostKind, prices: Mapping[str, Price], paces: Mapping[str, float] = MappingProxyType({})
-) -> float | None:
+def cost_of(row: ResultRow, kind: CostKind, prices: Mapping[str, Price]) -> float | None:
     """Return what a question cost on average, in the kind's unit; None where that is not known.
 
-    `seconds`, `steps` and `serial_tokens` are those of the longest chain of turns that had to wait for one another;
-    `machine_seconds` those of the models' engines, whose `paces` are seconds for each token that they write.
+    `seconds` are those of the longest chain of turns that had to wait for one another.
     """
     if kind == "price":
         return row.price(prices)
-    if kind == "machine_seconds":
-        return row.machine_seconds(paces)
-    names: dict[str, str] = {"seconds": "serial_seconds", "steps": "serial_calls"}
-    cost: float | None = getattr(row.cost, names.get(kind, kind))
-    return cost
+    return row.cost.serial_seconds if kind == "seconds" else getattr(row.cost, kind)
 
 
 def placed(
-    rows: Sequence[ResultRow],
-    kind: CostKind = "tokens",
-    prices: Mapping[str, Price] | None = None,
-    paces: Mapping[str, float] = MappingProxyType({}),
+    rows: Sequence[ResultRow], kind: CostKind = "tokens", prices: Mapping[str, Price] | None = None
 ) -> list[Placed]:
     """Return one suite's rows by rising cost; those whose cost is not known are left out.
 
@@ -81,7 +65,7 @@ def placed(
     """
     points = []
     for row in rows:
-        cost = cost_of(row, kind, prices or {}, paces)
+        cost = cost_of(row, kind, prices or {})
         if cost:
             estimate = row.accuracy
             points.append((row, Point(cost, estimate.value, estimate.low, estimate.high)))
@@ -115,7 +99,6 @@ def print_frontier(
     prices: Mapping[str, Price],
     console: Console,
     held: Sequence[Verdict] = (),
-    paces: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
     """Print one suite's rows against their cost.
 
@@ -127,19 +110,18 @@ def print_frontier(
         console: Where to.
         held: The verdicts on its rows against votes at just this cost: where there is one, it stands in the place of
             what is interpolated between votes.
-        paces: How many seconds engines took for each token that they wrote, by model.
 
     Raises:
         UsageError: no row's cost of this kind is known.
     """
-    places, what = placed(rows, kind, prices, paces), kind.replace("_", " ")
+    places = placed(rows, kind, prices)
     if not places:
-        raise UsageError(f"{suite}: the {what} of no row is known{_WHY.get(kind, '')}.")
+        raise UsageError(f"{suite}: the {kind} of no row is known; prices stand in the team file under `prices`.")
     table = Table(
-        title=f"{suite.upper()}, accuracy against {what} a question", title_justify="left", header_style="bold"
+        title=f"{suite.upper()}, accuracy against {kind} a question", title_justify="left", header_style="bold"
     )
     table.add_column("protocol")
-    for title in (what, "accuracy", "95 % interval", "frontier", "chance of it", "vote at its cost", "against it"):
+    for title in (kind, "accuracy", "95 % interval", "frontier", "chance of it", "vote at its cost", "against it"):
         table.add_column(title, justify="right")
     verdicts = {verdict.row: verdict for verdict in held if verdict.suite == suite and verdict.even}
     for one in places:

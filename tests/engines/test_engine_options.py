@@ -129,8 +129,8 @@ def test_a_device_map_and_a_number_of_rows_are_in_force(tiny_folder: Path) -> No
 
     said = spec(tiny_folder, "hf", device_map="cpu", max_num_seqs=3)
     engine = hf.load(models.resolve(said), said)
-    assert engine._batch_rows == 3
-    assert engine._model.device.type == "cpu"
+    assert engine._admission.rows == 3
+    assert engine._decoder._model.device.type == "cpu"
 
 
 # What vLLM is told.

@@ -21,7 +21,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from mlpo_bench.engines import hf  # noqa: E402 - after the skip
-from mlpo_bench.engines.sampling import RowPenalty, RowSampler  # noqa: E402
+from mlpo_bench.engines.decoding.rules import Rules  # noqa: E402
+from mlpo_bench.engines.sampling import drawn  # noqa: E402
 
 
 if TYPE_CHECKING:
@@ -205,19 +206,19 @@ def test_a_script_has_no_makers() -> None:
         ModelSpec(model="s.yaml", engine="scripted", generation="model")
 
 
-def test_the_penalty_passes_over_padding() -> None:
-    read = torch.tensor([[0, 0, 1], [1, 1, 1]])
-    ids = torch.tensor([[2, 2, 1, 0], [2, 2, 1, 0]])
-    scores = torch.tensor([[1.0, -1.0, 1.0, 1.0]] * 2)
-    assert RowPenalty(2.0, read)(ids, scores).tolist() == [[0.5, -2.0, 1.0, 1.0], [0.5, -2.0, 0.5, 1.0]]
+def test_a_row_is_penalised_for_what_it_has_seen_itself() -> None:
+    rules = Rules(generation.Generation(repetition_penalty=2.0), [2])
+    scores = torch.tensor([[1.0, -1.0, 1.0, 1.0]])
+    assert rules.applied(scores, [1, 0], 1).tolist() == [[0.5, -2.0, 1.0, 1.0]]
+    assert not Rules(generation.AS_THE_TASK_SAYS, [2])
 
 
 def test_min_p_leaves_what_is_likely_beside_the_most_likely() -> None:
     logits = torch.log(torch.tensor([[0.5, 0.3, 0.2]])).repeat(2000, 1)
-    scores = RowSampler([Sampling(temperature=1.0)] * 2000, range(2000), 0.5)(torch.zeros(2000, 1), logits)
-    share = torch.bincount(scores.argmax(dim=1), minlength=3) / 2000
+    tokens = drawn(logits, [Sampling(temperature=1.0)] * 2000, [(n + 0.5) / 2000 for n in range(2000)], 0.5)
+    share = torch.bincount(tokens, minlength=3) / 2000
     assert share[2] == 0
-    assert abs(share[0].item() - 5 / 8) < 0.04
+    assert abs(share[0].item() - 5 / 8) < 0.001
 
 
 def test_vllm_is_told_the_same(tiny_folder: Path, tmp_path: Path) -> None:

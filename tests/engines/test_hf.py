@@ -20,7 +20,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from mlpo_bench.engines import hf  # noqa: E402 - after the skip
-from mlpo_bench.engines.sampling import RowSampler  # noqa: E402
+from mlpo_bench.engines.sampling import drawn  # noqa: E402
 
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def ask_all(engine: hf.HFEngine, order: Sequence[int], samplings: Sequence[Sampl
 def plain_greedy(engine: hf.HFEngine, messages: list[Message], tokens: int) -> str:
     """What transformers itself writes for one prompt, without any of our batching."""
     ids = torch.tensor([engine._chats.ids(messages)])
-    out = engine._model.generate(
+    out = engine._decoder._model.generate(
         ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens, do_sample=False, pad_token_id=2
     )
     text: str = engine._chats.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
@@ -64,7 +64,7 @@ def test_greedy_answers_are_those_of_transformers_itself(engine: hf.HFEngine) ->
 
 def test_different_samplings_and_seeds_share_a_batch(engine: hf.HFEngine) -> None:
     together = ask_all(engine, range(12))
-    engine._batch_rows = 1
+    engine._admission.rows = 1
     alone = ask_all(engine, list(reversed(range(12))))
     assert {i: c.text for i, c in together.items()} == {i: alone[i].text for i in together}
     assert {i: c.usage for i, c in together.items()} == {i: alone[i].usage for i in together}
@@ -106,29 +106,44 @@ def test_what_does_not_fit_is_refused_with_its_numbers(engine: hf.HFEngine) -> N
 def test_a_failing_model_is_a_fault_and_the_engine_goes_on(
     engine: hf.HFEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(**_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise RuntimeError("broken on purpose")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine._model, "generate", fails)
+        patch.setattr(engine._decoder, "_logits", fails)
         with pytest.raises(EngineError, match="broken on purpose"):
             ask_all(engine, [0])
     assert ask_all(engine, [0])[0].usage.completion > 0
 
 
-def test_memory_that_runs_out_halves_the_batch(engine: hf.HFEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    generate, rows = engine._model.generate, []
+@pytest.mark.parametrize("after", [0, 5], ids=["as prompts are read", "while answers are written"])
+def test_memory_that_runs_out_halves_the_batch(
+    after: int, engine: hf.HFEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits, rows = engine._decoder._logits, []
 
-    def tight(input_ids: Any, **given: Any) -> Any:
-        rows.append(len(input_ids))
-        if len(input_ids) > 3:
+    def tight(ids: Any, read: Any, cache: Any) -> Any:
+        rows.append(len(ids))
+        if len(ids) > 3 and len(rows) > after:
+            logits(ids, read, cache)  # what it leaves in the cache is not to be gone on with
             raise torch.cuda.OutOfMemoryError
-        return generate(input_ids=input_ids, **given)
+        return logits(ids, read, cache)
 
-    expected = {i: c.text for i, c in ask_all(engine, range(8)).items()}
-    monkeypatch.setattr(engine._model, "generate", tight)
-    assert {i: c.text for i, c in ask_all(engine, range(8)).items()} == expected
-    assert rows == [8, 4, 2, 2, 4, 2, 2]
+    expected = ask_all(engine, range(8))
+    monkeypatch.setattr(engine._decoder, "_logits", tight)
+    made = ask_all(engine, range(8))
+    assert {i: (c.text, c.usage) for i, c in made.items()} == {i: (c.text, c.usage) for i, c in expected.items()}
+    assert engine._admission.rows in {2, 3}
+    assert max(rows[-5:]) <= 3
+
+
+def test_memory_that_does_not_hold_one_request_is_a_fault(engine: hf.HFEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise torch.cuda.OutOfMemoryError("out of memory on purpose")
+
+    monkeypatch.setattr(engine._decoder, "_logits", full)
+    with pytest.raises(EngineError, match="on purpose"):
+        ask_all(engine, range(4))
 
 
 def test_a_cancelled_request_does_not_disturb_the_others(engine: hf.HFEngine) -> None:
@@ -148,7 +163,7 @@ def test_facts_say_what_was_loaded(engine: hf.HFEngine, tiny_folder: Path) -> No
     facts = engine.facts
     assert (facts.name, facts.engine, facts.dtype, facts.context) == (str(tiny_folder), "hf", "float32", 64)
     assert facts.revision.startswith("sha256:")
-    assert facts.parameters == sum(p.numel() for p in engine._model.parameters())
+    assert facts.parameters == sum(p.numel() for p in engine._decoder._model.parameters())
 
 
 def test_deterministic_contradicts_a_short_dtype(tiny_folder: Path) -> None:
@@ -160,11 +175,11 @@ def test_deterministic_contradicts_a_short_dtype(tiny_folder: Path) -> None:
 def test_draws_follow_the_distribution_that_top_k_and_top_p_leave() -> None:
     logits = torch.log(torch.tensor([[0.4, 0.3, 0.2, 0.1]])).repeat(3000, 1)
     sampling = Sampling(temperature=1.0, top_k=3, top_p=0.7)
-    scores = RowSampler([sampling] * 3000, range(3000))(torch.zeros(3000, 1), logits)
-    share = torch.bincount(scores.argmax(dim=1), minlength=4) / 3000
+    tokens = drawn(logits, [sampling] * 3000, [(n + 0.5) / 3000 for n in range(3000)])
+    share = torch.bincount(tokens, minlength=4) / 3000
     # Of the best three (4/9, 3/9, 2/9) the first two reach 0.7 of the mass.
     assert share[2:].tolist() == [0.0, 0.0]
-    assert abs(share[0].item() - 4 / 7) < 0.04
+    assert abs(share[0].item() - 4 / 7) < 0.001
 
 
 DETERMINISTIC = """
@@ -203,7 +218,7 @@ def test_deterministic_answers_are_equal_whatever_the_order_or_the_process() -> 
 def test_what_waits_for_a_batch_ends_when_a_person_stops(tiny_folder: Path) -> None:
     spec = ModelSpec(model=str(tiny_folder))
     engine = hf.load(models.resolve(spec), spec)
-    engine._batch_rows = 2
+    engine._admission.rows = 2
 
     async def stopped() -> Sequence[object]:
         asked = [asyncio.create_task(engine.complete(chat, Sampling(max_tokens=4), 0)) for chat in CHATS[:6]]

@@ -95,7 +95,7 @@ def test_facts_tell_the_adapter_and_give_each_an_identity(specs: list[ModelSpec]
 
 def test_a_deterministic_run_holds_an_adapter_in_float32(specs: list[ModelSpec]) -> None:
     loaded = hf.load(models.resolve(specs[1]), specs[1], deterministic=True)
-    assert {parameter.dtype for parameter in loaded._model.parameters()} == {torch.float32}
+    assert {parameter.dtype for parameter in loaded._decoder._model.parameters()} == {torch.float32}
     asyncio.run(loaded.close())
 
 

@@ -235,7 +235,6 @@ class ServerEngine:
             reasoning=reply.reasoning,
             refused=reply.refused,
             estimated=reply.usage is None,
-            cache_written=usage.cache_written,
         )
 
     @property

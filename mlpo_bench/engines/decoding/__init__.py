@@ -1,0 +1,1 @@
+"""Decoding in this process: which requests are read next, the batch that they join and leave, and its cache."""
