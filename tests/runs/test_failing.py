@@ -133,7 +133,7 @@ def test_exit_codes_tell_of_the_cells_that_were_asked_for(
     assert said.code == 1
     assert "bbh, leader, 1 round, 1 peer: 3 of 3 questions could not be asked" in said.out
     assert "bbh, vote" not in said.out
-    assert mlpo_bench(*run, "--peers", "1", "--rounds", "1", "--only", "vote").code == 0
+    assert mlpo_bench(*run, "--peers", "1", "--rounds", "1", "--only", "vote of").code == 0
     weighted = mlpo_bench(*run[:-3], "-q", "--peers", "1", "--protocol", "weighted", "--name", "weighted")
     assert weighted.code == 1
     assert "1 of 1 cells have yet to be run: bbh.weighted-vote-of-5-1-peer" in weighted.out

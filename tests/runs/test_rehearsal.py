@@ -119,7 +119,7 @@ def test_suites_that_nothing_is_run_of_need_no_questions(carry: Runs, mixed_team
 
 @pytest.fixture
 def options(made_up: Path, team_file: Path) -> list[object]:
-    return ["--suite", "bbh", "--data", made_up, "--team", team_file, "--limit", "9"]
+    return ["--suite", "bbh", "--data", made_up, "--team", team_file, "--limit", "9", "--samples", "8"]
 
 
 def test_planning_starts_no_engine_and_leaves_no_run(
