@@ -63,7 +63,7 @@ class Match:
         ballots: How many the vote has: a fraction is a vote of fewer and one of more, drawn by lot for each question.
         calls: How many completions a question of the row took.
         drawn: What stands behind the scores; None where the vote was drawn once, as the row was.
-        led: Whether a leader leads the row; else it is another protocol of a team.
+        led: Whether a leader leads the row; else it is another protocol.
     """
 
     suite: str
@@ -260,7 +260,7 @@ class Verdicts:
 
     @property
     def others(self) -> tuple[Verdict, ...]:
-        """Those on other protocols of teams."""
+        """Those on other protocols."""
         return tuple(verdict for verdict in self.verdicts if not verdict.led)
 
     @property

@@ -37,7 +37,7 @@ def print_verdict(verdicts: Verdicts, console: Console, *, others: bool = True) 
     if verdicts.led:
         console.print(_table("Led rows against the vote at their own cost", verdicts.led, console.width))
     if verdicts.others and others:
-        console.print(_table("Other protocols of teams against theirs", verdicts.others, console.width))
+        console.print(_table("Other protocols against the vote at theirs", verdicts.others, console.width))
     if verdicts.verdicts:
         console.print(_HOW_TO_READ + (_OF_WIDE if console.width >= _WIDE else ""), style="dim")
     if verdicts.others and not others:
@@ -99,7 +99,7 @@ def _counted(verdicts: Sequence[Verdict]) -> str:
         )
     }
     return (
-        f"Of {len(verdicts)} rows of other team protocols, "
+        f"Of {len(verdicts)} rows of other protocols, "
         + ", ".join(f"{count} {what}" for what, count in counts.items())
         + "; `mlpo-bench verdict` lists them."
     )
