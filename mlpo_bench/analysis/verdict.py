@@ -264,6 +264,14 @@ class Verdicts:
         return tuple(verdict for verdict in self.verdicts if not verdict.led)
 
     @property
+    def costs(self) -> str | None:
+        """What led rows took over what their votes took, in a sentence; None without any."""
+        words = {"tokens": "the tokens", "operations": "the operations", "price": "the price"}
+        ratios = {kind: [ratio for one in self.led if (ratio := getattr(one, kind)) is not None] for kind in words}
+        told = [f"{_times(each)} times {words[kind]}" for kind, each in ratios.items() if each]
+        return f"Led rows took {', '.join(told)} of their votes." if told else None
+
+    @property
     def sentence(self) -> str:
         """The answer to whether the team beats what the same compute buys otherwise."""
         return _sentence(self.led, self.without)
@@ -387,6 +395,11 @@ def _sentence(led: Sequence[Verdict], without: Sequence[tuple[str, str]]) -> str
     rest = [f"{lose} {'loses' if lose == 1 else 'lose'} to it"] if lose else []
     rest += [f"{open_} cannot be told from it"] if open_ else []
     return f"{opening} {vote}, {' and '.join(rest)}."
+
+
+def _times(ratios: Sequence[float]) -> str:
+    low, high = (f"{ratio:.2f}" for ratio in (min(ratios), max(ratios)))
+    return low if low == high else f"{low} to {high}"
 
 
 def _without(row: tuple[str, str]) -> str:

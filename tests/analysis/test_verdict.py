@@ -109,6 +109,16 @@ def test_a_table_holds_at_80_columns() -> None:
         assert ("debate" in printed) is others
 
 
+def test_costs_of_rows_and_votes_are_told_as_ratios() -> None:
+    assert judged([]).costs is None
+    found = judged(
+        [match("leader", OPEN), match("other", OPEN, tokens=1_250), match("debate", OPEN, led=False, tokens=9)]
+    )
+    assert (
+        found.costs == "Led rows took 1.00 to 1.25 times the tokens, 1.00 to 1.25 times the operations of their votes."
+    )
+
+
 def test_all_figures_are_in_json() -> None:
     found = judged([match("leader", BETTER), match("debate", WORSE, led=False)], [("math", "leader")])
     told = json.loads(json.dumps(found.to_json()))

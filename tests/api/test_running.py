@@ -203,6 +203,23 @@ def test_a_verdict_is_at_equal_tokens_where_it_can_be() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_ballots_of_all_seeds_vote() -> None:
+    engines = Answering(right_leader, by_model=True)
+    protocols = [mb.Leader(rounds=1), "debate", {"vote": {"samples": "tokens"}}]
+    run = asked(protocols=protocols, split="all", open_engines=engines, peers=2, rounds=1, seeds=3, name="seeds")
+    verdict = run.verdict()
+    led, debate = verdict.frame.to_dict("records")
+    assert (led["led"], debate["led"]) == (True, False)
+    assert led["tokens"] == pytest.approx(1)
+    assert (led["outcome"], led["n"]) == ("beats", 22)
+    matches = verdicts(LoadedRun.open(run.path), run._rows).verdicts
+    assert {one.match.drawn.draws for one in matches if one.match.drawn} == {3}
+    # A vote at a row's tokens is drawn with each seed, and all of their ballots are at hand.
+    assert matches[0].match.drawn is not None
+    assert matches[0].match.drawn.votes >= 3
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_vote_of_too_few_ballots_says_what_it_took() -> None:
     engines = Answering(right_leader, by_model=True)
     run = asked(protocols=[mb.Leader(rounds=1), mb.Vote(samples=3)], split="all", open_engines=engines, peers=2)

@@ -38,6 +38,8 @@ def print_verdict(verdicts: Verdicts, console: Console, *, others: bool = True) 
         console.print(_table("Led rows against the vote at their own cost", verdicts.led, console.width))
     if verdicts.others and others:
         console.print(_table("Other protocols against the vote at theirs", verdicts.others, console.width))
+    if verdicts.costs is not None:
+        console.print(verdicts.costs, style="dim")
     if verdicts.verdicts:
         console.print(_HOW_TO_READ + (_OF_WIDE if console.width >= _WIDE else ""), style="dim")
     if verdicts.others and not others:
