@@ -10,6 +10,7 @@ import errno
 import glob
 import os
 import shutil
+import stat
 import time
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,11 @@ def written(path: Path) -> Iterator[Path]:
 
     Nobody ever sees half of it, whatever ends this process; of two processes that write it at once the later one wins.
     What a process that was killed left of it is removed.
+
+    Raises:
+        OSError: something else than a file stands there (a link, a device, a folder), which is left as it is.
     """
+    _check_free(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield beside
@@ -39,6 +44,20 @@ def written(path: Path) -> Iterator[Path]:
             beside.unlink()
         raise
     _sweep(path)
+
+
+def _check_free(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if not stat.S_ISREG(mode):
+            kind = next(name for is_kind, name in _KINDS.items() if is_kind(mode))
+            raise FileExistsError(errno.EEXIST, f"{kind} stands there, which is not replaced; name a file", str(path))
+
+
+_KINDS = {
+    stat.S_ISLNK: "a symbolic link", stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket",
+    stat.S_ISCHR: "a device", stat.S_ISBLK: "a device",
+}  # fmt: skip
 
 
 def write(path: Path, content: bytes) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length"]
-MORE = ("reasoning", "refused", "estimated")
+MORE = ("reasoning", "refused", "estimated", "cache_written")
 """The fields of a completion that most have nothing of (see `Completion.more`)."""
 
 
@@ -42,11 +42,15 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one or more completions. `prompt` counts fresh prompt tokens, `cached` those found in a cache."""
+    """Tokens of one or more completions. `prompt` counts fresh prompt tokens, `cached` those found in a cache.
+
+    `cache_written` counts those of `prompt` that a server says it wrote to its cache, where that has a price.
+    """
 
     prompt: int = 0
     cached: int = 0
     completion: int = 0
+    cache_written: int = 0
 
     @property
     def total(self) -> int:
@@ -54,7 +58,12 @@ class Usage:
         return self.prompt + self.cached + self.completion
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(self.prompt + other.prompt, self.cached + other.cached, self.completion + other.completion)
+        return Usage(
+            self.prompt + other.prompt,
+            self.cached + other.cached,
+            self.completion + other.completion,
+            self.cache_written + other.cache_written,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,8 @@ class Completion:
 
     `reasoning` is what a server tells of the model's thinking apart from the text. `refused` says that the model, or
     what guards it, would not answer; the text is what it said instead. `estimated` says that its tokens were not
-    told, and are counted roughly. `asked_at` is when it was made, in seconds since 1970, where that is known.
+    told, and are counted roughly. `cache_written` counts the fresh tokens of the prompt that a server says it wrote to
+    its cache. `asked_at` is when it was made, in seconds since 1970, where that is known.
     """
 
     text: str
@@ -73,12 +83,13 @@ class Completion:
     reasoning: str | None = None
     refused: bool = False
     estimated: bool = False
+    cache_written: int = 0
     asked_at: float | None = field(default=None, compare=False)
 
     @property
     def more(self) -> dict[str, Any]:
         """What most completions have nothing of, by name, as plain values: files hold it only where there is any."""
-        told = {"reasoning": self.reasoning, "refused": self.refused, "estimated": self.estimated}
+        told = {name: getattr(self, name) for name in MORE}
         return {name: value for name, value in told.items() if value}
 
     @property

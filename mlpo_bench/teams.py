@@ -106,16 +106,23 @@ class Member(ModelSpec):
 
 
 class Price(_Strict):
-    """What a million tokens cost: fresh ones of a prompt, cached ones (as fresh ones unless said), written ones."""
+    """What a million tokens cost: fresh ones of a prompt, cached ones (as fresh ones unless said), written ones.
+
+    `cache_write` is the price of those of a prompt that a server wrote to its cache (as fresh ones unless said).
+    """
 
     prompt: Annotated[yamls.Real, Field(ge=0)]
     completion: Annotated[yamls.Real, Field(ge=0)]
     cached: Annotated[yamls.Real, Field(ge=0)] | None = None
+    # Left out where nobody names one, so that teams are what they were before there was any.
+    cache_write: Annotated[yamls.Real | None, Field(ge=0, exclude_if=lambda price: price is None)] = None
 
     def of(self, usage: Usage) -> float:
         """Return the price of so many tokens."""
         cached = self.prompt if self.cached is None else self.cached
-        return (usage.prompt * self.prompt + usage.cached * cached + usage.completion * self.completion) / 1e6
+        write = self.prompt if self.cache_write is None else self.cache_write
+        read = (usage.prompt - usage.cache_written) * self.prompt + usage.cache_written * write
+        return (read + usage.cached * cached + usage.completion * self.completion) / 1e6
 
 
 class Team(_Strict):

@@ -75,3 +75,27 @@ def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypat
     monkeypatch.setattr("os.fsync", fsync)
     atomic.write(path, b"whole")
     assert synced == [f".a.txt.{os.getpid()}, nameless", f"{tmp_path.name}, named"]
+
+
+@pytest.mark.parametrize("kind", ["link", "lost link", "pipe", "folder"])
+def test_only_a_file_is_replaced(tmp_path: Path, kind: str) -> None:
+    path, target = tmp_path / "a.txt", tmp_path / "target.txt"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(target)
+        if kind == "link":
+            target.write_text("theirs")
+    before = path.lstat()
+    with pytest.raises(FileExistsError, match=f"a (symbolic )?{kind.rsplit(maxsplit=1)[-1]} stands there"):
+        atomic.write(path, b"ours")
+    assert path.lstat() == before
+    assert not target.exists() or target.read_text() == "theirs"
+
+
+def test_a_device_is_left_alone() -> None:
+    with pytest.raises(FileExistsError, match="a device stands there"):
+        atomic.write(Path(os.devnull), b"ours")
+    assert Path(os.devnull).is_char_device()

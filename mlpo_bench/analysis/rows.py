@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class RowCost:
     """What a question cost on average over a row's seeds, as if nothing were shared with other rows.
 
-    `operations` is None where a model's size is not known.
+    `operations` is None where a model's size is not known, `serial_tokens` where an earlier version ran the row.
     """
 
     calls: float
@@ -36,6 +36,7 @@ class RowCost:
     serial_calls: float
     serial_seconds: float
     operations: float | None
+    serial_tokens: float | None
 
     @property
     def tokens(self) -> float:
@@ -121,13 +122,22 @@ class ResultRow:
     @property
     def cost(self) -> RowCost:
         """What a question cost."""
-        done = [cell.operations for cell in self.cells]
-        means = {
-            name: sum(getattr(cell, name) for cell in self.cells) / self.answered
-            for name in RowCost.__dataclass_fields__
-            if name != "operations"
-        }
-        return RowCost(**means, operations=None if None in done else sum(d or 0 for d in done) / self.answered)
+        may_lack = ("operations", "serial_tokens")
+        sums = {name: _whole([getattr(cell, name) for cell in self.cells]) for name in RowCost.__dataclass_fields__}
+        means = {name: None if total is None else total / self.answered for name, total in sums.items()}
+        assert None not in {value for name, value in means.items() if name not in may_lack}
+        return RowCost(**means)  # type: ignore[arg-type]
+
+    def machine_seconds(self, paces: Mapping[str, float]) -> float | None:
+        """Return the seconds of its models' engines that a question took; None where a pace is not known.
+
+        Engines answer many at once, so their time is shared out by the tokens that they write: `paces` are seconds of
+        wall time for each, by model.
+        """
+        seats = [seat for cell in self.cells for seat in cell.seats.values()]
+        if not seats or any(seat.model not in paces for seat in seats):
+            return None
+        return sum(seat.completion_tokens * paces[seat.model] for seat in seats) / self.answered
 
     def price(self, prices: Mapping[str, Price]) -> float | None:
         """Return the mean price of a question; None where a model has none."""
@@ -135,6 +145,12 @@ class ResultRow:
         if any(seat.model not in prices for seat in seats):
             return None
         return sum(prices[seat.model].of(seat.usage) for seat in seats) / self.answered
+
+
+def _whole(values: Sequence[float | None]) -> float | None:
+    """Return the sum of some values; None where one is not known."""
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
 
 
 def row_name(team: str, label: str) -> str:

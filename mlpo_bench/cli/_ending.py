@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -108,8 +109,8 @@ def _handled(handler: Handler, *, ctrl_c: bool) -> Iterator[list[int]]:
 
 def _say(words: str) -> None:
     """Write to standard error, past what Python may be writing there as the signal comes."""
-    with contextlib.suppress(OSError):  # the terminal may be gone
-        os.write(2, f"{words}\n".encode(errors="backslashreplace"))
+    with contextlib.suppress(OSError, ValueError):  # the terminal may be gone
+        os.write(sys.stderr.fileno(), f"{words}\n".encode(errors="backslashreplace"))
 
 
 def _leave(signum: int) -> NoReturn:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlpo_bench.cli import _complete as complete
 from mlpo_bench.errors import unknown
 from mlpo_bench.reports.cost import COSTS
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlpo_bench.analysis.verdict import Verdict
 
 
 def frontier(
@@ -25,14 +31,20 @@ def frontier(
     from mlpo_bench.reports.frontier import print_frontier
     from mlpo_bench.reports.terminal.console import Console
 
+    cost = cost.replace("-", "_")
     if cost not in COSTS:
         raise unknown("cost", cost, COSTS)
     loaded, console = LoadedRun.open(run), Console()
     prices, every = loaded.config.prices, read_rows(loaded)
-    # No vote can be made to take as many seconds as a row: how long it takes is not what a ballot takes.
-    held = () if cost == "seconds" else verdicts(loaded, every, cost).verdicts
+    match cost:
+        case (
+            "seconds" | "steps" | "serial_tokens" | "machine_seconds"
+        ):  # what a vote takes of these is no sum of ballots
+            held: Sequence[Verdict] = ()
+        case _:
+            held = verdicts(loaded, every, cost).verdicts
     for suite, rows in groupby(every, key=lambda row: row.suite):
-        print_frontier(suite, list(rows), cost, prices, console, held)
+        print_frontier(suite, list(rows), cost, prices, console, held, loaded.paces)
         console.print()
     console.print(
         "On it: no row reaches as much for less. Surely beaten: another's whole interval lies above, for no more. "

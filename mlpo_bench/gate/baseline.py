@@ -108,7 +108,9 @@ def pooled(baselines: Sequence[Baseline]) -> Baseline:
         if other.models != first.models:
             raise UsageError(f"{other.run} has other models than {first.run}; only runs of the same are pooled.")
     rows = {name: _pooled([each.rows[name] for each in baselines]) for name in first.rows}
-    return first.model_copy(update={"rows": rows, "run": ", ".join(each.run for each in baselines)})
+    made = first.history[-1].with_accuracy({name: row.accuracy for name, row in rows.items()})
+    told = {"rows": rows, "run": ", ".join(each.run for each in baselines), "history": (*first.history[:-1], made)}
+    return first.model_copy(update=told)
 
 
 def _pooled(rows: Sequence[Row]) -> Row:

@@ -248,9 +248,10 @@ def figures_of(result: CellResult) -> dict[str, Any]:
     """Return a cell's figures; of what its seats cost and of lm-eval's results, digests.
 
     The sizes of models are left out, for a recording does not know them, and so are the readers, which are compared by
-    what they read; of fractions, the digits in which libraries and processors may differ.
+    what they read, and what follows from the turns alone; of fractions, the digits in which libraries and processors
+    may differ.
     """
-    figures: dict[str, Any] = _rounded(result.model_dump(mode="json", exclude={"readers"}))
+    figures: dict[str, Any] = _rounded(result.model_dump(mode="json", exclude={"readers", "serial_tokens"}))
     seats = {name: cost | {"parameters": None} for name, cost in figures["seats"].items()}
     results = figures["lm_eval"].get("results", {})
     return figures | {"seats": _digest_of(seats), "lm_eval": _digest_of(results)}

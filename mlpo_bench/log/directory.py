@@ -375,10 +375,11 @@ def _checked_name(name: str) -> str:
     Raises:
         UsageError: it would be another folder, or none.
     """
-    if name in {"", ".", ".."} or {"/", "\\", "\0"} & set(name) or len(name.encode()) > LONGEST_NAME:
+    elsewhere = name in {"", ".", ".."} or {"/", "\\"} & set(name)
+    if elsewhere or not name.isprintable() or len(name.encode()) > LONGEST_NAME:
         raise UsageError(
             f"a run cannot be called {name[:LONGEST_NAME]!r}: a name is that of one folder, of {LONGEST_NAME} bytes at "
-            "most, without / in it. --output names the folder that holds the runs."
+            "most, on one line, without / in it. --output names the folder that holds the runs."
         )
     return name
 

@@ -7,12 +7,12 @@ shared. What was *paid* counts every distinct completion of the run once, howeve
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from mlpo_bench import atomic
 from mlpo_bench.chat import Usage
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # A row for each turn. `answer` is what equal answers share (null: none could be read), and `right` tells whether it
 # would have been right as the final one. `request` holds the first 8 bytes of the request's identity: equal
 # completions share it. `seconds` are the engine's when the completion was made, `waited` those of this conversation
-# in this run.
+# in this run. Where a server told of any, `cache_write_tokens` holds what of the prompt it wrote to its cache.
 SCHEMA = pa.schema(
     [
         ("question", pa.string()),
@@ -51,6 +51,7 @@ SCHEMA = pa.schema(
 )
 _PLACE = ("question", "seat", "round", "stage", "sample", "request")
 _COUNTED = ["request", "prompt_tokens", "cached_tokens", "completion_tokens", "seconds"]
+_CACHE_WRITES = "cache_write_tokens"
 FLOPS_PER_PARAMETER = 2
 """Operations that a parameter takes part in for each token that a model reads or writes: a multiply and an add."""
 
@@ -63,6 +64,8 @@ class Spent(BaseModel):
     cached_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+    # Left out where there are none, so that files are what they were before these were told.
+    cache_write_tokens: Annotated[int, Field(exclude_if=lambda tokens: tokens == 0)] = 0
 
     def __add__(self, other: Spent) -> Spent:
         return Spent(**{name: getattr(self, name) + getattr(other, name) for name in Spent.model_fields})
@@ -70,7 +73,7 @@ class Spent(BaseModel):
     @property
     def usage(self) -> Usage:
         """The tokens."""
-        return Usage(self.prompt_tokens, self.cached_tokens, self.completion_tokens)
+        return Usage(self.prompt_tokens, self.cached_tokens, self.completion_tokens, self.cache_write_tokens)
 
     def operations(self, parameters: int | None) -> float | None:
         """Return an estimate of the floating-point operations; None where the model's size is not known.
@@ -115,6 +118,7 @@ class LedgerWriter:
         self._columns: dict[str, array[Any]] = {
             name: array(code) for name, code in zip(SCHEMA.names, "ibhhhibbQiiiff", strict=True)
         }
+        self._cache_writes = array("i")
 
     def put(self, judged: Judged) -> None:
         """Take a conversation's turns."""
@@ -135,6 +139,7 @@ class LedgerWriter:
             columns["completion_tokens"].append(turn.usage.completion)
             columns["seconds"].append(turn.seconds)
             columns["waited"].append(turn.waited)
+            self._cache_writes.append(turn.cache_written)
 
     def finish(self) -> None:
         """Write the file, whole or not at all."""
@@ -145,8 +150,11 @@ class LedgerWriter:
             else pa.array(np.asarray(column)).cast(SCHEMA.field(name).type)
             for name, column in self._columns.items()
         ]
+        table = pa.Table.from_arrays(columns, schema=SCHEMA)
+        if any(self._cache_writes):
+            table = table.append_column(_CACHE_WRITES, pa.array(np.asarray(self._cache_writes), pa.int32()))
         with atomic.written(self._path) as beside:
-            write_table(pa.Table.from_arrays(columns, schema=SCHEMA), beside)
+            write_table(table, beside)
 
 
 def read_ledger(path: Path) -> pa.Table:
@@ -177,11 +185,11 @@ def shared(cells: Iterable[tuple[Path, dict[str, SeatCost]]]) -> Shared:
     """Add up cells, each given by its ledger's path and its seats: alone, and with every completion counted once."""
     by_model: dict[str, list[pa.Table]] = {}
     for path, seats in cells:
-        table = read_table(path, ["seat", *_COUNTED])
+        table = _with_cache_writes(read_ledger(path))
         for model in {cost.model for cost in seats.values()}:
             sitting = pa.array([name for name, cost in seats.items() if cost.model == model])
             mask = pc.is_in(table["seat"], value_set=sitting)
-            by_model.setdefault(model, []).append(table.filter(mask).select(_COUNTED))
+            by_model.setdefault(model, []).append(table.filter(mask).select([*_COUNTED, _CACHE_WRITES]))
     alone, paid = {}, {}
     for model, tables in sorted(by_model.items()):
         every = pa.concat_tables(tables)
@@ -192,8 +200,25 @@ def shared(cells: Iterable[tuple[Path, dict[str, SeatCost]]]) -> Shared:
 
 def by_seat(path: Path) -> dict[str, Spent]:
     """Return what each seat of a cell cost, in the order of their names."""
-    table = read_ledger(path)
-    return {seat: _spent(table.filter(pc.equal(table["seat"], seat)).select(_COUNTED)) for seat in _seats(table)}
+    table = _with_cache_writes(read_ledger(path))
+    return {seat: _spent(table.filter(pc.equal(table["seat"], seat))) for seat in _seats(table)}
+
+
+def _with_cache_writes(table: pa.Table) -> pa.Table:
+    """Return a ledger with what was written to caches: nothing, where it does not tell."""
+    if _CACHE_WRITES in table.column_names:
+        return table
+    return table.append_column(_CACHE_WRITES, pa.array(np.zeros(len(table), dtype=np.int32)))
+
+
+def serial_tokens(path: Path) -> int:
+    """Return the tokens that were written one after the other, over a cell's questions.
+
+    That is each conversation's longest chain: of the turns of a stage, which ran side by side, the longest counts.
+    """
+    table = read_table(path, ["question", "stage", "completion_tokens"])
+    longest = table.group_by(["question", "stage"]).aggregate([("completion_tokens", "max")])
+    return int(pc.sum(longest["completion_tokens_max"]).as_py() or 0)
 
 
 def _seats(table: pa.Table) -> list[str]:
@@ -202,5 +227,5 @@ def _seats(table: pa.Table) -> list[str]:
 
 
 def _spent(table: pa.Table) -> Spent:
-    sums: dict[str, Any] = {name: pc.sum(table[name]).as_py() or 0 for name in _COUNTED[1:]}
+    sums: dict[str, Any] = {name: pc.sum(table[name]).as_py() or 0 for name in (*_COUNTED[1:], _CACHE_WRITES)}
     return Spent(calls=table.num_rows, **sums)

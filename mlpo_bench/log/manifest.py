@@ -72,9 +72,21 @@ class Manifest:
         self._sessions = before.get("sessions", [])
         self._write()
 
-    def end(self, tally: Tally, made_by: Mapping[str, int] = MappingProxyType({})) -> None:
-        """Add how the session ended, with how many completions each model made."""
+    def end(
+        self,
+        tally: Tally,
+        made_by: Mapping[str, int] = MappingProxyType({}),
+        worked: Mapping[str, tuple[float, int]] = MappingProxyType({}),
+    ) -> None:
+        """Add how the session ended.
+
+        Args:
+            tally: What was done.
+            made_by: How many completions each model made.
+            worked: For how many seconds of wall time its engine had something to do, and how many tokens it wrote.
+        """
         self._session |= {
+            "worked": {model: [round(seconds, 3), tokens] for model, (seconds, tokens) in worked.items() if tokens},
             "ended": now(),
             "seconds": round(time.monotonic() - self._started, 1),
             "completions": {

@@ -41,7 +41,8 @@ class CellResult(BaseModel):
     unanswered, which no other figure includes. `low` and `high` bound the 95 % interval of `accuracy`, which allows
     for questions alike within a subject; `caution` tells what it cannot promise. Calls, tokens and seconds are totals
     over the cell's questions, as if nothing had been shared with other cells; `serial_seconds` adds up each
-    question's longest chain of turns that had to wait for one another. Seconds are those that the engine took when
+    question's longest chain of turns that had to wait for one another, and `serial_tokens` what was written in such
+    chains (None where an earlier version ran the cell). Seconds are those that the engine took when
     the completion was first made. `seats` tells the same seat by seat; `samples` is the number of ballots of a vote
     whose tokens were matched to those of the cell `matched`, or the budget of whoever was given as many;
     `scores` are what ballots were weighted with, by member.
@@ -93,6 +94,7 @@ class CellResult(BaseModel):
     estimated: Annotated[int, Field(exclude_if=lambda count: count == 0)] = 0
     causes: Annotated[dict[str, int], Field(exclude_if=lambda causes: not causes)] = {}
     data: Annotated[str | None, Field(exclude_if=lambda revision: revision is None)] = None
+    serial_tokens: Annotated[int | None, Field(exclude_if=lambda tokens: tokens is None)] = None
     intervention: Annotated[dict[str, Any] | None, Field(exclude_if=lambda settings: settings is None)] = None
     plain: Annotated[str | None, Field(exclude_if=lambda cell: cell is None)] = None
 
@@ -104,6 +106,7 @@ class CellResult(BaseModel):
         seats: Mapping[str, SeatCost],
         lm_eval: Mapping[str, Any],
         data: str | None = None,
+        serial_tokens: int | None = None,
     ) -> Self:
         """Sum up a cell's records."""
         answered = [r for r in records if r.error is None]
@@ -143,6 +146,7 @@ class CellResult(BaseModel):
             estimated=sum(r.estimated for r in answered),
             causes=grouped(r.error for r in records if r.error is not None),
             data=data,
+            serial_tokens=serial_tokens,
             intervention=None if (altered := cell.setting.intervention) is None else altered.settings,
             plain=cell.plain_id,
         )

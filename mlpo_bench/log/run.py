@@ -115,6 +115,16 @@ class LoadedRun:
         """How long the run's sessions took, in seconds of conversing and scoring."""
         return sum(float(session.get("seconds", 0)) for session in self.manifest["sessions"])
 
+    @cached_property
+    def paces(self) -> dict[str, float]:
+        """How many seconds of wall time the models' engines took for each token that they wrote, by model."""
+        worked: dict[str, list[float]] = {}
+        for session in self.manifest.get("sessions", ()):
+            for model, (seconds, tokens) in session.get("worked", {}).items():
+                before = worked.setdefault(model, [0.0, 0.0])
+                worked[model] = [before[0] + seconds, before[1] + tokens]
+        return {model: seconds / tokens for model, (seconds, tokens) in worked.items() if tokens}
+
     def done(self, cell_id: str) -> bool:
         """Whether every question of a cell was answered."""
         return cell_id in self.result and not self.result[cell_id].errors

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench import answers
-from mlpo_bench.chat import Message, Sampling, Usage, with_thinking
+from mlpo_bench.chat import MORE, Message, Sampling, Usage, with_thinking
 from mlpo_bench.dispatch import Request
 from mlpo_bench.protocols.faults import Scene
 from mlpo_bench.protocols.interventions import Alteration
@@ -59,7 +59,8 @@ class Turn:
     side. `sample` tells apart equal requests of one stage. `answer` is what a reader finds in `text`, or None.
     `request` is the request's identity, 32 bytes, which equal turns of other conversations share. `seconds` are those
     that the engine took when the completion was made, `waited` those that this conversation waited for it. `reasoning`,
-    `refused` and `estimated` are the completion's. `max_tokens` is how long it could become where a protocol said so.
+    `refused`, `estimated` and `cache_written` are the completion's. `max_tokens` is how long it could become where a
+    protocol said so.
     """
 
     seat: str
@@ -77,6 +78,7 @@ class Turn:
     reasoning: str | None = None
     refused: bool = False
     estimated: bool = False
+    cache_written: int = 0
     max_tokens: int | None = None
 
     @property
@@ -87,12 +89,7 @@ class Turn:
     @property
     def more(self) -> dict[str, Any]:
         """What most turns have nothing of, by name (see `Completion.more`)."""
-        told = {
-            "reasoning": self.reasoning,
-            "refused": self.refused,
-            "estimated": self.estimated,
-            "max_tokens": self.max_tokens,
-        }
+        told = {name: getattr(self, name) for name in (*MORE, "max_tokens")}
         return {name: value for name, value in told.items() if value}
 
     @property

@@ -61,12 +61,13 @@ def _spans(answer: Mapping[str, Any]) -> list[str]:
 
 
 def _once(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Yield entries, of equal content the first."""
+    """Yield entries, of equal content the first, and of equal id: one is published twice, with another last mark."""
     seen: set[str] = set()
     for one in entries:
-        if (content := fingerprint(one.item.text)) not in seen:
-            seen.add(content)
+        identities = {one.item.id, fingerprint(one.item.text)}
+        if not identities & seen:
             yield one
+        seen |= identities
 
 
 def _from_folder(files: Files) -> Iterator[Entry]:

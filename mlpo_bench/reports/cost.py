@@ -5,6 +5,6 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 
-CostKind = Literal["tokens", "calls", "seconds", "operations", "price"]
+CostKind = Literal["tokens", "calls", "seconds", "operations", "price", "steps", "serial_tokens", "machine_seconds"]
 """What is counted, each as a mean a question."""
 COSTS: tuple[CostKind, ...] = get_args(CostKind)

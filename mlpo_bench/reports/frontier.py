@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.teams import Price
 
+_WHY: dict[str, str] = {
+    "price": "; prices stand in the team file under `prices`",
+    "serial_tokens": "; an earlier version ran it, and `mlpo-bench rescore` reckons them",
+    "machine_seconds": "; no model of it was asked while it was noted how long engines worked",
+}
 _MIDDLE = "\N{MIDDLE DOT}"
 
 
@@ -46,18 +52,28 @@ class Placed:
     vote: Point | None
 
 
-def cost_of(row: ResultRow, kind: CostKind, prices: Mapping[str, Price]) -> float | None:
+def cost_of(
+    row: ResultRow, kind: CostKind, prices: Mapping[str, Price], paces: Mapping[str, float] = MappingProxyType({})
+) -> float | None:
     """Return what a question cost on average, in the kind's unit; None where that is not known.
 
-    `seconds` are those of the longest chain of turns that had to wait for one another.
+    `seconds`, `steps` and `serial_tokens` are those of the longest chain of turns that had to wait for one another;
+    `machine_seconds` those of the models' engines, whose `paces` are seconds for each token that they write.
     """
     if kind == "price":
         return row.price(prices)
-    return row.cost.serial_seconds if kind == "seconds" else getattr(row.cost, kind)
+    if kind == "machine_seconds":
+        return row.machine_seconds(paces)
+    names: dict[str, str] = {"seconds": "serial_seconds", "steps": "serial_calls"}
+    cost: float | None = getattr(row.cost, names.get(kind, kind))
+    return cost
 
 
 def placed(
-    rows: Sequence[ResultRow], kind: CostKind = "tokens", prices: Mapping[str, Price] | None = None
+    rows: Sequence[ResultRow],
+    kind: CostKind = "tokens",
+    prices: Mapping[str, Price] | None = None,
+    paces: Mapping[str, float] = MappingProxyType({}),
 ) -> list[Placed]:
     """Return one suite's rows by rising cost; those whose cost is not known are left out.
 
@@ -65,7 +81,7 @@ def placed(
     """
     points = []
     for row in rows:
-        cost = cost_of(row, kind, prices or {})
+        cost = cost_of(row, kind, prices or {}, paces)
         if cost:
             estimate = row.accuracy
             points.append((row, Point(cost, estimate.value, estimate.low, estimate.high)))
@@ -99,6 +115,7 @@ def print_frontier(
     prices: Mapping[str, Price],
     console: Console,
     held: Sequence[Verdict] = (),
+    paces: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
     """Print one suite's rows against their cost.
 
@@ -110,18 +127,19 @@ def print_frontier(
         console: Where to.
         held: The verdicts on its rows against votes at just this cost: where there is one, it stands in the place of
             what is interpolated between votes.
+        paces: How many seconds engines took for each token that they wrote, by model.
 
     Raises:
         UsageError: no row's cost of this kind is known.
     """
-    places = placed(rows, kind, prices)
+    places, what = placed(rows, kind, prices, paces), kind.replace("_", " ")
     if not places:
-        raise UsageError(f"{suite}: the {kind} of no row is known; prices stand in the team file under `prices`.")
+        raise UsageError(f"{suite}: the {what} of no row is known{_WHY.get(kind, '')}.")
     table = Table(
-        title=f"{suite.upper()}, accuracy against {kind} a question", title_justify="left", header_style="bold"
+        title=f"{suite.upper()}, accuracy against {what} a question", title_justify="left", header_style="bold"
     )
     table.add_column("protocol")
-    for title in (kind, "accuracy", "95 % interval", "frontier", "chance of it", "vote at its cost", "against it"):
+    for title in (what, "accuracy", "95 % interval", "frontier", "chance of it", "vote at its cost", "against it"):
         table.add_column(title, justify="right")
     verdicts = {verdict.row: verdict for verdict in held if verdict.suite == suite and verdict.even}
     for one in places:

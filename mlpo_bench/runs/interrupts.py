@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import stat
+import sys
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import Stopped, StoppedAtOnce
@@ -145,8 +146,9 @@ def _answers(count: int) -> str:
 
 def let_go_of_terminal() -> None:
     """Let what goes to a terminal that is gone go nowhere; writing to it would fail."""
-    for descriptor in (1, 2):
-        with contextlib.suppress(OSError):
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # it has no descriptor, or was closed
+            descriptor = stream.fileno()
             if stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor):
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, descriptor)

@@ -127,8 +127,11 @@ async def _run_cells(
             closing.pop_all()  # the process is about to end, and its engines with it
             raise
         finally:
+            clients = {spec.name: client for spec, client in dispatch.clients.items()}
+            made_by = {name: client.made for name, client in clients.items()}
+            worked = {name: (client.busy, client.written) for name, client in clients.items()}
             with contextlib.suppress(OSError):  # whatever is amiss with the disk is told of by now, or soon
-                manifest.end(dispatch.tally, {spec.name: client.made for spec, client in dispatch.clients.items()})
+                manifest.end(dispatch.tally, made_by, worked)
         throughput.learn(dispatch, todo, suites, folder)
 
 

@@ -33,8 +33,10 @@ def score(
     records = one.records
     _check(records, scores.verdicts)
     write_records(folder.records_path(cell.id), records)
-    seats = _seats(cell, ledger.by_seat(folder.ledger_path(cell.id)), engines)
-    result = CellResult.of(cell, records, seats, scores.results, suite.source.revision)
+    path = folder.ledger_path(cell.id)
+    seats = _seats(cell, ledger.by_seat(path), engines)
+    serial = ledger.serial_tokens(path)
+    result = CellResult.of(cell, records, seats, scores.results, suite.source.revision, serial)
     write_json(folder.suite_path(cell.suite), {"source": str(suite.source), "lm_eval": suite.configs})
     folder.files(cell.id).write(result)
     return result

@@ -45,5 +45,7 @@ def sound(made: Completion) -> bool:
         and isinstance(made.reasoning, str | None)
         and isinstance(made.refused, bool)
         and isinstance(made.estimated, bool)
+        and type(made.cache_written) is int
+        and 0 <= made.cache_written <= MOST_TOKENS
         and type(made.asked_at) in {int, float, NoneType}
     )

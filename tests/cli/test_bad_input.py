@@ -25,6 +25,8 @@ Cli = Any
         (["--rounds", "0"], "--rounds: "),
         (["--peers", "65"], "--peers: "),
         (["--samples", "0"], "--samples: "),
+        (["--samples", "token"], "--samples takes numbers of ballots, tokens or calls, such as 8 or calls,tokens;"),
+        (["--protocol", "solo,vote", "--samples", "tokens"], "asks for a vote at each led row's tokens, and no leader"),
         (
             ["-P", "share=all"],
             "the setting 'share' of protocol 'leader' should be 'whole', 'without-thinking' or 'answer', not",
@@ -37,7 +39,7 @@ Cli = Any
         (["--team", "nowhere.yaml"], "nowhere.yaml cannot be read: No such file"),
         (
             ["--config", "nowhere.yaml"],
-            "there is no matrix 'nowhere.yaml': it is neither a file nor one of default, interventions, leaderboard.",
+            "there is no matrix 'nowhere.yaml': it is neither a file nor one of default, elsewhere, interventions, ",
         ),
         (["--matrix", "defualt"], "did you mean 'default'?"),
         (["--seeds", "0"], "--seeds 0: cells are repeated with 1 to 100 seeds."),

@@ -52,6 +52,18 @@ def entries() -> dict[str, Any]:
     return {entry.label: entry for entry in found}
 
 
+def test_an_entry_from_before_families_were_kept_is_still_the_run_s(run: Path) -> None:
+    told("add", run)
+    families = {entry.protocol.name: entry.protocol.family for entry in entries().values()}
+    assert (families["solo"], families["leader"]) == ("solo", "led")
+    for entry in entries().values():
+        earlier = entry.model_copy(update={"protocol": entry.protocol.model_copy(update={"family": None})}).signed()
+        assert earlier.filename == entry.filename
+        (Path("leaderboards/entries") / earlier.filename).write_bytes(earlier.to_json())
+    told("build")
+    assert told("check", "--run", run) == "leaderboards: 5 entries, and tables that match.\n"
+
+
 def test_a_run_is_added_built_and_checked(run: Path) -> None:
     said = told("add", run)
     assert "leaderboards/leaderboard.html" in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -51,6 +52,17 @@ def test_changed_weights_are_another_revision(tiny_folder: Path, tmp_path: Path)
     weights[-1] ^= 1
     (copy / "model.safetensors").write_bytes(weights)
     assert resolved(copy).revision != resolved(tiny_folder).revision
+
+
+def test_code_that_runs_is_part_of_the_revision(tiny_folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_folder, copy)
+    revisions = []
+    for code in ("x = 1", "x = 2"):
+        (copy / "modeling_own.py").write_text(code)
+        revisions.append(models.resolve(ModelSpec(model=str(copy), trust_remote_code=True)).revision)
+        assert resolved(copy).revision == resolved(tiny_folder).revision  # where it does not run, it decides nothing
+    assert len({*revisions, resolved(copy).revision}) == 3
 
 
 def test_files_are_hashed_once(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

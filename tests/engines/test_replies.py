@@ -158,3 +158,19 @@ def test_words_are_found_where_servers_put_them() -> None:
         assert words.said(content) == "no"
     assert words.said(None, "<html><head><title>504 Gateway</title></head><body>x</body>") == "504 Gateway"
     assert words.said(None, "plain \x1b[31mred\x1b[0m") == "plain red"
+
+
+@pytest.mark.parametrize(
+    ("told", "usage"),
+    [
+        (
+            {"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 5}},
+            Usage(6, 4, 2, 5),
+        ),
+        ({"input_tokens": 3, "cache_read_input_tokens": 40, "cache_creation_input_tokens": 7}, Usage(7, 40, 2, 7)),
+        ({"prompt_tokens": 10}, Usage(10, 0, 2)),
+    ],
+)
+def test_what_was_written_to_a_cache_is_told_apart(told: dict[str, Any], usage: Usage) -> None:
+    content: dict[str, Any] = {"choices": [{"message": {"content": "Yes."}, "finish_reason": "stop"}]}
+    assert reply.read(content | {"usage": told | {"completion_tokens": 2}}).usage == usage

@@ -62,7 +62,7 @@ def test_new_prices_are_taken_over(tmp_path: Path) -> None:
     assert RunDirectory.for_run(priced, tmp_path, "mine").config.prices["m"].completion == 2
 
 
-@pytest.mark.parametrize("name", ["../../x", "..", ".", "a/b", "/tmp/x", "x" * 300, "a\0b"])
+@pytest.mark.parametrize("name", ["../../x", "..", ".", "a/b", "/tmp/x", "x" * 300, "a\0b", "a\nb", "a\x1b[2Jb"])
 def test_a_name_leaves_no_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="a name is that of one folder"):
         RunDirectory.for_run(config(), tmp_path / "a" / "runs", name)

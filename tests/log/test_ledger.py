@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from mlpo_bench.analysis.rows import read_rows
+from mlpo_bench.chat import Completion
+from mlpo_bench.engines.scripted import ScriptedEngine
+from mlpo_bench.log import LoadedRun
 from mlpo_bench.log.ledger import Shared, Spent, read_ledger
 from mlpo_bench.log.records import read_records
 from mlpo_bench.log.transcripts import read_transcripts
@@ -141,3 +146,50 @@ def test_show_ledger_names_the_cells_there_are(mlpo_bench: Cli, run: Any) -> Non
     said = mlpo_bench("show", run.path, "--ledger", "deb8")
     assert said.code == 2
     assert "no cell has 'deb8' in its name. Cells: bbh.solo, " in said.err
+
+
+def test_serial_tokens_are_those_of_the_longest_of_each_step(run: Any) -> None:
+    for cell in run.results().cells:
+        longest: dict[tuple[str, int], int] = {}
+        for turn in read_ledger(run.ledger_path(cell.cell)).to_pylist():
+            place = turn["question"], turn["stage"]
+            longest[place] = max(longest.get(place, 0), turn["completion_tokens"])
+        assert cell.serial_tokens == sum(longest.values())
+        assert cell.serial_tokens <= cell.completion_tokens
+
+
+def test_how_long_engines_worked_is_noted_by_model(carry: Runs, answer_with: Any, own_text: Any) -> None:
+    answer_with(own_text("yes no"))
+    run = carry("worked", protocols=["solo"], team={"leader": {"model": "m"}, "peers": []})
+    (session,) = run.manifest()["sessions"]
+    seconds, tokens = session["worked"]["m"]
+    assert tokens == session["completions"]["completion_tokens"]
+    assert LoadedRun(run).paces == {"m": seconds / tokens}
+
+
+def test_what_servers_write_to_their_caches_has_its_price(carry: Runs) -> None:
+    """A server that tells of it: half of each prompt is written to a cache, at twice the price."""
+
+    class Caching(ScriptedEngine):
+        async def complete(self, *asked: Any) -> Completion:
+            made = await super().complete(*asked)
+            written = made.usage.prompt // 2
+            return replace(made, usage=replace(made.usage, cache_written=written), cache_written=written)
+
+    async def opened(specs: Any, **_: object) -> Any:
+        return {spec: Caching(lambda *_: "The answer is yes.", name=spec.model) for spec in specs}
+
+    prices = {"m": {"prompt": 1.0, "completion": 0.0, "cache_write": 2.0}}
+    team = {"leader": {"model": "m"}, "peers": [], "prices": prices}
+    run = carry("cached", protocols=["solo", {"vote": {"samples": 3}}], team=team, open_engines=opened)
+    loaded = LoadedRun(run)
+    for row in read_rows(loaded):
+        (cell,) = row.cells
+        ledger = read_ledger(run.ledger_path(cell.cell)).to_pylist()
+        written = sum(turn["cache_write_tokens"] for turn in ledger)
+        assert written == cell.seats["leader"].cache_write_tokens > 0
+        assert row.price(loaded.config.prices) == pytest.approx((cell.prompt_tokens + written) / 1e6 / cell.n)
+    paid, alone = loaded.results.shared.paid["m"], loaded.results.shared.alone["m"]
+    assert 0 < paid.cache_write_tokens < alone.cache_write_tokens
+    again = carry("again", protocols=["solo"], team=team, open_engines=opened, store="cached")
+    assert again.results().cells[0].seats["leader"] == loaded.results.cells[0].seats["leader"]  # as the store has it

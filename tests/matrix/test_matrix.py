@@ -255,3 +255,43 @@ def test_a_matrix_names_teams_by_file_or_writes_them_out(tmp_path: Path) -> None
     path.write_text("team: {leader: {model: a}, peers: [{model: b, count: 0}]}\n")
     with pytest.raises(UsageError, match="unknown field"):
         read_config(path)
+
+
+def test_a_vote_that_is_to_match_a_leader_needs_one() -> None:
+    with pytest.raises(UsageError, match=r"`vote: \{samples: tokens\}` asks for a vote at each led row's tokens"):
+        labels(protocols=["solo", {"vote": {"samples": "tokens"}}])
+    with pytest.raises(UsageError, match=r"no leader is in the run; add one \(`--protocol leader,vote`\)"):
+        labels(protocols=["vote"], samples="calls")
+    with pytest.raises(UsageError, match="is to match debate, and the run has no such protocol"):
+        labels(protocols=["leader", {"vote": {"samples": "tokens", "match": "debate"}}])
+    assert labels(protocols=["vote"]) == ["vote of 5"]
+
+
+def test_any_protocol_can_have_its_vote() -> None:
+    protocols = ["leader", {"debate": {"rounds": [2]}}, {"vote": {"samples": ["calls", "tokens"], "match": ["debate"]}}]
+    found = cells(config(protocols=protocols, rounds=[1]))
+    votes = [cell for cell in found if isinstance(cell.setting.protocol, Vote)]
+    assert [cell.label for cell in votes] == ["vote of 8", "vote at the tokens of debate, 2 rounds, 3 peers"]
+    assert votes[1].matched_id in {cell.id for cell in found}
+    again = RunConfig.model_validate(config(protocols=protocols, rounds=[1]).model_dump(mode="json"))
+    assert cells(again) == found
+    with pytest.raises(UsageError, match="no protocol is called 'debat'; did you mean 'debate'"):
+        config(protocols=[{"vote": {"samples": "tokens", "match": "debat"}}])
+
+
+def test_samples_are_numbers_or_what_they_match() -> None:
+    of_led = [f"vote at the tokens of leader, {rounds}, 3 peers" for rounds in ("1 round", "2 rounds")]
+    assert labels(protocols=["vote", "leader"], samples="tokens")[:2] == of_led
+    assert labels(protocols=["vote", "leader"], samples=[3, "tokens"])[:3] == ["vote of 3", *of_led]
+    assert labels(protocols=["vote", "leader"], samples=3)[:1] == ["vote of 3"]
+    assert labels(protocols=["weighted", "leader"])[0] == "weighted vote of 8, 3 peers"
+    with pytest.raises(ValidationError):
+        config(samples="token")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in SHIPPED.glob("*.yaml")))
+def test_shipped_matrices_have_votes_at_each_led_row_s_tokens(name: str) -> None:
+    found = cells(read_config(SHIPPED / f"{name}.yaml"))
+    led = {cell.id for cell in found if cell.setting.protocol.family == "led" and cell.setting.intervention is None}
+    assert led
+    assert led <= {cell.matched_id for cell in found}

@@ -44,6 +44,7 @@ FOLDERS: dict[str, tuple[str, Any]] = {
                 "qa_pairs": [
                     {"query_id": "q", "question": "Who ran?", "answer": ANSWER, "validated_answers": [ANSWER, DATED]},
                     {"query_id": "again", "question": " Who ran? ", "answer": DATED},
+                    {"query_id": "q", "question": "Who ran/", "answer": ANSWER},
                     {"query_id": "none", "question": "Who swam?", "answer": EMPTY},
                 ],
             }

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from mlpo_bench.errors import UsageError
 from mlpo_bench.log.ledger import SeatCost
 from mlpo_bench.log.results import CellResult
 from mlpo_bench.protocols import PROTOCOLS
-from mlpo_bench.reports.frontier import placed, print_frontier
+from mlpo_bench.reports.frontier import cost_of, placed, print_frontier
 from mlpo_bench.reports.terminal.console import Console
 from mlpo_bench.teams import Price
 
@@ -85,3 +86,18 @@ def test_prices_go_by_model_and_are_asked_for_where_they_are_not_known() -> None
     assert cheap.point.cost == pytest.approx(100 * 10 / 1e6)
     with pytest.raises(UsageError, match="prices stand in the team file"):
         print_frontier("bbh", ROWS, "price", {}, Console(file=io.StringIO()))
+
+
+def test_costs_of_the_longest_chain_and_of_engines() -> None:
+    cheap, dear = ROWS[0], ROWS[2]
+    assert cost_of(dear, "steps", {}) == 1
+    assert cost_of(dear, "serial_tokens", {}) is None  # an earlier version's row
+    told = replace(dear, cells=(dear.cells[0].model_copy(update={"serial_tokens": 80 * QUESTIONS}),))
+    assert cost_of(told, "serial_tokens", {}) == 80
+    assert cost_of(dear, "machine_seconds", {}, {"m": 0.5}) == pytest.approx(400 * 0.5)
+    assert cost_of(dear, "machine_seconds", {}, {"another": 0.5}) is None
+    assert [one.row.label for one in placed([cheap, dear], "machine_seconds", paces={"m": 0.5})] == [
+        "solo", "leader, 1 round",
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match="the serial tokens of no row is known; an earlier version ran it"):
+        print_frontier("bbh", ROWS, "serial_tokens", {}, Console(file=io.StringIO()))

@@ -235,6 +235,7 @@ class ServerEngine:
             reasoning=reply.reasoning,
             refused=reply.refused,
             estimated=reply.usage is None,
+            cache_written=usage.cache_written,
         )
 
     @property

@@ -36,6 +36,8 @@ _THINKING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinkin
 _THINKING_PARTS = {"thinking", "reasoning", "reasoning_text", "reasoning.text", "reasoning.summary"}
 _THINKING_IN = ("thinking", "reasoning", "text", "summary", "content")
 _DEEPEST = 8
+_CACHE_WRITES = ("cache_creation_input_tokens", "cache_write_tokens", "cache_creation_tokens")
+"""What servers call the tokens of a prompt that they wrote to a cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,10 @@ def _usage(told: Any) -> Usage | None:  # noqa: ANN401
     if cached is None:
         cached = _first_count(told, "prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens") or 0
     # Where more was cached than the prompt has, the server counts what was cached apart.
-    return Usage(prompt - cached if cached <= prompt else prompt, cached, written)
+    fresh = prompt - cached if cached <= prompt else prompt
+    stored = _first_count(details, *_CACHE_WRITES) if isinstance(details, dict) else None
+    stored = (_first_count(told, *_CACHE_WRITES) or 0) if stored is None else stored
+    return Usage(max(fresh, stored), cached, written, stored)
 
 
 def _first_count(told: dict[str, Any], *names: str) -> int | None:

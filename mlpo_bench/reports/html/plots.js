@@ -3,6 +3,7 @@
 const COST_TITLES = {
   tokens: "tokens a question", calls: "calls a question", seconds: "seconds a question, longest chain",
   operations: "floating-point operations a question", price: "price a question",
+  steps: "steps a question, longest chain", serial_tokens: "tokens written one after the other, a question",
 };
 const KINDS = {
   vote: {name: "solo and votes", symbol: "square", colour: "--vote"},
