@@ -151,6 +151,16 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Carry out 200 runs in bad weather, drawn at random; `SOAK_RUNS` says how many others, `SOAK_SEED` which."""
+    with once(session) as needed:
+        if needed:
+            install(session, "tests")
+    runs = os.environ.get("SOAK_RUNS", "200")
+    session.run("pytest", "tests/soak", *session.posargs, env={"SOAK_RUNS": runs})
+
+
+@nox.session(default=False)
 def audit(session: nox.Session) -> None:
     """Hold dependencies against published weaknesses, and workflows against what makes them attackable."""
     with once(session) as needed:

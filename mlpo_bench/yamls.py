@@ -165,6 +165,14 @@ def read_text(path: Path, kind: str) -> str:
         raise UsageError(f"the {kind} {path} cannot be read: {reason}.") from None
 
 
+def is_there(path: Path) -> bool:
+    """Return whether a name that a person wrote is that of a file or folder; some are those of none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long, half a character, or not to be looked at
+        return False
+
+
 def _no_text(error: Exception) -> str:
     return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
 

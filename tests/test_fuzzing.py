@@ -125,6 +125,7 @@ def test_matrices_are_cells_or_faults(tmp_path: Path) -> None:
 
     @given(MATRICES)
     @example({"protocols": [{"leader": {"adaptive": float("nan")}}]})
+    @example({"suites": "x" * 300})
     def any_matrix(content: Any) -> None:
         path.write_text(yaml.safe_dump(content))
         try:

@@ -350,21 +350,15 @@ def _matrix(name: str) -> RunConfig:
     from mlpo_bench.errors import UsageError, nearest
     from mlpo_bench.matrix.cells import SHIPPED
     from mlpo_bench.matrix.config import read_config
+    from mlpo_bench.yamls import is_there
 
     shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
     if name in shipped:
         return read_config(shipped[name])
-    if not _exists(Path(name)):
+    if not is_there(Path(name)):
         hint = nearest(name, shipped) or "."
         raise UsageError(f"there is no matrix {name!r}: it is neither a file nor one of {', '.join(shipped)}{hint}")
     return read_config(Path(name))
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # a name that no file can have
-        return False
 
 
 def _with_engine(team: Team, engine: str) -> Team:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlpo_bench import answers
+from mlpo_bench import answers, yamls
 from mlpo_bench.errors import UsageError, nearest, unknown
 from mlpo_bench.questions import table
 from mlpo_bench.questions.question import Entry, with_options
@@ -64,7 +64,7 @@ class Table(Place):
 
 def is_table(reference: str) -> bool:
     """Whether a reference means a file, not a suite's name: by its ending, or because there is such a file."""
-    return Path(reference).suffix.lower() in table.READERS or "/" in reference or Path(reference).exists()
+    return Path(reference).suffix.lower() in table.READERS or "/" in reference or yamls.is_there(Path(reference))
 
 
 def suite_of(path: Path, answer_format: str | None = None) -> Suite:
