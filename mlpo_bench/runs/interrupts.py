@@ -26,8 +26,8 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 GRACE_S = 5.0
 """How long a process that is told to end waits for answers: batch systems allow some ten seconds and more."""
 SAID_EVERY_S = 2.0
-# Until then, what was waiting for its turn has heard that it gets none.
-_SETTLED_AFTER_S = 0.05
+# What was waiting for its turn hears one after the other that it gets none.
+_SETTLES_S, _SETTLED_AT_LAST = 0.05, 20
 
 
 @contextlib.contextmanager
@@ -113,8 +113,7 @@ class _Stopping:
 
     async def _tell(self, signum: int) -> None:
         """Say how many answers are under way, and how many are left as they arrive."""
-        await asyncio.sleep(_SETTLED_AFTER_S)
-        if not (left := self._dispatch.in_flight):
+        if not (left := await self._under_way()):
             return
         most, again = ("", " Ctrl-C again stops at once.") if signum == signal.SIGINT else (f"up to {GRACE_S:g} s ", "")
         self._told = True
@@ -124,6 +123,16 @@ class _Stopping:
             if 0 < self._dispatch.in_flight < left:
                 left = self._dispatch.in_flight
                 self._say(f"Still waiting for {_answers(left)} under way.")
+
+    async def _under_way(self) -> int:
+        """Return how many answers are under way, once what only waited for its turn is gone."""
+        left = self._dispatch.in_flight
+        for _ in range(_SETTLED_AT_LAST):
+            before = left
+            await asyncio.sleep(_SETTLES_S)
+            if (left := self._dispatch.in_flight) == before:
+                break
+        return left
 
     def _say(self, text: str) -> None:
         with contextlib.suppress(OSError):  # the terminal may be gone

@@ -103,13 +103,13 @@ def pour(folder: RunDirectory, cells: Iterable[Cell], layers: Layers) -> None:
 
 
 def restore(folder: RunDirectory, store: Store) -> int:
-    """Put into a store what a run's files hold, as far as they can be read; return how many answers are new there."""
+    """Put into a store what a run's files hold, unless they are damaged; return how many answers are new there."""
     before = len(store)
     for cell in folder.cells:
-        for path in (folder.transcript_path(cell), folder.calibration_path(cell.id)):
-            with contextlib.suppress(UsageError):
-                for one in _completions(path) if path.exists() else ():
-                    store.put(one.request, one.made)
+        with contextlib.suppress(UsageError):  # damaged files are told of where the run is read
+            folder.files(cell.id).check_one(folder.transcript_path(cell))
+            for one in _completions_of(folder, cell):
+                store.put(one.request, one.made)
     return len(store) - before
 
 

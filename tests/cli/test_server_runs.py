@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +16,12 @@ import pytest
 
 from mlpo_bench.engines.server import engine as server_engine
 from mlpo_bench.log import LoadedRun
-from tests.engines.imitated_server import ImitatedServer, Mode, chat, first, listing, refused, says, sent
+from mlpo_bench.store import Store
+from tests.engines.imitated_server import ImitatedServer, Mode, Sent, chat, first, listing, refused, says, sent
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 Cli = Any
 FEW = ("-q", "--store", "store.sqlite", "--limit", "3", "--suite", "bbh")
@@ -194,3 +200,65 @@ def test_a_transcript_shows_thinking_refusals_and_estimates(run: Any, mlpo_bench
     assert "First, I look." in shown
     assert "refused (10 tokens" in shown
     assert "(about " in shown
+
+
+@pytest.fixture
+def process(made_up: Path, tmp_path: Path) -> Iterator[Callable[[ImitatedServer], subprocess.Popen[str]]]:
+    """Start a run over 81 questions behind a server that takes 4 at once."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def go(server: ImitatedServer) -> subprocess.Popen[str]:
+        server.mode = replace(server.mode, models=sent(listing(max_model_len=100_000)))
+        member = f"{{model: served-model, base_url: '{server.url}', concurrency: 4}}"
+        (tmp_path / "team.yaml").write_text(f"leader: {member}\n")
+        command = [
+            sys.executable, "-m", "mlpo_bench", "run", "--suite", "bbh", "--data", str(made_up), "--split", "all",
+            "--limit", "81", "--team", "team.yaml", "--protocol", "solo", "--name", "mine", "--store", "store.sqlite",
+        ]  # fmt: skip
+        environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+        begun.append(
+            subprocess.Popen(
+                command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+        )
+        return begun[-1]
+
+    yield go
+    for one in begun:
+        one.kill()
+        one.communicate()
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_nothing_more_is_asked_of_a_server_once_a_run_is_stopped(
+    process: Any, tmp_path: Path, how: int, code: int
+) -> None:
+    def answer(_server: ImitatedServer, _asked: Any) -> Sent:
+        time.sleep(1.0)
+        return sent(chat("The answer is (A)."))
+
+    with ImitatedServer(Mode(answer)) as server:
+        run = process(server)
+        while len(server.asked) < 6:
+            assert run.poll() is None, run.communicate()
+            time.sleep(0.05)
+        run.send_signal(how)
+        time.sleep(0.3)
+        asked = len(server.asked)
+        _, said = run.communicate(timeout=30)
+        assert run.returncode == code
+        assert len(server.asked) == asked < 20
+    assert "for 4 answers under way" in said
+    with Store(tmp_path / "store.sqlite") as store:
+        assert len(store) == asked
+
+
+def test_a_server_that_is_gone_holds_a_run_for_seconds(process: Any) -> None:
+    with ImitatedServer(says(Sent(dies=True))) as server:
+        began = time.monotonic()
+        run = process(server)
+        out, said = run.communicate(timeout=100)
+        assert time.monotonic() - began < 60
+        assert run.returncode == 1
+        assert "Traceback" not in said
+        assert "is taken to be down" in out

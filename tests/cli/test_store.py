@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -10,13 +11,12 @@ from typer.testing import CliRunner
 from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.cli import app
 from mlpo_bench.errors import UsageError
+from mlpo_bench.log import LoadedRun
 from mlpo_bench.log.completions import read_completions
 from mlpo_bench.store import Store
 
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+Cli = Any
 MADE = {bytes([n]) * 32: Completion(f"text {n} \u2713", Usage(n, 1, 2), "stop", 0.5) for n in range(5)}
 
 
@@ -25,6 +25,11 @@ def filled(path: Path, made: dict[bytes, Completion]) -> Path:
         for request, completion in made.items():
             store.put(request, completion)
     return path
+
+
+def count(path: Path) -> int:
+    with Store(path) as store:
+        return len(store)
 
 
 def test_completions_come_to_another_store_as_they_were(tmp_path: Path) -> None:
@@ -70,3 +75,25 @@ def test_a_store_that_is_not_there_and_a_file_that_is_none_are_named(tmp_path: P
     nonsense.write_bytes(b"nonsense")
     with pytest.raises(UsageError, match="nonsense"):
         CliRunner().invoke(app, ["store", "import", str(nonsense)], catch_exceptions=False)
+
+
+def test_a_store_that_was_lost_is_rebuilt_from_runs(mlpo_bench: Cli, made_up: Path, team_file: Path) -> None:
+    options = ("run", "--suite", "bbh", "--data", made_up, "--team", team_file, "--limit", "4", "-q")
+    assert mlpo_bench(*options, "--store", "first.sqlite", "--name", "first").code == 0
+    kept = count(Path("first.sqlite"))
+    said = mlpo_bench("store", "rebuild", "first", "--store", "second.sqlite")
+    assert (said.code, said.out.strip()) == (0, f"{kept} completions of runs/first are new in second.sqlite.")
+    for path in Path("runs/first/transcripts").iterdir():
+        path.write_bytes(path.read_bytes()[:-50])  # what is damaged is left out
+    assert mlpo_bench("store", "rebuild", "first", "--store", "third.sqlite").code == 0
+    assert count(Path("third.sqlite")) == 0
+    assert mlpo_bench(*options, "--store", "second.sqlite", "--name", "second").code == 0
+    assert LoadedRun.open("second").manifest["sessions"][0]["completions"]["made"] == 0
+
+
+def test_a_store_is_taken_into_another(mlpo_bench: Cli, made_up: Path, team_file: Path) -> None:
+    options = ("run", "--suite", "bbh", "--data", made_up, "--team", team_file, "--limit", "4", "-q")
+    assert mlpo_bench(*options, "--store", "first.sqlite", "--name", "first").code == 0
+    said = mlpo_bench("store", "import", "first.sqlite", "--store", "second.sqlite")
+    assert said.code == 0
+    assert count(Path("second.sqlite")) == count(Path("first.sqlite")) > 0

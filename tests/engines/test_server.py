@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,19 @@ from mlpo_bench.engines.server import engine as server_engine
 from mlpo_bench.engines.server import listing as server_listing
 from mlpo_bench.errors import ContextOverflow, EngineError, Stopped, UsageError
 from mlpo_bench.teams import ModelSpec
-from tests.engines.imitated_server import MODEL, MODES, ImitatedServer, Mode, Sent, chat, listing, lists, refused, says
+from tests.engines.imitated_server import (
+    MODEL,
+    MODES,
+    ImitatedServer,
+    Mode,
+    Sent,
+    chat,
+    listing,
+    lists,
+    refused,
+    says,
+    sent,
+)
 
 
 if TYPE_CHECKING:
@@ -505,6 +518,17 @@ def test_a_key_is_not_sent_in_the_open_unless_a_team_file_says_so(monkeypatch: p
 def test_a_header_whose_variable_is_not_set_is_a_sentence() -> None:
     with ImitatedServer() as server, pytest.raises(UsageError, match="asks for the environment variable NOT_SET"):
         ask(spec_of(server, request={"extra_headers": {"x": "$NOT_SET"}}))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_neither_a_question_nor_a_key_travels_to_where_a_server_sends_on(status: int) -> None:
+    with ImitatedServer("well-behaved") as elsewhere:
+        sends_on = says(sent(b"", status, Location=f"{elsewhere.url}/chat/completions"))
+        assert "which is not followed" in str(fault_of(sends_on))
+        listed_elsewhere = replace(sends_on, models=sent(b"", status, Location=f"{elsewhere.url}/models"))
+        with ImitatedServer(listed_elsewhere) as server, pytest.raises(UsageError, match="which is not followed"):
+            opened(spec_of(server))
+        assert elsewhere.asked == []
 
 
 # Opening

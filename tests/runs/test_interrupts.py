@@ -41,6 +41,7 @@ def stopped(asking: Asking, signum: int, seconds: float) -> tuple[list[str], Sto
 
 def test_the_wait_after_ctrl_c_counts_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interrupts, "SAID_EVERY_S", 0.15)
+    monkeypatch.setattr(interrupts, "_SETTLED_AT_LAST", 1)
     said, stop = stopped(Asking(9), signal.SIGINT, 0.7)
     assert said[0].startswith("Stopping: nothing more is asked; waiting for ")
     assert said[0].endswith("answers under way. Ctrl-C again stops at once.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -182,7 +181,7 @@ class ServerEngine:
             raise fault
         if tries.failures > self._retries or spent >= self._spec.request.timeout:
             raise EngineError(str(fault), tried=True)
-        await asyncio.sleep(min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (tries.failures - 1)))
+        await self._pace.rest(min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (tries.failures - 1)))
 
     def _wait(self, wait: _Wait, tries: _Tries) -> None:
         """Slow all requests down, as the server asks.

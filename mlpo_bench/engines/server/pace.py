@@ -47,7 +47,7 @@ class Pace:
         self._next = self._not_before = self._halved_until = -math.inf
         self._in_flight = self._refused = 0
         self._turn = asyncio.Lock()
-        self._changed = asyncio.Event()
+        self._changed, self._halting = asyncio.Event(), asyncio.Event()
         self._halted: Exception | None = None
 
     @property
@@ -59,6 +59,17 @@ class Pace:
         """Let nothing begin any more: what waits gets `reason` instead."""
         self._halted = self._halted or reason
         self._changed.set()
+        self._halting.set()
+
+    async def rest(self, seconds: float) -> None:
+        """Wait before a request that failed is tried again.
+
+        Raises:
+            Exception: what `halt` was given, as soon as it is.
+        """
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._halting.wait(), seconds)
+        self._check()
 
     @contextlib.asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
@@ -82,11 +93,14 @@ class Pace:
 
     def _wait(self) -> float:
         """Return how many seconds the next request has to wait: infinitely many for another to end, or none."""
-        if self._halted is not None:
-            raise Stopped if isinstance(self._halted, Stopped) else self._halted
+        self._check()
         if self._in_flight >= self.level:
             return math.inf
         return max(0.0, self._not_before - time.monotonic(), self._next - time.monotonic())
+
+    def _check(self) -> None:
+        if self._halted is not None:
+            raise Stopped if isinstance(self._halted, Stopped) else self._halted
 
     def slow_down(self, seconds: float) -> None:
         """Let nothing begin for so many seconds, and less at once from then on."""
