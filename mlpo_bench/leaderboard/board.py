@@ -5,8 +5,8 @@ completions/*.jsonl.zst
                    what models wrote, a file for all rows of a run: from it they are judged anew when a reader changes
 reported.json      figures that others reported, written by hand
 schema.json        what an entry has to look like
-README.md, leaderboard.csv, .tex, .json, .html
-                   the tables; the same entries always come to the same bytes
+README.md, accuracy.svg, leaderboard.csv, .tex, .json, .html
+                   the verdict, its plot and the tables; the same entries always come to the same bytes
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ import orjson
 
 from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
+from mlpo_bench.leaderboard.block import page_of, with_block
 from mlpo_bench.leaderboard.entry import read_entry, schema
 from mlpo_bench.leaderboard.page import page
-from mlpo_bench.leaderboard.readme import readme
+from mlpo_bench.leaderboard.plot import drawn
+from mlpo_bench.leaderboard.readme import PLOT, readme
 from mlpo_bench.leaderboard.render import HOW_TO_READ, exact, grid, record
 from mlpo_bench.leaderboard.reported import Reported, read_reported, reported_grid
 from mlpo_bench.leaderboard.tables import tables
+from mlpo_bench.leaderboard.verdicts import judge
 from mlpo_bench.reports import grids
 
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
     from mlpo_bench.leaderboard.entry import Entry
     from mlpo_bench.leaderboard.tables import Table
+    from mlpo_bench.leaderboard.verdicts import Judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +57,29 @@ class Board:
 
     def built(self) -> dict[str, bytes]:
         """Return the content of each file that is made from the entries, by its name."""
-        ranked = tables(self.entries)
+        ranked, judged = tables(self.entries), judge(self.entries)
         apart = [reported_grid(self.reported)] if self.reported.rows else []
         return {
             "schema.json": schema(),
-            "README.md": readme(self.entries, ranked, self.reported).encode(),
+            "README.md": readme(self.entries, ranked, judged, self.reported).encode(),
             "leaderboard.csv": grids.csv(exact(ranked)).encode(),
             "leaderboard.tex": "\n".join(map(grids.latex, [*map(grid, ranked), *apart])).encode(),
-            "leaderboard.json": _json(ranked, self.reported),
-            "leaderboard.html": page(self.entries, ranked, self.reported).encode(),
+            "leaderboard.json": _json(ranked, judged, self.reported),
+            "leaderboard.html": page(self.entries, ranked, judged, self.reported).encode(),
+            PLOT: drawn(ranked).encode(),
         }
 
+    def told_in(self, page: Path) -> bytes | None:
+        """Return a page with the verdict between its marks; None where it has them not, or stands so already."""
+        text = page.read_text(encoding="utf-8")
+        told = with_block(text, self.entries, judge(self.entries))
+        return told.encode() if told != text else None
 
-def _json(ranked: Sequence[Table], reported: Reported) -> bytes:
+
+def _json(ranked: Sequence[Table], judged: Sequence[Judged], reported: Reported) -> bytes:
     content: dict[str, Any] = {
         "schema_version": 1,
+        "verdicts": [{"model": one.model, **one.verdicts.to_json()} for one in judged],
         "tables": [
             {
                 "suite": table.suite,
@@ -126,12 +138,16 @@ def _path(folder: Path, entry: Entry) -> Path:
 
 
 def build(folder: Path) -> list[Path]:
-    """Write all that is made from the entries, and return the files.
+    """Write all that is made from the entries, the verdict in the README beside the folder too, and return the files.
 
     Raises:
         UsageError: a file in the folder is no entry, or one cannot be written.
     """
-    files = {folder / name: content for name, content in Board.read(folder).built().items()}
+    board = Board.read(folder)
+    files = {folder / name: content for name, content in board.built().items()}
+    page = page_of(folder)
+    if page.is_file() and (told := board.told_in(page)) is not None:
+        files[page] = told
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in files.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError
+from mlpo_bench.leaderboard.block import page_of
 from mlpo_bench.leaderboard.board import Board, entry_paths
 from mlpo_bench.leaderboard.completions import KeptRun, digest
 from mlpo_bench.leaderboard.entry import read_entry
@@ -47,7 +48,11 @@ def faults(folder: Path) -> Iterator[str]:
         yield str(mistake)
         return
     if not unreadable:
-        yield from _stale(folder, Board(tuple(entries), reported).built())
+        board = Board(tuple(entries), reported)
+        yield from _stale(folder, board.built())
+        page = page_of(folder)
+        if page.is_file() and board.told_in(page) is not None:
+            yield f"the verdict in {page} is not what its entries come to; `mlpo-bench leaderboard build` mends it."
 
 
 def _read(path: Path) -> Entry:
@@ -154,8 +159,9 @@ def _differences(entry: Entry, made: Entry, run: LoadedRun) -> Iterator[str]:
                 yield f"{before.cell}: its records in {run.path} are others (sha256 {now.records_sha256[:8]}...)."
         yield from (
             f"{suite}: {field} is not what {run.path} holds."
-            for field in ("source", "questions", "accuracy", "unread", "cut_off", "cost")
-            if not _same(_plain(getattr(row, field)), _plain(getattr(anew, field)))
+            for field in ("source", "questions", "accuracy", "unread", "cut_off", "cost", "chance")
+            if (field != "chance" or row.chance is not None)  # it was made before chances were kept
+            and not _same(_plain(getattr(row, field)), _plain(getattr(anew, field)))
         )
     if entry.protocol.family is None:  # it was made before families were kept
         made = made.model_copy(update={"protocol": made.protocol.model_copy(update={"family": None})})

@@ -194,7 +194,8 @@ class SuiteRow(_Kept):
     """How a row did on one suite.
 
     `unread` and `cut_off` are shares of answers. `detectable` is the smallest difference that so many questions show
-    in four samples of five where a fifth of them tell two rows apart; None where none is large enough.
+    in four samples of five where a fifth of them tell two rows apart; None where none is large enough. `chance` is the
+    share of the questions that guessing gets right; entries made before it was kept have none.
     """
 
     source: Source
@@ -206,6 +207,7 @@ class SuiteRow(_Kept):
     errors: Literal[0] = 0
     detectable: Share | None
     cost: Cost
+    chance: Annotated[Share | None, Field(exclude_if=_nothing)] = None
 
     @model_validator(mode="after")
     def _answered_whole(self) -> Self:

@@ -8,6 +8,7 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mlpo_bench.analysis.chance import chance
 from mlpo_bench.analysis.rows import read_rows
 from mlpo_bench.errors import UsageError
 from mlpo_bench.leaderboard.entry import (
@@ -72,8 +73,9 @@ def entries_of_cells(run: LoadedRun, finished: Sequence[Cell]) -> list[Entry]:
     cells: dict[tuple[str, str], dict[str, list[Cell]]] = {}
     for cell in finished:
         cells.setdefault((cell.team, cell.label), {}).setdefault(cell.suite, []).append(cell)
+    guessed = {suite: chance(run, suite) for suite in dict.fromkeys(cell.suite for cell in finished)}
     return [
-        _entry(run, by_suite, {suite: rows[suite, *of_row] for suite in by_suite}, manifest, facts)
+        _entry(run, by_suite, {suite: rows[suite, *of_row] for suite in by_suite}, manifest, facts, guessed)
         for of_row, by_suite in cells.items()
     ]
 
@@ -118,9 +120,11 @@ def _entry(
     rows: Mapping[str, ResultRow],
     manifest: Mapping[str, Any],
     facts: RunFacts,
+    guessed: Mapping[str, float | None],
 ) -> Entry:
     suites = {
-        suite: suite_row(run, seeds, rows[suite], manifest["sources"][suite]) for suite, seeds in by_suite.items()
+        suite: suite_row(run, seeds, rows[suite], manifest["sources"][suite], guessed[suite])
+        for suite, seeds in by_suite.items()
     }
     cell = next(iter(by_suite.values()))[0]
     protocol, team = cell.setting.protocol, cell.setting.team
@@ -187,8 +191,12 @@ def _asked(run: LoadedRun, *, weighs: bool) -> Scope:
     )
 
 
-def suite_row(run: LoadedRun, seeds: Sequence[Cell], row: ResultRow, source: Mapping[str, Any]) -> SuiteRow:
+def suite_row(
+    run: LoadedRun, seeds: Sequence[Cell], row: ResultRow, source: Mapping[str, Any], guessed: float | None
+) -> SuiteRow:
     """Return how a row did on one suite, given its cells there, one for each seed, and where its questions are from.
+
+    `guessed` is the share of the questions that guessing gets right.
 
     Raises:
         UsageError: two seeds were asked different questions.
@@ -207,6 +215,7 @@ def suite_row(run: LoadedRun, seeds: Sequence[Cell], row: ResultRow, source: Map
         answers=answers,
         **of_answers(questions, answers),
         cost=Cost.model_validate({name: None if value is None else rounded(value) for name, value in cost.items()}),
+        chance=None if guessed is None else rounded(guessed),
     )
 
 

@@ -7,10 +7,12 @@ from base64 import b64encode
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mlpo_bench.leaderboard.plot import drawn
 from mlpo_bench.leaderboard.provenance import making_grid, makings
-from mlpo_bench.leaderboard.readme import NOTHING_YET, OPENING
+from mlpo_bench.leaderboard.readme import NOTHING_YET, OPENING, SUMMARY
 from mlpo_bench.leaderboard.render import HOW_TO_READ, grid
 from mlpo_bench.leaderboard.reported import reported_grid
+from mlpo_bench.leaderboard.verdict_tables import ALL_NOTES, QUESTION, all_grids, led_grid, self_test, sentence, unread
 from mlpo_bench.visible import visible
 
 
@@ -22,10 +24,11 @@ if TYPE_CHECKING:
     from mlpo_bench.leaderboard.entry import Entry
     from mlpo_bench.leaderboard.reported import Reported
     from mlpo_bench.leaderboard.tables import Table
+    from mlpo_bench.leaderboard.verdicts import Judged
 
 
-def page(entries: Sequence[Entry], tables: Sequence[Table], reported: Reported) -> str:
-    """Return the page. Whatever stands in an entry is shown as text."""
+def page(entries: Sequence[Entry], tables: Sequence[Table], judged: Sequence[Judged], reported: Reported) -> str:
+    """Return the page: the verdict, the plot, and everything else in a fold. An entry's words are shown as text."""
     template = _environment()
     style, script = (_source(template, name) for name in ("page.css", "page.js"))
     runs = makings(entries)
@@ -36,6 +39,15 @@ def page(entries: Sequence[Entry], tables: Sequence[Table], reported: Reported) 
         policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'",
         opening=OPENING.replace("`", ""),
         nothing_yet="" if entries else NOTHING_YET,
+        question=QUESTION,
+        sentence=sentence(judged) if entries else "",
+        self_test=self_test(entries),
+        unread=unread(judged),
+        summary=SUMMARY,
+        led=[led] if (led := led_grid(judged)) else [],
+        plot=drawn(tables),
+        verdicts=all_grids(judged),
+        verdict_notes=ALL_NOTES,
         grids=[grid(table) for table in tables],
         how_to_read=HOW_TO_READ,
         runs=[making_grid(runs)] if runs else [],

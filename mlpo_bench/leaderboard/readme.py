@@ -1,4 +1,4 @@
-"""The leaderboard's README: its tables, how to read them, how they were made, and how to add to them."""
+"""The leaderboard's README: the verdict, its tables, how to read them, how they were made, and how to add to them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 from mlpo_bench.leaderboard.provenance import making_grid, makings
 from mlpo_bench.leaderboard.render import HOW_TO_READ, grid
 from mlpo_bench.leaderboard.reported import reported_grid
-from mlpo_bench.reports.grids import markdown
+from mlpo_bench.leaderboard.verdict_tables import ALL_NOTES, QUESTION, all_grids, led_grid, self_test, sentence, unread
+from mlpo_bench.reports.grids import markdown, paragraph
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mlpo_bench.leaderboard.entry import Entry
     from mlpo_bench.leaderboard.reported import Reported
     from mlpo_bench.leaderboard.tables import Table
+    from mlpo_bench.leaderboard.verdicts import Judged
 
 OPENING = (
     "What teams of language models reached under each protocol, on the same questions, and what it cost. "
@@ -26,6 +28,9 @@ _FILES = (
     "The same tables for programs and papers: `leaderboard.csv`, `leaderboard.json`, `leaderboard.tex`, and "
     "`leaderboard.html`, whose tables can be sorted."
 )
+PLOT = "accuracy.svg"
+HOW_TO_SUBMIT = "../docs/leaderboards.md"
+SUMMARY = "All rows, with intervals, costs, unread answers, and how they were made"
 NOTHING_YET = "No row has been added yet."
 _ADDING = """\
 Run a matrix to its end, from a commit, and add its rows:
@@ -46,22 +51,21 @@ Neither questions nor gold answers are kept here.
 """
 
 
-def readme(entries: Sequence[Entry], tables: Sequence[Table], reported: Reported) -> str:
-    """Return the README in Markdown."""
-    return "\n\n".join(part.strip("\n") for part in _parts(entries, tables, reported)) + "\n"
+def readme(entries: Sequence[Entry], tables: Sequence[Table], judged: Sequence[Judged], reported: Reported) -> str:
+    """Return the README in Markdown: the verdict, the plot, and everything else in a fold."""
+    return "\n\n".join(part.strip("\n") for part in _parts(entries, tables, judged, reported)) + "\n"
 
 
-def _parts(entries: Sequence[Entry], tables: Sequence[Table], reported: Reported) -> Iterator[str]:
+def _parts(
+    entries: Sequence[Entry], tables: Sequence[Table], judged: Sequence[Judged], reported: Reported
+) -> Iterator[str]:
     yield "# Leaderboards"
     yield "<!-- Made by `mlpo-bench leaderboard build`; change the entries, not this file. -->"
-    yield OPENING
-    yield "## Measured"
     if entries:
-        yield _FILES
-        yield from (markdown(grid(table)) for table in tables)
-        yield "### How to read the tables"
-        yield "\n".join(f"- {sentence}" for sentence in HOW_TO_READ)
-        yield from _how_made(entries)
+        yield from verdict_parts(entries, judged)
+        yield f"![Accuracy against tokens: votes as a line, led rows as diamonds]({PLOT})"
+        yield f"How to submit rows: [docs/leaderboards.md]({HOW_TO_SUBMIT})."
+        yield from _folded(SUMMARY, _all(entries, tables, judged))
     else:
         yield NOTHING_YET
     if reported.rows:
@@ -69,6 +73,33 @@ def _parts(entries: Sequence[Entry], tables: Sequence[Table], reported: Reported
         yield markdown(reported_grid(reported))
     yield "## Adding rows"
     yield _ADDING
+
+
+def verdict_parts(entries: Sequence[Entry], judged: Sequence[Judged]) -> Iterator[str]:
+    """Yield the answer, what it is worth, the led rows against their votes, and what was not read."""
+    yield f"**{QUESTION}** {paragraph(sentence(judged))}"
+    yield from map(paragraph, self_test(entries))
+    led = led_grid(judged)
+    if led is not None:
+        yield markdown(led)
+    yield from map(paragraph, unread(judged))
+
+
+def _all(entries: Sequence[Entry], tables: Sequence[Table], judged: Sequence[Judged]) -> Iterator[str]:
+    yield OPENING
+    yield _FILES
+    yield from (markdown(one) for one in all_grids(judged))
+    yield from ALL_NOTES
+    yield from (markdown(grid(table)) for table in tables)
+    yield "### How to read the tables"
+    yield "\n".join(f"- {sentence}" for sentence in HOW_TO_READ)
+    yield from _how_made(entries)
+
+
+def _folded(summary: str, parts: Iterable[str]) -> Iterator[str]:
+    yield f"<details>\n<summary>{summary}</summary>"
+    yield from parts
+    yield "</details>"
 
 
 def _how_made(entries: Sequence[Entry]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from mlpo_bench.reports.grids import Grid
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
     from mlpo_bench.leaderboard.tables import AgainstVote, Line, Table
 
@@ -44,8 +44,22 @@ HOW_TO_READ = (_RANK, _INTERVALS, _CEILINGS, _COSTS, _VOTE)
 
 
 def grid(table: Table) -> Grid:
-    """Return a table for people to read."""
-    return Grid(table.title, COLUMNS, tuple(words(line) for line in table.lines), notes(table))
+    """Return a table for people to read, in which equal rows are one line of several names."""
+    groups: dict[Hashable, list[Line]] = {}
+    for line in table.lines:
+        groups.setdefault(_what_it_did(line), []).append(line)
+    rows = (("; ".join(line.name for line in alike), *words(alike[0])[1:]) for alike in groups.values())
+    return Grid(table.title, COLUMNS, tuple(rows), notes(table))
+
+
+def _what_it_did(line: Line) -> Hashable:
+    """Return all that a table tells of a row but its name, and what it answered question by question."""
+    answers = [
+        (suite, each.seed, each.right, each.unread, each.cut_off)
+        for suite, row in sorted(line.entry.suites.items())
+        for each in row.answers
+    ]
+    return (*words(line)[1:], tuple(answers))
 
 
 def words(line: Line) -> tuple[str, ...]:

@@ -159,7 +159,7 @@ def _suites(entry: Entry, run: LoadedRun) -> Mapping[str, SuiteRow]:
     for suite, row in entry.suites.items():
         seeds = [every[one.cell] for one in row.answers]
         row_now = rows[suite, entry.team, entry.label]
-        made[suite] = suite_row(run, seeds, row_now, row.source.model_dump())
+        made[suite] = suite_row(run, seeds, row_now, row.source.model_dump(), row.chance)
         if made[suite].questions != row.questions:
             raise UsageError(f"{entry.filename}: {suite} is not asked the questions today that it answered.")
     return made

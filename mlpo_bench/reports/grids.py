@@ -59,7 +59,7 @@ def markdown(grid: Grid) -> str:
     widths = [max(3, *(cell_len(row[place]) for row in (columns, *rows))) for place in range(len(columns))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = [_padded(columns, widths), f"| {' | '.join(rule)} |", *(_padded(row, widths) for row in rows)]
-    return "\n\n".join([f"**{_as_markdown(grid.title)}**", "\n".join(lines), *map(_as_paragraph, grid.notes)]) + "\n"
+    return "\n\n".join([f"**{_as_markdown(grid.title)}**", "\n".join(lines), *map(paragraph, grid.notes)]) + "\n"
 
 
 def _padded(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -159,7 +159,8 @@ def _as_markdown(text: str) -> str:
     return _MARKS.sub(r"\\\1", visible_line(text))
 
 
-def _as_paragraph(text: str) -> str:
+def paragraph(text: str) -> str:
+    """Return text as a paragraph of GitHub's Markdown, in which nothing is a mark."""
     return _OPENING.sub(r"\1\\\2", _as_markdown(text))
 
 

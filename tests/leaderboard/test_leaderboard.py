@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from mlpo_bench.errors import UsageError
 from mlpo_bench.leaderboard import board
+from mlpo_bench.leaderboard.block import BEGINS, ENDS
 from mlpo_bench.leaderboard.board import Board
 from mlpo_bench.leaderboard.check import faults
 from mlpo_bench.leaderboard.entry import (
@@ -43,6 +44,8 @@ from mlpo_bench.leaderboard.ranks import ranked, weighted
 from mlpo_bench.leaderboard.render import grid
 from mlpo_bench.leaderboard.reported import Reported, read_reported
 from mlpo_bench.leaderboard.tables import tables
+from mlpo_bench.leaderboard.verdict_tables import led_grid, self_test, sentence
+from mlpo_bench.leaderboard.verdicts import judge
 from mlpo_bench.stats import accuracy, mcnemar
 
 
@@ -427,7 +430,7 @@ def test_what_is_no_entry_is_noticed(published: Path, change: Callable[[Any], No
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "schema.json", *(f"leaderboard.{x}" for x in ("csv", "tex", "json", "html"))]
+    "name", ["README.md", "accuracy.svg", "schema.json", *(f"leaderboard.{x}" for x in ("csv", "tex", "json", "html"))]
 )
 def test_each_built_file_is_compared(published: Path, name: str) -> None:
     path = published / name
@@ -461,3 +464,101 @@ def test_a_row_that_is_added_again_replaces_itself_but_loses_no_suite(published:
     board.add(published, [row("solo", 30)], anyway=True)
     assert names() == before
     assert list(read_entry(next((published / "entries").glob("*solo*"))).suites) == ["bbh"]
+
+
+# The verdict
+
+
+def led_and_votes(**team: Any) -> list[Entry]:
+    """A led row of 100 tokens that is right on 30 of 60, and votes of 2 and 4 at 60 and 160 tokens."""
+
+    def vote(ballots: int, right: int, prompt: float) -> Entry:
+        row = suite_row(bits(right))
+        row = row.model_copy(update={"cost": row.cost.model_copy(update={"prompt_tokens": prompt})})
+        return entry(f"vote of {ballots}", {"bbh": row}, name="vote", settings={"samples": ballots}, **team)
+
+    led = row("leader, 1 round", 30, name="leader", rounds=1, **{"peers": 3, **team})
+    return [led, vote(2, 6, 10.0), vote(4, 16, 110.0)]
+
+
+def test_a_led_row_is_held_against_a_vote_of_exactly_its_tokens() -> None:
+    (found,) = judge(led_and_votes())
+    (verdict,) = found.verdicts.led
+    assert (verdict.row, verdict.suite, verdict.outcome) == ("leader, 1 round", "bbh", "beats")
+    assert verdict.tokens == pytest.approx(1)
+    assert verdict.match.ballots == pytest.approx(2.8)  # 100 lies two fifths of the way from 60 to 160
+    assert verdict.vote_accuracy == pytest.approx((0.6 * 6 + 0.4 * 16) / N)
+    assert sentence([found]) == (
+        "Yes: the led row beats the vote at its own tokens; of other subjects than these, that is not shown."
+    )
+
+
+def test_votes_of_another_model_or_of_other_questions_are_no_measure() -> None:
+    led, *votes = led_and_votes()
+    others = [vote.model_copy(update={"leader": Seat(model="b")}) for vote in votes]
+    (found,) = judge([led, *others])
+    assert found.verdicts.verdicts == ()
+    assert found.verdicts.without == (("bbh", "leader, 1 round"),)
+    elsewhere = [entry(vote.label, {"bbh": suite_row(bits(9), questions="f" * 64)}, name="vote") for vote in votes]
+    (found,) = judge([led, *elsewhere])
+    assert found.verdicts.verdicts == ()
+
+
+def test_the_page_and_the_readme_begin_with_the_answer_and_fold_the_rest() -> None:
+    found = built(*led_and_votes())
+    readme = found["README.md"].decode()
+    answer, table, plot, fold = (
+        readme.index(part) for part in ("beats the vote at its own tokens", "| led row", "](accuracy.svg)", "<details>")
+    )
+    assert answer < table < plot < fold < readme.index("**BBH, 60 test questions") < readme.index("</details>")
+    assert "All rows are of one model, m: others may come out otherwise." in readme
+    page = found["leaderboard.html"].decode()
+    assert page.index("beats the vote") < page.index("<svg") < page.index("<details>") < page.index("<h2>BBH, 60")
+    assert "<details open" not in page
+
+
+def test_models_stand_side_by_side_each_with_its_answer() -> None:
+    entries = [*led_and_votes(), *led_and_votes(model="b")]
+    readme = built(*entries)["README.md"].decode()
+    assert "b: Yes: the led row beats" in readme
+    assert "m: Yes: the led row beats" in readme
+    assert "All rows are of one model" not in readme
+    table = led_grid(judge(entries))
+    assert table is not None
+    assert table.columns == ("led row", "model", "BBH")
+    assert [each[:2] for each in table.rows] == [("leader, 1 round", "b"), ("leader, 1 round", "m")]
+
+
+def test_a_small_model_is_called_a_self_test() -> None:
+    one = row("solo", 3)
+    small = one.model_copy(update={"models": (one.models[0].model_copy(update={"parameters": 135_000_000}),)})
+    (told,) = self_test([small])
+    assert told.startswith("One small model: a self-test. All rows are of m, 135 million parameters")
+    assert self_test([small, row("solo", 3, model="b")]) == []
+
+
+def test_equal_rows_are_one_line_of_several_names() -> None:
+    (table,) = tables([row("vote of 6", 20), row("vote at its tokens", 20), row("other", 20, start=1)])
+    assert [each[0] for each in grid(table).rows] == ["other", "vote at its tokens; vote of 6"]
+
+
+def test_the_readme_beside_the_folder_tells_the_verdict_between_its_marks(published: Path) -> None:
+    page = published.parent / "README.md"
+    page.write_text(f"# Ours\n\n{BEGINS}\nold\n{ENDS}\n\nMore.\n", encoding="utf-8")
+    (fault,) = faults(published)
+    assert fault.startswith(f"the verdict in {page.resolve()} is not what its entries come to")
+    assert page.resolve() in board.build(published)
+    assert list(faults(published)) == []
+    told = page.read_text(encoding="utf-8")
+    assert told.startswith(f"# Ours\n\n{BEGINS}\n**Does any led row beat")
+    assert told.endswith(f"{ENDS}\n\nMore.\n")
+    page.write_text("# Without marks\n", encoding="utf-8")
+    assert page.resolve() not in board.build(published)
+    assert page.read_text(encoding="utf-8") == "# Without marks\n"
+
+
+def test_the_plot_shows_votes_as_a_line_and_harms_nobody() -> None:
+    figure = built(*led_and_votes(), row(HOSTILE, 3, model=HOSTILE))["accuracy.svg"].decode()
+    assert figure.count("<polyline") == 1
+    assert figure.count("<polygon") == 3  # the led row, and the legend of two models
+    assert "<script" not in figure

@@ -1,0 +1,160 @@
+"""The board's verdict: each team's rows against the vote of its leader's own answers at their tokens.
+
+An entry holds what was right, and no ballots. So the vote at a row's tokens is made of the two votes on either side of
+it (one answer alone is a vote of one), each question's score of both in the proportion that makes the tokens equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mlpo_bench.analysis.verdict import Match, Side, judged
+from mlpo_bench.stats import Sampled
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mlpo_bench.analysis.verdict import Verdicts
+    from mlpo_bench.leaderboard.entry import Entry, SuiteRow
+    from mlpo_bench.protocols.base import Family
+
+_SOLO, _VOTE = "solo", "vote"
+# What entries are alike to that were made before this was kept.
+_FAMILIES: Mapping[str, Family] = {"leader": "led", "solo": "solo", "vote": "vote", "weighted": "vote"}
+_DIGITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The verdicts on the rows of one set of models, all its suites together: they are adjusted among themselves."""
+
+    model: str
+    entries: tuple[Entry, ...]
+    verdicts: Verdicts
+
+
+def family(entry: Entry) -> Family:
+    """Return what a row's protocol is alike to."""
+    return entry.protocol.family or _FAMILIES.get(entry.protocol.name, "other")
+
+
+def votes_of(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the rows that are votes of the leader's own answers, one answer among them."""
+    return [entry for entry in entries if entry.protocol.name in {_SOLO, _VOTE} and not entry.protocol.peers]
+
+
+def judge(entries: Sequence[Entry]) -> list[Judged]:
+    """Return the verdicts on entries, model by model; models whose rows lead nobody have none."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.filename):
+        groups.setdefault(entry.model, []).append(entry)
+    judged = [Judged(model, tuple(group), _verdicts(group, entries)) for model, group in groups.items()]
+    return [one for one in judged if one.verdicts.verdicts or one.verdicts.without]
+
+
+def _verdicts(group: Sequence[Entry], entries: Sequence[Entry]) -> Verdicts:
+    matches, without = [], []
+    votes, names = votes_of(entries), _suite_names(group)
+    for entry in group:
+        # What one model does alone, an answer that nobody conferred over, and a ceiling are no rows of a team.
+        if not entry.protocol.peers or entry.protocol.ceiling:
+            continue
+        for suite, row in entry.suites.items():
+            name = names[suite, row.questions.sha256]
+            bracketing = [one.suites[suite] for one in votes if _is_vote_for(one, entry, suite)]
+            ballots = [_ballots(one, suite) for one in votes if _is_vote_for(one, entry, suite)]
+            if len(bracketing) > 1:
+                matches.append(_match(entry, name, row, list(zip(ballots, bracketing, strict=True))))
+            elif family(entry) == "led":
+                without.append((name, entry.name))
+    made = judged(matches, without)
+    return replace(made, chance=dict(_chances(group, names)))
+
+
+def _suite_names(entries: Sequence[Entry]) -> dict[tuple[str, str], str]:
+    """Return what each suite and set of questions is called: the set is told where a suite has several."""
+    sets = dict.fromkeys((suite, row.questions.sha256) for entry in entries for suite, row in entry.suites.items())
+    several = {suite for suite, _ in sets if sum(suite == other for other, _ in sets) > 1}
+    return {(suite, s): f"{suite} (set {s[:_DIGITS]})" if suite in several else suite for suite, s in sets}
+
+
+def _chances(entries: Sequence[Entry], names: Mapping[tuple[str, str], str]) -> Iterator[tuple[str, float]]:
+    for entry in entries:
+        for suite, row in entry.suites.items():
+            if row.chance is not None:
+                yield names[suite, row.questions.sha256], row.chance
+
+
+def _is_vote_for(vote: Entry, entry: Entry, suite: str) -> bool:
+    """Whether it counts answers of a row's leader to the same questions, asked within the same bounds."""
+    return (
+        suite in vote.suites
+        and vote.suites[suite].questions == entry.suites[suite].questions
+        and (vote.leader, vote.asked, vote.seeds) == (entry.leader, entry.asked, entry.seeds)
+        and all(model in entry.models for model in vote.models)
+    )
+
+
+def _ballots(vote: Entry, suite: str) -> float:
+    if vote.protocol.name == _SOLO:
+        return 1.0
+    counted = [each.samples for each in vote.suites[suite].answers if each.samples is not None]
+    return sum(counted) / len(counted) if counted else float(vote.protocol.settings.get("samples", 1))
+
+
+def _match(entry: Entry, suite: str, row: SuiteRow, votes: Sequence[tuple[float, SuiteRow]]) -> Match:
+    fewer = max((one for one in votes if one[1].cost.tokens <= row.cost.tokens), key=_tokens, default=None)
+    more = min((one for one in votes if one[1].cost.tokens >= row.cost.tokens), key=_tokens, default=None)
+    low, high = fewer or more, more or fewer
+    assert low is not None
+    assert high is not None
+    apart = high[1].cost.tokens - low[1].cost.tokens
+    part = (row.cost.tokens - low[1].cost.tokens) / apart if apart else 0.0
+    ballots = (1 - part) * low[0] + part * high[0]
+    return Match(
+        suite=suite,
+        row=_side(entry.name, row),
+        vote=_mixed(f"vote of {ballots:.4g}", low[1], high[1], part),
+        equal="tokens",
+        ballots=ballots,
+        calls=row.cost.calls,
+        drawn=Sampled(draws=len(entry.seeds), votes=len(entry.seeds)),
+        led=family(entry) == "led",
+    )
+
+
+def _tokens(vote: tuple[float, SuiteRow]) -> float:
+    return vote[1].cost.tokens
+
+
+def _side(name: str, row: SuiteRow) -> Side:
+    subjects = row.questions.labels
+    ids = [str(place) for place in range(row.questions.n)]
+    return Side(
+        name=name,
+        scores=dict(zip(ids, row.scores.tolist(), strict=True)),
+        subjects=dict(zip(ids, subjects, strict=True)),
+        tokens=row.cost.tokens,
+        operations=row.cost.operations,
+        unread=row.unread,
+    )
+
+
+def _mixed(name: str, low: SuiteRow, high: SuiteRow, part: float) -> Side:
+    """Return the vote that is of more ballots in some part of questions, and of fewer in the rest."""
+    one, other = _side(name, low), _side(name, high)
+    operations = (one.operations, other.operations)
+
+    def mix(a: float, b: float) -> float:
+        return (1 - part) * a + part * b
+
+    return Side(
+        name=name,
+        scores={question: mix(score, other.scores[question]) for question, score in one.scores.items()},
+        subjects=one.subjects,
+        tokens=mix(one.tokens, other.tokens),
+        operations=None if operations[0] is None or operations[1] is None else mix(operations[0], operations[1]),
+        unread=mix(low.unread, high.unread),
+    )
