@@ -13,11 +13,12 @@ from mlpo_bench.protocols.oracle import Oracle
 from mlpo_bench.protocols.pick import Pick
 from mlpo_bench.protocols.recursive import Recursive
 from mlpo_bench.protocols.refine import Refine
-from mlpo_bench.protocols.room import Cost, Room, Seat, StandIns, Transcript, Turn
+from mlpo_bench.protocols.room import Room, Seat
 from mlpo_bench.protocols.seeding import shuffler
 from mlpo_bench.protocols.select import Select
 from mlpo_bench.protocols.solo import Solo
 from mlpo_bench.protocols.think import Think
+from mlpo_bench.protocols.transcript import Cost, StandIns, Transcript, Turn
 from mlpo_bench.protocols.vote import Vote, majority
 from mlpo_bench.protocols.weighted import Weighted
 

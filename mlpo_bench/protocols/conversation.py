@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError
-from mlpo_bench.protocols.room import NOTHING_READY, Room, seated
+from mlpo_bench.protocols.room import Room, seated
+from mlpo_bench.protocols.transcript import NOTHING_READY
 
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from mlpo_bench.dispatch import Dispatch
     from mlpo_bench.protocols.base import Protocol
     from mlpo_bench.protocols.interventions import Intervention
-    from mlpo_bench.protocols.room import Seat, StandIns, Transcript
+    from mlpo_bench.protocols.room import Seat
+    from mlpo_bench.protocols.transcript import StandIns, Transcript
     from mlpo_bench.questions import Question
     from mlpo_bench.teams import Member, Team
 

@@ -19,7 +19,8 @@ from mlpo_bench.protocols.base import Depth, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mlpo_bench.protocols.room import Room, Turn
+    from mlpo_bench.protocols.room import Room
+    from mlpo_bench.protocols.transcript import Turn
     from mlpo_bench.questions import Question
 
 

@@ -29,7 +29,8 @@ from mlpo_bench.protocols.seeding import shuffler
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mlpo_bench.protocols.room import Room, Turn
+    from mlpo_bench.protocols.room import Room
+    from mlpo_bench.protocols.transcript import Turn
     from mlpo_bench.questions import Question
 
 Share = Literal["whole", "without-thinking", "answer"]

@@ -21,7 +21,8 @@ from mlpo_bench.protocols.base import Depth, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mlpo_bench.protocols.room import Room, Seat, Turn
+    from mlpo_bench.protocols.room import Room, Seat
+    from mlpo_bench.protocols.transcript import Turn
     from mlpo_bench.questions import Question
 
 

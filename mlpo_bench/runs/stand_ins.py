@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mlpo_bench.answers import FORMATS
 from mlpo_bench.protocols import StandIns, shuffler
 from mlpo_bench.protocols.interventions import LAID_READY, PUSHING
-from mlpo_bench.protocols.room import NOTHING_READY
+from mlpo_bench.protocols.transcript import NOTHING_READY
 
 
 if TYPE_CHECKING:
