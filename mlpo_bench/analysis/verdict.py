@@ -23,7 +23,7 @@ Equal = Literal["tokens", "operations", "price", "calls"]
 """What a row and its vote have in common."""
 Outcome = Literal["beats", "loses to", "cannot be told from"]
 
-_EVEN = 0.01
+_EVEN, _MOSTLY = 0.01, 0.5
 MUCH_UNREAD = 0.2
 """Above this share of answers that could not be read, figures tell as much of the form of answers as of answers."""
 
@@ -163,6 +163,19 @@ class Verdict:
         return abs(self.taken - 1) < _EVEN
 
     @property
+    def own_draw(self) -> float | None:
+        """The share of the difference's variance that is the row's own draw; None where it was drawn once.
+
+        What varies between a question's seeds, over all that varies between questions: the one falls with more seeds of
+        this row alone, the other with more questions.
+        """
+        drawn = self.match.drawn
+        if drawn is None or drawn.draws < 2 or not self.comparison.deviation:  # noqa: PLR2004
+            return None
+        within = mean(score * (1 - score) for score in self.match.row.scores.values()) / (drawn.draws - 1)
+        return min(within / self.comparison.deviation**2, 1.0)
+
+    @property
     def at(self) -> str:
         """What the vote has in common with the row, in words: `at its tokens`."""
         if not self.even:
@@ -196,6 +209,7 @@ class Verdict:
             "tokens": self.tokens,
             "operations": self.operations,
             "price": self.price,
+            "own_draw": self.own_draw,
             "outcome": self.outcome,
             "elsewhere": self.elsewhere,
         }
@@ -209,6 +223,8 @@ class Verdict:
         )
         if self.needed is not None:
             told += f"; {self.needed:,} questions would tell"
+            if (own := self.own_draw) is not None and own > _MOSTLY:
+                told += f", or more seeds of this row (its own draw is {100 * own:.0f} % of what is uncertain)"
         if self.adjusted < ALPHA and not self.elsewhere:
             told += " on these subjects; on other subjects, not surely"
         return f"{told}."

@@ -28,8 +28,8 @@ RESULTS = (
 )  # fmt: skip
 VERDICT = (
     "suite", "row", "led", "vote", "equal", "even", "ballots", "accuracy", "vote_accuracy", "difference", "low", "high",
-    "p", "p_holm", "p_subjects", "p_subjects_holm", "n", "needed", "tokens", "operations", "price", "outcome",
-    "elsewhere",
+    "p", "p_holm", "p_subjects", "p_subjects_holm", "n", "needed", "own_draw", "tokens", "operations", "price",
+    "outcome", "elsewhere",
 )  # fmt: skip
 COMPARISON = (
     "suite", "row", "accuracy", "against", "difference", "low", "high", "subjects_low", "subjects_high", "p", "p_holm",

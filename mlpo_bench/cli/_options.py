@@ -86,7 +86,7 @@ class Chosen:
 
     def _seeds(self, base: RunConfig) -> tuple[int, ...]:
         from mlpo_bench.errors import UsageError
-        from mlpo_bench.matrix.config import MAX_SEEDS
+        from mlpo_bench.matrix.sweeps import MAX_SEEDS
 
         if self.seeds is not None and not 1 <= self.seeds <= MAX_SEEDS:
             raise UsageError(f"--seeds {self.seeds}: cells are repeated with 1 to {MAX_SEEDS} seeds.")

@@ -109,6 +109,7 @@ class _Row:
     seat: str = LEADER
     intervention: Intervention | None = None
     plain: str | None = None
+    seeds: tuple[int, ...] = ()
 
     @property
     def voices(self) -> int:
@@ -132,7 +133,12 @@ def cells(config: RunConfig) -> tuple[Cell, ...]:
     interventions.check(config.interventions, [(row.protocol, row.voices) for row in rows])
     rows += [altered for row in rows for altered in _altered(config, row)]
     given = overrides(config.generation)
-    matrix = tuple(row.cell(suite, seed, given) for suite in config.suites for row in rows for seed in config.seeds)
+    matrix = tuple(
+        row.cell(suite, seed, given)
+        for suite in config.suites
+        for row in rows
+        for seed in dict.fromkeys((*config.seeds, *row.seeds))
+    )
     if len({cell.id for cell in matrix}) < len(matrix):
         raise UsageError("two cells would have the same name; give the team's members different models or personas.")
     return matrix
@@ -182,7 +188,8 @@ def _rows(config: RunConfig) -> Iterator[_Row]:
     for sweep in config.sweeps:
         for name, team in teams.items():
             if sweep.teams is None or name in sweep.teams:
-                yield from _alone(sweep, name, team) if sweep.kind.each_member else _swept(config, sweep, name, team)
+                rows = _alone(sweep, name, team) if sweep.kind.each_member else _swept(config, sweep, name, team)
+                yield from (replace(row, seeds=sweep.seeds or ()) for row in rows)
 
 
 def _altered(config: RunConfig, row: _Row) -> Iterator[_Row]:

@@ -36,7 +36,7 @@ from mlpo_bench.matrix.interventions import InterventionSweep
 from mlpo_bench.matrix.own import OwnSuite
 from mlpo_bench.matrix.own import spelled_out as with_own_suites
 from mlpo_bench.matrix.size import rows_as_written
-from mlpo_bench.matrix.sweeps import MOST_CELLS, Match, Peers, Sweep
+from mlpo_bench.matrix.sweeps import MAX_SEEDS, MOST_CELLS, Match, Peers, Sweep
 from mlpo_bench.questions import PAPER, SUITES, Suite
 from mlpo_bench.questions.splits import Split
 from mlpo_bench.teams import Team, read_team, spelled_out
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 TEAM = "team"
 """The name of a run's team where there is only one."""
 KIND = "run configuration"
-MAX_SEEDS = 100
 USUAL = (Sweep.of("solo"), Sweep.of("vote"), Sweep.of("leader"))
 TeamName = Annotated[str, Field(min_length=1, max_length=100)]
 BALLOTS_WITHOUT_A_LEADER = 5
@@ -161,7 +160,8 @@ class RunConfig(BaseModel):
     def _is_of_a_size(self) -> RunConfig:
         size = sum(sweep.size for sweep in self.protocols)
         if size <= MOST_CELLS:  # else it is not worth a closer look
-            size = rows_as_written(self.sweeps, self.teams) * len(self.suites) * len(self.seeds)
+            seeds = max(len({*self.seeds, *(sweep.seeds or ())}) for sweep in self.protocols)
+            size = rows_as_written(self.sweeps, self.teams) * len(self.suites) * seeds
         if size > MOST_CELLS:
             raise ValueError(f"this matrix would have {size:,} cells, and a run has {MOST_CELLS:,} at most")
         return self

@@ -29,6 +29,7 @@ MATCHES: tuple[Match, ...] = ("calls", "tokens")
 BUDGETS: tuple[Match, ...] = ("written", "tokens")
 """What a budget may be instead: the tokens that each leader cell writes, or all that it reads and writes."""
 MOST_CELLS = 1_000_000
+MAX_SEEDS = 100
 """A run has no more cells than this."""
 _TRIED = 1_000
 """How many combinations are built when a matrix is read."""
@@ -38,8 +39,10 @@ class Sweep(BaseModel):
     """A protocol with a list of values for each setting that is not at its default.
 
     `peers` and `teams` say with how many peers and by which teams; None stands for the run's own. `match` names the
-    protocols whose rows a number of ballots matches (`calls`, `tokens`); None stands for all that are led. In YAML a
-    sweep is the protocol's name, or the name with its settings: `leader: {rounds: [1, 2], share: answer, peers: 3}`.
+    protocols whose rows a number of ballots matches (`calls`, `tokens`); None stands for all that are led. `seeds` are
+    those that its rows have besides the run's: where the draws of a leader are what is uncertain, it alone needs more.
+    In YAML a sweep is the protocol's name, or the name with its settings: `leader: {rounds: [1, 2], share: answer,
+    peers: 3}`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,6 +52,7 @@ class Sweep(BaseModel):
     peers: Annotated[tuple[Peers, ...], Field(min_length=1)] | None = None
     teams: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     match: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    seeds: Annotated[tuple[Whole, ...], Field(min_length=1, max_length=MAX_SEEDS)] | None = None
 
     @classmethod
     def of(cls, protocol: str, **settings: Value | tuple[Value, ...]) -> Self:
@@ -66,7 +70,7 @@ class Sweep(BaseModel):
             ((name, settings),) = given.items()
             if not isinstance(settings or {}, dict):
                 raise ValueError(f"the settings of {name!r} are written as name: value")
-            settings = {key: _as_list(value) for key, value in (settings or {}).items()}
+            settings = {key: _as_list(_seeds(key, value)) for key, value in (settings or {}).items()}
             own = {key: settings.pop(key) for key in RESERVED if key in settings}
             return {"protocol": name, "settings": settings, **own}
         return given
@@ -168,6 +172,12 @@ def matchable(kind: type[Protocol]) -> tuple[str | None, tuple[Match, ...]]:
     if kind.ballots is not None:
         return kind.ballots, MATCHES
     return (kind.spends, BUDGETS) if kind.spends is not None else (None, ())
+
+
+def _seeds(key: str, value: object) -> object:
+    """Return so many seeds where a number of them is given; lists and all else stay."""
+    counted = key == "seeds" and isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_SEEDS
+    return list(range(value)) if counted else value  # type: ignore[call-overload]
 
 
 def _as_list(value: object) -> list[object]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from mlpo_bench.protocols.base import Protocol
 
-RESERVED = ("peers", "teams", "match")
+RESERVED = ("peers", "teams", "match", "seeds")
 """What a matrix says of a protocol besides its settings."""
 
 

@@ -14,7 +14,7 @@ from mlpo_bench.analysis.verdict import Match, Side, Verdicts, judged
 from mlpo_bench.answers import FORMATS
 from mlpo_bench.reports.terminal.console import Console
 from mlpo_bench.reports.terminal.verdict import print_verdict
-from mlpo_bench.stats import questions_needed, vote_score
+from mlpo_bench.stats import Sampled, questions_needed, vote_score
 
 
 N = 120
@@ -107,6 +107,22 @@ def test_a_table_holds_at_80_columns() -> None:
             assert f"{verdict.comparison.difference.value:+.3f}" in printed
         assert " ".join(found.sentence.split()) in " ".join(printed.split())
         assert ("debate" in printed) is others
+
+
+def test_where_a_row_s_own_draw_is_uncertain_more_seeds_are_advised() -> None:
+    def told(scores: dict[str, float], draws: int) -> Verdicts:
+        subjects = dict.fromkeys(scores, "s")
+        row = Side("leader", scores, subjects, 1_000)
+        vote = Side("vote of 3", dict.fromkeys(scores, 0.5), subjects, 1_000)
+        return judged([Match("bbh", row, vote, "tokens", 3, 4, Sampled(draws, 5))])
+
+    # Every question is right in one of two seeds, or in both or none: as coins are.
+    coins = told({f"q{n}": (0.0, 0.5, 0.5, 1.0)[n % 4] + (0.5 if n == 0 else 0) for n in range(40)}, 2)
+    assert coins.verdicts[0].own_draw == pytest.approx(1, abs=0.1)
+    assert "or more seeds of this row (its own draw is " in str(coins)
+    sure = told({f"q{n}": float(n % 2) for n in range(41)}, 2)
+    assert sure.verdicts[0].own_draw == 0
+    assert told({f"q{n}": float(n % 2) for n in range(41)}, 1).verdicts[0].own_draw is None
 
 
 def test_costs_of_rows_and_votes_are_told_as_ratios() -> None:

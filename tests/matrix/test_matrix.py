@@ -295,3 +295,18 @@ def test_shipped_matrices_have_votes_at_each_led_row_s_tokens(name: str) -> None
     led = {cell.id for cell in found if cell.setting.protocol.family == "led" and cell.setting.intervention is None}
     assert led
     assert led <= {cell.matched_id for cell in found}
+
+
+def test_a_row_may_have_more_seeds_than_the_run() -> None:
+    settings = {"protocols": ["solo", {"leader": {"seeds": 3}}, {"vote": {"samples": "tokens"}}], "rounds": [1]}
+    found = cells(config(**settings))
+    assert [(cell.label.split(",")[0], cell.setting.seed) for cell in found] == [
+        ("solo", 0), ("leader", 0), ("leader", 1), ("leader", 2), ("vote at the tokens of leader", 0),
+    ]  # fmt: skip
+    assert found[-1].matched_id == found[1].id
+    whole = config(**settings)
+    assert cells(RunConfig.model_validate(whole.model_dump(mode="json"))) == found
+    again = cells(config(**settings, seeds=[7]))
+    assert [cell.setting.seed for cell in again if cell.label.startswith("leader")] == [7, 0, 1, 2]
+    with pytest.raises(ValidationError):
+        config(protocols=[{"leader": {"seeds": 0.5}}])
