@@ -116,6 +116,15 @@ def test_a_failing_model_is_a_fault_and_the_engine_goes_on(
     assert ask_all(engine, [0])[0].usage.completion > 0
 
 
+def test_logits_that_are_no_numbers_are_a_fault(engine: hf.HFEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    logits = engine._decoder._logits
+    with monkeypatch.context() as patch:
+        patch.setattr(engine._decoder, "_logits", lambda *given: logits(*given) * float("nan"))
+        with pytest.raises(EngineError, match=r"is no number \(NaN\)"):
+            ask_all(engine, [0])
+    assert ask_all(engine, [0])[0].usage.completion > 0
+
+
 @pytest.mark.parametrize("after", [0, 5], ids=["as prompts are read", "while answers are written"])
 def test_memory_that_runs_out_halves_the_batch(
     after: int, engine: hf.HFEngine, monkeypatch: pytest.MonkeyPatch

@@ -145,6 +145,8 @@ class Decoder:
         return logits
 
     def _write(self, rows: Sequence[Row], logits: torch.Tensor) -> None:
+        if logits.isnan().any():  # a greedy row would write the first token for ever
+            raise ArithmeticError("what the model gave for the next token is no number (NaN); try another dtype.")
         if self._rules:
             ruled = [self._rules.applied(logits[i : i + 1], row.seen, len(row.ids)) for i, row in enumerate(rows)]
             logits = torch.cat(ruled)
