@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import time
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
+from fixtures import nul  # type: ignore[import-not-found]
 
 from mlpo_bench.cli._display import display
 from mlpo_bench.log import LoadedRun, RunDirectory
@@ -88,7 +89,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, made_up: Path) -> RunDirectory
     folder = tmp_path_factory.mktemp("browsed")
     script = folder / "script.yaml"
     led = [f"<think>{text}</think><answer>{'Yes' if n % 2 else '(A)'}</answer>" for n, text in enumerate(HOSTILE)]
-    script.write_text(yaml.safe_dump([{"when": "You lead", "say": led}, {"say": list(HOSTILE)}]))
+    script.write_text(nul.marked(json.dumps([{"when": "You lead", "say": led}, {"say": list(HOSTILE)}])))
     member = {"model": str(script), "engine": "scripted", "persona": "<i>You doubt</i>"}
     config = RunConfig.model_validate(
         {
@@ -99,6 +100,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, made_up: Path) -> RunDirectory
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch, display(quiet=True) as observer:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        nul.answer_with_it(patch)
         made = RunDirectory.for_run(config, folder / "runs", "<i>browsed")
         asyncio.run(run_cells(made, folder / "store.sqlite", observer))
     return made

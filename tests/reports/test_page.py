@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
-import yaml
+from fixtures import nul  # type: ignore[import-not-found]
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -58,7 +58,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, made_up: Path) -> Iterator[Run
     folder = tmp_path_factory.mktemp("paged")
     script = folder / "script.yaml"
     led = [f"<think>{text}</think><answer>{answer}</answer>" for text, answer in zip(HOSTILE, "AByn", strict=True)]
-    script.write_text(yaml.safe_dump([{"when": "You lead", "say": led}, {"say": list(HOSTILE)}]))
+    script.write_text(nul.marked(json.dumps([{"when": "You lead", "say": led}, {"say": list(HOSTILE)}])))
     member = {"model": str(script), "engine": "scripted"}
     config = RunConfig.model_validate(
         {
@@ -69,6 +69,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, made_up: Path) -> Iterator[Run
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch, display(quiet=True) as observer:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        nul.answer_with_it(patch)
         made = RunDirectory.for_run(config, folder / "runs", "<b>paged")
         asyncio.run(run_cells(made, folder / "store.sqlite", observer))
         yield made
