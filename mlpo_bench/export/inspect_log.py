@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
-from mlpo_bench.export.gold import load_asked
+from mlpo_bench.runs.gold import load_asked
 
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mlpo_bench.analysis.rows import row_name
-from mlpo_bench.export.gold import load_asked
 from mlpo_bench.harness.documents import UNREAD
 from mlpo_bench.log.cell_files import read_suite
+from mlpo_bench.runs.gold import load_asked
 
 
 if TYPE_CHECKING:

@@ -58,8 +58,8 @@ def _verdicts(group: Sequence[Entry], entries: Sequence[Entry]) -> Verdicts:
     matches, without = [], []
     votes, names = votes_of(entries), _suite_names(group)
     for entry in group:
-        # What one model does alone, an answer that nobody conferred over, and a ceiling are no rows of a team.
-        if not entry.protocol.peers or entry.protocol.ceiling:
+        # Votes are what rows are held against, and ceilings are no rivals to anything.
+        if entry.protocol.ceiling or family(entry) == "solo" or (family(entry) == "vote" and not entry.protocol.peers):
             continue
         for suite, row in entry.suites.items():
             name = names[suite, row.questions.sha256]

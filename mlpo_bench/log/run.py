@@ -150,6 +150,19 @@ class LoadedRun:
         return read_transcripts(files.transcripts)
 
 
+def find_cells(run: LoadedRun, part: str | None) -> list[Cell]:
+    """Return the cells with something in their label or id; all without it.
+
+    Raises:
+        UsageError: there are none.
+    """
+    found = [cell for cell in run.cells if not part or part in cell.label or part in cell.id]
+    if not found:
+        listed = ", ".join(sorted({cell.label for cell in run.cells}))
+        raise UsageError(f"no cell of this run has {part!r} in its name. Cells: {listed}.")
+    return found
+
+
 def find_transcripts(
     run: LoadedRun, question: str, part_of_cell: str | None = None
 ) -> list[tuple[Cell, dict[str, Any]]]:
@@ -158,10 +171,7 @@ def find_transcripts(
     Raises:
         UsageError: the run has no such cell or question, or more than one question whose id ends so.
     """
-    matrix = [c for c in run.cells if not part_of_cell or part_of_cell in c.label or part_of_cell in c.id]
-    if not matrix:
-        listed = ", ".join(sorted({c.label for c in run.cells}))
-        raise UsageError(f"no cell of this run has {part_of_cell!r} in its name. Cells: {listed}.")
+    matrix = find_cells(run, part_of_cell)
     conversations = [
         (cell, line)
         for cell in matrix

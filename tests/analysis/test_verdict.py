@@ -125,6 +125,22 @@ def test_where_a_row_s_own_draw_is_uncertain_more_seeds_are_advised() -> None:
     assert told({f"q{n}": float(n % 2) for n in range(41)}, 1).verdicts[0].own_draw is None
 
 
+def test_peers_that_most_rows_have_are_said_once_where_there_is_little_room() -> None:
+    names = ("leader, 1 round, shuffled, 3 peers", "leader, 5 rounds, 3 peers", "leader, 1 round, 8 peers")
+    console = Console(file=io.StringIO(), width=80)
+    print_verdict(judged([match(name, OPEN) for name in names]), console)
+    assert isinstance(console.file, io.StringIO)
+    lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
+    assert lines[0] == "Led rows against the vote at their own cost; 3 peers unless told"
+    assert [line[:27].strip() for line in lines[3:6]] == [
+        "leader, 1 round, shuffled", "leader, 5 rounds", "leader, 1 round, 8 peers",
+    ]  # fmt: skip
+    wide = Console(file=io.StringIO(), width=120)
+    print_verdict(judged([match(name, OPEN) for name in (*names, "debate")]), wide)
+    assert isinstance(wide.file, io.StringIO)
+    assert all(name in wide.file.getvalue() for name in names)
+
+
 def test_costs_of_rows_and_votes_are_told_as_ratios() -> None:
     assert judged([]).costs is None
     found = judged(

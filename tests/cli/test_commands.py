@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from mlpo_bench.analysis.overturned import is_overturned
+from mlpo_bench.log import LoadedRun
 
 
 Cli = Any
@@ -148,9 +152,25 @@ def test_a_conversation_can_be_read(mlpo_bench: Cli, run: tuple[object, ...], tm
     assert "round 1, peer 3" in said.out
     assert "Your last attempt" not in said.out
     assert "Your last attempt" in mlpo_bench("transcript", "mine", question, "--prompts").out
+    assert re.search(r"^Right answer: '(Yes|No)'$", said.out, re.MULTILINE)
     unknown = mlpo_bench("transcript", "mine", "bbh/navigate/999")
     assert unknown.code == 2
     assert "no question of the run" in unknown.err
+
+
+def test_conversations_of_a_kind_are_listed(mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path) -> None:
+    mlpo_bench(*run, "--name", "mine")
+    loaded = LoadedRun.open(str(tmp_path / "runs" / "mine"))
+    cells = [cell for cell in loaded.cells if cell.label.startswith("leader, 2 rounds")]
+    lines = [line for cell in cells for line in loaded.transcripts(cell)]
+    listed = mlpo_bench("transcript", "mine", "--cell", "leader, 2 rounds", "--wrong")
+    wrong = [line["question"] for line in lines if not line["right"]]
+    assert [line.split()[0] for line in listed.out.splitlines()] == wrong
+    assert wrong
+    both = mlpo_bench("transcript", "mine", "--cell", "leader, 2 rounds", "--wrong", "--overturned").out
+    expected = [line["question"] for line in lines if not line["right"] and is_overturned(line["turns"])]
+    assert [line.split()[0] for line in both.splitlines()] == expected
+    assert len(mlpo_bench("transcript", "mine", "--cell", "leader, 2 rounds").out.splitlines()) == len(lines)
 
 
 def test_a_failing_member_fails_its_questions_and_the_rest_is_done(

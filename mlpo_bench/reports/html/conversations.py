@@ -6,13 +6,13 @@ the smaller votes. What a seat read is left out but for the question, as it repe
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from mlpo_bench.analysis.overturned import is_overturned
 from mlpo_bench.chat import with_thinking
 
 
@@ -29,7 +29,6 @@ DIGITS = "0123456789abcdefghijklmnopqrstuv"
 NOT_ASKED = "-"
 PORTION_BYTES = 1 << 20
 """How much text a portion holds at least, unless it is the last."""
-_LEADER = "leader"
 
 
 @dataclass(slots=True)
@@ -148,17 +147,6 @@ def _spoken(of: _Sample, turn: dict[str, Any], seats: list[str]) -> tuple[int, .
         seats.append(turn["seat"])
     number = of.words.setdefault(word, len(of.words))
     return seats.index(turn["seat"]), turn["round"], turn["stage"], turn["sample"], number
-
-
-def is_overturned(turns: Sequence[dict[str, Any]]) -> bool:
-    """Whether the last verdict differs from the one answer that most peers of its round gave."""
-    verdict = turns[-1]
-    heard = [turn for turn in turns if turn["round"] == verdict["round"] and turn["seat"] != _LEADER]
-    if verdict["seat"] != _LEADER or not heard:
-        return False
-    counted = Counter(key for turn in heard if (key := turn.get("key", turn["answer"])) is not None).most_common(2)
-    tied = len(counted) > 1 and counted[0][1] == counted[1][1]
-    return bool(counted) and not tied and counted[0][0] != verdict.get("key", verdict["answer"])
 
 
 def _state(record: Record, overturned: bool) -> str:

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
     from mlpo_bench.reports.terminal.console import Console
 
 
-def print_conversation(cell: Cell, conversation: dict[str, Any], console: Console, *, prompts: bool) -> None:
-    """Print a conversation as it stands in a transcript file. Model text is shown as text, whatever is in it."""
+def print_conversation(
+    cell: Cell, conversation: dict[str, Any], console: Console, *, prompts: bool, gold: str | None = None
+) -> None:
+    """Print a conversation as it stands in a transcript file. Model text is shown as text, whatever is in it.
+
+    `gold` is the right answer; None where the suite's data are not at hand.
+    """
     console.print(Rule(shown(f"{conversation['question']}  {cell.label}", "bold")))
     if "error" in conversation:
         console.print(f"Not answered: {conversation['error']}", style="red")
@@ -52,6 +57,9 @@ def print_conversation(cell: Cell, conversation: dict[str, Any], console: Consol
     verdict = "right" if conversation["right"] else "wrong"
     answer = "no answer could be read" if conversation["answer"] is None else f"answer {conversation['answer']!r}"
     console.print(f"Final: {answer}, {verdict}", style="green" if conversation["right"] else "red")
+    console.print(
+        f"Right answer: {'not known (the data are not at hand; name them with --data)' if gold is None else repr(gold)}"
+    )
 
 
 def _title(turn: dict[str, Any]) -> Text:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
 _HOW_TO_READ = (
     "Each row less a vote of its leader's own answers that takes as much: the mean over all votes of so many of the "
     "ballots at hand. Interval (95 %) and p speak of other questions of these subjects; p is after Holm over these "
-    "rows. * also shown of other subjects."
+    "rows. * also shown of other subjects. Open: cannot be told; beside it, how many questions would tell."
 )
 _OF_WIDE = " Ballots: of the vote. Tokens, operations: the row's over the vote's."
+_PEERS = re.compile(r", (\d+ peers?)$")
 _LEAST_P = 0.001
 _WIDE = 110
 
@@ -50,13 +53,21 @@ def print_verdict(verdicts: Verdicts, console: Console, *, others: bool = True) 
         )
     for warning in verdicts.warnings:
         console.print(warning, style="yellow")
+    console.print()
     console.print(verdicts.sentence, style="bold")
 
 
 def _table(title: str, verdicts: Sequence[Verdict], width: int) -> Table:
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, padding=(0, 1, 0, 0))
-    table.add_column("row", overflow="fold")
     wide = width >= _WIDE
+    left_out = None if wide else _usual_peers(verdicts)
+    table = Table(
+        title=f"{title}{f'; {left_out} unless told' if left_out else ''}",
+        title_justify="left",
+        header_style="bold",
+        box=None,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("row", overflow="fold")
     more = ["ballots", "tokens", "operations"] if wide else []
     titles = ["row - vote", "95 % interval", "p", *more, "the row"]
     for name in titles:
@@ -65,16 +76,23 @@ def _table(title: str, verdicts: Sequence[Verdict], width: int) -> Table:
     for suite, of_suite in groupby(verdicts, key=lambda verdict: verdict.suite):
         table.add_row(shown(suite.upper(), "bold"))
         for one in of_suite:
-            table.add_row(*_row(one, wide=wide))
+            name = one.row.removesuffix(f", {left_out}") if left_out else one.row
+            table.add_row(f" {name}", *_figures(one, wide=wide))
     return table
 
 
-def _row(one: Verdict, *, wide: bool) -> tuple[str, ...]:
+def _usual_peers(verdicts: Sequence[Verdict]) -> str | None:
+    """Return how many peers most rows have; None where they differ too much, or some names do not end with it."""
+    told = Counter(found[1] for one in verdicts if (found := _PEERS.search(one.row)))
+    usual, count = told.most_common(1)[0] if told.total() == len(verdicts) else (None, 0)
+    return usual if 2 * count > len(verdicts) else None
+
+
+def _figures(one: Verdict, *, wide: bool) -> tuple[str, ...]:
     difference = one.comparison.difference
     operations = "-" if one.operations is None else f"{one.operations:.2f}"
     more = (f"{one.match.ballots:,.1f}", f"{one.tokens:.2f}", operations) if wide else ()
     return (
-        f" {one.row}",
         f"{difference.value:+.3f}",
         f"{'~ ' if difference.caution else ''}{difference.low:+.3f} to {difference.high:+.3f}",
         f"{one.adjusted:.3f}" if one.adjusted >= _LEAST_P else f"<{_LEAST_P}",
@@ -86,8 +104,7 @@ def _row(one: Verdict, *, wide: bool) -> tuple[str, ...]:
 def _told(one: Verdict) -> str:
     short = "" if one.even else f" (vote: {100 / one.taken:.0f} % of its {one.equal})"
     if one.outcome == "cannot be told from":
-        would = "" if one.needed is None else f"; {one.needed:,} would tell"
-        return f"cannot be told{would}{short}"
+        return f"open{'' if one.needed is None else f' {one.needed:,}'}{short}"
     return f"{one.outcome.split()[0]}{'*' if one.elsewhere else ''}{short}"
 
 

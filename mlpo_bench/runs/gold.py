@@ -33,6 +33,17 @@ def load_asked(run: LoadedRun, suites: Sequence[str], data: Path | None) -> dict
     return {name: {sample.question.id: sample for sample in suite.samples} for name, suite in loaded.items()}
 
 
+def right_answers(run: LoadedRun, suites: Sequence[str], data: Path | None = None) -> dict[str, dict[str, str]]:
+    """Return the gold answers of each suite's questions by their ids; none of a suite whose data are not at hand."""
+    found: dict[str, dict[str, str]] = {}
+    for suite in dict.fromkeys(suites):
+        try:
+            found[suite] = {name: sample.gold for name, sample in load_asked(run, [suite], data)[suite].items()}
+        except UsageError:
+            found[suite] = {}
+    return found
+
+
 def _check_same(name: str, suite: SuiteTasks, revision: str) -> None:
     if suite.source.revision != revision:
         raise UsageError(
