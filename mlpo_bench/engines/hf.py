@@ -184,9 +184,11 @@ class HFEngine:
             future.set_result(answer)
 
     def _completion(self, row: Row) -> Completion:
-        text = self._chats.tokenizer.decode(row.written, skip_special_tokens=True)
+        # The token that ends an answer is no part of it, whether or not its tokenizer calls it special.
+        at_end = bool(row.written) and row.written[-1] in self._ends
+        text = self._chats.tokenizer.decode(row.written[:-1] if at_end else row.written, skip_special_tokens=True)
         stops = [at for stop in row.sampling.stop if (at := text.find(stop)) >= 0]
-        ended = bool(stops) or row.written[-1] in self._ends
+        ended = bool(stops) or at_end
         reason: FinishReason = "stop" if ended else "length"
         text = text[: min(stops)] if stops else text
         usage = Usage(prompt=len(row.ids), completion=len(row.written))
