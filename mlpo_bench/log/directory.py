@@ -32,7 +32,7 @@ from mlpo_bench.log.files import DamagedFile, command, write_json
 from mlpo_bench.log.ledger import shared
 from mlpo_bench.log.manifest import CONFIG_FILES, note_config, read_manifest, text_digest
 from mlpo_bench.log.plan import Plan, read_plan
-from mlpo_bench.log.repair import damaged_config, put_right, restored
+from mlpo_bench.log.repair import damaged_config, decided_by, put_right, restored
 from mlpo_bench.log.results import CellResult, Results, check_alike, read_result, read_results
 from mlpo_bench.matrix.cells import cells, chosen
 from mlpo_bench.matrix.config import KIND, RunConfig, parse_config, read_config
@@ -121,10 +121,10 @@ class RunDirectory:
         manifest = self.manifest() if self.manifest_path.exists() else {}
         try:
             self.check_config(manifest)
-        except UsageError as fault:
-            told = manifest.get(CONFIG_FILES, ())
-            self.put_right.append(restored(self.config_path, config, told, fault))
-            assert config is not None
+        except UsageError:
+            if config is None or not decided_by(config, manifest):
+                raise
+            self.put_right.append(restored(self.config_path, config))
             self.config = config
 
     def _decide(self, config: RunConfig, matrix: tuple[Cell, ...]) -> None:
@@ -139,12 +139,15 @@ class RunDirectory:
         self.config, self.cells, self._cell = config, matrix, {cell.id: cell for cell in matrix}
 
     def _make(self, config: RunConfig) -> None:
-        if self.path.exists() and any(self.path.iterdir()) and not self.config_path.exists():
+        ours = self.config_path.exists() or all((self.path / part).is_dir() for part in PARTS)
+        if self.path.exists() and any(self.path.iterdir()) and not ours:
             raise UsageError(f"the folder {self.path} exists and is not a run; choose another --name.")
         matrix = cells(config)
         try:
             for part in PARTS:
                 (self.path / part).mkdir(parents=True, exist_ok=True)
+            with self.locked():
+                self.put_right = put_right(self.path, PARTS)
             self._decide(config, matrix)
         except OSError as error:
             raise UsageError(

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlpo_bench import atomic
 from mlpo_bench.log.files import DamagedFile
-from mlpo_bench.log.manifest import read_manifest, text_digest
+from mlpo_bench.log.manifest import CONFIG_FILES, read_manifest, text_digest
 from mlpo_bench.log.plan import read_plan
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from mlpo_bench.errors import UsageError
     from mlpo_bench.matrix.config import RunConfig
 
 
@@ -55,28 +54,24 @@ def _unread(run: Path) -> Iterator[str]:
                 read(run / name)
             except DamagedFile as fault:
                 yield _put_aside(run / name, fault.why)
-    if (run / "results.json").is_dir():
-        yield _put_aside(run / "results.json", "is a folder")
+    for name in ("results.json", "config.yaml"):
+        if (run / name).is_dir():
+            yield _put_aside(run / name, "is a folder")
 
 
-def restored(path: Path, config: RunConfig | None, told: Sequence[str], fault: UsageError) -> str:
-    """Write a `config.yaml` anew that is not what was written, and say so.
+def decided_by(config: RunConfig, manifest: Mapping[str, Any]) -> bool:
+    """Return whether a configuration is the one that a run was made with.
 
-    Args:
-        path: The file.
-        config: What its run is taken up with; None where it is to be extended.
-        told: The digests of what the file may hold.
-        fault: What is wrong with it.
-
-    Raises:
-        UsageError: nobody says what it held: the fault itself.
+    Where its manifest is lost (`{}`), any is: all cells are made anew then.
     """
-    text = None if config is None else config.to_yaml()
-    if text is None or text_digest(text) not in told:
-        raise fault
-    if path.is_dir():
-        _put_aside(path, "is a folder")
-    atomic.write(path, text.encode())
+    if told := manifest.get(CONFIG_FILES):
+        return text_digest(config.to_yaml()) in told
+    return not manifest or manifest["config_sha256"] == config.digest
+
+
+def restored(path: Path, config: RunConfig) -> str:
+    """Write a `config.yaml` anew, and say so."""
+    atomic.write(path, config.to_yaml().encode())
     return f"{path} was lost, cut short or changed; it was written anew."
 
 

@@ -62,6 +62,21 @@ def test_new_prices_are_taken_over(tmp_path: Path) -> None:
     assert RunDirectory.for_run(priced, tmp_path, "mine").config.prices["m"].completion == 2
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "plan.json", "config.yaml", "results.json", "cells/bbh.solo.json"])
+@pytest.mark.parametrize("how", ["folder", "garbage", "lost"])
+def test_a_run_that_was_damaged_before_it_began_is_made_anew(tmp_path: Path, name: str, how: str) -> None:
+    folder = RunDirectory.for_run(config(limit=1), tmp_path, "mine")
+    path = folder.path / name
+    path.unlink(missing_ok=True)
+    if how == "folder":
+        path.mkdir()
+    elif how == "garbage":
+        path.write_text("[\x00")
+    again = RunDirectory.for_run(config(limit=1), tmp_path, "mine")
+    assert (again.config.limit, again.plan(), [cell.id for cell in again.left()]) == (1, None, ["bbh.solo"])
+    assert not again.manifest_path.exists()
+
+
 @pytest.mark.parametrize("name", ["../../x", "..", ".", "a/b", "/tmp/x", "x" * 300, "a\0b", "a\nb", "a\x1b[2Jb"])
 def test_a_name_leaves_no_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="a name is that of one folder"):

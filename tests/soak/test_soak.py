@@ -29,6 +29,7 @@ RUNS = int(os.environ.get("SOAK_RUNS", "2"))
 SEED = int(os.environ.get("SOAK_SEED", "0"))
 MOST_ATTEMPTS = 6
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+DECIDING = {"config.yaml", "manifest.json"}
 TIMES = ("seconds", "serial_seconds", "waited")
 ENDS = {0, 1, 2, 129, 130, 143, *(-number for number in SIGNALS)}
 """Done, failed in part, refused, stopped; and ended by a signal that came before Python could be told of it."""
@@ -68,6 +69,8 @@ class Weather:
 
     def __init__(self, folder: Path, data: Path, member: str) -> None:
         self.folder, self.run = folder, folder / "runs" / "mine"
+        self.said = ""
+        self._deciding: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "team.yaml").write_text(f"leader: {{{member}}}\npeers: [{{{member}}}]\n")
         self.command = [
@@ -88,6 +91,7 @@ class Weather:
         except subprocess.TimeoutExpired:
             process.send_signal(by or signal.SIGKILL)
             said = process.communicate(timeout=120)
+        self.said = said[1]
         assert "Traceback" not in said[0] + said[1], said[1]
         assert process.returncode in ENDS, said[1]
         return process.returncode
@@ -97,7 +101,9 @@ class Weather:
         files = [path for path in sorted(self.run.rglob("*")) if path.is_file() and not path.name.startswith(".")]
         if not files:
             return
-        path, content = source.choice(files), b""
+        path = source.choice([one for one in files if one.name not in self._deciding])
+        if path.name in DECIDING:  # each tells what the other was
+            self._deciding = DECIDING - {path.name}
         how = source.choice(("cut", "garbled", "lost", "folder"))
         if how in {"cut", "garbled"}:
             content = path.read_bytes()
@@ -180,6 +186,6 @@ def test_a_run_in_bad_weather_comes_to_the_same(
             happened.append("damage")
             weather.damage(source)
     server.mode = Mode(answer, MODELS)
-    assert weather.carried_out() == 0, happened
+    assert weather.carried_out() == 0, (happened, weather.said)
     assert weather.came_to() == undisturbed[engine], happened
     shutil.rmtree(tmp_path)
