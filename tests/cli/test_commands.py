@@ -69,7 +69,7 @@ def test_the_shell_can_complete_commands() -> None:
         [sys.executable, "-c", "import sys; sys.argv[0] = 'mlpo-bench'; from mlpo_bench.cli import main; main()"],
         capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
-    assert done.stdout.split() == ["transcript", "track", "train"]
+    assert done.stdout.split() == ["transcript", "transfer", "track", "train"]
 
 
 def test_a_run_leaves_all_its_files_and_a_table(
