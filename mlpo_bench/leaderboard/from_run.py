@@ -208,7 +208,7 @@ def suite_row(
         if _questions(records, source["revision"]) != questions:
             raise UsageError(f"{result.cell} asked other questions than {of_seeds[0][0].cell}, a seed of the same row.")
     answers = tuple(_answers(run, result, records) for result, records in of_seeds)
-    cost = asdict(row.cost)
+    cost = {name: value for name, value in asdict(row.cost).items() if name in Cost.model_fields}
     return SuiteRow(
         source=Source(**{**source, "where": None if source["kind"] in {"folder", "file"} else source["where"]}),
         questions=questions,

@@ -70,6 +70,20 @@ def test_the_manifest_tells_what_was_in_force(mlpo_bench: Cli, made_up: Path, mo
     assert told["model"]["revision"].endswith(" generation model")
 
 
+def test_a_run_whose_manifest_tells_what_was_in_force_can_be_published(
+    mlpo_bench: Cli, made_up: Path, model: Path
+) -> None:
+    Path("team.yaml").write_text(f"leader: {{model: {model}, engine: hf}}\n")
+    said = mlpo_bench(*RUN, "--data", made_up, *FEW_TOKENS, "--protocol", "solo", "--name", "x")
+    assert said.code == 0, said.out + said.err
+    said = mlpo_bench("leaderboard", "add", "x", "--folder", "board", "--anyway")
+    assert said.code == 0, said.out + said.err
+    (entry,) = Path("board").rglob("entries/*.json")
+    (published,) = orjson.loads(entry.read_bytes())["models"]
+    assert published["revision"].endswith(" no penalties")
+    assert "told" not in published
+
+
 @pytest.mark.parametrize(
     ("leader", "sentence"),
     [
