@@ -7,13 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlpo_bench.analysis.overturned import is_overturned
+from mlpo_bench.chat import Completion, Message, Sampling
+from mlpo_bench.engines.scripted import ScriptedEngine
+from mlpo_bench.errors import EngineError
 from mlpo_bench.log import LoadedRun
 
 
@@ -174,11 +177,18 @@ def test_conversations_of_a_kind_are_listed(mlpo_bench: Cli, run: tuple[object, 
 
 
 def test_a_failing_member_fails_its_questions_and_the_rest_is_done(
-    mlpo_bench: Cli, run: tuple[object, ...], script: Path, tmp_path: Path, records: Read
+    mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path, records: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rules = script.read_text()
-    script.write_text("- when: 'navigate'\n  fail: the machine is on fire\n" + rules)
-    said = mlpo_bench(*run, "--subjects", "navigate,snarks", "--name", "mine")
+    complete = ScriptedEngine.complete
+
+    async def on_fire(engine: ScriptedEngine, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
+        if "navigate" in messages[-1].content:
+            raise EngineError("the machine is on fire")
+        return await complete(engine, messages, sampling, seed)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ScriptedEngine, "complete", on_fire)
+        said = mlpo_bench(*run, "--subjects", "navigate,snarks", "--name", "mine")
     assert said.code == 1
     assert "2 of 4 questions could not be asked" in said.out
     rows = records(tmp_path / "runs" / "mine")
@@ -187,7 +197,6 @@ def test_a_failing_member_fails_its_questions_and_the_rest_is_done(
     assert {r["right"] for r in failed} == {None}
     assert {r["error"] for r in failed} == {"the machine is on fire"}
     assert "Not answered: the machine is on fire" in mlpo_bench("transcript", "mine", failed[0]["question"]).out
-    script.write_text(rules)
     mended = mlpo_bench(*run, "--subjects", "navigate,snarks", "--name", "mine")
     assert mended.code == 0
 
