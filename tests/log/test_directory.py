@@ -90,3 +90,9 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a run"):
         RunDirectory.for_run(config(), tmp_path, "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
+
+
+def test_a_run_that_never_began_and_lost_its_configuration_is_made_anew(tmp_path: Path) -> None:
+    run = RunDirectory.for_run(config(), tmp_path, "mine")
+    run.config_path.unlink()
+    assert RunDirectory.for_run(config(), tmp_path, "mine").config_path.exists()
