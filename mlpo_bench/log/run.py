@@ -153,10 +153,13 @@ class LoadedRun:
 def find_cells(run: LoadedRun, part: str | None) -> list[Cell]:
     """Return the cells with something in their label or id; all without it.
 
+    Where some labels or ids begin so, those are meant: `leader, 2` is no vote at the tokens of that leader.
+
     Raises:
         UsageError: there are none.
     """
-    found = [cell for cell in run.cells if not part or part in cell.label or part in cell.id]
+    named = [cell for cell in run.cells if not part or part in cell.label or part in cell.id]
+    found = [cell for cell in named if part and (cell.label.startswith(part) or cell.id.startswith(part))] or named
     if not found:
         listed = ", ".join(sorted({cell.label for cell in run.cells}))
         raise UsageError(f"no cell of this run has {part!r} in its name. Cells: {listed}.")

@@ -155,7 +155,7 @@ def test_a_conversation_can_be_read(mlpo_bench: Cli, run: tuple[object, ...], tm
     assert "round 1, peer 3" in said.out
     assert "Your last attempt" not in said.out
     assert "Your last attempt" in mlpo_bench("transcript", "mine", question, "--prompts").out
-    assert re.search(r"^Right answer: '(Yes|No)'$", said.out, re.MULTILINE)
+    assert re.search(r"^Right answer: '.+'$", said.out, re.MULTILINE)
     unknown = mlpo_bench("transcript", "mine", "bbh/navigate/999")
     assert unknown.code == 2
     assert "no question of the run" in unknown.err

@@ -48,7 +48,8 @@ def run(mlpo_bench: Cli, made_up: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
         "mine",
         "-q",
     )
-    command += ("--subjects", "snarks,ruin_names,hyperbaton", "--rounds", "2", "--samples", "8", "-P", "early_stop=true")
+    command += ("--subjects", "snarks,ruin_names,hyperbaton", "--rounds", "2", "--samples", "8")
+    command += ("-P", "early_stop=true")
     assert mlpo_bench(*command).code == 0
     return command
 
