@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mlpo_bench.analysis.matches import verdicts
+from mlpo_bench.analysis.rows import read_rows
+from mlpo_bench.log import LoadedRun
 from mlpo_bench.log.records import read_records
 
 
@@ -28,8 +31,8 @@ def draw_all(opened: Any) -> None:
         opened.page.wait_for_selector(f"#{name}-plot .main-svg", state="attached")
 
 
-def column(opened: Any, place: int) -> list[float]:
-    texts = opened.page.locator(f"#rows tbody tr > :nth-child({place})").all_inner_texts()
+def column(opened: Any, place: int, kind: str = "leader") -> list[float]:
+    texts = opened.page.locator(f"#rows tbody[data-kind={kind}] tr.row > :nth-child({place})").all_inner_texts()
     return [float(text.replace(",", "")) for text in texts]
 
 
@@ -79,6 +82,52 @@ def test_any_column_sorts_by_pointer_and_by_keyboard(visit: Visit) -> None:
     calls = column(opened, 1 + [c["key"] for c in _columns(opened)].index("calls"))
     assert calls == sorted(calls, reverse=True)
     assert opened.page.locator("#rows [aria-sort=descending]").count() == 1
+
+
+def test_the_verdict_comes_first(visit: Visit, run: RunDirectory) -> None:
+    loaded = LoadedRun(run)
+    found = verdicts(loaded, read_rows(loaded))
+    opened = visit()
+    assert opened.page.locator("main > section").first.get_attribute("id") == "verdict"
+    assert " ".join(opened.text("#answer").split()) == found.sentence
+    names = opened.page.locator("#verdicts > .scroll tbody tr > th").all_inner_texts()
+    assert names == [one.row for one in found.led]
+    assert opened.page.locator("#verdict-warnings .warning").count() == len(found.warnings) + len(found.without)
+
+
+def test_rows_are_grouped_and_others_folded(visit: Visit) -> None:
+    opened = visit()
+    groups = opened.page.locator("#rows .fold")
+    assert [text.split(" (")[0] for text in groups.all_inner_texts()] == [
+        "Led rows", "Solo, and votes of the leader's own answers", "Ceilings",
+    ]  # fmt: skip
+    hidden = opened.page.locator("#rows tbody[data-kind=oracle] tr.row")
+    assert hidden.count() == 2
+    assert not hidden.first.is_visible()
+    groups.last.click()
+    assert hidden.first.is_visible()
+    assert opened.page.evaluate("document.activeElement.textContent").startswith("Ceilings")
+
+
+def test_a_conversation_tells_the_right_answer(visit: Visit) -> None:
+    opened = visit()
+    opened.choose("#by-subject", "navigate")
+    opened.open_first()
+    assert opened.text("#open .gold") in {"Right answer: Yes", "Right answer: No"}
+
+
+def test_paper_holds_every_plot(visit: Visit) -> None:
+    opened = visit(theme="dark")
+    opened.page.evaluate("window.print = () => { window.printed = true; }")
+    opened.page.locator("#print").click()
+    opened.until("window.printed === true")
+    widths = opened.page.evaluate("[...document.querySelectorAll('.plot .main-svg')].map(one => one.clientWidth)")
+    assert len({opened.page.locator(f"#{name}-plot .main-svg").count() > 0 for name in PLOTS}) == 1
+    assert max(widths) <= 680
+    assert opened.page.evaluate("document.documentElement.dataset.theme") == "light"
+    opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert opened.page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert opened.complaints == []
 
 
 def _columns(opened: Any) -> list[dict[str, str]]:

@@ -25,6 +25,7 @@ from mlpo_bench.reports.html.figures import OVER_SUITES, row_figures
 from mlpo_bench.reports.html.header import header
 from mlpo_bench.reports.html.interventions import intervention_figures
 from mlpo_bench.reports.html.leaders import leader_figures
+from mlpo_bench.reports.html.verdict import verdict_figures
 from mlpo_bench.visible import visible
 
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from mlpo_bench.log.run import LoadedRun
 
-SCRIPTS = ("core", "text", "table", "plots", "interventions", "browser", "main")
+SCRIPTS = ("core", "text", "verdict", "table", "plots", "interventions", "browser", "main")
 """The page's own, in the order in which they need one another."""
 _LEVEL = 6
 
@@ -70,6 +71,7 @@ def page(run: LoadedRun) -> bytes:
     head = header(run, results)
     data = {
         "run": head,
+        "verdict": verdict_figures(run, rows),
         "suites": list(dict.fromkeys(row["suite"] for row in figures)),
         "over": OVER_SUITES,
         "rows": figures,

@@ -9,7 +9,7 @@ const OUTCOMES = [
   ["cut", "cut off", (state) => state & STATES.cut],
   ["failed", "not answered", (state) => state & STATES.failed],
 ];
-const HEIGHT = 46;
+const HEIGHT = 84;
 const SPARE = 6;
 const KEPT = 12;
 
@@ -108,14 +108,14 @@ function entry(place) {
   const {cell, question} = browsing.found[place], {suite, name, seed} = page.data.cells[cell];
   const [kind, sign, word] = outcome(stateOf(cell, question)), state = stateOf(cell, question);
   const id = page.data.questions[suite].ids[question];
+  const tags = [state & STATES.overturned ? "overturned" : null, state & STATES.cut ? "cut off" : null].filter(Boolean);
   const made = make("div", {
     role: "option", id: `entry-${place}`, className: `entry ${place === browsing.at ? "at" : ""}`,
     "aria-selected": place === browsing.at, "aria-posinset": place + 1, "aria-setsize": browsing.found.length,
   },
   make("span", {className: `mark ${kind}`, title: word, textContent: sign}),
-  make("span", {className: "what"}, make("b", {textContent: shown(id)}), make("i", {textContent: shown(name) + (seed ? `, seed ${seed}` : "")})),
-  state & STATES.overturned ? make("span", {className: "tag", title: "the leader overturned the majority", textContent: "overturned"}) : null,
-  state & STATES.cut ? make("span", {className: "tag", textContent: "cut off"}) : null);
+  make("span", {className: "what"}, make("b", {textContent: shown(id)}), make("i", {textContent: shown(name) + (seed ? `, seed ${seed}` : "")}), tags.length ? make("span", {className: "tag", textContent: tags.join(", ")}) : null));
+  made.title = `${shown(id)}\n${shown(name)}`;
   made.style.top = `${place * HEIGHT}px`;
   made.addEventListener("click", () => { go(place); });
   return made;
@@ -165,6 +165,12 @@ function turnBox(seat, round, sample, word, isFinal) {
   return make("section", {className: `turn ${seat === "leader" ? "led" : ""}`}, head, textBox(text), read);
 }
 
+function rightAnswer(gold) {
+  const told = make("p", {className: "answer gold"}, "Right answer: ", gold === null ? make("em", {textContent: "not known: the data were not at hand"}) : make("code", {dir: "auto"}));
+  if (gold !== null) appendPlain(told.lastChild, gold);
+  return told;
+}
+
 /** Rows that were asked the same question, each a way to its conversation. */
 function others(suite, question, current) {
   const buttons = page.data.cells.flatMap((cell, number) => {
@@ -180,7 +186,7 @@ function others(suite, question, current) {
 }
 
 async function openConversation(number, question) {
-  const {suite, name, seed} = page.data.cells[number], {ids, subjects} = page.data.questions[suite];
+  const {suite, name, seed} = page.data.cells[number], {ids, subjects, gold} = page.data.questions[suite];
   browsing.opening += 1;
   const turn = browsing.opening, at = portionOf(suite, question), held = at < 0 ? null : (await portion(at))[question - page.data.portions[at].first];
   if (turn !== browsing.opening) return; // another one was opened meanwhile
@@ -203,7 +209,7 @@ async function openConversation(number, question) {
         state & STATES.overturned ? chip("leader overturned the majority", "final") : null, state & STATES.cut ? chip("cut off", "cut") : null),
       make("div", {className: "controls"}, typed, back)),
     others(suite, question, number),
-    make("section", {className: "turn question"}, make("header", {}, make("b", {textContent: "Question"})), textBox(held?.text ?? "(the transcript does not tell)")),
+    make("section", {className: "turn question"}, make("header", {}, make("b", {textContent: "Question"})), textBox(held?.text ?? "(the transcript does not tell)"), rightAnswer(gold[question])),
     ...(conversation?.error ? [make("section", {className: "turn"}, make("header", {}, make("b", {textContent: "Not answered"})), textBox(conversation.error))] : []),
     ...boxes.map((box) => turnBox(...box)),
   );

@@ -14,6 +14,7 @@ import orjson
 
 from mlpo_bench.analysis.overturned import is_overturned
 from mlpo_bench.chat import with_thinking
+from mlpo_bench.runs.gold import right_answers
 
 
 if TYPE_CHECKING:
@@ -52,9 +53,9 @@ class _Sample:
 class Conversations:
     """What a page's browser lists, and the portions that it opens.
 
-    `index` holds the questions of each suite, and of each cell its suite, its row's name, its seed and a digit for
-    each of its suite's questions; of each portion its suite and the number of its first question. `portions` are JSON:
-    a list of questions with their conversations by cell.
+    `index` holds the questions of each suite with their right answers, None where the suite's data are not at hand, and
+    of each cell its suite, its row's name, its seed and a digit for each of its suite's questions; of each portion its
+    suite and the number of its first question. `portions` are JSON: questions with their conversations by cell.
     """
 
     index: dict[str, Any]
@@ -68,6 +69,7 @@ def conversations(run: LoadedRun, rows: Sequence[ResultRow]) -> Conversations:
     by_suite: dict[str, dict[str, _Sample]] = {row.suite: {} for row in rows}
     entries: list[dict[str, Any]] = []
     states: list[dict[str, str]] = []
+    gold = right_answers(run, list(by_suite))
     for row in rows:
         for result in row.cells:
             number, asked = len(entries), by_suite[row.suite]
@@ -80,7 +82,11 @@ def conversations(run: LoadedRun, rows: Sequence[ResultRow]) -> Conversations:
         entry["states"] = "".join(state.get(question, NOT_ASKED) for question in by_suite[str(entry["suite"])])
     portions = [(suite, first, part) for suite, asked in by_suite.items() for first, part in _portions(asked)]
     suites = {
-        suite: {"ids": list(asked), "subjects": [one.subject for one in asked.values()]}
+        suite: {
+            "ids": list(asked),
+            "subjects": [one.subject for one in asked.values()],
+            "gold": [gold[suite].get(question) for question in asked],
+        }
         for suite, asked in by_suite.items()
     }
     index = {

@@ -43,6 +43,7 @@ async function start() {
   startBrowser();
   startPlots();
   startInterventions();
+  whenChanged(drawVerdict);
   whenChanged(drawTable);
   whenChanged(drawPlots);
   whenChanged(offerInterventions);

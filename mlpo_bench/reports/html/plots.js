@@ -79,7 +79,30 @@ async function drawPlot(id) {
   $(id).hidden = !plot;
   if (!plot) return;
   $(id).setAttribute("aria-label", plot.label);
-  await Plotly.react($(id), plot.traces, layout(plot.layout), {displayModeBar: false, responsive: true});
+  const paper = printing.width ? {width: printing.width} : {};
+  await Plotly.react($(id), plot.traces, {...layout(plot.layout), ...paper}, {displayModeBar: false, responsive: true});
+}
+
+const PAPER_WIDTH = 680;
+const printing = {width: null, theme: null};
+
+/** Draw every plot as wide as paper and on light ground; what nobody came near is drawn for the first time. */
+async function readyForPaper() {
+  printing.theme ??= document.documentElement.dataset.theme;
+  printing.width = PAPER_WIDTH;
+  document.documentElement.dataset.theme = "light";
+  await Promise.all([...drawings.keys()].map((id) => { near.add(id); return drawPlot(id); }));
+}
+
+function startPrinting() {
+  $("print").addEventListener("click", async () => { await library("plotly"); await readyForPaper(); print(); });
+  // The browser's own way to print waits for nothing: what Plotly draws at once is there, if it was loaded.
+  addEventListener("beforeprint", () => { if (window.Plotly) readyForPaper().catch(reportError); });
+  addEventListener("afterprint", () => {
+    document.documentElement.dataset.theme = printing.theme ?? document.documentElement.dataset.theme;
+    Object.assign(printing, {width: null, theme: null});
+    redrawAll();
+  });
 }
 
 const redrawAll = () => drawings.forEach((_, id) => redraw(id));
@@ -282,6 +305,7 @@ function startPlots() {
   $("reference").addEventListener("change", () => redraw("differences-plot"));
   $("cost-row").addEventListener("change", () => redraw("cost-plot"));
   $("leader").addEventListener("change", () => { leaderWords(); redraw("right-plot"); });
+  startPrinting();
   let waiting = null, before = narrow();
   addEventListener("resize", () => {
     clearTimeout(waiting);

@@ -1,4 +1,4 @@
-// The table: sorted by any column, with a picture of each interval.
+// The table: led rows, votes and others, each sorted by any column, with a picture of each interval.
 
 const COLUMNS = [
   {key: "name", title: "protocol", text: (row) => rowName(row)},
@@ -55,28 +55,59 @@ function heading(column) {
   return make("th", {scope: "col", "aria-sort": now, "data-key": column.key, className: column.key === "name" ? "" : "number"}, button);
 }
 
+function nameButton(row) {
+  const name = make("button", {type: "button", className: `row-name kind-${row.kind}`, textContent: shown(rowName(row))});
+  name.addEventListener("click", () => showRow(row));
+  return name;
+}
+
 function cellOf(column, row, low, high) {
   if (column.picture) return make("td", {}, intervalPicture(row, low, high));
-  if (column.key === "name") {
-    const name = make("button", {type: "button", className: `row-name kind-${row.kind}`, textContent: shown(rowName(row))});
-    name.addEventListener("click", () => showRow(row));
-    return make("th", {scope: "row"}, name);
-  }
+  if (column.key === "name") return make("th", {scope: "row"}, ...row.alike.map(nameButton));
   const cell = make("td", {className: column.strong ? "number strong" : "number", textContent: column.text(row)});
   const hint = column.hint?.(row);
   if (hint) cell.title = hint;
   return cell;
 }
 
+const GROUPS = [["leader", "Led rows"], ["vote", "Solo, and votes of the leader's own answers"], ["other", "Other protocols"], ["oracle", "Ceilings"]];
+const folded = new Set(["other", "oracle"]);
+
+/** Return what a row answered to every question, as far as a page knows. */
+const answersOf = (row) => page.data.cells.filter((cell) => cell.name === row.name && (isOver() || cell.suite === row.suite)).map((cell) => cell.suite + cell.seed + cell.states).join();
+
+/** Put rows that did and took the same under one head, each with all their names. */
+function merged(rows) {
+  const found = new Map();
+  for (const row of rows) {
+    const key = [row.kind, row.value, row.calls, row.tokens, row.cut, answersOf(row)].join("|");
+    if (row.kind === "vote" && found.has(key)) found.get(key).alike.push(row);
+    else found.set(row.kind === "vote" ? key : row.name, {...row, alike: [row]});
+  }
+  return [...found.values()];
+}
+
+/** Return a group of rows under a heading that folds it. */
+function group([kind, title], rows, columns, low, high) {
+  const here = rows.filter((row) => row.kind === kind);
+  if (!here.length) return null;
+  const shut = folded.has(kind) && here.length < rows.length;
+  const button = make("button", {type: "button", className: "fold", "aria-expanded": !shut, textContent: `${title} (${here.length})`});
+  button.addEventListener("click", () => { if (folded.has(kind)) folded.delete(kind); else folded.add(kind); drawTable(); $("rows").querySelector(`tbody[data-kind="${kind}"] .fold`).focus(); });
+  const head = make("tr", {className: "group"}, make("th", {scope: "rowgroup", colSpan: columns.length}, button));
+  return make("tbody", {"data-kind": kind}, head,
+    ...here.map((row) => make("tr", {className: "row", hidden: shut}, ...columns.map((column) => cellOf(column, row, low, high)))));
+}
+
 function drawTable() {
-  const rows = sortedRows();
+  const rows = merged(sortedRows());
   // What no row has is left out.
   const columns = COLUMNS.filter((column) => column.picture || rows.some((row) => row[column.key]));
   const low = Math.min(...rows.map((row) => row.low)), high = Math.max(...rows.map((row) => row.high));
-  const title = `${suiteName(page.suite)}: ${rows.length} rows`;
+  const title = `${suiteName(page.suite)}: ${rowsHere().length} rows`;
   $("rows").replaceChildren(
     make("caption", {className: "unseen", textContent: title}),
     make("thead", {}, make("tr", {}, ...columns.map(heading))),
-    make("tbody", {}, ...rows.map((row) => make("tr", {}, ...columns.map((column) => cellOf(column, row, low, high))))),
+    ...GROUPS.map((one) => group(one, rows, columns, low, high)).filter(Boolean),
   );
 }
