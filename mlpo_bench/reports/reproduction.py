@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NOTE = (
     "Printed intervals are Wilson's from the number of questions, where it is told; ours allow for questions alike "
     "within a subject. The difference is ours less printed, as of independent samples of questions (MOVER); "
-    "differences between rows are paired on our questions."
+    "differences between rows are paired on our questions, and printed ones taken as of independent rows."
 )
 
 
@@ -89,9 +89,10 @@ def _contrasts(of: Reproduction, ours: Mapping[tuple[str, str], ResultRow]) -> I
         for suite in of.matrix.suites:
             rows = ours.get((suite, contrast.row)), ours.get((suite, contrast.over))
             made = compared(rows[0], rows[1]) if rows[0] and rows[1] else None
-            for source in of.sources:
-                printed = _printed(of, source, suite, contrast.row, contrast.over)
-                if printed is not None or (made is not None and source == next(iter(of.sources))):
+            told_by = {source: _printed(of, source, suite, contrast.row, contrast.over) for source in of.sources}
+            told_by = {source: printed for source, printed in told_by.items() if printed} or {"nobody": None}
+            for source, printed in told_by.items():
+                if printed is not None or made is not None:
                     name = f"{suite}, {contrast.row} over {contrast.over} ({source})"
                     told = "-" if printed is None else printed.told(signed=True)
                     if made is None:
