@@ -78,13 +78,13 @@ def test_no_row_with_less_accuracy_stands_above_one_with_more(rows: list[list[fl
 )
 def test_equal_rows_are_seldom_told_apart(rows: int, questions: int, right: float, seeds: int) -> None:
     """Nominal: 5 %. Rows share what makes a question hard, as rows of one model do."""
-    rng, tables = np.random.default_rng(questions), 300
+    rng, tables = np.random.default_rng(questions), 600
     wrong = 0
     for _ in range(tables):
         hard = rng.beta(4 * right, 4 * (1 - right), questions)
         scores = rng.binomial(seeds, np.broadcast_to(hard, (rows, questions))) / seeds
         wrong += rank_intervals(scores, draws=199).found > 0
-    assert 0.02 <= wrong / tables <= 0.07  # 5 %, give or take two standard errors of 300 tables, and discrete scores
+    assert 0.025 <= wrong / tables <= 0.07  # 5 %, give or take two standard errors of 600 tables, and discrete scores
 
 
 def test_true_ranks_lie_in_all_intervals_at_once() -> None:
