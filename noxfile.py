@@ -161,6 +161,19 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Change the answer readers and the statistics in small ways, and count what no test notices; options name some.
+
+    All of them take hours; `nox -s mutants -- "mlpo_bench.stats.units*"` tries some.
+    """
+    with once(session) as needed:
+        if needed:
+            install(session, "mutants")
+    session.run("mutmut", "run", *session.posargs)
+    session.run("mutmut", "results")
+
+
+@nox.session(default=False)
 def audit(session: nox.Session) -> None:
     """Hold dependencies against published weaknesses, and workflows against what makes them attackable."""
     with once(session) as needed:
