@@ -64,7 +64,12 @@ EVERY: list[Protocol] = [
     Think(),
     Extend(budget=200, turns=3),
 ]
-WHOLE = [p for p in EVERY if not (isinstance(p, Leader) and (p.share != "whole" or p.early_stop))]
+WHOLE = [
+    protocol
+    for protocol in EVERY
+    if not isinstance(protocol, Extend)  # goes on for as long as texts are short
+    and not (isinstance(protocol, Leader) and (protocol.share != "whole" or protocol.early_stop))
+]
 """Protocols that pass on texts as they are, and go the same way whatever stands in them."""
 HOSTILE = (
     "",
