@@ -21,6 +21,15 @@ def plan(
             rich_help_panel=WHERE,
         ),
     ] = None,
+    detect: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            max=1.0,
+            help="Say how many questions tell a led row from its vote that are so far apart: 0.05.",
+            rich_help_panel=WHERE,
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.", rich_help_panel=WHERE)] = False,
 ) -> None:
     """Say what a run with these options would take: cells, calls, tokens, time and price. Starts no model."""
@@ -30,7 +39,7 @@ def plan(
     from mlpo_bench.harness.suite import quiet_lm_eval
     from mlpo_bench.matrix.cells import cells
     from mlpo_bench.reports.terminal.console import Console
-    from mlpo_bench.reports.terminal.plan import print_plan
+    from mlpo_bench.reports.terminal.plan import print_detection, print_plan
     from mlpo_bench.runs.rehearsal import plan as reckon
     from mlpo_bench.runs.runner import load_suites
 
@@ -42,4 +51,8 @@ def plan(
     if json:
         print_json(planned)
     else:
-        print_plan(planned, Console())
+        console = Console()
+        print_plan(planned, console)
+        if detect is not None:
+            led = {(cell.suite, cell.label, cell.team) for cell in every if cell.setting.protocol.family == "led"}
+            print_detection(planned, len(led), detect, console)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pyarrow as pa
 
 from mlpo_bench.log.records import SCHEMA as RECORDS
@@ -23,10 +24,15 @@ _CELL = pa.schema(
         ("protocol", pa.string()),
         ("rounds", pa.int64()),
         ("peers", pa.int64()),
+        ("settings", pa.string()),
     ]
 )
 QUESTIONS = pa.unify_schemas([_CELL, RECORDS])
-"""A question of a cell: the cell's settings (`rounds` is null where its protocol has none), then its record."""
+"""A question of a cell: the cell's settings, then its record.
+
+`rounds` counts what the protocol repeats (rounds, layers, steps; null where it has none), and `settings` are all of the
+protocol's as JSON.
+"""
 
 _MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 TURNS = pa.schema(
@@ -59,12 +65,14 @@ were judged.
 
 def questions(run: LoadedRun, cell: Cell) -> list[dict[str, Any]]:
     """Return a cell's rows, a question each."""
+    protocol = cell.setting.protocol
     setting = {
         "label": cell.label,
         "team": cell.team,
-        "protocol": cell.setting.protocol.name,
-        "rounds": getattr(cell.setting.protocol, "rounds", None),
+        "protocol": protocol.name,
+        "rounds": getattr(protocol, protocol.depth) if protocol.depth else None,
         "peers": cell.peers,
+        "settings": orjson.dumps(protocol.settings, option=orjson.OPT_SORT_KEYS).decode(),
     }
     return [setting | asdict(record) for record in run.records(cell.id)]
 

@@ -14,7 +14,13 @@ from mlpo_bench.stats.frontier import (
 from mlpo_bench.stats.interaction import Interaction, interaction
 from mlpo_bench.stats.intervals import Estimate, accuracy, by_suite, macro, wilson
 from mlpo_bench.stats.paired import Comparison, Sampled, compare, difference, over_suites, stratified
-from mlpo_bench.stats.power import detectable, detectable_mean, mcnemar_power, questions_needed
+from mlpo_bench.stats.power import (
+    detectable,
+    detectable_mean,
+    mcnemar_power,
+    questions_needed,
+    questions_to_detect,
+)
 from mlpo_bench.stats.ranks import Ranks, rank_intervals
 from mlpo_bench.stats.significance import ALPHA, exchange, holm, mcnemar, sign_flip
 from mlpo_bench.stats.units import over_seeds
@@ -48,6 +54,7 @@ __all__ = [
     "over_seeds",
     "over_suites",
     "questions_needed",
+    "questions_to_detect",
     "rank_intervals",
     "sign_flip",
     "stratified",

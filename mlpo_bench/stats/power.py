@@ -11,6 +11,7 @@ from mlpo_bench.stats.significance import ALPHA
 
 # Numbers of pairs rarer than this add nothing to a power.
 _UNHEARD_OF = 1e-12
+_FEWEST_DIFFERING = 6  # with fewer, no exact test comes below 5 %
 _MOST_QUESTIONS = 10_000_000
 
 
@@ -82,6 +83,23 @@ def detectable_mean(questions: int, deviation: float, power: float = 0.8, alpha:
         return None
     difference = float(deviation * TTestPower().solve_power(nobs=questions, alpha=alpha, power=power))
     return difference if difference <= 1 else None
+
+
+def questions_to_detect(difference: float, discordant: float, tests: int = 1) -> int:
+    """Return how many questions find a difference of two rows that are right or wrong, in four samples of five.
+
+    Args:
+        difference: Of their accuracies, above 0.
+        discordant: The share of questions on which they differ, at least as large.
+        tests: Among how many tests it is to be found: at the level of Holm's first step.
+
+    Raises:
+        ValueError: the difference is not above 0, or is larger than the share of questions that differ.
+    """
+    if not 0 < difference <= discordant <= 1:
+        raise ValueError(f"A difference of {difference} needs that share of questions to differ, and not {discordant}.")
+    deviation = (discordant - difference**2) ** 0.5
+    return max(questions_needed(difference, deviation, tests) or 0, _FEWEST_DIFFERING)
 
 
 def questions_needed(mean: float, deviation: float, tests: int = 1, power: float = 0.8) -> int | None:

@@ -18,6 +18,7 @@ from mlpo_bench.chat import Completion, Message, Sampling
 from mlpo_bench.engines.scripted import ScriptedEngine
 from mlpo_bench.errors import EngineError
 from mlpo_bench.log import LoadedRun
+from mlpo_bench.stats import questions_to_detect
 
 
 Cli = Any
@@ -174,6 +175,20 @@ def test_conversations_of_a_kind_are_listed(mlpo_bench: Cli, run: tuple[object, 
     expected = [line["question"] for line in lines if not line["right"] and is_overturned(line["turns"])]
     assert [line.split()[0] for line in both.splitlines()] == expected
     assert len(mlpo_bench("transcript", "mine", "--cell", "leader, 2 rounds").out.splitlines()) == len(lines)
+
+
+def test_a_plan_prints_a_row_once_and_says_how_many_questions_a_difference_needs(
+    mlpo_bench: Cli, run: tuple[object, ...]
+) -> None:
+    said = mlpo_bench("plan", *run[1:], "--seeds", 2, "--detect", 0.05)
+    assert said.code == 0
+    assert len(re.findall(r"^\S? *solo ", said.out, re.MULTILINE)) == 1
+    assert "2 x " in said.out
+    told = " ".join(said.out.split())
+    (count,) = re.findall(r"([\d,]+) where they differ on 20 % of them", told)
+    tests = int(re.findall(r"as (\d+) led rows? (?:are|is) held", told)[0])
+    assert int(count.replace(",", "")) == questions_to_detect(0.05, 0.2, tests)
+    assert mlpo_bench("plan", *run[1:], "--detect", 0).code == 2
 
 
 def test_a_failing_member_fails_its_questions_and_the_rest_is_done(

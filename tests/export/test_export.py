@@ -95,7 +95,7 @@ def conversations(run: RunDirectory, cell: str) -> list[dict[str, Any]]:
 
 
 def of_record(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    added = {"label", "team", "protocol", "rounds", "peers"}
+    added = {"label", "team", "protocol", "rounds", "peers", "settings"}
     return [{name: value for name, value in row.items() if name not in added} for row in rows]
 
 
@@ -109,6 +109,9 @@ def test_parquet_holds_every_question_and_every_turn(run: RunDirectory, tmp_path
         )
         for seed in (0, 1)
     }  # fmt: skip
+    settings = {row["protocol"]: json.loads(row["settings"]) for row in questions}
+    assert settings["leader"]["rounds"] == 1
+    assert settings["vote"]["samples"] == 3
     written = [
         {"cell": cell.cell, "question": line["question"]} | turn
         for cell in run.results().cells

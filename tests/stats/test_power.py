@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpo_bench.stats import detectable, detectable_mean, mcnemar, mcnemar_power, sign_flip
+from mlpo_bench.stats import ALPHA, detectable, detectable_mean, mcnemar, mcnemar_power, questions_to_detect, sign_flip
 
 
 def brute_force(n: int, discordant: float, difference: float) -> float:
@@ -83,3 +83,15 @@ def test_a_mean_is_found_in_four_samples_of_five() -> None:
     samples = np.random.default_rng(0).normal(found, 0.3, (4_000, 60))
     assert (ttest_1samp(samples, 0, axis=1).pvalue <= 0.05).mean() == pytest.approx(0.8, abs=0.02)
     assert found == pytest.approx((1.959964 + 0.841621) * 0.3 / 60**0.5, rel=0.03)
+
+
+def test_questions_to_detect_a_difference_find_it_in_four_samples_of_five() -> None:
+    n = questions_to_detect(0.05, 0.2)
+    rng = np.random.default_rng(0)
+    # Rows that differ on a fifth of questions, the first right on an eighth of all, the second on three in forty.
+    apart = rng.choice([1.0, -1.0, 0.0], p=[0.125, 0.075, 0.8], size=(400, n))
+    found = np.mean([sign_flip(sample) < ALPHA for sample in apart])
+    assert 0.72 < found < 0.87
+    assert questions_to_detect(0.05, 0.2, tests=27) > n
+    with pytest.raises(ValueError, match="needs that share"):
+        questions_to_detect(0.3, 0.2)

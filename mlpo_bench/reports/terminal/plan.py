@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from mlpo_bench.reports.figures import duration, price, short_names
+from mlpo_bench.stats import questions_to_detect
 
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from mlpo_bench.log import Results
     from mlpo_bench.log.plan import CellPlan, Plan
     from mlpo_bench.reports.terminal.console import Console
+
+
+_DISCORDANT = (0.1, 0.2, 0.4)
+"""On what shares of questions a row and its vote may differ: on few where both are good, or write much alike."""
 
 
 def print_plan(plan: Plan, console: Console) -> None:
@@ -41,18 +46,45 @@ def print_plan(plan: Plan, console: Console) -> None:
 
 def _suite(suite: str, cells: Iterable[CellPlan]) -> Table:
     table = Table(title=suite.upper(), title_justify="left", header_style="bold")
-    for place, title in enumerate(("cell", "questions", "calls each", "calls", "tokens in", "tokens out")):
+    for place, title in enumerate(("row", "questions", "calls each", "calls", "tokens in", "tokens out")):
         table.add_column(title, justify="left" if place == 0 else "right")
+    rows: dict[str, list[CellPlan]] = {}
     for cell in cells:
+        rows.setdefault(cell.label, []).append(cell)
+    for label, seeds in rows.items():
         table.add_row(
-            cell.label,
-            f"{cell.questions:,}",
-            _each(cell),
-            f"{cell.calls * cell.questions:,}",
-            f"{cell.prompt_tokens:,}",
-            f"{cell.completion_tokens:,}",
+            label,
+            f"{len(seeds)} x {seeds[0].questions:,}" if len(seeds) > 1 else f"{seeds[0].questions:,}",
+            _each(seeds[0]),
+            f"{sum(cell.calls * cell.questions for cell in seeds):,}",
+            f"{sum(cell.prompt_tokens for cell in seeds):,}",
+            f"{sum(cell.completion_tokens for cell in seeds):,}",
         )
     return table
+
+
+def print_detection(plan: Plan, led: int, difference: float, console: Console) -> None:
+    """Print how many questions it takes to tell a led row from its vote, were they so far apart.
+
+    Args:
+        plan: The plan.
+        led: How many led rows of all suites are held against their votes: so many tests are adjusted together.
+        difference: How far apart they are, above 0 and at most 1.
+        console: Where to.
+    """
+    asked = {cell.suite: cell.questions for cell in plan.cells}
+    needed = {
+        share: questions_to_detect(difference, share, max(led, 1)) for share in _DISCORDANT if share >= difference
+    }
+    if not needed:
+        needed = {difference: questions_to_detect(difference, difference, max(led, 1))}
+    told = "; ".join(f"{count:,} where they differ on {share:.0%} of them" for share, count in needed.items())
+    rows = "1 led row is" if led == 1 else f"{led} led rows are"
+    console.print(
+        f"To tell a difference of {difference:g} in four samples of five, a suite needs so many questions, as {rows} "
+        f"held against votes: {told}."
+        f" This run asks {', '.join(f'{n:,} of {suite.upper()}' for suite, n in asked.items())}.".replace("%", " %")
+    )
 
 
 def _each(cell: CellPlan) -> str:
