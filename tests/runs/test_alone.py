@@ -35,6 +35,8 @@ SWEEPS: list[dict[str, Any]] = [
     {"pick": BOTH},
     {"oracle": BOTH},
     {"recursive": {"population": 4, "subset": 2, "steps": 2}},
+    {"think": {"budget": 64}},
+    {"extend": {"budget": 64}},
 ]
 LEADERS = [sweep for sweep in SWEEPS if "leader" in sweep]
 MATCHED: list[dict[str, Any]] = [
