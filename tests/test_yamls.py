@@ -119,10 +119,10 @@ def refused_at_once(read: object, folder: Path, content: str, message: str) -> N
     assert callable(read)
     path = folder / "file.yaml"
     path.write_text(content)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(UsageError) as refused:
         read(path)
-    assert time.perf_counter() - began < 30  # on a busy machine
+    assert time.process_time() - began < 30  # on a busy machine
     assert message in str(refused.value)
     assert str(path) in str(refused.value)
     assert len(str(refused.value)) < 8_000

@@ -34,8 +34,7 @@ class Spans(Format):
 
     name = "spans"
     instruction = (
-        "End with the answer alone: a number without its unit, a date, or words of the passage, "
-        "written as <answer>...</answer>, and several parts as <answer>first | second</answer>."
+        "End with a number, a date or words of the passage, as <answer>X</answer>, several as <answer>X | Y</answer>."
     )
 
     def clause(self, after: str) -> str:
