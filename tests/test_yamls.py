@@ -74,7 +74,7 @@ MATRICES = {
     ),
     "many cells": (
         f"seeds: {list(range(20_000))}\nrounds: {list(range(1, 60))}\n",
-        "this matrix would have 3,660,000 cells, and a run has 1,000,000 at most",
+        "this matrix would have 7,200,000 cells, and a run has 1,000,000 at most",
     ),
     "many peers": ("team: {leader: {}, peers: [" + "{}," * 60_000 + "]}\n", "at most 64 items"),
     "more peers than are read": ("team: {leader: {}, peers: [" + "{}," * 100_000 + "]}\n", "more than 100,000 values"),
