@@ -51,3 +51,11 @@ def short_names(models: Iterable[str]) -> dict[str, str]:
     short = {model: "+".join(part.rstrip("/").rsplit("/", 1)[-1] for part in model.split("+")) for model in models}
     alike = Counter(short.values())
     return {model: name if alike[name] == 1 else model for model, name in short.items()}
+
+
+def count(number: int) -> str:
+    """Return `950,123`, `12.5 M`, `2.15 G`: short enough for any column, and never cut."""
+    for size, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M")):
+        if number >= size:
+            return f"{number / size:.3g} {unit}" if number < 1_000 * size else f"{number / size:,.0f} {unit}"
+    return f"{number:,}"

@@ -35,20 +35,23 @@ ANSWER_TOKENS = 256
 CHARACTERS_A_TOKEN = 4.0
 # A speed measured over less than this says more of the engine's start than of its work.
 LEAST_SECONDS = 5.0
+# The tail of a run that was taken up again asks few at once: against a measure of far more tokens it says nothing.
+LEAST_SHARE = 0.1
 COUNTED_QUESTIONS = 32
 
 
 class Throughput(BaseModel):
     """What was measured of one model.
 
-    `tokens_a_second` counts written tokens over the seconds in which the engine had something to do;
-    `answer_tokens` is the mean length of an answer, by suite and greatest length (`math at most 1024`).
+    `tokens_a_second` counts written tokens, `written` of them, over the seconds in which the engine had something to
+    do; `answer_tokens` is the mean length of an answer, by suite and greatest length (`math at most 1024`).
     """
 
     tokens_a_second: float | None = None
     answer_tokens: dict[str, float] = {}
     characters_a_token: float = CHARACTERS_A_TOKEN
     measured: str | None = None
+    written: int = 0
 
     def answer(self, suite: str, longest: int) -> float:
         """Return the expected length of an answer, in tokens."""
@@ -99,7 +102,7 @@ def note(dispatch: Dispatch, texts: Sequence[str], answers: Mapping[Answers, Spe
     throughputs = known()
     for spec, client in dispatch.clients.items():
         before = throughputs.get(name(spec), Throughput())
-        if client.busy >= LEAST_SECONDS:
+        if client.busy >= LEAST_SECONDS and client.written >= LEAST_SHARE * before.written:
             before = before.model_copy(update=_speed(client) | _density(client, texts))
         throughputs[name(spec)] = before
     for (spec, suite, most), spent in answers.items():
@@ -134,6 +137,7 @@ def longest(cell: Cell, member: Member, sample: Sample) -> int:
 def _speed(client: EngineClient) -> dict[str, object]:
     return {
         "tokens_a_second": round(client.written / client.busy, 1),
+        "written": client.written,
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

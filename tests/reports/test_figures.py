@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlpo_bench.reports.figures import duration, operations, price, short_names
+from mlpo_bench.reports.figures import count, duration, operations, price, short_names
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,11 @@ def test_models_are_called_by_the_last_part_of_their_names_unless_two_would_be_c
     }
     alike = ["base+one/leader", "base+two/leader"]
     assert short_names(alike) == {name: name for name in alike}
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(0, "0"), (999_999, "999,999"), (12_454_321, "12.5 M"), (2_152_000_000, "2.15 G"), (5 * 10**15, "5,000 T")],
+)
+def test_counts_are_short_and_whole(number: int, told: str) -> None:
+    assert count(number) == told

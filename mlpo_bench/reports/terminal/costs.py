@@ -8,7 +8,7 @@ from rich.table import Table
 
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log.ledger import Spent, read_ledger
-from mlpo_bench.reports.figures import duration, operations, price, short_names
+from mlpo_bench.reports.figures import count, duration, operations, price, short_names
 
 
 if TYPE_CHECKING:
@@ -27,8 +27,12 @@ _WIDE, _NAME = 120, 17
 _SUMMED = ("prompt_tokens", "cached_tokens", "completion_tokens", "seconds", "waited")
 
 
-def print_costs(results: Results, prices: Mapping[str, Price], console: Console) -> None:
-    """Print, for each model, what the cells cost alone and what was paid for all of them."""
+def print_costs(results: Results, prices: Mapping[str, Price], paces: Mapping[str, float], console: Console) -> None:
+    """Print, for each model, what the cells cost alone and what was paid for all of them.
+
+    `paces` are the seconds of wall time that a model's engine took for each token that it wrote: engines answer many at
+    once, so that the times of completions add up to hours in a run of minutes.
+    """
     if not results.shared.alone:  # every question failed
         return
     priced = any(model in prices for model in results.shared.alone)
@@ -36,14 +40,15 @@ def print_costs(results: Results, prices: Mapping[str, Price], console: Console)
     table = Table(title="What it cost", title_justify="left", header_style="bold")
     table.add_column("model", overflow="fold", width=_NAME if console.width < _WIDE else None)
     for title in columns:
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", overflow="fold", min_width=max(map(len, title.split())))
     sizes = {s.model: s.parameters for cell in results.cells for s in cell.seats.values()}
     names = short_names(results.shared.alone)
     for model, alone in results.shared.alone.items():
         table.add_row(names[model])
         for what, spent in (("cells alone", alone), ("paid", results.shared.paid[model])):
             cost = prices[model].of(spent.usage) if model in prices else None
-            figures = _figures(spent, spent.operations(sizes.get(model)), cost)
+            seconds = paces[model] * spent.completion_tokens if model in paces else None
+            figures = _figures(spent, seconds, spent.operations(sizes.get(model)), cost)
             table.add_row(f"  {what}", *figures[: len(columns)])
     console.print(table)
     if (share := results.shared.share) is not None:
@@ -54,13 +59,13 @@ def print_costs(results: Results, prices: Mapping[str, Price], console: Console)
         )
 
 
-def _figures(spent: Spent, done: float | None, cost: float | None) -> list[str]:
+def _figures(spent: Spent, seconds: float | None, done: float | None, cost: float | None) -> list[str]:
     return [
-        f"{spent.calls:,}",
-        f"{spent.prompt_tokens:,}",
-        f"{spent.cached_tokens:,}",
-        f"{spent.completion_tokens:,}",
-        duration(spent.seconds),
+        count(spent.calls),
+        count(spent.prompt_tokens),
+        count(spent.cached_tokens),
+        count(spent.completion_tokens),
+        "-" if seconds is None else duration(seconds),  # runs that did not keep it
         operations(done),
         price(cost),
     ]

@@ -53,7 +53,7 @@ def print_results(run: LoadedRun, console: Console) -> None:
         console.print(macro_table(rows))
         console.print()
     if results.cells:
-        print_costs(results, prices, console)
+        print_costs(results, prices, run.paces, console)
         print_error_of(run.plan, results, run.seconds, console)
         spread = [] if run.config.limit is None else [_SPREAD]
         console.print(" ".join([_HOW_TO_READ, *spread, *_seldom(results.cells)]), style="dim")
