@@ -23,7 +23,7 @@ _COLUMNS = ("calls", "tokens in", "cached", "tokens out", "engine time", "operat
 _NAMES = (1, 2)
 # On a narrow terminal figures are wrapped first: names tell a trained leader from what it was. Below `_WIDE`
 # characters they have `_NAME` of them.
-_WIDE, _NAME = 120, 17
+_WIDE, _NAME = 120, 14
 _SUMMED = ("prompt_tokens", "cached_tokens", "completion_tokens", "seconds", "waited")
 
 
