@@ -23,7 +23,7 @@ _COLUMNS = ("calls", "tokens in", "cached", "tokens out", "engine time", "operat
 _NAMES = (1, 2)
 # On a narrow terminal figures are wrapped first: names tell a trained leader from what it was. Below `_WIDE`
 # characters they have `_NAME` of them.
-_WIDE, _NAME = 120, 14
+_WIDE, _NAME = 120, 17
 _SUMMED = ("prompt_tokens", "cached_tokens", "completion_tokens", "seconds", "waited")
 
 
@@ -37,7 +37,7 @@ def print_costs(results: Results, prices: Mapping[str, Price], paces: Mapping[st
         return
     priced = any(model in prices for model in results.shared.alone)
     columns = _COLUMNS if priced else _COLUMNS[:-1]
-    table = Table(title="What it cost", title_justify="left", header_style="bold")
+    table = Table(title="What it cost", title_justify="left", header_style="bold", box=None, padding=(0, 1, 0, 0))
     table.add_column("model", overflow="fold", width=_NAME if console.width < _WIDE else None)
     for title in columns:
         table.add_column(title, justify="right", overflow="fold", min_width=max(map(len, title.split())))
