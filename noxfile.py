@@ -120,6 +120,16 @@ def regression(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure beside what people would use instead (docs/performance.md): `solo`, or `teams` with its options."""
+    with once(session) as needed:
+        if needed:
+            install_with_models(session, "bench")
+    for words in [session.posargs] if session.posargs else [["solo"], ["teams"]]:
+        session.run("python", "-m", "benchmarks.peers", *words)
+
+
+@nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """Build the documentation; a broken link or an unlisted page is an error. `nox -s docs -- serve` shows it."""
     with once(session) as needed:
