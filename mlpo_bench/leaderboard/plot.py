@@ -49,8 +49,8 @@ class _Axes(NamedTuple):
 
 
 def drawn(tables: Sequence[Table]) -> str:
-    """Return a plot for each suite and set of questions as SVG; nothing where there are no rows."""
-    plots = [(table, _dots(table)) for table in tables if len(table.questions) == 1]
+    """Return a plot for each suite and set of questions as SVG; nothing where there are no rows but ceilings."""
+    plots = [(table, dots) for table in tables if len(table.questions) == 1 and (dots := _dots(table))]
     models = list(dict.fromkeys(dot.model for _, dots in plots for dot in dots))
     hues = {model: _HUES[place % len(_HUES)] for place, model in enumerate(models)}
     placed = [

@@ -15,6 +15,7 @@ from mlpo_bench.cli.leaderboard import app
 from mlpo_bench.errors import UsageError
 from mlpo_bench.leaderboard.entry import read_entry
 from mlpo_bench.log import LoadedRun
+from mlpo_bench.log.files import digest
 
 
 Cli = Any
@@ -145,6 +146,8 @@ def test_entries_are_held_against_their_run(run: Path) -> None:
     records = run / "records" / "bbh.solo.parquet"
     other = (run / "records" / "bbh.vote-of-2.parquet").read_bytes()
     records.write_bytes(other)
+    files = json.loads((run / "cells" / "bbh.solo.json").read_text())["files"]
+    edit(run / "cells" / "bbh.solo.json", files=files | {"records": digest(records)})
     told("check")
     said = told("check", "--run", run, code=1)
     assert "bbh.solo: its records in runs/mine are others" in said
