@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import os
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -78,6 +80,23 @@ def _gold(subject: str, n: int) -> str:
         "dyck_languages": ("] ]", ") >"),
     }
     return golds.get(subject, ("(A)", "(B)"))[n % 2]
+
+
+# Started in the background of a script, a process and all its children would be deaf to Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _quiet_again() -> Iterator[None]:
+    """Take away what a command's `-v` has set up of logging."""
+    root, ours = logging.getLogger(), logging.getLogger("mlpo_bench")
+    before = list(root.handlers), root.level, ours.level
+    yield
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    ours.setLevel(before[2])
+    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture(scope="session")

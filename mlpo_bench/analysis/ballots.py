@@ -105,13 +105,18 @@ class BallotBox:
 def ballot_boxes(run: LoadedRun, rows: Sequence[ResultRow]) -> dict[tuple[str, Member], BallotBox]:
     """Return the ballots of each model that answered alone, by suite and model: those of all its votes and seeds.
 
-    Equal requests of several rows are one ballot.
+    Equal requests of several rows are one ballot. Runs from before turns were judged have none.
     """
     drawn: defaultdict[tuple[str, Member], list[ResultRow]] = defaultdict(list)
     for row in rows:
-        if row.alone and row.protocol in {"solo", "vote"}:
+        if row.alone and row.protocol in {"solo", "vote"} and _judged(run, row):
             drawn[row.suite, leader_of(run, row)].append(row)
     return {of: _box(run, rows) for of, rows in drawn.items()}
+
+
+def _judged(run: LoadedRun, row: ResultRow) -> bool:
+    ledgers = (read_ledger(run.directory.ledger_path(cell.cell)) for cell in row.cells)
+    return all("answer" in ledger.column_names for ledger in ledgers)
 
 
 def leader_of(run: LoadedRun, row: ResultRow) -> Member:

@@ -53,8 +53,8 @@ class Spans(Format):
         return BETWEEN.join(kept) or None
 
     def judge(self, answer: str, gold: str) -> bool:
-        """Return whether an answer has exactly the parts of an accepted one."""
-        return self.key(answer) in {self.key(BETWEEN.join(one)) for one in accepted(gold)}
+        """Return whether an answer has exactly the parts of an accepted one: as many, and no other."""
+        return _parts(answer) in {_parts(BETWEEN.join(one)) for one in accepted(gold)}
 
     def key(self, answer: str) -> str:
         """Return the parts normalised, in order of the alphabet."""
@@ -63,6 +63,12 @@ class Spans(Format):
     def written(self, gold: str) -> str:
         """Return the first accepted answer."""
         return BETWEEN.join(accepted(gold)[0])
+
+
+def _parts(answer: str) -> tuple[int, frozenset[str]]:
+    """Return how many parts an answer has, and which, as DROP's exact match compares them."""
+    parts = [normalised(part) for part in answer.split("|")]
+    return len(parts), frozenset(parts)
 
 
 def accepted(gold: str) -> list[list[str]]:
