@@ -41,8 +41,8 @@ def tiny_model(tmp_path: Path, tiny: Any) -> Path:
 
 
 @pytest.mark.model
-def test_the_readme_s_line_works_from_an_installed_wheel(tmp_path: Path) -> None:
-    """The wheel is unpacked into a folder of its own, and the line of the README runs in another."""
+def test_the_documentation_s_line_works_from_an_installed_wheel(tmp_path: Path) -> None:
+    """The wheel is unpacked into a folder of its own, and the line of docs/lm-eval.md runs in another."""
     (tmp_path / "wheel").mkdir()
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "wheel")]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
@@ -55,8 +55,8 @@ def test_the_readme_s_line_works_from_an_installed_wheel(tmp_path: Path) -> None
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
         script.chmod(0o755)
     subprocess.run([sys.executable, "-m", "zipfile", "-e", str(wheel), str(installed)], check=True)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    line = readme[readme.index("    lm-eval run") :].partition("\n\n")[0]
+    page = (ROOT / "docs" / "lm-eval.md").read_text(encoding="utf-8")
+    line = page[page.index("    lm-eval run") :].partition("\n\n")[0]
     assert "mlpo-bench tasks" in line
     assert "mlpo-bench models --path smollm2-135m" in line
     environment = os.environ | {
