@@ -273,6 +273,14 @@ def _rescored(noted: Mapping[str, Any]) -> Rescored:
     return Rescored(**{name: noted[name] for name in Rescored.model_fields})
 
 
+_PLACE = re.compile(r"(?:\A|(?<=[=,]))/(?:[^,=]*/)?(?=[^,=/])")  # the folders of a path, in lists and options, too
+
+
 def _command(words: Sequence[str]) -> str:
-    """Return a session's command without the place where the program lay, on one line."""
-    return re.sub(r"[\x00-\x1f\x7f]+", " ", shlex.join(["mlpo-bench", *words[1:]]))
+    """Return a session's command on one line, without the places where the program and its files lay."""
+    return re.sub(r"[\x00-\x1f\x7f]+", " ", shlex.join(["mlpo-bench", *map(_without_place, words[1:])]))
+
+
+def _without_place(word: str) -> str:
+    """Return a word in which paths of this machine are their last parts: `/home/me/data` is `data`."""
+    return _PLACE.sub("", word)

@@ -14,6 +14,7 @@ from mlpo_bench.analysis.rows import read_rows
 from mlpo_bench.cli.leaderboard import app
 from mlpo_bench.errors import UsageError
 from mlpo_bench.leaderboard.entry import read_entry
+from mlpo_bench.leaderboard.from_run import _command
 from mlpo_bench.log import LoadedRun
 from mlpo_bench.log.files import digest
 
@@ -139,6 +140,21 @@ def test_what_is_not_finished_is_refused(run: Path) -> None:
     assert entries().keys() == {"oracle, 3 peers"}
     with pytest.raises(UsageError, match="no cell has 'nobody' in its name"):
         told("add", run, "--only", "nobody")
+
+
+@pytest.mark.parametrize(
+    ("word", "published"),
+    [
+        ("/home/me/data", "data"),
+        ("--data=/home/me/data", "--data=data"),
+        ("/home/me/a.yaml,/home/me/b.yaml", "a.yaml,b.yaml"),
+        ("team.yaml", "team.yaml"),
+        ("bbh,mmlu", "bbh,mmlu"),
+        ("base_url=https://example.com/v1", "base_url=https://example.com/v1"),
+    ],
+)
+def test_a_published_command_tells_no_place_of_the_machine(word: str, published: str) -> None:
+    assert _command(["/usr/bin/mlpo-bench", "run", word]) == f"mlpo-bench run {published}"
 
 
 def test_entries_are_held_against_their_run(run: Path) -> None:
