@@ -11,8 +11,9 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import orjson
 import yaml
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
 from mlpo_bench.errors import UsageError, nearest
 
@@ -52,6 +53,20 @@ Tokens = Annotated[Whole, Field(lt=2**31)]
 """A number of tokens, as ledgers hold it."""
 Real = Annotated[float, BeforeValidator(_no_truth), Field(allow_inf_nan=False)]
 """A number that can be reckoned with."""
+
+
+def _is_json(given: dict[str, Any]) -> dict[str, Any]:
+    try:
+        kept = orjson.loads(orjson.dumps(given))
+    except (orjson.JSONEncodeError, orjson.JSONDecodeError) as error:
+        raise ValueError(f"it must be what JSON can hold ({error})") from None
+    if kept != given:
+        raise ValueError("it must be what JSON can hold: no number that is infinite or none")
+    return given
+
+
+JsonObject = Annotated[dict[str, Any], AfterValidator(_is_json)]
+"""Whatever else a request may carry, as JSON holds it."""
 
 
 class _Loader(yaml.SafeLoader):

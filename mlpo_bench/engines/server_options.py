@@ -58,8 +58,8 @@ class RequestOptions(BaseModel):
     repetition_penalty: Annotated[yamls.Real, Field(gt=0, le=10)] | None = None
     min_p: Annotated[yamls.Real, Field(ge=0, le=1)] | None = None
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    chat_template_kwargs: dict[str, Any] = {}
-    extra_body: dict[str, Any] = {}
+    chat_template_kwargs: yamls.JsonObject = {}
+    extra_body: yamls.JsonObject = {}
     endpoint: Literal["chat", "completions"] = "chat"
     template: str | None = None
     fold_system: bool = False
@@ -70,17 +70,6 @@ class RequestOptions(BaseModel):
     requests_per_minute: Annotated[yamls.Real, Field(gt=0, le=1e6)] | None = None
     timeout: Seconds = 1_800.0
     max_wait: Seconds = 600.0
-
-    @field_validator("extra_body", "chat_template_kwargs")
-    @classmethod
-    def _is_json(cls, given: dict[str, Any]) -> dict[str, Any]:
-        try:
-            kept = orjson.loads(orjson.dumps(given))
-        except (orjson.JSONEncodeError, orjson.JSONDecodeError) as error:
-            raise ValueError(f"it must be what JSON can hold ({error})") from None
-        if kept != given:
-            raise ValueError("it must be what JSON can hold: no number that is infinite or none")
-        return given
 
     @field_validator("extra_body")
     @classmethod

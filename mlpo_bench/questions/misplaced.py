@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from typing import TYPE_CHECKING
 
+from mlpo_bench.folders import folders_below
+
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
-
-
-_DEPTH = 3
-_MOST = 2_000
-"""Folders looked into: a data folder may be somebody's whole disk."""
 
 
 def where_it_may_be(data: Path, suite: str, marks: Sequence[str]) -> str:
@@ -31,7 +27,7 @@ def where_it_may_be(data: Path, suite: str, marks: Sequence[str]) -> str:
         return f"Its files lie in that folder itself: put them into {data / suite}."
     if _holds(data.parent / suite, marks):
         return f"The folder beside it is the one: --data {_quoted(data.parent)}"
-    for folder in _below(data):
+    for folder in folders_below(data):
         if _holds(folder, marks):
             if folder.name == suite:
                 return f"It lies in {folder.parent}: --data {_quoted(folder.parent)}"
@@ -48,30 +44,6 @@ def _holds(folder: Path, marks: Sequence[str]) -> bool:
         return any(next(folder.glob(mark), None) is not None for mark in marks)
     except OSError:
         return False
-
-
-def _below(data: Path) -> Iterator[Path]:
-    """Yield the folders below one, nearest first, a bounded number of them."""
-    level, left = [data], _MOST
-    for _ in range(_DEPTH):
-        deeper: list[Path] = []
-        for folder in level:
-            for entry in _entries(folder):
-                left -= 1
-                if left < 0:
-                    return
-                deeper.append(folder / entry)
-                yield folder / entry
-        level = deeper
-
-
-def _entries(folder: Path) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        return []
-    return sorted(name for name in names if not name.startswith("."))
 
 
 def _quoted(path: Path) -> str:

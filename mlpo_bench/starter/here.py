@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlpo_bench.engines.adapters import is_adapter
 from mlpo_bench.engines.models import known
 from mlpo_bench.engines.server.local import served_here
+from mlpo_bench.folders import folders_below
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-_DEPTH = 3
-_MOST = 2_000
-"""Folders looked into below the present one, which may be somebody's whole disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +36,16 @@ async def candidates(folder: Path) -> list[Candidate]:
     ]
     here = [Candidate(model.name, model.source, size=model.size) for model in known()]
     found = [
-        Candidate(_named(path, folder), "a folder", size=_size(path)) for path in _below(folder) if _is_model(path)
+        Candidate(_named(path, folder), "a folder", size=_size(path))
+        for path in folders_below(folder)
+        if _is_model(path)
     ]
     return [*served, *here, *found]
 
 
 def adapters(folder: Path) -> list[str]:
     """Return the adapters below a folder, as a team file there may name them."""
-    return [_named(path, folder) for path in _below(folder) if is_adapter(path)]
+    return [_named(path, folder) for path in folders_below(folder) if is_adapter(path)]
 
 
 def _named(path: Path, folder: Path) -> str:
@@ -61,27 +58,3 @@ def _is_model(path: Path) -> bool:
 
 def _size(path: Path) -> int:
     return sum(file.stat().st_size for file in path.glob("*.safetensors"))
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    """Yield the folders below one, nearest first, a bounded number of them."""
-    level, left = [folder], _MOST
-    for _ in range(_DEPTH):
-        deeper: list[Path] = []
-        for each in level:
-            for name in _folders(each):
-                left -= 1
-                if left < 0:
-                    return
-                deeper.append(each / name)
-                yield each / name
-        level = deeper
-
-
-def _folders(folder: Path) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        return []
-    return sorted(name for name in names if not name.startswith("."))
