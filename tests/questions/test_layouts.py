@@ -413,7 +413,7 @@ def test_a_suite_s_folder_within_itself_is_pointed_to(tmp_path: Path) -> None:
 def test_a_suite_that_is_nowhere_near_is_searched_for_in_bounded_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mlpo_bench.questions.misplaced._MOST", 50)
+    monkeypatch.setattr("mlpo_bench.folders._MOST", 50)
     looked: list[str] = []
     scandir = os.scandir
 
