@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from mlpo_bench.analysis.verdict import Side
+from mlpo_bench.analysis.sides import Side
 from mlpo_bench.log.ledger import Spent, read_ledger
 from mlpo_bench.stats import vote_score
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench.analysis.ballots import ballot_boxes, leader_of
 from mlpo_bench.analysis.chance import chance
-from mlpo_bench.analysis.verdict import Match, Side, judged
+from mlpo_bench.analysis.sides import Match, Side
+from mlpo_bench.analysis.verdict import judged
 from mlpo_bench.stats import Sampled
 
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from mlpo_bench.analysis.ballots import BallotBox
     from mlpo_bench.analysis.rows import ResultRow
-    from mlpo_bench.analysis.verdict import Equal, Verdicts
+    from mlpo_bench.analysis.sides import Equal
+    from mlpo_bench.analysis.verdict import Verdicts
     from mlpo_bench.log.run import LoadedRun
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlpo_bench.analysis.rows import ResultRow
-    from mlpo_bench.analysis.verdict import Equal, Verdicts
+    from mlpo_bench.analysis.sides import Equal
+    from mlpo_bench.analysis.verdict import Verdicts
     from mlpo_bench.matrix.config import RunConfig
 
 

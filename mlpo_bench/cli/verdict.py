@@ -22,7 +22,7 @@ def verdict(
 
     from mlpo_bench.analysis.matches import verdicts
     from mlpo_bench.analysis.rows import read_rows
-    from mlpo_bench.analysis.verdict import Equal
+    from mlpo_bench.analysis.sides import Equal
     from mlpo_bench.errors import unknown
     from mlpo_bench.log import LoadedRun
     from mlpo_bench.reports.terminal.console import Console

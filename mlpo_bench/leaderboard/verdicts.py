@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mlpo_bench.analysis.verdict import Match, Side, judged
+from mlpo_bench.analysis.sides import Match, Side
+from mlpo_bench.analysis.verdict import judged
 from mlpo_bench.stats import Sampled
 
 
