@@ -108,3 +108,18 @@ def test_a_gate(example: Any, tmp_path: Path) -> None:
     assert any("gate gate/today --baseline baseline.json" in step for step in steps)
     page = (EXAMPLES.parent / "docs" / "gate.md").read_text(encoding="utf-8")
     assert (EXAMPLES / "gate" / "teams.yml").read_text(encoding="utf-8") in page
+
+
+def test_the_recording_of_the_gate_s_page(tmp_path: Path, mlpo_bench: Any) -> None:
+    page = (EXAMPLES.parent / "docs" / "gate.md").read_text(encoding="utf-8")
+    files = dict(re.findall(r"```yaml\n# my-recording/(\S+)\n(.*?)```", page, re.DOTALL))
+    folder = tmp_path / "my-recording"
+    folder.mkdir()
+    (folder / "script.yaml").write_text(SCRIPT)
+    (folder / "questions.yaml").write_text(files["questions.yaml"])
+    scripted = files["config.yaml"].replace("model: smollm2-135m", "model: my-recording/script.yaml, engine: scripted")
+    (folder / "config.yaml").write_text(scripted)
+    assert mlpo_bench("gate", "my-recording", "--record", "--reason", "First recording.").code == 0
+    replayed = mlpo_bench("gate", "my-recording")
+    assert replayed.code == 0
+    assert "checks passed" in replayed.out
