@@ -75,7 +75,10 @@ async def run_cells(
             if not isinstance(stop, StoppedAtOnce):
                 folder.write_results()
             raise
-        return folder.write_results()
+        results = folder.write_results()
+        if trouble := kept.settle():  # it came too late to stop anything
+            raise UsageError(f"{trouble} Everything was asked; to go on: {folder.command}")
+        return results
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ import pytest
 from mlpo_bench.engines.scripted import ScriptedEngine
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log import RunDirectory
+from mlpo_bench.store import Store
 
 
 Runs = Any
@@ -156,3 +157,22 @@ def test_half_written_files_of_killed_processes_are_removed(carry: Runs, mixed_t
         path.write_bytes(b"half")
     carry("mine", protocols=["solo"], team=mixed_team)
     assert not [path for path in left if path.exists()]
+
+
+def test_a_store_that_fails_only_when_everything_was_asked_says_how_to_go_on(
+    carry: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def open_engines(specs: Any, **_: object) -> dict[Any, ScriptedEngine]:
+        return dict.fromkeys(specs, ScriptedEngine(lambda *_: "The answer is yes.", name="m", fingerprint="m"))
+
+    settle = Store.settle
+
+    def too_late(store: Store) -> str | None:
+        if store.path is not None:  # a plan's rehearsal has one that lies in memory
+            store.trouble = "the store cannot be written: database or disk is full."
+        return settle(store)
+
+    monkeypatch.setattr(Store, "settle", too_late)
+    team = {"leader": {"model": "m"}, "peers": []}
+    with pytest.raises(UsageError, match=r"disk is full\. Everything was asked; to go on: mlpo-bench run --config "):
+        carry("late", protocols=["solo"], team=team, open_engines=open_engines)
