@@ -51,7 +51,8 @@ def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry[F
     monkeypatch.setitem(sys.modules, "registrar", registrar)
     yield registry
     for name in set(sys.modules) - before:
-        del sys.modules[name]
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.fixture

@@ -198,7 +198,7 @@ def test_a_failing_member_fails_its_questions_and_the_rest_is_done(
 
     async def on_fire(engine: ScriptedEngine, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
         if "navigate" in messages[-1].content:
-            raise EngineError("the machine is on fire")
+            raise EngineError("the machine is on fire", transient=False)
         return await complete(engine, messages, sampling, seed)
 
     with monkeypatch.context() as patched:

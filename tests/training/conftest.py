@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 import importlib.util
 import sys
 from pathlib import Path
@@ -12,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlpo_bench.chat import Sampling
-from mlpo_bench.harness.suite import SuiteTasks
 from mlpo_bench.training import overlap
 from mlpo_bench.training.folder import TrainingFolder, Work
 from mlpo_bench.training.recipe import Recipe
@@ -21,7 +18,7 @@ from mlpo_bench.training.stages import DATA, left, run_stages
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
 
 
@@ -41,24 +38,8 @@ SCRIPT = r"""
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _suites_loaded_once() -> Iterator[None]:
-    """Load equal suites once for all tests: that takes longer than most stages."""
-    load = functools.cache(SuiteTasks)
-
-    def loaded(name: str, **settings: Any) -> SuiteTasks:
-        subjects = settings.pop("subjects")
-        return copy.copy(load(name, subjects=subjects and tuple(subjects), **settings))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mlpo_bench.runs.runner.SuiteTasks", loaded)
-        yield
+def _suites_loaded_once(suites_loaded_once: None) -> None:
+    """Load equal suites once for all tests."""
 
 
 @pytest.fixture(autouse=True)
