@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.engines.base import Halting
 from mlpo_bench.errors import EngineError, Stopped, UsageError
-from mlpo_bench.store import COMMIT_EVERY_S, derived_seed, request_key, sound
+from mlpo_bench.store import COMMIT_EVERY_S, Maker, derived_seed, request_key, sound
 
 
 if TYPE_CHECKING:
@@ -105,6 +105,12 @@ class EngineClient:
     _since: float = 0.0
     _faults: int = 0
     _down: EngineError | None = None
+
+    @property
+    def maker(self) -> Maker:
+        """Who makes what this engine answers."""
+        facts = self.engine.facts
+        return Maker(facts.full_name, facts.engine, facts.weights)
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
         """Ask the engine, unless it is down.
@@ -261,7 +267,7 @@ class Dispatch:
         self._flights[key] = flight
         try:
             made = await self._complete(client, request, derived_seed(key))
-            self._store.put(key, made)
+            self._store.put(key, made, client.maker)
         except asyncio.CancelledError:
             flight.cancel()
             raise

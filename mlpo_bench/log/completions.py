@@ -5,8 +5,8 @@ In a file they are JSON lines under zstd. The first line tells what they belong 
     [request, text, fresh prompt tokens, cached ones, written ones, finish reason, seconds]
 
 `request` is the identity of what was asked (see `store.request_key`), in hex. A further field tells the layer of the
-completion, where that is not the first (see `Layers`); another, an object, what else there is of it (see
-`Completion.more`).
+completion, where that is not the first (see `Layers`); another, an object, what else there is of it: see
+`Completion.more`, `asked_at`, and `by`, the place of who made it among the header's `makers`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from mlpo_bench import atomic
 from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log.files import read_lines
-from mlpo_bench.store import Store
+from mlpo_bench.store import Maker, Store
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -34,11 +34,12 @@ LEVEL = 12
 
 
 class Kept(NamedTuple):
-    """A completion with the identity of the request that it answered, and its layer."""
+    """A completion with the identity of the request that it answered, its layer, and who made it, where told."""
 
     request: bytes
     made: Completion
     layer: int = 0
+    by: Maker | None = None
 
 
 class Layers:
@@ -113,16 +114,23 @@ def _poured(completions: Iterable[Kept], store: Store) -> bool:
     return True
 
 
-def write_completions(path: Path, header: Mapping[str, Any], completions: Iterable[Kept]) -> None:
-    """Write completions, whole or not at all."""
+def write_completions(
+    path: Path, header: Mapping[str, Any], completions: Iterable[Kept], makers: Sequence[Maker] = ()
+) -> int:
+    """Write completions, whole or not at all, with those of their makers that are named; return how many."""
+    places = {maker: place for place, maker in enumerate(makers)}
+    count = 0
     with (
         atomic.written(path) as beside,
         beside.open("wb") as file,
         zstandard.ZstdCompressor(LEVEL).stream_writer(file) as stream,
     ):
-        stream.write(orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE))
+        told = {"makers": [list(maker) for maker in makers]} if makers else {}
+        stream.write(orjson.dumps({**header, **told}, option=orjson.OPT_APPEND_NEWLINE))
         for one in completions:
-            stream.write(_line(one))
+            stream.write(_line(one, None if one.by is None else places.get(one.by)))
+            count += 1
+    return count
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -144,20 +152,31 @@ def read_completions(path: Path) -> Iterator[Kept]:
         UsageError: the file cannot be read, or is none of completions.
     """
     lines = read_lines(path)
-    next(lines, None)
+    makers = _makers(path, next(lines, None))
     for number, line in enumerate(lines, start=2):
         try:
             request, text, prompt, cached, written, finish_reason, seconds, *further = line
-            more = next((each for each in further if isinstance(each, dict)), {})
-            layer = [each for each in further if not isinstance(each, dict)]
+            more = dict(next((each for each in further if isinstance(each, dict)), {}))
+            layer = next((each for each in further if not isinstance(each, dict)), 0)
+            by = None if (place := more.pop("by", None)) is None else makers[place]
             made = Completion(text, Usage(prompt, cached, written), finish_reason, seconds, **more)
-            yield Kept(bytes.fromhex(request), made, *layer)
-        except (TypeError, ValueError):
+            yield Kept(bytes.fromhex(request), made, layer, by)
+        except (TypeError, ValueError, IndexError):
             raise UsageError(f"{path}, line {number}, is no completion.") from None
 
 
-def _line(one: Kept) -> bytes:
+def _makers(path: Path, header: object) -> list[Maker]:
+    told = header.get("makers", ()) if isinstance(header, dict) else ()
+    try:
+        return [Maker(*map(str, maker)) for maker in told]
+    except TypeError:
+        raise UsageError(f"{path}: its header names makers that are none.") from None
+
+
+def _line(one: Kept, by: int | None) -> bytes:
     made, u = one.made, one.made.usage
     line = [one.request.hex(), made.text, u.prompt, u.cached, u.completion, made.finish_reason, made.seconds]
-    further = [one.layer] * (one.layer > 0) + [made.more] * bool(made.more)
+    more = made.more | ({} if made.asked_at is None else {"asked_at": round(made.asked_at)})
+    more |= {} if by is None else {"by": by}
+    further = [one.layer] * (one.layer > 0) + [more] * bool(more)
     return orjson.dumps(line + further, option=orjson.OPT_APPEND_NEWLINE)

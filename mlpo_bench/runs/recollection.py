@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import MORE, Completion, Message, Usage
@@ -14,7 +15,7 @@ from mlpo_bench.errors import UsageError
 from mlpo_bench.log.completions import Kept, read_completions
 from mlpo_bench.log.transcripts import made_in, read_transcripts
 from mlpo_bench.runs.observer import counted
-from mlpo_bench.store import request_key
+from mlpo_bench.store import Maker, request_key
 
 
 if TYPE_CHECKING:
@@ -105,28 +106,47 @@ def pour(folder: RunDirectory, cells: Iterable[Cell], layers: Layers) -> None:
 def restore(folder: RunDirectory, store: Store) -> int:
     """Put into a store what a run's files hold, unless they are damaged; return how many answers are new there."""
     before = len(store)
-    for cell in folder.cells:
-        with contextlib.suppress(UsageError):  # damaged files are told of where the run is read
-            folder.files(cell.id).check_one(folder.transcript_path(cell))
-            for one in _completions_of(folder, cell):
-                store.put(one.request, one.made)
+    for one in kept(folder):
+        store.put(one.request, one.made, one.by)
     return len(store) - before
 
 
-def _completions_of(folder: RunDirectory, cell: Cell) -> Iterator[Kept]:
-    yield from _completions(folder.transcript_path(cell))
+def kept(folder: RunDirectory) -> Iterator[Kept]:
+    """Yield what a run's files hold, unless they are damaged; equal requests of several cells come several times."""
+    makers = _makers(folder)
+    for cell in folder.cells:
+        of_seats = {seat: makers.get(member.spec.name) for seat, member in cell.setting.team.seats.items()}
+        with contextlib.suppress(UsageError):  # damaged files are told of where the run is read
+            folder.files(cell.id).check_one(folder.transcript_path(cell))
+            yield from _completions_of(folder, cell, of_seats)
+
+
+def _makers(folder: RunDirectory) -> dict[str, Maker | None]:
+    """Return who made what a run's models answered, by their names; None for two models of one name."""
+    makers: dict[str, Maker | None] = {}
+    with contextlib.suppress(UsageError, OSError):
+        for facts in map(ModelFacts.of, folder.manifest()["models"]):
+            maker = Maker(facts.full_name, facts.engine, facts.weights)
+            makers[facts.full_name] = maker if makers.get(facts.full_name, maker) == maker else None
+    return makers
+
+
+def _completions_of(
+    folder: RunDirectory, cell: Cell, makers: Mapping[str, Maker | None] = MappingProxyType({})
+) -> Iterator[Kept]:
+    yield from _completions(folder.transcript_path(cell), makers)
     if (path := folder.calibration_path(cell.id)).exists():
-        yield from _completions(path)
+        yield from _completions(path, makers)
 
 
-def _completions(path: Path) -> Iterator[Kept]:
+def _completions(path: Path, makers: Mapping[str, Maker | None]) -> Iterator[Kept]:
     for number, line in enumerate(read_transcripts(path), start=1):
         try:
             for turn in made_in(line):
                 usage = Usage(turn["prompt_tokens"], turn["cached_tokens"], turn["completion_tokens"])
                 more = {name: turn[name] for name in MORE if name in turn}
                 made = Completion(turn["text"], usage, turn["finish_reason"], turn["seconds"], **more)
-                yield Kept(bytes.fromhex(turn["request"]), made)
+                yield Kept(bytes.fromhex(turn["request"]), made, by=makers.get(turn["seat"]))
         except (KeyError, TypeError, AttributeError, ValueError):
             raise _unread(path, number) from None
 

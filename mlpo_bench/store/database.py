@@ -27,6 +27,11 @@ APPLICATION_ID = int.from_bytes(b"mlpo", "big")
 """What SQLite keeps in a file of whose it is; stores of earlier versions hold 0."""
 TABLE = "CREATE TABLE IF NOT EXISTS completions (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
 INSERT = "INSERT OR IGNORE INTO completions VALUES (?, ?)"
+# Which model made which completion, apart from these, so that earlier versions read and write the file as ever.
+MAKERS = (
+    "CREATE TABLE IF NOT EXISTS makers (id INTEGER PRIMARY KEY, name, engine, weights, UNIQUE (name, engine, weights))",
+    "CREATE TABLE IF NOT EXISTS made_by (key BLOB PRIMARY KEY, maker INTEGER NOT NULL) WITHOUT ROWID",
+)
 # For another process: while a file is opened, and at each attempt to write, which holds up all that asks.
 _OPENS_WITHIN_S, _WRITES_WITHIN_MS = 20.0, 250
 # A larger file takes long to read through; damage is found as it is met then.
@@ -76,7 +81,8 @@ def _connected(path: Path | str) -> sqlite3.Connection:
             _check_whole(db)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")  # what is committed outlives a power cut
-        db.execute(TABLE)
+        for table in (TABLE, *MAKERS):
+            db.execute(table)
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
         db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         db.execute(f"PRAGMA busy_timeout={_WRITES_WITHIN_MS}")
@@ -125,7 +131,7 @@ def check(path: Path | str, db: sqlite3.Connection) -> int:
     return int(version)
 
 
-def unopened(path: Path, error: Exception) -> UsageError:
+def unopened(path: Path | None, error: Exception) -> UsageError:
     """Return the fault of a store that cannot be opened."""
     if isinstance(error, sqlite3.Error) and is_locked(error):
         return UsageError(f"the store {path} is locked by another program: end that, or name another with --store.")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from platformdirs import user_cache_path
 
 from mlpo_bench.errors import Stopped, UsageError
-from mlpo_bench.store import database, rows
+from mlpo_bench.store import contents, database, rows
 
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from mlpo_bench.chat import Completion
+    from mlpo_bench.store.contents import Contents, Maker, Part, Size
 
 log = logging.getLogger("mlpo_bench.store")
 
@@ -63,6 +64,7 @@ class Store:
         self.trouble: str | None = None
         self.when_failing: Callable[[], None] | None = None
         self._pending: dict[bytes, bytes] = {}
+        self._makers: dict[bytes, Maker] = {}
         self._dropped: list[bytes] = []
         self._committed = time.monotonic()
         self._locked_since: float | None = None
@@ -107,14 +109,58 @@ class Store:
 
     def items(self) -> Iterator[tuple[bytes, Completion]]:
         """Yield all completions of this file with the identities of their requests, in the order of these."""
-        self.commit()
-        for key, value in self._db.execute("SELECT key, value FROM completions ORDER BY key"):
-            if (made := rows.read(value)) is not None:
-                yield bytes(key), made
+        for key, made, _ in self.part():
+            yield key, made
 
-    def put(self, key: bytes, made: Completion) -> None:
-        """Keep a completion, which must be `sound`; the first one of a request stays."""
+    def part(self, part: Part | None = None) -> Iterator[tuple[bytes, Completion, Maker | None]]:
+        """Yield a part of this file, all of it unless one is given: as `items`, each with who made it, where told."""
+        self.commit()
+        yield from contents.completions(self._db, part)
+
+    def makers(self) -> list[Maker]:
+        """Return who is told to have made completions of this file, now or before."""
+        self.commit()
+        return contents.makers(self._db)
+
+    def contents(self) -> Contents:
+        """Return how much of which model and of which age this file holds."""
+        self.commit()
+        return contents.contents(self._db)
+
+    def size(self, part: Part) -> Size:
+        """Return how large a part of this file is."""
+        self.commit()
+        return contents.size(self._db, part)
+
+    def prune(self, part: Part) -> Size:
+        """Delete a part of this file for good; return how large it was.
+
+        Raises:
+            UsageError: the file cannot be written, or another program keeps it. What was deleted by then stays so.
+        """
+        self.commit()
+        try:
+            return contents.prune(self._db, part)
+        except sqlite3.Error as error:
+            raise database.unopened(self.path, error) from None
+
+    def compact(self) -> None:
+        """Give back the room of what was deleted; it takes as much room again for a moment.
+
+        Raises:
+            UsageError: there is no room, or another program keeps the file.
+        """
+        self.commit()
+        try:
+            contents.compact(self._db)
+        except sqlite3.Error as error:
+            raise database.unopened(self.path, error) from None
+
+    def put(self, key: bytes, made: Completion, by: Maker | None = None) -> None:
+        """Keep a completion, which must be `sound`, and who made it; the first one of a request stays."""
         self._pending[key] = rows.written(made)
+        if by is not None:
+            self._makers[key] = by
         due = time.monotonic() - self._committed >= COMMIT_EVERY_S
         if due or (len(self._pending) >= COMMIT_EVERY_ROWS and self._locked_since is None):
             self.commit()
@@ -135,12 +181,14 @@ class Store:
         else:
             self._locked_since = None
             self._pending.clear()
+            self._makers.clear()
             self._dropped.clear()
 
     def _write(self) -> None:
         self._db.execute("BEGIN IMMEDIATE")
         self._db.executemany("DELETE FROM completions WHERE key = ?", [(key,) for key in self._dropped])
         self._db.executemany(database.INSERT, self._pending.items())
+        contents.tell_makers(self._db, self._makers)
         self._db.execute("COMMIT")
 
     def _fail(self, error: sqlite3.Error) -> None:

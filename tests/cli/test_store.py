@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 from typer.testing import CliRunner
 
@@ -13,7 +18,7 @@ from mlpo_bench.cli import app
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log import LoadedRun
 from mlpo_bench.log.completions import read_completions
-from mlpo_bench.store import Store
+from mlpo_bench.store import Maker, Store
 
 
 Cli = Any
@@ -97,3 +102,127 @@ def test_a_store_is_taken_into_another(mlpo_bench: Cli, made_up: Path, team_file
     said = mlpo_bench("store", "import", "first.sqlite", "--store", "second.sqlite")
     assert said.code == 0
     assert count(Path("second.sqlite")) == count(Path("first.sqlite")) > 0
+
+
+ONE, OTHER = Maker("org/one", "vllm", "sha256:0123456789abcdef"), Maker("two", "hf", "fedcba98")
+YEAR_S = 365 * 86_400
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """A store with three completions of one model, of which one is three years old, and two of another."""
+    path = tmp_path / "mixed.sqlite"
+    with Store(path) as store:
+        for number, (request, made) in enumerate(MADE.items()):
+            asked_at = round(time.time()) - (0 if number else 3 * YEAR_S)
+            store.put(request, replace(made, asked_at=asked_at), ONE if number < 3 else OTHER)
+    return path
+
+
+def test_a_store_is_shown_by_model_and_age(mlpo_bench: Cli, mixed: Path) -> None:
+    said = mlpo_bench("store", "show", "--store", mixed)
+    assert said.code == 0
+    assert "5 completions" in said.out
+    lines = {line.split()[1]: line for line in said.out.splitlines() if line.startswith("\u2502")}
+    assert {"vllm", "0123456789ab", "3"} < set(lines["org/one"].split())
+    assert {"hf", "fedcba98", "2"} < set(lines["two"].split())
+    assert {"4"} < set(lines["a"].split())
+    assert {"1"} < set(lines["longer"].split())
+    told = orjson.loads(mlpo_bench("store", "show", "--store", mixed, "--json").out)
+    assert [(one["model"]["name"], one["completions"]) for one in told["by_maker"]] == [("org/one", 3), ("two", 2)]
+    assert told["by_age"]["longer"]["completions"] == 1
+
+
+def test_the_store_of_the_cache_folder_is_shown_without_a_further_word(mlpo_bench: Cli, tmp_path: Path) -> None:
+    said = mlpo_bench("store")
+    assert (said.code, said.out) == (2, "")
+    assert "there is no store" in said.err
+    filled(tmp_path / "cache" / "mlpo-bench" / "completions.sqlite", MADE)
+    said = mlpo_bench("store")
+    assert said.code == 0
+    assert "5 completions" in said.out
+    assert "store rebuild RUN" in said.out
+
+
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [
+        (["--model", "org/one"], 2),
+        (["--model", "fedcba"], 3),
+        (["--model", "two", "--model", "org/one"], 0),
+        (["--older-than", "2y"], 4),
+        (["--older-than", "2020-01-01"], 5),
+        (["--older-than", "2y", "--model", "two"], 5),
+    ],
+)
+def test_a_part_is_pruned(mlpo_bench: Cli, mixed: Path, options: list[str], left: int) -> None:
+    said = mlpo_bench("store", "prune", "--store", mixed, "--yes", *options)
+    assert said.code == 0
+    assert (f"holds {left}" in said.out) if left < 5 else said.out.startswith("Nothing")
+    assert count(mixed) == left
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ([], "name what is to be deleted"),
+        (["--model", "org/one"], "3 completions .* would be deleted; with --yes they are"),
+        (["--model", "org/on"], "no model is called 'org/on'.*did you mean 'org/one'"),
+        (["--older-than", "soon"], "--older-than takes an age .* not 'soon'"),
+        (["--run", "mine"], "mine"),
+    ],
+)
+def test_nothing_is_pruned_that_was_not_meant(mlpo_bench: Cli, mixed: Path, options: list[str], why: str) -> None:
+    said = mlpo_bench("store", "prune", "--store", mixed, *options)
+    assert said.code == 2
+    assert re.search(why, said.err, re.IGNORECASE)
+    assert count(mixed) == 5
+
+
+@pytest.mark.parametrize(("answer", "left"), [("y\n", 2), ("n\n", 5)])
+def test_a_person_is_asked_first(mixed: Path, monkeypatch: pytest.MonkeyPatch, answer: str, left: int) -> None:
+    monkeypatch.setattr("mlpo_bench.cli.store.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    words = ["store", "prune", "--store", str(mixed), "--model", "org/one"]
+    said = CliRunner().invoke(app, words, input=answer)
+    assert "Delete 3 completions" in said.output
+    assert count(mixed) == left
+
+
+def test_parts_keep_their_models_and_ages_on_the_way(mlpo_bench: Cli, mixed: Path) -> None:
+    said = mlpo_bench("store", "export", "part.zst", "--store", mixed, "--model", "org/one")
+    assert said.out.startswith("3 completions")
+    assert mlpo_bench("store", "import", "part.zst", "--store", "there.sqlite").code == 0
+    with Store(mixed) as here, Store(Path("there.sqlite")) as there:
+        expected = [one for one in here.part() if one[2] == ONE]
+        arrived = list(there.part())
+    assert arrived == expected
+    assert [made.asked_at for _, made, _ in arrived] == [made.asked_at for _, made, _ in expected]
+    assert mlpo_bench("store", "import", mixed, "--store", "there.sqlite").code == 0
+    with Store(Path("there.sqlite")) as there:
+        assert there.contents().by_maker[OTHER].completions == 2
+
+
+def test_what_a_run_was_answered_is_passed_on_and_deleted(mlpo_bench: Cli, made_up: Path, team_file: Path) -> None:
+    options = ("run", "--suite", "bbh", "--data", made_up, "--team", team_file, "-q", "--store", "store.sqlite")
+    assert mlpo_bench(*options, "--limit", "4", "--name", "four").code == 0
+    of_four = count(Path("store.sqlite"))
+    assert mlpo_bench(*options, "--limit", "8", "--name", "eight").code == 0
+    of_eight = count(Path("store.sqlite"))
+    with Store(Path("store.sqlite")) as store:
+        assert {by and by.engine for by in store.contents().by_maker} == {"scripted"}
+    said = mlpo_bench("store", "export", "four.zst", "--store", "store.sqlite", "--run", "four")
+    assert said.out.startswith(f"{of_four} completions")
+    said = mlpo_bench("store", "prune", "--store", "store.sqlite", "--run", "four", "--yes")
+    assert f"holds {of_eight - of_four}." in said.out
+    assert mlpo_bench("store", "import", "four.zst", "--store", "store.sqlite").code == 0
+    assert mlpo_bench(*options, "--limit", "8", "--name", "again").code == 0
+    assert LoadedRun.open("again").manifest["sessions"][0]["completions"]["made"] == 0
+
+
+def test_a_rebuilt_store_tells_who_wrote_what(mlpo_bench: Cli, made_up: Path, team_file: Path) -> None:
+    options = ("run", "--suite", "bbh", "--data", made_up, "--team", team_file, "--limit", "4", "-q")
+    assert mlpo_bench(*options, "--store", "first.sqlite", "--name", "first").code == 0
+    assert mlpo_bench("store", "rebuild", "first", "--store", "second.sqlite").code == 0
+    with Store(Path("first.sqlite")) as first, Store(Path("second.sqlite")) as second:
+        assert list(second.part()) == list(first.part())
+        assert second.contents().by_maker.keys() == first.contents().by_maker.keys() != {None}
