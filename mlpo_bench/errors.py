@@ -30,6 +30,10 @@ class EngineError(Exception):
         self.transient, self.tried = transient, tried
 
 
+class Unreachable(EngineError):
+    """Nothing answers where an engine should be: its server or its process is gone, or the way there is."""
+
+
 class Stopped(Exception):
     """A person, or the system, wants the run to end: nothing more is asked. What was answered until then is kept.
 

@@ -11,7 +11,7 @@ A team file is YAML::
       - model: meta-llama/Llama-3.1-8B-Instruct
       - model: served-name
         engine: openai
-        base_url: http://127.0.0.1:8000/v1
+        base_url: http://127.0.0.1:8000/v1  # a list where several servers serve the same
         api_key_env: MY_KEY               # the environment variable with the key; its value is written nowhere
         request: {omit: [seed]}           # how the server is asked (see `RequestOptions`)
         deployment: "2026-11-26"          # another answer than before: its weights were changed, its name was not
@@ -38,6 +38,7 @@ from mlpo_bench.errors import UsageError, unknown
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from mlpo_bench.chat import Usage
@@ -147,13 +148,17 @@ class Team(_Strict):
 
     def asked_anew(self, mark: str | None) -> Team:
         """Return the team with a mark on all models of servers, under which no earlier answer of theirs is found."""
+        return self.each(lambda one: one.model_copy(update={"asked_anew": mark}) if one.base_url else one)
 
-        def marked(member: Member) -> Member:
-            return member.model_copy(update={"asked_anew": mark}) if member.base_url else member
+    @property
+    def deciding(self) -> Team:
+        """The same team without what decides only where its members are answered."""
+        return self.each(lambda one: one.deciding)
 
-        peers = tuple(marked(peer) for peer in self.peers)
-        untrained = self.untrained and marked(self.untrained)
-        return self.model_copy(update={"leader": marked(self.leader), "peers": peers, "untrained": untrained})
+    def each(self, change: Callable[[Member], Member]) -> Team:
+        """Return the team with something changed of each of its members, and of what its leader was before training."""
+        peers, untrained = tuple(map(change, self.peers)), self.untrained and change(self.untrained)
+        return self.model_copy(update={"leader": change(self.leader), "peers": peers, "untrained": untrained})
 
     @property
     def untrained_leader(self) -> Member | None:

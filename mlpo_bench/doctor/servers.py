@@ -45,7 +45,7 @@ def keys(specs: Iterable[ModelSpec]) -> Iterator[Finding]:
         in_headers = {name for value in spec.request.extra_headers.values() for name in variables(value)}
         needed |= in_headers
         for name in (spec.api_key_env, *sorted(in_headers)):
-            asked.setdefault(name, []).append(str(spec.base_url))
+            asked.setdefault(name, []).extend(spec.addresses)
     for name, servers in asked.items():
         whom = servers[0] + (f" and {len(servers) - 1} more" if servers[1:] else "")
         if os.environ.get(name, "").strip():
@@ -71,12 +71,13 @@ async def servers(members: Sequence[Member]) -> list[Finding]:
     """Return for each server and model how it answers one small question; all are asked at once."""
     by_spec: dict[ModelSpec, Member] = {}
     for member in members:
-        by_spec.setdefault(member.spec, member)
+        for address in member.addresses:
+            by_spec.setdefault(member.spec.model_copy(update={"base_url": address}), member)
     return list(await asyncio.gather(*(_server(spec, member.persona) for spec, member in by_spec.items())))
 
 
 async def _server(spec: ModelSpec, persona: str | None) -> Finding:
-    what = f"{spec.model} at {spec.base_url}"
+    what = f"{spec.model} at {spec.address}"
     bounds = {"timeout": min(TRIAL_SECONDS, spec.request.timeout), "max_wait": 0.0}
     trial = spec.model_copy(update={"request": spec.request.model_copy(update=bounds)})
     notes: list[str] = []
@@ -101,5 +102,5 @@ def _mend(spec: ModelSpec, fault: str) -> str:
         return _export(unset[0])
     for pattern, mend in _MENDS:
         if pattern.search(fault):
-            return mend.format(key=spec.api_key_env, url=spec.base_url, model=spec.model)
+            return mend.format(key=spec.api_key_env, url=spec.address, model=spec.model)
     return f"correct what the team file says of {spec.model}; docs/servers.md has every option"

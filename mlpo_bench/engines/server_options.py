@@ -26,6 +26,7 @@ Penalty = Annotated[yamls.Real, Field(ge=-2, le=2)]
 # What the engine itself decides, and relies on when it reads the reply.
 _OWN_FIELDS = frozenset({"model", "messages", "prompt", "stream", "n"})
 _DIGITS = 12
+MOST_ADDRESSES = 1_024
 _SECRET = re.compile(r"auth|key|token|secret|passw|cookie|credential", re.IGNORECASE)
 _BY_NAME = "put it into an environment variable, and name that:"
 _BY_HEADER = "put it into an environment variable, and let it travel in a header (api_key_env, key_header)"
@@ -144,6 +145,26 @@ def checked_url(given: str) -> str:
             base = url.partition(end)[0]
             raise ValueError(f"a base_url ends before {end}: {base}")
     return url
+
+
+def checked_urls(given: object) -> str | tuple[str, ...]:
+    """Return a server's address, or the addresses of several; a list of one is that one.
+
+    Raises:
+        ValueError: it is none, there is none, or one stands there twice.
+    """
+    if isinstance(given, str):
+        return checked_url(given)
+    if not isinstance(given, (list, tuple)) or not given or not all(isinstance(one, str) for one in given):
+        raise ValueError(f"a base_url is a server's address, or a list of several; {_EXAMPLE}")
+    if len(given) > MOST_ADDRESSES:
+        raise ValueError(f"a base_url lists {MOST_ADDRESSES} addresses at most, not {len(given)}")
+    urls = tuple(checked_url(one) for one in given)
+    if twice := next(
+        (url for place, url in enumerate(urls) if url.rstrip("/") in {u.rstrip("/") for u in urls[:place]}), None
+    ):
+        raise ValueError(f"{twice} stands twice in base_url; each of its addresses is another server")
+    return urls[0] if len(urls) == 1 else urls
 
 
 _EXAMPLE = "it looks like http://127.0.0.1:8000/v1, with [::1] for an address of IPv6"

@@ -13,7 +13,7 @@ from mlpo_bench import yamls
 from mlpo_bench.engines.base import ALONE, Engine, Share
 from mlpo_bench.engines.engine_options import NOTHING_SAID, EngineOptions
 from mlpo_bench.engines.names import full_name, short_name
-from mlpo_bench.engines.server_options import NOTHING_ASKED, ONE_LINE, RequestOptions, checked_url
+from mlpo_bench.engines.server_options import NOTHING_ASKED, ONE_LINE, RequestOptions, checked_urls
 from mlpo_bench.errors import UsageError, unknown
 from mlpo_bench.registry import Registry
 
@@ -177,8 +177,9 @@ class ModelSpec(BaseModel):
     engine, or what a recording was made with. `adapter` is what training changed of them: a folder or a hub id.
     `tokenizer` names the folder (or hub id) whose tokenizer and chat template stand in place of the model's own.
     `engine` is the name of a kind of engine, `module:Class`, or `auto`. `context` bounds prompt plus answer, in
-    tokens, below what the model itself holds. `concurrency` bounds the requests in flight to a server; `request` is how
-    it is asked. `deployment` tells apart what a server had under one name at different times. `generation: model`
+    tokens, below what the model itself holds. `base_url` is a server's address, or a list of those of several that
+    serve the same model; `concurrency` bounds the requests in flight to each, and `request` is how it is asked.
+    `deployment` tells apart what a server had under one name at different times. `generation: model`
     leaves the temperature and its kin to what the model's makers say (see `engines.generation`). `engine_options` says
     how a model on this machine is served. `asked_anew` is the
     mark of a run that took no answers from before it (`run --fresh`).
@@ -194,7 +195,7 @@ class ModelSpec(BaseModel):
     engine: str = AUTO
     dtype: Dtype = "auto"
     context: Annotated[yamls.Tokens, Field(ge=16)] | None = None
-    base_url: str | None = None
+    base_url: str | tuple[str, ...] | None = None
     api_key_env: str = "OPENAI_API_KEY"
     concurrency: Annotated[yamls.Whole, Field(ge=1, le=4096)] = 64
     trust_remote_code: bool = False
@@ -209,10 +210,10 @@ class ModelSpec(BaseModel):
     engine_options: Annotated[EngineOptions, Field(exclude_if=lambda options: options == NOTHING_SAID)] = NOTHING_SAID
     generation: Annotated[Literal["task", "model"], Field(exclude_if=lambda whose: whose == "task")] = "task"
 
-    @field_validator("base_url")
+    @field_validator("base_url", mode="before")
     @classmethod
-    def _is_an_address(cls, given: str | None) -> str | None:
-        return None if given is None else checked_url(given)
+    def _is_an_address_or_several(cls, given: object) -> str | tuple[str, ...] | None:
+        return None if given is None else checked_urls(given)
 
     @field_validator("engine")
     @classmethod
@@ -277,6 +278,23 @@ class ModelSpec(BaseModel):
         if self.engine == AUTO:
             return ENGINES[SERVER] if self.base_url else None
         return ENGINES[self.engine]
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where servers answer for it, each with the whole model; none where it is served in another way."""
+        if self.base_url is None:
+            return ()
+        return (self.base_url,) if isinstance(self.base_url, str) else self.base_url
+
+    @property
+    def address(self) -> str | None:
+        """The first address: the one that it is known by, whichever of them answers."""
+        return next(iter(self.addresses), None)
+
+    @property
+    def deciding(self) -> Self:
+        """The same without what decides only where it is answered: the first address in the place of several."""
+        return self if self.base_url == self.address else self.model_copy(update={"base_url": self.address})
 
     @property
     def needs_weights(self) -> bool:

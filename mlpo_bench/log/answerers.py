@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def told(spec: ModelSpec) -> dict[str, Any]:
-    """Return a spec as a team file has it, without what it leaves as it is by itself."""
-    return {"model": spec.model, **spec.model_dump(mode="json", exclude_defaults=True)}
+    """Return a spec as a team file has it, without what it leaves as it is by itself, or decides no answer."""
+    return {"model": spec.model, **spec.deciding.model_dump(mode="json", exclude_defaults=True)}
 
 
 def answered(before: Answered, facts: Mapping[ModelSpec, ModelFacts]) -> list[dict[str, Any]]:

@@ -202,8 +202,13 @@ class RunConfig(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Identity of the configuration: SHA-256 of its content, in hex. Prices decide nothing that is asked."""
-        content = self.model_dump(mode="json", exclude={"own": True, "teams": {"__all__": {"prices"}}})
+        """Identity of the configuration: SHA-256 of its content, in hex.
+
+        Neither prices nor how many servers answer for a model decide anything that is asked.
+        """
+        deciding = {name: team.deciding for name, team in self.teams.items()}
+        content = self.model_dump(mode="json", exclude={"own": True, "teams": True})
+        content["teams"] = {name: team.model_dump(mode="json", exclude={"prices"}) for name, team in deciding.items()}
         if self.own:
             content["own"] = {name: one.identity for name, one in self.own.items()}
         return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -76,7 +76,7 @@ def known() -> dict[str, Throughput]:
 
 def name(spec: ModelSpec) -> str:
     """Return under which name a model's throughput is kept."""
-    return " ".join(part for part in (spec.engine, spec.name, spec.base_url) if part)
+    return " ".join(part for part in (spec.engine, spec.name, spec.address) if part)
 
 
 def of(spec: ModelSpec, known: Mapping[str, Throughput]) -> Throughput:

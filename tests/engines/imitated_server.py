@@ -364,8 +364,8 @@ class ImitatedServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, mode: str | Mode = "well-behaved") -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, mode: str | Mode = "well-behaved", port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.mode = MODES[mode] if isinstance(mode, str) else mode
         self.asked: list[Asked] = []
         self.listed: list[Asked] = []
@@ -373,6 +373,7 @@ class ImitatedServer(ThreadingHTTPServer):
         self.taken, self.window_began = 0, float("-inf")
         self.delay = 0.0
         self.in_flight = self.most_in_flight = 0
+        self.gone = False
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
 
     @property
@@ -392,6 +393,7 @@ class ImitatedServer(ThreadingHTTPServer):
         error: BaseException | None = None,
         at: TracebackType | None = None,
     ) -> None:
+        self.gone = True  # connections that were kept open are hung up
         self.shutdown()
         self._thread.join()
         self.server_close()
@@ -425,7 +427,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Sent) -> None:
         time.sleep(reply.silent)
-        if reply.dies or reply.silent:
+        if reply.dies or reply.silent or self.server.gone:
             self.close_connection = True
             return
         self.send_response(reply.status)

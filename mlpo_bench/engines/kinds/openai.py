@@ -35,7 +35,9 @@ class Server(EngineKind):
 
     @classmethod
     async def open(cls, spec: ModelSpec, options: OpenOptions) -> Engine:
-        """Connect to the server."""
+        """Connect to the server, or to all that serve the model."""
         from mlpo_bench.engines import server
 
+        if len(spec.addresses) > 1:
+            return await server.connect_each(spec, deterministic=options.deterministic, on_event=options.on_event)
         return await server.connect(spec, deterministic=options.deterministic, on_event=options.on_event)

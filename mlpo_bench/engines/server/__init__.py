@@ -9,11 +9,13 @@ Servers differ in all that the protocol leaves open, and in much that it does no
 - `pace`: how fast a server may be asked, and how long it asks to wait.
 - `listing`: what a server tells of itself and its models.
 - `engine`: puts them together, and asks again where that may help.
+- `several`: several servers of one model, asked as one.
 """
 
 from __future__ import annotations
 
 from mlpo_bench.engines.server.engine import ServerEngine, connect
+from mlpo_bench.engines.server.several import connect_each
 
 
-__all__ = ["ServerEngine", "connect"]
+__all__ = ["ServerEngine", "connect", "connect_each"]

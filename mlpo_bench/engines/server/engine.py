@@ -180,7 +180,8 @@ class ServerEngine:
         if not fault.transient:
             raise fault
         if tries.failures > self._retries or spent >= self._spec.request.timeout:
-            raise EngineError(str(fault), tried=True)
+            fault.tried = True
+            raise fault
         await self._pace.rest(min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (tries.failures - 1)))
 
     def _wait(self, wait: _Wait, tries: _Tries) -> None:
@@ -239,7 +240,7 @@ class ServerEngine:
 
     @property
     def _where(self) -> str:
-        return f"the server {self._spec.base_url}"
+        return f"the server {self._transport.url}"
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Return an estimate of a chat's length in tokens: a quarter of its characters, and 4 for each message."""
@@ -256,31 +257,33 @@ async def connect(
     deterministic: bool = False,
     on_event: Callable[[str], None] | None = None,
     retries: int = RETRIES,
+    url: str | None = None,
 ) -> ServerEngine:
     """Connect to a server, and check that it answers for the model.
 
     `on_event` takes sentences on what a person should know, now and while questions are asked; `retries` says how often
-    a request that failed in passing is asked again.
+    a request that failed in passing is asked again; `url` is the address, the first of the spec's where it is left out.
 
     Raises:
-        UsageError: the server cannot be reached, refuses the key, or does not serve the model; or deterministic
+        NoServer: the server cannot be reached.
+        UsageError: it refuses the key, or does not serve the model; or deterministic
             completions were asked for, which nobody can promise for a server.
     """
     if deterministic:
-        raise UsageError(f"a server's batches cannot be controlled, so {spec.base_url} cannot be deterministic.")
+        raise UsageError(f"a server's batches cannot be controlled, so {spec.address} cannot be deterministic.")
     say = on_event or (lambda _: None)
-    transport = Transport(spec)
+    transport = Transport(spec, url)
     try:
         if transport.withheld:
             say(
-                f"the key in {spec.api_key_env} is not sent to {spec.base_url}, which is neither https nor this "
+                f"the key in {spec.api_key_env} is not sent to {transport.url}, which is neither https nor this "
                 "machine; if it belongs there, name a variable of its own as api_key_env."
             )
         listing = await listed(transport, spec)
         builder = RequestBuilder(spec, listing.owner)
         if spec.deployment == AUTO and listing.created_at is None:
             say(
-                f"the server {spec.base_url} does not tell when its model was made, so that `deployment: auto` keeps "
+                f"the server {transport.url} does not tell when its model was made, so that `deployment: auto` keeps "
                 "nothing apart; name its deployment yourself."
             )
         if listing.hindrance:
@@ -294,7 +297,7 @@ async def connect(
 async def _try(
     transport: Transport, builder: RequestBuilder, spec: ModelSpec, listing: Listing, say: Callable[[str], None]
 ) -> None:
-    where = f"the server {spec.base_url}"
+    where = f"the server {transport.url}"
     hindrance = transport.cleaned(listing.hindrance).rstrip(".")
     try:
         odd = await tried(transport, builder, Asked(spec.model, 0, 0))
@@ -319,8 +322,11 @@ def _facts(spec: ModelSpec, listing: Listing, rendering: Sequence[str] = ()) -> 
 
 
 def _revision(spec: ModelSpec, listing: Listing, rendering: Sequence[str] = ()) -> str:
-    """Return all that is known of which answers a server gives: its address, its model, and what a team file says."""
-    parts = [f"{spec.base_url} {listing.root or spec.model}"]
+    """Return all that is known of which answers a server gives: its address, its model, and what a team file says.
+
+    Where several servers answer for one model, the first address stands for all.
+    """
+    parts = [f"{spec.address} {listing.root or spec.model}"]
     if spec.revision is not None:
         parts.append(f"revision {spec.revision}")
     if (deployment := listing.created_at if spec.deployment == AUTO else spec.deployment) is not None:

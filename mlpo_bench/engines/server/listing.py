@@ -38,6 +38,10 @@ _NAMES_SHOWN = 12
 _LAST_S = 253_402_300_799  # the end of the year 9999
 
 
+class NoServer(UsageError):
+    """Nothing answers at an address."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """A server's list of models.
@@ -90,13 +94,13 @@ async def listed(transport: Transport, spec: ModelSpec) -> Listing:
     """Ask a server for its models. Not every one has a list, shows it to everybody, or names all in it.
 
     Raises:
-        UsageError: nothing answers at the address.
+        NoServer: nothing answers at the address.
     """
     try:
         answer = await transport.get("/models", OPEN_TIMEOUT_S)
     except EngineError as fault:
         if "no server answers" in str(fault):
-            raise UsageError(f"{str(fault).rstrip('.')}; start it, or correct the base_url.") from None
+            raise NoServer(f"{str(fault).rstrip('.')}; start it, or correct the base_url.") from None
         return Listing(hindrance=f"its list of models cannot be had: {fault}")
     if answer.status != OK:
         return Listing(hindrance=f"it answers {answer.status} when asked for its models")

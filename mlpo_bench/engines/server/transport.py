@@ -16,7 +16,7 @@ import orjson
 
 from mlpo_bench.engines.server.words import one_line, without
 from mlpo_bench.engines.server_options import on_this_machine
-from mlpo_bench.errors import EngineError, UsageError
+from mlpo_bench.errors import EngineError, Unreachable, UsageError
 
 
 if TYPE_CHECKING:
@@ -46,20 +46,22 @@ class Transport:
     """The way to one server.
 
     Args:
-        spec: names the server, and what goes with every request.
+        spec: what goes with every request.
+        url: the server's address; the spec's first where it is left out.
 
     Raises:
         UsageError: the address, a header, the key or a proxy cannot be used.
     """
 
-    def __init__(self, spec: ModelSpec) -> None:
-        assert spec.base_url is not None
-        self._spec, self._url = spec, spec.base_url
+    def __init__(self, spec: ModelSpec, url: str | None = None) -> None:
+        url = url or spec.address
+        assert url is not None
+        self._spec, self.url = spec, url
         self.secrets: list[str] = []
         self.withheld = self.has_key = False
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip, identity", **self._headers()}
         try:
-            self._base = httpx.URL(spec.base_url)
+            self._base = httpx.URL(url)
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=spec.concurrency)
             timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S)
             self._client = httpx.AsyncClient(headers=headers, limits=limits, timeout=timeout, follow_redirects=False)
@@ -71,18 +73,18 @@ class Transport:
             ) from None
         except (httpx.InvalidURL, ValueError) as error:
             raise UsageError(
-                f"the server {self._url} cannot be asked: {self.cleaned(str(error))}. Is a proxy set that has no "
+                f"the server {self.url} cannot be asked: {self.cleaned(str(error))}. Is a proxy set that has no "
                 f"address ({self._proxy() or 'none is'})?"
             ) from None
 
     @property
     def _host(self) -> str:
-        return urlsplit(self._url).hostname or self._url
+        return urlsplit(self.url).hostname or self.url
 
     def _proxy(self) -> str:
         """Return the proxy that requests go through, without a password; nothing where there is none."""
         proxies = getproxies()
-        proxy = proxies.get(urlsplit(self._url).scheme) or proxies.get("all") or ""
+        proxy = proxies.get(urlsplit(self.url).scheme) or proxies.get("all") or ""
         if not proxy or proxy_bypass(self._host):
             return ""
         return re.sub(r"//[^/@]*@", "//", proxy)
@@ -121,7 +123,7 @@ class Transport:
         self.secrets.append(key)
         if not (key.isascii() and key.isprintable()):
             raise UsageError(f"the key in the variable {name} holds characters that no key has; is it whole?")
-        plain = self._url.startswith("http:") and not on_this_machine(self._url)
+        plain = self.url.startswith("http:") and not on_this_machine(self.url)
         self.withheld = plain and name == DEFAULT_KEY and not self._spec.request.key_over_http
         self.has_key = not self.withheld
         return None if self.withheld else key
@@ -154,7 +156,8 @@ class Transport:
         """Send JSON, and return the whole answer.
 
         Raises:
-            EngineError: the server cannot be reached, took longer than `within` seconds, or sent too much.
+            Unreachable: the server cannot be reached.
+            EngineError: it took longer than `within` seconds, or sent too much.
         """
         return await self._send("POST", path, orjson.dumps(content), within)
 
@@ -169,13 +172,13 @@ class Transport:
                 asyncio.timeout(within),
                 self._client.stream(method, url, content=content, headers=headers) as response,
             ):
-                body = await _body(response, self._url)
+                body = await _body(response, self.url)
         except TimeoutError:
-            raise EngineError(f"the server {self._url} did not answer within {within:g} s.") from None
+            raise EngineError(f"the server {self.url} did not answer within {within:g} s.") from None
         except httpx.ConnectError as error:
-            raise EngineError(f"no server answers at {self._url}{self.through}: {self._why(error)}.") from None
+            raise Unreachable(f"no server answers at {self.url}{self.through}: {self._why(error)}.") from None
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
-            raise EngineError(f"the server {self._url} cannot be reached{self.through}: {self._why(error)}.") from None
+            raise Unreachable(f"the server {self.url} cannot be reached{self.through}: {self._why(error)}.") from None
         return Answer(response.status_code, dict(response.headers.items()), body)
 
     def _why(self, error: Exception) -> str:
