@@ -109,9 +109,18 @@ def ballot_boxes(run: LoadedRun, rows: Sequence[ResultRow]) -> dict[tuple[str, M
     """
     drawn: defaultdict[tuple[str, Member], list[ResultRow]] = defaultdict(list)
     for row in rows:
-        if row.alone and row.protocol in {"solo", "vote"} and _judged(run, row):
+        if _draws(run, row):
             drawn[row.suite, leader_of(run, row)].append(row)
     return {of: _box(run, rows) for of, rows in drawn.items()}
+
+
+def ballots_of(run: LoadedRun, row: ResultRow) -> dict[str, Ballots] | None:
+    """Return the ballots of one row by question, over its seeds; None where it is no vote of one model's answers."""
+    return _box(run, [row]).questions if _draws(run, row) else None
+
+
+def _draws(run: LoadedRun, row: ResultRow) -> bool:
+    return row.alone and row.protocol in {"solo", "vote"} and _judged(run, row)
 
 
 def _judged(run: LoadedRun, row: ResultRow) -> bool:

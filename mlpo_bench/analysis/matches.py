@@ -50,15 +50,35 @@ def verdicts(run: LoadedRun, rows: Sequence[ResultRow], equal: Equal = "tokens")
 
 
 def _match(run: LoadedRun, row: ResultRow, box: BallotBox, equal: Equal) -> Match | None:
-    """Return a row's match; None where its cost is not known, or it has no question in common with the vote."""
     side = _side(run, row)
-    took = {"tokens": side.tokens, "operations": side.operations, "price": side.price, "calls": row.cost.calls}[equal]
+    return matched(
+        side, box, equal, suite=row.suite, calls=row.cost.calls, draws=len(row.cells), led=row.family == "led"
+    )
+
+
+def matched(
+    side: Side, box: BallotBox, equal: Equal, *, suite: str, calls: float, draws: int, led: bool
+) -> Match | None:
+    """Return a row's match with the vote that takes as much; with all ballots at hand where it took more than these.
+
+    None where the row's cost is not known, a vote has but one ballot, or the two have no question in common.
+
+    Args:
+        side: The row.
+        box: The ballots at hand.
+        equal: What the two are to have in common.
+        suite: Of which suite.
+        calls: How many completions a question of the row took.
+        draws: How many seeds the row has.
+        led: Whether a leader leads it.
+    """
+    took = {"tokens": side.tokens, "operations": side.operations, "price": side.price, "calls": calls}[equal]
     each = {"tokens": box.tokens, "operations": box.operations, "price": box.cost, "calls": 1.0}[equal]
     if took is None or not each or box.most < 2 or side.scores.keys().isdisjoint(box.questions):  # noqa: PLR2004
         return None
     ballots = min(max(took / each, 1.0), box.most)
-    drawn = Sampled(draws=len(row.cells), votes=box.most / ballots)
-    return Match(row.suite, side, box.vote(ballots), equal, ballots, row.cost.calls, drawn, led=row.family == "led")
+    drawn = Sampled(draws=draws, votes=box.most / ballots)
+    return Match(suite, side, box.vote(ballots), equal, ballots, calls, drawn, led=led)
 
 
 def _side(run: LoadedRun, row: ResultRow) -> Side:

@@ -73,7 +73,8 @@ def check(
 ) -> None:
     """Check that entries match their schema and their own answers, and the tables the entries; exit 1 if not."""
     from mlpo_bench.leaderboard import board
-    from mlpo_bench.leaderboard.check import faults, faults_against
+    from mlpo_bench.leaderboard.check import faults, faults_against, uncounted
+    from mlpo_bench.leaderboard.entry import read_entry
     from mlpo_bench.log import LoadedRun
 
     lines = list(faults(folder))
@@ -83,8 +84,14 @@ def check(
         typer.echo(fault, err=True)
     if lines:
         raise typer.Exit(1)
-    count = len(board.entry_paths(folder))
-    typer.echo(f"{folder}: {count} {'entry' if count == 1 else 'entries'}, and tables that match.")
+    entries = [read_entry(path) for path in board.entry_paths(folder)]
+    told = "entry" if len(entries) == 1 else "entries"
+    typer.echo(f"{folder}: {len(entries)} {told}, and tables that match.")
+    if lacking := uncounted(entries):
+        typer.echo(
+            f"{lacking} {'vote was' if lacking == 1 else 'votes were'} added before ballots were counted; "
+            "`mlpo-bench leaderboard rescore` counts them."
+        )
 
 
 @app.command()

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mlpo_bench.errors import UsageError
+from mlpo_bench.leaderboard import counts
 from mlpo_bench.leaderboard.block import page_of
 from mlpo_bench.leaderboard.board import Board, entry_paths
 from mlpo_bench.leaderboard.completions import KeptRun, digest
-from mlpo_bench.leaderboard.entry import read_entry
+from mlpo_bench.leaderboard.entry import flags, read_entry
 from mlpo_bench.leaderboard.figures import of_answers, over_suites
 from mlpo_bench.leaderboard.from_run import entries_of_cells
 from mlpo_bench.leaderboard.reported import read_reported
+from mlpo_bench.leaderboard.verdicts import votes_of
 from mlpo_bench.log.completions import read_completions
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from mlpo_bench.leaderboard.entry import Entry
+    from mlpo_bench.analysis.ballots import Ballots
+    from mlpo_bench.leaderboard.entry import Entry, SuiteRow
     from mlpo_bench.log import LoadedRun
 
 # Entries keep six decimals, the last of which may fall either way on another machine.
@@ -92,10 +97,31 @@ def _faults_of(entry: Entry, name: str) -> Iterator[str]:
             stated = getattr(row, field)
             if not _same(_plain(stated), _plain(made)):
                 yield f"{suite}: {field} is stated as {_told(stated)}, but its answers come to {_told(made)}."
+        if row.ballots is not None:
+            yield from (f"{suite}: {fault}" for fault in _miscounted(row, counts.read(row.ballots)))
         if tuple(each.seed for each in row.answers) != entry.seeds:
             yield f"{suite}: its answers are not of the seeds {', '.join(map(str, entry.seeds))}."
     if not _same(_plain(entry.macro), _plain(made := over_suites(entry.suites))):
         yield f"the mean over suites is stated as {_told(entry.macro)}, but its suites come to {_told(made)}."
+
+
+def _miscounted(row: SuiteRow, questions: Sequence[Ballots]) -> Iterator[str]:
+    """Yield what the counts of a vote's ballots do not come to, of its first question that is at odds."""
+    right, unread = row.scores, np.mean([flags(each.unread) for each in row.answers], axis=0)
+    most = round(row.cost.calls * len(row.answers))
+    for place, given in enumerate(questions):
+        ahead, behind = max(given.right, default=0), max(given.wrong, default=0)
+        if not 1 <= given.total <= most:
+            yield f"question {place + 1} has {given.total} ballots, of {most} that were drawn."
+        elif (right[place] > 0 and not ahead) or (right[place] < 1 and not behind and not given.unread):
+            yield f"what was right of question {place + 1} is not what its ballots come to."
+        elif len(row.answers) == 1 and (right[place] > 0) != (ahead > behind) and ahead != behind:
+            yield f"question {place + 1} was answered otherwise than most of its ballots say."
+        elif len(row.answers) == 1 and (unread[place] > 0) != (not ahead and not behind):
+            yield f"question {place + 1} was read otherwise than its ballots."
+        else:
+            continue
+        return
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a figure or a number
@@ -124,6 +150,11 @@ def _stale(folder: Path, built: Mapping[str, bytes]) -> Iterator[str]:
             yield f"{name} is not there; `mlpo-bench leaderboard build` makes it."
         elif path.read_bytes() != content:
             yield f"{name} is not what its entries come to; `mlpo-bench leaderboard build` makes it again."
+
+
+def uncounted(entries: Iterable[Entry]) -> int:
+    """Return how many votes of one model's answers were added before ballots were counted."""
+    return sum(any(row.ballots is None for row in vote.suites.values()) for vote in votes_of(list(entries)))
 
 
 def faults_against(folder: Path, run: LoadedRun) -> Iterator[str]:
@@ -159,9 +190,9 @@ def _differences(entry: Entry, made: Entry, run: LoadedRun) -> Iterator[str]:
                 yield f"{before.cell}: its records in {run.path} are others (sha256 {now.records_sha256[:8]}...)."
         yield from (
             f"{suite}: {field} is not what {run.path} holds."
-            for field in ("source", "questions", "accuracy", "unread", "cut_off", "cost", "chance")
-            if (field != "chance" or row.chance is not None)  # it was made before chances were kept
-            and not _same(_plain(getattr(row, field)), _plain(getattr(anew, field)))
+            for field in ("source", "questions", "accuracy", "unread", "cut_off", "cost", "chance", "ballots")
+            if field not in {"chance", "ballots"} or getattr(row, field) is not None  # made before they were
+            if not _same(_plain(getattr(row, field)), _plain(getattr(anew, field)))
         )
     if entry.protocol.family is None:  # it was made before families were kept
         made = made.model_copy(update={"protocol": made.protocol.model_copy(update={"family": None})})

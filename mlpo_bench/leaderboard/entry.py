@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from mlpo_bench.analysis.rows import row_name
 from mlpo_bench.engines.names import full_name, short_name
 from mlpo_bench.errors import UsageError
+from mlpo_bench.leaderboard.counts import COUNTS
 from mlpo_bench.protocols.base import Family
 from mlpo_bench.teams import SamplingChoice
 
@@ -195,7 +196,9 @@ class SuiteRow(_Kept):
 
     `unread` and `cut_off` are shares of answers. `detectable` is the smallest difference that so many questions show
     in four samples of five where a fifth of them tell two rows apart; None where none is large enough. `chance` is the
-    share of the questions that guessing gets right; entries made before it was kept have none.
+    share of the questions that guessing gets right; entries made before it was kept have none. `ballots` tells of a
+    vote of one model's answers how often each answer was given to each question (see `counts`), over all seeds; other
+    rows, and entries made before it was kept, have none.
     """
 
     source: Source
@@ -208,6 +211,7 @@ class SuiteRow(_Kept):
     detectable: Share | None
     cost: Cost
     chance: Annotated[Share | None, Field(exclude_if=_nothing)] = None
+    ballots: Annotated[str | None, Field(pattern=COUNTS, exclude_if=_nothing)] = None
 
     @model_validator(mode="after")
     def _answered_whole(self) -> Self:
@@ -215,6 +219,8 @@ class SuiteRow(_Kept):
             for bits in (each.right, each.unread, each.cut_off):
                 if len(bits) != self.questions.n:
                     raise ValueError(f"{each.cell} has {len(bits)} answers to {self.questions.n} questions")
+        if self.ballots is not None and (counted := len(self.ballots.split())) != self.questions.n:
+            raise ValueError(f"ballots are counted of {counted} questions, not of {self.questions.n}")
         return self
 
     @property

@@ -8,9 +8,11 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mlpo_bench.analysis.ballots import ballots_of
 from mlpo_bench.analysis.chance import chance
 from mlpo_bench.analysis.rows import read_rows
 from mlpo_bench.errors import UsageError
+from mlpo_bench.leaderboard import counts
 from mlpo_bench.leaderboard.entry import (
     Answers,
     Cost,
@@ -216,7 +218,13 @@ def suite_row(
         **of_answers(questions, answers),
         cost=Cost.model_validate({name: None if value is None else rounded(value) for name, value in cost.items()}),
         chance=None if guessed is None else rounded(guessed),
+        ballots=_ballots(run, row, of_seeds[0][1]),
     )
+
+
+def _ballots(run: LoadedRun, row: ResultRow, records: Sequence[Record]) -> str | None:
+    given = ballots_of(run, row)
+    return None if given is None else counts.written(given[record.question] for record in records)
 
 
 def _ordered(records: Sequence[Record]) -> list[Record]:

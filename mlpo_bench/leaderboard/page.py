@@ -12,7 +12,7 @@ from mlpo_bench.leaderboard.provenance import making_grid, makings
 from mlpo_bench.leaderboard.readme import NOTHING_YET, OPENING, SUMMARY
 from mlpo_bench.leaderboard.render import HOW_TO_READ, grid
 from mlpo_bench.leaderboard.reported import reported_grid
-from mlpo_bench.leaderboard.verdict_tables import ALL_NOTES, QUESTION, all_grids, led_grid, self_test, sentence, unread
+from mlpo_bench.leaderboard.verdict_tables import QUESTION, all_grids, led_grid, notes, self_test, sentence, unread
 from mlpo_bench.visible import visible
 
 
@@ -47,7 +47,7 @@ def page(entries: Sequence[Entry], tables: Sequence[Table], judged: Sequence[Jud
         led=[led] if (led := led_grid(judged)) else [],
         plot=drawn(tables),
         verdicts=all_grids(judged),
-        verdict_notes=ALL_NOTES,
+        verdict_notes=[note.replace("`", "") for note in notes(judged)],
         grids=[grid(table) for table in tables],
         how_to_read=HOW_TO_READ,
         runs=[making_grid(runs)] if runs else [],

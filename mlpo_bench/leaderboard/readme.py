@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mlpo_bench.leaderboard.provenance import making_grid, makings
 from mlpo_bench.leaderboard.render import HOW_TO_READ, grid
 from mlpo_bench.leaderboard.reported import reported_grid
-from mlpo_bench.leaderboard.verdict_tables import ALL_NOTES, QUESTION, all_grids, led_grid, self_test, sentence, unread
+from mlpo_bench.leaderboard.verdict_tables import QUESTION, all_grids, led_grid, notes, self_test, sentence, unread
 from mlpo_bench.reports.grids import markdown, paragraph
 
 
@@ -89,7 +89,7 @@ def _all(entries: Sequence[Entry], tables: Sequence[Table], judged: Sequence[Jud
     yield OPENING
     yield _FILES
     yield from (markdown(one) for one in all_grids(judged))
-    yield from ALL_NOTES
+    yield from notes(judged)
     yield from (markdown(grid(table)) for table in tables)
     yield "### How to read the tables"
     yield "\n".join(f"- {sentence}" for sentence in HOW_TO_READ)

@@ -24,9 +24,14 @@ _HOW_TO_READ = (
     "Without a word: cannot be told apart by these questions. * also shown of other subjects."
 )
 _HOW_MADE = (
-    "The vote is made of the two votes on either side of a row's tokens, each question's score of both in the "
-    "proportion that makes the tokens equal; ballots: how many that is. Interval (95 %) and p speak of other questions "
-    "of these subjects; p is after Holm over the led rows of a model, or over its others."
+    "The vote is the mean over all votes of so many of the ballots at hand; a fraction of a ballot is a lot drawn "
+    "between the whole numbers around it. Interval (95 %) and p speak of other questions of these subjects; p is after "
+    "Holm over the led rows of a model, or over its others."
+)
+_BETWEEN = (
+    "votes have no counted ballots, for they were added before these were kept: these votes are made of the two on "
+    "either side of a row's tokens, each question's score of both in the proportion that makes the tokens equal, and "
+    "tell less. `mlpo-bench leaderboard rescore` counts what was kept of them."
 )
 
 
@@ -108,7 +113,10 @@ def all_grids(judged: Sequence[Judged]) -> list[Grid]:
     ]
 
 
-ALL_NOTES = (_HOW_MADE,)
+def notes(judged: Sequence[Judged]) -> list[str]:
+    """Return how the verdicts were made."""
+    between, total = sum(one.between for one in judged), sum(len(one.verdicts.verdicts) for one in judged)
+    return [_HOW_MADE, *([f"{between} of {total} {_BETWEEN}"] if between else [])]
 
 
 def _line(model: str, verdict: Verdict, chance: float | None, *, several: bool) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The board's verdict: each team's rows against the vote of its leader's own answers at their tokens.
 
-An entry holds what was right, and no ballots. So the vote at a row's tokens is made of the two votes on either side of
+Votes' entries count their ballots, so that the vote at a row's tokens is the mean over all votes of so many, as in a
+run's own verdict. Where entries were added before ballots were counted, it is made of the two votes on either side of
 it (one answer alone is a vote of one), each question's score of both in the proportion that makes the tokens equal.
 """
 
@@ -9,8 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mlpo_bench.analysis.ballots import BallotBox
+from mlpo_bench.analysis.matches import matched
 from mlpo_bench.analysis.sides import Match, Side
 from mlpo_bench.analysis.verdict import judged
+from mlpo_bench.leaderboard import counts
+from mlpo_bench.log.ledger import Spent
 from mlpo_bench.stats import Sampled
 
 
@@ -29,11 +34,15 @@ _DIGITS = 8
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The verdicts on the rows of one set of models, all its suites together: they are adjusted among themselves."""
+    """The verdicts on the rows of one set of models, all its suites together: they are adjusted among themselves.
+
+    `between` counts those whose vote is made of the two on either side, for want of counted ballots.
+    """
 
     model: str
     entries: tuple[Entry, ...]
     verdicts: Verdicts
+    between: int = 0
 
 
 def family(entry: Entry) -> Family:
@@ -51,12 +60,12 @@ def judge(entries: Sequence[Entry]) -> list[Judged]:
     groups: dict[str, list[Entry]] = {}
     for entry in sorted(entries, key=lambda entry: entry.filename):
         groups.setdefault(entry.model, []).append(entry)
-    judged = [Judged(model, tuple(group), _verdicts(group, entries)) for model, group in groups.items()]
+    judged = [_judged(model, group, entries) for model, group in groups.items()]
     return [one for one in judged if one.verdicts.verdicts or one.verdicts.without]
 
 
-def _verdicts(group: Sequence[Entry], entries: Sequence[Entry]) -> Verdicts:
-    matches, without = [], []
+def _judged(model: str, group: Sequence[Entry], entries: Sequence[Entry]) -> Judged:
+    matches, without, between = [], [], 0
     votes, names = votes_of(entries), _suite_names(group)
     for entry in group:
         # Votes are what rows are held against, and ceilings are no rivals to anything.
@@ -64,14 +73,16 @@ def _verdicts(group: Sequence[Entry], entries: Sequence[Entry]) -> Verdicts:
             continue
         for suite, row in entry.suites.items():
             name = names[suite, row.questions.sha256]
-            bracketing = [one.suites[suite] for one in votes if _is_vote_for(one, entry, suite)]
-            ballots = [_ballots(one, suite) for one in votes if _is_vote_for(one, entry, suite)]
-            if len(bracketing) > 1:
-                matches.append(_match(entry, name, row, list(zip(ballots, bracketing, strict=True))))
+            drawn = [vote for vote in votes if _is_vote_for(vote, entry, suite)]
+            match = _counted(entry, suite, name, drawn)
+            if match is None and (match := _between(entry, suite, name, drawn)) is not None:
+                between += 1
+            if match is not None:
+                matches.append(match)
             elif family(entry) == "led":
                 without.append((name, entry.name))
-    made = judged(matches, without)
-    return replace(made, chance=dict(_chances(group, names)))
+    verdicts = replace(judged(matches, without), chance=dict(_chances(group, names)))
+    return Judged(model, tuple(group), verdicts, between)
 
 
 def _suite_names(entries: Sequence[Entry]) -> dict[tuple[str, str], str]:
@@ -93,9 +104,52 @@ def _is_vote_for(vote: Entry, entry: Entry, suite: str) -> bool:
     return (
         suite in vote.suites
         and vote.suites[suite].questions == entry.suites[suite].questions
-        and (vote.leader, vote.asked, vote.seeds) == (entry.leader, entry.asked, entry.seeds)
+        and (vote.leader, vote.asked) == (entry.leader, entry.asked)
         and all(model in entry.models for model in vote.models)
     )
+
+
+def _counted(entry: Entry, suite: str, name: str, votes: Sequence[Entry]) -> Match | None:
+    """Hold a row against the mean over votes of the ballots of the entry that has most; None where none has counts."""
+    boxes = [box for vote in votes if (box := _box(vote, suite)) is not None]
+    row = entry.suites[suite]
+    if not boxes:
+        return None
+    return matched(
+        _side(entry.name, row),
+        max(boxes, key=lambda box: box.most),
+        "tokens",
+        suite=name,
+        calls=row.cost.calls,
+        draws=len(row.answers),
+        led=family(entry) == "led",
+    )
+
+
+def _box(vote: Entry, suite: str) -> BallotBox | None:
+    """Return the ballots of a vote; None where they were not counted."""
+    row = vote.suites[suite]
+    if row.ballots is None:
+        return None
+    asked = row.questions.n * len(row.answers)
+    return BallotBox(
+        questions=dict(zip(_ids(row), counts.read(row.ballots), strict=True)),
+        subjects=dict(zip(_ids(row), row.questions.labels, strict=True)),
+        spent=Spent(
+            calls=round(row.cost.calls * asked),
+            prompt_tokens=round(row.cost.prompt_tokens * asked),
+            cached_tokens=round(row.cost.cached_tokens * asked),
+            completion_tokens=round(row.cost.completion_tokens * asked),
+        ),
+        parameters=vote.models[0].parameters,
+        price=None,
+    )
+
+
+def _between(entry: Entry, suite: str, name: str, votes: Sequence[Entry]) -> Match | None:
+    """Hold a row against the two votes on either side of its tokens, of as many seeds; None with fewer than two."""
+    alike = [(_ballots(vote, suite), vote.suites[suite]) for vote in votes if vote.seeds == entry.seeds]
+    return _mean_of_two(entry, name, entry.suites[suite], alike) if len(alike) > 1 else None
 
 
 def _ballots(vote: Entry, suite: str) -> float:
@@ -105,7 +159,7 @@ def _ballots(vote: Entry, suite: str) -> float:
     return sum(counted) / len(counted) if counted else float(vote.protocol.settings.get("samples", 1))
 
 
-def _match(entry: Entry, suite: str, row: SuiteRow, votes: Sequence[tuple[float, SuiteRow]]) -> Match:
+def _mean_of_two(entry: Entry, suite: str, row: SuiteRow, votes: Sequence[tuple[float, SuiteRow]]) -> Match:
     fewer = max((one for one in votes if one[1].cost.tokens <= row.cost.tokens), key=_tokens, default=None)
     more = min((one for one in votes if one[1].cost.tokens >= row.cost.tokens), key=_tokens, default=None)
     low, high = fewer or more, more or fewer
@@ -130,13 +184,16 @@ def _tokens(vote: tuple[float, SuiteRow]) -> float:
     return vote[1].cost.tokens
 
 
+def _ids(row: SuiteRow) -> list[str]:
+    """Return what to call its questions, in the order of its answers."""
+    return [str(place) for place in range(row.questions.n)]
+
+
 def _side(name: str, row: SuiteRow) -> Side:
-    subjects = row.questions.labels
-    ids = [str(place) for place in range(row.questions.n)]
     return Side(
         name=name,
-        scores=dict(zip(ids, row.scores.tolist(), strict=True)),
-        subjects=dict(zip(ids, subjects, strict=True)),
+        scores=dict(zip(_ids(row), row.scores.tolist(), strict=True)),
+        subjects=dict(zip(_ids(row), row.questions.labels, strict=True)),
         tokens=row.cost.tokens,
         operations=row.cost.operations,
         unread=row.unread,
