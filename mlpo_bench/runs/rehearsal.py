@@ -7,6 +7,7 @@ be equal, and tokens can be counted. Calls are exact; tokens, seconds and prices
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import ModelFacts
 from mlpo_bench.log.ledger import Spent
 from mlpo_bench.log.plan import CellPlan, Plan
-from mlpo_bench.runs import stand_ins, throughput
+from mlpo_bench.runs import lengths, stand_ins, throughput
 from mlpo_bench.runs.budget import CellSpent, matching_samples
 from mlpo_bench.store import Store
 
@@ -35,22 +36,31 @@ REHEARSED = 8
 MESSAGE_TOKENS = 8
 """What a chat template puts around a message."""
 _LONGEST_CONTEXT = 1 << 30
+_WORD = re.compile(r"[g-v]{8}")
+"""What a rehearsed answer says, again and again."""
 
 
 class _Rehearsal:
-    """Stands in for an engine: answers at once, at the expected length, with a text of its own for each request."""
+    """Stands in for an engine: answers at once, at the expected length, with a text of its own for each request.
 
-    def __init__(self, spec: ModelSpec, known: Throughput, answer_tokens: float) -> None:
+    `answers` are the lengths of those that open a conversation, and of later ones: whoever is asked with one of the
+    words that were `said` has read an answer.
+    """
+
+    def __init__(self, spec: ModelSpec, known: Throughput, answers: tuple[float, float], said: set[str]) -> None:
         self.facts = ModelFacts(spec.model_dump_json(), "rehearsal", "", "none", _LONGEST_CONTEXT)
         self.spent = Spent()
         self._density = known.characters_a_token
-        self._answer = round(answer_tokens)
+        self._opening, self._later = map(round, answers)
+        self._said = said
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
-        answer = min(self._answer, sampling.max_tokens)
+        read = any(not self._said.isdisjoint(_WORD.findall(message.content)) for message in messages)
+        answer = min(self._later if read else self._opening, sampling.max_tokens)
         usage = Usage(prompt=self.count_tokens(messages), completion=answer)
         self.spent += Spent(calls=1, prompt_tokens=usage.prompt, completion_tokens=usage.completion)
         word = "".join(chr(ord("g") + int(digit, 16)) for digit in f"{seed:08x}")
+        self._said.add(word)
         length = max(round(answer * self._density), len(word))
         return Completion((word + " ") * (length // (len(word) + 1) + 1), usage, "stop", 0.0)
 
@@ -101,11 +111,13 @@ async def plan(
 
 def _engines(cells: Sequence[Cell], suite: SuiteTasks, known: Mapping[str, Throughput]) -> dict[ModelSpec, _Rehearsal]:
     engines: dict[ModelSpec, _Rehearsal] = {}
+    said: set[str] = set()
     for cell in cells:
         for member in cell.setting.team.distinct:
             of_model = throughput.of(member.spec, known)
-            answer = of_model.answer(cell.suite, throughput.longest(cell, member, suite.samples[0]))
-            engines.setdefault(member.spec, _Rehearsal(member.spec, of_model, answer))
+            longest = throughput.longest(cell, member, suite.samples[0])
+            answers = of_model.answer(cell.suite, longest), of_model.answer(lengths.later(cell.suite), longest)
+            engines.setdefault(member.spec, _Rehearsal(member.spec, of_model, answers, said))
     return engines
 
 
@@ -216,10 +228,5 @@ def _basis(
             else:
                 told = "speed not known: give --speed, or run once"
             longest = throughput.longest(cell, member, suites[cell.suite].samples[0])
-            lengths = (
-                "as measured"
-                if of_model.knows(cell.suite, longest)
-                else f"{min(throughput.ANSWER_TOKENS, longest)} tokens assumed"
-            )
-            basis[member.name] = f"{told}; answers: {lengths}"
+            basis[member.name] = f"{told}; answers: {of_model.expected(cell.suite, longest)[1]}"
     return basis

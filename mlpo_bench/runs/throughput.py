@@ -9,16 +9,18 @@ import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
 from platformdirs import user_cache_path
 from pydantic import BaseModel, ValidationError
 
 from mlpo_bench.chat import Message
 from mlpo_bench.log.files import write_json
-from mlpo_bench.log.ledger import Spent
+from mlpo_bench.log.ledger import Spent, read_ledger
+from mlpo_bench.runs import lengths
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mlpo_bench.dispatch import Dispatch, EngineClient
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     Answers = tuple[ModelSpec, str, int]
     """A model, a suite, and the greatest length of an answer."""
 
-ANSWER_TOKENS = 256
-"""How long an answer is taken to be where nothing was measured, and the task allows as many."""
 CHARACTERS_A_TOKEN = 4.0
 # A speed measured over less than this says more of the engine's start than of its work.
 LEAST_SECONDS = 5.0
@@ -44,9 +44,10 @@ class Throughput(BaseModel):
     """What was measured of one model.
 
     `tokens_a_second` counts written tokens, `written` of them, over the seconds in which the engine had something to
-    do; `answer_tokens` is the mean length of an answer, by suite and greatest length (`math at most 1024`).
+    do; `answer_tokens` is the mean length of answers by suite and greatest length (see `lengths`).
     """
 
+    model: str = ""
     tokens_a_second: float | None = None
     answer_tokens: dict[str, float] = {}
     characters_a_token: float = CHARACTERS_A_TOKEN
@@ -55,11 +56,11 @@ class Throughput(BaseModel):
 
     def answer(self, suite: str, longest: int) -> float:
         """Return the expected length of an answer, in tokens."""
-        return self.answer_tokens.get(_bounded(suite, longest), min(ANSWER_TOKENS, longest))
+        return self.expected(suite, longest)[0]
 
-    def knows(self, suite: str, longest: int) -> bool:
-        """Whether answers to a suite were measured at this greatest length."""
-        return _bounded(suite, longest) in self.answer_tokens
+    def expected(self, suite: str, longest: int) -> tuple[float, str]:
+        """Return the expected length of an answer in tokens, and in words where that is from."""
+        return lengths.expected(self.answer_tokens, self.model, suite, longest)
 
 
 class _Throughputs(BaseModel):
@@ -80,12 +81,19 @@ def name(spec: ModelSpec) -> str:
 
 
 def of(spec: ModelSpec, known: Mapping[str, Throughput]) -> Throughput:
-    """Return what is known of a model; with an adapter it writes as fast as without one, but not as much."""
-    if (measured := known.get(name(spec))) is not None:
-        return measured
-    if spec.adapter is None:
-        return Throughput()
-    return of(spec.model_copy(update={"adapter": None}), known).model_copy(update={"answer_tokens": {}})
+    """Return what is known of a model, in this engine or else what it writes in another.
+
+    With an adapter it writes as fast as without one, but not as much.
+    """
+    of_model = known.get(name(spec))
+    if of_model is None and spec.adapter is not None:
+        of_model = of(spec.model_copy(update={"adapter": None}), known).model_copy(update={"answer_tokens": {}})
+    of_model = of_model or Throughput()
+    update: dict[str, object] = {"model": spec.name}
+    if not of_model.answer_tokens:
+        others = (known.get(name(spec.model_copy(update={"engine": other}))) for other in ("auto", "vllm", "hf"))
+        update["answer_tokens"] = next((one.answer_tokens for one in others if one and one.answer_tokens), {})
+    return of_model.model_copy(update=update)
 
 
 def learn(dispatch: Dispatch, cells: Sequence[Cell], suites: Mapping[str, SuiteTasks], folder: RunDirectory) -> None:
@@ -108,25 +116,33 @@ def note(dispatch: Dispatch, texts: Sequence[str], answers: Mapping[Answers, Spe
     for (spec, suite, most), spent in answers.items():
         if spent.calls:
             mean = spent.completion_tokens / spent.calls
-            throughputs[name(spec)].answer_tokens[_bounded(suite, most)] = round(mean, 1)
+            throughputs[name(spec)].answer_tokens[lengths.key(suite, most)] = round(mean, 1)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs an estimate, not a run
         _path().parent.mkdir(parents=True, exist_ok=True)
         write_json(_path(), _Throughputs(models=throughputs).model_dump(mode="json"))
 
 
 def _answers(cells: Sequence[Cell], suites: Mapping[str, SuiteTasks], folder: RunDirectory) -> dict[Answers, Spent]:
-    """Return what some cells' answers came to, by model, suite and greatest length."""
+    """Return what some cells' answers came to, by model, suite and greatest length; openings apart from later ones."""
     answers: dict[Answers, Spent] = {}
     for cell in cells:
-        if (
-            result := folder.cell(cell.id)
-        ) is None or cell.setting.protocol.spends:  # its answers are as long as it may
+        if not folder.done(cell.id) or cell.setting.protocol.spends:  # its answers are as long as it may
             continue
-        for seat, member in cell.setting.team.seats.items():
-            if seat in result.seats:
-                key = member.spec, cell.suite, longest(cell, member, suites[cell.suite].samples[0])
-                answers[key] = answers.get(key, Spent()) + result.seats[seat]
+        for seat, opens, calls, tokens in _written(folder.ledger_path(cell.id)):
+            member = cell.setting.team.seats[seat]
+            suite = cell.suite if opens else lengths.later(cell.suite)
+            key = member.spec, suite, longest(cell, member, suites[cell.suite].samples[0])
+            answers[key] = answers.get(key, Spent()) + Spent(calls=calls, completion_tokens=tokens)
     return answers
+
+
+def _written(ledger: Path) -> Iterator[tuple[str, bool, int, int]]:
+    """Yield each seat of a ledger, whether it opens, and how many answers of how many tokens it gave then."""
+    table = read_ledger(ledger).select(["seat", "stage", "completion_tokens"])
+    table = table.set_column(1, "opens", pc.equal(table["stage"], 0))
+    groups = table.group_by(["seat", "opens"]).aggregate([("completion_tokens", "count"), ("completion_tokens", "sum")])
+    for group in groups.to_pylist():
+        yield group["seat"], group["opens"], group["completion_tokens_count"], group["completion_tokens_sum"]
 
 
 def longest(cell: Cell, member: Member, sample: Sample) -> int:
@@ -145,10 +161,6 @@ def _speed(client: EngineClient) -> dict[str, object]:
 def _density(client: EngineClient, texts: Sequence[str]) -> dict[str, object]:
     tokens = sum(client.engine.count_tokens([Message("user", text)]) for text in texts)
     return {"characters_a_token": round(sum(map(len, texts)) / tokens, 2)} if tokens else {}
-
-
-def _bounded(suite: str, longest: int) -> str:
-    return f"{suite} at most {longest}"
 
 
 def _path() -> Path:

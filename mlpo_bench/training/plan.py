@@ -13,9 +13,8 @@ from pydantic import BaseModel
 
 from mlpo_bench.chat import Usage
 from mlpo_bench.protocols.room import seated
-from mlpo_bench.runs import throughput
+from mlpo_bench.runs import lengths, throughput
 from mlpo_bench.runs.rehearsal import MESSAGE_TOKENS
-from mlpo_bench.runs.throughput import Throughput
 from mlpo_bench.training import speed
 from mlpo_bench.training.asking import drawn
 from mlpo_bench.training.posing import posed
@@ -103,7 +102,7 @@ class _Lengths:
     """How long texts of one model are expected to be."""
 
     def __init__(self, spec: ModelSpec, given_speed: float | None) -> None:
-        self.throughput = throughput.known().get(throughput.name(spec), Throughput())
+        self.throughput = throughput.of(spec, throughput.known())
         self.speed = given_speed or self.throughput.tokens_a_second
 
     def tokens(self, characters: float, messages: int = 1) -> int:
@@ -302,8 +301,9 @@ class _Reckoner:
         total = 0.0
         for prompt in self.prompts:
             longest = drawn(leader, prompt.sampling, self.recipe.traces).max_tokens
-            led = known.knows(leading(prompt.suite), longest)
-            total += known.answer(leading(prompt.suite) if led else prompt.suite, longest)
+            led = leading(prompt.suite)
+            measured = lengths.key(led, longest) in known.answer_tokens
+            total += known.answer(led if measured else lengths.later(prompt.suite), longest)
         return total / max(len(self.prompts), 1)
 
     def _writing(self, tokens: dict[ModelSpec, float] | dict[ModelSpec, int]) -> float | None:
