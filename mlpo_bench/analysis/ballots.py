@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlpo_bench.analysis.rows import ResultRow
+    from mlpo_bench.log.results import CellResult
     from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.teams import Member, Price
 
@@ -109,18 +110,18 @@ def ballot_boxes(run: LoadedRun, rows: Sequence[ResultRow]) -> dict[tuple[str, M
     """
     drawn: defaultdict[tuple[str, Member], list[ResultRow]] = defaultdict(list)
     for row in rows:
-        if _draws(run, row):
+        if row.alone and _draws(run, row):
             drawn[row.suite, leader_of(run, row)].append(row)
-    return {of: _box(run, rows) for of, rows in drawn.items()}
+    return {of: _box(run, rows, [cell for row in rows for cell in row.cells]) for of, rows in drawn.items()}
 
 
-def ballots_of(run: LoadedRun, row: ResultRow) -> dict[str, Ballots] | None:
-    """Return the ballots of one row by question, over its seeds; None where it is no vote of one model's answers."""
-    return _box(run, [row]).questions if _draws(run, row) else None
+def ballots_of(run: LoadedRun, row: ResultRow, cells: Sequence[CellResult]) -> dict[str, Ballots] | None:
+    """Return the ballots of some of a row's cells by question; None where it is no vote of one member's answers."""
+    return _box(run, [row], cells).questions if not row.peers and _draws(run, row) else None
 
 
 def _draws(run: LoadedRun, row: ResultRow) -> bool:
-    return row.alone and row.protocol in {"solo", "vote"} and _judged(run, row)
+    return row.protocol in {"solo", "vote"} and _judged(run, row)
 
 
 def _judged(run: LoadedRun, row: ResultRow) -> bool:
@@ -133,8 +134,7 @@ def leader_of(run: LoadedRun, row: ResultRow) -> Member:
     return run.cell[row.cells[0].cell].setting.team.leader
 
 
-def _box(run: LoadedRun, rows: Sequence[ResultRow]) -> BallotBox:
-    cells = [cell for row in rows for cell in row.cells]
+def _box(run: LoadedRun, rows: Sequence[ResultRow], cells: Sequence[CellResult]) -> BallotBox:
     ledgers = [read_ledger(run.directory.ledger_path(cell.cell)).select(_COLUMNS) for cell in cells]
     subjects = {question: subject for row in rows for question, subject in row.subjects.items()}
     seen: set[tuple[str, int]] = set()

@@ -218,13 +218,13 @@ def suite_row(
         **of_answers(questions, answers),
         cost=Cost.model_validate({name: None if value is None else rounded(value) for name, value in cost.items()}),
         chance=None if guessed is None else rounded(guessed),
-        ballots=_ballots(run, row, of_seeds[0][1]),
+        ballots=_ballots(run, row, of_seeds),
     )
 
 
-def _ballots(run: LoadedRun, row: ResultRow, records: Sequence[Record]) -> str | None:
-    given = ballots_of(run, row)
-    return None if given is None else counts.written(given[record.question] for record in records)
+def _ballots(run: LoadedRun, row: ResultRow, of_seeds: Sequence[tuple[CellResult, Sequence[Record]]]) -> str | None:
+    given = ballots_of(run, row, [result for result, _ in of_seeds])
+    return None if given is None else counts.written(given[record.question] for record in of_seeds[0][1])
 
 
 def _ordered(records: Sequence[Record]) -> list[Record]:

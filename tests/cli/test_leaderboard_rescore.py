@@ -14,9 +14,13 @@ import zstandard
 from typer.testing import CliRunner
 
 from mlpo_bench import answers
+from mlpo_bench.analysis.matches import verdicts
+from mlpo_bench.analysis.rows import read_rows
 from mlpo_bench.cli.leaderboard import app
 from mlpo_bench.errors import UsageError
 from mlpo_bench.leaderboard.entry import read_entry
+from mlpo_bench.leaderboard.verdicts import judge
+from mlpo_bench.log import LoadedRun
 from mlpo_bench.log.completions import read_completions, read_header
 
 
@@ -108,6 +112,35 @@ def test_completions_are_kept_beside_the_entries_and_nothing_of_the_benchmark(ru
     before = files()
     told("add", run)
     assert files() == before
+
+
+def test_the_board_judges_as_the_run_does_and_earlier_votes_are_counted_again(run: Path) -> None:
+    told("add", run)
+    loaded = LoadedRun.open(run)
+    of_run, (of_board,) = verdicts(loaded, read_rows(loaded)), judge(list(entries().values()))
+    assert of_board.between == 0
+    assert [one.to_json() for one in of_board.verdicts.led] == [
+        pytest.approx(one.to_json(), abs=1e-5) for one in of_run.led
+    ]
+    counted = {name: entry.suites["bbh"].ballots for name, entry in entries().items()}
+    assert {name for name, ballots in counted.items() if ballots} == {
+        "solo",
+        "solo, peer 1 (script.yaml (You doubt.))",
+        "vote of 3",
+        "vote at the tokens of leader, 2 rounds, 2 peers",
+    }
+    for path in (FOLDER / "entries").iterdir():
+        entry = read_entry(path)
+        suites = {suite: row.model_copy(update={"ballots": None}) for suite, row in entry.suites.items()}
+        path.write_bytes(entry.model_copy(update={"suites": suites}).signed().to_json())
+    told("build")
+    assert "3 votes were added before ballots were counted; `mlpo-bench leaderboard rescore` counts them." in told(
+        "check"
+    )
+    told("check", "--run", run)
+    told("rescore", "--quiet")
+    assert {name: entry.suites["bbh"].ballots for name, entry in entries().items()} == counted
+    assert "before ballots were counted" not in told("check", "--run", run)
 
 
 def test_with_the_same_readers_nothing_moves_and_nothing_is_written(run: Path) -> None:

@@ -19,8 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlpo_bench.analysis.ballots import Ballots
 from mlpo_bench.errors import UsageError
-from mlpo_bench.leaderboard import board
+from mlpo_bench.leaderboard import board, counts
 from mlpo_bench.leaderboard.block import BEGINS, ENDS
 from mlpo_bench.leaderboard.board import Board
 from mlpo_bench.leaderboard.check import faults
@@ -44,9 +45,9 @@ from mlpo_bench.leaderboard.ranks import ranked, weighted
 from mlpo_bench.leaderboard.render import grid
 from mlpo_bench.leaderboard.reported import Reported, read_reported
 from mlpo_bench.leaderboard.tables import tables
-from mlpo_bench.leaderboard.verdict_tables import led_grid, self_test, sentence
+from mlpo_bench.leaderboard.verdict_tables import led_grid, notes, self_test, sentence
 from mlpo_bench.leaderboard.verdicts import judge
-from mlpo_bench.stats import accuracy, mcnemar
+from mlpo_bench.stats import accuracy, mcnemar, vote_score
 
 
 LEADERBOARDS = Path(__file__).parents[2] / "leaderboards"
@@ -491,6 +492,103 @@ def test_a_led_row_is_held_against_a_vote_of_exactly_its_tokens() -> None:
     assert sentence([found]) == (
         "Yes: the led row beats the vote at its own tokens; of other subjects than these, that is not shown."
     )
+
+
+def counted(entries: list[Entry], ballots: Sequence[str]) -> list[Entry]:
+    """Entries of which the last, a vote of four, counts its ballots."""
+    *others, vote = entries
+    suite = vote.suites["bbh"].model_copy(update={"ballots": " ".join(ballots)})
+    cost = suite.cost.model_copy(update={"calls": 4.0})
+    return [*others, vote.model_copy(update={"suites": {"bbh": suite.model_copy(update={"cost": cost})}})]
+
+
+def test_a_led_row_is_held_against_all_ballots_where_they_were_counted() -> None:
+    entries = counted(led_and_votes(), ["3/1/0"] * 16 + ["1/1x2/1"] * 4 + ["/2,1/1"] * 40)
+    (found,) = judge(entries)
+    (verdict,) = found.verdicts.led
+    assert found.between == 0
+    assert verdict.match.ballots == pytest.approx(2.5)  # a ballot takes a quarter of 160 tokens, the row 100
+    exact = [(vote_score([3], [1], 0, 2.5), 16), (vote_score([1], [1, 1], 1, 2.5), 4)]
+    assert verdict.vote_accuracy == pytest.approx(sum(score * n for score, n in exact) / N)
+    assert "made of the two on either side" not in " ".join(notes([found]))
+    (before,) = judge(led_and_votes())
+    assert before.between == 1
+    assert notes([before])[1].startswith("1 of 1 votes have no counted ballots, for they were added before")
+
+
+def test_a_row_that_took_more_than_all_ballots_is_held_against_all_and_that_is_told() -> None:
+    led, *votes = counted(led_and_votes(), ["3/1/0"] * 16 + ["/4/0"] * 44)
+    row = led.suites["bbh"].model_copy(
+        update={"cost": led.suites["bbh"].cost.model_copy(update={"prompt_tokens": 270.0})}
+    )
+    (found,) = judge([led.model_copy(update={"suites": {"bbh": row}}), *votes])
+    (verdict,) = found.verdicts.led
+    assert (verdict.match.ballots, verdict.even) == (4, False)
+    assert verdict.tokens == pytest.approx(2)
+    assert "the vote it is held against" in sentence([found])
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(st.integers(1, 5000)), st.lists(st.integers(1, 5000)), st.integers(0, 5000)), min_size=1
+    )
+)
+def test_counts_are_read_back_as_they_were_written(questions: list[tuple[list[int], list[int], int]]) -> None:
+    given_ballots = [Ballots(tuple(sorted(right)), tuple(sorted(wrong)), unread) for right, wrong, unread in questions]
+    told = counts.written(given_ballots)
+    assert re.fullmatch(counts.COUNTS, told)
+    assert counts.read(told) == given_ballots
+
+
+@pytest.mark.parametrize(
+    ("ballots", "message"),
+    [
+        (["1//0"] * (N - 1), f"ballots are counted of {N - 1} questions, not of {N}"),
+        (["1/0/0"] * N, "String should match pattern"),
+        (["1//"] * N, "String should match pattern"),
+        (["1x//1"] * N, "String should match pattern"),
+    ],
+)
+def test_counts_that_are_none_are_refused(published: Path, ballots: list[str], message: str) -> None:
+    (fault,) = changed(published, lambda e: e["suites"]["bbh"].update(ballots=" ".join(ballots)))
+    assert message in fault
+
+
+@pytest.mark.parametrize(
+    ("question", "ballots", "message"),
+    [
+        (1, "2//0", "question 1 has 2 ballots, of 1 that were drawn."),
+        (1, "//0", "question 1 has 0 ballots, of 1 that were drawn."),
+        (5, "/1/0", "what was right of question 5 is not what its ballots come to."),
+        (40, "1//0", "what was right of question 40 is not what its ballots come to."),
+        (40, "//1", "question 40 was read otherwise than its ballots."),
+    ],
+)
+def test_counts_that_do_not_come_to_the_answers_are_noticed(
+    published: Path, question: int, ballots: str, message: str
+) -> None:
+    told = ["1//0"] * 30 + ["/1/0"] * 30
+
+    def change(content: Any) -> None:
+        content["suites"]["bbh"]["unread"] = 0.0
+        content["suites"]["bbh"]["answers"][0]["unread"] = bits(0)
+        content["suites"]["bbh"]["ballots"] = " ".join(told)
+
+    assert changed(published, change, sign=True) == []
+    told[question - 1] = ballots
+    (fault,) = changed(published, change, sign=True)
+    assert fault.endswith(f"bbh: {message}")
+
+
+def test_a_vote_that_is_not_what_most_of_its_ballots_say_is_noticed(published: Path) -> None:
+    def change(content: Any) -> None:
+        row = content["suites"]["bbh"]
+        row["unread"], row["answers"][0]["unread"] = 0.0, bits(0)
+        row["cost"]["calls"] = 4.0
+        row["ballots"] = " ".join(["3/1/0"] * 29 + ["1/3/0"] + ["1/1,2/0"] * 30)
+
+    (fault,) = changed(published, change, sign=True)
+    assert fault.endswith("bbh: question 30 was answered otherwise than most of its ballots say.")
 
 
 def test_votes_of_another_model_or_of_other_questions_are_no_measure() -> None:
