@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,8 +12,6 @@ from mlpo_bench.stats.means import Drawn
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
@@ -138,14 +135,3 @@ class RoundTable:
 def _answers(backers: Ints, of: Bools) -> Ints:
     """Return how many different answers some peers give: each counts for one over those who give it."""
     return np.asarray(np.where(of, 1 / np.maximum(backers, 1), 0.0).sum(axis=1).round(), dtype=np.int64)
-
-
-def favourite_of(answers: Sequence[str | None]) -> str | None:
-    """Return the answer that most of some peers give, of one conversation; None as `RoundTable.favourite` is `UNREAD`.
-
-    Args:
-        answers: One for each peer, equal where they are the same; None for one that could not be read.
-    """
-    ranked = Counter(answer for answer in answers if answer is not None).most_common(2)
-    tied = len(ranked) > 1 and ranked[0][1] == ranked[1][1]
-    return None if tied or not ranked else ranked[0][0]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlpo_bench.cli import _complete as complete
+
+
+if TYPE_CHECKING:
+    from mlpo_bench.questions import Suite
 
 
 def suites(
@@ -36,7 +40,6 @@ def suites(
 
     from mlpo_bench import questions
     from mlpo_bench.cli._options import named_suites
-    from mlpo_bench.errors import UsageError
     from mlpo_bench.reports.terminal.console import Console
 
     chosen = named_suites(suite or ",".join(questions.in_order()), answers)
@@ -54,20 +57,29 @@ def suites(
         table.add_column(title, justify="right" if title in {"test", "train"} else "left", overflow="fold")
     for one in chosen:
         listed = ", ".join(one.subjects) if subjects else str(len(one.subjects))
-        counts, source = [], ""
-        for split in ("test", "train"):
-            try:
-                loaded = questions.load(one, split, data)
-            except UsageError as missing:
-                counts.append("-")
-                if not source:
-                    source = "none; see below"
-                    faults.append(f"{one.name}: {missing}")
-            else:
-                counts.append(f"{len(loaded.items):,}")
-                source = str(loaded.source)
-        table.add_row(one.name, one.title, listed, *counts, source)
+        table.add_row(one.name, one.title, listed, *_at_hand(one, data, faults))
     console = Console()
     console.print(table)
     for fault in faults:
         console.print(fault, style="red", soft_wrap=True)
+
+
+def _at_hand(suite: Suite, data: Path | None, faults: list[str]) -> tuple[str, str, str]:
+    """Return how many test and train questions there are and where from; what is wrong is added to `faults`."""
+    from mlpo_bench import questions
+    from mlpo_bench.errors import UsageError
+
+    counts, source = [], ""
+    for split in ("test", "train"):
+        try:
+            loaded = questions.load(suite, split, data)
+        except UsageError as missing:
+            counts.append("-")
+            if not source:
+                source = "none; see below"
+                faults.append(f"{suite.name}: {missing}")
+        else:
+            counts.append(f"{len(loaded.items):,}")
+            source = str(loaded.source)
+    test, train = counts
+    return test, train, source

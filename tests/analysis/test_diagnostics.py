@@ -12,7 +12,7 @@ from mlpo_bench.analysis.gains import Gain, added_round
 from mlpo_bench.analysis.position_bias import places
 from mlpo_bench.analysis.redundancy import redundancy, similarity
 from mlpo_bench.analysis.rivals import rivals
-from mlpo_bench.analysis.round_table import UNREAD, RoundTable, favourite_of
+from mlpo_bench.analysis.round_table import UNREAD, RoundTable
 from mlpo_bench.stats.intervals import wilson
 from mlpo_bench.stats.means import Drawn, mean, ratio
 from mlpo_bench.stats.paired import compare
@@ -332,12 +332,6 @@ def test_cases_are_split_without_rest(of: RoundTable) -> None:
     assert split.helped.total <= split.right_after_override.total
     assert sum(found.places.given) == approx(found.places.n)
     assert sum(found.places.expected) == approx(found.places.n)
-
-
-@given(tables())
-def test_the_favourite_of_one_conversation_is_that_of_the_table(of: RoundTable) -> None:
-    one_by_one = [favourite_of([None if a == UNREAD else str(a) for a in row]) for row in of.answers.tolist()]
-    assert one_by_one == [None if a == UNREAD else str(a) for a in of.favourite.tolist()]
 
 
 @given(tables())
