@@ -1,10 +1,12 @@
-"""The contracts in `pyproject.toml` hold, and break where an arrow is turned or a library leaves its room."""
+"""The contracts in `pyproject.toml` hold, and break where an arrow is turned; functions and modules stay short."""
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,22 @@ def test_a_contract_breaks(tmp_path: Path, module: str, statement: str, contract
     report = lint_imports(tmp_path)
     assert report.returncode == 1
     assert f"{contract} BROKEN" in report.stdout.replace("\n", " ")
+
+
+LONGEST_BODY, LONGEST_MODULE = 60, 400
+SOURCES = sorted(path for room in ("mlpo_bench", "training", "benchmarks") for path in (ROOT / room).rglob("*.py"))
+
+
+def bodies(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """The name of each function, and its lines behind signature and docstring: a command's options are no work."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[ast.get_docstring(node) is not None :] or node.body
+            yield node.name, (node.end_lineno or 0) - first[0].lineno + 1
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_functions_and_modules_can_be_read_at_once(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= LONGEST_MODULE
+    assert [(name, lines) for name, lines in bodies(ast.parse(source)) if lines > LONGEST_BODY] == []
