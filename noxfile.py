@@ -192,7 +192,7 @@ def minimums(session: nox.Session) -> None:
         if needed:
             session.install("uv>=0.9")
             resolve = ("uv", "pip", "compile", "pyproject.toml", "--quiet", "--resolution", "lowest-direct")
-            session.run_install(*resolve, "--output-file", lowest)
+            session.run_install(*resolve, "--extra", "report", "--output-file", lowest)
             session.install("--requirement", lowest)
             session.install("--constraint", lowest, *nox.project.dependency_groups(PYPROJECT, "unit"))
             session.install("--no-deps", "-e", ".")
