@@ -98,8 +98,8 @@ FEW = tuple(f"vote-of-{n}" for n in (4, 5, 6, 7, 8))
 MANY = tuple(f"vote-of-{n}" for n in (10, 12, 13, 14, 15, 16, 20, 22, 24, 26, 28, 30))
 
 # Reckoned from the recipe: 800 questions x 12 openings of 35 tokens, hot as they are; more than half of the questions
-# kept, a prompt each, answered four times with 42 tokens; a trace of every third prompt, 560 tokens long, learnt twice.
-_OPENINGS, _TRACES, _SFT = 800 * 12 * 35, 465 * 4 * 42, 155 * 560 * 2
+# kept, a prompt each, answered four times with 42 tokens; 142 traces, 560 tokens long, learnt four times.
+_OPENINGS, _TRACES, _SFT = 800 * 12 * 35, 465 * 4 * 42, 142 * 560 * 4
 # 24 steps of 16 prompts of 450 tokens, each with 8 completions of 95; alone a prompt has 130, a completion 40.
 _MLPO_READ, _MLPO_WRITTEN = 24 * 16 * (450 + 8 * 95), 24 * 16 * 8 * 95
 _ALONE = (_SFT + _MLPO_READ + _MLPO_WRITTEN) / ((130 + 8 * 40) + 8 * 40)
