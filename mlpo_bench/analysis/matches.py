@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mlpo_bench.analysis import limits
 from mlpo_bench.analysis.ballots import ballot_boxes, leader_of
 from mlpo_bench.analysis.chance import chance
 from mlpo_bench.analysis.sides import Match, Side
@@ -46,7 +47,8 @@ def verdicts(run: LoadedRun, rows: Sequence[ResultRow], equal: Equal = "tokens")
             without.append((row.suite, row.name))
     made = judged(matches, without)
     suites = dict.fromkeys(one.suite for one in made.unread)
-    return replace(made, chance={suite: share for suite in suites if (share := chance(run, suite)) is not None})
+    guessed = {suite: share for suite in suites if (share := chance(run, suite)) is not None}
+    return replace(made, chance=guessed, limited=limits.of_rows(run.config.limit, rows))
 
 
 def _match(run: LoadedRun, row: ResultRow, box: BallotBox, equal: Equal) -> Match | None:

@@ -11,12 +11,14 @@ from dataclasses import asdict, dataclass, field
 from statistics import mean
 from typing import TYPE_CHECKING, Any, Literal
 
+from mlpo_bench.analysis import limits
 from mlpo_bench.stats import ALPHA, compare, holm, questions_needed
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mlpo_bench.analysis.limits import Limited
     from mlpo_bench.analysis.sides import Equal, Match, Side
     from mlpo_bench.stats import Comparison
 
@@ -207,18 +209,21 @@ class Verdicts:
         without: Suites and names of rows that there is no vote to hold against.
         unread: Rows and votes of whose answers more than `MUCH_UNREAD` could not be read.
         chance: By suite, the share of questions that guessing gets right; suites are left out where nobody reckoned it.
+        limited: Suites that a limit cut, with their questions and subjects (see `limits`).
     """
 
     verdicts: tuple[Verdict, ...]
     without: tuple[tuple[str, str], ...] = ()
     unread: tuple[Unread, ...] = ()
     chance: Mapping[str, float] = field(default_factory=dict)
+    limited: Limited = field(default_factory=dict)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What to know before any of it is believed: a sentence for each suite with many unread answers."""
+        """What to know before any of it is believed: for each suite with many unread answers, and of limits."""
         suites = dict.fromkeys(one.suite for one in self.unread)
-        return tuple(_warning(suite, [u for u in self.unread if u.suite == suite], self.chance) for suite in suites)
+        unread = (_warning(suite, [u for u in self.unread if u.suite == suite], self.chance) for suite in suites)
+        return (*unread, *filter(None, [limits.told(self.limited)]))
 
     @property
     def led(self) -> tuple[Verdict, ...]:

@@ -75,7 +75,8 @@ def _write(made: Comparisons, form: str, output: Path | None) -> None:
 
     if form == "terminal" and output is None:
         console = Console()
-        console.print(grids.terminal(grids.narrowed(comparisons.grid(made), console.width, comparisons.SPARED)))
+        table = comparisons.of_width(made, console.width)
+        console.print(grids.terminal(table, boxed=console.width >= grids.NARROW))
         return
     text = _text(made, form)
     if output is None:

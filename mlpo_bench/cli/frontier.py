@@ -25,10 +25,11 @@ def frontier(
     ] = "tokens",
 ) -> None:
     """Print accuracy against cost: which rows are beaten, and what a vote reaches at the same cost."""
+    from mlpo_bench.analysis import limits
     from mlpo_bench.analysis.matches import verdicts
     from mlpo_bench.analysis.rows import read_rows
     from mlpo_bench.log import LoadedRun
-    from mlpo_bench.reports.frontier import print_frontier
+    from mlpo_bench.reports.frontier import legend, print_frontier
     from mlpo_bench.reports.terminal.console import Console
 
     cost = cost.replace("-", "_")
@@ -43,13 +44,9 @@ def frontier(
             held: Sequence[Verdict] = ()
         case _:
             held = verdicts(loaded, every, cost).verdicts
+    shown: set[str] = set()
     for suite, rows in groupby(every, key=lambda row: row.suite):
-        print_frontier(suite, list(rows), cost, prices, console, held, loaded.paces)
+        shown |= print_frontier(suite, list(rows), cost, prices, console, held, loaded.paces)
         console.print()
-    console.print(
-        "On it: no row reaches as much for less. Surely beaten: another's whole interval lies above, for no more. "
-        "Chance of it: how often the row lies on the frontier when questions of these subjects are drawn anew. "
-        "Vote at its cost: of the leader's own answers, with the paired difference and its 95 % interval; ~ where it "
-        "is interpolated between rows.",
-        style="dim",
-    )
+    sentences = filter(None, [legend(shown), limits.told(limits.of_rows(loaded.config.limit, every))])
+    console.print(" ".join(sentences), style="dim")

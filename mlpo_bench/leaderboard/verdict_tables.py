@@ -60,7 +60,7 @@ def self_test(entries: Sequence[Entry]) -> list[str]:
 
 
 def unread(judged: Sequence[Judged]) -> list[str]:
-    """Return what could not be read, and what guessing gets right: a sentence for each suite with many such answers."""
+    """Return what could not be read and what guessing gets right, a sentence for each suite, and what limits cut."""
     if len(judged) == 1:
         return list(judged[0].verdicts.warnings)
     return [f"{one.model}, {warning}" for one in judged for warning in one.verdicts.warnings]

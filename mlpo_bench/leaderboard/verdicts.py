@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mlpo_bench.analysis import limits
 from mlpo_bench.analysis.ballots import BallotBox
 from mlpo_bench.analysis.matches import matched
 from mlpo_bench.analysis.sides import Match, Side
@@ -81,7 +82,8 @@ def _judged(model: str, group: Sequence[Entry], entries: Sequence[Entry]) -> Jud
                 matches.append(match)
             elif family(entry) == "led":
                 without.append((name, entry.name))
-    verdicts = replace(judged(matches, without), chance=dict(_chances(group, names)))
+    chances, limited = dict(_chances(group, names)), dict(_limited(group, names))
+    verdicts = replace(judged(matches, without), chance=chances, limited=limited)
     return Judged(model, tuple(group), verdicts, between)
 
 
@@ -97,6 +99,12 @@ def _chances(entries: Sequence[Entry], names: Mapping[tuple[str, str], str]) -> 
         for suite, row in entry.suites.items():
             if row.chance is not None:
                 yield names[suite, row.questions.sha256], row.chance
+
+
+def _limited(entries: Sequence[Entry], names: Mapping[tuple[str, str], str]) -> Iterator[tuple[str, tuple[int, int]]]:
+    for entry in entries:
+        asked = ((names[suite, row.questions.sha256], row.questions.labels) for suite, row in entry.suites.items())
+        yield from limits.limited(entry.asked.limit, asked).items()
 
 
 def _is_vote_for(vote: Entry, entry: Entry, suite: str) -> bool:

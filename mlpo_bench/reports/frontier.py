@@ -10,11 +10,12 @@ import numpy as np
 from rich.table import Table
 
 from mlpo_bench.errors import UsageError
+from mlpo_bench.reports.grids import LABEL_WIDTH, NARROW, PLAIN, fitting
 from mlpo_bench.stats import Point, chance_on_frontier, dominated, mean_area, surely_dominated, vote_at
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from mlpo_bench.analysis.rows import ResultRow
     from mlpo_bench.analysis.verdict import Verdict
@@ -28,6 +29,10 @@ _WHY: dict[str, str] = {
     "machine_seconds": "; no model of it was asked while it was noted how long engines worked",
 }
 _MIDDLE = "\N{MIDDLE DOT}"
+_AGAINST = "less the vote"
+# What a narrow terminal does without, first to last.
+_SPARED = ("95 % interval", "vote at its cost", "chance of it")
+_WHOLE, _MANY = 1e3, 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +121,8 @@ def print_frontier(
     console: Console,
     held: Sequence[Verdict] = (),
     paces: Mapping[str, float] = MappingProxyType({}),
-) -> None:
-    """Print one suite's rows against their cost.
+) -> set[str]:
+    """Print one suite's rows against their cost, and return the titles of the columns that there was room for.
 
     Args:
         suite: The suite.
@@ -135,17 +140,44 @@ def print_frontier(
     places, what = placed(rows, kind, prices, paces), kind.replace("_", " ")
     if not places:
         raise UsageError(f"{suite}: the {what} of no row is known{_WHY.get(kind, '')}.")
-    table = Table(
-        title=f"{suite.upper()}, accuracy against {what} a question", title_justify="left", header_style="bold"
-    )
-    table.add_column("protocol")
-    for title in (what, "accuracy", "95 % interval", "frontier", "chance of it", "vote at its cost", "against it"):
-        table.add_column(title, justify="right")
     verdicts = {verdict.row: verdict for verdict in held if verdict.suite == suite and verdict.even}
-    for one in places:
-        table.add_row(*_row(one, verdicts.get(one.row.name)))
+    titles = ("protocol", what, "accuracy", "95 % interval", "frontier", "chance of it", "vote at its cost", _AGAINST)
+    lines = [dict(zip(titles, _row(one, verdicts.get(one.row.name)), strict=True)) for one in places]
+    widths = {title: max(len(title), *(len(line[title]) for line in lines)) for title in titles}
+    boxed = console.width >= NARROW
+    columns = fitting(widths | {"protocol": min(widths["protocol"], LABEL_WIDTH)}, console.width, _SPARED, boxed=boxed)
+    table = Table(
+        title=f"{suite.upper()}, accuracy against {what} a question",
+        title_justify="left",
+        header_style="bold",
+        **({} if boxed else PLAIN),
+    )
+    for title in columns:
+        first = title == "protocol"
+        table.add_column(title, justify="left" if first else "right", no_wrap=not first, overflow="fold")
+    for line in lines:
+        table.add_row(*(line[title] for title in columns))
     console.print(table)
     _print_areas(places, console)
+    return set(columns)
+
+
+def legend(columns: Collection[str]) -> str:
+    """Return how to read the columns that were shown."""
+    told = {
+        "frontier": (
+            "On it: no row reaches as much for less. Surely beaten: another's whole interval lies above, for no more."
+        ),
+        "95 % interval": "Intervals of accuracies speak of other subjects.",
+        "chance of it": (
+            "Chance of it: how often the row lies on the frontier when questions of these subjects are drawn anew."
+        ),
+        _AGAINST: (
+            "Less the vote: accuracy less that of a vote of the leader's own answers at this cost, paired, with its "
+            "95 % interval for other questions of these subjects; ~ where the vote is interpolated between rows."
+        ),
+    }
+    return " ".join(sentence for title, sentence in told.items() if title in columns)
 
 
 def _row(one: Placed, held: Verdict | None) -> tuple[str, ...]:
@@ -153,13 +185,17 @@ def _row(one: Placed, held: Verdict | None) -> tuple[str, ...]:
     mark = "oracle" if one.row.ceiling else "surely beaten" if one.surely else "" if one.beaten else "on it"
     return (
         one.row.name,
-        f"{point.cost:,.4g}",
+        _amount(point.cost),
         f"{point.accuracy:.3f}",
         f"{point.low:.3f} - {point.high:.3f}",
         mark,
         _MIDDLE if one.chance is None else f"{100 * one.chance:.0f} %",
         *_against_vote(one, held),
     )
+
+
+def _amount(cost: float) -> str:
+    return f"{cost:,.0f}" if _WHOLE <= cost < _MANY else f"{cost:,.4g}"
 
 
 def _against_vote(one: Placed, held: Verdict | None) -> tuple[str, str]:
@@ -188,7 +224,7 @@ def _print_areas(places: Sequence[Placed], console: Console) -> None:
     areas = ", ".join(f"{name} {mean_area(points, rows, low, high):.3f}" for name, points in present.items())
     counted = f"{rows} {'row' if rows == 1 else 'rows'} of each, over all choices, for more rows alone reach higher"
     console.print(
-        f"Area under the frontier (mean of the best accuracy for the cost, from {low:,.4g} to {high:,.4g} on a log "
-        f"axis; {counted}): {areas}.",
+        f"Area under the frontier (mean of the best accuracy for the cost, from {_amount(low)} to {_amount(high)} on a "
+        f"log axis; {counted}): {areas}.",
         style="dim",
     )

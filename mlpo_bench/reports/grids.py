@@ -6,7 +6,7 @@ import csv as csv_writer
 import io
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 from rich.table import Table
@@ -32,6 +32,10 @@ _LATEX = {
 }  # fmt: skip
 _LIGATURE = re.compile(r"(?<=[-',])(?=[-',])|(?<=[?!])(?=\\textasciigrave)")
 LABEL_WIDTH, BETWEEN_COLUMNS = 24, 3
+PLAIN: dict[str, Any] = {"box": None, "padding": (0, 1, 0, 0)}
+"""What makes a table of a narrow terminal: no lines around cells, so that more columns fit."""
+NARROW = 110
+"""Below so many characters a terminal is narrow."""
 _MINUS = re.compile(r"(?<![\w.)}$-])-(?=\.?\d)")
 
 
@@ -107,8 +111,8 @@ def latex(grid: Grid) -> str:
     return "\n".join(lines) + "\n"
 
 
-def terminal(grid: Grid) -> Table:
-    """Return the table for a terminal, with its notes below it."""
+def terminal(grid: Grid, *, boxed: bool = True) -> Table:
+    """Return the table for a terminal, with its notes below it; without lines around cells unless it is `boxed`."""
     title, notes = (
         Text(visible_line(grid.title), style="bold"),
         Text("\n".join(map(visible_line, grid.notes)), style="dim"),
@@ -119,6 +123,7 @@ def terminal(grid: Grid) -> Table:
         caption=notes if grid.notes else None,
         caption_justify="left",
         header_style="bold",
+        **({} if boxed else PLAIN),
     )
     for place, name in enumerate(grid.columns):
         table.add_column(Text(visible_line(name)), justify="right" if place else "left", overflow="fold")
@@ -127,7 +132,7 @@ def terminal(grid: Grid) -> Table:
     return table
 
 
-def narrowed(grid: Grid, width: int, spared: Iterable[str]) -> Grid:
+def narrowed(grid: Grid, width: int, spared: Iterable[str], *, boxed: bool = True) -> Grid:
     """Return a grid without the columns that a terminal has no room for, left out in the order of `spared`.
 
     Words of many letters may be broken into lines, so that a column counts for no more than `LABEL_WIDTH`.
@@ -136,16 +141,16 @@ def narrowed(grid: Grid, width: int, spared: Iterable[str]) -> Grid:
         name: min(LABEL_WIDTH, max(cell_len(row[place]) for row in (grid.columns, *grid.rows)))
         for place, name in enumerate(grid.columns)
     }
-    columns = fitting(widths, width, spared)
+    columns = fitting(widths, width, spared, boxed=boxed)
     places = [grid.columns.index(name) for name in columns]
     return replace(grid, columns=tuple(columns), rows=tuple(tuple(row[place] for place in places) for row in grid.rows))
 
 
-def fitting(widths: Mapping[str, int], width: int, spared: Iterable[str]) -> list[str]:
+def fitting(widths: Mapping[str, int], width: int, spared: Iterable[str], *, boxed: bool = True) -> list[str]:
     """Return the columns, of these widths, that a terminal has room for; others go in the order of `spared`."""
-    columns = dict(widths)
+    columns, between = dict(widths), BETWEEN_COLUMNS if boxed else 1
     for name in spared:
-        if 1 + sum(columns.values()) + BETWEEN_COLUMNS * len(columns) <= width:
+        if boxed + sum(columns.values()) + between * len(columns) <= width:
             break
         columns.pop(name, None)
     return list(columns)

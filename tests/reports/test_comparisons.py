@@ -305,3 +305,15 @@ def test_a_narrow_terminal_spares_columns_in_order(first: RunDirectory) -> None:
 
 def test_a_script_learns_whether_a_row_is_worse(first: RunDirectory, second: RunDirectory) -> None:
     assert said(first.path, second.path, "--fail-if-worse").exit_code == 0
+
+
+def test_a_narrow_terminal_reads_verdicts_in_a_word_and_of_columns_that_are_there(first: RunDirectory) -> None:
+    found = against(LoadedRun(first), "solo")
+    narrow, wide = comparisons.of_width(found, 80), comparisons.of_width(found, 300)
+    assert "tokens A/B" in wide.columns
+    assert "Tokens: A's mean" in wide.notes[0]
+    assert "tokens A/B" not in narrow.columns
+    assert "Tokens: A's mean" not in narrow.notes[0]
+    assert {row[-1] for row in narrow.rows} == {pair.brief for pair in (*found.pairs, *found.means)}
+    assert all(pair.brief[0] == pair.verdict[0] for pair in found.pairs if pair.adjusted < 0.05)
+    assert all(pair.brief.startswith("open") for pair in found.pairs if pair.adjusted >= 0.05)

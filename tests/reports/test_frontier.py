@@ -10,7 +10,7 @@ from mlpo_bench.errors import UsageError
 from mlpo_bench.log.ledger import SeatCost
 from mlpo_bench.log.results import CellResult
 from mlpo_bench.protocols import PROTOCOLS
-from mlpo_bench.reports.frontier import cost_of, placed, print_frontier
+from mlpo_bench.reports.frontier import cost_of, legend, placed, print_frontier
 from mlpo_bench.reports.terminal.console import Console
 from mlpo_bench.teams import Price
 
@@ -101,3 +101,15 @@ def test_costs_of_the_longest_chain_and_of_engines() -> None:
     ]  # fmt: skip
     with pytest.raises(UsageError, match="the serial tokens of no row is known; an earlier version ran it"):
         print_frontier("bbh", ROWS, "serial_tokens", {}, Console(file=io.StringIO()))
+
+
+def test_at_80_columns_nothing_is_cut_and_only_what_is_shown_is_explained() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    shown = print_frontier("bbh", ROWS, "tokens", {}, console)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert {"protocol", "tokens", "accuracy", "frontier", "less the vote"} <= shown
+    assert "Chance of it" not in legend(shown - {"chance of it"})
+    assert "Less the vote" in legend(shown)

@@ -10,7 +10,7 @@ from mlpo_bench.analysis.rows import ResultRow
 from mlpo_bench.log.ledger import SeatCost
 from mlpo_bench.log.results import CellResult
 from mlpo_bench.reports.terminal.console import Console
-from mlpo_bench.reports.terminal.table import macro_table, suite_table
+from mlpo_bench.reports.terminal.table import legend, macro_table, suite_table
 from mlpo_bench.stats import Estimate
 from mlpo_bench.teams import Price
 
@@ -123,3 +123,20 @@ def test_prices_have_a_column_where_there_are_any() -> None:
     priced = {"m": Price(prompt=1_000, completion=10_000)}
     assert row(printed([cell()], prices=priced), "solo")[-1] == f"{(400 * 1e-3 + 100 * 1e-2) / 10:.2g}"
     assert row(printed([cell()], prices={"other": priced["m"]}), "solo")[-1] == "-"
+
+
+def test_only_columns_that_are_shown_are_explained() -> None:
+    def told(width: int, *cells: CellResult) -> str:
+        table = suite_table("bbh", "a folder", cells, {}, width)
+        return " ".join(legend({str(column.header) for column in table.columns}, [table]))
+
+    wide, narrow = told(160, cell()), told(60, cell())
+    assert "Unread: no answer could be read" in wide
+    assert "Calls, tokens in, cached, tokens out, seconds and operations are means a question" in wide
+    assert "Unread" not in narrow
+    assert "Operations" not in narrow
+    assert "Calls are means a question" in narrow
+    assert "Cells alone" not in wide
+    assert "marked ~" not in wide
+    assert "marked ~" in told(160, cell(caution="7 subjects"))
+    assert "Over several seeds" in told(160, cell(), cell(seed=1))

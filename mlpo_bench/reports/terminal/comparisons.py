@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from mlpo_bench.analysis import limits
 from mlpo_bench.analysis.rows import common, compared, read_rows, row_name
 from mlpo_bench.errors import UsageError, nearest, unknown
-from mlpo_bench.reports.grids import Grid
+from mlpo_bench.reports.grids import NARROW, Grid, narrowed
 from mlpo_bench.stats import ALPHA, holm, over_suites
 
 
@@ -24,15 +25,18 @@ MACRO = "macro"
 # What a narrow terminal does without, first to last.
 SPARED = (
     "discordant", "subjects, p", "p", "subjects, 95 %", "tokens A/B", "could show", "accuracy A", "accuracy B",
-    "subjects, Holm",
+    "subjects, Holm", "n",
 )  # fmt: skip
-_HOW_TO_READ = (
-    "A - B is of the questions that both answered. Interval and p speak of other questions of these subjects (~: too "
-    "little to go by, see the cautions in JSON): McNemar's exact test, or flipped signs for means over seeds. "
-    "Subjects: the same for other subjects, drawn whole, whose signs are flipped. Could show: the smallest difference "
-    "that n questions find in four samples of five, at the level of the strictest test of the table. "
-    "Tokens: A's mean a question, read and written, over B's."
-)
+_LEGEND = {
+    "A - B": "A - B is of the questions that both answered.",
+    "95 % interval": "Interval and p speak of other questions of these subjects (~: too little to go by, see the "
+    "cautions in JSON): McNemar's exact test, or flipped signs for means over seeds.",
+    "subjects, Holm": "Subjects: the same for other subjects, drawn whole, whose signs are flipped.",
+    "could show": "Could show: the smallest difference that n questions find in four samples of five, at the level of "
+    "the strictest test of the table.",
+    "tokens A/B": "Tokens: A's mean a question, read and written, over B's.",
+}
+_BRIEF = "A or B: which is better. * also on other subjects. Open: no difference is shown; beside it, what could be."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,14 @@ class Pair:
         return self.comparison.could_show(self.tests)
 
     @property
+    def brief(self) -> str:
+        """What it shows, in a word or two: `A*` where that is shown of other subjects, too."""
+        if self.adjusted >= ALPHA:
+            return "open" if self.could_show is None else f"open {self.could_show:.3f}"
+        sure = self.adjusted_subjects is not None and self.adjusted_subjects < ALPHA
+        return f"{'A' if self.difference.value > 0 else 'B'}{'*' if sure else ''}"
+
+    @property
     def verdict(self) -> str:
         """What the comparison shows, in words."""
         if self.adjusted < ALPHA:
@@ -107,7 +119,7 @@ class Comparisons:
             "title": self.title,
             "pairs": [_figures(pair) for pair in self.pairs],
             "means": [_figures(each) for each in self.means],
-            "notes": self.notes,
+            "notes": (" ".join(_LEGEND.values()), *self.notes),
         }
 
 
@@ -129,7 +141,7 @@ def of_runs(a: LoadedRun, b: LoadedRun, suites: Collection[str] | None = None, *
     notes = [*_different_data(a, b, {row.suite for row, _ in pairs}, anyway=anyway)]
     alone = len(rows_a) + len(rows_b) - 2 * len(shared)
     notes += [f"{alone} rows that only one of the two runs has are left out."] if alone else []
-    return _comparisons(f"A: {a.path}; B: {b.path}", pairs, [*notes, *_unfinished(a), *_unfinished(b)])
+    return _comparisons(f"A: {a.path}; B: {b.path}", pairs, [*notes, *_left_out(a, rows_a), *_left_out(b, rows_b)])
 
 
 def against(run: LoadedRun, name: str, suites: Collection[str] | None = None) -> Comparisons:
@@ -147,7 +159,7 @@ def against(run: LoadedRun, name: str, suites: Collection[str] | None = None) ->
     pairs = [(row, chosen[row.suite]) for row in rows if row.suite in chosen and row is not chosen[row.suite]]
     if not pairs:
         raise UsageError(f"{named[0].name} is the only row of {run.path} in {_listed(chosen)}: nothing to compare.")
-    return _comparisons(f"{run.path}: every other row (A) against {named[0].name} (B)", pairs, _unfinished(run))
+    return _comparisons(f"{run.path}: every other row (A) against {named[0].name} (B)", pairs, _left_out(run, rows))
 
 
 def _named(run: LoadedRun, rows: Sequence[ResultRow], name: str) -> list[ResultRow]:
@@ -198,7 +210,7 @@ def _comparisons(title: str, rows: Sequence[tuple[ResultRow, ResultRow]], notes:
     left_out = [f"{pair.suite}, {pair.row} ({pair.left_out})" for pair in told if pair.left_out]
     if left_out:
         notes = [*notes, f"Questions that only one of the two answered are left out: {_listed(left_out)}."]
-    return Comparisons(title, told, means, (_HOW_TO_READ, of_holm, *notes))
+    return Comparisons(title, told, means, (of_holm, *notes))
 
 
 def _compared(pairs: Sequence[tuple[ResultRow, ResultRow]]) -> Comparison:
@@ -239,7 +251,17 @@ def grid(comparisons: Comparisons, *, exact: bool = False) -> Grid:
         "discordant", "p", "Holm", "subjects, p", "subjects, Holm", "could show", "n", "tokens A/B", "verdict",
     )  # fmt: skip
     rows = tuple(_words(one, exact=exact) for one in (*comparisons.pairs, *comparisons.means))
-    return Grid(comparisons.title, columns, rows, comparisons.notes)
+    return Grid(comparisons.title, columns, rows, (" ".join(_LEGEND.values()), *comparisons.notes))
+
+
+def of_width(comparisons: Comparisons, width: int) -> Grid:
+    """Return the table with the columns that a terminal has room for, verdicts in a word, and how to read it."""
+    whole = grid(comparisons)
+    every = (*comparisons.pairs, *comparisons.means)
+    brief = tuple((*row[:-1], one.brief) for row, one in zip(whole.rows, every, strict=True))
+    made = narrowed(replace(whole, rows=brief), width, SPARED, boxed=width >= NARROW)
+    told = " ".join(sentence for column, sentence in _LEGEND.items() if column in made.columns)
+    return replace(made, notes=(f"{told} {_BRIEF}", *comparisons.notes))
 
 
 def _words(one: Pair, *, exact: bool) -> tuple[str, ...]:
@@ -302,9 +324,10 @@ def _check_suites(suites: Collection[str] | None, rows: Iterable[ResultRow]) -> 
             raise unknown("suite with answers", suite, known)
 
 
-def _unfinished(run: LoadedRun) -> list[str]:
+def _left_out(run: LoadedRun, rows: Sequence[ResultRow]) -> list[str]:
     left = run.results.unfinished
-    return [f"{run.path}: {len(left)} cells have yet to be run and are left out."] if left else []
+    unfinished = f"{run.path}: {len(left)} cells have yet to be run and are left out." if left else None
+    return [*filter(None, [unfinished, limits.told(limits.of_rows(run.config.limit, rows))])]
 
 
 def _listed(names: Iterable[str], most: int = 10) -> str:

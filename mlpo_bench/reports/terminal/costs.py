@@ -27,14 +27,16 @@ _WIDE, _NAME = 120, 17
 _SUMMED = ("prompt_tokens", "cached_tokens", "completion_tokens", "seconds", "waited")
 
 
-def print_costs(results: Results, prices: Mapping[str, Price], paces: Mapping[str, float], console: Console) -> None:
-    """Print, for each model, what the cells cost alone and what was paid for all of them.
+def print_costs(
+    results: Results, prices: Mapping[str, Price], paces: Mapping[str, float], console: Console
+) -> Table | None:
+    """Print, for each model, what the cells cost alone and what was paid for all of them; return the table, if any.
 
     `paces` are the seconds of wall time that a model's engine took for each token that it wrote: engines answer many at
     once, so that the times of completions add up to hours in a run of minutes.
     """
     if not results.shared.alone:  # every question failed
-        return
+        return None
     priced = any(model in prices for model in results.shared.alone)
     columns = _COLUMNS if priced else _COLUMNS[:-1]
     table = Table(title="What it cost", title_justify="left", header_style="bold", box=None, padding=(0, 1, 0, 0))
@@ -57,6 +59,7 @@ def print_costs(results: Results, prices: Mapping[str, Price], paces: Mapping[st
         console.print(
             f"Sharing: {made:,} completions serve {asked:,} calls, {share:.2f} of what the cells take when run apart."
         )
+    return table
 
 
 def _figures(spent: Spent, seconds: float | None, done: float | None, cost: float | None) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from mlpo_bench.analysis import limits
 from mlpo_bench.analysis.rows import by_name, over_suites, read_rows, row_name
 from mlpo_bench.reports.figures import operations
 from mlpo_bench.reports.grids import LABEL_WIDTH, fitting
@@ -42,21 +43,28 @@ def print_results(run: LoadedRun, console: Console) -> None:
     rows = read_rows(run) if results.cells else []
     pooled = {(row.suite, row.team, row.label): row.accuracy for row in rows}
     plain = [cell for cell in results.cells if cell.plain is None]
-    for suite, cells in groupby(plain, key=lambda cell: cell.suite):
-        console.print(suite_table(suite, results.sources[suite], list(cells), prices, console.width, pooled))
+    tables = [
+        suite_table(suite, results.sources[suite], list(cells), prices, console.width, pooled)
+        for suite, cells in groupby(plain, key=lambda cell: cell.suite)
+    ]
+    for table in tables:
+        console.print(table)
         console.print()
     if intervened := len(results.cells) - len(plain):
         command = shlex.join(["mlpo-bench", "diagnose", str(run.path)])
         console.print(f"{intervened} cells are interventions, told by: {command}", soft_wrap=True)
         console.print()
     if len(results.sources) > 1:
-        console.print(macro_table(rows))
+        tables.append(macro_table(rows))
+        console.print(tables[-1])
         console.print()
     if results.cells:
-        print_costs(results, prices, run.paces, console)
+        costs = print_costs(results, prices, run.paces, console)
         print_error_of(run.plan, results, run.seconds, console)
-        spread = [] if run.config.limit is None else [_SPREAD]
-        console.print(" ".join([_HOW_TO_READ, *spread, *_seldom(results.cells)]), style="dim")
+        titles = {str(column.header) for table in (*tables, *filter(None, [costs])) for column in table.columns}
+        cut = limits.told(limits.of_rows(run.config.limit, rows))
+        sentences = [*legend(titles, tables), *([cut] if cut else []), *_seldom(results.cells)]
+        console.print(" ".join(sentences), style="dim")
     if results.unfinished:
         left = len(results.unfinished)
         console.print(
@@ -88,28 +96,40 @@ def _print_causes(failed: Iterable[CellResult], console: Console) -> None:
         console.print(f"... and {others:,} other causes; all stand in the cells' records.", style="red")
 
 
-_HOW_TO_READ = (
-    "Intervals (95 %) speak of other subjects, and allow for questions alike within one; over several seeds, every "
-    "question counts with its mean. "
-    "Those marked ~ may be too narrow: too few subjects for an accuracy near 0 or 1. "
-    "Unread: no answer could be read, counted as wrong. Calls, tokens, seconds, operations and price are means a "
-    "question, as if nothing were shared between rows; seconds is the longest chain of turns that waited for another; "
-    "operations are estimated from the models' sizes. Cells alone: every cell counted as if it had been run by itself. "
-    "Paid: every completion counted once. Engine time adds up requests, which overlap."
-)
+_INTERVALS = "Intervals (95 %) speak of other subjects, and allow for questions alike within one."
+_LEGENDS = {
+    "over seeds": "Over several seeds, every question counts with its mean.",
+    "unread": "Unread: no answer could be read, counted as wrong.",
+    "refused": "Refused: the model would not answer, which counts as not right.",
+    "seconds": "Seconds: the longest chain of turns that waited for another.",
+    "tokens": "Tokens: read afresh, found in a cache, and written.",
+    "operations": "Operations are estimated from the models' sizes.",
+    "engine time": "Engine time: by the clock, while the engine had something to do.",
+}
+_DOUBTED = "Those marked ~ may be too narrow: too few subjects for an accuracy near 0 or 1."
+_MEANS = ("calls", "tokens in", "cached", "tokens out", "tokens", "seconds", "operations", "price")
+_ALONE = "Cells alone: every cell counted as if it had been run by itself. Paid: every completion counted once."
 
 
-_SPREAD = (
-    "With a limit, questions are spread evenly over subjects: figures are of subjects that count about the same, and "
-    "not of the suite's own mix."
-)
+def legend(titles: set[str], tables: Sequence[Table]) -> list[str]:
+    """Return how to read the columns that were shown: those of a narrow terminal are few."""
+    of_rows = {str(column.header) for table in tables for column in table.columns}
+    doubted = any(str(cell).startswith("~") for table in tables for column in table.columns for cell in column.cells)
+    means = [name for name in _MEANS if name in of_rows]
+    told = f"{', '.join(means[:-1])}{' and ' if means[:-1] else ''}{means[-1] if means else ''}".capitalize()
+    shown = {_OVER_SEEDS.get(name, name): sentence for name, sentence in _LEGENDS.items()}
+    return [
+        _INTERVALS,
+        *([_DOUBTED] if doubted else []),
+        *([f"{told} are means a question, as if nothing were shared between rows."] if means else []),
+        *(sentence for name, sentence in shown.items() if name in titles),
+        *([_ALONE] if "engine time" in titles else []),
+    ]
 
 
 def _seldom(cells: Sequence[CellResult]) -> list[str]:
     """Return how to read what most runs have nothing of."""
     told = []
-    if any(cell.refused for cell in cells):
-        told.append("Refused: the model would not answer, which counts as not right.")
     if count := sum(cell.estimated for cell in cells):
         told.append(f"No server told the tokens of {count:,} calls; theirs are estimates.")
     return told
