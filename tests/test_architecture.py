@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +25,17 @@ def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
 def test_the_contracts_hold() -> None:
     report = lint_imports(ROOT)
     assert report.returncode == 0, report.stdout + report.stderr
+
+
+def test_the_page_shows_every_room_on_its_floor() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    layers = [set(layer.split(" | ")) for layer in contracts["contracts"][0]["layers"]]
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^ {4}((?:[a-z]+(?:/|\.py) ?)+)", page, re.MULTILINE)
+    rooms = [re.sub(r"/|\.py", "", room) for line in shown for room in line.split()]
+    floors = [next(i for i, layer in enumerate(layers) if room in layer) for room in rooms]
+    assert set(rooms) == set().union(*layers) - {"__main__"}
+    assert floors == sorted(floors)
 
 
 @pytest.mark.parametrize(
