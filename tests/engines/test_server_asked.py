@@ -1,0 +1,283 @@
+"""How servers are asked, as a team file says it: options, keys, and what is found when one is opened."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mlpo_bench.chat import Completion, Message
+from mlpo_bench.engines import open_engine
+from mlpo_bench.engines.server import listing as server_listing
+from mlpo_bench.errors import UsageError
+from mlpo_bench.teams import ModelSpec
+from tests.engines.asking import FIVE_TOKENS, KEY, ask, ask_one, body_of, fault_of, opened, spec_of
+from tests.engines.imitated_server import (
+    MODEL,
+    MODES,
+    ImitatedServer,
+    Mode,
+    Sent,
+    chat,
+    refused,
+    says,
+    sent,
+)
+
+
+if TYPE_CHECKING:
+    pass
+
+pytestmark = pytest.mark.usefixtures("in_no_hurry")
+
+
+# What a team file says
+
+
+@pytest.mark.parametrize(
+    ("mode", "request_options"),
+    [
+        ("no_max_tokens", {"max_tokens_field": "max_completion_tokens"}),
+        ("no_top_p", {"omit": ["top_p"]}),
+        ("no_seed_422", {"omit": ["seed"]}),
+        ("temperature1", {"omit": ["temperature"]}),
+        ("no_template_400", {"endpoint": "completions"}),
+        ("needs_api_version", {"extra_query": {"api-version": "2026-01-01"}}),
+        ("needs_header_key", {"key_header": "api-key"}),
+        ("needs_header_key", {"extra_headers": {"api-key": "${MADE_UP_KEY}"}}),
+    ],
+)
+def test_a_server_that_wants_its_own_way_gets_it(mode: str, request_options: dict[str, Any]) -> None:
+    assert ask_one(mode, request=request_options).text == "fine"
+
+
+def test_options_are_sent() -> None:
+    options = {
+        "reasoning_effort": "low",
+        "min_p": 0.1,
+        "presence_penalty": 0.5,
+        "stop": ["\n\n"],
+        "chat_template_kwargs": {"enable_thinking": False},
+        "extra_body": {"provider": {"order": ["a"]}, "chat_template_kwargs": {"more": 1}},
+        "omit": ["seed", "top_p"],
+    }
+    assert body_of(request=options) == {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": "question 0"}],
+        "temperature": 0.7,
+        "max_tokens": 5,
+        "reasoning_effort": "low",
+        "min_p": 0.1,
+        "presence_penalty": 0.5,
+        "stop": ["\n\n"],
+        "chat_template_kwargs": {"enable_thinking": False, "more": 1},
+        "provider": {"order": ["a"]},
+    }
+
+
+def test_a_base_model_is_asked_in_plain_text() -> None:
+    body = body_of(system="Be brief.", request={"endpoint": "completions"})
+    assert body["prompt"] == "Be brief.\n\nUser: question 0\n\nAssistant:"
+    assert body["stop"] == ["\nUser:"]
+    assert "messages" not in body
+
+
+@pytest.mark.parametrize(("mode", "options"), [("well-behaved", {"fold_system": True}), ("system_refused", {})])
+def test_a_persona_is_folded_into_the_users_turn(mode: str, options: dict[str, Any]) -> None:
+    messages = body_of(mode, system="Be brief.", request=options)["messages"]
+    assert messages == [{"role": "user", "content": "Be brief.\n\nquestion 0"}]
+
+
+def test_all_that_were_asked_at_once_are_folded() -> None:
+    said: list[str] = []
+    with ImitatedServer("system_refused") as server:
+        server.delay = 0.05
+        assert len(ask(spec_of(server), count=6, said=said, system="Be brief.")) == 6
+    assert len([s for s in said if "takes no system message" in s]) == 1
+
+
+def test_a_seed_fits_into_32_bits_with_a_sign() -> None:
+    async def go(spec: ModelSpec) -> Completion:
+        engine = await open_engine(spec)
+        try:
+            return await engine.complete([Message("user", "?")], FIVE_TOKENS, 2**32 - 1)
+        finally:
+            await engine.close()
+
+    with ImitatedServer("seed_int32") as server:
+        assert asyncio.run(go(spec_of(server))).text == "fine"
+
+
+@pytest.mark.parametrize("owner", ["vllm", "sglang", "llamacpp"])
+def test_a_server_is_kept_from_adding_its_own_sampling(owner: str) -> None:
+    mode = Mode(models=Sent(json.dumps({"data": [{"id": MODEL, "owned_by": owner, "created": 5}]}).encode()))
+    body = body_of(mode)
+    assert body["top_k"] in {-1, 0}
+    assert (body["min_p"], body["presence_penalty"], body["frequency_penalty"]) == (0.0, 0.0, 0.0)
+    left_to_it = body_of(mode, generation="model")
+    assert left_to_it.keys() == {"model", "messages", "max_tokens", "seed"}
+
+
+def test_a_base_model_s_own_template_is_applied_here(tiny_folder: Path) -> None:
+    body = body_of(request={"endpoint": "completions", "template": str(tiny_folder)})
+    assert "question 0" in body["prompt"]
+    with ImitatedServer() as server:
+        facts = opened(spec_of(server, request={"endpoint": "completions", "template": str(tiny_folder)})).facts
+        assert " template sha256:" in facts.revision
+        with pytest.raises(UsageError, match="a folder with its tokenizer, and nowhere is none"):
+            opened(spec_of(server, request={"endpoint": "completions", "template": "nowhere"}))
+
+
+def test_a_prompt_that_a_server_cuts_is_noticed() -> None:
+    said: list[str] = []
+    with ImitatedServer() as server:
+        ask(spec_of(server), count=2, said=said, system="word " * 2_000)
+    assert [s for s in said if "tokens in a prompt of about 2," in s] == [s for s in said if "may have cut it" in s]
+    assert len([s for s in said if "counts 10 tokens" in s]) == 1
+
+
+# The key
+
+
+def test_a_key_with_a_blank_at_its_end_is_stripped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MADE_UP_KEY", f" {KEY}\n")
+    with ImitatedServer() as server:
+        ask(spec_of(server))
+    assert server.asked[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_a_key_of_other_characters_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MADE_UP_KEY", "sk-a\nb")
+    with ImitatedServer() as server, pytest.raises(UsageError, match="the key in the variable MADE_UP_KEY"):
+        ask(spec_of(server))
+
+
+def test_a_key_is_not_sent_in_the_open_unless_a_team_file_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlpo_bench.engines.server.transport import Transport
+
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    far, near = "http://far.example/v1", "http://127.0.0.1:1/v1"
+
+    def sends(**more: Any) -> bool:
+        return KEY in repr(Transport(ModelSpec(model="m", **more))._client.headers.raw)
+
+    assert not sends(base_url=far)
+    assert sends(base_url=near)
+    assert sends(base_url=far.replace("http", "https"))
+    assert sends(base_url=far, request={"key_over_http": True})
+    assert sends(base_url=far, api_key_env="MADE_UP_KEY")
+
+
+def test_a_header_whose_variable_is_not_set_is_a_sentence() -> None:
+    with ImitatedServer() as server, pytest.raises(UsageError, match="asks for the environment variable NOT_SET"):
+        ask(spec_of(server, request={"extra_headers": {"x": "$NOT_SET"}}))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_neither_a_question_nor_a_key_travels_to_where_a_server_sends_on(status: int) -> None:
+    with ImitatedServer("well-behaved") as elsewhere:
+        sends_on = says(sent(b"", status, Location=f"{elsewhere.url}/chat/completions"))
+        assert "which is not followed" in str(fault_of(sends_on))
+        listed_elsewhere = replace(sends_on, models=sent(b"", status, Location=f"{elsewhere.url}/models"))
+        with ImitatedServer(listed_elsewhere) as server, pytest.raises(UsageError, match="which is not followed"):
+            opened(spec_of(server))
+        assert elsewhere.asked == []
+
+
+# Opening
+
+
+@pytest.mark.parametrize("mode", [m for m in MODES if m.startswith("models_")])
+def test_the_list_of_models_is_optional(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_listing, "OPEN_TIMEOUT_S", 0.5)
+    said: list[str] = []
+    with ImitatedServer(mode) as server:
+        assert ask(spec_of(server), said=said)[0].text == "fine"
+    warned = mode not in {"models_bare_list", "models_context_nan", "models_context_list", "models_context_text"}
+    assert any("a trial question was answered" in s for s in said) == warned
+    assert len(server.asked) == 1 + warned
+
+
+def test_a_model_that_is_not_served_is_named_with_the_nearest() -> None:
+    mode = Mode(lambda _, asked: refused(f"The model {asked.body['model']} does not exist", 404))
+    with ImitatedServer(mode) as server, pytest.raises(UsageError, match="did you mean 'served-model'"):
+        ask(spec_of(server, "servd-model"))
+
+
+@pytest.mark.parametrize("path", ["", "/", "/v2", "/v1/v1"])
+def test_a_wrong_base_url_is_one_sentence(path: str) -> None:
+    with ImitatedServer(Mode(models=refused("Not Found", 404))) as server:
+        spec = spec_of(server, base_url=server.url.removesuffix("/v1") + path)
+        with pytest.raises(UsageError, match=r"cannot be asked: .*answered 404: Not Found.*ends in /v1"):
+            ask(spec)
+
+
+def test_a_refused_key_is_one_sentence() -> None:
+    refusing = refused(f"bad key {KEY}", 401)
+    with (
+        ImitatedServer(Mode(lambda *_: refusing, models=refusing)) as server,
+        pytest.raises(UsageError, match=r"refuses the key.*that in the variable MADE_UP_KEY") as caught,
+    ):
+        ask(spec_of(server))
+    assert KEY not in str(caught.value)
+
+
+def test_a_key_that_is_missing_is_told() -> None:
+    refusing = refused("who are you?", 401)
+    with (
+        ImitatedServer(Mode(lambda *_: refusing, models=refusing)) as server,
+        pytest.raises(UsageError, match="None was sent: the variable NOT_SET is not set"),
+    ):
+        ask(spec_of(server, api_key_env="NOT_SET"))
+
+
+def test_what_is_no_server_of_this_kind_is_one_sentence() -> None:
+    page = Sent(b"<html><title>Welcome</title></html>", headers={"Content-Type": "text/html"})
+    with (
+        ImitatedServer(Mode(lambda *_: page, models=page)) as server,
+        pytest.raises(UsageError, match="does not speak OpenAI's protocol"),
+    ):
+        ask(spec_of(server))
+
+
+def test_no_server_is_one_sentence_with_the_url() -> None:
+    with pytest.raises(UsageError, match=r"no server answers at http://127\.0\.0\.1:9/v1"):
+        ask(ModelSpec(model="m", base_url="http://127.0.0.1:9/v1"))
+
+
+def test_a_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://user:secret@127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(UsageError, match=r"through the proxy http://127\.0\.0\.1:9") as caught:
+        ask(ModelSpec(model="m", base_url="http://far.example/v1"))
+    assert "secret" not in str(caught.value)
+
+
+def test_a_socks_proxy_without_its_package_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:9")
+    monkeypatch.setitem(__import__("sys").modules, "socksio", None)
+    with pytest.raises(UsageError, match=r"speaks SOCKS.*pip install 'httpx\[socks\]'"):
+        ask(ModelSpec(model="m", base_url="http://far.example/v1"))
+
+
+def test_deterministic_is_refused() -> None:
+    with ImitatedServer() as server, pytest.raises(UsageError, match="cannot be deterministic"):
+        asyncio.run(open_engine(spec_of(server), deterministic=True))
+
+
+def test_what_a_server_calls_its_state_is_told() -> None:
+    with ImitatedServer(says({**chat(), "system_fingerprint": "fp_1"})) as server:
+
+        async def go() -> dict[str, Any]:
+            engine = await open_engine(spec_of(server))
+            await engine.complete([Message("user", "?")], FIVE_TOKENS, 0)
+            await engine.close()
+            return engine.facts.plain()
+
+        told = asyncio.run(go())["told"]
+    assert told["system_fingerprints"] == ["fp_1"]
+    assert told["sends"] == ["max_tokens", "seed", "temperature", "top_p"]
