@@ -47,7 +47,9 @@ def main() -> None:
         sides = [
             parse(f"${side}$", as_latex, fallback_mode="no_fallback", parsing_timeout=None) for side in (gold, answer)
         ]
-        return all(sides) and bool(verify(*sides, timeout_seconds=None))
+        if not all(sides):
+            return False
+        return any(bool(verify(*pair, timeout_seconds=None)) for pair in (sides, _with_imaginary_unit(sides)) if pair)
 
     timed = hasattr(signal, "setitimer")  # Windows has none: there whoever started this ends it
     if timed:
@@ -68,6 +70,19 @@ def main() -> None:
                     signal.setitimer(signal.ITIMER_VIRTUAL, 0)
                     signal.setitimer(signal.ITIMER_PROF, 0)
         print(json.dumps([verdict, time.process_time() - started]), file=out, flush=True)
+
+
+def _with_imaginary_unit(sides: list[list[Any]]) -> list[list[Any]] | None:
+    """Return two parsed sides with i as the imaginary unit, where i is the only letter of either."""
+    from sympy import Basic, I, expand_complex
+
+    letters = {one for side in sides for part in side if isinstance(part, Basic) for one in part.free_symbols}
+    if {one.name for one in letters} != {"i"}:
+        return None
+    unit = dict.fromkeys(letters, I)
+    return [
+        [expand_complex(part.xreplace(unit)) if isinstance(part, Basic) else part for part in side] for side in sides
+    ]
 
 
 def _numeric_equal(one: Any, other: Any, float_rounding: int, numeric_precision: int) -> bool:  # noqa: ANN401 - sympy's

@@ -20,7 +20,7 @@ _LATEX = {r"\rangle": ">", r"\langle": "<", r"\gt": ">", r"\lt": "<", "⟩": ">"
 _BOX_ON_LINE = re.compile(r"\\(?:boxed|fbox)\s{0,3}\{([^\n]{0,2000})\}")
 _MISSING = re.compile(
     r"\b(?:brackets?|parenthes[ei]s|sequence|string|symbols?|characters?|closing|complet\w{1,5}|closed?|closes|add|append"
-    r"|needs?)\b",
+    r"|needs?|output|result|rest|remaining|remainder)\b",
     re.IGNORECASE,
 )
 _ARE = re.compile(r":|\b(?:is|are|by|with|needs?|add|append)\b", re.IGNORECASE)

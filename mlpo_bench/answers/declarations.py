@@ -48,19 +48,23 @@ _PLACEHOLDER = re.compile(
 
 # Patterns for lower-case text: one that begins with plain letters is searched for many times faster.
 _IS = (
-    r"(?:\b(?:is|was|would\ be|should\ be|must\ be|seems\ to\ be|appears\ to\ be|has\ to\ be|will\ be|comes\ to"
-    r"|comes\ out\ (?:as|to|at)|equals)\b|:|=)(?:[\s*_\"']{0,4}:)?"
+    r"(?:\b(?:is(?:(?=n't\b)|\b)|was(?:(?=n't\b)|\b)"
+    r"|(?:(?:would|should|must|will|(?:can|could)(?=\ only\b))(?:\ (?:therefore|thus|then|hence|clearly|indeed"
+    r"|surely|only|just|definitely))?\ be|(?:seems|appears|has|turns\ out|happens)\ to\ be|comes\ to"
+    r"|comes\ out\ (?:as|to|at)|equals)\b)|:|=>?|->|\u2192|\u21d2)(?:[\s*_\"']{0,4}:)?"
 )
 _ANSWER_IS = re.compile(
     rf"answer(?<=\banswer)(?:\ (?:choice|option|key))?(?:\ (?:to|for|of|here)\b[^.:\n]{{0,80}}?)?"
-    rf"(?:\ \([^()\n]{{1,40}}\))?[ \t*_]{{0,4}}{_IS}"
+    rf"(?:\ \([^()\n]{{1,40}}\)|,\ (?:then|therefore|thus|hence|of\ course|however|finally"
+    rf"|clearly|in\ short|in\ fact|in\ the\ end|by\ elimination"
+    rf"|if\ you\ look\ closely),\ )?[ \t*_]{{0,4}}{_IS}"
 )
 _CHOICE_IS = re.compile(
     rf"(?:correct|right|best|final|my)\ (?:option|choice|letter|statement|selection|pick)(?:\ here)?[ \t*_]{{0,4}}{_IS}"
 )
 _ABROAD = re.compile(
-    r"(?:\u7b54\u6848|\u7b54\u3048|\u6b63\u89e3|\u6b63\u786e\u9009\u9879|\u9009\u62e9|\u6545\u9009|\uc815\ub2f5)"
-    r"\s{0,2}(?:\u5e94\u8be5\u662f|\u662f|\u4e3a|\u70ba|\u306f|\uc740|:|(?=[a-z(]))\s{0,2}:?"
+    r"(?:\u7b54\u6848|\u7b54\u3048|\u6b63\u89e3|\u6b63\u786e\u9009\u9879|\u9009\u62e9|\u6545\u9009|\uc815\ub2f5|(?<![\uac00-\ud7a3])\ub2f5(?=\s?(?::|\uc740)))"
+    r"\s{0,2}(?:\u5e94\u8be5\u662f|\u662f|\u4e3a|\u70ba|\u9009|\u9078|\u306f|\uc740|:|(?=[a-z(]))\s{0,2}:?"
     r"|\b(?:antwort|l\u00f6sung|r\u00e9ponse|reponse|respuesta|risposta|resposta|\u043e\u0442\u0432\u0435\u0442)"
     r"(?:\s(?:correcta|correcte|corretta|correta|final[ae]?|richtige))?\s{0,2}(?:(?:ist|lautet|est|es|\u00e8|\u00e9)\b|:|-)"
     r"\s{0,2}:?(?:\s?(?:la|a|die|der|l')?\s?(?:letra|lettre|opci\u00f3n|op\u00e7\u00e3o|lettera|option|buchstabe)\b"
@@ -69,6 +73,9 @@ _ABROAD = re.compile(
 _HEADING = re.compile(r"^[^\w\n<>]{0,12}(?:final\s|my\s|the\s)?answer[^\w\n<>]{0,6}$", re.MULTILINE)
 _HASHES = re.compile(
     r"^\s{0,4}####[ \t]{0,4}(?![0-9]{1,3}\.\s)(?=[^\s#\n]{1,15}\s{0,4}$|[^#\n][^\n]{0,200}\s{0,9}\Z)", re.MULTILINE
+)
+_ABBREVIATED = re.compile(
+    r"(?:^|[.!?]\s)[ \t*_#>]{0,6}(?:ans(?:wer)?\.|answer\s-|ans\s?[:=-])[ \t*_]{0,4}(?=[^\s.=-])", re.MULTILINE
 )
 _LETTER_A = re.compile(r"^[ \t]{0,4}a:[ \t]{1,4}(?=\S)", re.MULTILINE)
 _JSON = re.compile(
@@ -99,8 +106,9 @@ _ASCRIBED = re.compile(
     rf"|(?:the|one|an|another|other|each|that)\s(?:\w{{1,8}}\s)?{_SOMEBODY},?\s(?:who\s)?{_SAID}"
     rf"|(?:the\s)?(?:first|second|third|fourth|last)\s(?:{_SOMEBODY}\s|one\s)?{_SAID}"
     rf"|according to\s(?:the\s)?(?:\w{{1,8}}\s)?{_SOMEBODY}|{_SOMEBODY}{_NUMBERED}?\s(?:is|was)\s(?:wrong|mistaken))\b"
-    rf"|\b{_SOMEBODY}{_NUMBERED}(?:'s\b|\W{{0,4}}\Z|\s?:)"
+    rf"|\b{_SOMEBODY}{_NUMBERED}(?:'s\b|\s?:)"
 )
+_NAMED_LAST = re.compile(rf"\b{_SOMEBODY}{_NUMBERED}\W{{0,4}}\Z")
 _ENDORSED = re.compile(
     r"\b(?:agree|rightly|correctly|is right|are right|is correct|are correct|follow|trust|adopt|side|go|going|accept"
     r"|convinced|like|as)\b"
@@ -114,10 +122,13 @@ _ENDORSED_AFTER = re.compile(
     r"|(?:that|this|which|it) is (?:\w{2,12}\s)?(?:right|correct|true)|is (?:\w{2,12}\s)?(?:right|correct))\b",
     re.IGNORECASE,
 )
-_DENIED = re.compile(r"(?:n't|\bnot|\bunlikely|\bdoubt\w{0,3}|\bhardly|\bimpossible|\bnever)\b[^.,;:!?\n]{0,30}\Z")
+_DENIED = re.compile(
+    r"(?:n't|\bnot|\bunlikely|(?<!\bno\s)(?<!\bwithout\s)(?<!\bwithout a\s)(?<!\bbeyond\s)\bdoubt\w{0,3}"
+    r"|\bhardly|\bimpossible|\bnever)\b[^.,;:!?\n]{0,30}\Z"
+)
 _ABOUT_ANSWER = re.compile(
     r"(?:(?:very|quite|most|only|indeed|also)\s)?(?:(?:helpful|useful|clear|unclear|correct|wrong|incorrect|ready|unknown|complete"
-    r"|given|found|shown|based|straightforward|obvious)(?=\W{0,3}(?:\Z|\n)|[,;]?\s(?:to|for|if|when|because|since|as|only"
+    r"|given|found|shown|expressed|written|rounded|simplified|stated|reported|based|straightforward|obvious)(?=\W{0,3}(?:\Z|\n)|[,;]?\s(?:to|for|if|when|because|since|as|only"
     r"|and|by|in|on|above|below)\b)|(?:right|still)(?=\s(?:if|when|because|since|as)\b))",
     re.IGNORECASE,
 )
@@ -127,6 +138,8 @@ _HYPOTHETICAL = re.compile(
     r"(?:if|were|unless|otherwise|suppose|supposing|without|had|note|remark|for example|for instance|p\.s)\b"
 )
 _NOT_THE_ANSWER = re.compile(r"\b(?:wrong|incorrect|common|typical|tempting|na\u00efve|naive|other|another)\s\Z")
+_SHORT_NOT = re.compile(r"\An't\b")  # "the answer isn't"
+_BUT = re.compile(r",?\s(?<!\bnothing )(?<!\banything )(?<!\ball )but\s")
 _OR = re.compile(r"[\s,]{0,3}(?:or|/|\||and/or)\s{0,3}")
 
 
@@ -211,9 +224,11 @@ def phrased(text: str, *, letter_a: bool = True, unknown: bool = False) -> Itera
         unknown: Whether "the answer is unknown" declares one.
     """
     lowered = passages.lower(text)
-    patterns = [_ANSWER_IS, _CHOICE_IS, _ABROAD, _HEADING, _HASHES, *([_LETTER_A] if letter_a else [])]
+    patterns = [_ANSWER_IS, _CHOICE_IS, _ABROAD, _HEADING, _HASHES, _ABBREVIATED, *([_LETTER_A] if letter_a else [])]
     ends = {m.end(): m.start() for pattern in patterns for m in deque(pattern.finditer(lowered), maxlen=_TRIED)}
-    declared = [Declared("phrase", start, end, text[end:].strip()) for end, start in ends.items()]
+    declared = [
+        Declared("phrase", start, end, _SHORT_NOT.sub("not", text[end:].strip())) for end, start in ends.items()
+    ]
     declared += [
         Declared("phrase", mark.start(), mark.end(), _json_value(text[mark.end() :][:_JSON_LONGEST]))
         for mark in deque(_JSON.finditer(text), maxlen=_TRIED)
@@ -282,10 +297,10 @@ def _ascribed(text: str, one: Declared) -> bool:
     What another said and the writer endorses, before or behind it, is the writer's own.
     """
     before = text[passages.sentence_start(text, one.start) : one.start].lower()
-    before = before.rpartition("</answer>")[2]
+    before = _BUT.split(before.rpartition("</answer>")[2])[-1]
     if one.kind != "phrase" and _ASCRIBED_AFTER.match(text, one.end):
         return True
-    if not ascribed(before):
+    if not ascribed(before) and not (_NAMED_LAST.search(before) and not _ENDORSED.search(before)):
         return False
     return one.kind == "phrase" or not _ENDORSED_AFTER.match(text, one.end)
 

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 _AND_A_FRACTION = re.compile(
     r"(-?[0-9]{1,9})\s{1,3}and\s{1,3}([0-9]{1,9}/[0-9]{1,9}|\\[dt]?frac\{[0-9]{1,9}\}\{[0-9]{1,9}\})"
 )
+# "\textbf{(B)}\ 12": an option's letter beside its value.
+_LETTERED = re.compile(
+    r"\s?\\(?:text|textbf|textrm|mathrm|mathbf)\s?\{\s?(?P<letter>\([A-F]\)|[A-F][.)])[\s~:]{0,3}\}"
+    r"[\s~:]{0,3}(?:\\[ ,;:]|\\q?quad\s?){0,3}(?=[^\s}])"
+)
 _OF_NUMBERS = re.compile(r"\\(?:frac|binom|sqrt|cdot|pi|log|ln|sin|cos|tan|lfloor|rfloor|lceil|rceil)(?![a-zA-Z])")
 
 
@@ -40,6 +45,8 @@ def equal(answer: str, gold: str, same: Same) -> bool:
         return False
     if mixed := _AND_A_FRACTION.fullmatch(answer.strip()):
         return equal(f"{mixed[1]} {mixed[2]}", gold, same) or equal(f"{mixed[1]}, {mixed[2]}", gold, same)
+    if lettered := _LETTERED.match(answer):
+        return any(equal(side, gold, same) for side in (lettered["letter"], answer[lettered.end() :]))
     one, other = latex.canonical(answer), latex.canonical(gold)
     if one == other or _alike(taken_apart(one), taken_apart(other), same, DEEPEST):
         return True

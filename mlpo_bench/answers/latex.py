@@ -51,6 +51,9 @@ _CODE = (
     (re.compile(r"\^-\s?([0-9a-zA-Z]{1,20})"), r"^{-\1}"),
     (re.compile(r"(?<![\\a-zA-Z])frac(?=\{)"), r"\\frac"),
     (re.compile(r"(?<=[a-zA-Z])\sin\s(?=[\[({])"), r"\\in "),
+    (re.compile(r"(?<![\\a-zA-Z])C\(([0-9]{1,4}),\s?([0-9]{1,4})\)"), r"\\binom{\1}{\2}"),
+    (re.compile(r"(?<![0-9A-Za-z_.])([0-9]{1,3})\s?C\s?([0-9]{1,3})(?![0-9A-Za-z_])"), r"\\binom{\1}{\2}"),
+    (re.compile(r"(?<=[0-9])\s?[xX]\s?(?=10\s?\^)"), r"\\cdot "),
     (re.compile(r"\*\*"), "^"),
     (re.compile(r"(?<![\\<>!=])\*"), r"\\cdot "),
     (re.compile(r"<="), r"\\le "),
@@ -91,6 +94,12 @@ _SAME = (
         "",
     ),
     (re.compile(r"(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])"), " "),
+    (
+        re.compile(
+            rf"\\(sin|cos|tan|cot|sec|csc)\s?\(?\s?(-?[0-9]{{1,6}}(?:\.[0-9]{{1,6}})?)\s?(?:{_DEGREES.pattern})\s?\)?"
+        ),
+        r"\\\1(\\frac{\2\\pi}{180})",
+    ),
     (_DEGREES, ""),
     (re.compile(r"\+\s?\\infty"), r"\\infty"),
     (re.compile(r"\\(?:textcolor|color|f?colorbox)\s?(?:\[[a-zA-Z]{1,9}\])?\{[#a-zA-Z!0-9,.]{1,30}\}"), ""),

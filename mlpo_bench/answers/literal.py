@@ -41,7 +41,7 @@ class Literal(Format):
     def parse(self, passage: str) -> str | None:
         """Return the first line of a passage without the markup around it and without a full stop."""
         answer = passages.bare(passages.unwrapped(passages.unemphasised(passages.first_line(passage))))
-        answer = passages.bare(answer.removesuffix("."))
+        answer = passages.bare(answer.removesuffix(".")).rstrip("\\ ")  # a backslash would escape what follows
         return " ".join(answer.split()) or None
 
     def key(self, answer: str) -> str:

@@ -12,7 +12,7 @@ import html
 import re
 from typing import TYPE_CHECKING
 
-from mlpo_bench.answers import declarations, expressions, latex, passages
+from mlpo_bench.answers import declarations, expressions, latex, number_words, passages
 from mlpo_bench.answers.declarations import Declared
 from mlpo_bench.answers.format import Format
 from mlpo_bench.answers.referees import shared
@@ -49,7 +49,8 @@ _OF_RESULT = re.compile(
     r"\A[\W_]{0,8}(?:there\s(?:is|are|were)\s(?:exactly\s|only\s)?(?=\W{0,3}[0-9])"
     r"|(?:the\s)?(?:\w{2,12}\s){0,2}?(?:result|total|sum|number|value|probability|area|length|product|difference|minimum"
     r"|maximum|answer|solution|ratio|root|zero|volume|perimeter|circumference|radius|diameter|height|width|distance|speed"
-    r"|slope|angle|remainder|quotient|average|mean|median|range|coefficient|determinant|magnitude|coordinate)(?:s|es)?\b(?:[^.:=?!$]|\$[^$]{1,40}\$){0,80}?\b(?:is|are|equals)\s)",
+    r"|integer|digit|term|multiple|factor|prime|divisor|base|exponent|constant|score|price|cost|time|age|count|amount"
+    r"|percentage|fraction|degree|rate|slope|angle|remainder|quotient|average|mean|median|range|coefficient|determinant|magnitude|coordinate)(?:s|es)?\b(?:[^.:=?!$]|\$[^$]{1,40}\$){0,80}?\b(?:is|are|equals)\s)",
     re.IGNORECASE,
 )
 _ABOUT = re.compile(
@@ -58,6 +59,7 @@ _ABOUT = re.compile(
     r"[^()]{0,80}\)\Z|,\s(?:approximately|about|or about|roughly|not|which is)\b.{0,80}\Z",
     re.IGNORECASE,
 )
+_IN_WORDS_TOO = re.compile(r"(?<=[0-9])\s\((?P<said>[a-z][a-z -]{2,60})\)\W{0,3}\Z")  # "17 (seventeen)"
 _OF_A_THING = re.compile(
     r"\A(?:the|its|their)\s(?:[a-z]{1,15}\s){1,5}?(?:is|are|equals)\s(?=[-\\$0-9(])", re.IGNORECASE
 )
@@ -69,6 +71,10 @@ _MATHS = re.compile(
 )
 _LAST_FORMULA = re.compile(
     rf"\b(?:is|are|equals|that|get|have|so|giving|obtain|find)\s(?P<said>{_DELIMITED.pattern})\W{{0,3}}\Z", re.DOTALL
+)
+_LAST_NUMBER = re.compile(
+    r"\b(?:is|are|equals|be)\s(?:exactly\s|only\s|indeed\s|just\s|therefore\s)?"
+    r"(?P<said>-?[0-9][0-9,]{0,40}(?:\.[0-9]{1,40})?(?:\s[a-z]{2,20}){0,3})[*_.! ]{0,3}\Z"
 )
 _FIRST_FORMULA = re.compile(r"\b(?:is|are|equals)\s(?=\$|\\\()")
 _JOINED = re.compile(r"\$\s?(?:,|and|or|,\s?and)\s?\$")
@@ -112,6 +118,8 @@ class Mathematics(Format):
         passage = _BECAUSE.split(html.unescape(passage), maxsplit=1)[0]
         if re.match(r"not\s", passage):
             passage = passage.partition(" but ")[2]
+        if (words := _IN_WORDS_TOO.search(passage)) and number_words.whole(words["said"]) is not None:
+            passage = passage[: words.start()]
         passage = _ABOUT.sub("", _undelimited(passages.unemphasised(passage)))
         passage = _OF_A_THING.sub("", passage)
         passage = _LEAD_IN.sub("", _LEAD_IN.sub("", _text_unwrapped(passage)))
@@ -133,6 +141,8 @@ class Mathematics(Format):
 
     def _of_formulas(self, sentence: str, formulas: list[str]) -> str | None:
         """Return what a sentence says something is: the formula at its end, its several as a list, or its first."""
+        if number := _LAST_NUMBER.search(passages.before_reason(sentence)):
+            return self.parse(number["said"])
         if last := _LAST_FORMULA.search(sentence):
             return self.parse(last["said"])
         if len(formulas) == 1 or _JOINED.search(sentence):

@@ -33,7 +33,7 @@ _CALCULATION = re.compile(r"[0-9)]\s{0,3}(?:[*/^+\u00d7\u00f7\u00b7]{1,2}|-(?=\s
 _SIGN_APART = re.compile(r"(?<![0-9)\w.]\s)(?<![0-9)\w.])([-+])\s{1,3}(?=\$?[0-9])")
 _NEGATIVE = re.compile(r"\b(?:negative|minus)\s{1,3}(?=\$?[0-9a-z])", re.IGNORECASE)
 _SCIENTIFIC = re.compile(
-    r"(?P<digits>-?[0-9]{1,15}(?:\.[0-9]{1,15})?)\s?(?:\\times|\\cdot|\u00d7|x|\*)\s?10\s?\^\s?\{?\s?(?P<power>[0-9]{1,2})\s?\}?\Z"
+    r"(?:(?P<digits>-?[0-9]{1,15}(?:\.[0-9]{1,15})?)\s?(?:\\times|\\cdot|\u00d7|x|\*)\s?)?10\s?(?:\^|\*\*)\s?\{?\s?(?P<power>[0-9]{1,2})\s?\}?\Z"
 )
 _IN_WORDS = re.compile(
     r"\A[\W_]{0,8}(?:(?:so|thus|hence|therefore|overall|altogether),?\s)?(?:you|i|we|he|she|they|there)\s"
@@ -41,12 +41,47 @@ _IN_WORDS = re.compile(
     r"(?P<said>[a-z][a-z\s-]{1,80})[.!*\s]{0,4}\Z",
     re.IGNORECASE,
 )
+# "$64 for 16 glasses" says 64.
+_FOR_SO_MANY = re.compile(
+    rf"(?<=[\s\w])\s(?:for|on|in|at|after|from|over|within)\s(?:the\s|all\s|these\s|those\s)?\$?{_DIGITS}(?=\s[a-z])",
+    re.IGNORECASE,
+)
+_COUNTED = re.compile(
+    rf"[-$]{{0,2}}{_DIGITS}(?:\s(?!is\b|are\b|was\b|were\b|and\b|or\b|more\b|less\b|fewer\b|of\b|times\b|plus\b|minus\b)[a-z]{{2,20}}){{1,3}}\.?"
+)
+# "That makes it twenty-four"
+_THAT_MAKES = re.compile(
+    r"\A[\W_]{0,8}(?:(?:so|thus|hence|therefore),?\s)?(?:that|this|it|which)(?:\sis|'s|\smakes(?:\sit)?|\sleaves(?:\s\w{2,12})?"
+    r"|\scomes to|\sgives(?:\sus)?)\s(?:exactly\s|only\s|a total of\s)?(?P<said>[a-z][a-z\s-]{1,80})[.!*\s]{0,4}\Z",
+    re.IGNORECASE,
+)
+# "5 apples and 3 pears, 8 in all"
+_IN_ALL = re.compile(
+    rf"\A[^.:;!?]{{1,120}}?(?:,\s|\s\()(?:(?:so|or|i\.e\.,?|that is,?|making|which (?:is|makes)"
+    rf"|for a total of|totall?ing)\s){{0,2}}"
+    rf"(?P<said>{_DIGITS})(?:\s\w{{2,20}}){{0,2}}\s(?:in all|in total|altogether|all together|total|combined)"
+    rf"\b\W{{0,4}}\Z",
+    re.IGNORECASE,
+)
+# "3 hours and 20 minutes, i.e. 200 minutes"
+_THAT_IS = re.compile(
+    rf",\s(?:i\.e\.|that is),?\s(?P<said>{_DIGITS}(?:\s[a-z]{{1,20}}){{0,3}})\W{{0,4}}\Z", re.IGNORECASE
+)
+_MIXED = re.compile(
+    r"(?<![\w.,/])(?P<whole>[0-9]{1,9})(?:\s|\sand\s)(?P<top>[1-9])/(?P<bottom>[248]|5|10)(?![\w/.,]\S)"
+)
+_ONE_MARK = str.maketrans({"\u00bd": ".5", "\u00bc": ".25", "\u00be": ".75"})
+_POWER = str.maketrans("\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079", "0123456789")
+_EUROPEAN = re.compile(r"(?<![\w.,])(?P<whole>[0-9]{1,3}(?:\.[0-9]{3}){1,6}),(?P<part>[0-9]{1,2})(?![\w.,]\S)")
 # "12 and not 13", "12 rather than 13"
 _NOT_ANOTHER = re.compile(r",?\s(?:(?:and\s)?not|rather than|instead of)\s[^.]{1,60}\Z", re.IGNORECASE)
 _LONGEST_RESULT = 60
 _GETS = (
     r"(?:has|have|had|gets?|receives?|earns?|needs?|takes?|pays?|spends?|saves?|sells?|buys?|eats?|reads?|uses?|contains?"
-    r"|holds?|weighs?|scores?|makes?|gives?|costs?|requires?|remains?|produces?|walks?|runs?)"
+    r"|holds?|weighs?|scores?|makes?|gives?|costs?|requires?|remains?|produces?|walks?|runs?"
+    r"|(?:needs?|has|have|had|will have|must|should|can|could|will)\s(?:to\s)?(?:pay|spend|save|buy|earn|sell"
+    r"|walk|run|make|read|drive|wait"
+    r"|work|give|cut|use|eat|bake|collect|travel|cost|take|score|produce|get|add|fill|plant|charge))"
 )
 _STATES = re.compile(
     rf"\b(?:is|are|was|were|equals|be|total|totals|left with|result|answer|{_GETS})\s"
@@ -69,7 +104,7 @@ _SAID_OF_RESULT = re.compile(
     r"(?:\b(?:is|are|was|equals|comes to|amounts to)\b|:)"
     rf"|(?:[A-Za-z][\w']{{0,20}}\s){{1,4}}?(?:will\s|would\s)?{_GETS}\s"
     r"(?:him\s|her\s|them\s|it\s|us\s)?(?:exactly\s|only\s|a total of\s)?"
-    rf"(?={_DIGITS}(?:\s(?!and\b|or\b|but\b)[\w']{{1,20}}){{0,5}}\W{{0,3}}\Z)"
+    rf"(?=[-$]{{0,2}}{_DIGITS}(?:\s(?!and\b|or\b|but\b)[\w']{{1,20}}){{0,5}}\W{{0,3}}\Z)"
     rf"|(?={_DIGITS}\s(?:\w{{1,20}}\s){{1,3}}(?:are|is|were|was|remain|remains)\b))\s{{0,3}}(?P<said>.{{1,200}})\Z",
     re.IGNORECASE | re.DOTALL,
 )
@@ -91,18 +126,23 @@ class Number(Format):
     def parse(self, passage: str) -> str | None:
         """Return the one number that a passage states, in digits or in words."""
         passage = re.sub(r"\(\s?=[^()]{0,200}\)", "", passages.unemphasised(passage))  # "62 (= 25 + 37)"
-        left, equals, right = _THOUSANDS.sub(",", passage).rpartition("=")
+        left, equals, right = _THOUSANDS.sub(",", _in_decimals(passage)).rpartition("=")
         stated = passages.bare(passages.before_reason(passages.unwrapped(right).strip())).rstrip(".")
         stated = _SIGN_APART.sub(r"\1", _NEGATIVE.sub("-", stated))
-        if negated := re.match(r"(?:definitely\s)?not\s.{1,40}?\bbut\s(.{1,80})\Z", stated):
+        if negated := re.match(
+            r"(?:definitely\s)?not\s.{1,40}?(?:\bbut\s|[,;]\s)(?:rather\s)?(?:(?:it|that)(?:'s|\sis)\s)?(.{1,80})\Z",
+            stated,
+        ):
             stated = negated.group(1)
         stated = re.sub(r"\s\([^()]{0,80}\)\Z", "", stated)  # "42 (6 x 7)"
         if re.match(r"[-$]{0,2}[0-9]", stated):
             stated = _NOT_ANOTHER.sub("", stated)
         if _NO_VALUE.search(stated):
             return None
-        if (value := _scientific(stated) or number_words.read(stated)) is not None:
-            return value
+        restated = _IN_ALL.match(stated) or _THAT_IS.search(stated)
+        said = self.parse(restated["said"]) if restated else _scientific(stated) or number_words.read(stated)
+        if restated or said is not None:
+            return said
         if _CALCULATION.search(stated):  # "36 = 12 * 3" states 36
             return self.parse(left) if equals and _NUMBER.fullmatch(left.strip()) else None
         if leading := _LEADING.match(stated.lstrip("(")):
@@ -117,16 +157,20 @@ class Number(Format):
 
     def conclusion(self, sentence: str) -> str | None:
         """Return the number that a sentence comes to as a result or a conclusion, or states of its subject."""
+        sentence = _in_decimals(sentence)
         if "=" in sentence:
             return self.parse(sentence) if len(sentence.rpartition("=")[2]) <= _LONGEST_RESULT else None
         if sentence.rstrip("*_ ").endswith("?"):
             return None
         if passages.concludes(sentence):
             return self._concluding(sentence)
-        if words := _IN_WORDS.match(passages.unemphasised(sentence)):
+        said_in_words = passages.unemphasised(sentence)
+        if words := _IN_WORDS.match(said_in_words) or _THAT_MAKES.match(said_in_words):
             return number_words.read(words["said"])
-        said = _SAID_OF_RESULT.match(sentence)
-        return self.parse(said["said"]) if said and len(_NUMBER.findall(said["said"])) <= 1 else None
+        said = _THAT_IS.search(sentence) or _SAID_OF_RESULT.match(sentence)
+        if said is None or len(_NUMBER.findall(_FOR_SO_MANY.sub("", said["said"]))) > 1:
+            return None
+        return self.parse(said["said"])
 
     def _concluding(self, sentence: str) -> str | None:
         """Return the number behind a colon, the first count, the only number, or the last that something is."""
@@ -144,22 +188,37 @@ class Number(Format):
     def alone(self, line: str) -> str | None:
         """Return the number that a line consists of."""
         alone = passages.bare(line)
+        alone = alone.lstrip("\u20ac\u00a3\u00a5 ")
         alone = passages.bare(_SIGN_APART.sub(r"\1", alone.rstrip(". ")))
-        return self.parse(alone) if _NUMBER.fullmatch(_THOUSANDS.sub(",", alone)) else None
+        if re.fullmatch(r"[A-Za-z][a-z-]{2,60}(?:\s[a-z-]{2,20}){0,8}", alone):
+            return number_words.whole(alone)
+        return self.parse(alone) if _NUMBER.fullmatch(_THOUSANDS.sub(",", _in_decimals(alone))) else None
 
     def last_resort(self, text: str) -> str | None:
         """Return what the closing line states, unless it goes on with a list's numbering."""
-        return None if passages.continues_a_list(text) else super().last_resort(text)
+        if passages.continues_a_list(text):
+            return None
+        return self.parse(text) if _COUNTED.fullmatch(text.strip("*_ \n")) else super().last_resort(text)
 
     def key(self, answer: str) -> str:
         """Return the number without separators and needless zeros."""
         return _plain(passages.plain(answer).strip())
 
 
+def _in_decimals(text: str) -> str:
+    """Return a text with mixed numbers and points for thousands in decimals: `2 1/2`, `3.400,00`."""
+    text = re.sub(r"(?<=[0-9])\s?(?=[\u00bc-\u00be])", "", text).translate(_ONE_MARK)
+    text = re.sub(
+        r"(?<=10)([\u2070\u00b9\u00b2\u00b3\u2074-\u2079]{1,2})", lambda run: "^" + run.group().translate(_POWER), text
+    )
+    text = _MIXED.sub(lambda n: f"{int(n['whole']) + Decimal(n['top']) / Decimal(n['bottom']):f}", text)
+    return _EUROPEAN.sub(lambda n: f"{n['whole'].replace('.', '')}.{n['part']}", text)
+
+
 def _scientific(text: str) -> str | None:
     r"""Return the value of a number with a power of ten, `1.5 \times 10^3`."""
     match = _SCIENTIFIC.fullmatch(text)
-    return _plain(f"{Decimal(match['digits']).scaleb(int(match['power'])):f}") if match else None
+    return _plain(f"{Decimal(match['digits'] or 1).scaleb(int(match['power'])):f}") if match else None
 
 
 def _plain(number: str) -> str:

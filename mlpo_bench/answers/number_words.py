@@ -33,6 +33,12 @@ def read(text: str) -> str | None:
     return None if value is None else f"{'-' if said['minus'] and value else ''}{value}"
 
 
+def whole(text: str) -> str | None:
+    """Return the digits of a text that is a number in words and nothing else, or None."""
+    said = _WORDS.match(text.strip().casefold())
+    return None if said is None or said["rest"].strip() else read(text)
+
+
 _PARTS = {
     "half": 2,
     "third": 3,

@@ -27,6 +27,7 @@ _ALL_BUT = re.compile(
     r"\\\{(?P<other>[^,{}]{1,60})\\\}"
 )
 _MATRIX = re.compile(r"\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
+_NESTED = re.compile(r"\[\[([^\[\]]{1,200}(?:\],\s?\[[^\[\]]{1,200}){0,19})\]\]")  # [[1,2],[3,4]]
 _ANGLED = re.compile(r"\\langle(?![a-zA-Z])(.*)\\rangle", re.DOTALL)
 
 
@@ -169,6 +170,8 @@ def _bracketed(text: str, depth: int) -> Shape | None:
 
 
 def _matrix(text: str, depth: int) -> Shape | None:
+    if nested := _NESTED.fullmatch(text):
+        text = "\\begin{pmatrix}" + re.sub(r"\],\s?\[", r"\\\\", nested.group(1)).replace(",", "&") + "\\end{pmatrix}"
     match = _MATRIX.fullmatch(text[1:-1] if text[:1] + text[-1:] in {"[]", "()"} else text)
     if match is None:
         return None

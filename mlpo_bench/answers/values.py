@@ -23,6 +23,14 @@ _OPERATORS = (
     "lceil rceil cup cap in"
 )
 COMMANDS = GREEK | frozenset(_OPERATORS.split())
+_EMPTY = re.compile(
+    r"\\emptyset|\\\{\\\}|(?:there (?:is|are) )?no (?:real |such |possible )?"
+    r"(?:solutions?|roots?|values?|numbers?)(?: exists?)?|none"
+    r"|(?:the )?empty set|does not exist|no such (?:\w+ )?exists?",
+    re.IGNORECASE,
+)
+_RATIO = re.compile(r"([0-9]{1,9})\s?(?::|to)\s?([0-9]{1,9})")
+_FRACTION = re.compile(r"\\frac\{([0-9]{1,9})\}\{([0-9]{1,9})\}|([0-9]{1,9})\s?/\s?([0-9]{1,9})")
 _KNOWN_CHARACTERS = re.compile(r"[0-9a-zA-Z\s+\-/^_(){}\[\].,=<>!|\\:]*")
 _NOTHING_BUT_LETTERS = 3
 
@@ -33,11 +41,26 @@ def same_value(answer: str, gold: str, same: Same) -> bool:
         return True
     if all(re.fullmatch(r"[A-Za-z][a-zA-Z' -]+", side) for side in (answer, gold)):
         return answer.casefold() == gold.casefold()
+    if _EMPTY.fullmatch(answer) and _EMPTY.fullmatch(gold):
+        return True
+    if ratio := _same_ratio(answer, gold) or _same_ratio(gold, answer):
+        return ratio
     for form, agree in ((_BASED, _same_in_base), (_CLOCK, _same_time)):
         one, other = form.fullmatch(answer), form.fullmatch(gold)
         if one or other:
             return bool(one and other and agree(one, other))
     return understood(answer, gold) and understood(gold, answer) and same(answer, gold)
+
+
+def _same_ratio(answer: str, gold: str) -> bool:
+    """Return whether a ratio, `1:2`, and a fraction say the same; two ratios are compared by what is written."""
+    ratio, fraction, other = _RATIO.fullmatch(answer), _FRACTION.fullmatch(gold), _RATIO.fullmatch(gold)
+    if ratio and other and "to" in answer:
+        return ratio.groups() == other.groups()
+    if ratio is None or fraction is None:
+        return False
+    top, bottom = (int(part) for part in fraction.groups() if part is not None)
+    return int(ratio[1]) * bottom == int(ratio[2]) * top
 
 
 def _same_in_base(one: re.Match[str], other: re.Match[str]) -> bool:

@@ -18,7 +18,7 @@ _LEAD_IN = (
     r"|definitely\s|clearly\s|(?:wait|sorry|oops|actually|so|therefore|thus|hence|then|well|indeed),?\s)"
 )
 _END = (
-    r"(?=[*_`\"')}$\]]{0,4}(?:\s{0,3}(?:\Z|[.,:;!?(\u2014<\n]|-\s"
+    r"(?!\.\s?[0-9])(?=[*_`\"')}$\]]{0,4}(?:\s{0,3}(?:\Z|[.,:;!?(\u2014<\n]|-\s"
     r"|because\b|since\b|as\b|and\s(?:that|not)\b|for\b|which\b)|\s{1,4}(?:\Z|\n)))"
 )
 _UNDECIDED = re.compile(
@@ -38,10 +38,19 @@ class Verdict(Format):
     words: ClassVar[Mapping[re.Pattern[str], str]]
     opens: ClassVar[re.Pattern[str]]
     stated: ClassVar[re.Pattern[str]]
+    # "the result is not True, it is False"
+    _replaced = re.compile(
+        r"[^.;!?]{0,80}?\bnot\s[\"'*_]{0,2}(?P<denied>yes|no|true|false|valid|invalid)[\"'*_]{0,2}\s?[,;]?\s(?:but|rather|instead)?[,\s]{0,2}"
+        r"(?:(?:it|that)(?:'s|\sis|\sshould be)\s)?(?:rather\s|actually\s|in fact\s)?[\"'*_]{0,2}"
+        r"(?P<word>yes|no|true|false|valid|invalid)\W{0,4}\Z",
+        re.IGNORECASE,
+    )
 
     def parse(self, passage: str) -> str | None:
         """Return the one word of the two that a passage opens with, or says."""
         passage = passages.before_reason(passages.bare(passages.unwrapped(passage)))
+        if replaced := self._replaced.match(passage):
+            return self._said(replaced["word"]) or None
         if opening := self.opens.match(passage):
             said = self._said(opening["word"])
             behind = re.match(r"[\s,/|]{0,4}(?:(?:or|and)\s)?(\w{2,7})\b", passage[opening.end("word") :])
@@ -57,7 +66,9 @@ class Verdict(Format):
         if sentence.rstrip("*_ ").endswith("?"):
             return None
         opening = self.opens.match(sentence)
-        if opening and re.match(r"[*_\"')]{0,3}(?:[.,:;!](?:\s|\Z)|\Z)", sentence[opening.end("word") :]):
+        if opening and re.match(
+            r"[*_\"')]{0,3}(?:[.,:;!](?:\s|\Z)|\s{0,2}[\u2014-]\s|\Z)", sentence[opening.end("word") :]
+        ):
             return self._said(opening["word"]) or None
         left, _, result = sentence.rpartition("=")
         if re.search(r"(?:\A|\W)[A-Z]\s{0,2}\Z", left) and not passages.concludes(sentence):
@@ -69,7 +80,11 @@ class Verdict(Format):
         stated = self.stated.search(sentence)
         if stated is None or _UNDECIDED.search(sentence[: stated.end()].partition(",")[0]):
             return None
-        return self.parse(next(filter(None, stated.groups())))
+        return self.parse(self.of_statement(sentence, stated))
+
+    def of_statement(self, sentence: str, stated: re.Match[str]) -> str:  # noqa: ARG002 - what denies may stand before
+        """Return the part of a sentence that says the word."""
+        return next(filter(None, stated.groups()))
 
     def opening(self, text: str) -> str | None:
         """Return the word that a text opens with, set off from its explanation ("No. The walk ends east.")."""
@@ -82,7 +97,7 @@ class Verdict(Format):
 
     def alone(self, line: str) -> str | None:
         """Return the word that a line consists of."""
-        line = passages.bare(line.strip().rstrip(".!"))
+        line = passages.bare(line.strip().lstrip("> ").rstrip(".!"))
         return self._said(line) or None if line.isalpha() else None
 
 
@@ -119,12 +134,15 @@ class YesNo(Verdict):
     name = "yes_no"
     instruction = "End with Yes or No, written as <answer>Yes</answer> or <answer>No</answer>."
     words: ClassVar = {
-        _word("yes"): "Yes",
+        _word("yes|yep|yeah|yup"): "Yes",
+        _word(r"nope|nah"): "No",
+        _word(r"not\s[\"'*_]{0,3}(?:yes|no)"): "",
         re.compile(
-            r"(?<![\w'-])no(?=[\s*_`\"')}$]{0,4}(?:\Z|[.,:;!?\u2014<(/]|-\s|because\b|since\b|as\b))", re.IGNORECASE
+            r"(?<![\w'-])no(?!\.\s?[0-9])(?=[\s*_`\"')}$]{0,4}(?:\Z|[.,:;!?\u2014<(/]|-\s|because\b|since\b|as\b))",
+            re.IGNORECASE,
         ): "No",
     }
-    opens = _opens("yes|no")
+    opens = _opens("yes|yep|yeah|no|nope")
     stated = re.compile(
         r"\b(?:answers?|say|says|reply|conclude|meant?)\W{1,4}((?:yes|no)\b.*)\Z"
         r"|,\s(yes|no)(?=,\s|,?\s(?:he|she|it|they|you|we|i)\s(?:do|does|did|will|would|is|are|can|has)\b)",
@@ -168,6 +186,12 @@ class TrueFalse(Verdict):
     )
 
 
+_DENYING = re.compile(
+    r"\b(?:wrong|incorrect|mistake|mistaken|false|cannot|can't|not)\s(?:to\s|that\s)?(?:call|say|think|consider|conclude|claim|regard)\b",
+    re.IGNORECASE,
+)
+
+
 class ValidInvalid(Verdict):
     """Valid or invalid; whatever denies "valid" within its clause makes it invalid, and the other way round."""
 
@@ -183,8 +207,8 @@ class ValidInvalid(Verdict):
     _follows = re.compile(
         r"\A[\W_]{0,8}(?:(?:so|therefore|thus|hence|overall|finally),?\s)?(?:the|this|its)\sconclusion\s(?:(?:does|can|could)\s)?"
         r"(?P<not>(?:n't|not|cannot|doesn't|can't)\s)?(?:be\s)?(?:(?:necessarily|logically|deductively)\s){0,2}"
-        r"(?:follows?|drawn|deduced|derived|inferred)\s(?:(?:necessarily|logically|deductively)\s){0,2}from\s"
-        r"(?:the|these|those|its|our)\s(?:\w{1,12}\s)?(?:premises?|statements|information|arguments?)\W{0,4}\Z",
+        r"(?:follows?|drawn|deduced|derived|inferred)(?:\s(?:necessarily|logically|deductively)){0,2}(?:\sfrom\s"
+        r"(?:the|these|those|its|our|what)\s(?:\w{1,12}\s)?(?:premises?|statements|information|arguments?|given))?\W{0,4}\Z",
         re.IGNORECASE,
     )
     _denied = re.compile(
@@ -193,6 +217,12 @@ class ValidInvalid(Verdict):
         r"|fails to be|far from|no(?!,|\.|:|;))(?![\w'-])[^.,;:!?\n]{0,60}\Z",
         re.IGNORECASE,
     )
+
+    def of_statement(self, sentence: str, stated: re.Match[str]) -> str:
+        """Return the clause that says the word: "it would be wrong to call this valid" denies it from before."""
+        before = sentence[: stated.start(1)]
+        denying = sentence[max(map(before.rfind, ",;:.")) + 1 :]
+        return denying if _DENYING.search(before) else stated.group(1)
 
     def conclusion(self, sentence: str) -> str | None:
         """Return the verdict of a sentence; one on whether the conclusion follows from the premises is one, too."""

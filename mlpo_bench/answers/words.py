@@ -31,6 +31,10 @@ _IN_CODE = re.compile(
     r"[`*\s]{0,4}(?:\w{1,20}\s?=\s?)?\[(?P<entries>\s{0,3}(?P<quote>[\"'])[\w&' -]{1,60}(?P=quote)"
     r"(?:\s?,\s{0,3}(?P=quote)[\w&' -]{1,60}(?P=quote)){1,200}\s{0,3})\][`*\s.]{0,4}"
 )
+# "| 1 | ape |"
+_ROW = re.compile(
+    r"^[ \t]{0,8}\|[ \t]{0,8}(?:[0-9]{1,3}[ \t]{0,8}\|[ \t]{0,8})?([\w&'-]{1,60})[ \t]{0,8}\|[ \t]{0,8}$", re.MULTILINE
+)
 _FEWEST = 2
 _OF_SENTENCES = frozenset(
     ("the", "a", "to", "is", "are", "of", "not", "cannot", "it", "this", "be", "in", "sort", "you")
@@ -73,6 +77,8 @@ class Words(Format):
         """Return the list that closes a text, announced by a colon or by its sentence, or the bare list that it is."""
         if passages.unfinished(text[-80:]):
             return None
+        if rows := _rows(text):
+            return self.parse(rows)
         announced, colon, after = text.rstrip().rpartition(":")
         if colon and len(after) <= self.longest and _LISTS.search(passages.last_line(announced)[-200:]):
             return self._closing(after)
@@ -102,7 +108,7 @@ class Words(Format):
             return self.parse(text)
         if quoted := _IN_CODE.fullmatch(passages.last_line(text)):
             return self.parse(quoted["entries"])
-        words = re.sub(r"\s[<>]\s", " ", text).split()
+        words = re.sub(r"\s(?:[<>]|[-=]>|\u2192)\s", " ", text).split()
         plain = all(re.fullmatch(r"[a-z][a-z'&-]*,?", word) and word not in _OF_SENTENCES for word in words)
         return self.parse(text) if len(words) >= _FEWEST and plain else None
 
@@ -121,6 +127,17 @@ def _listed(text: str) -> str:
         if len(taken) >= _FEWEST:
             return "\n".join(taken)
     return ""
+
+
+def _rows(text: str) -> str:
+    """Return the words of the table that closes a text, a line each, or an empty string."""
+    taken: list[str] = []
+    for line in reversed(text.rstrip().split("\n")):
+        row = _ROW.fullmatch(line)
+        if row is None or not row.group(1).strip("-"):
+            break
+        taken.append(row.group(1))
+    return "\n".join(reversed(taken)) if len(taken) >= _FEWEST else ""
 
 
 def _stripped(word: str) -> str:

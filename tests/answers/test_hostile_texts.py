@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mlpo_bench import answers
@@ -37,6 +37,7 @@ def test_any_text_is_read_or_not_without_fault(form: str, text: str) -> None:
 
 @pytest.mark.parametrize("form", [form for form in answers.FORMATS if form not in {"maths", "gym"}])
 @given(text=hostile)
+@example(text="ANSWER=\\")
 @settings(max_examples=100, deadline=None)
 def test_what_was_read_is_read_again_and_judged_right(form: str, text: str) -> None:
     answer = answers.read(form, text)
