@@ -84,7 +84,7 @@ class Verdict(Format):
 
     def of_statement(self, sentence: str, stated: re.Match[str]) -> str:  # noqa: ARG002 - what denies may stand before
         """Return the part of a sentence that says the word."""
-        return next(filter(None, stated.groups()))
+        return str(next(filter(None, stated.groups())))
 
     def opening(self, text: str) -> str | None:
         """Return the word that a text opens with, set off from its explanation ("No. The walk ends east.")."""
