@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 HF, VLLM = "hf", "vllm"
 # Whose CUDA builds keep transformers from being imported beside a torch for CPUs.
 _CUDA_BUILDS = ("torchvision", "torchaudio", "torchcodec")
-WITHOUT_GPU, WITH_GPU = 'pip install "mlpo-bench[cpu]"', 'pip install "mlpo-bench[vllm]"'
+WITHOUT_GPU = f'pip install "mlpo-bench[cpu]" && pip uninstall -y {" ".join(_CUDA_BUILDS)}'
+WITH_GPU = 'pip install "mlpo-bench[vllm]"'
 
 
 def installed(name: str) -> str | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from mlpo_bench.doctor import engines, machine
+from mlpo_bench.doctor.engines import WITHOUT_GPU
 from mlpo_bench.questions import Hub, Package, loading
 from mlpo_bench.questions.source import Absent
 from tests.engines.imitated_hub import imitated_hub
@@ -151,12 +152,12 @@ GPU = (machine.Gpu("Made-up 80G", 80.0),)
 @pytest.mark.parametrize(
     ("versions", "cards", "engine", "state", "mend"),
     [
-        ({}, (), "hf", "no", 'pip install "mlpo-bench[cpu]"'),
+        ({}, (), "hf", "no", WITHOUT_GPU),
         ({}, GPU, "vllm", "no", 'pip install "mlpo-bench[vllm]"'),
-        ({"transformers": "5.19.0"}, (), "hf", "no", 'pip install "mlpo-bench[cpu]"'),
+        ({"transformers": "5.19.0"}, (), "hf", "no", WITHOUT_GPU),
         (VERSIONS | {"torchvision": "0.30.0"}, (), "hf", "no", "pip uninstall -y torchvision"),
         (VERSIONS, GPU, "vllm", "partly", 'pip install "mlpo-bench[vllm]"'),
-        ({"vllm": "0.32.0", "torch": "2.13.0"}, (), "vllm", "no", 'pip install "mlpo-bench[cpu]"'),
+        ({"vllm": "0.32.0", "torch": "2.13.0"}, (), "vllm", "no", WITHOUT_GPU),
         ({"vllm": "0.32.0", "torch": "2.13.0"}, GPU, "vllm", "works", ""),
     ],
 )
@@ -191,7 +192,7 @@ def test_an_adapter_needs_peft(doctor: Callable[..., Any], tmp_path: Path, monke
     (tmp_path / "config.json").write_text("{}")
     code, found = doctor(f"{{model: {tmp_path}, adapter: some/adapter}}")
     assert code == 1
-    assert found["engine", "peft"]["mend"] == 'pip install "mlpo-bench[cpu]"'
+    assert found["engine", "peft"]["mend"] == WITHOUT_GPU
 
 
 def test_models_that_are_not_here_are_told_apart(
