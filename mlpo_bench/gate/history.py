@@ -118,9 +118,8 @@ def read_baseline(path: Path, model: type[Model]) -> Model:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UsageError(
-            f"the baseline {path} cannot be read: {error.strerror}. Make one with --update --reason TEXT."
-        ) from None
+        told = f"the baseline {path} cannot be read: {error.strerror}."
+        raise UsageError(f"{told} Make one with --update --reason TEXT.") from None
     try:
         baseline = model.model_validate_json(content)
     except ValidationError as error:
