@@ -83,8 +83,17 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
         return
     # What loads a real model takes every core by itself, and is run one test after the other.
-    session.run("pytest", "-m", "not model and not server and not browser", *SIDE_BY_SIDE)
+    session.run("pytest", "-m", "not model and not server and not browser and not ray", *SIDE_BY_SIDE)
     session.run("pytest", "-m", "model or server")
+
+
+@nox.session(default=False)
+def ray(session: nox.Session) -> None:
+    """Start a Ray cluster on this machine, and run teams on it; further options go to pytest."""
+    with once(session) as needed:
+        if needed:
+            install(session, "tests", extras="[ray]")
+    session.run("pytest", "-m", "ray", "tests/engines/cluster", *session.posargs)
 
 
 @nox.session(default=False)
@@ -196,7 +205,7 @@ def minimums(session: nox.Session) -> None:
             session.install("--requirement", lowest)
             session.install("--constraint", lowest, *nox.project.dependency_groups(PYPROJECT, "unit"))
             session.install("--no-deps", "-e", ".")
-    session.run("pytest", "-m", "not model and not server and not browser", *SIDE_BY_SIDE, *session.posargs)
+    session.run("pytest", "-m", "not model and not server and not browser and not ray", *SIDE_BY_SIDE, *session.posargs)
 
 
 @nox.session(default=False)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import difflib
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 class UsageError(Exception):
@@ -72,6 +72,15 @@ class ContextOverflow(EngineError):
             transient=False,
         )
         self.model, self.prompt, self.answer, self.context = model, prompt, answer, context
+        self._made_of = {"model": model, "prompt": prompt, "answer": answer, "context": context, "said": said}
+
+    def __reduce__(self) -> tuple[Callable[..., ContextOverflow], tuple[dict[str, Any]]]:
+        """Let it travel between processes, though it is made of named values."""
+        return _overflow, (self._made_of,)
+
+
+def _overflow(made_of: dict[str, Any]) -> ContextOverflow:
+    return ContextOverflow(**made_of)
 
 
 def nearest(wrong: str, known: Iterable[str]) -> str:

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from mlpo_bench import yamls
 from mlpo_bench.api.run import Run
-from mlpo_bench.engines import close_engines
-from mlpo_bench.engines import open_engines as open_real_engines
+from mlpo_bench.engines import LOCAL, close_engines
+from mlpo_bench.engines import executor as named_executor
 from mlpo_bench.errors import Stopped, StoppedAtOnce, UsageError
 from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.matrix.config import TEAM, RunConfig, read_config
@@ -70,6 +70,7 @@ def run(
     add: bool = False,
     store: str | Path | Store | None = None,
     observer: RunObserver | None = None,
+    executor: str = LOCAL,
     open_engines: OpenEngines | None = None,
     **asked: Unpack[Asked],
 ) -> Run:
@@ -93,6 +94,7 @@ def run(
         add: extend the run of that name by the cells asked for.
         store: where completions are kept: a file, or an open `Store`; the person's own where it is left out.
         observer: is told how far it is (derive one from `Silent`).
+        executor: where engines run: `local`, or `ray` (a cluster: `RAY_ADDRESS`, or one on this machine).
         open_engines: what starts the engines in place of the real ones (see `mlpo_bench.testing`).
         asked: what else a matrix may say: `limit`, `rounds`, `peers`, `seeds`, `data`, ... (see `Asked`).
 
@@ -104,7 +106,7 @@ def run(
     if _loop_is_running():
         raise UsageError("an event loop is running here, as in a notebook: write `await mlpo_bench.arun(...)`.")
     every = {"config": config, "name": name, "folder": folder, "only": only, "add": add, "store": store}
-    hooks = {"observer": observer, "open_engines": open_engines}
+    hooks = {"observer": observer, "executor": executor, "open_engines": open_engines}
     return asyncio.run(arun(suites, protocols, team, **every, **hooks, **asked))  # type: ignore[arg-type]
 
 
@@ -128,10 +130,12 @@ async def arun(
     add: bool = False,
     store: str | Path | Store | None = None,
     observer: RunObserver | None = None,
+    executor: str = LOCAL,
     open_engines: OpenEngines | None = None,
     **asked: Unpack[Asked],
 ) -> Run:
     """Do what `run` does where an event loop is running, as in a notebook: `await mlpo_bench.arun(...)`."""
+    opening = open_engines or named_executor(executor)
     before = RunDirectory.open(Path(folder) / name).config if add and name else None
     base = read_config(Path(config)) if config else before
     directory = RunDirectory.for_run(_configured(base, suites, protocols, team, asked), Path(folder), name, add=add)
@@ -139,7 +143,7 @@ async def arun(
     engines: dict[ModelSpec, Engine] = {}
 
     async def opened(specs: Iterable[ModelSpec], **options: Any) -> Mapping[ModelSpec, Engine]:  # noqa: ANN401
-        engines.update(await (open_engines or open_real_engines)(specs, **options))
+        engines.update(await opening(specs, **options))
         return engines
 
     try:

@@ -14,6 +14,7 @@ from mlpo_bench.cli._options import WHERE, Chosen, configured
 
 
 if TYPE_CHECKING:
+    from mlpo_bench.engines import OpenEngines
     from mlpo_bench.log import LoadedRun, Results, RunDirectory
 
 FAILED_IN_PART = 1
@@ -57,6 +58,14 @@ def run(
         Path | None,
         typer.Option(help="File of all completions.  \\[default: in the user's cache folder]", rich_help_panel=WHERE),
     ] = None,
+    executor: Annotated[
+        str,
+        typer.Option(
+            help="Where engines run: local, or ray (a cluster: RAY_ADDRESS, or one on this machine).",
+            rich_help_panel=WHERE,
+            autocompletion=complete.choice("local", "ray"),
+        ),
+    ] = "local",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=WHERE)] = False,
     json: Annotated[bool, typer.Option("--json", help="Print results as JSON.", rich_help_panel=WHERE)] = False,
 ) -> None:
@@ -65,8 +74,10 @@ def run(
     The same command goes on with an interrupted run; a cell that is done is never run again. Exit codes: 0 done,
     1 failed in part, 2 bad usage, 130 interrupted (143, 129 by SIGTERM, SIGHUP).
     """
+    from mlpo_bench.engines import executor as named
     from mlpo_bench.log import LoadedRun, RunDirectory
 
+    opening = named(executor)
     before = RunDirectory.open(output / name).config if add and name else None
     config = chosen.build(before)
     if fresh:
@@ -74,7 +85,7 @@ def run(
     folder = RunDirectory.for_run(config, output, name, add=add, resume=resume)
     words = tuple(only or ())
     left = folder.left(words)
-    results = carried_out(folder, words, store, quiet=quiet or json)
+    results = carried_out(folder, words, store, quiet=quiet or json, open_engines=opening)
     if json:
         print_json(results)
     else:
@@ -89,21 +100,30 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def carried_out(folder: RunDirectory, only: tuple[str, ...], store: Path | None, *, quiet: bool) -> Results:
+def carried_out(
+    folder: RunDirectory,
+    only: tuple[str, ...],
+    store: Path | None,
+    *,
+    quiet: bool,
+    open_engines: OpenEngines | None = None,
+) -> Results:
     """Carry out what is left of a run, or of the cells that some words name, and return what it came to."""
     import asyncio
     from contextlib import ExitStack
 
+    from mlpo_bench import engines
     from mlpo_bench.cli._display import display
     from mlpo_bench.cli._ending import ending
     from mlpo_bench.runs.runner import run_cells
     from mlpo_bench.store import default_path
 
     named = f" --store {shlex.quote(str(store))}" if store else ""
+    opening = open_engines or engines.open_engines
     words = f"Interrupted. What was answered is kept; to go on: {folder.command}{named}"
     with ExitStack() as shown, ending(words, leave=shown.close), shown:
         observer = shown.enter_context(display(quiet=quiet))
-        return asyncio.run(run_cells(folder, store or default_path(), observer, only))
+        return asyncio.run(run_cells(folder, store or default_path(), observer, only, opening))
 
 
 def _print(run: LoadedRun, *, asked_nothing: bool) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from mlpo_bench.engines.base import Engine, ModelFacts, Share
+from mlpo_bench.engines.executors import EXECUTORS, LOCAL, executor
 from mlpo_bench.engines.opening import OpenEngines, close_engines, open_engine, open_engines
 from mlpo_bench.engines.scripted import ScriptedEngine
 from mlpo_bench.engines.spec import ENGINES, EngineKind, ModelSpec, OpenOptions
@@ -14,6 +15,8 @@ from mlpo_bench.engines.spec import ENGINES, EngineKind, ModelSpec, OpenOptions
 
 __all__ = [
     "ENGINES",
+    "EXECUTORS",
+    "LOCAL",
     "Engine",
     "EngineKind",
     "ModelFacts",
@@ -23,6 +26,7 @@ __all__ = [
     "ScriptedEngine",
     "Share",
     "close_engines",
+    "executor",
     "open_engine",
     "open_engines",
 ]

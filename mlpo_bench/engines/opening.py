@@ -93,7 +93,13 @@ async def open_engines(
     Raises:
         UsageError: as for `open_engine`.
     """
-    plans = [await _plan(spec, deterministic=deterministic, on_event=on_event) for spec in dict.fromkeys(specs)]
+    every = list(dict.fromkeys(specs))
+    for spec in every:
+        if on_event and spec.placement.replicas > 1:
+            on_event(
+                f"{spec.name}: one of its {spec.placement.replicas} replicas is started; --executor ray starts all"
+            )
+    plans = [await _plan(spec, deterministic=deterministic, on_event=on_event) for spec in every]
     hosts: dict[tuple[object, ...], dict[tuple[object, ...], _Plan]] = {}
     for plan in plans:
         hosts.setdefault(plan.host, {}).setdefault(plan.identity, plan)

@@ -13,6 +13,7 @@ from mlpo_bench import yamls
 from mlpo_bench.engines.base import ALONE, Engine, Share
 from mlpo_bench.engines.engine_options import NOTHING_SAID, EngineOptions
 from mlpo_bench.engines.names import full_name, short_name
+from mlpo_bench.engines.placement import ANYWHERE, Placement
 from mlpo_bench.engines.server_options import NOTHING_ASKED, ONE_LINE, RequestOptions, checked_urls
 from mlpo_bench.errors import UsageError, unknown
 from mlpo_bench.registry import Registry
@@ -181,8 +182,8 @@ class ModelSpec(BaseModel):
     serve the same model; `concurrency` bounds the requests in flight to each, and `request` is how it is asked.
     `deployment` tells apart what a server had under one name at different times. `generation: model`
     leaves the temperature and its kin to what the model's makers say (see `engines.generation`). `engine_options` says
-    how a model on this machine is served. `asked_anew` is the
-    mark of a run that took no answers from before it (`run --fresh`).
+    how a model on this machine is served, `placement` how many of it a cluster holds, and what each takes there.
+    `asked_anew` is the mark of a run that took no answers from before it (`run --fresh`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -207,6 +208,7 @@ class ModelSpec(BaseModel):
     asked_anew: Annotated[
         str | None, Field(min_length=1, max_length=64, pattern=ONE_LINE, exclude_if=lambda mark: mark is None)
     ] = None
+    placement: Annotated[Placement, Field(exclude_if=lambda placement: placement == ANYWHERE)] = ANYWHERE
     engine_options: Annotated[EngineOptions, Field(exclude_if=lambda options: options == NOTHING_SAID)] = NOTHING_SAID
     generation: Annotated[Literal["task", "model"], Field(exclude_if=lambda whose: whose == "task")] = "task"
 
@@ -241,6 +243,8 @@ class ModelSpec(BaseModel):
                 "tokenizer concerns weights on this machine; a server has its own (for a base model behind one, "
                 "request: {endpoint: completions, template: FOLDER})"
             )
+        if self._says("placement") and self.base_url:
+            raise ValueError("placement concerns what a run starts by itself; several servers are a list as base_url")
         self._check_engine_options()
         if self._says("generation") and not self.base_url and not self.needs_weights:
             raise ValueError(f"generation concerns a model's own defaults, which engine {self.engine!r} does not have")
@@ -293,8 +297,10 @@ class ModelSpec(BaseModel):
 
     @property
     def deciding(self) -> Self:
-        """The same without what decides only where it is answered: the first address in the place of several."""
-        return self if self.base_url == self.address else self.model_copy(update={"base_url": self.address})
+        """The same without what decides only where it is answered: further addresses, and its placement."""
+        if self.base_url == self.address and not self._says("placement"):
+            return self
+        return self.model_copy(update={"base_url": self.address, "placement": ANYWHERE})
 
     @property
     def needs_weights(self) -> bool:

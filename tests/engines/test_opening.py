@@ -42,7 +42,7 @@ def script(folder: Path, name: str = "s.yaml") -> ModelSpec:
 def test_importing_the_room_imports_no_heavy_library() -> None:
     program = (
         "import sys, mlpo_bench.engines\n"
-        "print([m for m in ('torch', 'transformers', 'vllm', 'openai') if m in sys.modules])"
+        "print([m for m in ('torch', 'transformers', 'vllm', 'openai', 'ray') if m in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n"
