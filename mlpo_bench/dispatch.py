@@ -80,12 +80,14 @@ class Reply:
     """A completion as one conversation got it.
 
     `request` is the request's identity (see `request_key`), which equal requests share; `waited` is how many seconds
-    of wall time this conversation waited, next to nothing where the completion was known.
+    of wall time this conversation waited, next to nothing where the completion was known; `began` when it began to
+    wait, in seconds since 1970 (UTC).
     """
 
     completion: Completion
     request: bytes
     waited: float
+    began: float = field(default_factory=time.time)
 
 
 @dataclass(slots=True)
@@ -244,7 +246,7 @@ class Dispatch:
         return Reply(known, key, 0.0)
 
     async def _made(self, key: bytes, client: EngineClient, request: Request) -> Reply:
-        started = time.perf_counter()
+        began, started = time.time(), time.perf_counter()
         if (flight := self._flights.get(key)) is not None:
             made = await asyncio.shield(flight)
             self.tally.shared += 1
@@ -252,7 +254,7 @@ class Dispatch:
             return known
         else:
             made = await self._fly(key, client, request)
-        return Reply(made, key, time.perf_counter() - started)
+        return Reply(made, key, time.perf_counter() - started, began)
 
     def _client_of(self, member: Member) -> EngineClient:
         client = self._by_member.get(member)

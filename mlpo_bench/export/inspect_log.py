@@ -11,17 +11,20 @@ from pydantic_core import to_json
 
 from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
+from mlpo_bench.export import times
+from mlpo_bench.export.rows import settings
 from mlpo_bench.runs.gold import load_asked
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from inspect_ai.event import ModelEvent
     from inspect_ai.log import EvalResults, EvalSample, EvalSpec
     from inspect_ai.model import ChatMessage, ModelOutput, ModelUsage
 
+    from mlpo_bench.export.times import Span
     from mlpo_bench.harness.suite import Sample
     from mlpo_bench.log.records import Record
     from mlpo_bench.log.run import LoadedRun
@@ -69,8 +72,11 @@ def _write(path: Path, run: LoadedRun, cell: Cell, gold: Mapping[str, Sample]) -
     summaries: list[bytes] = []
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("_journal/start.json", _json({"version": log.version, "eval": spec, "plan": EvalPlan()}))
+        spans, whole = times.of_turns(run, cell), times.of_questions(run, cell)
         for line in run.transcripts(cell):
-            sample = condense_sample(_sample(line, records[line["question"]], gold[line["question"]], models))
+            question = line["question"]
+            held = whole.get(question), [times.of(spans, question, turn) for turn in line.get("turns", ())]
+            sample = condense_sample(_sample(line, records[question], gold[question], models, held))
             file.writestr(f"samples/{sample.id}_epoch_{sample.epoch}.json", _json(sample))
             summaries.append(_json(sample.summary()))
             stats.model_usage = _added([stats.model_usage, sample.model_usage])
@@ -97,7 +103,7 @@ def _spec(run: LoadedRun, cell: Cell, questions: list[str]) -> EvalSpec:
         task=cell.suite,
         task_id=_identity(cell.suite, cell.label, cell.team),
         task_display_name=f"{cell.suite}: {cell.label}",
-        task_args={"seed": setting.seed, "protocol": setting.protocol.name, "team": cell.team},
+        task_args={"seed": setting.seed, **settings(cell), "settings": setting.protocol.settings},
         solver=cell.label,
         dataset=EvalDataset(
             name=cell.suite,
@@ -135,7 +141,14 @@ def _results(run: LoadedRun, cell: Cell, total: int) -> EvalResults | None:
     return EvalResults(total_samples=total, completed_samples=result.n, scores=[score])
 
 
-def _sample(line: dict[str, Any], record: Record, sample: Sample, models: Mapping[str, str]) -> EvalSample:
+def _sample(
+    line: dict[str, Any],
+    record: Record,
+    sample: Sample,
+    models: Mapping[str, str],
+    held: tuple[Span | None, Sequence[Span | None]],
+) -> EvalSample:
+    """Return a sample; `held` tells from when to when by the clock, and of each turn, where that is known."""
     from inspect_ai.log import EvalError, EvalSample
 
     question = sample.question
@@ -144,20 +157,24 @@ def _sample(line: dict[str, Any], record: Record, sample: Sample, models: Mappin
         "epoch": 1,
         "input": [_message("user", question.prompt)],
         "target": sample.gold,
-        "metadata": {"subject": question.subject, "suite": question.suite},
+        # What engines took for its turns when they were first made, whatever was asked beside them.
+        "metadata": {"subject": question.subject, "suite": question.suite, "engine_seconds": record.seconds},
     }
     if "error" in line:
         return EvalSample(error=EvalError(message=line["error"], traceback="", traceback_ansi=""), **shared)
-    turns = line["turns"]
+    turns, (whole, spans) = line["turns"], held
+    lasted = (whole[1] - whole[0]).total_seconds() if whole else None
     return EvalSample(
         messages=[*shared["input"], *(_said(turn, models) for turn in turns)],
         output=_output(line["final"], record.cut_off, models["leader"]),
         scores={SCORER: _score(line["final"], record)},
-        events=[_event(turn, models) for turn in turns],
+        events=[_event(turn, models, span) for turn, span in zip(turns, spans, strict=True)],
         model_usage=_added({models[turn["seat"]]: _usage(turn)} for turn in turns),
         role_usage=_added({turn["seat"]: _usage(turn)} for turn in turns),
-        total_time=record.seconds,
-        working_time=record.serial_seconds,
+        started_at=whole[0].isoformat() if whole else None,
+        completed_at=whole[1].isoformat() if whole else None,
+        total_time=lasted,
+        working_time=lasted,
         turn_count=len(turns),
         **shared,
     )
@@ -209,13 +226,14 @@ def _output(
     return ModelOutput(model=model, choices=[choice], usage=usage)
 
 
-def _event(turn: dict[str, Any], models: Mapping[str, str]) -> ModelEvent:
+def _event(turn: dict[str, Any], models: Mapping[str, str], span: Span | None) -> ModelEvent:
     from inspect_ai.event import ModelEvent
     from inspect_ai.model import GenerateConfig
 
     model = models[turn["seat"]]
     return ModelEvent(
-        timestamp=datetime.fromtimestamp(0, UTC),  # turns keep how long they took, not when
+        timestamp=span[0] if span else datetime.fromtimestamp(0, UTC),  # earlier runs did not keep when
+        completed=span[1] if span else None,
         model=model,
         role=turn["seat"],
         input=[_message(read["role"], read["content"]) for read in turn["read"]],

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mlpo_bench.analysis.rows import row_name
+from mlpo_bench.export import times
+from mlpo_bench.export.rows import settings
 from mlpo_bench.harness.documents import UNREAD
 from mlpo_bench.log.cell_files import read_suite
 from mlpo_bench.runs.gold import load_asked
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from mlpo_bench.harness.suite import Sample
@@ -65,7 +68,7 @@ def _write(run: LoadedRun, target: Path, model: str, of_row: list[Cell], loaded:
     samples: Samples = {}
     for cell in of_row:
         samples |= _samples(run, cell, loaded[cell.suite])
-    results = _results(run, of_row, samples) | _experiment(model, sanitized)
+    results = _results(run, of_row, samples) | _experiment(run, of_row, model, sanitized)
     paths = [place / f"results_{date}.json"]
     paths[0].write_text(json.dumps(results, indent=2, ensure_ascii=False), encoding="utf-8")
     for task, lines in samples.items():
@@ -133,7 +136,7 @@ def _run(run: LoadedRun, cell: Cell) -> dict[str, Any]:
     return {
         "config": {
             "model": "mlpo-team",
-            "model_args": {"protocol": cell.label, "team": members},
+            "model_args": settings(cell) | {"settings": setting.protocol.settings, "team": members},
             "batch_size": None,
             "batch_sizes": [],
             "device": None,
@@ -155,7 +158,10 @@ def _run(run: LoadedRun, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _experiment(model: str, sanitized: str) -> dict[str, Any]:
+def _experiment(run: LoadedRun, of_row: Sequence[Cell], model: str, sanitized: str) -> dict[str, Any]:
+    """Return what lm-eval tells of an evaluation, which lasted from its first request to its last answer."""
+    spans = [span for cell in of_row for span in times.of_questions(run, cell).values()]
+    began, ended = (min(b for b, _ in spans), max(e for _, e in spans)) if spans else (None, None)
     return {
         "model_source": "mlpo-team",
         "model_name": model,
@@ -165,7 +171,9 @@ def _experiment(model: str, sanitized: str) -> dict[str, Any]:
         "fewshot_as_multiturn": None,
         "chat_template": None,
         "chat_template_sha": None,
-        "total_evaluation_time_seconds": None,
+        "start_time": began and began.timestamp(),
+        "end_time": ended and ended.timestamp(),
+        "total_evaluation_time_seconds": str((ended - began).total_seconds()) if began and ended else None,
     }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pyarrow as pa
 
+from mlpo_bench.export import times
 from mlpo_bench.log.records import SCHEMA as RECORDS
 
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.matrix.cells import Cell
 
+_MOMENT = pa.timestamp("ms", "UTC")
 _CELL = pa.schema(
     [
         ("label", pa.string()),
@@ -27,11 +29,13 @@ _CELL = pa.schema(
         ("settings", pa.string()),
     ]
 )
-QUESTIONS = pa.unify_schemas([_CELL, RECORDS])
-"""A question of a cell: the cell's settings, then its record.
+_TIMES = pa.schema([("began", _MOMENT), ("ended", _MOMENT), ("duration", pa.float64())])
+QUESTIONS = pa.unify_schemas([_CELL, RECORDS, _TIMES])
+"""A question of a cell: the cell's settings, its record, and when it was asked and answered by the clock.
 
 `rounds` counts what the protocol repeats (rounds, layers, steps; null where it has none), and `settings` are all of the
-protocol's as JSON.
+protocol's as JSON. `duration` are the seconds between `began` and `ended`, where `seconds` adds up those that engines
+took for its turns when they were first made; all three are null in runs made before times were kept.
 """
 
 _MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
@@ -53,20 +57,23 @@ TURNS = pa.schema(
         ("completion_tokens", pa.int64()),
         ("finish_reason", pa.string()),
         ("seconds", pa.float64()),
+        ("began", _MOMENT),
+        ("ended", _MOMENT),
         ("request", pa.string()),
     ]
 )
 """A turn: what a seat read and wrote, the answer read from it (null: none), and whether that was right.
 
 `reasoning` is thinking that a server told apart from the text (null: none). `right` is null in runs made before turns
-were judged.
+were judged. `began` and `ended` tell from when to when by the clock the conversation waited for it in this run: next to
+no time where it was known, and null in runs made before times were kept.
 """
 
 
-def questions(run: LoadedRun, cell: Cell) -> list[dict[str, Any]]:
-    """Return a cell's rows, a question each."""
+def settings(cell: Cell) -> dict[str, Any]:
+    """Return who conferred how in a cell, by the names of `QUESTIONS`."""
     protocol = cell.setting.protocol
-    setting = {
+    return {
         "label": cell.label,
         "team": cell.team,
         "protocol": protocol.name,
@@ -74,11 +81,24 @@ def questions(run: LoadedRun, cell: Cell) -> list[dict[str, Any]]:
         "peers": cell.peers,
         "settings": orjson.dumps(protocol.settings, option=orjson.OPT_SORT_KEYS).decode(),
     }
-    return [setting | asdict(record) for record in run.records(cell.id)]
+
+
+def questions(run: LoadedRun, cell: Cell) -> list[dict[str, Any]]:
+    """Return a cell's rows, a question each."""
+    setting, spans = settings(cell), times.of_questions(run, cell)
+    return [
+        setting | asdict(record) | times.told(spans.get(record.question), duration=True)
+        for record in run.records(cell.id)
+    ]
 
 
 def turns(run: LoadedRun, cell: Cell) -> Iterator[list[dict[str, Any]]]:
     """Yield the turns of each of a cell's conversations; those that a fault ended have none."""
+    spans = times.of_turns(run, cell)
     for conversation in run.transcripts(cell):
-        where = {"cell": cell.id, "question": conversation["question"]}
-        yield [{name: (where | turn).get(name) for name in TURNS.names} for turn in conversation.get("turns", [])]
+        question = conversation["question"]
+        where = {"cell": cell.id, "question": question}
+        yield [
+            {name: (where | turn | times.told(times.of(spans, question, turn))).get(name) for name in TURNS.names}
+            for turn in conversation.get("turns", [])
+        ]

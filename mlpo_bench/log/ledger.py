@@ -21,7 +21,10 @@ from mlpo_bench.log.files import read_table, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from mlpo_bench.harness.verdicts import Judged
 
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
 # A row for each turn. `answer` is what equal answers share (null: none could be read), and `right` tells whether it
 # would have been right as the final one. `request` holds the first 8 bytes of the request's identity: equal
 # completions share it. `seconds` are the engine's when the completion was made, `waited` those of this conversation
-# in this run. Where a server told of any, `cache_write_tokens` holds what of the prompt it wrote to its cache.
+# in this run, which `began` to wait then (UTC; null or no column in ledgers from before it was kept). Where a server
+# told of any, `cache_write_tokens` holds what of the prompt it wrote to its cache.
 SCHEMA = pa.schema(
     [
         ("question", pa.string()),
@@ -47,11 +51,13 @@ SCHEMA = pa.schema(
         ("completion_tokens", pa.int32()),
         ("seconds", pa.float32()),
         ("waited", pa.float32()),
+        ("began", pa.timestamp("ms", "UTC")),
     ]
 )
 _PLACE = ("question", "seat", "round", "stage", "sample", "request")
 _COUNTED = ["request", "prompt_tokens", "cached_tokens", "completion_tokens", "seconds"]
 _CACHE_WRITES = "cache_write_tokens"
+_UNKNOWN = -1
 FLOPS_PER_PARAMETER = 2
 """Operations that a parameter takes part in for each token that a model reads or writes: a multiply and an add."""
 
@@ -116,7 +122,7 @@ class LedgerWriter:
         self._answers: dict[str | None, int] = {}
         # What `array` calls the types of SCHEMA; words are counted, and named when they are written.
         self._columns: dict[str, array[Any]] = {
-            name: array(code) for name, code in zip(SCHEMA.names, "ibhhhibbQiiiff", strict=True)
+            name: array(code) for name, code in zip(SCHEMA.names, "ibhhhibbQiiiffq", strict=True)
         }
         self._cache_writes = array("i")
 
@@ -139,22 +145,24 @@ class LedgerWriter:
             columns["completion_tokens"].append(turn.usage.completion)
             columns["seconds"].append(turn.seconds)
             columns["waited"].append(turn.waited)
+            columns["began"].append(_UNKNOWN if turn.began is None else round(turn.began * 1000))
             self._cache_writes.append(turn.cache_written)
 
     def finish(self) -> None:
         """Write the file, whole or not at all."""
-        names = {"question": self._questions, "seat": list(self._seats), "answer": list(self._answers)}
-        columns = [
-            pa.DictionaryArray.from_arrays(np.asarray(column), pa.array(names[name], pa.string())).cast(pa.string())
-            if name in names
-            else pa.array(np.asarray(column)).cast(SCHEMA.field(name).type)
-            for name, column in self._columns.items()
-        ]
+        columns = [self._column(name, np.asarray(column)) for name, column in self._columns.items()]
         table = pa.Table.from_arrays(columns, schema=SCHEMA)
         if any(self._cache_writes):
             table = table.append_column(_CACHE_WRITES, pa.array(np.asarray(self._cache_writes), pa.int32()))
         with atomic.written(self._path) as beside:
             write_table(table, beside)
+
+    def _column(self, name: str, values: NDArray[Any]) -> pa.Array:
+        names = {"question": self._questions, "seat": list(self._seats), "answer": list(self._answers)}
+        if name in names:
+            return pa.DictionaryArray.from_arrays(values, pa.array(names[name], pa.string())).cast(pa.string())
+        known = values != _UNKNOWN if name == "began" else np.ones(len(values), dtype=bool)
+        return pa.array(values, mask=~known).cast(SCHEMA.field(name).type)
 
 
 def read_ledger(path: Path) -> pa.Table:
@@ -173,12 +181,23 @@ def read_places(path: Path) -> dict[Place, tuple[str | None, bool, float]]:
     return dict(zip(zip(*places, strict=True), zip(*told, strict=True), strict=True))
 
 
+def read_waits(path: Path) -> dict[Place, tuple[float, datetime | None]]:
+    """Return for how many seconds each turn of a cell was waited for, and since when, by its place."""
+    table = read_table(path, needed=[*_PLACE, "waited"])
+    places = zip(*(table[name].to_pylist() for name in _PLACE), strict=True)
+    began = table["began"].to_pylist() if "began" in table.column_names else [None] * len(table)
+    return dict(zip(places, zip(table["waited"].to_pylist(), began, strict=True), strict=True))
+
+
 def keep_waits(before: Path, after: Path) -> None:
     """Give the turns of a ledger that was made again the waits that they had: nobody waited when they were repeated."""
-    was, table = read_places(before), read_ledger(after)
-    places = zip(*(table[name].to_pylist() for name in _PLACE), strict=True)
-    waits = pa.array([was[place][2] if place in was else 0.0 for place in places], pa.float32())
-    write_table(table.set_column(SCHEMA.get_field_index("waited"), "waited", waits), after)
+    was, table = read_waits(before), read_ledger(after)
+    places = list(zip(*(table[name].to_pylist() for name in _PLACE), strict=True))
+    waits = [was.get(place, (0.0, None)) for place in places]
+    for name, values in (("waited", [wait for wait, _ in waits]), ("began", [began for _, began in waits])):
+        field = SCHEMA.field(name)
+        table = table.set_column(SCHEMA.get_field_index(name), field, pa.array(values, field.type))
+    write_table(table, after)
 
 
 def shared(cells: Iterable[tuple[Path, dict[str, SeatCost]]]) -> Shared:

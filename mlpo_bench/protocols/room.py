@@ -225,6 +225,7 @@ class Room:
             seconds=made.seconds,
             request=reply.request,
             waited=reply.waited,
+            began=reply.began,
             max_tokens=max_tokens,
             **made.more,
         )

@@ -23,9 +23,9 @@ class Turn:
     `stage` counts the steps of the conversation that had to wait for one another: turns of one stage ran side by
     side. `sample` tells apart equal requests of one stage. `answer` is what a reader finds in `text`, or None.
     `request` is the request's identity, 32 bytes, which equal turns of other conversations share. `seconds` are those
-    that the engine took when the completion was made, `waited` those that this conversation waited for it. `reasoning`,
-    `refused`, `estimated` and `cache_written` are the completion's. `max_tokens` is how long it could become where a
-    protocol said so.
+    that the engine took when the completion was made, `waited` those that this conversation waited for it, from `began`
+    on (seconds since 1970, UTC; None where that is not known). `reasoning`, `refused`, `estimated` and `cache_written`
+    are the completion's. `max_tokens` is how long it could become where a protocol said so.
     """
 
     seat: str
@@ -40,6 +40,7 @@ class Turn:
     seconds: float
     request: bytes = b""
     waited: float = field(default=0.0, compare=False)
+    began: float | None = field(default=None, compare=False)
     reasoning: str | None = None
     refused: bool = False
     estimated: bool = False

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 import sys
 import weakref
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +35,8 @@ from mlpo_bench.errors import UsageError
 from mlpo_bench.export import FORMATS, export, inspect_log, tables
 from mlpo_bench.export.inspect_log import SCORER
 from mlpo_bench.log import LoadedRun, RunDirectory
+from mlpo_bench.log.files import write_table
+from mlpo_bench.log.ledger import read_ledger
 from mlpo_bench.log.records import read_records, write_records
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.matrix.config import RunConfig
@@ -95,7 +99,7 @@ def conversations(run: RunDirectory, cell: str) -> list[dict[str, Any]]:
 
 
 def of_record(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    added = {"label", "team", "protocol", "rounds", "peers", "settings"}
+    added = {"label", "team", "protocol", "rounds", "peers", "settings", "began", "ended", "duration"}
     return [{name: value for name, value in row.items() if name not in added} for row in rows]
 
 
@@ -118,7 +122,10 @@ def test_parquet_holds_every_question_and_every_turn(run: RunDirectory, tmp_path
         for line in conversations(run, cell.cell)
         for turn in line["turns"]
     ]
-    assert turns == [{name: turn.get(name) for name in turns[0]} for turn in written]
+    timed = {"began", "ended"}
+    assert [{name: value for name, value in turn.items() if name not in timed} for turn in turns] == [
+        {name: turn.get(name) for name in turns[0] if name not in timed} for turn in written
+    ]
     assert {turn["reasoning"] for turn in turns} == {None}
     assert len(turns) == sum(row["calls"] for row in questions) == 2 * 22 * (1 + 3 + 4)
 
@@ -130,15 +137,17 @@ def test_csv_and_json_lines_hold_every_question(run: RunDirectory, tmp_path: Pat
     assert of_record(lines) == records(run)
     table = csv.read_csv(of_csv, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=options)
     assert [row["answer"] for row in table.to_pylist()] == [row["answer"] for row in lines]
-    assert table.to_pylist()[0] == lines[0]
+    first = table.to_pylist()[0]
+    assert first | {name: lines[0][name] for name in ("began", "ended")} == lines[0]
+    assert first["began"] == datetime.fromisoformat(lines[0]["began"])
 
 
 def planted(run: RunDirectory, folder: Path, text: str, reasoning: str | None = None) -> LoadedRun:
     """A copy of a run's first cell, one of whose conversations ends in a text of its own, and one in a fault."""
     cell = run.results().cells[0].cell
-    for part in ("records", "transcripts", "cells", "suites"):
+    for part in ("records", "transcripts", "cells", "suites", "ledger"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    for name in ("config.yaml", "manifest.json", "suites/bbh.json", f"cells/{cell}.json"):
+    for name in ("config.yaml", "manifest.json", "suites/bbh.json", f"cells/{cell}.json", f"ledger/{cell}.parquet"):
         (folder / name).write_bytes((run.path / name).read_bytes())
     told = json.loads((folder / f"cells/{cell}.json").read_bytes())
     assert told.pop("files")  # the digests of what is about to be changed
@@ -412,3 +421,26 @@ def test_turns_are_gathered_into_groups_of_rows() -> None:
     assert [len(group) for group in tables._gathered(turns)] == [1200, 1200]
     assert [len(group) for group in tables._gathered(turns[:4])] == [1200, 400]
     assert list(tables._gathered([])) == []
+
+
+def test_durations_are_by_the_clock_and_every_format_tells_who_conferred_how(run: RunDirectory, tmp_path: Path) -> None:
+    questions, turns = (pq.read_table(path).to_pylist() for path in export(LoadedRun(run), "parquet", tmp_path))
+    spans: dict[tuple[str, str], list[tuple[datetime, datetime]]] = {}
+    for turn in turns:
+        assert turn["began"] <= turn["ended"]
+        spans.setdefault((turn["cell"], turn["question"]), []).append((turn["began"], turn["ended"]))
+    for row in questions:
+        of_turns = spans[row["cell"], row["question"]]
+        assert (row["began"], row["ended"]) == (min(b for b, _ in of_turns), max(e for _, e in of_turns))
+        assert row["duration"] == pytest.approx((row["ended"] - row["began"]).total_seconds(), abs=0.002)
+        assert abs(datetime.now(UTC) - row["began"]).total_seconds() < 3600
+
+
+def test_runs_from_before_times_were_kept_are_exported_without(run: RunDirectory, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run.path, copy)
+    for path in (copy / "ledger").iterdir():
+        write_table(read_ledger(path).drop_columns(["began"]), path)
+    loaded = LoadedRun(RunDirectory(copy))
+    questions, turns = (pq.read_table(path).to_pylist() for path in export(loaded, "parquet", tmp_path / "out"))
+    assert {row["duration"] for row in questions} == {row["ended"] for row in (*questions, *turns)} == {None}

@@ -30,7 +30,7 @@ SEED = int(os.environ.get("SOAK_SEED", "0"))
 MOST_ATTEMPTS = 6
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 DECIDING = {"config.yaml", "manifest.json"}
-TIMES = ("seconds", "serial_seconds", "waited")
+TIMES = ("seconds", "serial_seconds", "waited", "began")
 ENDS = {0, 1, 2, 129, 130, 143, *(-number for number in SIGNALS)}
 """Done, failed in part, refused, stopped; and ended by a signal that came before Python could be told of it."""
 SCRIPT = """
