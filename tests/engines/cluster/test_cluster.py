@@ -53,7 +53,9 @@ TEN_TOKENS = Sampling(max_tokens=10)
 
 PATIENT = {"RAY_agent_register_timeout_ms": "300000", "RAY_worker_register_timeout_seconds": "300"}
 """Ray gives its own processes some 30 s to start, which a busy machine may not keep."""
-PORTS = ("port", "dashboard-agent-grpc-port", "dashboard-agent-listen-port", "runtime-env-agent-port")
+AGENTS = ("dashboard-agent-grpc-port", "dashboard-agent-listen-port", "runtime-env-agent-port", "metrics-export-port")
+PORTS = ("port", *AGENTS)
+"""Where they are told, Ray does not wait for its agents to tell them, for which it has a bound of its own."""
 
 
 def free_ports(count: int) -> list[int]:
