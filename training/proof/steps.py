@@ -128,9 +128,9 @@ STEPS = (
         "sft, and mlpo from it: alone and led once",
         (
             Training("sft", _OPENINGS + _TRACES, _SFT),
+            _led("sft", "bbh"),
             Training("mlpo", _MLPO_WRITTEN, _MLPO_READ),
             _led("mlpo"),
-            _led("sft", "bbh"),
             Evaluation("mlpo", (AT_TOKENS + ONCE,), openings=6, suites=("bbh",)),
         ),
     ),
