@@ -145,10 +145,9 @@ class HFEngine:
             try:
                 ended = await loop.run_in_executor(self._thread, self._decoder.advance, groups)
             except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
-                self._failed(admitted, error)
+                await self._failed(list(dict.fromkeys([*self._decoder.release(), *admitted])), error)
             else:
-                for row in ended:
-                    self._settle(row, self._completion(row))
+                self._settle_ended(ended)
 
     def _refuse_waiting(self, reason: Exception) -> None:
         waiting, self._admission.waiting = self._admission.waiting, []
@@ -163,16 +162,41 @@ class HFEngine:
             for row in cancelled:
                 del self._askers[row]
 
-    def _failed(self, admitted: Sequence[Row], error: Exception) -> None:
-        """Begin anew with half as many where memory ran out; else tell all who were under way."""
-        rows = list(dict.fromkeys([*self._decoder.release(), *admitted]))
-        if _out_of_memory(error) and len(rows) > 1:
+    async def _failed(self, rows: Sequence[Row], error: Exception) -> None:
+        """Begin rows that failed together anew: half as many where memory ran out, else without those at fault.
+
+        One that failed alone is told what failed.
+        """
+        if len(rows) == 1:
+            self._admission.restore()  # it was this one that did not fit
+            self._settle(rows[0], self._fault(f"{type(error).__name__}: {error}"))
+        elif _out_of_memory(error):
             self._admission.halve(len(rows))
             self._admission.waiting.extend(rows)
-            return
-        fault = EngineError(f"{self._facts.full_name}: {type(error).__name__}: {error}", transient=False)
+        elif not await self._sorted_out(rows):
+            self._admission.halve(len(rows))
+
+    async def _sorted_out(self, rows: Sequence[Row]) -> int:
+        """Decode each row alone for a while, and return how many failed; the others wait to be let in again."""
+        failed = 0
         for row in rows:
-            self._settle(row, fault)
+            try:
+                ended = await asyncio.get_running_loop().run_in_executor(self._thread, self._decoder.advance, [[row]])
+            except Exception as error:  # noqa: BLE001 - as above
+                failed += 1
+                self._settle(row, self._fault(f"{type(error).__name__}: {error}"))
+            else:
+                self._settle_ended(ended)
+                self._admission.waiting += self._decoder.rows
+            self._decoder.release()
+        return failed
+
+    def _fault(self, what: str) -> EngineError:
+        return EngineError(f"{self._facts.full_name}: {what}", transient=False)
+
+    def _settle_ended(self, ended: Sequence[Row]) -> None:
+        for row in ended:
+            self._settle(row, self._completion(row) if row.fault is None else self._fault(row.fault))
 
     def _settle(self, row: Row, answer: Completion | Exception) -> None:
         future = self._askers.pop(row).answer

@@ -20,12 +20,15 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from mlpo_bench.engines import hf  # noqa: E402 - after the skip
+from mlpo_bench.engines.decoding import decoder  # noqa: E402
 from mlpo_bench.engines.sampling import drawn  # noqa: E402
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from mlpo_bench.engines.decoding.rows import Row
 
 CHATS = [[Message("user", " ".join("abcdefgh"[: n % 8 + 1]))] for n in range(12)]
 MIXED = [Sampling(temperature=(0.0, 0.7, 1.5)[n % 3], top_k=n % 4, max_tokens=4 + n) for n in range(12)]
@@ -120,9 +123,82 @@ def test_logits_that_are_no_numbers_are_a_fault(engine: hf.HFEngine, monkeypatch
     logits = engine._decoder._logits
     with monkeypatch.context() as patch:
         patch.setattr(engine._decoder, "_logits", lambda *given: logits(*given) * float("nan"))
-        with pytest.raises(EngineError, match=r"is no number \(NaN\)"):
+        with pytest.raises(EngineError, match=r"is no number \(NaN or infinite\)"):
             ask_all(engine, [0])
     assert ask_all(engine, [0])[0].usage.completion > 0
+
+
+def answers_or_faults(engine: hf.HFEngine) -> list[Completion | BaseException]:
+    async def gathered() -> list[Completion | BaseException]:
+        asked = [
+            engine.complete(chat, sampling, i) for i, (chat, sampling) in enumerate(zip(CHATS, MIXED, strict=True))
+        ]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    return asyncio.run(gathered())
+
+
+@pytest.mark.parametrize("sick", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("when", ["as prompts are read", "while answers are written"])
+def test_logits_that_are_no_numbers_fail_their_own_request_alone(
+    sick: float, when: str, engine: hf.HFEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = ask_all(engine, range(len(CHATS)))
+    write = engine._decoder._write
+
+    def infected(rows: Sequence[Row], logits: Any) -> None:
+        place = [i for i, row in enumerate(rows) if row.seed == 5 and (row.written or when == "as prompts are read")]
+        logits[place] = sick
+        write(rows, logits)
+
+    monkeypatch.setattr(engine._decoder, "_write", infected)
+    made = answers_or_faults(engine)
+    (fault,) = (one for one in made if isinstance(one, BaseException))
+    assert made[5] is fault
+    assert "no number" in str(fault)
+    others = {i: one for i, one in enumerate(made) if isinstance(one, Completion)}
+    assert {i: (c.text, c.usage) for i, c in others.items()} == {
+        i: (c.text, c.usage) for i, c in expected.items() if i != 5
+    }
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, torch.cuda.OutOfMemoryError])
+def test_a_request_that_fails_whatever_it_is_batched_with_fails_alone(
+    kind: type[Exception], engine: hf.HFEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, write = engine._admission.rows, engine._decoder._write
+
+    def fails(rows: Sequence[Row], logits: Any) -> None:
+        if any(row.seed == 7 for row in rows):
+            raise kind("broken on purpose")
+        write(rows, logits)
+
+    expected = ask_all(engine, range(len(CHATS)))
+    monkeypatch.setattr(engine._decoder, "_write", fails)
+    made = answers_or_faults(engine)
+    assert isinstance(made[7], EngineError)
+    assert "broken on purpose" in str(made[7])
+    assert [one.text for one in made if isinstance(one, Completion)] == [c.text for i, c in expected.items() if i != 7]
+    assert engine._admission.rows == rows  # what comes next is decoded together again
+
+
+def test_a_batch_that_fails_though_none_of_its_requests_does_is_halved(
+    engine: hf.HFEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoder, "STEPS_AT_ONCE", 2)
+    write = engine._decoder._write
+
+    def fails(rows: Sequence[Row], logits: Any) -> None:
+        if len(rows) > 4:
+            raise RuntimeError("too many on purpose")
+        write(rows, logits)
+
+    expected = ask_all(engine, range(len(CHATS)))
+    monkeypatch.setattr(engine._decoder, "_write", fails)
+    assert {i: c.text for i, c in ask_all(engine, range(len(CHATS))).items()} == {
+        i: c.text for i, c in expected.items()
+    }
+    assert engine._admission.rows <= 4
 
 
 @pytest.mark.parametrize("after", [0, 5], ids=["as prompts are read", "while answers are written"])

@@ -26,11 +26,19 @@ class Admission:
 
     def __init__(self, rows: int, tokens: int, read_together: int, *, joins: bool) -> None:
         self.rows, self.tokens, self._read_together, self._joins = rows, tokens, read_together, joins
+        self._before: int | None = None
         self.waiting: list[Row] = []
 
     def halve(self, rows: int) -> None:
         """Decode no more than half of so many together: they did not fit the device's memory."""
+        if self._before is None:
+            self._before = self.rows
         self.rows = max(1, rows // 2)
+
+    def restore(self) -> None:
+        """Decode as many together as before they were halved: a single one did not fit, and it is gone."""
+        if self._before is not None:
+            self.rows, self._before = self._before, None
 
     def groups(self, under_way: Sequence[Row]) -> list[list[Row]]:
         """Take rows out of those that wait, in the groups in which their prompts are to be read."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _TOKENS_PER_CHARACTER = 4
 # Rows that end are told of at once, and others let in no later than after so many steps.
 STEPS_AT_ONCE = 16
+NO_NUMBER = "what the model gave for the next token is no number (NaN or infinite); try another dtype."
 
 
 @dataclass(slots=True)
@@ -92,7 +93,10 @@ class Decoder:
         self._keep([i for i, row in enumerate(self.rows) if row not in unwanted])
 
     def advance(self, groups: Sequence[Sequence[Row]]) -> list[Row]:
-        """Let groups of rows in, then decode until some row has ended, or for a while; return the rows that have."""
+        """Let groups of rows in, then decode until some row has ended, or for a while; return the rows that have.
+
+        Those among them with a `fault` cannot go on.
+        """
         with torch.inference_mode():
             fresh = [self._read(group) for group in groups]
             if fresh:
@@ -145,14 +149,19 @@ class Decoder:
         return logits
 
     def _write(self, rows: Sequence[Row], logits: torch.Tensor) -> None:
-        if logits.isnan().any():  # a greedy row would write the first token for ever
-            raise ArithmeticError("what the model gave for the next token is no number (NaN); try another dtype.")
         if self._rules:
             ruled = [self._rules.applied(logits[i : i + 1], row.seen, len(row.ids)) for i, row in enumerate(rows)]
             logits = torch.cat(ruled)
+        # The largest is no number where any is none: a greedy row would write the first token for ever.
+        sound = logits.amax(dim=-1).isfinite()
+        if not sound.all():
+            logits = logits.where(sound[:, None], 0.0)
         tokens = drawn(logits, [row.sampling for row in rows], [row.point for row in rows], self._min_p)
-        for row, token in zip(rows, tokens.tolist(), strict=True):
-            row.write(token)
+        for row, token, is_sound in zip(rows, tokens.tolist(), sound.tolist(), strict=True):
+            if is_sound:
+                row.write(token)
+            else:
+                row.fault = NO_NUMBER
 
     def _leave(self) -> list[Row]:
         """Take the rows that have ended out of the batch."""
@@ -168,6 +177,8 @@ class Decoder:
             self._batch = None
 
     def _ended(self, row: Row) -> bool:
+        if row.fault is not None:
+            return True
         written = row.written
         return written[-1] in self._ends or len(written) >= row.sampling.max_tokens or self._stopped(row)
 

@@ -16,7 +16,8 @@ class Row:
     """What a request reads, what it has written, and where it draws its next token.
 
     Its draws come from its own seed, one for each token, whatever batches it goes through and however often it has to
-    begin anew: `point`, from 0 to 1, is the one that the next token takes.
+    begin anew: `point`, from 0 to 1, is the one that the next token takes. `fault` is why it cannot go on, where it
+    cannot.
     """
 
     ids: list[int]
@@ -24,6 +25,7 @@ class Row:
     seed: int
     written: list[int] = field(default_factory=list)
     point: float = 0.0
+    fault: str | None = None
     _source: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
