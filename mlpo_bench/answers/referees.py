@@ -29,6 +29,7 @@ _SPARE = 2
 # Where the system counts no processor's time for us, and for what hangs without computing.
 _TIMED = hasattr(signal, "setitimer")
 _HANGS_AFTER_S = 60.0
+_DIES_WITHIN_S = 5.0
 
 
 class Verdict(NamedTuple):
@@ -39,7 +40,10 @@ class Verdict(NamedTuple):
 
 
 class _Referee:
-    """One process. Used by one thread at a time; `overdue` once it was ended for taking too long.
+    """One process. Used by one thread at a time.
+
+    `overdue` once it was ended for computing too long, `given_up` for not answering; `fault` says what ended it where
+    that tells nothing of an answer: it hung, or the system killed it.
 
     Making one does not wait until it is ready; its first comparison does, and that wait is not counted against it. The
     process dies with the thread that makes it.
@@ -50,6 +54,8 @@ class _Referee:
 
     def __init__(self, seconds: float) -> None:
         self.overdue = False
+        self.fault: str | None = None
+        self.given_up = False
         self._seconds = seconds
         self._ready = False
         # -P: the script's folder holds this package's modules, which must not shadow a library's.
@@ -84,12 +90,26 @@ class _Referee:
             self._process.stdin.flush()
         except (OSError, ValueError):
             return None
-        line = self._line(max(_HANGS_AFTER_S, self._seconds) if _TIMED else self._seconds)
+        limit = max(_HANGS_AFTER_S, self._seconds) if _TIMED else self._seconds
+        line = self._line(limit)
         if line.startswith("[") and line.endswith("]"):
             return Verdict(*json.loads(line))
-        self._process.kill()
-        self.overdue |= _TIMED and self._process.wait() == -signal.SIGPROF
+        try:
+            code = self._process.wait(_DIES_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.end()
+        else:
+            self._ended(code, limit)
         return None
+
+    def _ended(self, code: int, limit: float) -> None:
+        """Put down what ended the process in the midst of a comparison."""
+        if _TIMED and self.given_up:
+            self.fault = f"neither answered nor computed for {limit:g} s"
+        elif _TIMED and code == -signal.SIGKILL:
+            self.fault = "was killed, as the system does for want of memory"
+        else:
+            self.overdue = self.given_up or (_TIMED and code == -signal.SIGPROF)
 
     def _line(self, seconds: float) -> str:
         """Return the next line, or an empty one where none came in time; the process is killed then."""
@@ -103,7 +123,7 @@ class _Referee:
             alarm.cancel()
 
     def _give_up(self) -> None:
-        self.overdue = True
+        self.given_up = True
         self._process.kill()
 
     def end(self) -> None:
@@ -145,7 +165,7 @@ class Referees:
         """Return whether two expressions are equal; what cannot be settled in time is not.
 
         Raises:
-            EngineError: No process can be started.
+            EngineError: No process can be started, or it hung or was killed, which tells nothing of an answer.
         """
         with self._seats:
             for _ in range(_ATTEMPTS):  # one that died while idle deserves another try; one out of time does not
@@ -157,11 +177,13 @@ class Referees:
                         self._idle.append(referee)
                     return verdict
                 referee.end()
-                if referee.overdue:
+                if referee.overdue or referee.given_up:
                     with self._lock:
                         while len(self._idle) < _SPARE:  # they start while others are judged
                             self._idle.append(self._start())
                     break
+        if referee.fault is not None:
+            raise EngineError(f"the process that compares mathematical answers {referee.fault}.", transient=False)
         return Verdict(equal=False, seconds=self._seconds)
 
     def _take(self) -> _Referee:

@@ -37,7 +37,7 @@ from mlpo_bench.cli import (
     verdict,
 )
 from mlpo_bench.cli._streams import steady
-from mlpo_bench.errors import UsageError
+from mlpo_bench.errors import EngineError, UsageError
 from mlpo_bench.visible import visible
 
 
@@ -114,6 +114,9 @@ def main() -> None:
         except UsageError as mistake:
             _say(str(mistake))
             sys.exit(2)
+        except EngineError as fault:
+            _say(str(fault))
+            sys.exit(1)
         except BrokenPipeError:
             raise
         except OSError as fault:  # of the machine, not of the program: a disk, a folder, a name that no file can have

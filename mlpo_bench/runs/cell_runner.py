@@ -97,6 +97,8 @@ class CellRunner:
         except OSError as fault:  # what is answered could not be written
             self._fault = self._fault or fault
             self.dispatch.stop()
+        except EngineError as fault:  # of a judge, who could not be asked once more
+            self.observer.say(f"{suite.name}, {one.cell.label}: not scored. {fault}")
         else:
             one.forget()
 

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from mlpo_bench import answers
+from mlpo_bench.answers import referees
 from mlpo_bench.answers.referees import _SCRIPT, Referees
+from mlpo_bench.errors import EngineError
 
 
 @pytest.mark.parametrize(
@@ -85,22 +87,22 @@ def test_equal_answers_share_a_key(form: str, one: str, other: str) -> None:
 
 
 def test_an_expression_without_end_is_wrong_in_time_and_harms_no_later_one() -> None:
-    referees = Referees(1, seconds=1.0)
-    assert referees.same("1/2", "0.5").equal
+    judges = Referees(1, seconds=1.0)
+    assert judges.same("1/2", "0.5").equal
     started = time.monotonic()
-    assert not referees.same("9^{9^{9^{9}}}", "1").equal
+    assert not judges.same("9^{9^{9^{9}}}", "1").equal
     assert time.monotonic() - started < 60  # of a busy machine; the bound itself is of the processor's time
-    assert referees.same("1/2", "0.5").equal
-    referees.close()
+    assert judges.same("1/2", "0.5").equal
+    judges.close()
 
 
 def test_a_process_killed_while_idle_is_replaced() -> None:
-    referees = Referees(1)
-    assert referees.same("1/2", "0.5").equal
-    referees._idle[0]._process.kill()
-    referees._idle[0]._process.wait()
-    assert referees.same("1/4", "0.25").equal
-    referees.close()
+    judges = Referees(1)
+    assert judges.same("1/2", "0.5").equal
+    judges._idle[0]._process.kill()
+    judges._idle[0]._process.wait()
+    assert judges.same("1/4", "0.25").equal
+    judges.close()
 
 
 ENDLESS = """
@@ -153,23 +155,48 @@ def test_a_comparison_has_a_bound_of_its_own() -> None:
 
 def test_a_verdict_rests_on_the_processor_s_time_alone() -> None:
     """A machine that is busy elsewhere makes no right answer wrong."""
-    referees = Referees(1, seconds=1.0)
-    assert referees.same("1/2", "0.5").equal
-    pid = referees._idle[0]._process.pid
+    judges = Referees(1, seconds=1.0)
+    assert judges.same("1/2", "0.5").equal
+    pid = judges._idle[0]._process.pid
     os.kill(pid, signal.SIGSTOP)
     threading.Timer(2.5, os.kill, (pid, signal.SIGCONT)).start()
-    assert referees.same("1/4", "0.25").equal
-    assert referees._idle[0]._process.pid == pid
-    referees.close()
+    assert judges.same("1/4", "0.25").equal
+    assert judges._idle[0]._process.pid == pid
+    judges.close()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system counts no processor's time for us")
+def test_a_judge_that_hangs_makes_no_answer_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(referees, "_HANGS_AFTER_S", 1.0)
+    judges = Referees(1, seconds=1.0)
+    assert judges.same("1/2", "0.5").equal
+    os.kill(judges._idle[0]._process.pid, signal.SIGSTOP)
+    with pytest.raises(EngineError, match="neither answered nor computed for 1 s"):
+        judges.same("1/4", "0.25")
+    monkeypatch.undo()
+    assert judges.same("1/4", "0.25").equal
+    judges.close()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system counts no processor's time for us")
+def test_a_judge_that_the_system_kills_makes_no_answer_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(referees, "_ATTEMPTS", 1)
+    judges = Referees(1, seconds=60.0)
+    assert judges.same("1/2", "0.5").equal
+    threading.Timer(0.5, os.kill, (judges._idle[0]._process.pid, signal.SIGKILL)).start()
+    with pytest.raises(EngineError, match="was killed"):
+        judges.same("1000000000!", "1")
+    assert judges.same("1/4", "0.25").equal
+    judges.close()
 
 
 def test_threads_share_the_processes() -> None:
-    referees = Referees(2)
+    judges = Referees(2)
     with ThreadPoolExecutor(6) as threads:
-        verdicts = [v.equal for v in threads.map(lambda n: referees.same(f"{n}/2", f"{n / 2}"), range(12))]
+        verdicts = [v.equal for v in threads.map(lambda n: judges.same(f"{n}/2", f"{n / 2}"), range(12))]
     assert all(verdicts)
-    assert len(referees._idle) <= 2
-    referees.close()
+    assert len(judges._idle) <= 2
+    judges.close()
 
 
 def test_a_program_that_judged_ends_at_once_and_its_judge_imports_no_torch() -> None:
