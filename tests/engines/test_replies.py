@@ -174,3 +174,23 @@ def test_words_are_found_where_servers_put_them() -> None:
 def test_what_was_written_to_a_cache_is_told_apart(told: dict[str, Any], usage: Usage) -> None:
     content: dict[str, Any] = {"choices": [{"message": {"content": "Yes."}, "finish_reason": "stop"}]}
     assert reply.read(content | {"usage": told | {"completion_tokens": 2}}).usage == usage
+
+
+def replied(message: dict[str, Any], **usage: Any) -> reply.Reply:
+    return reply.read({"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage})
+
+
+@pytest.mark.parametrize("message", [{"refusal": "No."}, {"content": [{"type": "refusal", "refusal": "No."}]}])
+def test_a_refusal_stands_beside_the_content_or_in_it(message: dict[str, Any]) -> None:
+    found = replied(message)
+    assert (found.text, found.refused) == ("No.", True)
+
+
+def test_thinking_that_is_kept_from_us_leaves_the_text() -> None:
+    found = replied({"content": [{"type": "redacted_thinking", "data": "x"}, {"type": "text", "text": "Yes."}]})
+    assert (found.text, found.reasoning, found.refused) == ("Yes.", None, False)
+
+
+def test_a_text_of_no_tokens_is_counted_here() -> None:
+    assert replied({"content": "Yes."}, prompt_tokens=5, completion_tokens=0).usage is None
+    assert replied({"content": "Yes."}, prompt_tokens=5, completion_tokens=1).usage == Usage(5, 0, 1)

@@ -35,6 +35,8 @@ _TOOLS = {"tool_calls", "tool_use", "function_call"}
 _THINKING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 _THINKING_PARTS = {"thinking", "reasoning", "reasoning_text", "reasoning.text", "reasoning.summary"}
 _THINKING_IN = ("thinking", "reasoning", "text", "summary", "content")
+_WORDLESS = ("refusal", "redacted_thinking")
+"""Kinds of parts that say nothing of the answer."""
 _DEEPEST = 8
 _CACHE_WRITES = ("cache_creation_input_tokens", "cache_write_tokens", "cache_creation_tokens")
 """What servers call the tokens of a prompt that they wrote to a cache."""
@@ -109,16 +111,25 @@ def _chosen(choice: dict[str, Any], usage: Usage | None, fingerprint: str | None
     content, message = _content(choice)
     text, thought = _joined(content, "the content")
     reasoning = thought or _reasoning(message)
-    refusal = message.get("refusal")
+    refusal = _refusal(message, content)
+    usage = usage if usage is None or usage.completion or not text else None  # a text of no tokens cannot be
     reason = choice.get("finish_reason")
     finish, note = _finish(reason, text)
-    if finish == "refused" or (isinstance(refusal, str) and refusal.strip()):
-        told = refusal if isinstance(refusal, str) and not text.strip() else text
+    if finish == "refused" or refusal:
+        told = refusal if refusal and not text.strip() else text
         return Reply(told, "stop", usage, reasoning, refused=True, fingerprint=fingerprint)
     if finish == "stop" and not text.strip():
         raise EngineError(_empty(reason, reasoning, message), transient=False)
     cut_off: FinishReason = "length" if finish == "length" else "stop"
     return Reply(text, cut_off, usage, reasoning, note=note, fingerprint=fingerprint)
+
+
+def _refusal(message: dict[str, Any], content: Any) -> str:  # noqa: ANN401
+    """Return the words of a refusal that stands beside the content, or as a part of it; none where there is none."""
+    parts = content if isinstance(content, list) else [content]
+    told = [message, *(part for part in parts if isinstance(part, dict) and part.get("type") in _WORDLESS)]
+    words = (one.get("refusal") for one in told)
+    return _whole(next((one for one in words if isinstance(one, str) and one.strip()), ""))
 
 
 def _content(choice: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -154,6 +165,8 @@ def _part(part: dict[str, Any], what: str, depth: int) -> tuple[str, str | None]
         inner = next((part[name] for name in _THINKING_IN if name in part), None)
         text, thought = _joined(inner, what, depth - 1)
         return "", thought or text or None
+    if kind in _WORDLESS:
+        return "", None
     if "text" not in part:
         shown = one_line(repr(kind), 40)
         raise EngineError(f"did not answer with a completion: {what} has a part without text ({shown}).")
