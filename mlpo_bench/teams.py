@@ -106,17 +106,21 @@ class Member(ModelSpec):
         return f"{self.short_name} ({self.persona[:24]})" if self.persona else self.short_name
 
 
+Dollars = Annotated[yamls.Real, Field(ge=0, le=1e9)]
+"""A price, in whatever currency: small enough that a run's sum is a number."""
+
+
 class Price(_Strict):
     """What a million tokens cost: fresh ones of a prompt, cached ones (as fresh ones unless said), written ones.
 
     `cache_write` is the price of those of a prompt that a server wrote to its cache (as fresh ones unless said).
     """
 
-    prompt: Annotated[yamls.Real, Field(ge=0)]
-    completion: Annotated[yamls.Real, Field(ge=0)]
-    cached: Annotated[yamls.Real, Field(ge=0)] | None = None
+    prompt: Dollars
+    completion: Dollars
+    cached: Dollars | None = None
     # Left out where nobody names one, so that teams are what they were before there was any.
-    cache_write: Annotated[yamls.Real | None, Field(ge=0, exclude_if=lambda price: price is None)] = None
+    cache_write: Annotated[Dollars | None, Field(exclude_if=lambda price: price is None)] = None
 
     def of(self, usage: Usage) -> float:
         """Return the price of so many tokens."""

@@ -7,6 +7,7 @@ text that is no text are faults of their line.
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -259,9 +260,13 @@ def _line(tree: yaml.Node | None, location: Sequence[str | int]) -> int:
     return line
 
 
+_OF_PYDANTIC = re.compile(r"(?:function-\w+|tuple|list|dict|literal)\[")
+"""How pydantic calls one of several kinds that a field may have; no file names it."""
+
+
 def said(error: ErrorDetails, model: type[BaseModel]) -> str:
     """Return in a sentence which field of a model is wrong and why, with the nearest right name."""
-    field = ".".join(str(step) for step in error["loc"])
+    field = ".".join(str(step) for step in error["loc"] if not _OF_PYDANTIC.match(str(step)))
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         wrong = str(error["loc"][-1])

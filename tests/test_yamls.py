@@ -34,6 +34,13 @@ MATRICES = {
     "twice, within": ("team:\n  leader: {model: a, model: b}\n", "line 2: 'model' stands twice, first on line 2"),
     "truth for a number": ("limit: true\n", ":1: field 'limit': this must be a number"),
     "truth for many numbers": ("rounds: [true]\n", "field 'rounds.0': this must be a number"),
+    "truth in another protocol": (
+        "protocols:\n  - leader: {adaptive: true}\n",
+        "the setting 'adaptive' of protocol 'leader' should be a number, not True",
+    ),
+    "no settings": ("protocols:\n  - leader: false\n", "the settings of 'leader' are written as name: value"),
+    "no list of settings": ("protocols:\n  - leader: []\n", "the settings of 'leader' are written as name: value"),
+    "ballots that are none": ("samples: [a]\n", ":1: field 'samples.0': "),
     "truth in a protocol": ("protocols:\n  - vote: {samples: true}\n", "the setting 'samples' of protocol 'vote'"),
     "no protocols": ("protocols: []\n", ":1: field 'protocols': "),
     "no suites": ("suites: []\n", ":1: field 'suites': "),
@@ -89,6 +96,22 @@ TEAMS = {
     "infinite price": (
         "leader: {model: m}\nprices:\n  m: {prompt: .inf, completion: 1}\n",
         ":3: field 'prices.m.prompt'",
+    ),
+    "price beyond all": (
+        "leader: {model: m}\nprices: {m: {prompt: 1.0e+308, completion: 1}}\n",
+        "field 'prices.m.prompt'",
+    ),
+    "truth for devices": (
+        "leader: {model: m, engine_options: {tensor_parallel: true}}\n",
+        ":1: field 'leader.engine_options.tensor_parallel': this must be a number",
+    ),
+    "truth for a share": (
+        "leader: {model: m, engine_options: {memory: true}}\n",
+        "field 'leader.engine_options.memory': this must be a number",
+    ),
+    "truth for a batch": (
+        "leader: {model: m, engine_options: {max_num_seqs: true}}\n",
+        "field 'leader.engine_options.max_num_seqs': this must be a number",
     ),
     "price of nothing": ("leader: {model: m}\nprices: {m: {prompt: .nan, completion: 1}}\n", "field 'prices.m.prompt'"),
     "a hot member": ("leader: {sampling: {temperature: .nan}}\n", "field 'leader.sampling.temperature'"),

@@ -19,7 +19,7 @@ from mlpo_bench import yamls
 from mlpo_bench.errors import nearest
 
 
-Count = Annotated[int, Field(ge=1, le=4096)]
+Count = Annotated[yamls.Whole, Field(ge=1, le=4096)]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 PLACES = ("auto", "balanced", "balanced_low_0", "sequential", "cpu", "cuda", "mps", "xpu")
@@ -52,9 +52,9 @@ class EngineOptions(BaseModel):
     tensor_parallel: Count = 1
     pipeline_parallel: Count = 1
     data_parallel: Count = 1
-    memory: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
-    max_num_seqs: Annotated[int, Field(ge=1, le=65_536)] | None = None
-    device_map: str | dict[str, int | str] | None = None
+    memory: Annotated[yamls.Real, Field(gt=0, le=1)] | None = None
+    max_num_seqs: Annotated[yamls.Whole, Field(ge=1, le=65_536)] | None = None
+    device_map: str | dict[str, yamls.Whole | str] | None = None
     sleep: bool | None = None
 
     @field_validator("device_map")

@@ -122,7 +122,7 @@ class _Rule(BaseModel):
     when: re.Pattern[str] = re.compile("")
     say: tuple[str, ...] = ()
     fail: str | None = None
-    delay: Annotated[yamls.Real, Field(ge=0)] = 0.0
+    delay: Annotated[yamls.Real, Field(ge=0, le=1e6)] = 0.0
 
     @field_validator("say", mode="before")
     @classmethod

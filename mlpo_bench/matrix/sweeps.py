@@ -68,7 +68,7 @@ class Sweep(BaseModel):
             if len(given) != 1:
                 raise ValueError("an entry is a protocol's name, or one name with its settings")
             ((name, settings),) = given.items()
-            if not isinstance(settings or {}, dict):
+            if not isinstance({} if settings is None else settings, dict):
                 raise ValueError(f"the settings of {name!r} are written as name: value")
             settings = {key: _as_list(_seeds(key, value)) for key, value in (settings or {}).items()}
             own = {key: settings.pop(key) for key in RESERVED if key in settings}

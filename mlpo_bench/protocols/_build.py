@@ -88,11 +88,15 @@ def build(name: str, settings: Mapping[str, object]) -> Protocol:
             hint = nearest(setting, known)
             raise UsageError(f"protocol {name!r} has no setting {setting!r} ({has}){hint or '.'}")
     try:
-        return _adapter(cls).validate_python(dict(settings))
+        protocol = _adapter(cls).validate_python(dict(settings))
     except ValidationError as error:
         raise UsageError(_fault(name, error.errors()[0])) from None
     except PydanticUserError as error:
         raise UsageError(f"the settings of protocol {name!r} cannot be told: {str(error).splitlines()[0]}") from None
+    for setting, value in settings.items():
+        if isinstance(value, bool) and not isinstance(getattr(protocol, setting, value), bool):  # it was taken for 1
+            raise UsageError(f"the setting {setting!r} of protocol {name!r} should be a number, not {value}.")
+    return protocol
 
 
 @cache

@@ -161,7 +161,7 @@ class Adapter(Section):
     """
 
     rank: Count = 16
-    alpha: Annotated[yamls.Real, Field(gt=0)] = 32.0
+    alpha: Annotated[yamls.Real, Field(gt=0, le=1e6)] = 32.0
     dropout: Annotated[yamls.Real, Field(ge=0, lt=1)] = 0.0
     targets: tuple[str, ...] | Literal["all-linear"] = "all-linear"
 
@@ -202,7 +202,7 @@ class Sft(Optimising):
         max_length: tokens of prompt and completion; longer traces are left out and counted, never cut.
     """
 
-    epochs: Annotated[yamls.Real, Field(gt=0)] = 2.0
+    epochs: Annotated[yamls.Real, Field(gt=0, le=1e6)] = 2.0
     batch: Count = 16
     max_length: Count = 4096
 
