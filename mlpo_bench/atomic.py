@@ -108,6 +108,29 @@ def _runs(process: int) -> bool:
     return True
 
 
+def check_regular(path: Path) -> None:
+    """Check that a path is that of a file: a pipe would be waited for, and a device may never end.
+
+    Raises:
+        OSError: it is that of something else, or of nothing.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        kind = next((name for is_kind, name in _KINDS.items() if is_kind(mode)), "something else")
+        code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(code, f"it is {kind}, not a file", str(path))
+
+
+def read(path: Path) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        OSError: it cannot be read, or is no file.
+    """
+    check_regular(path)
+    return path.read_bytes()
+
+
 @contextlib.contextmanager
 def filled(folder: Path) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `folder` once it is filled. One process at a time may do so."""

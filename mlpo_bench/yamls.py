@@ -8,7 +8,6 @@ text that is no text are faults of their line.
 from __future__ import annotations
 
 import re
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -16,6 +15,7 @@ import orjson
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
+from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError, nearest
 
 
@@ -169,8 +169,7 @@ def read_text(path: Path, kind: str) -> str:
         UsageError: it cannot be read, is no file, is longer, or is not UTF-8.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
-            raise UsageError(f"the {kind} {path} is no file; a pipe or a device cannot be read twice.")
+        atomic.check_regular(path)
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:

@@ -3,11 +3,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mlpo_bench import atomic
+from mlpo_bench.errors import UsageError
+from mlpo_bench.gate.baseline import read_model_baseline
+from mlpo_bench.log.files import DamagedFile, digest, read_bytes, read_lines, read_table
 
 
 def test_a_file_gets_its_name_when_it_is_complete(tmp_path: Path) -> None:
@@ -99,3 +103,27 @@ def test_a_device_is_left_alone() -> None:
     with pytest.raises(FileExistsError, match="a device stands there"):
         atomic.write(Path(os.devnull), b"ours")
     assert Path(os.devnull).is_char_device()
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    """Reading a pipe would wait for whoever writes, and a device may never end."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for place, what in (("pipe", "a pipe"), ("link", "a device"), (".", "a folder")):
+        with pytest.raises(OSError, match=f"it is {what}, not a file"):
+            atomic.read(tmp_path / place)
+    (tmp_path / "file").write_bytes(b"held")
+    assert atomic.read(tmp_path / "file") == b"held"
+
+
+@pytest.mark.parametrize("read", [read_bytes, digest, read_table, lambda path: list(read_lines(path))])
+def test_a_pipe_in_the_place_of_a_run_s_file_is_damage(read: Callable[[Path], object], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DamagedFile, match="pipe"):
+        read(tmp_path / "pipe")
+
+
+def test_a_baseline_that_is_a_pipe_is_told(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "baseline.json")
+    with pytest.raises(UsageError, match="cannot be read: it is a pipe, not a file"):
+        read_model_baseline(tmp_path / "baseline.json")

@@ -176,7 +176,7 @@ def test_characters_that_json_writes_in_halves_are_whole(tmp_path: Path) -> None
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.yaml")
-    with pytest.raises(UsageError, match="is no file"):
+    with pytest.raises(UsageError, match="cannot be read: it is a pipe, not a file"):
         read_team(tmp_path / "pipe.yaml")
     with pytest.raises(UsageError, match="cannot be read: Is a directory"):
         read_team(tmp_path)

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from mlpo_bench import atomic
 from mlpo_bench.analysis.matches import verdicts
 from mlpo_bench.analysis.rows import by_name, read_rows
 from mlpo_bench.errors import UsageError, unknown
@@ -198,7 +199,7 @@ def suites_of_card(leader: Member) -> tuple[str, ...] | None:
     for place in filter(None, (leader.adapter, leader.model)):
         path = Path(place).expanduser() / CARD
         try:
-            card = json.loads(path.read_text(encoding="utf-8"))
+            card = json.loads(atomic.read(path))
             return tuple(card["data"]["questions"])
         except (OSError, ValueError, KeyError, TypeError):
             continue

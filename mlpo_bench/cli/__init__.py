@@ -119,6 +119,11 @@ def main() -> None:
             sys.exit(1)
         except BrokenPipeError:
             raise
+        except RuntimeError as fault:
+            if not str(fault).startswith("Symlink loop"):  # as Python calls a circle of links before 3.13
+                raise
+            _say(f"{str(fault).removeprefix('Symlink loop from ')} is a circle of links.")
+            sys.exit(2)
         except OSError as fault:  # of the machine, not of the program: a disk, a folder, a name that no file can have
             place = f"{fault.filename}: " if fault.filename else ""
             _say(f"{place}{fault.strerror or fault}.")

@@ -116,7 +116,7 @@ def read_baseline(path: Path, model: type[Model]) -> Model:
         UsageError: it cannot be read, or is no baseline of this version.
     """
     try:
-        content = path.read_bytes()
+        content = atomic.read(path)
     except OSError as error:
         told = f"the baseline {path} cannot be read: {error.strerror}."
         raise UsageError(f"{told} Make one with --update --reason TEXT.") from None

@@ -18,6 +18,7 @@ import orjson
 import zstandard
 from pydantic import BaseModel, ConfigDict
 
+from mlpo_bench import atomic
 from mlpo_bench.chat import MORE, Completion, Message, Sampling, Usage
 from mlpo_bench.engines.kinds.recorded import Recording as RecordingEngine
 from mlpo_bench.errors import UsageError
@@ -309,7 +310,7 @@ def _write_lines(path: Path, lines: list[bytes]) -> str:
 
 def _read_lines(path: Path, digest: str) -> list[Any]:
     try:
-        content = path.read_bytes()
+        content = atomic.read(path)
     except OSError as error:
         raise UsageError(f"the recording's {path} cannot be read: {error.strerror}.") from None
     if f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:

@@ -71,7 +71,7 @@ class Board:
 
     def told_in(self, page: Path) -> bytes | None:
         """Return a page with the verdict between its marks; None where it has them not, or stands so already."""
-        text = page.read_text(encoding="utf-8")
+        text = atomic.read(page).decode()
         told = with_block(text, self.entries, judge(self.entries))
         return told.encode() if told != text else None
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
 from mlpo_bench.leaderboard import counts
 from mlpo_bench.leaderboard.block import page_of
@@ -148,7 +149,7 @@ def _stale(folder: Path, built: Mapping[str, bytes]) -> Iterator[str]:
         path = folder / name
         if not path.is_file():
             yield f"{name} is not there; `mlpo-bench leaderboard build` makes it."
-        elif path.read_bytes() != content:
+        elif atomic.read(path) != content:
             yield f"{name} is not what its entries come to; `mlpo-bench leaderboard build` makes it again."
 
 

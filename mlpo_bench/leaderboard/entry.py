@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from mlpo_bench import atomic
 from mlpo_bench.analysis.rows import row_name
 from mlpo_bench.engines.names import full_name, short_name
 from mlpo_bench.errors import UsageError
@@ -341,7 +342,7 @@ def read_entry(path: Path) -> Entry:
         UsageError: it cannot be read, is no JSON, or does not match the schema; told with the first fault's field.
     """
     try:
-        return Entry.model_validate_json(path.read_bytes(), strict=True)
+        return Entry.model_validate_json(atomic.read(path), strict=True)
     except OSError as error:
         raise UsageError(f"{path.name} cannot be read: {error.strerror}.") from None
     except ValidationError as error:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
 from mlpo_bench.reports.grids import Grid
 
@@ -46,7 +47,9 @@ def read_reported(path: Path) -> Reported:
     if not path.exists():
         return Reported()
     try:
-        return Reported.model_validate_json(path.read_bytes(), strict=True)
+        return Reported.model_validate_json(atomic.read(path), strict=True)
+    except OSError as error:
+        raise UsageError(f"{path.name} cannot be read: {error.strerror}.") from None
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"])) or "the file"

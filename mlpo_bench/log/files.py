@@ -56,7 +56,7 @@ def read_bytes(path: Path) -> bytes:
         DamagedFile: it is not there, or cannot be read.
     """
     try:
-        return path.read_bytes()
+        return atomic.read(path)
     except OSError as error:
         raise damaged(path, unreadable(error)) from None
 
@@ -65,7 +65,7 @@ def unreadable(error: OSError) -> str:
     """Return why a file cannot be read, as what is said of it."""
     if isinstance(error, FileNotFoundError):
         return "is missing"
-    return "is a folder" if isinstance(error, IsADirectoryError) else f"cannot be read ({error.strerror or error})"
+    return "is a folder" if isinstance(error, IsADirectoryError) else f"cannot be read: {error.strerror or error}"
 
 
 def read_value(path: Path) -> Any:  # noqa: ANN401 - whatever JSON holds
@@ -105,15 +105,16 @@ def read_table(path: Path, columns: Sequence[str] | None = None, needed: Sequenc
         DamagedFile: the file cannot be read, or lacks a column.
     """
     try:
+        atomic.check_regular(path)
+    except OSError as error:
+        raise damaged(path, unreadable(error)) from None
+    try:
         names = pq.read_schema(path).names
         if missing := [name for name in (*(columns or ()), *needed) if name not in names]:
             raise damaged(path, f"has no column {missing[0]!r}")
         return pq.read_table(path, columns=None if columns is None else list(columns), page_checksum_verification=True)
-    except FileNotFoundError as error:
-        raise damaged(path, unreadable(error)) from None
     except (OSError, ValueError, pa.ArrowException):
-        why = "is a folder" if path.is_dir() else "is empty" if not path.stat().st_size else "is damaged"
-        raise damaged(path, why) from None
+        raise damaged(path, "is damaged" if path.stat().st_size else "is empty") from None
 
 
 def write_table(table: pa.Table, path: Path) -> None:
@@ -156,6 +157,7 @@ def _lines(path: Path) -> Iterator[bytes]:
 def _unpacked(path: Path) -> Iterator[bytes]:
     """Yield what the frames of a file hold, some thousand bytes at a time; one that has no end is a fault."""
     frame, whole = None, False
+    atomic.check_regular(path)
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             while chunk:
@@ -175,6 +177,7 @@ def digest(path: Path) -> str:
         DamagedFile: it cannot be read.
     """
     try:
+        atomic.check_regular(path)
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

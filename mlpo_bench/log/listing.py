@@ -9,6 +9,9 @@ import orjson
 import yaml
 from filelock import FileLock, Timeout
 
+from mlpo_bench import atomic, yamls
+from mlpo_bench.errors import UsageError
+
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +58,7 @@ def names(parent: Path) -> list[str]:
 
 def _summary(folder: Path) -> Summary:
     try:
-        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        config = yamls.load(yamls.read_text(folder / "config.yaml", "configuration"))[0]
         manifest, results = _json(folder / "manifest.json"), _json(folder / "results.json")
         sessions = manifest.get("sessions") or [{}]
         cells = results.get("cells") or []
@@ -72,12 +75,12 @@ def _summary(folder: Path) -> Summary:
             state=_state(folder, ended, unfinished, faults),
             date=str(sessions[-1].get("started") or ""),
         )
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, UsageError, yaml.YAMLError):
         return Summary(folder.name)
 
 
 def _json(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = orjson.loads(path.read_bytes()) if path.exists() else {}
+    content: dict[str, Any] = orjson.loads(atomic.read(path)) if path.exists() else {}
     return content
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench import answers, yamls
 from mlpo_bench.errors import UsageError, nearest, unknown
-from mlpo_bench.questions import table
+from mlpo_bench.questions import reading, table
 from mlpo_bench.questions.question import Entry, with_options
 from mlpo_bench.questions.reading import no_text
 from mlpo_bench.questions.source import Place, Source
@@ -99,6 +100,8 @@ def _files(path: Path) -> tuple[Path, ...]:
         if not files:
             raise UsageError(f"the folder {path} has no table of questions: these end in {', '.join(table.READERS)}.")
         return files
+    if path.exists() and not path.is_file():
+        reading.content(path)  # says what it is instead
     if not path.is_file():
         beside = [each.name for each in path.parent.glob("*") if each.suffix.lower() in table.READERS]
         raise UsageError(f"there is no file {path}{nearest(path.name, beside) or '.'}")
@@ -200,7 +203,8 @@ def _check_texts(row: Row) -> None:
     """Check that a row's question, answer and choices are texts, numbers or truth values."""
     for column in ("question", "answer"):
         value = row.cells[column]
-        fault = no_text(value if isinstance(value, (list, dict)) else table.plain(value))
+        as_it_is = isinstance(value, (list, dict, bytes)) or (isinstance(value, float) and not math.isfinite(value))
+        fault = no_text(value if as_it_is else table.plain(value))
         if fault:
             raise ValueError(f"its {column} {fault}")
     for choice in row.choices:

@@ -77,11 +77,21 @@ def parsed(text: str, place: str) -> Any:  # noqa: ANN401 - whatever JSON holds
         UsageError: It is no JSON.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_once)
     except ValueError as error:
         raise UsageError(f"{place} is no JSON ({error}).") from None
     except RecursionError:
         raise UsageError(f"{place} is nested too deep to be read.") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON none of whose names stands twice: of two values, nobody can tell which is meant."""
+    held = dict(pairs)
+    if len(held) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands twice in one object")
+    return held
 
 
 def parquet(held: bytes, path: Path) -> list[dict[str, Any]]:

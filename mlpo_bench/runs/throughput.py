@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from platformdirs import user_cache_path
 from pydantic import BaseModel, ValidationError
 
+from mlpo_bench import atomic
 from mlpo_bench.chat import Message
 from mlpo_bench.log.files import write_json
 from mlpo_bench.log.ledger import Spent, read_ledger
@@ -70,7 +71,7 @@ class _Throughputs(BaseModel):
 def known() -> dict[str, Throughput]:
     """Return what was measured so far, by model (see `name`)."""
     try:
-        return _Throughputs.model_validate_json(_path().read_bytes()).models
+        return _Throughputs.model_validate_json(atomic.read(_path())).models
     except (OSError, ValidationError):
         return {}
 

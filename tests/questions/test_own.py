@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +199,29 @@ def test_a_file_in_utf_16_as_spreadsheets_save_it_is_read(tmp_path: Path) -> Non
     path = tmp_path / "mine.csv"
     path.write_bytes("question\tanswer\nCafé?\t1\n".encode("utf-16"))
     assert items(path) == [("mine/mine/1", "Café?", "1", "number")]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ('{"question": "a?", "question": "b?", "answer": "Yes"}', "'question' stands twice in one object"),
+        ('{"question": "a?", "answer": NaN}', "line 1: its answer is no text, but nan"),
+        ('{"question": Infinity, "answer": "1"}', "line 1: its question is no text, but inf"),
+    ],
+)
+def test_what_json_leaves_open_is_refused(tmp_path: Path, line: str, fault: str) -> None:
+    (tmp_path / "mine.jsonl").write_text(line + "\n")
+    with pytest.raises(UsageError, match=fault):
+        questions.find(str(tmp_path / "mine.jsonl"), "literal")
+
+
+def test_bytes_are_no_text(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"question": [b"a?"], "answer": ["Yes"]}), tmp_path / "mine.parquet")
+    with pytest.raises(UsageError, match=r"row 1: its question is no text, but b'a\?'"):
+        questions.find(str(tmp_path / "mine.parquet"))
+
+
+def test_a_pipe_is_no_table(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "mine.csv")
+    with pytest.raises(UsageError, match=r"mine\.csv is a pipe, not a file"):
+        questions.find(str(tmp_path / "mine.csv"))
