@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
-from mlpo_bench.engines import generation, identity, merged, vllm_adapters, vllm_settings
+from mlpo_bench.engines import generation, identity, merged, vllm_adapters, vllm_process, vllm_settings
 from mlpo_bench.engines.base import ALONE, ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.engines.orphans import Watchdog
@@ -65,6 +65,9 @@ class VLLMEngine:
         self._adapter, self._drawing = adapter, drawing
         self._params, self._whole, self._input = SamplingParams, RequestOutputKind.FINAL_ONLY, tokens_input
         self._numbers = served.numbers
+        self._asked: dict[str, asyncio.Task[Any]] = {}
+        self._handed_over: set[str] = set()
+        self._halted: Exception | None = None
 
     @property
     def facts(self) -> ModelFacts:
@@ -88,6 +91,8 @@ class VLLMEngine:
             ContextOverflow: the prompt and `sampling.max_tokens` exceed the context.
             EngineError: vLLM failed; not transient where its process died.
         """
+        if self._halted is not None:
+            raise self._halted
         asked = time.perf_counter()
         ids = self._chats.ids(messages)
         facts = self._facts
@@ -95,13 +100,21 @@ class VLLMEngine:
             raise ContextOverflow(
                 model=facts.full_name, prompt=len(ids), answer=sampling.max_tokens, context=facts.context
             )
-        output = await self._generate(ids, self.sampling_params(sampling, seed))
+        output = await self._unless_halted(ids, self.sampling_params(sampling, seed))
         made = output.outputs[0]
         if made.finish_reason not in {"stop", "length"}:
             raise EngineError(f"{facts.full_name}: vLLM ended a request with {made.finish_reason!r}.")
         cached = output.num_cached_tokens or 0
         usage = Usage(prompt=len(ids) - cached, cached=cached, completion=len(made.token_ids))
         return Completion(made.text, usage, made.finish_reason, time.perf_counter() - asked)
+
+    def halt(self, reason: Exception) -> None:
+        """Begin nothing more: what waits in vLLM's queue, or for the model's turn, gets `reason` instead."""
+        self._halted = self._halted or reason
+        queued = vllm_process.queued(self._llm)
+        for number, task in self._asked.items():
+            if number in queued or number not in self._handed_over:
+                task.cancel()  # at which vLLM drops the request
 
     def sampling_params(self, sampling: Sampling, seed: int) -> Any:  # noqa: ANN401 - vLLM's own class
         """Return vLLM's form of a sampling."""
@@ -119,12 +132,27 @@ class VLLMEngine:
             output_kind=self._whole,
         )
 
-    async def _generate(self, ids: list[int], params: Any) -> Any:  # noqa: ANN401 - vLLM's own classes
+    async def _unless_halted(self, ids: list[int], params: Any) -> Any:  # noqa: ANN401 - vLLM's own classes
+        """Return what vLLM generates, in a task of its own: `halt` cancels that, and not whoever asked."""
+        number = str(next(self._numbers))
+        task = self._asked[number] = asyncio.create_task(self._generate(number, ids, params))
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if task.cancelled() and self._halted is not None:
+                raise self._halted from None
+            task.cancel()
+            raise
+        finally:
+            del self._asked[number]
+            self._handed_over.discard(number)
+
+    async def _generate(self, number: str, ids: list[int], params: Any) -> Any:  # noqa: ANN401 - vLLM's own classes
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
         try:
-            number = str(next(self._numbers))
             async with self._in_turn():
+                self._handed_over.add(number)
                 async for output in self._llm.generate(self._input(ids), params, number, lora_request=self._adapter):
                     whole = output
         except EngineDeadError as error:

@@ -160,6 +160,15 @@ class Served:
         gc.collect()
 
 
+def queued(llm: Any) -> set[str]:  # noqa: ANN401 - vLLM's own class
+    """Return the numbers of the requests without a token of an answer: they wait, or their prompts are being read.
+
+    vLLM itself tells of no request whether it has begun; what its front end keeps of each does.
+    """
+    states = llm.output_processor.request_states.values()
+    return {state.external_req_id for state in states if state.is_prefilling}
+
+
 def _close_sockets(llm: Any) -> None:  # noqa: ANN401 - vLLM's own class
     """Close what vLLM's shutdown leaves to the garbage collector, which would warn of it at some later time."""
     # The first is asyncio's view of the second, whose sockets it keeps; only the second is to be ended, once.

@@ -15,7 +15,7 @@ import pytest
 
 from mlpo_bench.chat import Completion, Message, Sampling
 from mlpo_bench.engines import Engine, open_engine, vllm_process
-from mlpo_bench.errors import ContextOverflow, UsageError
+from mlpo_bench.errors import ContextOverflow, Stopped, UsageError
 from mlpo_bench.teams import ModelSpec
 
 
@@ -93,6 +93,38 @@ def test_hundreds_of_seeded_requests_share_prefixes_and_survive(served: Served) 
     assert all(c.usage.completion > 0 for c in made)
     again = served.ask(chats[:50], Sampling(max_tokens=12))
     assert all(c.usage.cached >= 128 for c in again)
+
+
+def test_after_a_stop_what_waits_in_vllm_is_dropped_and_what_is_written_arrives(served: Served) -> None:
+    """More is asked than vLLM reads at once; the engine is left as it was for the tests that come after."""
+    engine: Any = served.engine
+    chats = [[Message("user", f"Number {n}. {'Tell of ships and captains. ' * 200}")] for n in range(60)]
+
+    async def stopped() -> tuple[list[Any], set[str]]:
+        asked = [
+            asyncio.create_task(engine.complete(chat, Sampling(temperature=0, max_tokens=24), 0)) for chat in chats
+        ]
+        try:
+            for _ in range(1200):
+                if len(vllm_process.queued(engine.llm)) < len(engine.llm.output_processor.request_states):
+                    break
+                await asyncio.sleep(0.05)
+            left = vllm_process.queued(engine.llm)
+            engine.halt(Stopped())
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+            with pytest.raises(Stopped):
+                await engine.complete(CAPITAL, Sampling(max_tokens=4), 0)
+            return answers, left
+        finally:
+            engine._halted = None
+
+    answers, left = served(stopped())
+    kinds = [type(answer) for answer in answers]
+    assert kinds.count(Stopped) == len(left)
+    assert kinds.count(Completion) == len(chats) - len(left)
+    assert min(kinds.count(Stopped), kinds.count(Completion)) > 0
+    assert not engine.llm.output_processor.request_states
+    assert served.ask([CAPITAL], Sampling(temperature=0, max_tokens=30))[0].text == "The capital of France is Paris."
 
 
 def test_deterministic_is_refused_on_a_cpu() -> None:
