@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 AT_ONCE = 2
-IMITATED = {
+IMITATED: dict[str, dict[str, Any]] = {
     "vllm": {"SamplingParams": SimpleNamespace},
     "vllm.inputs": {"tokens_input": list},
     "vllm.sampling_params": {"RequestOutputKind": SimpleNamespace(FINAL_ONLY="final")},
@@ -60,7 +60,7 @@ class Frontend:
             raise
         finally:
             del states[f"{number}-x"]
-        for _ in range(5):  # the answer is there, and whoever asked has yet to take it
+        for __ in range(5):  # the answer is there, and whoever asked has yet to take it
             await asyncio.sleep(0)
         made = SimpleNamespace(finish_reason="stop", token_ids=[1], text="Yes.")
         yield SimpleNamespace(outputs=[made], num_cached_tokens=0)
