@@ -93,13 +93,16 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None, needed: Sequence[str] = ()) -> pa.Table:
+def read_table(
+    path: Path, columns: Sequence[str] | None = None, needed: Sequence[str] = (), seldom: Sequence[str] = ()
+) -> pa.Table:
     """Return the table of a Parquet file, whole or some of its columns.
 
     Args:
         path: The file.
         columns: Which columns to read; None for all.
         needed: Columns that it must have besides those.
+        seldom: Columns to read besides `columns` where it has them.
 
     Raises:
         DamagedFile: the file cannot be read, or lacks a column.
@@ -112,7 +115,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None, needed: Sequenc
         names = pq.read_schema(path).names
         if missing := [name for name in (*(columns or ()), *needed) if name not in names]:
             raise damaged(path, f"has no column {missing[0]!r}")
-        return pq.read_table(path, columns=None if columns is None else list(columns), page_checksum_verification=True)
+        wanted = None if columns is None else [*columns, *(name for name in seldom if name in names)]
+        return pq.read_table(path, columns=wanted, page_checksum_verification=True)
     except (OSError, ValueError, pa.ArrowException):
         raise damaged(path, "is damaged" if path.stat().st_size else "is empty") from None
 

@@ -204,7 +204,7 @@ def shared(cells: Iterable[tuple[Path, dict[str, SeatCost]]]) -> Shared:
     """Add up cells, each given by its ledger's path and its seats: alone, and with every completion counted once."""
     by_model: dict[str, list[pa.Table]] = {}
     for path, seats in cells:
-        table = _with_cache_writes(read_ledger(path))
+        table = _counted(path)
         for model in {cost.model for cost in seats.values()}:
             sitting = pa.array([name for name, cost in seats.items() if cost.model == model])
             mask = pc.is_in(table["seat"], value_set=sitting)
@@ -219,12 +219,13 @@ def shared(cells: Iterable[tuple[Path, dict[str, SeatCost]]]) -> Shared:
 
 def by_seat(path: Path) -> dict[str, Spent]:
     """Return what each seat of a cell cost, in the order of their names."""
-    table = _with_cache_writes(read_ledger(path))
+    table = _counted(path)
     return {seat: _spent(table.filter(pc.equal(table["seat"], seat))) for seat in _seats(table)}
 
 
-def _with_cache_writes(table: pa.Table) -> pa.Table:
-    """Return a ledger with what was written to caches: nothing, where it does not tell."""
+def _counted(path: Path) -> pa.Table:
+    """Return what a ledger counts, by seat; to caches nothing was written where it does not tell."""
+    table = read_table(path, ["seat", *_COUNTED], needed=_PLACE, seldom=[_CACHE_WRITES])
     if _CACHE_WRITES in table.column_names:
         return table
     return table.append_column(_CACHE_WRITES, pa.array(np.zeros(len(table), dtype=np.int32)))
