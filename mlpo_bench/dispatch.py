@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.engines.base import Halting
+from mlpo_bench.engines.late import LateEngine
 from mlpo_bench.errors import EngineError, Stopped, UsageError
 from mlpo_bench.store import COMMIT_EVERY_S, Maker, derived_seed, request_key, sound
 
@@ -113,6 +114,15 @@ class EngineClient:
         """Who makes what this engine answers."""
         facts = self.engine.facts
         return Maker(facts.full_name, facts.engine, facts.weights)
+
+    async def ready(self) -> None:
+        """Wait until the engine is started, which is no time of an answer.
+
+        Raises:
+            UsageError: it cannot be started.
+        """
+        if isinstance(self.engine, LateEngine):
+            await self.engine.start()
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
         """Ask the engine, unless it is down.
@@ -230,6 +240,8 @@ class Dispatch:
             for client, r in zip(clients, requests, strict=True)
         ]
         replies = [self._known(key) for key in keys]
+        for client in {id(c): c for c, reply in zip(clients, replies, strict=True) if reply is None}.values():
+            await client.ready()
         missing = [
             self._made(key, client, r)
             for reply, key, client, r in zip(replies, keys, clients, requests, strict=True)

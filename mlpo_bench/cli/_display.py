@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 PLAIN_LINE_EVERY_S = 10.0
 BAR_WIDTH = 16
+TOLD_AFTER_S = 2.0
+"""How long something that is waited for takes before a person is told of it."""
 LINES_AROUND = 5
 """Lines of a terminal that the table leaves free: its header, the summary, a message."""
 
@@ -145,15 +147,23 @@ class _Terminal(_Board):
     def __init__(self, console: Console) -> None:
         super().__init__()
         self._console = console
+        self._last, self._since = "", time.monotonic()
 
     def say(self, text: str) -> None:
+        self._last, self._since = text, time.monotonic()
         self._console.print(text, style="dim", soft_wrap=True)
 
     def __rich__(self) -> RenderableType:
         if not self.states:
-            return shown("Preparing ...", "dim")
+            return shown(self._preparing(), "dim")
         fits = len(self.states) <= self._console.height - LINES_AROUND
         return Group(self._cells() if fits else self._suites(), shown(self.summary(), "dim"))
+
+    def _preparing(self) -> str:
+        """Return what is waited for: what was last begun, and for how long."""
+        waited = time.monotonic() - self._since
+        since = f" for {waited:.0f} s" if waited >= TOLD_AFTER_S else ""
+        return f"Preparing{since} ..." + (f" (since: {self._last})" if since and self._last else "")
 
     def _cells(self) -> Table:
         table = _table("cell", "done", "questions/s", "tokens/s", "accuracy", "left")

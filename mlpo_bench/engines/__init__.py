@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mlpo_bench.engines.base import Engine, ModelFacts, Share
 from mlpo_bench.engines.executors import EXECUTORS, LOCAL, executor
+from mlpo_bench.engines.late import open_when_asked
 from mlpo_bench.engines.opening import OpenEngines, close_engines, open_engine, open_engines
 from mlpo_bench.engines.scripted import ScriptedEngine
 from mlpo_bench.engines.spec import ENGINES, EngineKind, ModelSpec, OpenOptions
@@ -29,4 +30,5 @@ __all__ = [
     "executor",
     "open_engine",
     "open_engines",
+    "open_when_asked",
 ]

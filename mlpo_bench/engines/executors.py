@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlpo_bench.engines.opening import open_engines
+from mlpo_bench.engines.late import open_when_asked
 from mlpo_bench.errors import unknown
 
 
@@ -23,7 +23,7 @@ def executor(name: str) -> OpenEngines:
         UsageError: there is no such executor.
     """
     if name == LOCAL:
-        return open_engines
+        return open_when_asked
     if name == RAY:
         from mlpo_bench.engines import cluster
 

@@ -23,7 +23,7 @@ _OFFERS = ("facts", "complete", "count_tokens", "close")
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class Plan:
     """How a spec will be served, and why so."""
 
     spec: ModelSpec
@@ -93,14 +93,28 @@ async def open_engines(
     Raises:
         UsageError: as for `open_engine`.
     """
+    plans = await planned(specs, deterministic=deterministic, on_event=on_event)
+    return await opened(plans, deterministic=deterministic, on_event=on_event)
+
+
+async def planned(
+    specs: Iterable[ModelSpec], *, deterministic: bool, on_event: Callable[[str], None] | None
+) -> list[Plan]:
+    """Return how each distinct model will be served; its weights are at hand then."""
     every = list(dict.fromkeys(specs))
     for spec in every:
         if on_event and spec.placement.replicas > 1:
             on_event(
                 f"{spec.name}: one of its {spec.placement.replicas} replicas is started; --executor ray starts all"
             )
-    plans = [await _plan(spec, deterministic=deterministic, on_event=on_event) for spec in every]
-    hosts: dict[tuple[object, ...], dict[tuple[object, ...], _Plan]] = {}
+    return [await _plan(spec, deterministic=deterministic, on_event=on_event) for spec in every]
+
+
+async def opened(
+    plans: Sequence[Plan], *, deterministic: bool, on_event: Callable[[str], None] | None
+) -> dict[ModelSpec, Engine]:
+    """Start what was planned, all of it or none; see `open_engines`."""
+    hosts: dict[tuple[object, ...], dict[tuple[object, ...], Plan]] = {}
     for plan in plans:
         hosts.setdefault(plan.host, {}).setdefault(plan.identity, plan)
     shares = await _shares(list(hosts.values()), deterministic=deterministic)
@@ -116,7 +130,7 @@ async def open_engines(
     return {plan.spec: started[plan.identity] for plan in plans}
 
 
-async def _shares(hosts: Sequence[Mapping[tuple[object, ...], _Plan]], *, deterministic: bool) -> list[Share]:
+async def _shares(hosts: Sequence[Mapping[tuple[object, ...], Plan]], *, deterministic: bool) -> list[Share]:
     """Return the part of the device that each process may take; those of one kind divide it between them."""
     plans = [next(iter(host.values())) for host in hosts]
     shares = [ALONE] * len(plans)
@@ -134,12 +148,12 @@ async def close_engines(engines: Mapping[ModelSpec, Engine]) -> None:
     await asyncio.gather(*(engine.close() for engine in {id(e): e for e in engines.values()}.values()))
 
 
-async def _plan(spec: ModelSpec, *, deterministic: bool, on_event: Callable[[str], None] | None) -> _Plan:
+async def _plan(spec: ModelSpec, *, deterministic: bool, on_event: Callable[[str], None] | None) -> Plan:
     weights = await _resolved(spec, on_event) if spec.needs_weights else None
     kind, why = await asyncio.to_thread(choose.chosen, spec, weights, deterministic=deterministic)
     if weights is not None:
         weights = await kind.prepared(spec, weights, deterministic=deterministic, on_event=on_event)
-    return _Plan(spec, weights, kind, why)
+    return Plan(spec, weights, kind, why)
 
 
 async def _resolved(spec: ModelSpec, on_event: Callable[[str], None] | None) -> ResolvedModel:
@@ -153,7 +167,7 @@ async def _resolved(spec: ModelSpec, on_event: Callable[[str], None] | None) -> 
 
 
 async def _start(
-    together: Sequence[_Plan], *, deterministic: bool, share: Share, on_event: Callable[[str], None] | None
+    together: Sequence[Plan], *, deterministic: bool, share: Share, on_event: Callable[[str], None] | None
 ) -> Sequence[Engine]:
     """Start what serves some specs, several of them only where they differ in adapters that one process serves."""
     plan = together[0]
@@ -185,7 +199,7 @@ def _say_left_out(engine: Engine, spec: ModelSpec, on_event: Callable[[str], Non
         on_event(f"{spec.name}: engine {engine.facts.engine} leaves out what its makers also advise: {listed}")
 
 
-def _check(engine: Engine, plan: _Plan) -> None:
+def _check(engine: Engine, plan: Plan) -> None:
     """Check that an engine is one, and that its completions cannot be taken for those of another.
 
     Raises:

@@ -92,6 +92,10 @@ class EngineKind(ABC):
     shares_device: ClassVar[bool] = False
     """Whether its engines take memory of the device by a share, which those opened together divide."""
 
+    facts_follow: ClassVar[bool] = False
+    """Whether its facts follow from what a person asks, the weights' files and what is installed: those of an earlier
+    start then stand for it, until it is asked what was never answered (see `engines.late`)."""
+
     speaks_for_others: ClassVar[bool] = False
     """Whether its facts name another engine: the one whose completions it stands for."""
 

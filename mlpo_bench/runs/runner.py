@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpo_bench.dispatch import Dispatch
-from mlpo_bench.engines import close_engines, open_engines
+from mlpo_bench.engines import close_engines, open_when_asked
+from mlpo_bench.engines.late import start_of
 from mlpo_bench.errors import Stopped, StoppedAtOnce, UsageError, unknown
 from mlpo_bench.harness.suite import SuiteTasks, quiet_lm_eval
 from mlpo_bench.log import origins
@@ -41,7 +42,7 @@ async def run_cells(
     store: Path | Store,
     observer: RunObserver,
     only: tuple[str, ...] = (),
-    open_engines: OpenEngines = open_engines,
+    open_engines: OpenEngines = open_when_asked,
 ) -> Results:
     """Carry out what is left of a run, or of some of its cells, and write all its files.
 
@@ -115,7 +116,10 @@ async def _run_cells(
             raise
         await _plan(folder, suites, observer)
         samples = {name: suite.samples for name, suite in suites.items()}
-        check_context(todo, samples, engines)
+        if (late := start_of(engines.values())) is None:
+            check_context(todo, samples, engines)
+        else:
+            late.then(lambda: check_context(todo, samples, engines))
         dispatch = Dispatch(engines, store)
         manifest = Manifest(folder.manifest_path, config, {n: s.source for n, s in suites.items()}, engines)
         observer.begin(todo, {name: len(a) for name, a in samples.items()}, dispatch.tally)

@@ -19,6 +19,7 @@ class Transformers(EngineKind):
 
     name = "hf"
     needs_weights = True
+    facts_follow = True
     options = READING | {"quantization", "max_num_seqs", "device_map"}
     packages: ClassVar[tuple[str, ...]] = ("transformers",)
 

@@ -24,6 +24,7 @@ class VLLM(EngineKind):
 
     name = "vllm"
     needs_weights = True
+    facts_follow = True
     serves_adapters_together = True
     shares_device = True
     options = READING | {
