@@ -5,7 +5,10 @@ and what the leader last wrote; peers see one another only through the leader. T
 peers' attempts of the current round, and writes `<think>...</think><answer>...</answer>`. Its last output is final.
 
 What the paper leaves open is a setting here: whether the leader's thinking travels to the peers (`share`), in which
-order the attempts stand (`order`), and whether the leader reads its own last output (`memory`).
+order the attempts stand (`order`), whether the leader reads its own last output (`memory`), and how later rounds are
+asked (`history`): in one prompt written `anew`, or by a message that is appended to the conversation that the seat has
+had. All that a seat has read and written then stands in its prompt as it stood before, so that a server that caches
+prefixes reads each of it once, and the leader reads its own outputs whatever `memory` says.
 
 Two settings beyond the paper, where the number of rounds is fixed, save calls. `early_stop` ends the conversation
 after a round in which leader and peers all give one answer. `adaptive` calls the team only where the leader wavers: it
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
 Share = Literal["whole", "without-thinking", "answer"]
 Order = Literal["fixed", "shuffled"]
+History = Literal["anew", "append"]
 
 _THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 UNREAD = "(no answer could be read)"
@@ -50,6 +54,7 @@ class Leader(Protocol):
     memory: bool = False
     early_stop: bool = False
     adaptive: Annotated[int, Field(ge=0, le=64)] = 0
+    history: History = "anew"
 
     name: ClassVar[str] = "leader"
     family: ClassVar[Family] = "led"
@@ -75,7 +80,12 @@ class Leader(Protocol):
         return 1 + self.adaptive if self.adaptive else 0
 
     def reads(self, peers: int) -> int:
-        """The leader reads all peers (and itself, with memory); a peer reads itself and the leader."""
+        """The leader reads all peers (and itself, with memory); a peer reads itself and the leader.
+
+        With an appended history each reads that of every round.
+        """
+        if self.history == "append":
+            return max(peers * self.rounds + self.rounds - 1, 2 * (self.rounds - 1))
         leader = peers + (self.memory and self.rounds > 1)
         return max(leader, 2 if self.rounds > 1 else 0)
 
@@ -95,18 +105,37 @@ class Leader(Protocol):
         for round in range(1, self.rounds):  # noqa: A001 - the field's word
             if self.early_stop and agree([*proposals, verdict], room):
                 break
-            revisions = [self.revision_prompt(question, own, verdict) for own in proposals]
-            proposals = await room.ask_each(room.peers, revisions, round=round)
-            prompt = self.leader_prompt(question, room, proposals, verdict)
-            verdict = await room.ask(room.leader, prompt, round=round)
+            proposals, verdict = await self.next_round(question, room, proposals, verdict, round)
         return verdict.text
+
+    async def next_round(
+        self,
+        question: Question,
+        room: Room,
+        proposals: Sequence[Turn],
+        verdict: Turn,
+        round: int,  # noqa: A002
+    ) -> tuple[list[Turn], Turn]:
+        """Let the peers revise, and the leader judge anew."""
+        if self.history == "append":
+            told = render("peer_next.txt", {"verdict": self.shared(verdict)})
+            revisions = await room.ask_each(room.peers, told, round=round, after=proposals)
+            prompt = render("leader_next.txt", {"opinions": self.opinions(question, room, revisions)})
+            return revisions, await room.ask(room.leader, prompt, round=round, after=verdict)
+        prompts = [self.revision_prompt(question, own, verdict) for own in proposals]
+        revisions = await room.ask_each(room.peers, prompts, round=round)
+        prompt = self.leader_prompt(question, room, revisions, verdict)
+        return revisions, await room.ask(room.leader, prompt, round=round)
 
     def leader_prompt(self, question: Question, room: Room, proposals: Sequence[Turn], last: Turn | None) -> str:
         """Return what the leader reads: the question and every peer's current attempt."""
-        order = self.reading_order(len(proposals), question.id, proposals[0].round, room.seed)
-        opinions = [self.shared(turn) for turn in room.readings(proposals, order=order)]
         own_last = self.shared(last) if self.memory and last is not None else None
-        return leading_prompt(question.prompt, opinions, own_last)
+        return leading_prompt(question.prompt, self.opinions(question, room, proposals), own_last)
+
+    def opinions(self, question: Question, room: Room, proposals: Sequence[Turn]) -> list[str]:
+        """Return what the leader gets to read of the peers' attempts, in the order in which it reads them."""
+        order = self.reading_order(len(proposals), question.id, proposals[0].round, room.seed)
+        return [self.shared(turn) for turn in room.readings(proposals, order=order)]
 
     def reading_order(self, peers: int, question: str, round: int, seed: int) -> list[int]:  # noqa: A002
         """Return which peer's attempt stands at each place: drawn for each question and round, or as they sit."""

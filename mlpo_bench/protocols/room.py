@@ -100,6 +100,7 @@ class Room:
         round: int,  # noqa: A002 - the field's word
         sample: int | None = None,
         max_tokens: int | None = None,
+        after: Turn | None = None,
     ) -> Turn:
         """Ask one seat, and wait for its answer.
 
@@ -109,9 +110,11 @@ class Room:
             round: in which round.
             sample: which draw of this request is meant, where that is given.
             max_tokens: how long the answer may be, in place of what task, member and command line say.
+            after: The turn that the conversation goes on from, with all that was read and written in it before; it
+                begins with this prompt where that is left out.
         """
         samples = None if sample is None else [sample]
-        (turn,) = await self._ask([seat], [prompt], round, samples, max_tokens)
+        (turn,) = await self._ask([seat], [self._chat(seat.member, prompt, after)], round, samples, max_tokens)
         return turn
 
     async def ask_each(
@@ -120,13 +123,24 @@ class Room:
         prompts: str | Sequence[str],
         *,
         round: int,  # noqa: A002
+        after: Sequence[Turn] | None = None,
     ) -> list[Turn]:
         """Ask several seats side by side (a seat may stand there more than once), each its prompt or all the same.
+
+        Args:
+            seats: whom.
+            prompts: what.
+            round: in which round.
+            after: For each seat the turn that its conversation goes on from (see `ask`).
 
         Returns:
             Their turns, in the order of `seats`.
         """
-        return await self._ask(seats, [prompts] * len(seats) if isinstance(prompts, str) else prompts, round, None)
+        each = [prompts] * len(seats) if isinstance(prompts, str) else prompts
+        before: Sequence[Turn | None] = [None] * len(seats) if after is None else after
+        asked = zip(seats, each, before, strict=True)
+        chats = [self._chat(seat.member, prompt, turn) for seat, prompt, turn in asked]
+        return await self._ask(seats, chats, round, None)
 
     def readings(
         self, turns: Sequence[Turn], *, own: int | None = None, order: Sequence[int] | None = None
@@ -183,17 +197,17 @@ class Room:
     async def _ask(
         self,
         seats: Sequence[Seat],
-        prompts: Sequence[str],
+        chats: Sequence[tuple[Message, ...]],
         round: int,  # noqa: A002
         samples: Sequence[int] | None,
         max_tokens: int | None = None,
     ) -> list[Turn]:
         stage = self._stages
         self._stages += 1
-        samples = _counted_samples(seats, prompts) if samples is None else samples
+        samples = _counted_samples(seats, chats) if samples is None else samples
         requests = [
-            Request(seat.member, self._chat(seat.member, prompt), self._sampling(seat.member, max_tokens), sample)
-            for seat, prompt, sample in zip(seats, prompts, samples, strict=True)
+            Request(seat.member, chat, self._sampling(seat.member, max_tokens), sample)
+            for seat, chat, sample in zip(seats, chats, samples, strict=True)
         ]
         first = len(self._turns)
         self._turns.extend([None] * len(seats))
@@ -230,7 +244,9 @@ class Room:
             **made.more,
         )
 
-    def _chat(self, member: Member, prompt: str) -> tuple[Message, ...]:
+    def _chat(self, member: Member, prompt: str, after: Turn | None = None) -> tuple[Message, ...]:
+        if after is not None:
+            return (*after.read, Message("assistant", after.text), Message("user", prompt))
         return chat_for(member, self.question.preamble, prompt)
 
     def _sampling(self, member: Member, max_tokens: int | None = None) -> Sampling:
@@ -271,11 +287,11 @@ def chat_for(member: Member, preamble: Sequence[Message], prompt: str) -> tuple[
     return (Message("system", system), *preamble, Message("user", prompt))
 
 
-def _counted_samples(seats: Sequence[Seat], prompts: Sequence[str]) -> list[int]:
+def _counted_samples(seats: Sequence[Seat], chats: Sequence[tuple[Message, ...]]) -> list[int]:
     """Number the equal requests of one stage from 0, so that each is a draw of its own."""
-    earlier: Counter[tuple[int, str]] = Counter()
+    earlier: Counter[tuple[int, tuple[Message, ...]]] = Counter()
     samples = []
-    for seat, prompt in zip(seats, prompts, strict=True):
-        samples.append(earlier[seat.kind, prompt])
-        earlier[seat.kind, prompt] += 1
+    for seat, chat in zip(seats, chats, strict=True):
+        samples.append(earlier[seat.kind, chat])
+        earlier[seat.kind, chat] += 1
     return samples

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from mlpo_bench.chat import Completion, Message
     from mlpo_bench.protocols import Protocol, Transcript
+    from mlpo_bench.store import Maker
 
     Answer = Callable[[Sequence[Message], Sampling, int], str]
     Converse = Callable[..., Transcript]
@@ -50,7 +51,7 @@ def converse(tmp_path: Path) -> Converse:
 class Memory(dict[bytes, "Completion"]):
     """As much of a store as a conversation needs, gone when it ends."""
 
-    def put(self, key: bytes, made: Completion) -> None:
+    def put(self, key: bytes, made: Completion, by: Maker | None = None) -> None:  # noqa: ARG002
         self[key] = made
 
 

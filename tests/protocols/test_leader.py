@@ -108,12 +108,13 @@ def test_more_rounds_hold_fewer_rounds_within_them(converse: Converse) -> None:
     assert long.turns[: len(short.turns)] == short.turns
 
 
-@pytest.mark.parametrize("protocol", [Leader(1), Leader(4), Leader(2, memory=True)])
+@pytest.mark.parametrize("protocol", [Leader(1), Leader(4), Leader(2, memory=True), Leader(3, history="append")])
 def test_calls_and_longest_prompt_are_as_announced(converse: Converse, protocol: Any) -> None:
     """Every answer is one rare word, so that a prompt can be searched for how many it holds."""
     done = converse(protocol, lambda *_: "xylophone")
     assert len(done.turns) == done.cost.calls == protocol.calls(3)
-    assert max(turn.read[-1].content.count("xylophone") for turn in done.turns) == protocol.reads(3)
+    prompts = ["\n".join(message.content for message in turn.read) for turn in done.turns]
+    assert max(prompt.count("xylophone") for prompt in prompts) == protocol.reads(3)
 
 
 def test_the_serial_chain_of_a_leader_is_two_steps_a_round(converse: Converse) -> None:
@@ -183,3 +184,49 @@ def test_the_answers_given_alone_are_the_ballots_of_a_vote(converse: Converse) -
 )
 def test_labels_and_calls_follow_the_settings(protocol: Leader, label: str, fewest: int, most: int) -> None:
     assert (protocol.label, protocol.fewest_calls(3), protocol.calls(3)) == (label, fewest, most)
+
+
+@pytest.mark.parametrize("share", ["whole", "answer"])
+def test_an_appended_history_leaves_all_that_was_read_as_it_stood(converse: Converse, share: Any) -> None:
+    def answer(messages: Sequence[Message], _: Sampling, seed: int) -> str:
+        n = f"{len(messages)} {seed}"
+        leading = any(LEADING in message.content for message in messages)
+        return f"<think>{n}</think><answer>(A) {n}</answer>" if leading else f"attempt {n}: the answer is (B)."
+
+    done = converse(Leader(rounds=4, history="append", share=share), answer)
+    assert [(t.round, t.seat) for t in done.turns] == [
+        (r, s) for r in range(4) for s in ("peer 1", "peer 2", "peer 3", "leader")
+    ]
+    for before, after in zip(done.turns, done.turns[4:], strict=False):
+        assert before.seat == after.seat
+        assert after.read[: len(before.read)] == before.read
+        said, asked = after.read[len(before.read) :]
+        assert said == Message("assistant", before.text)
+        assert asked.role == "user"
+        assert done.question.prompt not in asked.content
+    for first in range(4, 16, 4):
+        *peers, leader = done.turns[first : first + 4]
+        verdict = done.turns[first - 1]
+        assert all((verdict.text in peer.read[-1].content) is (share == "whole") for peer in peers)
+        if share == "whole":
+            assert all(peer.text in leader.read[-1].content for peer in peers)
+
+
+def test_the_first_round_of_either_history_is_one_and_the_same(converse: Converse) -> None:
+    anew, appended = (converse(Leader(rounds=2, history=history), numbered()) for history in ("anew", "append"))
+    assert [t.request for t in appended.turns[:4]] == [t.request for t in anew.turns[:4]]
+    assert not {t.request for t in appended.turns[4:]} & {t.request for t in anew.turns[4:]}
+
+
+def test_peers_that_wrote_the_same_and_go_on_are_different_draws(converse: Converse) -> None:
+    done = converse(Leader(rounds=2, history="append"), lambda *_: "The answer is (B).")
+    assert [t.sample for t in done.turns] == [0, 1, 2, 0] * 2
+    assert len({t.request for t in done.turns}) == 8
+
+
+def test_an_appended_history_ends_early_and_is_announced(converse: Converse) -> None:
+    protocol = Leader(rounds=3, history="append", early_stop=True)
+    assert len(converse(protocol, lambda *_: "<answer>(B)</answer>").turns) == 4
+    assert protocol.label == "leader, 3 rounds, early stop, history append"
+    assert Leader(rounds=3).label == "leader, 3 rounds"
+    assert (protocol.reads(3), Leader(rounds=3).reads(3)) == (11, 3)
