@@ -38,6 +38,12 @@ CUDA_BUILDS = ("torchvision", "torchaudio", "torchcodec")
 BASELINES = "leaderboards/baselines"
 # Files of tests are run beside one another, each by one worker, so that what a file shares is made once.
 SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile")
+# Rooms whose tests take seconds; whole commands, runs, reports and trainings take minutes.
+QUICK = (
+    "tests/answers", "tests/log", "tests/matrix", "tests/protocols", "tests/questions", "tests/stats", "tests/store",
+    "tests/test_architecture.py", "tests/test_dispatch.py", "tests/test_store.py", "tests/test_teams.py",
+    "tests/test_yamls.py",
+)  # fmt: skip
 DEMO = ("--suite", "bbh,mmlu,math", "--limit", "16", "--gen-kwargs", "max_gen_toks=192")
 
 
@@ -97,6 +103,17 @@ def ray(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def quick(session: nox.Session) -> None:
+    """Run what daily work breaks first: unit tests of the rooms, without models, servers and whole commands."""
+    with once(session) as needed:
+        if needed:
+            install(session, "tests")
+    session.run(
+        "pytest", "-m", "not model and not server and not browser and not ray", *SIDE_BY_SIDE, *QUICK, *session.posargs
+    )
+
+
+@nox.session(default=False)
 def browser(session: nox.Session) -> None:
     """Look at the report page in Chromium, which must be installed; further options go to pytest."""
     with once(session) as needed:
@@ -137,6 +154,8 @@ def bench(session: nox.Session) -> None:
             install_with_models(session, "bench")
     for words in [session.posargs] if session.posargs else [["solo"], ["teams"]]:
         session.run("python", "-m", "benchmarks.peers", *words)
+    if not session.posargs:
+        session.run("python", "-m", "benchmarks.growth", success_codes=[0, 1])  # a bound that is missed is printed
 
 
 @nox.session(default=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import ValidationError
 
-from mlpo_bench.engines import ModelSpec, executor, open_engine, open_engines
+from mlpo_bench.engines import ModelSpec, executor, open_engine, open_engines, open_when_asked
 from mlpo_bench.engines.cluster import session
 from mlpo_bench.engines.cluster.actors import Needs
 from mlpo_bench.engines.cluster.opening import _check, _needs, _together
@@ -107,7 +107,7 @@ def test_here_one_of_the_replicas_is_started_and_that_is_said(tmp_path: Path) ->
 
 
 def test_executors_are_known_by_name() -> None:
-    assert executor("local") is open_engines
+    assert executor("local") is open_when_asked
     with pytest.raises(UsageError, match="no executor is called 'rays'; did you mean 'ray'"):
         executor("rays")
 
