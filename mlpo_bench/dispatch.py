@@ -30,6 +30,12 @@ TRIES = 3
 FIRST_WAIT_S = 0.5
 # So many requests in a row that failed for good, each after its tries: the engine is taken to be down for the run.
 FAULTS_UNTIL_DOWN = 8
+AT_ONCE = {"hf": 64}
+"""How many requests an engine answers side by side where no person said so, by its kind; `AT_ONCE_ELSE` otherwise."""
+AT_ONCE_ELSE = 1_024
+AHEAD = 2
+"""How many requests an engine is given for each that it answers at once: what goes on is then never short of work, and
+what has begun need not wait behind what could begin later."""
 
 
 @dataclass(slots=True)
@@ -95,12 +101,13 @@ class Reply:
 class EngineClient:
     """Asks one engine, and counts how it has been doing.
 
-    `made` and `written` count its completions and their tokens; `busy` is for how many seconds of wall time it had
-    something to do.
+    `at_once` is how many requests it answers side by side; `made` and `written` count its completions and their tokens;
+    `busy` is for how many seconds of wall time it had something to do.
     """
 
     engine: Engine
     fingerprint: str
+    at_once: int = AT_ONCE_ELSE
     made: int = 0
     written: int = 0
     busy: float = 0.0
@@ -108,6 +115,11 @@ class EngineClient:
     _since: float = 0.0
     _faults: int = 0
     _down: EngineError | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether it has all the work ahead that it should have."""
+        return self._under_way >= AHEAD * self.at_once
 
     @property
     def maker(self) -> Maker:
@@ -189,7 +201,10 @@ class Dispatch:
     """
 
     def __init__(self, engines: Mapping[ModelSpec, Engine], store: Store) -> None:
-        clients = {id(engine): EngineClient(engine, engine.facts.fingerprint) for engine in engines.values()}
+        clients = {
+            id(engine): EngineClient(engine, engine.facts.fingerprint, _at_once(spec, engine))
+            for spec, engine in engines.items()
+        }
         self.clients = {spec: clients[id(engine)] for spec, engine in engines.items()}
         self._store = store
         self._flights: dict[bytes, asyncio.Future[Completion]] = {}
@@ -197,15 +212,25 @@ class Dispatch:
         self._by_member: dict[Member, EngineClient] = {}
         self.stopped = False
         self.tally = Tally()
+        self._landed = asyncio.Event()
 
     @property
     def in_flight(self) -> int:
         """How many requests engines are working on."""
         return len(self._flights)
 
+    async def hungry(self) -> None:
+        """Wait until an engine has less ahead than it could take: then a further conversation may begin."""
+        for _ in range(2):  # let those that were begun ask: a task for the conversation, one for each request
+            await asyncio.sleep(0)
+        while not self.stopped and self.clients and all(client.full for client in self.clients.values()):
+            self._landed.clear()
+            await self._landed.wait()
+
     def stop(self) -> None:
         """Send nothing more to any engine; what is in flight still arrives and is kept."""
         self.stopped = True
+        self._landed.set()
         for client in self.clients.values():
             client.halt(Stopped())
 
@@ -291,6 +316,7 @@ class Dispatch:
             raise
         finally:
             del self._flights[key]
+            self._landed.set()
         flight.set_result(made)
         self.tally.made += 1
         self.tally.paid += made.usage
@@ -331,6 +357,12 @@ class Dispatch:
         while True:
             await asyncio.sleep(COMMIT_EVERY_S)
             self._store.commit()
+
+
+def _at_once(spec: ModelSpec, engine: Engine) -> int:
+    if spec.addresses:
+        return spec.concurrency * len(spec.addresses)
+    return spec.engine_options.max_num_seqs or AT_ONCE.get(engine.facts.engine, AT_ONCE_ELSE)
 
 
 def _whole(text: str) -> str:

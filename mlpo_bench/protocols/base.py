@@ -112,6 +112,12 @@ class Protocol(ABC):
         return True
 
     @property
+    def chain(self) -> int:
+        """About how many of its calls wait for one another: a run begins the longest chains first."""
+        steps = int(getattr(self, self.depth)) if self.depth else 1
+        return 2 * steps if self.family == "led" else steps
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Its settings by name."""
         return {setting.name: getattr(self, setting.name) for setting in fields(self)}

@@ -12,7 +12,7 @@ from mlpo_bench.runs.grading import judged
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
     from typing import Any, Self
 
     from mlpo_bench.dispatch import Dispatch
@@ -36,8 +36,9 @@ async def schedule(
 ) -> None:
     """Hold every conversation of some cells, and tell of each when it has ended.
 
-    Questions run in the outer loop and cells in the inner one, so that equal requests of different cells meet. Those
-    in `failed` are not held: they end with that fault.
+    The longest chains begin first, and the others when an engine would have too little to do: so they fill the gaps
+    that the long ones leave, and what is left in the end is short. Those in `failed` are not held: they end with that
+    fault.
     """
 
     async def converse(one: CellProgress, place: int, sample: Sample) -> None:
@@ -55,13 +56,29 @@ async def schedule(
             ended(one, one.put(place, conversation))
 
     async with InFlight(dispatch.stop) as flights:
+        for conversation in _longest_first(progress, suites):
+            await dispatch.hungry()
+            if dispatch.stopped:
+                return
+            await flights.start(converse(*conversation))
+
+
+def _longest_first(
+    progress: Sequence[CellProgress], suites: Mapping[str, SuiteTasks]
+) -> Iterator[tuple[CellProgress, int, Sample]]:
+    """Yield all conversations: a cell, a question's place, the question.
+
+    Among equal chains questions run in the outer loop and cells in the inner one, so that equal requests of different
+    cells meet.
+    """
+    by_chain: dict[int, dict[str, list[CellProgress]]] = {}
+    for one in progress:
+        by_chain.setdefault(one.cell.setting.protocol.chain, {}).setdefault(one.cell.suite, []).append(one)
+    for _, of_suites in sorted(by_chain.items(), reverse=True):
         for name, suite in suites.items():
-            of_suite = [one for one in progress if one.cell.suite == name]
             for place, sample in enumerate(suite.samples):
-                for one in of_suite:
-                    if dispatch.stopped:
-                        return
-                    await flights.start(converse(one, place, sample))
+                for one in of_suites.get(name, ()):
+                    yield one, place, sample
 
 
 class InFlight:
