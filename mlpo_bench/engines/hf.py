@@ -7,9 +7,11 @@ request is a batch of its own in float32, so that its answer depends on nothing 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Usage
@@ -37,6 +39,8 @@ BATCH_TOKENS = 131_072
 # Prompts read in one pass. Reading keeps a CPU busy with few of them, and more would be padded; a GPU wants many.
 READ_TOGETHER = {"cpu": 512, "cuda": 16_384}
 DEFAULT_CONTEXT = 4_096
+TOO_NEW = (5, 20)
+"""The first version of transformers that decoding has not been tried with and found right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +239,16 @@ def _end_tokens(model: Any, tokenizer: Any) -> list[int]:  # noqa: ANN401 - tran
     return list(dict.fromkeys(end for end in (*ends, tokenizer.eos_token_id) if end is not None))
 
 
+def _check_transformers(installed: str) -> None:
+    """Refuse a version with which the decoding was seen to crash, or to draw other tokens without a word (5.24)."""
+    numbers = tuple(int(part) for part in re.findall(r"[0-9]+", installed)[:2])
+    if numbers >= TOO_NEW:
+        raise UsageError(
+            f"transformers {installed} is newer than what engine hf decodes rightly with: "
+            f"pip install 'transformers<{TOO_NEW[0]}.{TOO_NEW[1]}', or take engine vllm or a server."
+        )
+
+
 def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = False) -> HFEngine:
     """Load a model's weights and tokenizer (blocks; `open_engine` calls it in a thread).
 
@@ -242,9 +256,11 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
     and v of SmolLM2, answers took a third to a half more of a CPU's.
 
     Raises:
-        UsageError: transformers does not know the architecture, or the dtype contradicts deterministic mode.
+        UsageError: transformers does not know the architecture, or is too new, or the dtype contradicts deterministic
+            mode.
     """
     import_torch()
+    _check_transformers(version("transformers"))
     from mlpo_bench.engines.decoding.rules import FOLLOWED
 
     dtype = _dtype(spec, resolved, deterministic=deterministic)

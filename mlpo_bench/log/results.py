@@ -198,7 +198,7 @@ def _of_protocol(cell: Cell) -> dict[str, Any]:
     protocol = cell.setting.protocol
     return {
         "protocol": protocol.name,
-        "settings": protocol.settings,
+        "settings": protocol.recorded,
         "family": protocol.family,
         "ceiling": protocol.ceiling,
         "seat": cell.seat,

@@ -123,6 +123,11 @@ class Protocol(ABC):
         return {setting.name: getattr(self, setting.name) for setting in fields(self)}
 
     @property
+    def recorded(self) -> dict[str, Any]:
+        """Its settings as results hold them; a setting that came later is left out where all is as it was before it."""
+        return self.settings
+
+    @property
     def title(self) -> str:
         """What its label begins with."""
         return self.name

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -59,6 +59,12 @@ class Leader(Protocol):
     name: ClassVar[str] = "leader"
     family: ClassVar[Family] = "led"
     depth: ClassVar[str] = "rounds"
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """Without `history` where it is `anew`, as it was before there was a choice."""
+        told = self.settings
+        return told if self.history == "append" else {name: told[name] for name in told if name != "history"}
 
     def said(self) -> dict[str, str]:
         """`leader, 2 rounds`, with what differs from the paper's protocol."""

@@ -318,3 +318,15 @@ def test_what_waits_for_a_batch_ends_when_a_person_stops(tiny_folder: Path) -> N
 
     kinds = [type(answer) for answer in asyncio.run(stopped())]
     assert (kinds.count(Completion), kinds.count(Stopped)) == (2, 4)
+
+
+@pytest.mark.parametrize("installed", ["5.20.0", "5.24", "6.0.0.dev0"])
+def test_a_version_of_transformers_that_draws_other_tokens_is_refused(installed: str) -> None:
+    with pytest.raises(UsageError, match=rf"transformers {installed} is newer than .*pip install 'transformers<5.20'"):
+        hf._check_transformers(installed)
+
+
+@pytest.mark.parametrize("installed", ["5.16.0", "5.19.2", "4.57.1"])
+def test_a_version_of_transformers_that_decoding_was_tried_with_is_taken(installed: str) -> None:
+    hf._check_transformers(installed)
+    assert hf.TOO_NEW == (5, 20)

@@ -230,3 +230,9 @@ def test_an_appended_history_ends_early_and_is_announced(converse: Converse) -> 
     assert protocol.label == "leader, 3 rounds, early stop, history append"
     assert Leader(rounds=3).label == "leader, 3 rounds"
     assert (protocol.reads(3), Leader(rounds=3).reads(3)) == (11, 3)
+
+
+def test_results_hold_the_history_only_where_it_was_chosen() -> None:
+    assert "history" not in Leader(rounds=2).recorded
+    assert Leader(rounds=2, history="append").recorded["history"] == "append"
+    assert Leader(rounds=2).recorded.keys() | {"history"} == Leader(rounds=2).settings.keys()
