@@ -74,7 +74,6 @@ def results(folder: Path) -> dict[str, Any]:
 def test_a_task_that_is_taken_back_goes_on_and_all_come_together(
     job: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
-    # One script and another would be two models: what differs is how long it takes to be told to end.
     first = job("array.sh", delay=0.5)
     under_way = tmp_path / "mlpo" / "runs" / "bbh" / "manifest.json"
     for _ in range(3_000):
@@ -92,8 +91,7 @@ def test_a_task_that_is_taken_back_goes_on_and_all_come_together(
     parts = [results(tmp_path / "mlpo" / "runs" / name) for name in ("bbh", "capitals")]
     assert ended(job("collect.sh", delay=0.5)) == (0, "")
     whole = tmp_path / "mlpo" / "runs" / "all"
-    scores = {cell["cell"]: cell["score"] for cell in results(whole)["cells"]}
-    assert scores == {cell["cell"]: cell["score"] for part in parts for cell in part["cells"]}
+    assert results(whole)["cells"] == [cell for part in parts for cell in part["cells"]]
     (session,) = json.loads((whole / "manifest.json").read_text())["sessions"]
     assert session["completions"]["made"] == 0
 
