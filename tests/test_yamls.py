@@ -178,7 +178,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.yaml")
     with pytest.raises(UsageError, match="cannot be read: it is a pipe, not a file"):
         read_team(tmp_path / "pipe.yaml")
-    with pytest.raises(UsageError, match="cannot be read: Is a directory"):
+    with pytest.raises(UsageError, match="cannot be read: it is a folder, not a file"):
         read_team(tmp_path)
     with pytest.raises(UsageError, match="cannot be read: File name too long"):
         read_team(tmp_path / ("x" * 300))

@@ -134,9 +134,8 @@ def test_the_board_judges_as_the_run_does_and_earlier_votes_are_counted_again(ru
         suites = {suite: row.model_copy(update={"ballots": None}) for suite, row in entry.suites.items()}
         path.write_bytes(entry.model_copy(update={"suites": suites}).signed().to_json())
     told("build")
-    assert "3 votes were added before ballots were counted; `mlpo-bench leaderboard rescore` counts them." in told(
-        "check"
-    )
+    without = sum(ballots is not None for ballots in counted.values())
+    assert f"{without} votes were added before ballots were counted; `mlpo-bench leaderboard rescore`" in told("check")
     told("check", "--run", run)
     told("rescore", "--quiet")
     assert {name: entry.suites["bbh"].ballots for name, entry in entries().items()} == counted
