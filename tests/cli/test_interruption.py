@@ -149,7 +149,8 @@ def test_ctrl_c_while_the_run_is_made_ready_ends_it_without_a_traceback(
     until((tmp_path / "runs" / "mine" / "config.yaml").exists, process)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
+    # CPython ends itself by the signal where it interrupted an `exec`, though it was handled: a shell says 130 of both.
+    assert process.returncode in {130, -signal.SIGINT}, said
     assert "Traceback" not in said
 
 
