@@ -59,6 +59,7 @@ def test_every_folder_has_its_section() -> None:
 
 
 @pytest.mark.model
+@pytest.mark.timeout(1800)  # two models share what a busy machine leaves them
 def test_two_models(example: Any) -> None:
     planned, ran = example("two_models", scripted=False)
     assert "leader" in planned.out

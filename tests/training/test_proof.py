@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -110,7 +111,7 @@ def test_killed_and_moved_it_ends_the_same(tiny_leader: ModuleType, tmp_path: Pa
     told = broken("--until", "2a")
     assert "train unpack" in told
     assert broken.result == whole.result
-    assert broken("--save").count("0 completions") == 0
+    assert not re.search(r"\b0 completions", broken("--save"))
     assert not list(broken.saved.glob("trainings/mlpo.tar.zst"))  # it is done
     assert list(broken.saved.glob("trainings/sft.tar.zst"))  # the seeds go on from it
     again = broken("--until", "2a")
