@@ -248,7 +248,7 @@ def test_nothing_more_is_asked_of_a_server_once_a_run_is_stopped(
         _, said = run.communicate(timeout=30)
         assert run.returncode == code
         assert len(server.asked) == asked < 20
-    assert "for 4 answers under way" in said
+    assert "Stopping: nothing more is asked" in said  # how many are under way depends on how busy the machine is
     with Store(tmp_path / "store.sqlite") as store:
         assert len(store) == asked
 
