@@ -48,15 +48,21 @@ def answer(messages: Sequence[Message], sampling: Sampling, seed: int) -> str:  
 class Suite:
     """Questions without lm-eval: what is measured here is everything else."""
 
-    asked: tuple[object, ...]
+    samples: tuple[object, ...]
 
-    def judge(self, asked: object, text: str) -> object:  # noqa: ARG002
+    def judge(self, sample: object, text: str, *, cut_off: bool = False) -> object:  # noqa: ARG002
         """Judge as a suite does."""
         from mlpo_bench import answers
         from mlpo_bench.harness.verdicts import Verdict
 
         read = answers.read("option", text)
-        return Verdict(read, answers.judge("option", read, "(B)"))
+        return Verdict(read, self.right(sample, read))
+
+    def right(self, sample: object, answer: str | None) -> bool:  # noqa: ARG002
+        """Judge an answer as a suite does."""
+        from mlpo_bench import answers
+
+        return answer is not None and answers.judge("option", answer, "(B)")
 
 
 def hold(questions: int, folder: Path) -> float:

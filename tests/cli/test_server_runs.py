@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -248,7 +249,9 @@ def test_nothing_more_is_asked_of_a_server_once_a_run_is_stopped(
         _, said = run.communicate(timeout=30)
         assert run.returncode == code
         assert len(server.asked) == asked < 20
-    assert "Stopping: nothing more is asked" in said  # how many are under way depends on how busy the machine is
+    assert "Stopping: nothing more is asked" in said
+    under_way = [int(count) for count in re.findall(r"for (\d+) answers? under way", said)]
+    assert all(1 <= count <= 4 for count in under_way)  # as many as are asked at once; fewer on a busy machine
     with Store(tmp_path / "store.sqlite") as store:
         assert len(store) == asked
 
