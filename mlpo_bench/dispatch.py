@@ -102,7 +102,8 @@ class EngineClient:
     """Asks one engine, and counts how it has been doing.
 
     `at_once` is how many requests it answers side by side; `made` and `written` count its completions and their tokens;
-    `busy` is for how many seconds of wall time it had something to do.
+    `busy` is for how many seconds of wall time it had something to do, until the last completion of each such time: an
+    engine that hangs until it is given up has worked on nothing.
     """
 
     engine: Engine
@@ -151,8 +152,8 @@ class EngineClient:
             made = await self._answer(messages, sampling, seed)
         finally:
             self._under_way -= 1
-            if not self._under_way:
-                self.busy += time.perf_counter() - self._since
+        now = time.perf_counter()
+        self.busy, self._since = self.busy + now - self._since, now
         self._faults = 0
         self.made += 1
         self.written += made.usage.completion

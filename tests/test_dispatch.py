@@ -299,6 +299,26 @@ def test_a_client_counts_what_it_made_and_the_time_in_which_it_had_something_to_
     asyncio.run(go())
 
 
+def test_an_engine_that_hangs_until_it_is_given_up_has_worked_until_its_last_answer(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("mlpo_bench.dispatch.time.perf_counter", lambda: now[0])
+
+    def dies(call: int) -> EngineError | None:
+        now[0] += 2 if call == 1 else 900
+        return None if call == 1 else EngineError("timed out", transient=False)
+
+    async def go() -> None:
+        dispatch = Dispatch({MEMBER.spec: Counting(dies)}, store)
+        await ask(dispatch, "one")
+        with pytest.raises(EngineError):
+            await ask(dispatch, "two")
+        assert dispatch.clients[MEMBER.spec].busy == 2.0
+
+    asyncio.run(go())
+
+
 @pytest.mark.parametrize(
     "usage",
     [Usage(9.5, 0, 1), Usage(2**33, 0, 1), Usage(-300, 0, 1), Usage(float("nan"), 0, 1), Usage(True, 0, 1)],  # type: ignore[arg-type]

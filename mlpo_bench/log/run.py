@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from mlpo_bench.matrix.config import RunConfig
 
 
+_LEAST_SHARE = 0.1
+
+
 class LoadedRun:
     """What a run holds: its configuration and cells, what they came to, its manifest and plan.
 
@@ -117,13 +120,22 @@ class LoadedRun:
 
     @cached_property
     def paces(self) -> dict[str, float]:
-        """How many seconds of wall time the models' engines took for each token that they wrote, by model."""
+        """How many seconds of wall time the models' engines took for each token that they wrote, by model.
+
+        A model of whose tokens the run's own sessions wrote few, the others having been known before, has none: from
+        ten tokens, an engine's start among them, nothing is reckoned for ten thousand.
+        """
         worked: dict[str, list[float]] = {}
         for session in self.manifest.get("sessions", ()):
             for model, (seconds, tokens) in session.get("worked", {}).items():
                 before = worked.setdefault(model, [0.0, 0.0])
                 worked[model] = [before[0] + seconds, before[1] + tokens]
-        return {model: seconds / tokens for model, (seconds, tokens) in worked.items() if tokens}
+        paid = self.results.shared.paid
+        return {
+            model: seconds / tokens
+            for model, (seconds, tokens) in worked.items()
+            if tokens and model in paid and tokens >= _LEAST_SHARE * paid[model].completion_tokens
+        }
 
     def done(self, cell_id: str) -> bool:
         """Whether every question of a cell was answered."""

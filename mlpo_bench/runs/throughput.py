@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 CHARACTERS_A_TOKEN = 4.0
 # A speed measured over less than this says more of the engine's start than of its work.
-LEAST_SECONDS = 5.0
+LEAST_SECONDS, LEAST_TOKENS = 5.0, 1_000
 # The tail of a run that was taken up again asks few at once: against a measure of far more tokens it says nothing.
 LEAST_SHARE = 0.1
 COUNTED_QUESTIONS = 32
@@ -111,7 +111,7 @@ def note(dispatch: Dispatch, texts: Sequence[str], answers: Mapping[Answers, Spe
     throughputs = known()
     for spec, client in dispatch.clients.items():
         before = throughputs.get(name(spec), Throughput())
-        if client.busy >= LEAST_SECONDS and client.written >= LEAST_SHARE * before.written:
+        if client.busy >= LEAST_SECONDS and client.written >= max(LEAST_SHARE * before.written, LEAST_TOKENS):
             before = before.model_copy(update=_speed(client) | _density(client, texts))
         throughputs[name(spec)] = before
     for (spec, suite, most), spent in answers.items():

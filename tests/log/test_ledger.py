@@ -11,6 +11,7 @@ from mlpo_bench.analysis.rows import read_rows
 from mlpo_bench.chat import Completion
 from mlpo_bench.engines.scripted import ScriptedEngine
 from mlpo_bench.log import LoadedRun
+from mlpo_bench.log.files import write_json
 from mlpo_bench.log.ledger import Shared, Spent, read_ledger
 from mlpo_bench.log.records import read_records
 from mlpo_bench.log.transcripts import read_transcripts
@@ -165,6 +166,8 @@ def test_how_long_engines_worked_is_noted_by_model(carry: Runs, answer_with: Any
     seconds, tokens = session["worked"]["m"]
     assert tokens == session["completions"]["completion_tokens"]
     assert LoadedRun(run).paces == {"m": seconds / tokens}
+    write_json(run.manifest_path, run.manifest() | {"sessions": [session | {"worked": {"m": [889.0, 1]}}]})
+    assert LoadedRun(run).paces == {}  # all but one token had been written before
 
 
 def test_what_servers_write_to_their_caches_has_its_price(carry: Runs) -> None:
