@@ -209,6 +209,25 @@ def unpack(
     typer.echo(f"Files: {packing.unpack(file, output).path}")
 
 
+@app.command("verl")
+def verl(
+    training: Annotated[str, typer.Argument(help="A training: its name, or its folder.")],
+    into: Annotated[Path, typer.Argument(help="The folder to write.", show_default=False)],
+    output: OutputOption = TRAININGS,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines to train on.")] = 1,
+    gpus: Annotated[int, typer.Option(min=1, help="GPUs of each.")] = 8,
+) -> None:
+    """Hand the stage mlpo over to verl, which trains on many machines: its prompts, its reward, its command.
+
+    The stages before it are done here.
+    """
+    from mlpo_bench.training import verl
+    from mlpo_bench.training.folder import TrainingFolder
+
+    prompts = verl.hand_over(TrainingFolder.open(training, output), into, nodes=nodes, gpus=gpus)
+    typer.echo(f"{prompts:,} prompts; on the first machine of a Ray cluster: bash {into / verl.COMMAND}")
+
+
 @app.command("plan")
 def plan(
     recipe: RecipeOption,
