@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mlpo_bench.analysis.verdict import Verdicts
-    from mlpo_bench.leaderboard.entry import Entry, SuiteRow
+    from mlpo_bench.leaderboard.entry import Entry, Seat, SuiteRow
     from mlpo_bench.protocols.base import Family
 
 _SOLO, _VOTE = "solo", "vote"
@@ -74,7 +74,7 @@ def _judged(model: str, group: Sequence[Entry], entries: Sequence[Entry]) -> Jud
             continue
         for suite, row in entry.suites.items():
             name = names[suite, row.questions.sha256]
-            drawn = [vote for vote in votes if _is_vote_for(vote, entry, suite)]
+            drawn = _votes_for(entry, suite, votes)
             match = _counted(entry, suite, name, drawn)
             if match is None and (match := _between(entry, suite, name, drawn)) is not None:
                 between += 1
@@ -107,14 +107,31 @@ def _limited(entries: Sequence[Entry], names: Mapping[tuple[str, str], str]) -> 
         yield from limits.limited(entry.asked.limit, asked).items()
 
 
-def _is_vote_for(vote: Entry, entry: Entry, suite: str) -> bool:
-    """Whether it counts answers of a row's leader to the same questions, asked within the same bounds."""
+def _votes_for(entry: Entry, suite: str, votes: Sequence[Entry]) -> list[Entry]:
+    """Return those that count answers of a row's leader to the same questions, asked within the same bounds.
+
+    Where nobody leads, they are those of the first peer of which there are any: of its model, whatever its persona.
+    """
+    alike = [vote for vote in votes if _asked_alike(vote, entry, suite)]
+    if entry.leader is not None:
+        return [vote for vote in alike if vote.leader == entry.leader]
+    of_peers = ([vote for vote in alike if _same_model(vote.leader, peer)] for peer in entry.peers)
+    return next((drawn for drawn in of_peers if drawn), [])
+
+
+def _asked_alike(vote: Entry, entry: Entry, suite: str) -> bool:
+    # Votes are weighed by nothing, so that how many train questions weighed a row's answers is no bound of theirs.
+    bounds = entry.asked.model_copy(update={"calibration": vote.asked.calibration})
     return (
         suite in vote.suites
         and vote.suites[suite].questions == entry.suites[suite].questions
-        and (vote.leader, vote.asked) == (entry.leader, entry.asked)
+        and vote.asked == bounds
         and all(model in entry.models for model in vote.models)
     )
+
+
+def _same_model(one: Seat | None, other: Seat) -> bool:
+    return one is not None and (one.model, one.revision, one.adapter) == (other.model, other.revision, other.adapter)
 
 
 def _counted(entry: Entry, suite: str, name: str, votes: Sequence[Entry]) -> Match | None:

@@ -602,6 +602,21 @@ def test_votes_of_another_model_or_of_other_questions_are_no_measure() -> None:
     assert found.verdicts.verdicts == ()
 
 
+def test_a_team_that_nobody_leads_is_held_against_the_votes_of_its_first_peer_that_has_any() -> None:
+    led, *votes = counted(led_and_votes(), ["3/1/0"] * 16 + ["/4/0"] * 44)
+    picked = row("pick, 3 peers", 9, name="pick", peers=3).model_copy(
+        update={"leader": None, "peers": (Seat(model="b"), Seat(model="m", persona="You doubt."))}
+    )
+    weighs = row("weighted vote of 4, 3 peers", 9, start=3, name="weighted", peers=3).model_copy(
+        update={"leader": None, "peers": picked.peers, "asked": led.asked.model_copy(update={"calibration": 50})}
+    )
+    own = {verdict.row: verdict for one in judge([led, picked, weighs, *votes]) for verdict in one.verdicts.others}
+    assert set(own) == {picked.label, weighs.label}
+    assert {verdict.vote for verdict in own.values()} == {"vote of 2.5"}
+    other = [vote.model_copy(update={"leader": Seat(model="c")}) for vote in votes]
+    assert [one for one in judge([led, picked, *other]) if one.verdicts.others] == []
+
+
 def test_the_page_and_the_readme_begin_with_the_answer_and_fold_the_rest() -> None:
     found = built(*led_and_votes())
     readme = found["README.md"].decode()
