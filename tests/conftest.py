@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import logging
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
+import typer
 from hypothesis import settings
 
 
@@ -114,8 +116,11 @@ def tiny() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder whose BBH is made up: 11 questions for each of the 27 subtasks, of which 2 are tested."""
-    data = tmp_path_factory.mktemp("data")
+    """A data folder whose BBH is made up: 11 questions for each of the 27 subtasks, of which 2 are tested.
+
+    No test changes it: what is read of it is read once for all.
+    """
+    data = tmp_path_factory.mktemp("data").resolve()
     _bbh(data / "bbh")
     return data
 
@@ -156,9 +161,21 @@ class Said:
     err: str
 
 
+@pytest.fixture(scope="session")
+def _commands_made_once() -> Iterator[None]:
+    """Make the tree of commands once: it is the same whenever a command is given, and takes as long as many of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))
+        yield
+
+
 @pytest.fixture
 def mlpo_bench(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    _commands_made_once: None,
+    suites_loaded_once: None,  # noqa: ARG001
 ) -> Callable[..., Said]:
     """Run the command line in this process, in an empty folder with an empty cache."""
     monkeypatch.chdir(tmp_path)

@@ -1,6 +1,6 @@
 """Whatever is read, readers come to a value or to one sentence.
 
-Each target is tried for a second; `FUZZ_SECONDS` says for how many (`nox -s fuzz` ten, by hand as long as one likes).
+Each target is tried for a second; `FUZZ_SECONDS` says for how many (`nox -s fuzz` seven, by hand as long as one likes).
 """
 
 from __future__ import annotations

@@ -92,14 +92,14 @@ class SuiteTasks:
         loaded = questions.load(suite, split, data)
         self.source: Source = loaded.source
         chosen = questions.select(loaded.items, limit, subjects)
-        there = {item.subject for item in loaded.items}  # a partial source may lack some subjects
-        present = replace(suite, subjects=tuple(subject for subject in suite.subjects if subject in there))
-        self._group, self._tasks = tasks.load(present, split, data)
+        subjects_asked = dict.fromkeys(item.subject for item in chosen)
+        # A task takes lm-eval a while to make, and a partial source may lack some.
+        asked = replace(suite, subjects=tuple(subject for subject in suite.subjects if subject in subjects_asked))
+        self._group, self._tasks = tasks.load(asked, split, data)
         # lm-eval's configuration of every task that was scored: the same for all cells, so it is kept here once.
         self.configs: dict[str, Any] = {}
         self._right: dict[tuple[str, str], bool] = {}
         wanted = {item.id for item in chosen}
-        subjects_asked = dict.fromkeys(item.subject for item in chosen)
         with _templates_compiled_once():
             task_of = tasks.names(suite)
             self.samples = tuple(sample for one in subjects_asked for sample in self._render(task_of[one], wanted))

@@ -56,7 +56,7 @@ def select(
 
     Args:
         items: Of one suite or several.
-        limit: Questions per suite; none takes all.
+        limit: Questions a suite; none takes all.
         subjects: Names; none takes all.
 
     Raises:
@@ -78,7 +78,7 @@ def select(
 
 
 def _dealt(items: Iterable[Item]) -> list[Item]:
-    """Return items as if dealt in turn from one shuffled pile per subject, the shuffling being their fingerprints."""
+    """Return items as if dealt in turn from a pile for each subject, shuffled by their fingerprints."""
     piles: dict[str, list[Item]] = {}
     for item in sorted(items, key=lambda item: (fingerprint(item.text), item.id)):
         piles.setdefault(item.subject, []).append(item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -31,10 +32,11 @@ def test_an_answer_is_right_where_the_published_match_is_exact(predicted: list[s
     assert answers.judge("spans", " | ".join(predicted), json.dumps(accepted)) is exact(predicted, accepted)
 
 
-@pytest.mark.parametrize("one", PARTS)
-@pytest.mark.parametrize("other", PARTS)
-def test_single_parts_are_compared_as_published(one: str, other: str) -> None:
-    assert answers.judge("spans", one, json.dumps([[other]])) is exact([one], [[other]])
+def test_single_parts_are_compared_as_published() -> None:
+    pairs = list(product(PARTS, PARTS))
+    ours = {(one, other): answers.judge("spans", one, json.dumps([[other]])) for one, other in pairs}
+    assert ours == {(one, other): exact([one], [[other]]) for one, other in pairs}
+    assert sum(ours.values()) > len(PARTS)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ def folder(tmp_path: Path, made_up: Path, monkeypatch: pytest.MonkeyPatch, suite
     """Go to a folder that has what the page's examples need."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    shutil.copytree(made_up, tmp_path / "data")
+    (tmp_path / "data").symlink_to(made_up, target_is_directory=True)
     for content in blocks(DOCS / "python.md", "yaml"):
         (tmp_path / content.splitlines()[0].removeprefix("# ")).write_text(content, encoding="utf-8")
     return tmp_path
