@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
+from mlpo_bench.log.files import check_schema_of
 
 
 if TYPE_CHECKING:
@@ -120,12 +121,10 @@ def read_baseline(path: Path, model: type[Model]) -> Model:
     except OSError as error:
         told = f"the baseline {path} cannot be read: {error.strerror}."
         raise UsageError(f"{told} Make one with --update --reason TEXT.") from None
+    check_schema_of(path, content, (SCHEMA_VERSION,))
     try:
-        baseline = model.model_validate_json(content)
+        return model.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "file"
         raise UsageError(f"{path} is no baseline of this kind: {where}: {first['msg']}.") from None
-    if baseline.schema_version != SCHEMA_VERSION:
-        raise UsageError(f"the baseline {path} is of version {baseline.schema_version}; this is {SCHEMA_VERSION}.")
-    return baseline

@@ -20,6 +20,7 @@ from mlpo_bench.analysis.rows import row_name
 from mlpo_bench.engines.names import full_name, short_name
 from mlpo_bench.errors import UsageError
 from mlpo_bench.leaderboard.counts import COUNTS
+from mlpo_bench.log.files import check_schema_of
 from mlpo_bench.protocols.base import Family
 from mlpo_bench.teams import SamplingChoice
 
@@ -342,7 +343,9 @@ def read_entry(path: Path) -> Entry:
         UsageError: it cannot be read, is no JSON, or does not match the schema; told with the first fault's field.
     """
     try:
-        return Entry.model_validate_json(atomic.read(path), strict=True)
+        content = atomic.read(path)
+        check_schema_of(path, content)
+        return Entry.model_validate_json(content, strict=True)
     except OSError as error:
         raise UsageError(f"{path.name} cannot be read: {error.strerror}.") from None
     except ValidationError as error:

@@ -20,8 +20,8 @@ import zstandard
 from mlpo_bench import atomic
 from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.errors import UsageError
-from mlpo_bench.log.files import read_lines
-from mlpo_bench.store import Maker, Store
+from mlpo_bench.log.files import SCHEMA, check_schema, read_lines
+from mlpo_bench.store import Maker, Store, sound
 
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # Decides some tenths of a file's size; the highest take many times as long.
 LEVEL = 12
+# A run has as many as there are stores that it was carried out with.
+_MOST_LAYERS = 1_000
 
 
 class Kept(NamedTuple):
@@ -139,9 +141,14 @@ def read_header(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: the file cannot be read, or is none of completions.
     """
-    header = next(read_lines(path), None)
+    return _header(path, read_lines(path))
+
+
+def _header(path: Path, lines: Iterator[Any]) -> dict[str, Any]:
+    header = next(lines, None)
     if not isinstance(header, dict):
         raise UsageError(f"{path} is no file of completions.")
+    check_schema(path, header.get(SCHEMA, 1))
     return header
 
 
@@ -152,7 +159,7 @@ def read_completions(path: Path) -> Iterator[Kept]:
         UsageError: the file cannot be read, or is none of completions.
     """
     lines = read_lines(path)
-    makers = _makers(path, next(lines, None))
+    makers = _makers(path, _header(path, lines))
     for number, line in enumerate(lines, start=2):
         try:
             request, text, prompt, cached, written, finish_reason, seconds, *further = line
@@ -160,15 +167,21 @@ def read_completions(path: Path) -> Iterator[Kept]:
             layer = next((each for each in further if not isinstance(each, dict)), 0)
             by = None if (place := more.pop("by", None)) is None else makers[place]
             made = Completion(text, Usage(prompt, cached, written), finish_reason, seconds, **more)
-            yield Kept(bytes.fromhex(request), made, layer, by)
+            one = Kept(bytes.fromhex(request), made, layer, by)
         except (TypeError, ValueError, IndexError):
-            raise UsageError(f"{path}, line {number}, is no completion.") from None
+            raise _none(path, number) from None
+        if not (sound(made) and type(layer) is int and 0 <= layer < _MOST_LAYERS):
+            raise _none(path, number)
+        yield one
 
 
-def _makers(path: Path, header: object) -> list[Maker]:
-    told = header.get("makers", ()) if isinstance(header, dict) else ()
+def _none(path: Path, number: int) -> UsageError:
+    return UsageError(f"{path}, line {number}, is no completion.")
+
+
+def _makers(path: Path, header: Mapping[str, Any]) -> list[Maker]:
     try:
-        return [Maker(*map(str, maker)) for maker in told]
+        return [Maker(*map(str, maker)) for maker in header.get("makers", ())]
     except TypeError:
         raise UsageError(f"{path}: its header names makers that are none.") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shlex
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+SCHEMA = "schema_version"
+"""Under this name a file tells the number of its form; a run's files of the first form tell none."""
 _CHUNK_BYTES = 1 << 14
+_LONGEST_TOLD = 20
 
 
 class DamagedFile(UsageError):
@@ -30,17 +34,54 @@ class DamagedFile(UsageError):
         self.path, self.why = path, why
 
 
+class ForeignSchema(UsageError):
+    """Another version of this package wrote a file, in a form that this one does not read. It is left as it is."""
+
+
 def damaged(path: Path, why: str) -> DamagedFile:
     """Return the fault of a file; where it is a run's, with the command that makes it anew."""
-    run = next((folder for folder in list(path.parents)[:2] if (folder / "config.yaml").is_file()), None)
+    run = _run_of(path)
     return DamagedFile(
         path, why, "" if run is None else f"; `{command(run)}` makes it anew from the store of completions"
     )
 
 
-def command(run: Path) -> str:
-    """Return the command that goes on with a run."""
-    words = ("--config", run / "config.yaml", "--output", run.parent, "--name", run.name)
+def check_schema(path: Path, told: object, known: Sequence[int] = (1,)) -> None:
+    """Check that a file is of a form that this version reads. One that tells none is of the first.
+
+    Raises:
+        ForeignSchema: another version wrote it.
+    """
+    if type(told) is int and told in known:
+        return
+    reads = " and ".join(map(str, known))
+    run = _run_of(path)
+    anew = "" if run is None else f", or `{command(run, name='NAME')}` carries the run out anew under another NAME"
+    raise ForeignSchema(
+        f"{path} is of schema {str(told)[:_LONGEST_TOLD]}, which another version of mlpo-bench wrote, and this one "
+        f"reads {reads}: take the version that wrote it{anew}."
+    )
+
+
+def check_schema_of(path: Path, content: bytes, known: Sequence[int] = (1,)) -> None:
+    """Check the form that a file of JSON tells; what is no JSON, or no object, others refuse.
+
+    Raises:
+        ForeignSchema: another version wrote it.
+    """
+    with contextlib.suppress(orjson.JSONDecodeError):
+        value = orjson.loads(content)
+        if isinstance(value, dict):
+            check_schema(path, value.get(SCHEMA, 1), known)
+
+
+def _run_of(path: Path) -> Path | None:
+    return next((folder for folder in list(path.parents)[:2] if (folder / "config.yaml").is_file()), None)
+
+
+def command(run: Path, *, name: str = "") -> str:
+    """Return the command that goes on with a run, or carries it out under another name."""
+    words = ("--config", run / "config.yaml", "--output", run.parent, "--name", name or run.name)
     return shlex.join(["mlpo-bench", "run", *map(str, words)])
 
 
@@ -81,15 +122,21 @@ def read_value(path: Path) -> Any:  # noqa: ANN401 - whatever JSON holds
         raise damaged(path, f"is not JSON ({error})" if content.strip() else "is empty") from None
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, schemas: Sequence[int] = (1,)) -> dict[str, Any]:
     """Return the object that a file of JSON holds.
+
+    Args:
+        path: The file.
+        schemas: The forms of it that can be read.
 
     Raises:
         DamagedFile: the file cannot be read, or holds no such thing.
+        ForeignSchema: it is of another form.
     """
     value = read_value(path)
     if not isinstance(value, dict):
         raise damaged(path, "holds no object")
+    check_schema(path, value.get(SCHEMA, 1), schemas)
     return value
 
 
@@ -106,13 +153,17 @@ def read_table(
 
     Raises:
         DamagedFile: the file cannot be read, or lacks a column.
+        ForeignSchema: another version wrote it in another form.
     """
     try:
         atomic.check_regular(path)
     except OSError as error:
         raise damaged(path, unreadable(error)) from None
     try:
-        names = pq.read_schema(path).names
+        schema = pq.read_schema(path)
+        names = schema.names
+        if (told := (schema.metadata or {}).get(SCHEMA.encode())) is not None:
+            check_schema(path, int(told) if told.isdigit() else told.decode(errors="replace"))
         if missing := [name for name in (*(columns or ()), *needed) if name not in names]:
             raise damaged(path, f"has no column {missing[0]!r}")
         wanted = None if columns is None else [*columns, *(name for name in seldom if name in names)]

@@ -14,6 +14,7 @@ from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -59,7 +60,7 @@ def names(parent: Path) -> list[str]:
 def _summary(folder: Path) -> Summary:
     try:
         config = yamls.load(yamls.read_text(folder / "config.yaml", "configuration"))[0]
-        manifest, results = _json(folder / "manifest.json"), _json(folder / "results.json")
+        manifest, results = _json(folder / "manifest.json"), _json(folder / "results.json", (1, 2))
         sessions = manifest.get("sessions") or [{}]
         cells = results.get("cells") or []
         ended, unfinished = len(cells), len(results.get("unfinished") or [])
@@ -79,8 +80,10 @@ def _summary(folder: Path) -> Summary:
         return Summary(folder.name)
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path, schemas: Sequence[int] = (1,)) -> dict[str, Any]:
     content: dict[str, Any] = orjson.loads(atomic.read(path)) if path.exists() else {}
+    if content.get("schema_version", 1) not in schemas:
+        raise UsageError(f"{path} is of another version.")
     return content
 
 

@@ -255,9 +255,9 @@ def read_results(path: Path, cells: Mapping[str, Cell]) -> Results:
 
     Raises:
         DamagedFile: they are not what was written.
-        UsageError: a later version wrote them.
+        ForeignSchema: a later version wrote them.
     """
-    value = read_json(path)
+    value = read_json(path, schemas=(1, SCHEMA_VERSION))
     try:
         return _results(value, cells)
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -265,9 +265,7 @@ def read_results(path: Path, cells: Mapping[str, Cell]) -> Results:
 
 
 def _results(value: dict[str, Any], cells: Mapping[str, Cell]) -> Results:
-    if (version := value.get("schema_version", 1)) not in {1, SCHEMA_VERSION}:
-        raise UsageError(f"results.json is of schema {version}, and this version reads 1 and {SCHEMA_VERSION}.")
-    if version == 1:
+    if value.get("schema_version", 1) == 1:
         results = [filled_in(result, cells[result["cell"]]) for result in value["cells"]]
         value = value | {"schema_version": SCHEMA_VERSION, "cells": results}
     return Results.model_validate(value)

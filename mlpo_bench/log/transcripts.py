@@ -10,7 +10,7 @@ import orjson
 import zstandard
 
 from mlpo_bench import atomic
-from mlpo_bench.log.files import damaged, read_lines
+from mlpo_bench.log.files import SCHEMA, check_schema, damaged, read_lines
 
 
 if TYPE_CHECKING:
@@ -126,8 +126,11 @@ def read_transcripts(path: Path) -> Iterator[dict[str, Any]]:
 
     Raises:
         DamagedFile: the file or a line of it cannot be read, or it was cut short.
+        ForeignSchema: another version wrote it in another form.
     """
     for number, line in enumerate(read_lines(path), start=1):
+        if isinstance(line, dict) and SCHEMA in line:
+            check_schema(path, line[SCHEMA])
         if not _is_conversation(line):
             raise damaged(path, f"is damaged: line {number} is no conversation")
         yield line

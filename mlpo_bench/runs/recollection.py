@@ -15,7 +15,7 @@ from mlpo_bench.errors import UsageError
 from mlpo_bench.log.completions import Kept, read_completions
 from mlpo_bench.log.transcripts import made_in, read_transcripts
 from mlpo_bench.runs.observer import counted
-from mlpo_bench.store import Maker, request_key
+from mlpo_bench.store import Maker, request_key, sound
 
 
 if TYPE_CHECKING:
@@ -146,6 +146,8 @@ def _completions(path: Path, makers: Mapping[str, Maker | None]) -> Iterator[Kep
                 usage = Usage(turn["prompt_tokens"], turn["cached_tokens"], turn["completion_tokens"])
                 more = {name: turn[name] for name in MORE if name in turn}
                 made = Completion(turn["text"], usage, turn["finish_reason"], turn["seconds"], **more)
+                if not sound(made):
+                    raise _unread(path, number)
                 yield Kept(bytes.fromhex(turn["request"]), made, by=makers.get(turn["seat"]))
         except (KeyError, TypeError, AttributeError, ValueError):
             raise _unread(path, number) from None
@@ -172,7 +174,7 @@ class _Check:
             try:
                 question = str(line["question"])
                 self._conversation(question, line.get("turns", ()))
-            except (KeyError, TypeError, AttributeError):
+            except (LookupError, TypeError, AttributeError):
                 raise _unread(self.path, number) from None
             seen.add(question)
             if line.get("error", NOT_RECORDED) != NOT_RECORDED:

@@ -156,15 +156,16 @@ def makers(db: sqlite3.Connection) -> list[Maker]:
 
 
 def _makers(db: sqlite3.Connection) -> dict[int, Maker]:
-    return {number: Maker(*told) for number, *told in db.execute("SELECT id, name, engine, weights FROM makers")}
+    found = db.execute("SELECT id, name, engine, weights FROM makers")
+    return {number: Maker(*told) for number, *told in found if all(isinstance(one, str) for one in told)}
 
 
 def _rows(db: sqlite3.Connection) -> Iterator[tuple[bytes, bytes, Completion, Maker | None]]:
-    """Yield all rows that hold a completion."""
+    """Yield all rows that hold a completion; what else a file holds is none when answers are looked up, too."""
     makers = _makers(db)
     for key, value, number in db.execute(_ALL):
-        if (made := rows.read(value)) is not None:
-            yield bytes(key), value, made, makers.get(number)
+        if isinstance(key, bytes) and isinstance(value, bytes) and (made := rows.read(value)) is not None:
+            yield key, value, made, makers.get(number)
 
 
 def _age(asked_at: float | None, now: float) -> str:

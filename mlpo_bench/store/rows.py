@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import NoneType
 from typing import get_args
 
 import orjson
@@ -13,6 +12,9 @@ from mlpo_bench.chat import Completion, FinishReason, Usage
 
 MOST_TOKENS = 2**31 - 1
 """More than any completion has; what a run's ledger holds."""
+
+_LATEST = 2**40
+"""More seconds since 1970 than have passed, by far."""
 
 
 def written(made: Completion) -> bytes:
@@ -47,5 +49,5 @@ def sound(made: Completion) -> bool:
         and isinstance(made.estimated, bool)
         and type(made.cache_written) is int
         and 0 <= made.cache_written <= MOST_TOKENS
-        and type(made.asked_at) in {int, float, NoneType}
+        and (made.asked_at is None or (type(made.asked_at) in {int, float} and 0 <= made.asked_at < _LATEST))
     )

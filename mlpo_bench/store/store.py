@@ -113,24 +113,37 @@ class Store:
             yield key, made
 
     def part(self, part: Part | None = None) -> Iterator[tuple[bytes, Completion, Maker | None]]:
-        """Yield a part of this file, all of it unless one is given: as `items`, each with who made it, where told."""
-        self.commit()
-        yield from contents.completions(self._db, part)
+        """Yield a part of this file, all of it unless one is given: as `items`, each with who made it, where told.
+
+        Raises:
+            UsageError: the file cannot be read.
+        """
+        with self._looked_through():
+            yield from contents.completions(self._db, part)
 
     def makers(self) -> list[Maker]:
         """Return who is told to have made completions of this file, now or before."""
-        self.commit()
-        return contents.makers(self._db)
+        with self._looked_through():
+            return contents.makers(self._db)
 
     def contents(self) -> Contents:
         """Return how much of which model and of which age this file holds."""
-        self.commit()
-        return contents.contents(self._db)
+        with self._looked_through():
+            return contents.contents(self._db)
 
     def size(self, part: Part) -> Size:
         """Return how large a part of this file is."""
+        with self._looked_through():
+            return contents.size(self._db, part)
+
+    @contextlib.contextmanager
+    def _looked_through(self) -> Iterator[None]:
+        """Write what is pending, and say what is wrong with a file whose rows cannot be gone through while inside."""
         self.commit()
-        return contents.size(self._db, part)
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise database.unopened(self.path, error) from None
 
     def prune(self, part: Part) -> Size:
         """Delete a part of this file for good; return how large it was.
@@ -138,11 +151,8 @@ class Store:
         Raises:
             UsageError: the file cannot be written, or another program keeps it. What was deleted by then stays so.
         """
-        self.commit()
-        try:
+        with self._looked_through():
             return contents.prune(self._db, part)
-        except sqlite3.Error as error:
-            raise database.unopened(self.path, error) from None
 
     def compact(self) -> None:
         """Give back the room of what was deleted; it takes as much room again for a moment.
@@ -150,11 +160,8 @@ class Store:
         Raises:
             UsageError: there is no room, or another program keeps the file.
         """
-        self.commit()
-        try:
+        with self._looked_through():
             contents.compact(self._db)
-        except sqlite3.Error as error:
-            raise database.unopened(self.path, error) from None
 
     def put(self, key: bytes, made: Completion, by: Maker | None = None) -> None:
         """Keep a completion, which must be `sound`, and who made it; the first one of a request stays."""
@@ -206,8 +213,8 @@ class Store:
             self.when_failing()
 
     def __len__(self) -> int:
-        self.commit()
-        (count,) = self._db.execute("SELECT COUNT(*) FROM completions").fetchone()
+        with self._looked_through():
+            (count,) = self._db.execute("SELECT COUNT(*) FROM completions").fetchone()
         return int(count)
 
     def settle(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -152,3 +153,75 @@ def test_a_configuration_may_be_extended(run: tuple[Path, list[str]], mlpo_bench
     words[words.index("--protocol") + 1 : words.index("--protocol") + 1] = ["oracle"]
     assert mlpo_bench(*words, "--add", "--name", "mine", "--output", tmp_path).code == 0
     assert mlpo_bench("show", "mine").code == 0
+
+
+def _tell(run: Path, name: str, version: object) -> None:
+    """Have a file tell that it is of a version, as one would that wrote all that goes with it."""
+    path = run / name
+    if path.suffix == ".json":
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": version}))
+        return
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        pq.write_table(pq.read_table(path).replace_schema_metadata({"schema_version": str(version)}), path)
+    else:
+        import zstandard
+
+        line = json.dumps({"schema_version": version, "question": "bbh/navigate/6", "said": []})
+        path.write_bytes(zstandard.compress(f"{line}\n".encode()))
+    cell = run / "cells" / "bbh.solo.json"
+    told = json.loads(cell.read_text())
+    if path.parent.name in told["files"]:
+        told["files"][path.parent.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        cell.write_text(json.dumps(told))
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "config.yaml"])
+def test_a_file_of_another_version_is_named_and_left_as_it_is(
+    run: tuple[Path, list[str]], mlpo_bench: Cli, tmp_path: Path, name: str
+) -> None:
+    version = 0 if name == "plan.json" else 99
+    whole, words = run
+    shutil.copytree(whole, tmp_path / "mine")
+    _tell(tmp_path / "mine", name, version)
+    before = (tmp_path / "mine" / name).read_bytes()
+    commands = [[word.replace("RUN", "mine") for word in command] for command in COMMANDS]
+    again = [*words, "--name", "mine", "--output", str(tmp_path)]
+    refused = 0
+    for command in [*commands, again]:
+        said = mlpo_bench(*command)
+        where = f"{' '.join(command)}: {said.err}"
+        assert "Traceback" not in said.out + said.err, where
+        if said.code:
+            assert said.code == 2, where
+            assert f"mine/{name} is of schema {version}, which another version of mlpo-bench wrote" in said.err, where
+            assert "take the version that wrote it, or `mlpo-bench run --config" in said.err, where
+            assert said.err.count("mlpo-bench: ") == 1, where
+            refused += 1
+        elif name == "results.json" and command[0] == "run":
+            continue  # it is put together from the cells, each of which is of this version
+        assert (tmp_path / "mine" / name).read_bytes() == before, where
+    assert refused
+
+
+@pytest.mark.parametrize("version", ["2", None, [1], True, 1.0, "\x1b[31m" * 99])
+def test_a_version_that_is_none_is_refused(
+    run: tuple[Path, list[str]], mlpo_bench: Cli, tmp_path: Path, version: object
+) -> None:
+    shutil.copytree(run[0], tmp_path / "mine")
+    _tell(tmp_path / "mine", "results.json", version)
+    said = mlpo_bench("show", "mine")
+    assert (said.code, said.out) == (2, "")
+    assert "mine/results.json is of schema " in said.err
+    assert "\x1b" not in said.err
+    assert len(said.err) < 500
+
+
+def test_a_run_with_a_file_of_another_version_is_listed_as_unreadable(
+    run: tuple[Path, list[str]], mlpo_bench: Cli, tmp_path: Path
+) -> None:
+    shutil.copytree(run[0], tmp_path / "runs" / "mine")
+    assert "unreadable" not in mlpo_bench("runs").out
+    _tell(tmp_path / "runs" / "mine", "results.json", 99)
+    assert "unreadable" in mlpo_bench("runs").out

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 import pytest
+import zstandard
 from typer.testing import CliRunner
 
 from mlpo_bench.chat import Completion, Usage
@@ -226,3 +227,31 @@ def test_a_rebuilt_store_tells_who_wrote_what(mlpo_bench: Cli, made_up: Path, te
     with Store(Path("first.sqlite")) as first, Store(Path("second.sqlite")) as second:
         assert list(second.part()) == list(first.part())
         assert second.contents().by_maker.keys() == first.contents().by_maker.keys() != {None}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["aa", 5, 1, 0, 1, "stop", 0.1],
+        ["aa", "t", "1", 0, 1, "stop", 0.1],
+        ["aa", "t", 1, 0, 2**40, "stop", 0.1],
+        ["aa", "t", -1, 0, 1, "stop", 0.1],
+        ["aa", "t", 1, 0, 1, "soon", 0.1],
+        ["aa", "t", 1, 0, 1, "stop", None],
+        ["aa", "t", 1, 0, 1, "stop", 0.1, {"asked_at": "today"}],
+        ["aa", "t", 1, 0, 1, "stop", 0.1, {"asked_at": 1e300}],
+        ["aa", "t", 1, 0, 1, "stop", 0.1, 10**9],
+        ["aa", "t", 1, 0, 1, "stop", 0.1, -1],
+        ["aa", "t", 1, 0, 1, "stop", 0.1, "layer"],
+        ["no hex", "t", 1, 0, 1, "stop", 0.1],
+        {"aa": "t"},
+        None,
+    ],
+)
+def test_what_is_no_completion_is_not_taken_in(mlpo_bench: Cli, tmp_path: Path, line: object) -> None:
+    file = tmp_path / "given.zst"
+    file.write_bytes(zstandard.compress(b"".join(orjson.dumps(each) + b"\n" for each in ({"store": 1}, line))))
+    said = mlpo_bench("store", "import", file, "--store", "store.sqlite")
+    assert (said.code, said.out) == (2, "")
+    assert f"{file}, line 2, is no completion." in said.err
+    assert count(tmp_path / "store.sqlite") == 0

@@ -123,3 +123,47 @@ def test_a_file_that_another_program_keeps_is_not_pruned(tmp_path: Path, monkeyp
         other.execute("ROLLBACK")
         other.close()
         assert len(store) == 6
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        """INSERT INTO completions VALUES ('text', x'5b5d')""",
+        """INSERT INTO completions VALUES (1000000000000, x'5b5d')""",
+        """INSERT INTO completions VALUES (2.5, '["t",1,0,1,"stop",0.1]')""",
+        """INSERT INTO completions VALUES ('text', CAST('["t",1,0,1,"stop",0.1]' AS BLOB))""",
+        """INSERT INTO completions VALUES (x'01', CAST('["t",1,0,1,"stop",0.1,{"asked_at":1e300}]' AS BLOB))""",
+        """INSERT INTO completions VALUES (x'01', CAST('["t",1,0,1,"stop",0.1,{"asked_at":-1}]' AS BLOB))""",
+        """INSERT INTO completions VALUES (x'01', 5)""",
+        """INSERT INTO makers VALUES (99, NULL, 5, x'00')""",
+        """INSERT INTO made_by VALUES ('text', 99)""",
+    ],
+)
+def test_rows_that_are_none_count_for_nothing(tmp_path: Path, statement: str) -> None:
+    path = fill(tmp_path / "store.sqlite")
+    with sqlite3.connect(path) as db:
+        db.execute(statement)
+    db.close()
+    with Store(path) as store:
+        assert store.contents().total.completions == 6
+        assert store.makers() == [ONE, OTHER]
+        assert store.size(Part()).completions == 6
+        assert len(list(store.items())) == 6
+        assert store.prune(Part(makers={ONE})).completions == 3
+
+
+def test_a_store_whose_tables_are_others_is_one_sentence(tmp_path: Path) -> None:
+    path = fill(tmp_path / "store.sqlite")
+    with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE completions")
+        db.execute("CREATE TABLE completions (other)")
+    db.close()
+    with Store(path) as store:
+        for look in (
+            store.contents,
+            lambda: list(store.items()),
+            lambda: store.size(Part()),
+            lambda: store.prune(Part()),
+        ):
+            with pytest.raises(UsageError, match=r"store.sqlite cannot be opened: .* Move it away, or name another"):
+                look()
