@@ -127,6 +127,8 @@ def carried_out(
 
 
 def _print(run: LoadedRun, *, asked_nothing: bool) -> None:
+    from dataclasses import replace
+
     from mlpo_bench.analysis.matches import verdicts
     from mlpo_bench.analysis.rows import read_rows
     from mlpo_bench.log.manifest import reused_in
@@ -138,7 +140,8 @@ def _print(run: LoadedRun, *, asked_nothing: bool) -> None:
     print_results(run, console)
     if run.results.cells:
         console.print()
-        print_verdict(verdicts(run, read_rows(run)), console, others=False)
+        made = replace(verdicts(run, read_rows(run)), limited={})  # the table above it said what a limit does
+        print_verdict(made, console, others=False)
         console.print()
     if asked_nothing:
         console.print("All these cells were done before; nothing was asked.", style="dim")

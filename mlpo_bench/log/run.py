@@ -6,7 +6,7 @@ import contextlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.errors import UsageError
+from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.log.directory import RunDirectory
 from mlpo_bench.log.files import DamagedFile
 from mlpo_bench.log.records import read_records
@@ -186,18 +186,18 @@ def find_transcripts(
     Raises:
         UsageError: the run has no such cell or question, or more than one question whose id ends so.
     """
-    matrix = find_cells(run, part_of_cell)
-    conversations = [
-        (cell, line)
-        for cell in matrix
-        if run.directory.transcript_path(cell).exists()
-        for line in run.transcripts(cell)
-        if line["question"] == question or line["question"].endswith(f"/{question}")
-    ]
+    written = [cell for cell in find_cells(run, part_of_cell) if run.directory.transcript_path(cell).exists()]
+    conversations, known = [], set()
+    for cell in written:
+        for line in run.transcripts(cell):
+            known.add(line["question"])
+            if line["question"] == question or line["question"].endswith(f"/{question}"):
+                conversations.append((cell, line))
     ids = sorted({line["question"] for _, line in conversations})
     if not conversations:
         raise UsageError(
-            f"no question of the run {run.path} is called {question!r}; ids stand in {run.path / 'records'}."
+            f"no question of the run {run.path} is called {question!r}{nearest(question, known) or '.'} "
+            f"`mlpo-bench transcript {run.path}` lists them."
         )
     if len(ids) > 1:
         raise UsageError(f"{question!r} may be {', '.join(ids)}; name one of them.")

@@ -159,7 +159,8 @@ def test_a_conversation_can_be_read(mlpo_bench: Cli, run: tuple[object, ...], tm
     assert re.search(r"^Right answer: '.+'$", said.out, re.MULTILINE)
     unknown = mlpo_bench("transcript", "mine", "bbh/navigate/999")
     assert unknown.code == 2
-    assert "no question of the run" in unknown.err
+    assert "no question of the run runs/mine is called 'bbh/navigate/999'; did you mean 'bbh/" in unknown.err
+    assert "`mlpo-bench transcript runs/mine` lists them." in unknown.err
 
 
 def test_conversations_of_a_kind_are_listed(mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def _counted(verdicts: Sequence[Verdict]) -> str:
         )
     }
     return (
-        f"Of {len(verdicts)} rows of other protocols, "
+        "Rows of other protocols: "
         + ", ".join(f"{count} {what}" for what, count in counts.items())
         + "; `mlpo-bench verdict` lists them."
     )
