@@ -44,6 +44,11 @@ QUICK = (
     "tests/test_architecture.py", "tests/test_dispatch.py", "tests/test_store.py", "tests/test_teams.py",
     "tests/test_yamls.py",
 )  # fmt: skip
+WITHOUT_MODELS = "not model and not server and not browser and not ray"
+# What figures rest on, and what is paid for.
+CLOSELY_COVERED = (
+    "mlpo_bench/answers/*", "mlpo_bench/store/*", "mlpo_bench/dispatch.py", "mlpo_bench/stats/*",
+)  # fmt: skip
 DEMO = ("--suite", "bbh,mmlu,math", "--limit", "16", "--gen-kwargs", "max_gen_toks=192")
 
 
@@ -89,7 +94,7 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
         return
     # What loads a real model takes every core by itself, and is run one test after the other.
-    session.run("pytest", "-m", "not model and not server and not browser and not ray", *SIDE_BY_SIDE)
+    session.run("pytest", "-m", WITHOUT_MODELS, *SIDE_BY_SIDE)
     session.run("pytest", "-m", "model or server")
 
 
@@ -108,9 +113,7 @@ def quick(session: nox.Session) -> None:
     with once(session) as needed:
         if needed:
             install(session, "tests")
-    session.run(
-        "pytest", "-m", "not model and not server and not browser and not ray", *SIDE_BY_SIDE, *QUICK, *session.posargs
-    )
+    session.run("pytest", "-m", WITHOUT_MODELS, *SIDE_BY_SIDE, *QUICK, *session.posargs)
 
 
 @nox.session(default=False)
@@ -200,6 +203,20 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Hold the branch coverage of all that runs without models to what it was, and that of four rooms to more."""
+    with once(session) as needed:
+        if needed:
+            install(session, "coverage")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "-m", WITHOUT_MODELS, *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    for paths in CLOSELY_COVERED:
+        session.run("coverage", "report", f"--include={paths}", "--fail-under=97")
+    session.run("coverage", "report", "--skip-covered")
+
+
+@nox.session(default=False)
 def mutants(session: nox.Session) -> None:
     """Change the answer readers and the statistics in small ways, and count what no test notices; options name some.
 
@@ -224,7 +241,7 @@ def minimums(session: nox.Session) -> None:
             session.install("--requirement", lowest)
             session.install("--constraint", lowest, *nox.project.dependency_groups(PYPROJECT, "unit"))
             session.install("--no-deps", "-e", ".")
-    session.run("pytest", "-m", "not model and not server and not browser and not ray", *SIDE_BY_SIDE, *session.posargs)
+    session.run("pytest", "-m", WITHOUT_MODELS, *SIDE_BY_SIDE, *session.posargs)
 
 
 @nox.session(default=False)

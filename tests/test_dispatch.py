@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ from mlpo_bench import dispatch as dispatching
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
 from mlpo_bench.dispatch import FAULTS_UNTIL_DOWN, TRIES, Dispatch, Request
 from mlpo_bench.engines import ModelFacts
-from mlpo_bench.errors import EngineError, Stopped
+from mlpo_bench.errors import EngineError, Stopped, UsageError
 from mlpo_bench.store import Store
 from mlpo_bench.teams import Member
 
@@ -350,3 +351,80 @@ def test_a_stop_reaches_what_waits_within_an_engine(store: Store) -> None:
     engine = Queueing()
     Dispatch({MEMBER.spec: engine}, store).stop()
     assert isinstance(engine.reason, Stopped)
+
+
+class Odd(Counting):
+    """An engine that raises, or returns, what none should."""
+
+    def __init__(self, made: object) -> None:
+        super().__init__()
+        self._made = made
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:  # noqa: ARG002
+        self.calls += 1
+        if isinstance(self._made, Exception):
+            raise self._made
+        return self._made  # type: ignore[return-value] # what is tried
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (ZeroDivisionError("by nothing"), "m failed with ZeroDivisionError: by nothing"),
+        (KeyError(), "m failed with KeyError"),
+        (None, "m answered with no Completion, but None"),
+        ("text", "m answered with no Completion, but 'text'"),
+    ],
+)
+def test_whatever_an_engine_does_is_its_fault_and_is_not_kept(store: Store, made: object, told: str) -> None:
+    engine = Odd(made)
+    with pytest.raises(EngineError, match=told) as fault:
+        asyncio.run(ask(Dispatch({MEMBER.spec: engine}, store)))
+    assert not fault.value.transient
+    assert engine.calls == 1
+    assert len(store) == 0
+
+
+def test_a_further_conversation_waits_until_an_engine_has_room_or_all_is_stopped(store: Store) -> None:
+    async def scenario() -> list[bool]:
+        engine = Gated()
+        dispatch = Dispatch({MEMBER.spec: engine}, store)
+        (client,) = dispatch.clients.values()
+        client.at_once = 1
+        await asyncio.wait_for(dispatch.hungry(), 5)  # nothing is under way
+        asked = [asyncio.create_task(ask(dispatch, f"Why {n}?")) for n in range(40)]
+        await engine.until_asked(1)
+        waiting = asyncio.create_task(dispatch.hungry())
+        await asyncio.sleep(0.01)
+        full, waits = client.full, not waiting.done()
+        engine.gate.set()
+        await asyncio.gather(*asked)
+        await asyncio.wait_for(waiting, 5)
+        return [full, waits, client.full]
+
+    assert asyncio.run(scenario()) == [True, True, False]
+
+
+def test_the_store_is_committed_while_conversations_are_held_and_stops_them_where_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, completions: Callable[[Path], int]
+) -> None:
+    monkeypatch.setattr(dispatching, "COMMIT_EVERY_S", 0.01)
+    path = tmp_path / "store.sqlite"
+
+    async def scenario(store: Store) -> None:
+        dispatch = Dispatch({MEMBER.spec: Counting()}, store)
+        async with dispatch.at_work():
+            await ask(dispatch)
+            for _ in range(500):
+                if completions(path):
+                    break
+                await asyncio.sleep(0.01)
+            assert completions(path) == 1
+            assert not dispatch.stopped
+            store._fail(sqlite3.OperationalError("disk I/O error"))
+            assert dispatch.stopped
+            with pytest.raises(Stopped):
+                await ask(dispatch, "And then?")
+
+    with pytest.raises(UsageError, match="cannot be written or read: disk I/O error"), Store(path) as store:
+        asyncio.run(scenario(store))

@@ -138,7 +138,7 @@ def checked_url(given: str) -> str:
         raise ValueError(f"this address holds a key, which would be written to a run's files; {_BY_HEADER}")
     if parts.scheme not in {"http", "https"} or not host or port == 0:
         raise ValueError(f"{url!r} is no address of a server; {_EXAMPLE}")
-    if any(character.isspace() or not character.isprintable() or character == "|" for character in url):
+    if any(character.isspace() or not character.isprintable() or character in "|#" for character in url):
         raise ValueError(f"{url!r} holds characters that no address has; {_EXAMPLE}")
     for end in ("/chat/completions", "/completions", "/models"):
         if parts.path.rstrip("/").endswith(end):

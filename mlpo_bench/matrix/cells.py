@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,8 +140,13 @@ def cells(config: RunConfig) -> tuple[Cell, ...]:
         for row in rows
         for seed in dict.fromkeys((*config.seeds, *row.seeds))
     )
-    if len({cell.id for cell in matrix}) < len(matrix):
-        raise UsageError("two cells would have the same name; give the team's members different models or personas.")
+    ids = Counter(cell.id for cell in matrix)
+    if len(ids) < len(matrix):
+        twice = ids.most_common(1)[0][0]
+        raise UsageError(
+            f"two cells would have the same name, {twice}: give teams names whose letters differ, seeds other figures, "
+            "and a team's members different models or personas."
+        )
     return matrix
 
 

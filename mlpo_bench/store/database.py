@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
 
 
@@ -155,6 +156,7 @@ def _code(error: sqlite3.Error) -> int:
 def is_store(path: Path) -> bool:
     """Whether a file is a store, or was one before it was damaged, as far as its beginning tells."""
     try:
+        atomic.check_regular(path)
         with path.open("rb") as file:
             start = file.read(_HEADER.size)
     except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from dataclasses import replace
@@ -255,3 +256,10 @@ def test_what_is_no_completion_is_not_taken_in(mlpo_bench: Cli, tmp_path: Path, 
     assert (said.code, said.out) == (2, "")
     assert f"{file}, line 2, is no completion." in said.err
     assert count(tmp_path / "store.sqlite") == 0
+
+
+def test_a_pipe_is_no_file_of_completions(mlpo_bench: Cli, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    said = mlpo_bench("store", "import", "pipe", "--store", "store.sqlite")
+    assert said.code == 2
+    assert "pipe cannot be read: it is a pipe, not a file." in said.err

@@ -70,6 +70,7 @@ def test_options_come_back_from_a_run_s_configuration(tmp_path: Path) -> None:
         ({"base_url": "ftp://127.0.0.1/v1"}, "no address of a server"),
         ({"base_url": "http://"}, "no address of a server"),
         ({"base_url": "http://a b/v1"}, "holds characters"),
+        ({"base_url": "http://host/v1#part"}, "holds characters"),
         ({"base_url": f"{URL}/chat/completions"}, f"a base_url ends before /chat/completions: {URL}"),
         ({"request": {"extra_body": {"stream": True}}}, "stream cannot be set here"),
         ({"request": {"extra_body": {"a": float("nan")}}}, "what JSON can hold"),

@@ -310,3 +310,16 @@ def test_a_row_may_have_more_seeds_than_the_run() -> None:
     assert [cell.setting.seed for cell in again if cell.label.startswith("leader")] == [7, 0, 1, 2]
     with pytest.raises(ValidationError):
         config(protocols=[{"leader": {"seeds": 0.5}}])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"protocols": ["solo"], "seeds": [1, -1]},
+        {"protocols": ["solo"], "teams": {"a b": {"leader": {"model": "m"}}, "a-b": {"leader": {"model": "n"}}}},
+        {"protocols": ["solo"], "teams": {"A": {"leader": {"model": "m"}}, "a": {"leader": {"model": "n"}}}},
+    ],
+)
+def test_cells_of_one_name_are_refused_by_it(settings: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=r"same name, bbh\.[a1-z.-]+: give teams names whose letters differ"):
+        cells(config(**settings))

@@ -1,0 +1,168 @@
+"""Readings and comparisons at the edges of what rules cover, each with the value that a careful person gives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mlpo_bench import answers
+from mlpo_bench.answers import mathematics, referees
+from mlpo_bench.answers.spans import accepted
+from mlpo_bench.errors import EngineError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold", "equal"),
+    [
+        ("x=3", "y=3", False),
+        ("y=2x", "x=y/2", True),
+        ("y=2x", "x=2y", False),
+        (r"\{\pm 2\}", r"\{2,-2\}", True),
+        (r"\{\pm 2\}", r"\{2\}", False),
+        (r"\{1,2\}", r"\{1,3\}", False),
+        (r"\{1,2\}", "(1,2)", False),
+        ("{1;2}", "{2,1}", True),
+        ("1/2 or 3", "{0.5,3}", True),
+        ("3 dozen", "36", True),
+        ("3 dozen", "3", False),
+        (r"\frac 1{2}", "0.5", True),
+        (r"\frac{1}2", "0.5", True),
+        (r"\frac{1}2", "0.6", False),
+        (r"1\frac{1}{0}", "1", False),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", "(1,2)", True),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", "(2,1)", False),
+        (r"\langle 1,2\rangle", r"\begin{pmatrix}1\\2\end{pmatrix}", True),
+        (r"\langle 1,2\rangle", r"\begin{pmatrix}2\\1\end{pmatrix}", False),
+        (r"\langle 1,2\rangle", r"\begin{pmatrix}1&2\end{pmatrix}", False),
+        ("sqrt(2)", r"\sqrt{2}", True),
+        ("sqrt(2", r"\sqrt{2}", False),
+        ("x<1 or x>2", r"(-\infty,1)\cup(2,\infty)", True),
+        ("x<1 or 2", r"(-\infty,1)\cup(2,\infty)", False),
+        ("x>1, x<2", "(1,2)", True),
+        ("x>1 and x<2", "(1,2)", True),
+        ("x<1 and x>2", "(1,2)", False),
+        ("x>1, y<2", "(1,2)", False),
+        ("x>1, x>2", r"(2,\infty)", False),
+        ("1<2<3<x", r"(3,\infty)", False),
+        ("x<y", "(1,2)", False),
+        ("a=b=3", "3", True),
+        (r"\sin=1", "1", False),
+        (r"\alpha=1", "1", True),
+        ("(1", "1", False),
+        ("twenty thirty", "50", False),
+        ("three four", "7", False),
+        ("two hundred and five", "205", True),
+        ("three thousand", "3000", True),
+        ("60 miles per hour", "60", True),
+        ("y=-2, x=1", "(1,-2)", True),
+        ("y=-2, x=1", "(-2,1)", False),
+        (", ".join(map(str, range(300))), "1", False),
+    ],
+)
+def test_expressions_are_equal_or_not(answer: str, gold: str, equal: bool) -> None:
+    assert answers.judge("maths", answer, gold) is equal
+
+
+ASKED = "Which city?\nOptions:\n(A) Riga\n(B) Tallinn"
+TWICE = "Which city?\nOptions:\n(A) Riga\n(B) Riga"
+LIAR = "Ann says that Bob lies. Does Ann tell the truth?"
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "question", "answer"),
+    [
+        ("maths", r"So we get \boxed{1} and \boxed{2}", "", "1, 2"),
+        ("maths", "So the sum is equal to 12!", "", "12"),
+        ("maths", "So it is 12!", "", "12"),
+        ("maths", r"The answer is $\frac{1}{2}$ metres.", "", r"\frac{1}{2}"),
+        ("maths", "1. It may be $2$.\n2. It may be $3$.", "", None),
+        ("maths", '{"answer": 3, x', "", "3"),
+        ("maths", r"\boxed{...} \boxed{7}", "", "7"),
+        ("yes_no", "The an\u017fwer is Ye\u017f.", "", "Yes"),
+        ("yes_no", "THE ANSWER \u0130S YES.", "", "Yes"),
+        ("yes_no", "The answer \u0131s no.", "", "No"),
+        ("yes_no", "Ann tells the truth.", LIAR, "Yes"),
+        ("yes_no", "Bob tells the truth.", LIAR, None),
+        ("yes_no", "Ann does not tell the truth.", LIAR, "No"),
+        ("words", "Sorted: ant, 'bee', \"cat\"", "", "ant bee cat"),
+        ("words", "sorted: ant bee. cat dog", "", None),
+        ("words", "- ant\n- bee", "", "ant bee"),
+        ("option", "Tallinn", ASKED, "(B)"),
+        ("option", "(B) Tallinn\nBecause it is the capital of Estonia.", ASKED, "(B)"),
+        ("option", "(A) Riga\n(B) Tallinn", ASKED, None),
+        ("option", "Riga", TWICE, None),
+        ("option", "Consider all options:\nA", ASKED, None),
+        ("option", "Tallinn", "Which city?", None),
+    ],
+)
+def test_a_text_is_read(form: str, text: str, question: str, answer: str | None) -> None:
+    assert answers.read(form, text, question=question) == answer
+
+
+def test_an_answer_is_written_and_quoted_as_a_model_would_write_it() -> None:
+    assert answers.written("maths", r"\frac12") == r"$\frac12$"
+    assert answers.quoted("maths", "2") == "$2$"
+    assert answers.written("phrase", "Salt") == "Salt"
+    assert answers.key("phrase", " Salt ") == answers.key("phrase", "salt")
+    assert answers.quoted("gym", "(3, 4)") == "(3, 4)"
+    with pytest.raises(UsageError, match="no answer format is called 'math'; did you mean 'maths'"):
+        answers.read("math", "2")
+
+
+@pytest.mark.parametrize(
+    ("gold", "parts"),
+    [
+        ('[["4"], ["four", "4.0"]]', [["4"], ["four", "4.0"]]),
+        ("[]", [["[]"]]),
+        ('["4"]', [['["4"]']]),
+        ("ant|bee", [["ant", "bee"]]),
+        ("ant", [["ant"]]),
+    ],
+)
+def test_accepted_spans_are_lists_of_parts(gold: str, parts: list[list[str]]) -> None:
+    assert accepted(gold) == parts
+
+
+def test_parts_that_would_be_compared_after_the_time_for_it_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mathematics, "_SECONDS", -1.0)
+    assert not answers.judge("maths", r"1+\sqrt2", r"\sqrt{2}+1")
+
+
+def test_a_process_that_does_not_start_is_a_fault_and_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(referees, "_SCRIPT", "no script")
+    some = referees.Referees(1)
+    with pytest.raises(EngineError, match="the process that compares mathematical answers does not start") as fault:
+        some.same("1", "1")
+    assert not fault.value.transient
+
+
+def verdicts(*pairs: tuple[str, str]) -> list[bool]:
+    """Have a process compare pairs, as `Referees` starts it, until its input ends."""
+    lines = "".join(json.dumps(pair) + "\n" for pair in pairs)
+    words = [sys.executable, "-P", str(referees._SCRIPT), str(os.getpid()), "2.5"]
+    done = subprocess.run(words, input=lines, capture_output=True, text=True, check=True)
+    ready, *told = done.stdout.splitlines()
+    assert ready == "ready"
+    assert all(0 <= json.loads(line)[1] < 5 for line in told)
+    return [json.loads(line)[0] for line in told]
+
+
+EQUAL = [
+    (r"\frac{1}{2}", "0.5"), ("2i+1", "1+2i"), ("0.333333", r"\frac{1}{3}"), (r"\sin^2 x+\cos^2 x", "1"),
+    (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{pmatrix}1&\frac42\\3&4\end{pmatrix}"), (r"\infty", r"\infty"),
+    ("(i+1)^2", "2i"), (r"\sqrt{2}", r"\sqrt[4]{4}"),
+]  # fmt: skip
+DIFFERENT = [
+    ("0.33", r"\frac{1}{3}"), ("0.0000001", "0.0000002"), ("1", ""), (r"\frac{", "1"), (r"\infty", "1"), ("x", "y"),
+    (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}1&2\end{pmatrix}"), ("i", "-i"), ("0.333333", "0.333334"),
+]  # fmt: skip
+
+
+def test_the_process_compares_values() -> None:
+    told = dict(zip([*EQUAL, *DIFFERENT], verdicts(*EQUAL, *DIFFERENT), strict=True))
+    assert [pair for pair in EQUAL if not told[pair]] == []
+    assert [pair for pair in DIFFERENT if told[pair]] == []
