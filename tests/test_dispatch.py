@@ -420,9 +420,9 @@ def test_the_store_is_committed_while_conversations_are_held_and_stops_them_wher
                     break
                 await asyncio.sleep(0.01)
             assert completions(path) == 1
-            assert not dispatch.stopped
+            before = dispatch.stopped
             store._fail(sqlite3.OperationalError("disk I/O error"))
-            assert dispatch.stopped
+            assert (before, dispatch.stopped) == (False, True)
             with pytest.raises(Stopped):
                 await ask(dispatch, "And then?")
 

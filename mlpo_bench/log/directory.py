@@ -378,11 +378,12 @@ def _checked_name(name: str) -> str:
     Raises:
         UsageError: it would be another folder, or none.
     """
-    elsewhere = name in {"", ".", ".."} or {"/", "\\"} & set(name)
+    elsewhere = name in {".", ".."} or {"/", "\\"} & set(name) or name != name.strip() or name[:1] in {"", "-"}
     if elsewhere or not name.isprintable() or len(name.encode()) > LONGEST_NAME:
         raise UsageError(
             f"a run cannot be called {name[:LONGEST_NAME]!r}: a name is that of one folder, of {LONGEST_NAME} bytes at "
-            "most, on one line, without / in it. --output names the folder that holds the runs."
+            "most, on one line, without / in it, that begins with no dash and ends with no blank. --output names the "
+            "folder that holds the runs."
         )
     return name
 

@@ -96,3 +96,10 @@ def test_a_run_that_never_began_and_lost_its_configuration_is_made_anew(tmp_path
     run = RunDirectory.for_run(config(), tmp_path, "mine")
     run.config_path.unlink()
     assert RunDirectory.for_run(config(), tmp_path, "mine").config_path.exists()
+
+
+@pytest.mark.parametrize("name", ["-x", "--name", " ", " mine", "mine ", "..", "a/b", "a\nb", "\u202e", "n" * 201])
+def test_a_name_is_that_of_one_folder_and_can_be_typed(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="a run cannot be called"):
+        RunDirectory.for_run(config(), tmp_path, name)
+    assert list(tmp_path.iterdir()) == []

@@ -24,7 +24,8 @@ def test_a_share_has_wilsons_interval() -> None:
     found = mean(np.array([1.0, 0.0, 1.0, 1.0]), drawn(4))
     assert (found.total, found.n, found.value, found.questions) == (3.0, 4, 0.75, 4)
     # (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n), with z = 1.959964
-    assert (found.low, found.high) == (pytest.approx(0.300642, abs=1e-6), pytest.approx(0.954413, abs=1e-6))
+    assert found.low == pytest.approx(0.300642, abs=1e-6)
+    assert found.high == pytest.approx(0.954413, abs=1e-6)
 
 
 def test_a_scale_stretches_mean_and_interval() -> None:
@@ -32,7 +33,8 @@ def test_a_scale_stretches_mean_and_interval() -> None:
     assert (scaled.total, scaled.n, scaled.value) == (6.0, 4, 1.5)
     assert plain.low is not None
     assert plain.high is not None
-    assert (scaled.low, scaled.high) == (pytest.approx(2 * plain.low), pytest.approx(2 * plain.high))
+    assert scaled.low == pytest.approx(2 * plain.low)
+    assert scaled.high == pytest.approx(2 * plain.high)
 
 
 def test_only_the_cases_that_are_picked_count() -> None:
@@ -82,7 +84,8 @@ def test_one_mean_is_surely_more_than_another(a: Mean, b: Mean, surely: bool) ->
 def test_an_exact_ratio_has_no_width() -> None:
     found = ratio(np.array([18.0, 20, 22]), np.array([9.0, 10, 11]), drawn(3))
     assert (found.n, found.value) == (3, 2.0)
-    assert (found.low, found.high) == (pytest.approx(2.0), pytest.approx(2.0))
+    assert found.low == pytest.approx(2.0)
+    assert found.high == pytest.approx(2.0)
 
 
 def test_fiellers_bounds_are_the_ratios_that_are_just_not_ruled_out() -> None:
@@ -90,6 +93,7 @@ def test_fiellers_bounds_are_the_ratios_that_are_just_not_ruled_out() -> None:
     upper, lower = rng.normal(3, 1, 30), rng.normal(2, 0.5, 30)
     found = ratio(upper, lower, drawn(30))
     assert found.value == pytest.approx(upper.mean() / lower.mean())
+    assert found.value is not None
     assert found.low is not None
     assert found.high is not None
     assert found.low < found.value < found.high
@@ -103,7 +107,9 @@ def test_a_ratio_that_cannot_be_told_has_no_value_or_no_bounds() -> None:
     assert ratio(np.array([1.0, 2]), np.array([1.0, -1]), drawn(2)) == Ratio(2)
     assert ratio(np.array([]), np.array([]), drawn(0)) == Ratio(0)
     assert ratio(np.array([1.0]), np.array([2.0]), drawn(1)) == Ratio(1, 0.5)
-    assert ratio(np.array([1.0, 1, 1]), np.array([1.0, -0.5, 0.1]), drawn(3)) == Ratio(3, pytest.approx(5.0))
+    unsure = ratio(np.array([1.0, 1, 1]), np.array([1.0, -0.5, 0.1]), drawn(3))
+    assert unsure.value == pytest.approx(5.0)
+    assert (unsure.low, unsure.high) == (None, None)
     with pytest.raises(ValueError, match="2 numbers are divided by 1"):
         ratio(np.array([1.0, 2]), np.array([1.0]), drawn(2))
 
