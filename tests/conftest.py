@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import importlib.util
 import json
 import logging
 import os
+import shutil
 import signal
 import sqlite3
 import sys
@@ -31,6 +33,7 @@ pytest_plugins = ["fixtures.runs"]
 
 # trackio reads it when it is imported, and TRL may import it first.
 os.environ["TRACKIO_DIR"] = tempfile.mkdtemp(prefix="trackio-")
+atexit.register(shutil.rmtree, os.environ["TRACKIO_DIR"], ignore_errors=True)
 
 # How long an example takes says more of what else the machine does than of the code.
 settings.register_profile("unhurried", deadline=None)
