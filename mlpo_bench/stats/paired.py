@@ -84,11 +84,18 @@ class Comparison:
             elsewhere: Whether of other subjects; else of other questions of these.
         """
         questions, alpha = self.difference.questions, ALPHA / tests
-        if elsewhere and self.design is not None and self.design > 1:
-            questions = max(int(questions / self.design), 1)
         if self.test == _MCNEMAR:
-            return detectable(questions, self.discordant, alpha=alpha)
-        return detectable_mean(questions, self.deviation, alpha=alpha)
+            shown = detectable(questions, self.discordant, alpha=alpha)
+        else:
+            shown = detectable_mean(questions, self.deviation, alpha=alpha)
+        if not elsewhere or shown is None or self.elsewhere is None or self.design is None:
+            return shown
+        subjects = self.elsewhere.subjects or questions
+        if 2 / 2**subjects >= alpha:  # no p of flipped subjects is below it
+            return None
+        deviation = self.deviation * (max(self.design, 1.0) * subjects / questions) ** 0.5  # of a subject's difference
+        of_subjects = detectable_mean(subjects, deviation, alpha=alpha)
+        return None if of_subjects is None else max(shown, of_subjects)
 
     @property
     def detectable(self) -> float | None:

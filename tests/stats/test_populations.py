@@ -8,7 +8,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlpo_bench.stats import Sampled, compare, exchange, mcnemar, sign_flip, stratified, vote_score
+from mlpo_bench.stats import (
+    Sampled,
+    compare,
+    exchange,
+    holm,
+    mcnemar,
+    over_suites,
+    sign_flip,
+    stratified,
+    vote_score,
+)
 
 
 TABLES = 1_000
@@ -143,3 +153,65 @@ def test_all_stored_ballots_are_worth_more_questions() -> None:
         once.append((row - voted(rng, chances, 5)).mean())
         mean.append((row - np.array([vote_score(one[:1], one[1:], 0, 5) for one in counts])).mean())
     assert 1.2 < np.var(once) / np.var(mean) < 2.4
+
+
+@pytest.mark.parametrize(
+    ("sizes", "right", "seeds", "least"),
+    [(MATH, 0.3, 1, 1.5), (np.full(27, 8), 0.95, 3, 2.0), (np.full(57, 4), 0.5, 3, 3.0), (FEW, 0.02, 3, 0.0)],
+    ids=["MATH", "216 of 27, easy", "228 of 57", "50 of 7, hard"],
+)
+def test_a_p_of_other_subjects_errs_no_more_than_it_says(
+    sizes: np.ndarray, right: float, seeds: int, least: float
+) -> None:
+    """Subjects favour one row or the other, and neither over all subjects; few subjects have few outcomes."""
+    rng, found, subjects = np.random.default_rng(1), 0, np.repeat(np.arange(len(sizes)), sizes)
+    for _ in range(TABLES):
+        reach = min(right, 1 - right)
+        chance = np.clip(right + reach * rng.normal(0, 0.5, sizes.sum()), 0, 1)
+        effect = reach * rng.normal(0, 0.2, len(sizes))[subjects]
+        a, b = answers(rng, np.clip(chance + effect, 0, 1), np.clip(chance - effect, 0, 1), seeds)
+        p = mcnemar(a, b) if seeds == 1 else sign_flip(a - b)
+        found += max(p, sign_flip(a - b, subjects.tolist())) < 0.05
+    assert least <= 100 * found / TABLES <= 6.5
+
+
+def test_a_table_of_equal_rows_with_means_over_suites_seldom_finds_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five rows against a sixth on three suites, and their means: without Holm a quarter of tables finds one."""
+    monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels' adjustment takes its time for it
+    rng, tables, some, unadjusted = np.random.default_rng(0), 100, 0, 0
+    for _ in range(tables):
+        suites = [rng.binomial(1, rng.beta(1.2, 2.8, n), (6, n)).astype(float) for n in (100, 200, 50)]
+        tests = [compare(of[row], of[0]).p for of in suites for row in range(1, 6)]
+        tests += [over_suites({str(len(of[0])): (of[row], of[0], None) for of in suites}).p for row in range(1, 6)]
+        some += min(holm({str(place): p for place, p in enumerate(tests)}).values()) < 0.05
+        unadjusted += min(tests) < 0.05
+    assert some / tables <= 0.065
+    assert unadjusted / tables > 0.25
+
+
+@pytest.mark.parametrize(("subjects", "each", "tests"), [(7, 60, 1), (27, 20, 1), (27, 20, 9)])
+def test_what_could_be_shown_of_other_subjects_is_found_in_four_samples_of_five(
+    subjects: int, each: int, tests: int
+) -> None:
+    rng, of = np.random.default_rng(subjects), np.repeat(np.arange(subjects), each)
+
+    def pair(apart: float) -> tuple[np.ndarray, np.ndarray]:
+        by_subject = np.clip(apart + 0.06 * rng.standard_normal(subjects), -0.25, 0.25)[of]
+        differs = rng.random(len(of)) < 0.25
+        first, same = rng.random(len(of)) < (1 + by_subject / 0.25) / 2, rng.random(len(of)) < 0.5
+        return np.where(differs, first, same).astype(float), np.where(differs, ~first, same).astype(float)
+
+    pilots = [compare(*pair(0.0), of.tolist(), resamples=2) for _ in range(150)]
+    squares = [found**2 for one in pilots if (found := one.could_show(tests, elsewhere=True)) is not None]
+    samples = [pair(float(np.mean(squares)) ** 0.5) for _ in range(300)]
+    found = [max(mcnemar(a, b), sign_flip(a - b, of.tolist())) < 0.05 / tests for a, b in samples]
+    assert 0.68 <= np.mean(found) <= 0.92
+
+
+def test_so_few_subjects_that_none_of_their_signs_tell_could_show_nothing() -> None:
+    one = compare(
+        *answers(np.random.default_rng(0), np.full(350, 0.5), np.full(350, 0.4), 1), [n % 7 for n in range(350)]
+    )
+    assert one.could_show(1, elsewhere=True) is not None
+    assert one.could_show(9) is not None
+    assert one.could_show(9, elsewhere=True) is None  # 2 / 2**7 is above 0.05 / 9
