@@ -7,7 +7,7 @@ from base64 import b64encode
 from functools import cache
 from typing import TYPE_CHECKING
 
-from mlpo_bench.leaderboard.plot import drawn
+from mlpo_bench.leaderboard.plot import each_drawn
 from mlpo_bench.leaderboard.provenance import making_grid, makings
 from mlpo_bench.leaderboard.readme import NOTHING_YET, OPENING, SUMMARY
 from mlpo_bench.leaderboard.render import HOW_TO_READ, grid
@@ -45,7 +45,7 @@ def page(entries: Sequence[Entry], tables: Sequence[Table], judged: Sequence[Jud
         unread=unread(judged),
         summary=SUMMARY,
         led=[led] if (led := led_grid(judged)) else [],
-        plot=drawn(tables),
+        plots=each_drawn(tables),
         verdicts=all_grids(judged),
         verdict_notes=[note.replace("`", "") for note in notes(judged)],
         grids=[grid(table) for table in tables],

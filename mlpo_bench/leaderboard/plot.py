@@ -49,19 +49,35 @@ class _Axes(NamedTuple):
 
 
 def drawn(tables: Sequence[Table]) -> str:
-    """Return a plot for each suite and set of questions as SVG; nothing where there are no rows but ceilings."""
-    plots = [(table, dots) for table in tables if len(table.questions) == 1 and (dots := _dots(table))]
+    """Return a plot for each suite and set of questions, all in one SVG; nothing without rows but ceilings."""
+    plots = _plots(tables)
+    return _figure(plots, _hues(plots)) if plots else ""
+
+
+def each_drawn(tables: Sequence[Table]) -> list[str]:
+    """Return the same plots one by one, each with its legend, for pages that lay them out as they have room."""
+    plots = _plots(tables)
+    hues = _hues(plots)
+    return [_figure([plot], {m: hues[m] for m in dict.fromkeys(dot.model for dot in plot[1])}) for plot in plots]
+
+
+def _plots(tables: Sequence[Table]) -> list[tuple[Table, list[_Dot]]]:
+    return [(table, dots) for table in tables if len(table.questions) == 1 and (dots := _dots(table))]
+
+
+def _hues(plots: Sequence[tuple[Table, list[_Dot]]]) -> dict[str, str]:
     models = list(dict.fromkeys(dot.model for _, dots in plots for dot in dots))
-    hues = {model: _HUES[place % len(_HUES)] for place, model in enumerate(models)}
+    return {model: _HUES[place % len(_HUES)] for place, model in enumerate(models)}
+
+
+def _figure(plots: Sequence[tuple[Table, list[_Dot]]], hues: dict[str, str]) -> str:
     placed = [
         f'<g transform="translate({n % _COLUMNS * _WIDTH},{n // _COLUMNS * _HEIGHT})">{_plot(table, dots, hues)}</g>'
         for n, (table, dots) in enumerate(plots)
     ]
-    if not placed:
-        return ""
     rows, width = -(-len(placed) // _COLUMNS), min(len(placed), _COLUMNS) * _WIDTH
-    height = rows * _HEIGHT + _LEGEND * len(models)
-    legends = "".join(_legend(model, hues[model], rows * _HEIGHT + _LEGEND * n) for n, model in enumerate(models))
+    height = rows * _HEIGHT + _LEGEND * len(hues)
+    legends = "".join(_legend(model, hue, rows * _HEIGHT + _LEGEND * n) for n, (model, hue) in enumerate(hues.items()))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
         f'font-size="11" role="img"><title>Accuracy against tokens a question, suite by suite</title>'

@@ -18,6 +18,7 @@ QUESTION = "Does any led row beat the vote at its own tokens?"
 _SMALL = 1e9
 _LEAST_P = 0.001
 _MOST_LINES = 8
+_NO_VOTE = "no vote"
 _HOW_TO_READ = (
     "Each figure: a led row's accuracy less that of a vote of its leader's own answers that takes the same tokens. "
     '"beats" and "loses": shown of other questions of these subjects (p < 0.05 after Holm over a model\'s led rows). '
@@ -46,7 +47,8 @@ def sentence(judged: Sequence[Judged]) -> str:
 
 def self_test(entries: Sequence[Entry]) -> list[str]:
     """Return how much the answer is worth while all rows are of one model; nothing once there are several."""
-    models = {(model.name, model.weights, model.parameters) for entry in entries for model in entry.models}
+    # What training made of a model is still that model, of its size.
+    models = {(model.name, model.revision, model.parameters) for entry in entries for model in entry.models}
     if len(models) != 1:
         return []
     ((name, _, size),) = models
@@ -68,27 +70,25 @@ def unread(judged: Sequence[Judged]) -> list[str]:
 
 def led_grid(judged: Sequence[Judged]) -> Grid | None:
     """Return the led rows against their votes, a line for each row and model; None where there are none."""
-    verdicts = [(one.model, verdict) for one in judged for verdict in one.verdicts.led]
-    if not verdicts:
+    cells = {(v.row, one.model, v.suite): _brief(v) for one in judged for v in one.verdicts.led}
+    cells |= {(row, one.model, suite): _NO_VOTE for one in judged for suite, row in one.verdicts.without}
+    if not cells:
         return None
-    suites = list(dict.fromkeys(verdict.suite for _, verdict in verdicts))
-    found = {(verdict.row, model, verdict.suite): verdict for model, verdict in verdicts}
-    rows = dict.fromkeys((row, model) for row, model, _ in sorted(found, key=lambda key: key[:2]))
+    suites = list(dict.fromkeys(suite for _, _, suite in cells))
+    rows = dict.fromkeys((row, model) for row, model, _ in sorted(cells, key=lambda key: key[:2]))
     several = len(judged) > 1
     return Grid(
         title="Led rows less the vote at their own tokens",
         columns=("led row", *(("model",) if several else ()), *(suite.upper() for suite in suites)),
         rows=tuple(
-            (row, *((model,) if several else ()), *(_brief(found.get((row, model, suite))) for suite in suites))
+            (row, *((model,) if several else ()), *(cells.get((row, model, suite), "-") for suite in suites))
             for row, model in rows
         ),
         notes=(_HOW_TO_READ,),
     )
 
 
-def _brief(verdict: Verdict | None) -> str:
-    if verdict is None:
-        return "-"
+def _brief(verdict: Verdict) -> str:
     difference = f"{verdict.comparison.difference.value:+.3f}"
     word = "" if verdict.outcome == "cannot be told from" else f" {verdict.outcome.split()[0]}"
     return f"{difference}{word}{'*' if verdict.elsewhere else ''}"

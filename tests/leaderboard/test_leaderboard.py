@@ -26,6 +26,7 @@ from mlpo_bench.leaderboard.block import BEGINS, ENDS
 from mlpo_bench.leaderboard.board import Board
 from mlpo_bench.leaderboard.check import faults
 from mlpo_bench.leaderboard.entry import (
+    Adapter,
     Answers,
     Cost,
     Entry,
@@ -648,6 +649,27 @@ def test_a_small_model_is_called_a_self_test() -> None:
     (told,) = self_test([small])
     assert told.startswith("One small model: a self-test. All rows are of m, 135 million parameters")
     assert self_test([small, row("solo", 3, model="b")]) == []
+    trained = small.models[0].model_copy(update={"adapter": Adapter(name="sft", revision="sha256:ef")})
+    assert self_test([small, small.model_copy(update={"models": (*small.models, trained)})]) == [told]
+
+
+def test_a_led_row_without_a_vote_stands_in_the_table_and_says_so() -> None:
+    led, *_ = led_and_votes(team="trained")
+    table = led_grid(judge([*led_and_votes(), led.model_copy(update={"leader": Seat(model="m", adapter="sft")})]))
+    assert table is not None
+    assert [each[0] for each in table.rows] == ["leader, 1 round", "trained: leader, 1 round"]
+    assert [each[-1] for each in table.rows] == ["+0.333 beats", "no vote"]
+
+
+def test_a_page_lays_its_plots_out_one_by_one() -> None:
+    page = built(*led_and_votes(), *led_and_votes(model="b"))["leaderboard.html"].decode()
+    assert page.count("<svg") == 1
+    elsewhere = [entry("solo", {"bbh": suite_row(bits(9), questions="f" * 64)}, model="b")]
+    both = built(*led_and_votes(), *elsewhere)
+    assert both["leaderboard.html"].decode().count("<svg") == 2
+    assert both["accuracy.svg"].decode().count("<svg") == 1
+    hues = set(re.findall(r'stroke="(#[0-9a-f]{6})" stroke-width="1.6"', both["leaderboard.html"].decode()))
+    assert len(hues) == 2  # a model keeps its hue from plot to plot
 
 
 def test_equal_rows_are_one_line_of_several_names() -> None:
