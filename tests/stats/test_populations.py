@@ -202,7 +202,7 @@ def test_what_could_be_shown_of_other_subjects_is_found_in_four_samples_of_five(
         return np.where(differs, first, same).astype(float), np.where(differs, ~first, same).astype(float)
 
     pilots = [compare(*pair(0.0), of.tolist(), resamples=2) for _ in range(150)]
-    squares = [found**2 for one in pilots if (found := one.could_show(tests, elsewhere=True)) is not None]
+    squares = [shown**2 for one in pilots if (shown := one.could_show(tests, elsewhere=True)) is not None]
     samples = [pair(float(np.mean(squares)) ** 0.5) for _ in range(300)]
     found = [max(mcnemar(a, b), sign_flip(a - b, of.tolist())) < 0.05 / tests for a, b in samples]
     assert 0.68 <= np.mean(found) <= 0.92
