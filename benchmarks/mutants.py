@@ -98,9 +98,10 @@ class Trials:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try all mutants that have yet to be tried."""
         kept = self.into.with_suffix(".tests.json")
-        if not kept.exists():
-            kept.write_text(in_child(lambda: json.dumps(measured(session.items)), LONGEST_S), encoding="utf-8")
-        told = json.loads(kept.read_text(encoding="utf-8"))
+        told = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {"seconds": {}, "failed": []}
+        if {item.nodeid for item in session.items} != {*told["seconds"], *told["failed"]}:  # there are other tests now
+            told = json.loads(in_child(lambda: json.dumps(measured(session.items)), LONGEST_S))
+            kept.write_text(json.dumps(told), encoding="utf-8")
         if told["failed"]:
             print(f"left out, for they fail without any mutant: {told['failed']}", flush=True)
         sound = [item for item in session.items if item.nodeid in told["calls"]]

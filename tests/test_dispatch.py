@@ -428,3 +428,43 @@ def test_the_store_is_committed_while_conversations_are_held_and_stops_them_wher
 
     with pytest.raises(UsageError, match="cannot be written or read: disk I/O error"), Store(path) as store:
         asyncio.run(scenario(store))
+
+
+def test_an_answer_from_before_is_counted_with_when_it_was_made(store: Store) -> None:
+    async def keys() -> list[bytes]:
+        dispatch = Dispatch({MEMBER.spec: Counting()}, store)
+        asked = [(Message("user", text),) for text in ("Why?", "How?", "When?")]
+        replies = [await dispatch.ask(MEMBER, one, Sampling(), sample=0, seed=0) for one in asked]
+        return [reply.request for reply in replies]
+
+    made = asyncio.run(keys())
+    before = Store(None)
+    for key, at in zip(made, (1_000.0, 2_000.0, None), strict=True):
+        before.put(key, Completion("then", Usage(1, 0, 1), "stop", 0.0, asked_at=at))
+
+    async def again() -> Dispatch:
+        engine = Counting()
+        dispatch = Dispatch({MEMBER.spec: engine}, before)
+        for text in ("How?", "Why?", "When?"):
+            assert (await ask(dispatch, text)).text == "then"
+        assert engine.calls == 0
+        return dispatch
+
+    tally = asyncio.run(again()).tally
+    assert (tally.found, tally.earlier, tally.oldest, tally.newest) == (3, 3, 1_000.0, 2_000.0)
+
+
+def test_what_was_called_off_is_asked_again(store: Store) -> None:
+    async def scenario() -> int:
+        engine = Gated()
+        dispatch = Dispatch({MEMBER.spec: engine}, store)
+        first = asyncio.create_task(ask(dispatch))
+        await engine.until_asked(1)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        engine.gate.set()
+        assert (await ask(dispatch)).text.startswith("Why?")
+        return engine.calls
+
+    assert asyncio.run(scenario()) == 2

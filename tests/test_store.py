@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
 from mlpo_bench.errors import UsageError
-from mlpo_bench.store import Store, derived_seed, request_key
+from mlpo_bench.store import Store, database, derived_seed, request_key
 
 
 MADE = Completion("text\x00 with \N{SNOWMAN}", Usage(3, 2, 1), "length", 0.25)
@@ -349,3 +350,27 @@ def test_a_store_that_is_locked_when_it_is_opened_is_a_sentence(
         with pytest.raises(UsageError, match="is locked by another program"):
             Store(path)
     other.close()
+
+
+@pytest.mark.parametrize("room", [0, 1, 2, 7])
+def test_what_finds_no_room_in_one_file_is_written_to_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    written: list[database.Row] = []
+
+    def saved(_place: Path, some: Sequence[database.Row]) -> bool:
+        if len(some) > room:
+            return False
+        written.extend(some)
+        return True
+
+    monkeypatch.setattr(database, "_saved", saved)
+    unsaved = [(bytes([n]), b"value") for n in range(7)]
+    places = database.save_elsewhere(tmp_path / "store.sqlite", unsaved)
+    assert sum(places.values()) == len(written)
+    assert written == (unsaved if room else [])
+
+
+def test_what_is_no_file_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "store.sqlite").symlink_to("store.sqlite")
+    assert not any(map(database.is_store, (tmp_path, tmp_path / "none", tmp_path / "store.sqlite")))
