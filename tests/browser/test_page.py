@@ -130,6 +130,16 @@ def test_paper_holds_every_plot(visit: Visit) -> None:
     assert opened.complaints == []
 
 
+def test_paper_holds_every_column_and_the_browser_s_own_print_every_plot(visit: Visit) -> None:
+    opened = visit()
+    opened.until("window.Plotly !== undefined")  # nobody came near a plot
+    opened.page.set_viewport_size({"width": 718, "height": 1_000})  # A4 less its margins
+    opened.page.emulate_media(media="print")
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    opened.until("document.querySelectorAll('.plot:not([hidden]):not(:has(.main-svg))').length === 0")
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 718
+
+
 def _columns(opened: Any) -> list[dict[str, str]]:
     found: list[dict[str, str]] = opened.page.evaluate(
         "[...document.querySelectorAll('#rows thead tr > *')].map(cell => ({key: cell.dataset.key ?? ''}))"

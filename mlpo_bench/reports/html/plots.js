@@ -83,7 +83,7 @@ async function drawPlot(id) {
   await Plotly.react($(id), plot.traces, {...layout(plot.layout), ...paper}, {displayModeBar: false, responsive: true});
 }
 
-const PAPER_WIDTH = 680;
+const PAPER_WIDTH = 680, LOADED_AFTER_MS = 3000;
 const printing = {width: null, theme: null};
 
 /** Draw every plot as wide as paper and on light ground; what nobody came near is drawn for the first time. */
@@ -96,7 +96,9 @@ async function readyForPaper() {
 
 function startPrinting() {
   $("print").addEventListener("click", async () => { await library("plotly"); await readyForPaper(); print(); });
-  // The browser's own way to print waits for nothing: what Plotly draws at once is there, if it was loaded.
+  // The browser's own way to print waits for nothing: what Plotly draws at once is there, if it was loaded, which it is
+  // once the page has stood for a while, plots in sight or not.
+  setTimeout(() => { drawing = drawing.then(plotly).catch(reportError); }, LOADED_AFTER_MS);
   addEventListener("beforeprint", () => { if (window.Plotly) readyForPaper().catch(reportError); });
   addEventListener("afterprint", () => {
     document.documentElement.dataset.theme = printing.theme ?? document.documentElement.dataset.theme;

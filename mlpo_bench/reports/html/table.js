@@ -43,7 +43,7 @@ function intervalPicture(row, low, high) {
 }
 
 function heading(column) {
-  if (column.picture) return make("td", {"aria-hidden": "true"});
+  if (column.picture) return make("td", {className: "picture", "aria-hidden": "true"});
   const now = sorting.key === column.key ? (sorting.down ? "descending" : "ascending") : "none";
   const button = make("button", {type: "button", textContent: column.title});
   button.addEventListener("click", () => {
@@ -62,7 +62,7 @@ function nameButton(row) {
 }
 
 function cellOf(column, row, low, high) {
-  if (column.picture) return make("td", {}, intervalPicture(row, low, high));
+  if (column.picture) return make("td", {className: "picture"}, intervalPicture(row, low, high));
   if (column.key === "name") return make("th", {scope: "row"}, ...row.alike.map(nameButton));
   const cell = make("td", {className: column.strong ? "number strong" : "number", textContent: column.text(row)});
   const hint = column.hint?.(row);
