@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.log.files import damaged, digest, read_json, read_lines, read_table, write_json
 from mlpo_bench.log.ledger import read_ledger
+from mlpo_bench.log.transcripts import read_transcripts
 
 
 if TYPE_CHECKING:
@@ -38,13 +39,16 @@ class CellFiles:
         write_json(self.result, {**result.model_dump(mode="json"), _DIGESTS: digests})
 
     def check(self) -> None:
-        """Check that all files are what was written.
+        """Check that all files are what was written, in a form that this version reads.
 
         Raises:
             DamagedFile: one is not, or is gone.
+            ForeignSchema: another version wrote one in another form.
         """
         self.check_one(self.transcripts)
         self.check_one(self.records)
+        next(read_transcripts(self.transcripts), None)
+        read_table(self.records, columns=[])
         read_ledger(self.ledger)
         read_suite(self.suite)
         if self.calibration.exists():

@@ -99,6 +99,7 @@ class RunDirectory:
         before = self.config
         self._check_adapters()
         if add:
+            self.left()  # reads all files: what another version wrote is refused before anything is changed
             config = before.extended(config)
         else:
             self._check_same(config)

@@ -183,13 +183,15 @@ def test_a_file_of_another_version_is_named_and_left_as_it_is(
 ) -> None:
     version = 0 if name == "plan.json" else 99
     whole, words = run
-    shutil.copytree(whole, tmp_path / "mine")
-    _tell(tmp_path / "mine", name, version)
-    before = (tmp_path / "mine" / name).read_bytes()
+    place = tmp_path / "mine"
     commands = [[word.replace("RUN", "mine") for word in command] for command in COMMANDS]
     again = [*words, "--name", "mine", "--output", str(tmp_path)]
     refused = 0
     for command in [*commands, again]:
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(whole, place)
+        _tell(place, name, version)
+        before = (place / name).read_bytes()
         said = mlpo_bench(*command)
         where = f"{' '.join(command)}: {said.err}"
         assert "Traceback" not in said.out + said.err, where
@@ -198,10 +200,11 @@ def test_a_file_of_another_version_is_named_and_left_as_it_is(
             assert f"mine/{name} is of schema {version}, which another version of mlpo-bench wrote" in said.err, where
             assert "take the version that wrote it, or `mlpo-bench run --config" in said.err, where
             assert said.err.count("mlpo-bench: ") == 1, where
+            assert (place / "config.yaml").read_bytes() == (whole / "config.yaml").read_bytes(), where
             refused += 1
         elif name == "results.json" and command[0] == "run":
             continue  # it is put together from the cells, each of which is of this version
-        assert (tmp_path / "mine" / name).read_bytes() == before, where
+        assert (place / name).read_bytes() == before, where
     assert refused
 
 
