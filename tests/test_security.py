@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -85,9 +86,10 @@ def test_no_code_of_a_model_is_run_unless_a_person_says_so(tmp_path: Path) -> No
 
 
 def echoing(_: ImitatedServer, asked: Asked) -> Sent:
-    """Tell the key in every refusal, as some servers do."""
+    """Tell the key in every refusal, as some servers do: of half of the questions, the same in every run."""
     key = f"{asked.headers.get('authorization')} {asked.headers.get('x-a')}"
-    return sent(chat("The answer is (A).")) if asked.body["seed"] % 2 else refused(f"no: {key} is not welcome", 400)
+    answered = zlib.crc32(str(asked.body["messages"]).encode()) % 2
+    return sent(chat("The answer is (A).")) if answered else refused(f"no: {key} is not welcome", 400)
 
 
 def contents(path: Path) -> Iterator[bytes]:
