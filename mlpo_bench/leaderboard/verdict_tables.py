@@ -63,9 +63,11 @@ def self_test(entries: Sequence[Entry]) -> list[str]:
 
 def unread(judged: Sequence[Judged]) -> list[str]:
     """Return what could not be read and what guessing gets right, a sentence for each suite, and what limits cut."""
-    if len(judged) == 1:
-        return list(judged[0].verdicts.warnings)
-    return [f"{one.model}, {warning}" for one in judged for warning in one.verdicts.warnings]
+    of: dict[str, list[str]] = {}
+    for one in judged:
+        for warning in one.verdicts.warnings:
+            of.setdefault(warning, []).append(one.model)
+    return [said if len(of[said]) == len(judged) else f"{', '.join(of[said])}: {said}" for said in of]
 
 
 def led_grid(judged: Sequence[Judged]) -> Grid | None:
