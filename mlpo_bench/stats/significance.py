@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -121,13 +120,14 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     Raises:
         ValueError: A p value lies outside [0, 1].
     """
+    from statsmodels.stats.multitest import multipletests
+
     if not all(0 <= p <= 1 for p in p_values.values()):
         raise ValueError("A p value lies between 0 and 1.")
-    # Not statsmodels' `multipletests`, which comes to the same and collects the whole program's garbage at each call.
-    ordered = sorted(p_values.items(), key=lambda named: named[1])
-    raised = (p * (len(ordered) - rank) for rank, (_, p) in enumerate(ordered))
-    highest = dict(zip((name for name, _ in ordered), accumulate(raised, max), strict=True))
-    return {name: min(float(highest[name]), 1.0) for name in p_values}
+    if not p_values:
+        return {}
+    _, adjusted, _, _ = multipletests(list(p_values.values()), method="holm")
+    return {name: float(p) for name, p in zip(p_values, adjusted, strict=True)}
 
 
 def _step(sizes: NDArray[np.float64]) -> float:
