@@ -38,7 +38,7 @@ def main() -> None:
         saving.save(place)
         page.write(place)
     else:
-        _carry_out(place, chosen.until, reuse)
+        _carry_out(place, _steps(chosen), reuse)
 
 
 def _arguments() -> argparse.Namespace:
@@ -46,22 +46,29 @@ def _arguments() -> argparse.Namespace:
     read.add_argument("--data", type=Path, default=os.environ.get("MLPO_BENCH_DATA"), help="folder with BBH")
     read.add_argument("--status", action="store_true", help="say what is done and what is left, and do nothing")
     read.add_argument("--save", action="store_true", help="write what is worth keeping into the repository")
-    read.add_argument("--until", choices=[step.name for step in STEPS], help="end with this step")
+    some = read.add_mutually_exclusive_group()
+    some.add_argument("--until", choices=[step.name for step in STEPS], help="end with this step")
+    some.add_argument("--step", choices=[step.name for step in STEPS], help="this step alone")
     read.add_argument("--reuse", type=Path, metavar="STORE", help="take what another store of completions holds")
     read.add_argument("--small", action="store_true", help="all of it in minutes, to see that it runs")
     return read.parse_args()
 
 
-def _carry_out(place: Place, until: str | None, reuse: Path | None) -> None:
+def _steps(chosen: argparse.Namespace) -> tuple[Step, ...]:
+    names = [step.name for step in STEPS]
+    if chosen.step:
+        return (STEPS[names.index(chosen.step)],)
+    return STEPS[: names.index(chosen.until) + 1] if chosen.until else STEPS
+
+
+def _carry_out(place: Place, steps: tuple[Step, ...], reuse: Path | None) -> None:
     saving.take_in(place, reuse)
     _tell(place)
     in_part: list[str] = []
-    for step in STEPS:
+    for step in steps:
         todo = (part for part in parts(step, place) if not is_done(part, place))
         in_part += [part.words for part in todo if not _do(part, place)]
         page.write(place)
-        if step.name == until:
-            break
     _tell(place)
     if in_part:
         sys.exit(f"Not all questions could be asked: {'; '.join(in_part)}. The same command asks the others.")

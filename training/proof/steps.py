@@ -156,14 +156,21 @@ STEPS = (
         ),
     ),
     Step(
-        "3",
-        "controls: grpo alone at equal tokens, mlpo without sft",
+        "3a",
+        "grpo: trained alone at equal tokens",
         (
             Training("grpo", _GRPO_WRITTEN, _GRPO_READ),
-            _led("grpo"),
+            _led("grpo", "bbh"),
             Evaluation("grpo", FEW, openings=7, suites=("bbh",)),
+        ),
+    ),
+    Step(
+        "3b",
+        "mlpo without sft, and grpo on the other suites",
+        (
             Training("mlpo-without-sft", _MLPO_WRITTEN, _MLPO_READ),
             _led("mlpo-without-sft"),
+            _led("grpo", "mmlu", "math"),
         ),
     ),
     Step(
