@@ -363,7 +363,8 @@ def _sentence(led: Sequence[Verdict], without: Sequence[tuple[str, str]]) -> str
         would = f"; {min(needed):,} questions would tell the clearest difference" if needed else ""
         rows = "the led row cannot" if total == 1 else f"none of {total} led rows can"
         return f"Not shown: {rows} be told from {vote}{would}."
-    opening = f"In part: of {total} led rows, {beat} beat" if beat else f"No: of {total} led rows, none beats"
+    some = f"{beat} {'beats' if beat == 1 else 'beat'}"
+    opening = f"In part: of {total} led rows, {some}" if beat else f"No: of {total} led rows, none beats"
     rest = [f"{lose} {'loses' if lose == 1 else 'lose'} to it"] if lose else []
     rest += [f"{open_} cannot be told from it"] if open_ else []
     return f"{opening} {vote}, {' and '.join(rest)}."

@@ -23,7 +23,7 @@ from mlpo_bench.teams import LEADER, Team
 
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Hashable, Iterable, Iterator
 
     from mlpo_bench.matrix.config import RunConfig
     from mlpo_bench.matrix.sweeps import Sweep
@@ -39,7 +39,8 @@ class Cell:
     """One suite under one setting.
 
     `label` tells it apart from the other cells of its suite, team and seed. `matched` is the label of the cell whose
-    tokens its votes are to reach: the number of its ballots is known only when that cell is done. `seat` is whose
+    tokens its votes are to reach: the number of its ballots is known only when that cell is done. That may be a cell of
+    another team, `matched_team`, which asks the same of the same members. `seat` is whose
     member sits in the leader's place: another than the leader where a protocol has a row for each member. `plain` is
     the label of the cell that it is held against, which lacks its intervention.
     """
@@ -51,24 +52,25 @@ class Cell:
     matched: str | None = None
     seat: str = LEADER
     plain: str | None = None
+    matched_team: str | None = None
 
     @property
     def id(self) -> str:
         """A name for files and commands: `bbh.leader-2-rounds-3-peers`."""
-        return self._id(self.label)
+        return self._id(self.label, self.team)
 
     @property
     def matched_id(self) -> str | None:
         """The name of the cell whose tokens it matches."""
-        return None if self.matched is None else self._id(self.matched)
+        return None if self.matched is None else self._id(self.matched, self.matched_team or self.team)
 
     @property
     def plain_id(self) -> str | None:
         """The name of the cell that it is held against."""
-        return None if self.plain is None else self._id(self.plain)
+        return None if self.plain is None else self._id(self.plain, self.team)
 
-    def _id(self, label: str) -> str:
-        parts = [self.suite, *([self.team] if self.team != TEAM else []), label]
+    def _id(self, label: str, team: str) -> str:
+        parts = [self.suite, *([team] if team != TEAM else []), label]
         parts += [f"seed {self.setting.seed}"] if self.setting.seed else []
         name = ".".join(re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-").lower() for part in parts)
         return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}-{_digest(name)}"
@@ -100,17 +102,22 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What a cell is but for its suite and seed."""
+    """What a cell is but for its suite and seed; `matched` is the row whose tokens it is to reach."""
 
     label: str
     team_name: str
     team: Team
     protocol: Protocol
-    matched: str | None = None
+    matched: _Row | None = None
     seat: str = LEADER
     intervention: Intervention | None = None
     plain: str | None = None
     seeds: tuple[int, ...] = ()
+
+    @property
+    def identity(self) -> Hashable:
+        """What it asks of whom: rows that have this in common come to the same answers."""
+        return self.team.members, self.protocol, self.matched and self.matched.identity
 
     @property
     def voices(self) -> int:
@@ -120,17 +127,19 @@ class _Row:
     def cell(self, suite: str, seed: int, given: dict[str, Any]) -> Cell:
         """Return its cell of a suite and a seed; `given` are the settings that go before others."""
         setting = Setting(self.team, self.protocol, seed, given, intervention=self.intervention)
-        return Cell(suite, setting, self.label, self.team_name, self.matched, self.seat, self.plain)
+        matched = (None, None) if self.matched is None else (self.matched.label, self.matched.team_name)
+        return Cell(suite, setting, self.label, self.team_name, matched[0], self.seat, self.plain, matched[1])
 
 
 def cells(config: RunConfig) -> tuple[Cell, ...]:
     """Return a run's cells, suite by suite, in the order of the configuration's protocols; seeds stand together.
 
     Raises:
-        UsageError: the configuration asks for peers that its team does not have.
+        UsageError: the configuration asks for peers that its team does not have, or for a vote that matches nothing.
     """
     _check_matched(config)
-    rows = list(_distinct(_rows(config)))
+    rows = _distinct(_rows(config))
+    _check_seeds(config, rows)
     interventions.check(config.interventions, [(row.protocol, row.voices) for row in rows])
     rows += [altered for row in rows for altered in _altered(config, row)]
     given = overrides(config.generation)
@@ -179,14 +188,16 @@ def _named(every: tuple[Cell, ...], name: str) -> list[Cell]:
     raise UsageError(f"no cell has {name!r} in its name{nearest(name, labels) or '.'} Cells: {'; '.join(labels)}.")
 
 
-def _distinct(rows: Iterator[_Row]) -> Iterator[_Row]:
-    """Drop rows that would ask the same of the same members: two teams may share their peers."""
-    seen: set[Hashable] = set()
+def _distinct(rows: Iterable[_Row]) -> list[_Row]:
+    """Take rows together that would ask the same of the same members: two teams may share their peers.
+
+    The first of them stays, with the seeds of all, and what matches any of them matches that one.
+    """
+    kept: dict[Hashable, _Row] = {}
     for row in rows:
-        identity = (row.team.members, row.protocol, row.matched and f"{row.team_name} {row.matched}")
-        if identity not in seen:
-            seen.add(identity)
-            yield row
+        first = kept.setdefault(row.identity, row)
+        kept[row.identity] = replace(first, seeds=tuple(dict.fromkeys((*first.seeds, *row.seeds))))
+    return [replace(row, matched=row.matched and kept[row.matched.identity]) for row in kept.values()]
 
 
 def _rows(config: RunConfig) -> Iterator[_Row]:
@@ -243,7 +254,7 @@ def _swept(config: RunConfig, sweep: Sweep, name: str, team: Team) -> Iterator[_
                     row = _row(open_ended, name, led.team)
                     spent = "tokens" if way == "tokens" else "written tokens"
                     label = f"{row.protocol.label_without(setting)} at the {spent} of {led.label}"
-                    yield replace(row, label=label, matched=led.label)
+                    yield replace(row, label=label, matched=led)
             case _:
                 for peers in sweep.peers or (0,):
                     yield _row(build(sweep.protocol, combination), name, team.with_peers(peers) if peers else team)
@@ -268,6 +279,21 @@ def _check_matched(config: RunConfig) -> None:
             if sweep.match is None:
                 raise UsageError(_unmatched(sweep, asked))
             raise UsageError(f"`{asked}` is to match {', '.join(sweep.match)}, and the run has no such protocol.")
+
+
+def _check_seeds(config: RunConfig, rows: Iterable[_Row]) -> None:
+    """Check that every row which matches another has no seeds beside those of that row.
+
+    Raises:
+        UsageError: one has; there are no tokens to match with such a seed.
+    """
+    for row in rows:
+        led = row.matched
+        if led is not None and (lacking := sorted({*row.seeds} - {*config.seeds, *led.seeds})):
+            raise UsageError(
+                f"{led.label!r}, whose tokens {row.label!r} is to reach seed by seed, has no seed "
+                f"{', '.join(map(str, lacking))}; give it these (`seeds`), or the other one fewer."
+            )
 
 
 def _unmatched(sweep: Sweep, asked: str) -> str:

@@ -29,8 +29,9 @@ MATCHES: tuple[Match, ...] = ("calls", "tokens")
 BUDGETS: tuple[Match, ...] = ("written", "tokens")
 """What a budget may be instead: the tokens that each leader cell writes, or all that it reads and writes."""
 MOST_CELLS = 1_000_000
-MAX_SEEDS = 100
 """A run has no more cells than this."""
+MAX_SEEDS = 100
+"""A cell is repeated with no more seeds than this."""
 _TRIED = 1_000
 """How many combinations are built when a matrix is read."""
 

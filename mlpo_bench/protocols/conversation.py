@@ -54,7 +54,7 @@ class Setting:
 
         Raises:
             EngineError: an engine failed for good, or a prompt did not fit.
-            UsageError: the protocol ends with something that is no text.
+            UsageError: the protocol ends with something that is no text, or has asked nobody.
         """
         room = self.room(question, dispatch, sampling)
         room.intervention, room.stand_ins = self.intervention, stand_ins
@@ -62,7 +62,10 @@ class Setting:
         if not isinstance(final, str):  # a protocol may be anybody's
             kind = type(final).__name__
             raise UsageError(f"protocol {self.protocol.name!r} ends with a {kind}, not with a text (a turn's `text`).")
-        return room.transcript(final)
+        held = room.transcript(final)
+        if not held.turns:
+            raise UsageError(f"protocol {self.protocol.name!r} has asked nobody: its text would be no model's answer.")
+        return held
 
     def room(self, question: Question, dispatch: Dispatch, sampling: Sampling) -> Room:
         """Return a room for a question, in which nothing has been said."""

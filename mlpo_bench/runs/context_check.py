@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlpo_bench.chat import Message
 from mlpo_bench.errors import UsageError
+from mlpo_bench.protocols.room import chat_for
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mlpo_bench.chat import Sampling
     from mlpo_bench.engines import Engine
     from mlpo_bench.harness.suite import Sample
     from mlpo_bench.matrix.cells import Cell
@@ -39,14 +40,13 @@ def check_context(
 
 
 def _check(cell: Cell, member: Member, longest: Sequence[Sample], engine: Engine) -> None:
-    base = longest[-1].sampling
-    usual = replace(member.sampling.over(base), **cell.setting.overrides).max_tokens
-    asked = cell.with_samples(MOST_TOKENS) if cell.matched and cell.setting.protocol.spends else cell
-    answer = asked.setting.protocol.longest(usual)
-    question = max(engine.count_tokens([*a.question.preamble, Message("user", a.question.prompt)]) for a in longest)
+    usual, answer = _answers(cell, member, longest[-1].sampling)
+    question = max(engine.count_tokens(chat_for(member, a.question.preamble, a.question.prompt)) for a in longest)
     intervention = cell.setting.intervention
     reads = cell.setting.protocol.reads(cell.peers) + (intervention.longer if intervention else 0)
-    need = question + reads * answer + (WORDING if reads else 0) + answer
+    # Whose answers a prompt holds is the protocol's to say: those of whoever writes most, to be safe.
+    read = max(_answers(cell, other, longest[-1].sampling)[1] for other in cell.setting.team.distinct)
+    need = question + reads * read + (WORDING if reads else 0) + answer
     if need <= engine.facts.context:
         return
     if answer != usual:
@@ -55,10 +55,17 @@ def _check(cell: Cell, member: Member, longest: Sequence[Sample], engine: Engine
             f"{engine.facts.context}: {question} for the longest question, {answer} for its own words. Let it hold "
             f"fewer of them: -P {cell.setting.protocol.name}.holds={max(1, answer - need + engine.facts.context)}."
         )
-    attempts = f", {reads} x {answer} for the answers that it reads, {WORDING} for wording" if reads else ""
+    attempts = f", {reads} x {read} for the answers that it reads, {WORDING} for wording" if reads else ""
     raise UsageError(
         f"{cell.label!r} on {cell.suite} may need {need} tokens, but {engine.facts.name} holds "
         f"{engine.facts.context}: {question} for the longest question{attempts}, {answer} to answer. Lower the "
         "answers' length (--gen-kwargs max_gen_toks=N), ask fewer peers (--peers), or take a model with a longer "
         "context; questions are never cut."
     )
+
+
+def _answers(cell: Cell, member: Member, base: Sampling) -> tuple[int, int]:
+    """Return how long an answer of a member may be, in tokens: as it is sampled, and as the protocol bounds it."""
+    usual = replace(member.sampling.over(base), **cell.setting.overrides).max_tokens
+    asked = cell.with_samples(MOST_TOKENS) if cell.matched and cell.setting.protocol.spends else cell
+    return usual, asked.setting.protocol.longest(usual)

@@ -48,7 +48,7 @@ BETTER, WORSE, OPEN = range(80), range(10), range(42)
         ),
         (
             [BETTER, WORSE, OPEN],
-            "In part: of 3 led rows, 1 beat the vote at its own tokens, 1 loses to it and 1 cannot be told from it.",
+            "In part: of 3 led rows, 1 beats the vote at its own tokens, 1 loses to it and 1 cannot be told from it.",
         ),
     ],
 )

@@ -323,3 +323,40 @@ def test_a_row_may_have_more_seeds_than_the_run() -> None:
 def test_cells_of_one_name_are_refused_by_it(settings: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=r"same name, bbh\.[a1-z.-]+: give teams names whose letters differ"):
         cells(config(**settings))
+
+
+def two_teams_with_a_common_peer() -> dict[str, Team]:
+    leader, a, b = (Member(model=name) for name in ("lead", "a", "b"))
+    return {"alike": Team(leader=leader, peers=(a, a)), "mixed": Team(leader=leader, peers=(a, b))}
+
+
+def test_a_vote_matches_the_row_that_stands_for_equal_ones_of_several_teams() -> None:
+    found = cells(config(protocols=["leader", {"vote": {"samples": "tokens"}}], rounds=[1], peers=[1, 2],
+                         teams=two_teams_with_a_common_peer()))  # fmt: skip
+    assert {cell.matched_id for cell in found if cell.matched} == {cell.id for cell in found if not cell.matched}
+    assert [cell.id for cell in found if cell.matched] == [
+        "bbh.alike.vote-at-the-tokens-of-leader-1-round-1-peer",
+        "bbh.alike.vote-at-the-tokens-of-leader-1-round-2-peers",
+        "bbh.mixed.vote-at-the-tokens-of-leader-1-round-2-peers",
+    ]
+
+
+def test_a_vote_of_one_team_matches_the_row_of_another_that_asks_the_same() -> None:
+    vote = {"vote": {"samples": "tokens", "teams": ["mixed"]}}
+    found = cells(config(protocols=["leader", vote], rounds=[1], peers=[1], teams=two_teams_with_a_common_peer()))
+    assert [(cell.id, cell.matched_id) for cell in found] == [
+        ("bbh.alike.leader-1-round-1-peer", None),
+        ("bbh.mixed.vote-at-the-tokens-of-leader-1-round-1-peer", "bbh.alike.leader-1-round-1-peer"),
+    ]
+
+
+def test_a_row_that_is_named_twice_has_the_seeds_of_both() -> None:
+    found = cells(config(protocols=["leader", {"leader": {"seeds": [0, 7]}}], rounds=[1]))
+    assert [cell.setting.seed for cell in found] == [0, 7]
+
+
+def test_a_vote_cannot_have_seeds_that_the_row_it_matches_lacks() -> None:
+    vote = {"vote": {"samples": "tokens", "seeds": 3}}
+    with pytest.raises(UsageError, match=r"leader, 1 round, 3 peers.*has no seed 1, 2; give it"):
+        cells(config(protocols=["leader", vote], rounds=[1]))
+    assert len(cells(config(protocols=[{"leader": {"seeds": 3}}, vote], rounds=[1]))) == 6

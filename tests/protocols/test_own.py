@@ -193,3 +193,15 @@ def test_what_ends_without_a_text_is_said(hold: Hold) -> None:
 
     with pytest.raises(UsageError, match=r"protocol 'forgetful' ends with a Turn, not with a text \(a turn's `text`\)"):
         hold(Forgetful())
+
+
+def test_what_ends_without_having_asked_anybody_is_said(hold: Hold) -> None:
+    class Silent(Solo):
+        name = "silent"
+
+        async def solve(self, question: Question, room: Room) -> str:
+            del room
+            return question.prompt
+
+    with pytest.raises(UsageError, match="protocol 'silent' has asked nobody"):
+        hold(Silent())
