@@ -75,6 +75,9 @@ MATRICES = {
         "x: &x [1,1,1,1,1,1,1,1]\nprotocols:\n  - leader: {rounds: *x, share: [whole, answer]}\n",
         "unknown field 'x'",
     ),
+    "suites that are no suites": ("suites: [bbh]\nown: 5\n", "field 'own'"),
+    "a suite that is none": ("suites: [x]\nown: {x: 5}\n", "field 'own.x'"),
+    "a suite that lies nowhere": ("suites: [x]\nown: {x: {at: 5}}\n", "field 'own.x.at'"),
     "many combinations": (
         f"protocols: [{{leader: {{rounds: {list(range(1, 65)) * 30}, adaptive: {list(range(65)) * 30}}}}}]\n",
         "these settings have 3,744,000 combinations, and a run 1,000,000 cells at most",

@@ -28,6 +28,15 @@ _OWN_FIELDS = frozenset({"model", "messages", "prompt", "stream", "n"})
 _DIGITS = 12
 MOST_ADDRESSES = 1_024
 _SECRET = re.compile(r"auth|key|token|secret|passw|cookie|credential", re.IGNORECASE)
+_SECRET_IN_BODY = re.compile(
+    r"api.?key|secret|passw|credential|authorization|cookie|bearer|(?:access|auth).?token", re.IGNORECASE
+)
+"""Names of fields that hold keys; bodies have others with `key` and `token` in them, such as `stop_token_ids`."""
+_KEY = re.compile(
+    r"(?<![A-Za-z0-9])(?:sk[-_][\w-]{16,}|hf_[A-Za-z0-9]{20,}|gsk_\w{20,}|xai-[\w-]{20,}|AIza[\w-]{30,}"
+    r"|(?:Bearer|Basic)\s+[^\s$]{8,})"
+)
+"""What keys look like, as those who give them out write them."""
 _BY_NAME = "put it into an environment variable, and name that:"
 _BY_HEADER = "put it into an environment variable, and let it travel in a header (api_key_env, key_header)"
 ONE_LINE = r"^[^|\x00-\x1f\x7f]+$"
@@ -72,6 +81,13 @@ class RequestOptions(BaseModel):
     timeout: Seconds = 1_800.0
     max_wait: Seconds = 600.0
 
+    @field_validator("extra_body", "chat_template_kwargs")
+    @classmethod
+    def _bodies_hold_no_key(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if holds_key(given):
+            raise ValueError(f"this holds a key, which would be written to a run's files; {_BY_HEADER}")
+        return given
+
     @field_validator("extra_body")
     @classmethod
     def _leaves_the_engine_its_own(cls, given: dict[str, Any]) -> dict[str, Any]:
@@ -85,14 +101,14 @@ class RequestOptions(BaseModel):
         for name, value in given.items():
             if not name.replace("-", "").replace("_", "").isalnum() or not (name + value).isprintable():
                 raise ValueError(f"{name!r} is no header of one line")
-            if _SECRET.search(name) and "$" not in value:
+            if (_SECRET.search(name) and "$" not in value) or _KEY.search(value):
                 raise ValueError(f"{name!r} holds a key, which would be written to a run's files; {_BY_NAME} `$MY_KEY`")
         return given
 
     @field_validator("extra_query")
     @classmethod
     def _queries_hold_no_key(cls, given: dict[str, str]) -> dict[str, str]:
-        if secret := next((name for name in given if _SECRET.search(name)), None):
+        if secret := next((name for name, value in given.items() if _SECRET.search(name) or _KEY.search(value)), None):
             raise ValueError(f"{secret!r} holds a key, which would be written to a run's files; {_BY_HEADER}")
         return given
 
@@ -114,6 +130,16 @@ class RequestOptions(BaseModel):
         return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:_DIGITS]
 
 
+def holds_key(given: Any) -> bool:  # noqa: ANN401 - whatever JSON holds
+    """Whether a value looks like a key, or holds one under a name that says so."""
+    if isinstance(given, dict):
+        named = any(isinstance(value, str) and _SECRET_IN_BODY.search(name) for name, value in given.items())
+        return named or any(map(holds_key, given.values()))
+    if isinstance(given, list):
+        return any(map(holds_key, given))
+    return isinstance(given, str) and _KEY.search(given) is not None
+
+
 _HOW_IT_IS_REACHED = ("max_tokens_field", "key_header", "key_over_http", "requests_per_minute", "timeout", "max_wait")
 
 
@@ -124,17 +150,17 @@ def checked_url(given: str) -> str:
         ValueError: it is none, or holds a password, or more than the address.
     """
     url = given.strip()
-    try:
-        parts = urlsplit(url)
-        port, host = parts.port, parts.hostname
-    except ValueError as error:
-        raise ValueError(f"this is no address of a server ({_without_user(str(error))}); {_EXAMPLE}") from None
-    if "@" in parts.netloc:
+    if _USER.search(url):
         raise ValueError(
             "an address with a user or a password would be written to a run's files; put the password into an "
             "environment variable, and name that as api_key_env"
         )
-    if any(_SECRET.search(name) for name, _ in parse_qsl(parts.query)):
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, parts.hostname
+    except ValueError as error:
+        raise ValueError(f"this is no address of a server ({error}); {_EXAMPLE}") from None
+    if _KEY.search(url) or any(_SECRET.search(name) for name, _ in parse_qsl(parts.query)):
         raise ValueError(f"this address holds a key, which would be written to a run's files; {_BY_HEADER}")
     if parts.scheme not in {"http", "https"} or not host or port == 0:
         raise ValueError(f"{url!r} is no address of a server; {_EXAMPLE}")
@@ -170,8 +196,8 @@ def checked_urls(given: object) -> str | tuple[str, ...]:
 _EXAMPLE = "it looks like http://127.0.0.1:8000/v1, with [::1] for an address of IPv6"
 
 
-def _without_user(text: str) -> str:
-    return text if "@" not in text else "it cannot be taken apart"
+_USER = re.compile(r"(?<!/)[@\ufe6b\uff20]|%40")
+"""What ends a user or a password in an address (Unicode has three of it); at the head of a folder it ends none."""
 
 
 def is_one_line(text: str) -> bool:

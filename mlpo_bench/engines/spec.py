@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from inspect import isabstract
@@ -14,7 +15,7 @@ from mlpo_bench.engines.base import ALONE, Engine, Share
 from mlpo_bench.engines.engine_options import NOTHING_SAID, EngineOptions
 from mlpo_bench.engines.names import full_name, short_name
 from mlpo_bench.engines.placement import ANYWHERE, Placement
-from mlpo_bench.engines.server_options import NOTHING_ASKED, ONE_LINE, RequestOptions, checked_urls
+from mlpo_bench.engines.server_options import NOTHING_ASKED, ONE_LINE, RequestOptions, checked_urls, holds_key
 from mlpo_bench.errors import UsageError, unknown
 from mlpo_bench.registry import Registry
 
@@ -32,6 +33,7 @@ ASKED_ANEW = "asked anew "
 """What stands before the mark of a run that takes no earlier answers, at the end of a server's revision."""
 SERVER = "openai"
 """The kind of engine that `auto` stands for where there is an address."""
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,16 @@ class ModelSpec(BaseModel):
     @classmethod
     def _is_an_address_or_several(cls, given: object) -> str | tuple[str, ...] | None:
         return None if given is None else checked_urls(given)
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _names_a_variable(cls, given: str) -> str:
+        if not _VARIABLE.fullmatch(given) or holds_key(given):
+            raise ValueError(
+                "this names the environment variable that holds the key, such as OPENAI_API_KEY, and never the key "
+                "itself, which would be written to a run's files"
+            )
+        return given
 
     @field_validator("engine")
     @classmethod

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mlpo_bench import yamls
 from mlpo_bench.engines.spec import ASKED_ANEW
 from mlpo_bench.errors import UsageError
 from mlpo_bench.gate.checks import row_name
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _ID_DIGITS = 12
 MOST_RUNS = 9
 Share = Annotated[float, Field(gt=0, le=1)]
+Digits = Annotated[str, Field(pattern=r"^[0-9]*$")]
 
 
 class Thresholds(BaseModel):
@@ -62,13 +64,23 @@ class Row(BaseModel):
 
     suite: str
     label: str
-    n: int
-    accuracy: float
+    n: Annotated[yamls.Whole, Field(ge=0)]
+    accuracy: Annotated[float, Field(ge=0, le=1)]
     runs: Annotated[int, Field(ge=1, le=MOST_RUNS, exclude_if=lambda runs: runs == 1)] = 1
-    right: str
-    unread: str
-    cut_off: str
-    tokens: tuple[int, ...]
+    right: Digits
+    unread: Digits
+    cut_off: Digits
+    tokens: tuple[Annotated[yamls.Whole, Field(ge=0)], ...]
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        """Refuse a row that was cut, or of which a figure was changed."""
+        figures = (self.right, self.unread, self.cut_off)
+        if {self.n} != {*map(len, figures), len(self.tokens)}:
+            raise ValueError(f"its figures are not those of {self.n} questions")
+        if any(int(digit) > self.runs for figure in figures for digit in figure):
+            raise ValueError(f"a question counts more often than in {self.runs} runs")
+        return self
 
     def shares(self, figure: str) -> NDArray[np.float64]:
         """Return in which share of its runs a figure was so of each question, of shape (questions,)."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mlpo_bench import atomic
+from mlpo_bench import atomic, yamls
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log.files import check_schema_of
 
@@ -35,7 +35,7 @@ class Made(BaseModel):
     reason: str
     commit: str | None = None
     dirty: bool = False
-    accuracy: dict[str, float] | None = None
+    accuracy: dict[str, yamls.Real] | None = None
 
     def with_accuracy(self, accuracy: Mapping[str, float]) -> Self:
         """Return it with the accuracy of each row."""
@@ -63,7 +63,7 @@ class Kept(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: int = SCHEMA_VERSION
-    history: tuple[Made, ...]
+    history: Annotated[tuple[Made, ...], Field(min_length=1)]
 
     def write(self, path: Path) -> None:
         """Write the file, whole or not at all.

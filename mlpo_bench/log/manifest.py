@@ -151,37 +151,86 @@ def note_rescoring(path: Path, into: Path, moved: Mapping[str, Any]) -> None:
     write_json(into, content | {"rescored": [*content.get("rescored", ()), noted]})
 
 
-class _Session(BaseModel):
-    model_config = ConfigDict(extra="allow")
+class _Told(BaseModel):
+    """What readers rely on, as JSON has it: they take the file's own values, and not what could be made of them."""
 
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Completions(_Told):
+    made: int = 0
+    made_by: dict[str, int] = {}
+    reused: int = 0
+    reused_from: str | None = None
+    reused_to: str | None = None
+
+
+class _Session(_Told):
     started: str
     ended: str | None
-    command: list[str]
-    seconds: float = 0.0
-    completions: dict[str, Any] = {}
+    command: Annotated[list[str], Field(min_length=1)]
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    worked: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {}
+    completions: _Completions = _Completions()
 
 
-class _Source(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
+class _Source(_Told):
     where: str
     revision: str
 
 
-class _Manifest(BaseModel):
-    """What every reader of a manifest relies on."""
+class _Git(_Told):
+    commit: str
+    dirty: bool
 
-    model_config = ConfigDict(extra="allow")
+
+class _Answered(_Told):
+    spec: dict[str, Any]
+    identity: str
+
+
+class _Rescored(_Told):
+    date: str
+    versions: dict[str, str]
+    git: _Git | None
+
+
+class _Adapter(_Told):
+    name: str
+    revision: str
+
+
+class _Model(_Told):
+    name: str
+    engine: str
+    revision: str
+    dtype: str
+    context: int
+    parameters: int | None = None
+    note: str = ""
+    adapter: _Adapter | None = None
+    told: dict[str, Any] | None = None
+
+
+class _Hardware(_Told):
+    cores: int | None = None
+    memory_gib: float | None = None
+    accelerators: list[str] = []
+
+
+class _Manifest(_Told):
+    """What every reader of a manifest relies on."""
 
     config_sha256: str
     config_files: list[str] = []
-    models: list[dict[str, Any]]
+    models: list[_Model]
     sources: dict[str, _Source]
     versions: dict[str, str | None]
-    git: dict[str, Any] | None
-    hardware: dict[str, Any]
+    git: _Git | None
+    hardware: _Hardware
     sessions: Annotated[list[_Session], Field(min_length=1)]
-    rescored: list[dict[str, Any]] = []
+    answered: list[_Answered] = []
+    rescored: list[_Rescored] = []
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -197,7 +246,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
             ModelFacts.of(model)
     except ValidationError as error:
         raise damaged(path, f"is no manifest ({yamls.said(error.errors()[0], _Manifest).removesuffix('.')})") from None
-    except (TypeError, ValueError, AttributeError):
+    except TypeError:  # more than is known of a model
         raise damaged(path, "is no manifest (it tells of a model what none has)") from None
     return content
 

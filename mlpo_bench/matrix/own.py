@@ -81,9 +81,10 @@ def spelled_out(given: dict[str, Any], context: Mapping[str, Path] | None) -> di
     format_of = given.pop("format", None)
     named = given.get("suites", ())
     suites = [named] if isinstance(named, (str, Suite)) else list(named) if isinstance(named, (list, tuple)) else []
-    if not suites:
+    written = given.get("own") or {}
+    if not suites or not _are_told(written):
         return given
-    known = {name: dict(one) if isinstance(one, OwnSuite) else one for name, one in (given.get("own") or {}).items()}
+    known = {name: dict(one) for name, one in written.items()}
     kept: dict[str, Any] = {}
     names = []
     for one in suites:
@@ -104,6 +105,16 @@ def spelled_out(given: dict[str, Any], context: Mapping[str, Path] | None) -> di
         names.append(name)
     _check_formats(format_of, kept)
     return given | {"suites": names, "own": kept} if kept or "own" in given else given | {"suites": names}
+
+
+def _are_told(written: object) -> bool:
+    """Whether suites of one's own are told in a form in which they can be looked up; others pydantic refuses."""
+    if not isinstance(written, Mapping):
+        return False
+    return all(
+        isinstance(one, OwnSuite) or (isinstance(one, Mapping) and isinstance(one.get("at"), str))
+        for one in written.values()
+    )
 
 
 def _added(suite: Suite) -> str:

@@ -90,7 +90,7 @@ def test_a_run_is_held_to_a_baseline(call: Callable[..., Any], made: Callable[..
     assert len(ET.parse("j.xml").findall(".//failure")) == 2
     assert Path("s.md").read_text().count("### Gate") == 2
     manifest = json.loads((run / "manifest.json").read_text())
-    judged = {"rescored": [{"git": {"commit": "e" * 40, "dirty": True}}]}
+    judged = {"rescored": [{"date": "2026-01-01", "versions": {}, "git": {"commit": "e" * 40, "dirty": True}}]}
     (run / "manifest.json").write_text(json.dumps(manifest | judged))
     call(run, "--baseline", kept, "--update", "--reason", "a better reader")
     file = json.loads(kept.read_text())

@@ -77,6 +77,42 @@ def test_any_bytes_are_json_or_a_value_error(body: bytes) -> None:
     assert json.loads(body) == whole or "NaN" in repr(body)
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            b'{"choices": [{"message": {"content": "A", "content": "B"}}]}',
+            "'content' stands twice, and is not the same",
+        ),
+        (b'{"usage": {"prompt_tokens": 1, "prompt_tokens": 7}}', "'prompt_tokens' stands twice"),
+        (b'{"choices": [1], "choices": []}', "'choices' stands twice"),
+    ],
+)
+def test_of_two_values_under_one_name_none_is_taken(body: bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        reply.parsed(body)
+
+
+def test_what_is_said_twice_in_the_same_words_is_said() -> None:
+    assert reply.parsed(b'{"a": [1], "b": 2, "a": [1]}') == {"a": [1], "b": 2}
+
+
+@pytest.mark.parametrize("tokens", [100_000_001, 2**31 - 1, 2**64, 1e10, 1e300])
+def test_more_tokens_than_there_can_be_are_not_believed(tokens: float) -> None:
+    assert replied({"content": "Yes."}, prompt_tokens=5, completion_tokens=tokens).usage is None
+    assert replied({"content": "Yes."}, prompt_tokens=tokens, completion_tokens=1).usage is None
+
+
+@pytest.mark.parametrize(
+    "address", ["http://me:secret@host/", "https://secret@host:1/x", "http://me:se@cret@host/", "socks5://:secret@h"]
+)
+def test_no_password_of_an_address_is_repeated(address: str) -> None:
+    fault = refusals.refusal(Answer(302, {"location": address}, b""), refusals.Asked("m", 1, 1))
+    assert "sends on to" in str(fault)
+    assert "secret" not in str(fault) + words.said(f"see {address}") + words.said(None, f"<p>{address}</p>")
+    assert words.one_line("a://b c@d, http://h/@me") == "a://b c@d, http://h/@me"
+
+
 @given(st.integers(100, 599), st.dictionaries(st.sampled_from(["location", "retry-after"]), st.text()), JSON)
 def test_any_refusal_is_a_fault_of_one_line(status: int, headers: dict[str, str], content: Any) -> None:
     fault = refusals.refusal(Answer(status, headers, json.dumps(content).encode()), refusals.Asked("m", 1, 1))
@@ -135,6 +171,7 @@ NOW = 1_800_000_000.0
         ({"retry-after": "soon"}, "", None),
         ({"retry-after": "nan"}, "", None),
         ({"retry-after": "-5"}, "", None),
+        ({"retry-after": "1e300"}, "", None),
         ({}, "no", None),
     ],
 )

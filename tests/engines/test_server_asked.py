@@ -30,7 +30,7 @@ from tests.engines.imitated_server import (
 
 
 if TYPE_CHECKING:
-    pass
+    from tests.engines.imitated_server import Asked
 
 pytestmark = pytest.mark.usefixtures("in_no_hurry")
 
@@ -249,12 +249,31 @@ def test_no_server_is_one_sentence_with_the_url() -> None:
         ask(ModelSpec(model="m", base_url="http://127.0.0.1:9/v1"))
 
 
-def test_a_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "http://user:secret@127.0.0.1:9")
+@pytest.mark.parametrize("user", ["user:secret", "user:sec/secret", "user:s@ecret", "secret", ":secret"])
+def test_a_proxy_is_named(monkeypatch: pytest.MonkeyPatch, user: str) -> None:
+    monkeypatch.setenv("http_proxy", f"http://{user}@127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
-    with pytest.raises(UsageError, match=r"through the proxy http://127\.0\.0\.1:9") as caught:
+    with pytest.raises(UsageError, match=r"the proxy http://127\.0\.0\.1:9") as caught:
         ask(ModelSpec(model="m", base_url="http://far.example/v1"))
-    assert "secret" not in str(caught.value)
+    assert "sec" not in str(caught.value) + str(caught.value.__cause__)
+    assert "ecret" not in str(caught.value)
+
+
+def test_a_key_that_a_server_tells_back_is_in_no_answer() -> None:
+    def echo(_: ImitatedServer, asked: Asked) -> Sent:
+        key = asked.headers["authorization"]
+        return sent(chat(f"You are {key}.", reasoning_content=f"So {key}") | {"system_fingerprint": key})
+
+    with ImitatedServer(Mode(echo)) as server:
+        (made,) = ask(spec_of(server))
+    assert (made.text, made.reasoning) == ("You are Bearer ***.", "So Bearer ***")
+
+
+def test_words_that_are_no_keys_stay_in_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MADE_UP_KEY", "anything")
+    with ImitatedServer(says(chat("It is anything."))) as server:
+        (made,) = ask(spec_of(server))
+    assert made.text == "It is anything."
 
 
 def test_a_socks_proxy_without_its_package_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

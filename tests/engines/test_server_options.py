@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from mlpo_bench.chat import Message, Sampling
+from mlpo_bench.errors import UsageError
 from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.store import request_key
 from mlpo_bench.teams import Member, ModelSpec, Team, read_team
@@ -60,9 +62,51 @@ def test_options_come_back_from_a_run_s_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        "http://user:secret@host/v1",
+        "http://:secret@host/v1",
+        "http://user:sec/secret@host/v1",
+        "http://user:secret#@host/v1",
+        "http:/user:secret@host/v1",
+        "user:secret@host/v1",
+        "//user:secret@host/v1",
+        "ftp://user:secret@host",
+        "http://user:secret\uff20host/v1",
+        "http://user:secret@[::1/v1",
+        "http://user:secret@host:99999/v1",
+        ["http://host/v1", "http://user:secret@host/v1"],
+    ],
+)
+def test_no_password_of_an_address_is_repeated(address: object, tmp_path: Path) -> None:
+    file = tmp_path / "team.yaml"
+    file.write_text(json.dumps({"leader": {"model": "m", "base_url": address}}))
+    with pytest.raises(UsageError, match=r"team.yaml:1: field 'leader.base_url'") as refused:
+        read_team(file)
+    assert "sec" not in str(refused.value).replace("password", "")
+
+
+def test_words_of_bodies_that_are_no_keys_are_sent() -> None:
+    body = {"prompt_cache_key": "a", "stop_token_ids": [1], "min_tokens": 5, "token": 3, "skip_special_tokens": True}
+    spec = ModelSpec.model_validate({"model": "m", "base_url": URL, "request": {"extra_body": body}})
+    assert spec.request.extra_body == body
+
+
+@pytest.mark.parametrize(
     ("more", "sentence"),
     [
         ({"base_url": "http://user:secret@127.0.0.1:8000/v1"}, "a user or a password would be written"),
+        ({"base_url": "http://user:secret%40127.0.0.1/v1"}, "a user or a password would be written"),
+        ({"base_url": "http://host/v1/sk-made-up-secret-0123456789"}, "this address holds a key"),
+        ({"api_key_env": "sk-secret-0123456789abcdef"}, "never the key itself"),
+        ({"api_key_env": "hf_secretsecretsecretsecret"}, "never the key itself"),
+        ({"api_key_env": "MY KEY"}, "names the environment variable"),
+        ({"api_key_env": ""}, "names the environment variable"),
+        ({"request": {"extra_headers": {"x-mine": "Bearer secret-and-long"}}}, "put it into an environment variable"),
+        ({"request": {"extra_query": {"x": "sk-secret-0123456789abcdef"}}}, "put it into an environment variable"),
+        ({"request": {"extra_body": {"api_key": "secret"}}}, "this holds a key"),
+        ({"request": {"extra_body": {"a": [{"b": "Basic secretsecret"}]}}}, "this holds a key"),
+        ({"request": {"chat_template_kwargs": {"password": "secret"}}}, "this holds a key"),
         ({"base_url": "http://[::1"}, "no address of a server"),
         ({"base_url": "http://::1:8000/v1"}, "with [::1] for an address of IPv6"),
         ({"base_url": "http://127.0.0.1:99999/v1"}, "no address of a server"),

@@ -20,7 +20,7 @@ from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.engines import open_engine
 from mlpo_bench.engines.recorded import RecordedEngine, missing
 from mlpo_bench.errors import EngineError, UsageError
-from mlpo_bench.gate.baseline import Baseline, Row, Thresholds, pooled
+from mlpo_bench.gate.baseline import Baseline, Row, Thresholds, pooled, read_model_baseline
 from mlpo_bench.gate.checks import CANNOT_JUDGE, PASSED, REGRESSION, Check, Judgement, Outcome
 from mlpo_bench.gate.drops import _check_same, judge
 from mlpo_bench.gate.history import Made, ratcheted
@@ -69,6 +69,39 @@ def baseline(*rows: Row, **settings: object) -> Baseline:
         "rows": {f"mmlu.{n}": one for n, one in enumerate(rows)},
     }
     return Baseline.model_validate(whole | settings)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"right": "01"}, "its figures are not those of 3 questions"),
+        ({"unread": ""}, "its figures are not those of 3 questions"),
+        ({"tokens": [1, 2]}, "its figures are not those of 3 questions"),
+        ({"right": "0-1"}, "rows.mmlu.0.right"),
+        ({"right": "012"}, "counts more often than in 1 runs"),
+        ({"tokens": [1, 2, 10**30]}, "rows.mmlu.0.tokens.2"),
+        ({"tokens": [1, 2, -1]}, "rows.mmlu.0.tokens.2"),
+        ({"accuracy": 7.0}, "rows.mmlu.0.accuracy"),
+        ({"n": True}, "rows.mmlu.0.n"),
+    ],
+)
+def test_a_row_that_was_cut_or_changed_is_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    told = baseline(row("011")).model_dump(mode="json")
+    path = tmp_path / "baseline.json"
+    path.write_text(json.dumps(told))
+    assert read_model_baseline(path) == baseline(row("011"))
+    told["rows"]["mmlu.0"] |= change
+    path.write_text(json.dumps(told))
+    with pytest.raises(UsageError, match="is no baseline of this kind") as refused:
+        read_model_baseline(path)
+    assert message in str(refused.value)
+
+
+def test_a_baseline_without_its_making_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    path.write_text(json.dumps(baseline(row("011")).model_dump(mode="json") | {"history": []}))
+    with pytest.raises(UsageError, match="is no baseline of this kind: history"):
+        read_model_baseline(path)
 
 
 def test_an_exit_code_says_what_is_worst() -> None:

@@ -21,6 +21,8 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 """Where a server does not say how long to wait: twice as long each time, up to a minute, which most windows are."""
 _EPOCH = 1_000_000_000
 _EPOCH_MS = 1_000_000_000_000
+_NO_TIME = 1e15
+"""No wait, and no time in milliseconds either."""
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _SPAN = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(ms|s|m|h|d)")
 _TRY_AGAIN = re.compile(
@@ -164,7 +166,7 @@ def _number(text: str) -> float | None:
         number = float(text)
     except ValueError:
         return None
-    return number if 0 <= number < math.inf else None
+    return number if 0 <= number < _NO_TIME else None
 
 
 def _span(text: str) -> float | None:

@@ -10,7 +10,6 @@ from mlpo_bench.chat import Usage
 from mlpo_bench.engines.server.words import one_line
 from mlpo_bench.engines.server.words import said as words_of
 from mlpo_bench.errors import EngineError
-from mlpo_bench.store import MOST_TOKENS
 
 
 if TYPE_CHECKING:
@@ -38,6 +37,8 @@ _THINKING_IN = ("thinking", "reasoning", "text", "summary", "content")
 _WORDLESS = ("refusal", "redacted_thinking")
 """Kinds of parts that say nothing of the answer."""
 _DEEPEST = 8
+_MOST_TOLD = 100_000_000
+"""More tokens than any model reads or writes at once: a larger figure is none."""
 _CACHE_WRITES = ("cache_creation_input_tokens", "cache_write_tokens", "cache_creation_tokens")
 """What servers call the tokens of a prompt that they wrote to a cache."""
 
@@ -70,11 +71,21 @@ def parsed(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
         ValueError: it holds none, or none that can be read.
     """
     try:
-        return json.loads(body)
+        return json.loads(body, object_pairs_hook=_object)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; of two values under one name nobody knows which is meant."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        for name, value in pairs:
+            if made[name] != value:
+                raise ValueError(f"{one_line(name, 60)!r} stands twice, and is not the same")
+    return made
 
 
 def read(content: Any) -> Reply:  # noqa: ANN401 - whatever JSON holds
@@ -251,7 +262,7 @@ def _count(value: Any) -> int | None:  # noqa: ANN401
     """Return a number of tokens, or None for what is none."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
+    return value if type(value) is int and 0 <= value <= _MOST_TOLD else None
 
 
 def _whole(text: str) -> str:

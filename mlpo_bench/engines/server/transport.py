@@ -31,6 +31,7 @@ CONNECT_TIMEOUT_S = 20.0
 DEFAULT_KEY = "OPENAI_API_KEY"
 _VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")
 _AUTHORIZATION = "authorization"
+_SHORTEST_KEY = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,11 @@ class Transport:
                 f"Or keep {self._host} out of it: NO_PROXY={self._host}."
             ) from None
         except (httpx.InvalidURL, ValueError) as error:
-            raise UsageError(
-                f"the server {self.url} cannot be asked: {self.cleaned(str(error))}. Is a proxy set that has no "
-                f"address ({self._proxy() or 'none is'})?"
-            ) from None
+            if proxy := self._proxy():  # what is wrong may be a piece of its password
+                raise UsageError(
+                    f"the server {self.url} cannot be asked: what is set as the proxy {proxy} is no address."
+                ) from None
+            raise UsageError(f"the server {self.url} cannot be asked: {self.cleaned(str(error))}.") from None
 
     @property
     def _host(self) -> str:
@@ -87,7 +89,8 @@ class Transport:
         proxy = proxies.get(urlsplit(self.url).scheme) or proxies.get("all") or ""
         if not proxy or proxy_bypass(self._host):
             return ""
-        return re.sub(r"//[^/@]*@", "//", proxy)
+        scheme, _, address = proxy.rpartition("://")
+        return f"{scheme or 'http'}://{address.rpartition('@')[2]}"  # a password may hold any character
 
     @property
     def which_key(self) -> str:
@@ -172,7 +175,7 @@ class Transport:
                 asyncio.timeout(within),
                 self._client.stream(method, url, content=content, headers=headers) as response,
             ):
-                body = await _body(response, self.url)
+                body = self._without_keys(await _body(response, self.url))
         except TimeoutError:
             raise EngineError(f"the server {self.url} did not answer within {within:g} s.") from None
         except httpx.ConnectError as error:
@@ -180,6 +183,16 @@ class Transport:
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
             raise Unreachable(f"the server {self.url} cannot be reached{self.through}: {self._why(error)}.") from None
         return Answer(response.status_code, dict(response.headers.items()), body)
+
+    def _without_keys(self, body: bytes) -> bytes:
+        """Return a reply without the keys that went to the server: what it tells of them is in nothing we keep.
+
+        Words that are no keys are sent in their place now and then, and models write them.
+        """
+        for secret in self.secrets:
+            if len(secret) >= _SHORTEST_KEY:
+                body = body.replace(secret.encode(), b"***")
+        return body
 
     def _why(self, error: Exception) -> str:
         return self.cleaned(f"{type(error).__name__}, {error}".rstrip(", .")) or type(error).__name__

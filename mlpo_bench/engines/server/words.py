@@ -53,8 +53,8 @@ def _without_tags(raw: str) -> str:
 
 
 def one_line(text: str, longest: int = LONGEST) -> str:
-    """Return a text as one line of characters that can be seen, cut behind `longest` of them."""
-    text = text[: 4 * longest]
+    """Return a text as one line of characters that can be seen, cut behind `longest` of them; see `without_users`."""
+    text = without_users(text[: 4 * longest])
     seen = "".join(c if c.isprintable() else " " for c in _ESCAPE.sub(" ", text))
     line = " ".join(seen.encode("utf-8", "replace").decode().split())
     return line if len(line) <= longest else f"{line[:longest].rstrip()}…"
@@ -62,6 +62,14 @@ def one_line(text: str, longest: int = LONGEST) -> str:
 
 # What moves a terminal's cursor or colours its text.
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]{0,40}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)|.)?", re.DOTALL)
+
+
+def without_users(text: str) -> str:
+    """Return a text in whose addresses no user and no password stands."""
+    return _USER.sub("://", text)
+
+
+_USER = re.compile(r"://[^\s/?#'\"<>]{0,300}@")
 
 
 def without(secrets: Iterable[str], text: str) -> str:
