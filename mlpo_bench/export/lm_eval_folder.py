@@ -89,12 +89,12 @@ def _samples(run: LoadedRun, cell: Cell, sample_of: dict[str, Sample]) -> Sample
 
 
 def _sample(sample: Sample, final: str, record: Record) -> dict[str, Any]:
-    doc, (context, generation) = sample.instance.doc, sample.instance.args
+    doc, context = sample.instance.doc, sample.context
     return {
         "doc_id": sample.instance.doc_id,
         "doc": doc,
         "target": sample.gold,
-        "arguments": {"gen_args_0": {"arg_0": context, "arg_1": generation}},
+        "arguments": {"gen_args_0": {"arg_0": context, "arg_1": sample.generation}},
         "resps": [[final]],
         "filtered_resps": [UNREAD if record.answer is None else record.answer],
         "filter": FILTER,

@@ -15,7 +15,7 @@ from mlpo_bench.errors import UsageError, unknown
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 # lm-eval's names for generation settings, and ours.
 _SETTINGS = {
@@ -35,7 +35,16 @@ _MARK = '{"chat":'
 
 def pack(history: Sequence[Mapping[str, str]], add_generation_prompt: bool = True) -> str:  # noqa: ARG001 - lm-eval's
     """Return a chat (`role` and `content` of each message) as one string."""
-    return orjson.dumps({"chat": [[m["role"], m["content"]] for m in history]}).decode()
+    return _packed((message["role"], message["content"]) for message in history)
+
+
+def repack(chat: Iterable[Message]) -> str:
+    """Return the string that `unpack` made a chat of."""
+    return _packed((message.role, message.content) for message in chat)
+
+
+def _packed(chat: Iterable[tuple[str, str]]) -> str:
+    return orjson.dumps({"chat": list(chat)}).decode()
 
 
 def unpack(context: str) -> tuple[Message, ...]:

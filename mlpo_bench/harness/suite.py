@@ -7,6 +7,7 @@ import functools
 import json
 import logging
 import re
+import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval.evaluator import evaluate
 
 from mlpo_bench import answers, questions
+from mlpo_bench.chat import Message
 from mlpo_bench.harness import chats, documents, tasks
 from mlpo_bench.harness.verdicts import Verdict
 from mlpo_bench.questions import Question
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
 
     from mlpo_bench.chat import Sampling
-    from mlpo_bench.questions import Source, Suite
+    from mlpo_bench.questions import Item, Source, Suite
 
 # lm-eval leaves standard errors out altogether where it may not bootstrap; ours are means, which need none.
 BOOTSTRAPS = 1_000
@@ -37,7 +39,11 @@ BOOTSTRAPS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A question with what only the harness may know: its lm-eval task, lm-eval's request for it, its gold answer."""
+    """A question with what only the harness may know: its lm-eval task, lm-eval's request for it, its gold answer.
+
+    A run holds all of its samples at once, so what is long stands in each of them once: the request's own text is
+    `context`, made anew from the question.
+    """
 
     question: Question
     sampling: Sampling
@@ -48,6 +54,17 @@ class Sample:
     def gold(self) -> str:
         """The gold answer, for the judge alone."""
         return str(self.instance.doc["answer"])
+
+    @property
+    def context(self) -> str:
+        """The chat as lm-eval has it, a string."""
+        return chats.repack((*self.question.preamble, Message("user", self.question.prompt)))
+
+    @property
+    def generation(self) -> dict[str, Any]:
+        """lm-eval's generation settings of the request; all samples of a task share them."""
+        settings: dict[str, Any] = self.instance.args[1]
+        return settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +116,23 @@ class SuiteTasks:
         # lm-eval's configuration of every task that was scored: the same for all cells, so it is kept here once.
         self.configs: dict[str, Any] = {}
         self._right: dict[tuple[str, str], bool] = {}
-        wanted = {item.id for item in chosen}
+        wanted = {item.id: item for item in chosen}
         with _templates_compiled_once():
             task_of = tasks.names(suite)
             self.samples = tuple(sample for one in subjects_asked for sample in self._render(task_of[one], wanted))
 
-    def _render(self, name: str, wanted: Collection[str]) -> Iterator[Sample]:
+    def _render(self, name: str, wanted: Mapping[str, Item]) -> Iterator[Sample]:
         """Have lm-eval render a task's chosen documents, once for all cells."""
         task = self._tasks[name]
         indices = [n for n, identity in enumerate(task.eval_docs["id"]) if identity in wanted]
         task.build_all_requests(samples=indices, apply_chat_template=True, chat_template=chats.pack)
-        for instance in task.instances:
-            context, generation = instance.args
-            yield Sample(as_question(context, instance.doc), chats.sampling(generation), name, instance)
+        requests, task._instances = task.instances, []  # noqa: SLF001 - what is kept of them stands in the samples
+        generation = requests[0].args[1]
+        sampling = chats.sampling(generation)
+        for instance in requests:
+            doc = _sharing(instance.doc, wanted[instance.doc["id"]])
+            kept = replace(instance, doc=doc, arguments=("", generation))
+            yield Sample(as_question(instance.args[0], doc), sampling, name, kept)
 
     def judge(self, sample: Sample, text: str, *, cut_off: bool = False) -> Verdict:
         """Return the verdict on a text, by the reader and the judge that lm-eval's filter and metric use."""
@@ -203,6 +224,15 @@ class _Finished(LM):
 
     def loglikelihood_rolling(self, requests: Sequence[Instance]) -> list[float]:
         raise NotImplementedError
+
+
+def _sharing(doc: Mapping[str, Any], item: Item) -> dict[str, Any]:
+    """Return a document that holds no text of its own: those of its item, and what many documents say alike once."""
+    its_own = {"id": item.id, "question": item.text, "answer": item.gold}
+    return {
+        field: its_own[field] if its_own.get(field) == value else sys.intern(value) if type(value) is str else value
+        for field, value in doc.items()
+    }
 
 
 def _without_addresses(configs: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from lm_eval.tasks import TaskManager
 
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines.scripted import ScriptedEngine
+from mlpo_bench.harness import chats
 from mlpo_bench.harness._files import tasks_folder
 from mlpo_bench.harness.suite import SuiteTasks, quiet_lm_eval
 from mlpo_bench.protocols import Leader, Setting, Solo, Vote
@@ -98,6 +99,22 @@ def test_a_cell_scored_after_another_is_scored_as_by_a_fresh_suite(suite: SuiteT
     assert list(after.verdicts) == [a.question.id for a in suite.samples]
     assert suite.configs == fresh.configs
     assert not any(a.instance.resps or a.instance.filtered_resps for a in suite.samples)
+
+
+def test_a_sample_tells_the_request_that_lm_eval_made_of_it(suite: SuiteTasks, made_up: Path) -> None:
+    with quiet_lm_eval():
+        (task,) = SuiteTasks("bbh", data=made_up, subjects=["boolean_expressions"])._tasks.values()
+        task.build_all_requests(apply_chat_template=True, chat_template=chats.pack)
+    of_task = suite.samples[:2]
+    assert [(sample.context, sample.generation) for sample in of_task] == [one.args for one in task.instances]
+    assert [sample.instance.doc for sample in of_task] == [one.doc for one in task.instances]
+
+
+def test_samples_of_a_task_share_what_they_have_in_common(suite: SuiteTasks) -> None:
+    first, second = suite.samples[:2]
+    assert first.generation is second.generation
+    assert first.instance.doc["instruction"] is second.instance.doc["instruction"]
+    assert first.question.subject is second.question.subject
 
 
 class Scripted(LM):
