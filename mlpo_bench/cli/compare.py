@@ -40,7 +40,7 @@ def compare(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
     anyway: Annotated[bool, typer.Option("--anyway", help="Even where the two runs asked different data.")] = False,
     fail_if_worse: Annotated[
-        bool, typer.Option("--fail-if-worse", help="Exit with 1 where a row of A is surely worse.")
+        bool, typer.Option("--fail-if-worse", help="Exit with 1 where a row of A is significantly worse.")
     ] = False,
 ) -> None:
     """Compare rows in pairs on the same questions: how far apart, how sure, and what could have been shown."""

@@ -82,6 +82,8 @@ def _prepare_environment(*, deterministic: bool) -> None:
     settings = {
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_CPU_OMP_THREADS_BIND": _cores(),
+        # By vLLM's own 300 s, a machine that is out of memory or busy elsewhere ends a run that would have gone on.
+        "VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS": "1800",
     }
     # Said either way: a process in which one engine was to be deterministic may start another that is not.
     os.environ["VLLM_BATCH_INVARIANT"] = "1" if deterministic else _INVARIANT_ANYWAY

@@ -21,13 +21,13 @@ _MOST_LINES = 8
 _NO_VOTE = "no vote"
 _HOW_TO_READ = (
     "Each figure: a led row's accuracy less that of a vote of its leader's own answers that takes the same tokens. "
-    '"beats" and "loses": shown of other questions of these subjects (p < 0.05 after Holm over a model\'s led rows). '
-    "Without a word: cannot be told apart by these questions. * also shown of other subjects."
+    '"beats" and "loses" hold for other questions of these subjects (p < 0.05 after Holm over a model\'s led rows). '
+    "Without a word: cannot be told apart by these questions. *: holds for other subjects, too."
 )
 _HOW_MADE = (
-    "The vote is the mean over all votes of so many of the ballots at hand; a fraction of a ballot is a lot drawn "
-    "between the whole numbers around it. Interval (95 %) and p speak of other questions of these subjects; p is after "
-    "Holm over the led rows of a model, or over its others."
+    "The vote is the mean over all votes of that size from the model's ballots; a fraction of a ballot mixes the two "
+    "whole numbers around it. Interval (95 %) and p are about other questions of these subjects; p is adjusted by Holm "
+    "over the led rows of a model, or over its others."
 )
 _BETWEEN = (
     "votes have no counted ballots, for they were added before these were kept: these votes are made of the two on "
@@ -106,7 +106,7 @@ def all_grids(judged: Sequence[Judged]) -> list[Grid]:
     chances = {(one.model, suite): share for one in judged for suite, share in one.verdicts.chance.items()}
     columns = (
         "row", *(("model",) if several else ()), "suite", "accuracy", "vote", "row - vote", "95 % interval", "p",
-        "ballots", "unread", "by chance", "n", "the row",
+        "ballots", "unread", "by chance", "n", "verdict",
     )  # fmt: skip
     return [
         Grid(title, columns, tuple(_line(m, v, chances.get((m, v.suite)), several=several) for m, v in verdicts))

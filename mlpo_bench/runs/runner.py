@@ -208,7 +208,7 @@ def load_suites(
                 subjects=_subjects_of(name, config),
                 data=Path(config.data) if config.data else None,
             )
-        observer.say(f"{name}: {len(suites[name].samples)} questions from {suites[name].source}")
+        observer.say(f"{name}: {len(suites[name].samples):,} questions from {suites[name].source}")
     return suites
 
 

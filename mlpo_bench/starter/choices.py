@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -72,12 +74,23 @@ def seats(text: str, candidates: Sequence[Candidate]) -> Seats:
     if named.startswith(("http://", "https://")):
         raise UsageError(f"name the model before its server: NAME@{named}")
     at = _AT.fullmatch(named)
+    if at is None:
+        _refuse_misspelt(named, candidates)
     one = Seats(at[1], at[2], count) if at else Seats(named, None, count)
     try:
         Member(model=one.model, base_url=one.base_url)
     except ValidationError as error:
         raise UsageError(f"{text!r} is no model: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
     return one
+
+
+def _refuse_misspelt(name: str, candidates: Sequence[Candidate]) -> None:
+    """Raise a UsageError for a name that is nearly one in the list, and neither a hub id with its owner nor a path."""
+    listed = {one.name for one in candidates}
+    if name in listed or "/" in name or Path(name).exists():
+        return
+    if close := difflib.get_close_matches(name, sorted(listed), n=1, cutoff=0.6):
+        raise UsageError(f"no model here is called {name!r}; did you mean {close[0]!r}? A hub id is OWNER/NAME.")
 
 
 def several(text: str, candidates: Sequence[Candidate]) -> tuple[Seats, ...]:

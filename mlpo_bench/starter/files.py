@@ -33,7 +33,7 @@ def team_text(choices: Choices, name: str) -> str:
     priced = _scalar(choices.peers[0].model)
     return _text(
         (f"# A team: the leader judges, the peers answer and revise. Does it work here? mlpo-bench doctor {name}", ""),
-        ("# Every field is told in docs/configuration.md, and a server's own in docs/servers.md.", ""),
+        ("# Every field is described in docs/configuration.md, and a server's own in docs/servers.md.", ""),
         ("leader:", ""),
         *leader,
         ("  # sampling: {temperature: 0.7}", "also top_p, top_k, max_tokens; the task's where it is left out"),
@@ -52,7 +52,7 @@ def matrix_text(choices: Choices, name: str, team: str) -> str:
     return _text(
         ("# What the team is asked, and how; all combinations are cells.", ""),
         (f"# What it takes: mlpo-bench plan --matrix {name}. To run it: mlpo-bench run --matrix {name}", ""),
-        ("# Every field is told in docs/configuration.md.", ""),
+        ("# Every field is described in docs/configuration.md.", ""),
         (f"team: {_scalar(team)}", ""),
         (f"suites: [{', '.join(map(_scalar, choices.suites))}]", "the others: mlpo-bench suites"),
         (limit, "questions a suite, spread evenly over its subjects; left out: all"),

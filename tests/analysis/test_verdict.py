@@ -132,7 +132,7 @@ def test_peers_that_most_rows_have_are_said_once_where_there_is_little_room() ->
     print_verdict(judged([match(name, OPEN) for name in names]), console)
     assert isinstance(console.file, io.StringIO)
     lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
-    assert lines[0] == "Led rows against the vote at their own cost; 3 peers unless told"
+    assert lines[0] == "Led rows against the vote at their own cost; 3 peers unless stated"
     assert [line[:27].strip() for line in lines[3:6]] == [
         "leader, 1 round, shuffled", "leader, 5 rounds", "leader, 1 round, 8 peers",
     ]  # fmt: skip

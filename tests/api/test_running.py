@@ -235,7 +235,7 @@ def test_a_vote_of_too_few_ballots_says_what_it_took() -> None:
 def test_a_led_row_without_a_vote_says_what_to_add() -> None:
     run = asked(protocols=["leader", "solo"], rounds=1, peers=2)
     assert str(run.verdict()) == (
-        "BBH: leader, 1 round, 2 peers has no vote to compare with; add `vote: {samples: tokens}`.\n"
+        "No vote to compare with: BBH: leader, 1 round, 2 peers. Add `vote: {samples: tokens}` to the matrix.\n"
         "The run cannot say whether the team beats what the same compute buys otherwise: no led row has a vote."
     )
     assert run.verdict().frame.empty

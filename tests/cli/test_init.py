@@ -73,6 +73,7 @@ def test_a_model_may_be_named_in_several_ways(text: str, meant: Seats) -> None:
         ("1*0", "a team has 1 to 64 seats of a model, not 0"),
         ("a@http://user:pass@host/v1", "is no model: an address with a user or a password"),
         ("", "is no model"),
+        ("smolm2*3", "no model here is called 'smolm2'; did you mean 'smollm2-135m'"),
     ],
 )
 def test_what_is_no_model_is_told(text: str, message: str) -> None:

@@ -1,6 +1,6 @@
 // The verdict: one sentence, what to know before it is believed, and each team's rows against the vote at their tokens.
 
-const VERDICT_COLUMNS = ["row", "the row", "row − vote", "95 % interval", "p", "accuracy", "vote"];
+const VERDICT_COLUMNS = ["row", "verdict", "row − vote", "95 % interval", "p", "accuracy", "vote"];
 const SHORT_OUTCOMES = {"beats": "beats it", "loses to": "loses", "cannot be told from": "open"};
 
 function verdictWord(one) {

@@ -25,14 +25,15 @@ _DISCORDANT = (0.1, 0.2, 0.4)
 
 def print_plan(plan: Plan, console: Console) -> None:
     """Print the cells of each suite, then what all of them take together."""
-    for suite, cells in groupby(plan.cells, key=lambda cell: cell.suite):
-        console.print(_suite(suite, cells))
+    for suite, of_suite in groupby(plan.cells, key=lambda cell: cell.suite):
+        console.print(_suite(suite, of_suite))
         console.print()
     console.print(_models(plan))
     console.print()
+    cells = "1 cell" if len(plan.cells) == 1 else f"{len(plan.cells)} cells"
     share = f" ({plan.calls_paid / plan.calls_alone:.2f})" if plan.calls_alone else ""
     console.print(
-        f"{len(plan.cells)} cells: {plan.calls_alone:,} calls run apart, {plan.calls_paid:,} together{share}. "
+        f"{cells}: {plan.calls_alone:,} calls run apart, {plan.calls_paid:,} together{share}. "
         f"Time: {duration(plan.seconds)}. Price: {price(plan.price)}."
     )
     for model, basis in plan.basis.items():

@@ -52,7 +52,7 @@ def print_results(run: LoadedRun, console: Console) -> None:
         console.print()
     if intervened := len(results.cells) - len(plain):
         command = shlex.join(["mlpo-bench", "diagnose", str(run.path)])
-        console.print(f"{intervened} cells are interventions, told by: {command}", soft_wrap=True)
+        console.print(f"{intervened} cells are interventions, shown by: {command}", soft_wrap=True)
         console.print()
     if len(results.sources) > 1:
         tables.append(macro_table(rows))
@@ -76,13 +76,19 @@ def print_results(run: LoadedRun, console: Console) -> None:
         command = shlex.join(["mlpo-bench", "rescore", str(run.path)])
         told = f"Cells were read by different readers. To judge all alike: {command}"
         console.print(told, style="yellow", soft_wrap=True)
-    for cell in results.failed:
+    _print_failed(results.failed, console)
+
+
+def _print_failed(failed: Sequence[CellResult], console: Console) -> None:
+    """Print which rows have questions that could not be asked, and why."""
+    for cell in failed:
         console.print(
-            f"{cell.suite}, {cell.label}: {cell.errors} of {cell.n + cell.errors} questions could not be asked; "
-            "they are in no figure. The same command asks them again.",
+            f"{cell.suite}, {cell.label}: {cell.errors} of {cell.n + cell.errors} questions could not be asked.",
             style="red",
         )
-    _print_causes(results.failed, console)
+    if failed:
+        console.print("They are in no figure. The same command asks them again. What was wrong:", style="red")
+    _print_causes(failed, console)
 
 
 def _print_causes(failed: Iterable[CellResult], console: Console) -> None:

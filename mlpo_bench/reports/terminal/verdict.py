@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from mlpo_bench.reports.terminal.console import Console
 
 _HOW_TO_READ = (
-    "Each row less a vote of its leader's own answers that takes as much: the mean over all votes of so many of the "
-    "ballots at hand. Interval (95 %) and p speak of other questions of these subjects; p is after Holm over these "
-    "rows. * also shown of other subjects. Open: cannot be told; beside it, how many questions would tell."
+    "row - vote: the row's accuracy less that of a vote of its leader's own answers at the same cost. The vote is the "
+    "mean over all votes of that size from the run's ballots. Interval and p are about other questions of these "
+    "subjects; p is adjusted by Holm over this table. *: holds for other subjects, too. open 900: cannot be told yet; "
+    "about 900 questions would tell."
 )
 _OF_WIDE = " Ballots: of the vote. Tokens, operations: the row's over the vote's."
 _PEERS = re.compile(r", (\d+ peers?)$")
@@ -47,10 +48,8 @@ def print_verdict(verdicts: Verdicts, console: Console, *, others: bool = True) 
         console.print(_HOW_TO_READ + (_OF_WIDE if console.width >= _WIDE else ""), style="dim")
     if verdicts.others and not others:
         console.print(_counted(verdicts.others), style="dim")
-    for suite, name in verdicts.without:
-        console.print(
-            f"{suite.upper()}: {name} has no vote to be held against; add `vote: {{samples: tokens}}`.", style="yellow"
-        )
+    if verdicts.without_vote is not None:
+        console.print(verdicts.without_vote, style="yellow")
     for warning in verdicts.warnings:
         console.print(warning, style="yellow")
     console.print()
@@ -61,7 +60,7 @@ def _table(title: str, verdicts: Sequence[Verdict], width: int) -> Table:
     wide = width >= _WIDE
     left_out = None if wide else _usual_peers(verdicts)
     table = Table(
-        title=f"{title}{f'; {left_out} unless told' if left_out else ''}",
+        title=f"{title}{f'; {left_out} unless stated' if left_out else ''}",
         title_justify="left",
         header_style="bold",
         box=None,
@@ -69,7 +68,7 @@ def _table(title: str, verdicts: Sequence[Verdict], width: int) -> Table:
     )
     table.add_column("row", overflow="fold")
     more = ["ballots", "tokens", "operations"] if wide else []
-    titles = ["row - vote", "95 % interval", "p", *more, "the row"]
+    titles = ["row - vote", "95 % interval", "p", *more, "verdict"]
     for name in titles:
         last = name == titles[-1]
         table.add_column(name, justify="left" if last else "right", no_wrap=not last)
