@@ -30,10 +30,9 @@ function verdictTable(title, rows) {
 }
 
 function drawVerdict() {
-  const {sentence, warnings, without, rows} = page.data.verdict;
+  const {sentence, warnings, rows} = page.data.verdict;
   $("answer").textContent = shown(sentence);
   $("verdict-warnings").replaceChildren(
-    ...without.map((one) => make("p", {className: "warning", textContent: shown(`${one.suite.toUpperCase()}: ${one.name} has no vote to be held against.`)})),
     ...warnings.map((warning) => make("p", {className: "warning", textContent: shown(warning).replaceAll(" %", "\u00a0%")})));
   const here = rows.filter((one) => isOver() || one.suite === page.suite), led = here.filter((one) => one.led), others = here.filter((one) => !one.led);
   $("verdicts").replaceChildren(

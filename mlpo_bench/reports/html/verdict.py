@@ -21,8 +21,7 @@ def verdict_figures(run: LoadedRun, rows: Sequence[ResultRow]) -> dict[str, Any]
     found = verdicts(run, rows)
     return {
         "sentence": found.sentence,
-        "warnings": list(found.warnings),
-        "without": [{"suite": suite, "name": name} for suite, name in found.without],
+        "warnings": [*filter(None, [found.without_vote]), *found.warnings],
         "rows": [_figures(verdict) for verdict in found.verdicts],
     }
 
