@@ -172,12 +172,11 @@ class EngineClient:
             raise EngineError(
                 f"{self.engine.facts.name} answered with no Completion, but {made!r:.60}", transient=False
             )
-        # An engine may return half of a surrogate pair, which no UTF-8 file can hold.
-        reasoning = made.reasoning and _whole(made.reasoning)
-        made = replace(made, text=_whole(made.text), reasoning=reasoning, asked_at=time.time())
         if not sound(made):
             raise EngineError(f"{self.engine.facts.name} answered with figures that cannot be.", transient=False)
-        return made
+        # An engine may return half of a surrogate pair, which no UTF-8 file can hold.
+        reasoning = made.reasoning and _whole(made.reasoning)
+        return replace(made, text=_whole(made.text), reasoning=reasoning, asked_at=time.time())
 
     def failed(self, fault: EngineError) -> None:
         """Count a request that failed for good; after many in a row nobody waits for this engine any longer."""

@@ -321,13 +321,28 @@ def test_an_engine_that_hangs_until_it_is_given_up_has_worked_until_its_last_ans
 
 
 @pytest.mark.parametrize(
-    "usage",
-    [Usage(9.5, 0, 1), Usage(2**33, 0, 1), Usage(-300, 0, 1), Usage(float("nan"), 0, 1), Usage(True, 0, 1)],  # type: ignore[arg-type]
+    "made",
+    [
+        Completion("fine", Usage(9.5, 0, 1), "stop", 0.0),  # type: ignore[arg-type]
+        Completion("fine", Usage(2**33, 0, 1), "stop", 0.0),
+        Completion("fine", Usage(-300, 0, 1), "stop", 0.0),
+        Completion("fine", Usage(float("nan"), 0, 1), "stop", 0.0),  # type: ignore[arg-type]
+        Completion("fine", Usage(True, 0, 1), "stop", 0.0),
+        Completion("fine", None, "stop", 0.0),  # type: ignore[arg-type]
+        Completion(None, Usage(1, 0, 1), "stop", 0.0),  # type: ignore[arg-type]
+        Completion(b"fine", Usage(1, 0, 1), "stop", 0.0),  # type: ignore[arg-type]
+        Completion("fine", Usage(1, 0, 1), "done", 0.0),  # type: ignore[arg-type]
+        Completion("fine", Usage(1, 0, 1), ["stop"], 0.0),  # type: ignore[arg-type]
+        Completion("fine", Usage(1, 0, 1), "stop", float("inf")),
+        Completion("fine", Usage(1, 0, 1), "stop", -1.0),
+        Completion("fine", Usage(1, 0, 1), "stop", 0.0, reasoning=5),  # type: ignore[arg-type]
+        Completion("fine", Usage(1, 0, 1), "stop", 0.0, cache_written=-1),
+    ],
 )
-def test_figures_that_cannot_be_never_reach_the_store(store: Store, usage: Usage) -> None:
+def test_figures_that_cannot_be_never_reach_the_store(store: Store, made: Completion) -> None:
     class Odd(Counting):
         async def complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:  # noqa: ARG002
-            return Completion("fine", usage, "stop", 0.0)
+            return made
 
     with pytest.raises(EngineError, match="figures that cannot be"):
         asyncio.run(ask(Dispatch({MEMBER.spec: Odd()}, store)))

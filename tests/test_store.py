@@ -374,3 +374,79 @@ def test_what_finds_no_room_in_one_file_is_written_to_several(
 def test_what_is_no_file_is_no_store(tmp_path: Path) -> None:
     (tmp_path / "store.sqlite").symlink_to("store.sqlite")
     assert not any(map(database.is_store, (tmp_path, tmp_path / "none", tmp_path / "store.sqlite")))
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("pipe", "it is a pipe, not a file"),
+        ("folder", "it is a folder, not a file"),
+        ("device", "it is a device, not a file"),
+        ("loop", "Too many levels of symbolic links"),
+        ("dangling", "unable to open database file"),
+    ],
+)
+def test_what_is_no_file_is_no_store_and_is_left_alone(tmp_path: Path, what: str, said: str) -> None:
+    path = tmp_path / "here" / "store.sqlite"
+    path.parent.mkdir()
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to({"device": "/dev/null", "loop": str(path), "dangling": "nowhere/x.sqlite"}[what])
+    before = path.lstat().st_mode
+    with pytest.raises(UsageError, match=f"cannot be opened: {said}"):
+        Store(path)
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert path.lstat().st_mode == before
+
+
+def locked_for_good(path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Return a store that holds a completion which its file, another's at the moment, cannot take."""
+    monkeypatch.setattr(database, "_WRITES_WITHIN_MS", 1)
+    store = Store(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    store.put(key(), MADE)
+    return store
+
+
+def test_where_the_working_folder_is_gone_answers_are_kept_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, temporary = tmp_path / "gone", tmp_path / "temporary"
+    gone.mkdir()
+    temporary.mkdir()
+    monkeypatch.chdir(gone)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(temporary))
+    store = locked_for_good(Path("store.sqlite"), monkeypatch)
+    for path in gone.iterdir():
+        path.unlink()
+    gone.rmdir()
+    said = store.settle()
+    store.close()
+    (kept,) = temporary.iterdir()
+    assert said is not None
+    assert f"1 answers that it could not take are in {kept}; `mlpo-bench store import {kept}` takes them in." in said
+    os.chdir(tmp_path)
+    with Store(kept) as other:
+        assert other.get(key()) == MADE
+
+
+def test_answers_that_nothing_can_take_are_told_as_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = locked_for_good(tmp_path / "store.sqlite", monkeypatch)
+    monkeypatch.setattr(database, "_saved", lambda *_: False)
+    said = store.settle()
+    assert said is not None
+    assert said.endswith(" 1 answers could be written nowhere and are lost: there is no room.")
+    assert "could not take are in" not in said
+    store.close()
+    store.close()  # once more changes nothing
+    assert store.settle() == said
+
+
+def test_a_file_that_cannot_be_filled_is_not_left_behind(tmp_path: Path) -> None:
+    place = tmp_path / "store.sqlite.unsaved-1-1"
+    assert not database._saved(place, [(b"key", object())])  # type: ignore[list-item]
+    assert not place.exists()

@@ -110,15 +110,15 @@ def main() -> None:
     with steady():
         try:
             _check_words(sys.argv)
-            app()
+            _carry_out()
         except UsageError as mistake:
             _say(str(mistake))
             sys.exit(2)
         except EngineError as fault:
             _say(str(fault))
             sys.exit(1)
-        except BrokenPipeError:
-            raise
+        except BrokenPipeError:  # whoever read it has read enough
+            sys.exit(1)
         except RuntimeError as fault:
             if not str(fault).startswith("Symlink loop"):  # as Python calls a circle of links before 3.13
                 raise
@@ -128,6 +128,14 @@ def main() -> None:
             place = f"{fault.filename}: " if fault.filename else ""
             _say(f"{place}{fault.strerror or fault}.")
             sys.exit(2)
+
+
+def _carry_out() -> None:
+    """Carry out the command, and have all that it printed written: what cannot be is a fault of the command."""
+    try:
+        app()
+    finally:
+        sys.stdout.flush()
 
 
 def _check_words(words: list[str]) -> None:

@@ -44,7 +44,19 @@ def steady() -> Iterator[None]:
     try:
         yield
     finally:
+        _let_go(sys.stdout)
         sys.stdout, sys.stderr = before
+
+
+def _let_go(stream: TextIO) -> None:
+    """Write what is left; where that cannot be, it was said why, and Python need not say it once more as it ends."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def _open(stream: TextIO | None) -> TextIO:

@@ -57,6 +57,8 @@ def opened(path: Path | None) -> tuple[sqlite3.Connection, Path | None]:
         return _connected(":memory:"), None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            atomic.check_regular(path)  # beside a device or a pipe SQLite would leave its journal
         try:
             return _connected(path), None
         except sqlite3.DatabaseError as error:
@@ -136,7 +138,8 @@ def unopened(path: Path | None, error: Exception) -> UsageError:
     """Return the fault of a store that cannot be opened."""
     if isinstance(error, sqlite3.Error) and is_locked(error):
         return UsageError(f"the store {path} is locked by another program: end that, or name another with --store.")
-    return UsageError(f"the store {path} cannot be opened: {error}. Move it away, or name another with --store.")
+    why = getattr(error, "strerror", None) or error
+    return UsageError(f"the store {path} cannot be opened: {why}. Move it away, or name another with --store.")
 
 
 def is_locked(error: sqlite3.Error) -> bool:
@@ -183,7 +186,7 @@ def save_elsewhere(path: Path, rows: Sequence[Row], part: int = 1) -> dict[Path,
     Returns:
         The files, each with how many rows it holds: all of them, unless there is no room anywhere.
     """
-    for folder in (path.absolute().parent, Path.cwd(), Path(tempfile.gettempdir())):
+    for folder in _folders(path):
         place = folder / f"{path.name}{_UNSAVED}{os.getpid()}-{part}"
         if _saved(place, rows):
             return {place: len(rows)}
@@ -191,6 +194,22 @@ def save_elsewhere(path: Path, rows: Sequence[Row], part: int = 1) -> dict[Path,
         return {}
     half = len(rows) // 2
     return save_elsewhere(path, rows[:half], 2 * part) | save_elsewhere(path, rows[half:], 2 * part + 1)
+
+
+def _folders(path: Path) -> Iterator[Path]:
+    """Yield the folder of a store, the working one and the temporary one, as far as there are such."""
+    with contextlib.suppress(OSError):  # the working folder may be gone
+        yield path.absolute().parent
+        yield Path.cwd()
+    with contextlib.suppress(OSError):
+        yield Path(tempfile.gettempdir())
+
+
+def is_beside(path: Path, place: Path) -> bool:
+    """Whether a file lies in the folder of a store, where the next run finds it."""
+    with contextlib.suppress(OSError):
+        return place.parent == path.absolute().parent
+    return False
 
 
 def _saved(place: Path, rows: Sequence[Row]) -> bool:

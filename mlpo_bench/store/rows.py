@@ -40,6 +40,7 @@ def sound(made: Completion) -> bool:
     u = made.usage
     return (
         isinstance(made.text, str)
+        and isinstance(u, Usage)
         and all(type(count) is int and 0 <= count <= MOST_TOKENS for count in (u.prompt, u.cached, u.completion))
         and made.finish_reason in get_args(FinishReason)
         and type(made.seconds) in {int, float}

@@ -225,7 +225,7 @@ class Store:
             count, places = len(self._pending), database.save_elsewhere(self.path, list(self._pending.items()))
             self._pending.clear()
             if places:
-                beside = all(place.parent == self.path.absolute().parent for place in places)
+                beside = all(database.is_beside(self.path, place) for place in places)
                 listed = " ".join(shlex.quote(str(place)) for place in places)
                 taken = "the next run takes them in" if beside else f"`mlpo-bench store import {listed}` takes them in"
                 self.trouble += f" {sum(places.values())} answers that it could not take are in {listed}; {taken}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -71,6 +72,21 @@ from mlpo_bench.errors import EngineError, UsageError
         ("y=-2, x=1", "(1,-2)", True),
         ("y=-2, x=1", "(-2,1)", False),
         (", ".join(map(str, range(300))), "1", False),
+        ("5 sq. meters", r"5\text{ square meters}", True),
+        ("5 sq. feet", "5 m^2", False),
+        ("3 metres squared", r"3\text{ m}^2", True),
+        ("3 metres squared", r"3\text{ m}", False),
+        ("5 apples per basket", "5", True),
+        ("15}", "5", False),
+        ("{x+1}", "x+1", True),
+        (r"\text{{5}}", "5", True),
+        ("x<1 or x>2", "x<1 or x>2", True),
+        ("x<1 or x>2", "y<1 or y>2", False),
+        ("2xy", "2yx", True),
+        ("2xy", "2yz", False),
+        ("1, 2 or 3", "1,2,3", True),
+        ("{1,2 and 3}", "{1,2,3}", True),
+        (r"\{1, (2,3)\}", r"\{1,2,3\}", False),
     ],
 )
 def test_expressions_are_equal_or_not(answer: str, gold: str, equal: bool) -> None:
@@ -86,6 +102,16 @@ LIAR = "Ann says that Bob lies. Does Ann tell the truth?"
     ("form", "text", "question", "answer"),
     [
         ("maths", r"So we get \boxed{1} and \boxed{2}", "", "1, 2"),
+        ("maths", "**x = 10**", "", "10"),
+        ("number", "The answer is 3 \u00d7 10\u2075.", "", "300000"),
+        ("gym", "<answer>x = 5</answer>", "", "5"),
+        ("gym", "<answer>x = 5, y = 6</answer>", "", "x = 5, y = 6"),
+        ("words", 'I sorted them.\nx = ["ant", "bee"]', "", "ant bee"),
+        ("words", "<answer>The list\nis ant bee</answer>", "", None),
+        ("option", "<answer>(I) fits</answer>", "", "(I)"),
+        ("option", "<answer>I fit</answer>", "", None),
+        ("yes_no", "**Yes**, it goes on\nFirst we go east. Then we go on and", "", "Yes"),
+        ("true_false", "False. I looked at it\nFirst part\nSecond part goes on", "", "False"),
         ("maths", "So the sum is equal to 12!", "", "12"),
         ("maths", "So it is 12!", "", "12"),
         ("maths", r"The answer is $\frac{1}{2}$ metres.", "", r"\frac{1}{2}"),
@@ -158,6 +184,23 @@ def test_a_process_that_does_not_start_is_a_fault_and_no_verdict(monkeypatch: py
     with pytest.raises(EngineError, match="the process that compares mathematical answers does not start") as fault:
         some.same("1", "1")
     assert not fault.value.transient
+
+
+def test_what_a_process_that_compares_died_of_is_told() -> None:
+    referee = referees._Referee(2.5)
+    try:
+        assert os.getsid(referee._process.pid) != os.getsid(0), "a terminal's Ctrl-C would end it"
+        referee._ended(-signal.SIGPROF, 60.0)
+        assert (referee.overdue, referee.fault) == (True, None)
+        referee._ended(1, 60.0)
+        assert (referee.overdue, referee.fault) == (False, None)
+        referee._ended(-signal.SIGKILL, 60.0)
+        assert (referee.overdue, referee.fault) == (False, "was killed, as the system does for want of memory")
+        referee.given_up = True
+        referee._ended(-signal.SIGKILL, 60.0)
+        assert (referee.overdue, referee.fault) == (False, "neither answered nor computed for 60 s")
+    finally:
+        referee.end()
 
 
 def verdicts(*pairs: tuple[str, str]) -> list[bool]:

@@ -290,8 +290,34 @@ def test_a_pipe_that_is_closed_says_nothing(tmp_path: Path, made_up: Path, team_
         assert (done.returncode, done.stderr) == (1, ""), looked_at
 
 
-def test_ctrl_c_before_a_command_listens_for_it_leaves_no_traceback(tmp_path: Path) -> None:
+INSTALLED = "from mlpo_bench.__main__ import main; main()"
+"""What the command that is installed does."""
+
+
+@pytest.mark.parametrize("begun", [["-m", "mlpo_bench"], ["-c", INSTALLED]])
+def test_ctrl_c_before_a_command_listens_for_it_leaves_no_traceback(tmp_path: Path, begun: list[str]) -> None:
     (tmp_path / "typer.py").write_text("print('LOADING', flush=True)\nimport time\ntime.sleep(60)\n")
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    command = [sys.executable, *begun, "suites"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "LOADING\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30)[1] == ""
+        assert process.returncode in {130, -signal.SIGINT}
+
+
+def test_ctrl_c_is_heard_where_python_loses_what_it_raises(tmp_path: Path) -> None:
+    """What is raised in a callback of the garbage collector, as while modules are made, is told and forgotten."""
+    (tmp_path / "typer.py").write_text(
+        "import time, weakref\n"
+        "class It: pass\n"
+        "it = It()\n"
+        "weakref.finalize(it, lambda: (print('LOADING', flush=True), time.sleep(60)))\n"
+        "del it\n"
+    )
     environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
     command = [sys.executable, "-m", "mlpo_bench", "suites"]
     with subprocess.Popen(
@@ -301,4 +327,4 @@ def test_ctrl_c_before_a_command_listens_for_it_leaves_no_traceback(tmp_path: Pa
         assert process.stdout.readline() == "LOADING\n"
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=30)[1] == ""
-        assert process.returncode == 130
+        assert process.returncode == -signal.SIGINT

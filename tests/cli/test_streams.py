@@ -39,6 +39,22 @@ def test_characters_that_an_encoding_lacks_are_written_by_their_numbers(
     assert ("\u65e5" if encoding == "utf-8" else "\\u65e5") in said
 
 
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("--version > /dev/full", 2, "mlpo-bench: No space left on device.\n"),
+        ("protocols > /dev/full", 2, "mlpo-bench: No space left on device.\n"),
+        ("protocols | true; exit ${PIPESTATUS[0]}", {0, 1}, ""),
+        ("protocols >&-", 0, ""),
+    ],
+)
+def test_what_cannot_be_printed_is_said_once_and_in_a_sentence(line: str, code: int | set[int], said: str) -> None:
+    command = f"'{sys.executable}' -m mlpo_bench {line}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stderr == said
+    assert done.returncode in (code if isinstance(code, set) else {code})
+
+
 @pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "2>/dev/full", "2> >(exec true)"])
 def test_a_standard_error_that_is_gone_ends_no_run(words: list[str], tmp_path: Path, closed: str) -> None:
     line = " ".join(f"'{word}'" for word in words)

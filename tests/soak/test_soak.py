@@ -1,7 +1,8 @@
 """Runs in bad weather, drawn at random, come to what an undisturbed run comes to.
 
 Each run is killed, stopped, left without disk, has files damaged, or a server that misbehaves, one after the other, and
-is taken up by the same command each time. `SOAK_RUNS` says how many there are (`nox -s soak`: 200), `SOAK_SEED` which.
+is taken up by the same command each time. What each attempt said is kept beside the run (`attempt-N.txt`) until it has
+come to its end as it should. `SOAK_RUNS` says how many there are (`nox -s soak`: 200), `SOAK_SEED` which.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 import orjson
 import pytest
 
+import mlpo_bench
 from mlpo_bench.log import LoadedRun
 from tests.engines.imitated_server import Asked, ImitatedServer, Mode, Sent, chat, listing, sent
 
@@ -28,6 +30,9 @@ from tests.engines.imitated_server import Asked, ImitatedServer, Mode, Sent, cha
 RUNS = int(os.environ.get("SOAK_RUNS", "2"))
 SEED = int(os.environ.get("SOAK_SEED", "0"))
 MOST_ATTEMPTS = 6
+ENDS_WITHIN_S = 600.0
+"""How long a process may take to end that was told to: ten seconds of its own, and a starved machine stretches them."""
+PACKAGE = Path(mlpo_bench.__file__).parent
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 DECIDING = {"config.yaml", "manifest.json"}
 TIMES = ("seconds", "serial_seconds", "waited", "began")
@@ -69,7 +74,7 @@ class Weather:
 
     def __init__(self, folder: Path, data: Path, member: str) -> None:
         self.folder, self.run = folder, folder / "runs" / "mine"
-        self.said = ""
+        self.attempts, self.kept = 0, ""
         self._deciding: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "team.yaml").write_text(f"leader: {{{member}}}\npeers: [{{{member}}}]\n")
@@ -90,18 +95,36 @@ class Weather:
             said = process.communicate(timeout=after)
         except subprocess.TimeoutExpired:
             process.send_signal(by or signal.SIGKILL)
-            said = process.communicate(timeout=120)
-        self.said = said[1]
-        assert "Traceback" not in said[0] + said[1], said[1]
-        assert process.returncode in ENDS, said[1]
+            said = self._ended(process)
+        self._keep(process.returncode, *said, after=after, by=by, most=most)
+        assert "Traceback" not in said[0] + said[1] or before_the_program(said[1]), self.kept
+        assert process.returncode in ENDS, self.kept
         return process.returncode
+
+    def _ended(self, process: subprocess.Popen[str]) -> tuple[str, str]:
+        """Return what a process said that was told to end; one that does not end is ended, and its words kept."""
+        try:
+            return process.communicate(timeout=ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            self._keep(None, *process.communicate())
+            raise AssertionError(f"it went on for {ENDS_WITHIN_S:g} s after a signal: {self.kept}") from None
+
+    def _keep(self, code: int | None, out: str, err: str, **how: Any) -> None:
+        """Keep all that a command said: what failed once under a load may never do so again."""
+        self.attempts += 1
+        told = {name: value for name, value in how.items() if value is not None}
+        said = f"ended with {code} ({told})\n--- standard output\n{out}\n--- standard error\n{err}\n"
+        path = self.folder / f"attempt-{self.attempts}.txt"
+        path.write_text(said)
+        self.kept = f"{path}: {said}"
 
     def damage(self, source: random.Random) -> None:
         """Cut, garble, lose, or put a folder in the place of, one of the run's files."""
         files = [path for path in sorted(self.run.rglob("*")) if path.is_file() and not path.name.startswith(".")]
-        if not files:
+        if not (open_to_it := [one for one in files if one.name not in self._deciding]):
             return
-        path = source.choice([one for one in files if one.name not in self._deciding])
+        path = source.choice(open_to_it)
         if path.name in DECIDING:  # each tells what the other was
             self._deciding = DECIDING - {path.name}
         how = source.choice(("cut", "garbled", "lost", "folder"))
@@ -127,6 +150,13 @@ class Weather:
             )
             for cell in loaded.ended
         }
+
+
+def before_the_program(said: str) -> bool:
+    """Whether Ctrl-C came while Python itself began: that it tells so is out of the program's hands."""
+    told = [line for line in said.splitlines() if line.strip().startswith("File ")]
+    begun = [line for line in told if f"{PACKAGE}/" in line and f"{PACKAGE}/__" not in line]
+    return said.rstrip().endswith("KeyboardInterrupt") and not begun
 
 
 def plain(value: Any) -> Any:
@@ -186,6 +216,18 @@ def test_a_run_in_bad_weather_comes_to_the_same(
             happened.append("damage")
             weather.damage(source)
     server.mode = Mode(answer, MODELS)
-    assert weather.carried_out() == 0, (happened, weather.said)
-    assert weather.came_to() == undisturbed[engine], happened
+    assert weather.carried_out() == 0, (happened, weather.kept)
+    assert weather.came_to() == undisturbed[engine], (happened, weather.kept)
     shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("said", "before"),
+    [
+        (f'  File "{PACKAGE}/__init__.py", line 15\n  File "typing.py", line 29\nKeyboardInterrupt\n', True),
+        (f'  File "{PACKAGE}/cli/__init__.py", line 8\n  File "typer.py", line 2\nKeyboardInterrupt\n', False),
+        (f'  File "{PACKAGE}/__init__.py", line 15\nValueError: x\n', False),
+    ],
+)
+def test_only_python_s_own_beginning_may_tell_of_ctrl_c(said: str, before: bool) -> None:
+    assert before_the_program(said) is before

@@ -43,6 +43,15 @@ def test_a_group_s_gain_is_the_mean_over_its_suites_and_one_suite_s_is_the_strat
     alone = stratified(*three)
     assert (found.second.low, found.second.high) == pytest.approx((alone.low, alone.high))
     assert found.second.value == alone.value
+    assert (found.difference.questions, found.difference.subjects) == (5 * 30 + 3 * 40 + 4 * 20, 5 + 3 + 4)
+    assert found.difference.method == "Welch's t, within subjects"
+
+
+def test_questions_that_are_in_part_without_subjects_are_told_of_none() -> None:
+    rng = np.random.default_rng(6)
+    grouped, (row, other, _) = scores(rng, 0.4, 0.2, 4, 20), scores(rng, 0.4, 0.2, 1, 50)
+    for suites in (({"a": grouped}, {"b": (row, other, None)}), ({"b": (row, other, None)}, {"a": grouped})):
+        assert interaction(*suites).difference.subjects is None
 
 
 def test_the_other_way_round_only_signs_change() -> None:

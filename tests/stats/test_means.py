@@ -125,6 +125,14 @@ def test_the_mean_over_suites_counts_each_suite_the_same() -> None:
     assert over_suites({"a": few, "b": few}).p == pytest.approx(2 / 2**8)
 
 
+def test_the_deviation_over_suites_is_that_of_questions_that_count_as_their_suites_do() -> None:
+    some, more = ([1.0, 1, 0, 0], [0.0, 1, 1, 0], None), ([1.0, 1, 1, 0, 0, 1, 0, 1], [0.0, 0, 1, 0, 1, 0, 0, 0], None)
+    # Four and eight questions of twelve, each suite a half: they count 12 / (2 * 4) and 12 / (2 * 8) times.
+    within = [(np.subtract(a, b) * 12 / (2 * len(a))).var(ddof=1) * len(a) for a, b, _ in (some, more)]
+    found = over_suites({"some": some, "more": more})
+    assert found.deviation == pytest.approx((sum(within) / 12) ** 0.5)
+
+
 def test_the_mean_over_suites_speaks_of_other_subjects_where_all_suites_have_some() -> None:
     scores = [1.0, 1.0, 0.0, 1.0], [0.0, 1.0, 0.0, 0.0]
     grouped, loose = (*scores, ["x", "x", "y", "y"]), (*scores, None)

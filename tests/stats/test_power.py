@@ -93,5 +93,6 @@ def test_questions_to_detect_a_difference_find_it_in_four_samples_of_five() -> N
     found = np.mean([sign_flip(sample) < ALPHA for sample in apart])
     assert 0.72 < found < 0.87
     assert questions_to_detect(0.05, 0.2, tests=27) > n
+    assert 0 < questions_to_detect(0.4, 1) < questions_to_detect(0.3, 1)
     with pytest.raises(ValueError, match="needs that share"):
         questions_to_detect(0.3, 0.2)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from mlpo_bench.stats import rank_intervals
 
@@ -118,6 +119,13 @@ def test_five_hundred_rows_of_a_thousand_questions_take_two_seconds() -> None:
     assert found.rows == 500
     # A machine that does other things, too, makes it wait; what it computes is shared by its cores.
     assert min(waited, busy / min(os.cpu_count() or 1, 2) + 0.5) < 2
+
+
+def test_rows_that_need_no_draws_are_held_to_hoeffding_s_bound_over_all_pairs() -> None:
+    scores = np.array([[0.0] * 900, [1.0] * 300 + [0.0] * 600, [1.0] * 700 + [0.0] * 200])
+    found = rank_intervals(scores)
+    assert (found.low, found.high, found.found) == ((3, 2, 1), (3, 2, 1), 3)
+    assert found.level == pytest.approx(2 * norm.sf(np.sqrt(2 * np.log(2 * 3 / 0.05))))
 
 
 def test_what_has_no_ranks_is_refused() -> None:
