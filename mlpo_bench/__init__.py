@@ -4,7 +4,7 @@
 >>> protocols = ["solo", "vote", mb.Leader(rounds=1)]
 >>> run = mb.run(suites=["bbh"], protocols=protocols, team="team.yaml", data="data", limit=27, name="mine")
 >>> print(run.verdict().sentence)  # doctest: +ELLIPSIS
-Not shown: ... vote at its own tokens...
+Not shown: ... vote of the leader's own answers at the same tokens...
 
 All that is public is named here and told in `docs/python.md`; a module is imported when one of its names is first used.
 """

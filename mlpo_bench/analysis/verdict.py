@@ -357,29 +357,40 @@ def _sentence(led: Sequence[Verdict], without: Sequence[tuple[str, str]]) -> str
         return (
             "The run cannot say whether the team beats what the same compute buys otherwise: no led row has a vote."
             if without
-            else "The run has no led row with answers."
+            else "No row is led by a leader: the run does not tell whether a team beats what the same compute buys."
         )
+    answer, others = _answer(led, _vote(led)), len(without)
+    if not others:
+        return f"{answer}."
+    return f"{answer}; {others} other{'s have' if others > 1 else ' has'} no vote to be held against."
+
+
+def _vote(led: Sequence[Verdict]) -> str:
+    """Return in words what led rows are held against."""
+    (equal, *others) = {verdict.equal for verdict in led}
+    if others or not all(verdict.even for verdict in led):
+        return "the vote of the leader's own answers that it is held against"
+    return f"a vote of the leader's own answers at the same {equal}"
+
+
+def _answer(led: Sequence[Verdict], vote: str) -> str:
     counts = Counter(verdict.outcome for verdict in led)
     beat, lose, open_, total = counts["beats"], counts["loses to"], counts["cannot be told from"], len(led)
-    vote = (
-        f"the vote {'at its own tokens' if all(v.equal == 'tokens' and v.even for v in led) else 'it is held against'}"
-    )
     rows = "the led row" if total == 1 else f"all {total} led rows"
     if beat == total:
         sure = "" if all(verdict.elsewhere for verdict in led) else "; of other subjects than these, that is not shown"
-        return f"Yes: {rows} {'beats' if total == 1 else 'beat'} {vote}{sure}."
+        return f"Yes: {rows} {'beats' if total == 1 else 'beat'} {vote}{sure}"
     if lose == total:
-        return f"No: {rows} {'loses' if total == 1 else 'lose'} to {vote}."
+        return f"No: {rows} {'loses' if total == 1 else 'lose'} to {vote}"
     if open_ == total:
         needed = [verdict.needed for verdict in led if verdict.needed is not None]
-        would = f"; {min(needed):,} questions would tell the clearest difference" if needed else ""
+        would = f"; it would take {min(needed):,} questions to show the clearest difference" if needed else ""
         rows = "the led row cannot" if total == 1 else f"none of {total} led rows can"
-        return f"Not shown: {rows} be told from {vote}{would}."
-    some = f"{beat} {'beats' if beat == 1 else 'beat'}"
-    opening = f"In part: of {total} led rows, {some}" if beat else f"No: of {total} led rows, none beats"
+        return f"Not shown: {rows} be told apart from {vote}{would}"
+    some = f"{beat} {'beats' if beat == 1 else 'beat'}" if beat else "none beats"
     rest = [f"{lose} {'loses' if lose == 1 else 'lose'} to it"] if lose else []
-    rest += [f"{open_} cannot be told from it"] if open_ else []
-    return f"{opening} {vote}, {' and '.join(rest)}."
+    rest += [f"{open_} cannot be told apart from it"] if open_ else []
+    return f"{'In part' if beat else 'No'}: of {total} led rows, {some} {vote}; {', '.join(rest)}"
 
 
 def _times(ratios: Sequence[float]) -> str:

@@ -112,8 +112,9 @@ def records(run: LoadedRun) -> pd.DataFrame:
 
 def turns_of(run: LoadedRun) -> pd.DataFrame:
     """Return a row for each turn of each conversation, with all that was read and written."""
-    cells = [[turn for held in turns(run, cell) for turn in held] for cell in run.ended]
-    return _of_arrow(pa.concat_tables([pa.Table.from_pylist(held, schema=TURNS) for held in cells]))
+    cells = ([turn for held in turns(run, cell) for turn in held] for cell in run.ended)
+    tables = [pa.Table.from_pylist(held, schema=TURNS) for held in cells]
+    return _of_arrow(pa.concat_tables([TURNS.empty_table(), *tables]))
 
 
 def verdict(verdicts: Verdicts) -> pd.DataFrame:

@@ -21,11 +21,14 @@ def show(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
 ) -> None:
-    """Print a run's table again, what it cost, and how far its plan was off."""
+    """Print a run's table again, what it cost, how far its plan was off, and whether the team beats a vote."""
+    from mlpo_bench.analysis.matches import verdicts
+    from mlpo_bench.analysis.rows import read_rows
     from mlpo_bench.log import LoadedRun
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.costs import print_ledger
     from mlpo_bench.reports.terminal.table import print_results
+    from mlpo_bench.reports.terminal.verdict import print_answer
 
     loaded = LoadedRun.open(run)
     if json:
@@ -33,4 +36,8 @@ def show(
     elif ledger is not None:
         print_ledger(loaded, ledger, Console())
     else:
-        print_results(loaded, Console())
+        console = Console()
+        print_results(loaded, console)
+        if loaded.results.cells:
+            print_answer(verdicts(loaded, read_rows(loaded)), console)
+            console.print(f"Row by row: mlpo-bench verdict {loaded.path}", style="dim", soft_wrap=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mlpo_bench import yamls
+from mlpo_bench.engines import ModelFacts
 from mlpo_bench.engines.spec import ASKED_ANEW
 from mlpo_bench.errors import UsageError
 from mlpo_bench.gate.checks import row_name
@@ -162,13 +164,17 @@ def baseline_of(run: LoadedRun, reason: str | None, before: Baseline | None, thr
         run=run.path.name,
         config=_compared(run.config).digest,
         sources={suite: source["revision"] for suite, source in manifest["sources"].items()},
-        models=tuple(
-            f"{model['name']} {model['revision'].partition(f' {ASKED_ANEW}')[0]}" for model in manifest["models"]
-        ),
+        models=tuple(_weights(ModelFacts.of(model)) for model in manifest["models"]),
         thresholds=thresholds,
         questions=questions,
         rows=rows,
     )
+
+
+def _weights(facts: ModelFacts) -> str:
+    """Return a model's name and its weights' revision, an adapter's too, without what asks a server anew."""
+    revision = facts.revision.partition(f" {ASKED_ANEW}")[0]
+    return f"{facts.full_name} {replace(facts, revision=revision).weights}"
 
 
 def _compared(config: RunConfig) -> RunConfig:

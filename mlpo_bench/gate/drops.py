@@ -64,7 +64,7 @@ def judge_runs(runs: Sequence[LoadedRun], baseline: Baseline, *, new_model: bool
 
 
 def _in_common(now: Baseline, before: Baseline) -> Baseline:
-    """Return a baseline without the rows that another team has not: its members alone, say.
+    """Return a baseline without the rows that another team has not, and without the suites that it was not asked.
 
     Raises:
         UsageError: no row is left.
@@ -72,7 +72,12 @@ def _in_common(now: Baseline, before: Baseline) -> Baseline:
     rows = {name: row for name, row in before.rows.items() if name in now.rows}
     if not rows:
         raise UsageError("the run has no row of the baseline; a new model is compared row by row, by their names.")
-    return before.model_copy(update={"rows": rows})
+    suites = {row.suite for row in rows.values()}
+    sources, questions = (
+        {suite: value for suite, value in each.items() if suite in suites}
+        for each in (before.sources, before.questions)
+    )
+    return before.model_copy(update={"rows": rows, "sources": sources, "questions": questions})
 
 
 def _check_asked(run: LoadedRun) -> None:

@@ -189,6 +189,6 @@ def _asked(run: LoadedRun, cell: Cell, suite: SuiteTasks) -> Iterator[tuple[str,
     for line in run.transcripts(cell):
         for turn in line["turns"]:
             member: Member = cell.setting.team.seats[turn["seat"]]
-            sampling = replace(member.sampling.over(base[line["question"]]), **cell.setting.overrides)
+            sampling = cell.setting.sampling(member, base[line["question"]], turn.get("max_tokens"))
             messages = tuple(Message(m["role"], m["content"]) for m in turn["read"])
             yield turn["request"], Recorded(nothing, messages, sampling)

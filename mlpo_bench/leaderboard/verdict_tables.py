@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mlpo_bench.leaderboard.entry import Entry
     from mlpo_bench.leaderboard.verdicts import Judged
 
-QUESTION = "Does any led row beat the vote at its own tokens?"
+QUESTION = "Does a team with a leader beat a vote of that leader's own answers at the same tokens?"
 _SMALL = 1e9
 _LEAST_P = 0.001
 _MOST_LINES = 8

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError
@@ -66,6 +66,17 @@ class Setting:
         if not held.turns:
             raise UsageError(f"protocol {self.protocol.name!r} has asked nobody: its text would be no model's answer.")
         return held
+
+    def sampling(self, member: Member, task: Sampling, max_tokens: int | None = None) -> Sampling:
+        """Return how a member's answer is drawn: as the task says, the member, the run, then the protocol.
+
+        Args:
+            member: Who answers.
+            task: How the task wants answers drawn.
+            max_tokens: How long the protocol lets this answer become; None where it does not say.
+        """
+        given = self.overrides if max_tokens is None else {**self.overrides, "max_tokens": max_tokens}
+        return replace(member.sampling.over(task), **given)
 
     def room(self, question: Question, dispatch: Dispatch, sampling: Sampling) -> Room:
         """Return a room for a question, in which nothing has been said."""

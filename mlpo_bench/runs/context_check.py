@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import UsageError
@@ -66,6 +65,6 @@ def _check(cell: Cell, member: Member, longest: Sequence[Sample], engine: Engine
 
 def _answers(cell: Cell, member: Member, base: Sampling) -> tuple[int, int]:
     """Return how long an answer of a member may be, in tokens: as it is sampled, and as the protocol bounds it."""
-    usual = replace(member.sampling.over(base), **cell.setting.overrides).max_tokens
+    usual = cell.setting.sampling(member, base).max_tokens
     asked = cell.with_samples(MOST_TOKENS) if cell.matched and cell.setting.protocol.spends else cell
     return usual, asked.setting.protocol.longest(usual)

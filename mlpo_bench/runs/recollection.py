@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -200,8 +200,7 @@ class _Check:
     def _who(self, turn: dict[str, Any], asked: Sample) -> ModelFacts:
         setting = self.cell.setting
         read = [Message(message["role"], message["content"]) for message in turn["read"]]
-        given = setting.overrides | {name: turn[name] for name in ("max_tokens",) if name in turn}
-        sampling = replace(setting.team.seats[turn["seat"]].sampling.over(asked.sampling), **given)
+        sampling = setting.sampling(setting.team.seats[turn["seat"]], asked.sampling, turn.get("max_tokens"))
         for facts in self.models:
             key = request_key(facts.fingerprint, read, sampling, turn["sample"], setting.seed)
             if key.hex() == turn["request"]:

@@ -148,7 +148,7 @@ def _written(ledger: Path) -> Iterator[tuple[str, bool, int, int]]:
 
 def longest(cell: Cell, member: Member, sample: Sample) -> int:
     """Return how long an answer of a member may be, in tokens."""
-    return int(cell.setting.overrides.get("max_tokens", member.sampling.over(sample.sampling).max_tokens))
+    return cell.setting.sampling(member, sample.sampling).max_tokens
 
 
 def _speed(client: EngineClient) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,22 +34,23 @@ def match(
 
 
 BETTER, WORSE, OPEN = range(80), range(10), range(42)
+VOTE = "a vote of the leader's own answers at the same tokens"
 
 
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        ([BETTER], "Yes: the led row beats the vote at its own tokens."),
-        ([BETTER, BETTER], "Yes: all 2 led rows beat the vote at its own tokens."),
-        ([WORSE], "No: the led row loses to the vote at its own tokens."),
-        ([WORSE, WORSE], "No: all 2 led rows lose to the vote at its own tokens."),
+        ([BETTER], f"Yes: the led row beats {VOTE}."),
+        ([BETTER, BETTER], f"Yes: all 2 led rows beat {VOTE}."),
+        ([WORSE], f"No: the led row loses to {VOTE}."),
+        ([WORSE, WORSE], f"No: all 2 led rows lose to {VOTE}."),
         (
             [WORSE, OPEN],
-            "No: of 2 led rows, none beats the vote at its own tokens, 1 loses to it and 1 cannot be told from it.",
+            f"No: of 2 led rows, none beats {VOTE}; 1 loses to it, 1 cannot be told apart from it.",
         ),
         (
             [BETTER, WORSE, OPEN],
-            "In part: of 3 led rows, 1 beats the vote at its own tokens, 1 loses to it and 1 cannot be told from it.",
+            f"In part: of 3 led rows, 1 beats {VOTE}; 1 loses to it, 1 cannot be told apart from it.",
         ),
     ],
 )
@@ -64,9 +66,28 @@ def test_what_cannot_be_told_says_how_many_questions_would() -> None:
     one = verdict.comparison
     assert verdict.needed == questions_needed(one.difference.value, one.deviation, 1)
     assert verdict.needed is not None
-    assert found.sentence.startswith("Not shown: the led row cannot be told from the vote at its own tokens; ")
+    assert found.sentence == (
+        f"Not shown: the led row cannot be told apart from {VOTE}; it would take {verdict.needed:,} questions to show "
+        "the clearest difference."
+    )
     assert f"{verdict.needed:,} questions would tell" in str(verdict)
     assert judged([match("leader", BETTER)]).verdicts[0].needed is None
+
+
+def test_the_answer_names_what_the_two_have_in_common() -> None:
+    at_calls = replace(match("leader", WORSE), equal="calls", ballots=4)
+    assert (
+        judged([at_calls]).sentence == "No: the led row loses to a vote of the leader's own answers at the same calls."
+    )
+    too_few = replace(match("leader", WORSE), equal="calls", ballots=2)
+    assert judged([too_few]).sentence == (
+        "No: the led row loses to the vote of the leader's own answers that it is held against."
+    )
+
+
+def test_the_answer_tells_of_led_rows_that_nothing_is_held_against() -> None:
+    found = judged([match("leader", BETTER)], [("math", "leader"), ("mmlu", "leader")])
+    assert found.sentence == f"Yes: the led row beats {VOTE}; 2 others have no vote to be held against."
 
 
 def test_led_rows_and_others_are_two_families() -> None:
@@ -162,7 +183,10 @@ def test_all_figures_are_in_json() -> None:
 
 
 def test_nothing_to_judge_is_said() -> None:
-    assert Verdicts(()).sentence == "The run has no led row with answers."
+    assert (
+        Verdicts(()).sentence
+        == "No row is led by a leader: the run does not tell whether a team beats what the same compute buys."
+    )
     assert "no led row has a vote" in judged([], [("bbh", "leader")]).sentence
 
 

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -168,6 +169,14 @@ def test_a_protocol_of_ones_own_is_run_by_its_class() -> None:
     assert set(run.turns["seat"]) == {"peer 2"}
 
 
+def test_a_run_whose_cells_have_all_yet_to_end_has_no_turns() -> None:
+    from mlpo_bench.api import frames
+
+    of_nothing: Any = SimpleNamespace(ended=[])
+    turns = frames.turns_of(of_nothing)
+    assert (len(turns), tuple(turns.columns)) == (0, frames.TURN)
+
+
 def right_leader(model: str, messages: Any, sampling: Any, seed: int) -> str:  # noqa: ARG001
     """A leader that is right where it leads, and guesses where it is alone."""
     asked_for = messages[-1].content
@@ -193,7 +202,10 @@ def test_a_verdict_is_at_equal_tokens_where_it_can_be() -> None:
     assert not row["elsewhere"]
     assert str(verdict).startswith("BBH: leader, 1 round, 2 peers beats the vote at its tokens (+")
     assert "22 questions) on these subjects; on other subjects, not surely." in str(verdict)
-    sentence = "Yes: the led row beats the vote at its own tokens; of other subjects than these, that is not shown."
+    sentence = (
+        "Yes: the led row beats a vote of the leader's own answers at the same tokens; "
+        "of other subjects than these, that is not shown."
+    )
     assert verdict.sentence == sentence
     assert str(verdict).endswith(sentence)
     by_calls = run.verdict("calls")
@@ -228,7 +240,7 @@ def test_a_vote_of_too_few_ballots_says_what_it_took() -> None:
     assert row["ballots"] == 3
     assert row["tokens"] > 1.05
     assert f"the vote of 3 ballots, which took {1 / row['tokens']:.2g} times its tokens" in str(run.verdict())
-    assert "the vote it is held against" in run.verdict().sentence
+    assert "the vote of the leader's own answers that it is held against" in run.verdict().sentence
 
 
 @pytest.mark.usefixtures("folder")
@@ -239,7 +251,9 @@ def test_a_led_row_without_a_vote_says_what_to_add() -> None:
         "The run cannot say whether the team beats what the same compute buys otherwise: no led row has a vote."
     )
     assert run.verdict().frame.empty
-    assert str(asked(protocols="solo", name="alone").verdict()) == "The run has no led row with answers."
+    assert str(asked(protocols="solo", name="alone").verdict()) == (
+        "No row is led by a leader: the run does not tell whether a team beats what the same compute buys."
+    )
 
 
 @pytest.mark.usefixtures("folder")

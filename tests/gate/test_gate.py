@@ -7,7 +7,10 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -18,11 +21,13 @@ from pydantic import ValidationError
 from mlpo_bench import questions
 from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.engines import open_engine
+from mlpo_bench.engines.base import AdapterFacts, ModelFacts
 from mlpo_bench.engines.recorded import RecordedEngine, missing
+from mlpo_bench.engines.spec import ASKED_ANEW
 from mlpo_bench.errors import EngineError, UsageError
-from mlpo_bench.gate.baseline import Baseline, Row, Thresholds, pooled, read_model_baseline
+from mlpo_bench.gate.baseline import Baseline, Row, Thresholds, _weights, pooled, read_model_baseline
 from mlpo_bench.gate.checks import CANNOT_JUDGE, PASSED, REGRESSION, Check, Judgement, Outcome
-from mlpo_bench.gate.drops import _check_same, judge
+from mlpo_bench.gate.drops import _check_same, _in_common, judge
 from mlpo_bench.gate.history import Made, ratcheted
 from mlpo_bench.gate.junit import junit
 from mlpo_bench.gate.power import caught, check_promises, finds, flips, needed
@@ -30,9 +35,12 @@ from mlpo_bench.gate.prompt_diff import closest, told_apart
 from mlpo_bench.gate.questions import lay_out
 from mlpo_bench.gate.recording import Conversation, Recorded, Recording, TurnSeen
 from mlpo_bench.gate.render import markdown, print_judgement, workflow_commands
+from mlpo_bench.gate.replay import _asked
+from mlpo_bench.matrix.cells import Cell
+from mlpo_bench.protocols import Setting, Solo
 from mlpo_bench.reports.terminal.console import Console
 from mlpo_bench.stats import mcnemar_power
-from mlpo_bench.teams import ModelSpec
+from mlpo_bench.teams import Member, ModelSpec, SamplingChoice, Team
 
 
 RECORDING = Path(__file__).parents[2] / "leaderboards" / "baselines" / "replay"
@@ -237,6 +245,44 @@ def test_what_asked_something_else_is_not_judged(change: dict[str, object], says
     with pytest.raises(UsageError, match=says) as refused:
         _check_same(baseline(row("1"), **change), baseline(row("1")))
     assert "\n" not in str(refused.value)
+
+
+def test_a_new_model_is_compared_on_the_suites_that_it_was_asked() -> None:
+    before = baseline(row("1"), sources={"mmlu": "1", "math": "1"}, questions={"mmlu": ("a", "b"), "math": ("c",)})
+    before = before.model_copy(update={"rows": before.rows | {"math.0": row("1").model_copy(update={"suite": "math"})}})
+    now = baseline(row("1"), models=("m 2",))
+    common = _in_common(now, before)
+    assert list(common.rows) == list(now.rows)
+    _check_same(now, common, new_model=True)
+    with pytest.raises(UsageError, match="the data of mmlu are another"):
+        _check_same(now.model_copy(update={"sources": {"mmlu": "2"}}), common, new_model=True)
+
+
+def test_an_adapter_trained_anew_is_another_model() -> None:
+    plain = ModelFacts("m", "vllm", "sha256:1", "bfloat16", 100)
+    adapted = replace(plain, adapter=AdapterFacts("leader", "sha256:2"))
+    again = replace(plain, adapter=AdapterFacts("leader", "sha256:3"))
+    assert _weights(plain) == "m sha256:1"
+    assert len({_weights(one) for one in (plain, adapted, again)}) == 3
+
+
+def test_a_server_that_is_asked_anew_is_the_same_model() -> None:
+    served = ModelFacts("m", "api", "m", "unknown", 100)
+    assert _weights(replace(served, revision=f"m {ASKED_ANEW} 2")) == _weights(served) == "m m"
+
+
+def test_a_recording_keeps_how_long_each_turn_could_become() -> None:
+    member = Member(model="m", engine="scripted", sampling=SamplingChoice(temperature=0.5, max_tokens=30))
+    turns: list[dict[str, Any]] = [
+        {"seat": "leader", "request": name, "read": [{"role": "user", "content": "?"}]} for name in ("usual", "bounded")
+    ]
+    turns[1]["max_tokens"] = 7
+    run: Any = SimpleNamespace(transcripts=lambda _: [{"question": "q", "turns": turns}])
+    suite: Any = SimpleNamespace(samples=[SimpleNamespace(question=SimpleNamespace(id="q"), sampling=Sampling())])
+    cell = Cell("bbh", Setting(Team(leader=member), Solo()), "solo")
+    recorded = {request: one.sampling for request, one in _asked(run, cell, suite)}
+    assert recorded["usual"] == Sampling(temperature=0.5, max_tokens=30)
+    assert recorded["bounded"] == Sampling(temperature=0.5, max_tokens=7)
 
 
 # What Jenkins and others take: https://github.com/jenkinsci/xunit-plugin, junit-10.xsd.

@@ -491,7 +491,8 @@ def test_a_led_row_is_held_against_a_vote_of_exactly_its_tokens() -> None:
     assert verdict.match.ballots == pytest.approx(2.8)  # 100 lies two fifths of the way from 60 to 160
     assert verdict.vote_accuracy == pytest.approx((0.6 * 6 + 0.4 * 16) / N)
     assert sentence([found]) == (
-        "Yes: the led row beats the vote at its own tokens; of other subjects than these, that is not shown."
+        "Yes: the led row beats a vote of the leader's own answers at the same tokens; "
+        "of other subjects than these, that is not shown."
     )
 
 
@@ -622,12 +623,23 @@ def test_the_page_and_the_readme_begin_with_the_answer_and_fold_the_rest() -> No
     found = built(*led_and_votes())
     readme = found["README.md"].decode()
     answer, table, plot, fold = (
-        readme.index(part) for part in ("beats the vote at its own tokens", "| led row", "](accuracy.svg)", "<details>")
+        readme.index(part)
+        for part in (
+            "beats a vote of the leader's own answers at the same tokens",
+            "| led row",
+            "](accuracy.svg)",
+            "<details>",
+        )
     )
     assert answer < table < plot < fold < readme.index("**BBH, 60 test questions") < readme.index("</details>")
     assert "All rows are of one model, m: others may come out otherwise." in readme
     page = found["leaderboard.html"].decode()
-    assert page.index("beats the vote") < page.index("<svg") < page.index("<details>") < page.index("<h2>BBH, 60")
+    assert (
+        page.index("beats a vote of the leader")
+        < page.index("<svg")
+        < page.index("<details>")
+        < page.index("<h2>BBH, 60")
+    )
     assert "<details open" not in page
 
 
@@ -685,7 +697,7 @@ def test_the_readme_beside_the_folder_tells_the_verdict_between_its_marks(publis
     assert page.resolve() in board.build(published)
     assert list(faults(published)) == []
     told = page.read_text(encoding="utf-8")
-    assert told.startswith(f"# Ours\n\n{BEGINS}\n**Does any led row beat")
+    assert told.startswith(f"# Ours\n\n{BEGINS}\n**Does a team with a leader beat")
     assert told.endswith(f"{ENDS}\n\nMore.\n")
     page.write_text("# Without marks\n", encoding="utf-8")
     assert page.resolve() not in board.build(published)

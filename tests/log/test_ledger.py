@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -120,6 +121,12 @@ def test_show_tells_what_cells_cost_alone_and_what_was_paid(mlpo_bench: Cli, run
     asked, made = (sum(s.calls for s in of.values()) for of in (results.shared.alone, results.shared.paid))
     assert f"Sharing: {made:,} completions serve {asked:,} calls, {made / asked:.2f} of what" in said.out
     assert [said.out.count(f" {what} ") for what in ("cells alone", "paid")] == [3, 3]
+
+
+def test_show_ends_with_the_answer(mlpo_bench: Cli, run: Any) -> None:
+    last = " ".join(mlpo_bench("show", run.path).out.rpartition("\n\n")[2].split())
+    sentence = json.loads(mlpo_bench("verdict", run.path, "--json").out)["sentence"]
+    assert last == f"{sentence} Row by row: mlpo-bench verdict {run.path}"
 
 
 def test_show_prices_what_has_a_price(mlpo_bench: Cli, carry: Runs, mixed_team: dict[str, Any]) -> None:

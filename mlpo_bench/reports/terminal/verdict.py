@@ -52,6 +52,11 @@ def print_verdict(verdicts: Verdicts, console: Console, *, others: bool = True) 
         console.print(verdicts.without_vote, style="yellow")
     for warning in verdicts.warnings:
         console.print(warning, style="yellow")
+    print_answer(verdicts, console)
+
+
+def print_answer(verdicts: Verdicts, console: Console) -> None:
+    """Print the sentence alone, apart from what stands above it."""
     console.print()
     console.print(verdicts.sentence, style="bold")
 
