@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from mlpo_bench.analysis import limits
 from mlpo_bench.analysis.ballots import ballot_boxes, leader_of
 from mlpo_bench.analysis.chance import chance
+from mlpo_bench.analysis.judging import judged
 from mlpo_bench.analysis.sides import Match, Side
-from mlpo_bench.analysis.verdict import judged
 from mlpo_bench.stats import Sampled
 
 

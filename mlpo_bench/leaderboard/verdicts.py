@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench.analysis import limits
 from mlpo_bench.analysis.ballots import BallotBox
+from mlpo_bench.analysis.judging import judged
 from mlpo_bench.analysis.matches import matched
 from mlpo_bench.analysis.sides import Match, Side
-from mlpo_bench.analysis.verdict import judged
 from mlpo_bench.leaderboard import counts
 from mlpo_bench.log.ledger import Spent
 from mlpo_bench.stats import Sampled

@@ -11,8 +11,9 @@ import pytest
 
 from mlpo_bench.analysis.ballots import Ballots
 from mlpo_bench.analysis.chance import of_prompt
+from mlpo_bench.analysis.judging import judged
 from mlpo_bench.analysis.sides import Match, Side
-from mlpo_bench.analysis.verdict import Verdicts, judged
+from mlpo_bench.analysis.verdict import Verdicts
 from mlpo_bench.answers import FORMATS
 from mlpo_bench.reports.terminal.console import Console
 from mlpo_bench.reports.terminal.verdict import print_verdict

@@ -14,8 +14,8 @@ from errorbars.power import minimum_detectable_effect
 from errorbars.power import questions_needed as questions_in_theirs
 from errorbars.stats import within_between_variance
 
+from mlpo_bench.analysis.judging import judged
 from mlpo_bench.analysis.sides import Match, Side
-from mlpo_bench.analysis.verdict import judged
 from mlpo_bench.stats import (
     Sampled,
     chance_on_frontier,
