@@ -169,7 +169,8 @@ def _protocol(cell: Cell) -> Protocol:
     protocol = cell.setting.protocol
     matched = cell.matched is not None  # then the number of ballots stands with each suite's answers
     found = {protocol.ballots, protocol.spends} if matched else set()
-    settings = {name: value for name, value in protocol.settings.items() if name not in found}
+    # As results hold them: a setting that came later makes no other row of one in which all is as it was before it.
+    settings = {name: value for name, value in protocol.recorded.items() if name not in found}
     return Protocol(
         name=protocol.name,
         settings=settings,

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from mlpo_bench.analysis.ballots import Ballots
 from mlpo_bench.errors import UsageError
-from mlpo_bench.leaderboard import board, counts
+from mlpo_bench.leaderboard import board, counts, from_run
 from mlpo_bench.leaderboard.block import BEGINS, ENDS
 from mlpo_bench.leaderboard.board import Board
 from mlpo_bench.leaderboard.check import faults
@@ -48,7 +48,10 @@ from mlpo_bench.leaderboard.reported import Reported, read_reported
 from mlpo_bench.leaderboard.tables import tables
 from mlpo_bench.leaderboard.verdict_tables import led_grid, notes, self_test, sentence
 from mlpo_bench.leaderboard.verdicts import judge
+from mlpo_bench.matrix.cells import Cell
+from mlpo_bench.protocols import Leader, Setting
 from mlpo_bench.stats import accuracy, mcnemar, vote_score
+from mlpo_bench.teams import Member, Team
 
 
 LEADERBOARDS = Path(__file__).parents[2] / "leaderboards"
@@ -189,6 +192,14 @@ def test_a_family_that_earlier_entries_lack_makes_no_other_row() -> None:
     assert json.loads(now.to_json())["protocol"]["family"] == "led"
     assert now.filename == before.filename
     assert now.sha256 != before.sha256
+
+
+def test_a_setting_that_came_later_makes_no_other_row_of_one_that_is_as_it_was() -> None:
+    team = Team(leader=Member(), peers=(Member(),) * 3)
+    anew, append = (Setting(team, Leader(rounds=2, history=history)) for history in ("anew", "append"))
+    before = {"rounds": 2, "share": "whole", "order": "fixed", "memory": False, "early_stop": False, "adaptive": 0}
+    assert from_run._protocol(Cell("bbh", anew, "leader")).settings == before
+    assert from_run._protocol(Cell("bbh", append, "leader")).settings == before | {"history": "append"}
 
 
 def test_entries_match_the_published_schema() -> None:
