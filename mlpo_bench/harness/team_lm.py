@@ -8,6 +8,8 @@ counted.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,7 @@ from mlpo_bench.teams import Team, read_team
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lm_eval.api.instance import Instance
 
@@ -74,7 +76,11 @@ class TeamLM(LM):
         self._deterministic = deterministic
 
     def generate_until(self, requests: Sequence[Instance]) -> list[str]:
-        """Hold all conversations side by side; return their final texts in the order of the requests."""
+        """Hold all conversations side by side; return their final texts in the order of the requests.
+
+        A task's `repeats` come as one request several times over: each is held with the next seed, as equal seeds come
+        to equal answers.
+        """
         return asyncio.run(self._generate(requests))
 
     async def _generate(self, requests: Sequence[Instance]) -> list[str]:
@@ -83,11 +89,13 @@ class TeamLM(LM):
             with Store(self._store) as store:
                 dispatch = Dispatch(engines, store)
                 async with dispatch.at_work():
-                    return await asyncio.gather(*(self._converse(r, dispatch) for r in requests))
+                    return await asyncio.gather(
+                        *(self._converse(request, dispatch, nth) for request, nth in _repeated(requests))
+                    )
         finally:
             await close_engines(engines)
 
-    async def _converse(self, request: Instance, dispatch: Dispatch) -> str:
+    async def _converse(self, request: Instance, dispatch: Dispatch, repetition: int) -> str:
         context, generation = request.args
         if "answer_format" not in request.doc:
             raise UsageError(
@@ -95,7 +103,8 @@ class TeamLM(LM):
                 "a team answers mlpo_bbh, mlpo_mmlu and those of every other suite (`mlpo-bench suites`)."
             )
         question = as_question(context, request.doc)
-        transcript = await self.setting.converse(question, dispatch, chats.sampling(generation))
+        setting = replace(self.setting, seed=self.setting.seed + repetition) if repetition else self.setting
+        transcript = await setting.converse(question, dispatch, chats.sampling(generation))
         return CutOff(transcript.final) if transcript.cut_off else transcript.final
 
     def loglikelihood(self, requests: Sequence[Instance]) -> list[tuple[float, bool]]:
@@ -126,6 +135,14 @@ class TeamLM(LM):
             "protocol": self.setting.protocol.label,
             "seed": self.setting.seed,
         }
+
+
+def _repeated(requests: Iterable[Instance]) -> Iterator[tuple[Instance, int]]:
+    """Yield requests, each with how often the same one came before it."""
+    before: Counter[int] = Counter()
+    for request in requests:
+        yield request, before[id(request)]
+        before[id(request)] += 1
 
 
 def _check(setting: Setting) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lm_eval.api.instance import Instance
 
+from mlpo_bench.engines import ScriptedEngine
 from mlpo_bench.errors import UsageError
 from mlpo_bench.harness.command_line import register
 from mlpo_bench.harness.suite import quiet_lm_eval
@@ -63,6 +65,29 @@ def test_lm_eval_finds_the_team_beside_its_own_models() -> None:
 
     assert get_model("mlpo-team") is TeamLM
     assert get_model("dummy").__name__ == "DummyLM"
+
+
+def test_a_request_that_lm_eval_repeats_is_drawn_anew_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def opened(specs: Any, **_: Any) -> dict[Any, ScriptedEngine]:
+        return {spec: ScriptedEngine(lambda _messages, _sampling, seed: str(seed)) for spec in specs}
+
+    monkeypatch.setattr("mlpo_bench.harness.team_lm.open_engines", opened)
+    doc = {"id": "q", "suite": "bbh", "subject": "snarks", "answer_format": "option"}
+
+    def asked(*ids: str) -> list[Instance]:
+        return [Instance("generate_until", doc | {"id": one}, ("Which?", {"temperature": 1.0}), 0) for one in ids]
+
+    def answers(seed: int, *requests: Instance) -> list[str]:
+        lm = TeamLM(Team(peers=()), "solo", seed=seed, store=tmp_path / "s.sqlite")
+        return lm.generate_until(requests)
+
+    one, other = asked("q", "other")
+    texts = answers(3, one, one, one, other)
+    assert len(set(texts[:3])) == 3
+    assert texts[:3] == [*answers(3, one), *answers(4, one), *answers(5, one)]
+    assert texts[3:] == answers(3, other)
 
 
 def test_simple_evaluate_runs_a_team(made_up: Path, team_file: Path, tmp_path: Path) -> None:
