@@ -118,6 +118,11 @@ class LoadedRun:
         """How long the run's sessions took, in seconds of conversing and scoring."""
         return sum(float(session.get("seconds", 0)) for session in self.manifest["sessions"])
 
+    @property
+    def made(self) -> int:
+        """How many completions the run's own sessions asked for; what it uses besides was known before it began."""
+        return sum(int(session.get("completions", {}).get("made", 0)) for session in self.manifest["sessions"])
+
     @cached_property
     def paces(self) -> dict[str, float]:
         """How many seconds of wall time the models' engines took for each token that they wrote, by model.

@@ -186,3 +186,17 @@ def test_show_tells_what_was_planned_beside_what_it_came_to(
     planned, came_to = (int(row[place].strip().replace(",", "")) for place in (2, 3))
     assert planned == made >= came_to > 0
     assert row[4].strip() == f"{planned / came_to - 1:+.0%}"
+    assert "were known before" not in said
+
+
+def test_planned_seconds_are_not_held_against_those_of_a_run_that_found_its_answers_in_the_store(
+    mlpo_bench: Cli, options: list[object]
+) -> None:
+    mlpo_bench("run", *options, "--name", "first", "-q")
+    mlpo_bench("run", *options, "--name", "second", "-q")
+    said = mlpo_bench("show", "second").out
+    (row,) = (line.split("│") for line in said.splitlines() if "seconds " in line and "│" in line)
+    assert row[4].strip() == "-"
+    (told,) = (line for line in said.splitlines() if "were known before" in line)
+    found, paid = told.split()[0], told.split()[2]
+    assert found == paid

@@ -14,7 +14,7 @@ from mlpo_bench.stats import questions_to_detect
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mlpo_bench.log import Results
+    from mlpo_bench.log import LoadedRun
     from mlpo_bench.log.plan import CellPlan, Plan
     from mlpo_bench.reports.terminal.console import Console
 
@@ -106,13 +106,19 @@ def _models(plan: Plan) -> Table:
     return table
 
 
-def print_error_of(plan: Plan | None, results: Results, seconds: float, console: Console) -> None:
-    """Print what was planned beside what it came to."""
+def print_error_of(run: LoadedRun, console: Console) -> None:
+    """Print what was planned beside what it came to.
+
+    Seconds are compared only where the run asked for its completions itself: those of a store take no time.
+    """
+    plan, results = run.plan, run.results
     if plan is None or results.unfinished or results.failed:
         return
     paid = list(results.shared.paid.values())
+    completions = sum(spent.calls for spent in paid)
+    found = max(completions - run.made, 0)
     came_to = {
-        "completions": (plan.calls_paid, sum(spent.calls for spent in paid)),
+        "completions": (plan.calls_paid, completions),
         "tokens in": (
             sum(spent.prompt_tokens for spent in plan.paid.values()),
             sum(spent.prompt_tokens + spent.cached_tokens for spent in paid),
@@ -121,12 +127,15 @@ def print_error_of(plan: Plan | None, results: Results, seconds: float, console:
             sum(spent.completion_tokens for spent in plan.paid.values()),
             sum(spent.completion_tokens for spent in paid),
         ),
-        "seconds": (None if plan.seconds is None else round(plan.seconds), round(seconds)),
+        "seconds": (None if plan.seconds is None else round(plan.seconds), round(run.seconds)),
     }
     table = Table(title="Planned and come to", title_justify="left", header_style="bold")
     for place, title in enumerate(("", "planned", "came to", "off by")):
         table.add_column(title, justify="left" if place == 0 else "right")
     for what, (planned, real) in came_to.items():
-        off = "-" if planned is None or not real else f"{planned / real - 1:+.0%}"
+        known = not real or (what == "seconds" and found > 0)
+        off = "-" if planned is None or known else f"{planned / real - 1:+.0%}"
         table.add_row(what, "-" if planned is None else f"{planned:,}", f"{real:,}", off)
     console.print(table)
+    if found:
+        console.print(f"{found:,} of {completions:,} completions were known before and took no time.", style="dim")

@@ -60,7 +60,7 @@ def print_results(run: LoadedRun, console: Console) -> None:
         console.print()
     if results.cells:
         costs = print_costs(results, prices, run.paces, console)
-        print_error_of(run.plan, results, run.seconds, console)
+        print_error_of(run, console)
         titles = {str(column.header) for table in (*tables, *filter(None, [costs])) for column in table.columns}
         cut = limits.told(limits.of_rows(run.config.limit, rows))
         sentences = [*legend(titles, tables), *([cut] if cut else []), *_seldom(results.cells)]
