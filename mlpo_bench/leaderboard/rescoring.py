@@ -41,8 +41,8 @@ class BoardMoves:
     """What moved on a leaderboard.
 
     `entries` are those that changed, if only in who read them, as they are now; `means` tells how means over suites
-    moved, by row. `stays` says of rows that could not be judged anew how many of their conversations would go on
-    otherwise, 0 where their weights or their numbers of ballots cannot be had; `without` counts those of which no
+    moved, by row and model. `stays` says of rows that could not be judged anew how many of their conversations would go
+    on otherwise, 0 where their weights or their numbers of ballots cannot be had; `without` counts those of which no
     completions were kept.
     """
 
@@ -138,7 +138,7 @@ def _take(moves: BoardMoves, entry: Entry, run: LoadedRun, noted: Rescored) -> N
     """Add an entry as a run has it that was carried out again."""
     ids = [one.cell for row in entry.suites.values() for one in row.answers]
     if not all(map(run.done, ids)):
-        moves.stays[entry.name] = sum(result.errors for cell in ids if (result := run.result.get(cell)))
+        moves.stays[_named(entry)] = sum(result.errors for cell in ids if (result := run.result.get(cell)))
         return
     moves.rescored += 1
     suites = dict(_suites(entry, run))
@@ -147,9 +147,14 @@ def _take(moves: BoardMoves, entry: Entry, run: LoadedRun, noted: Rescored) -> N
     if (suites, readers.identity()) != (entry.suites, entry.readers):
         macro = over_suites(suites)
         if macro is not None and entry.macro is not None:
-            moves.means[entry.name] = entry.macro.value, macro.value
+            moves.means[_named(entry)] = entry.macro.value, macro.value
         change = {"suites": suites, "macro": macro, "readers": readers.identity(), "rescored": (*entry.rescored, noted)}
         moves.entries.append(entry.model_copy(update=change).signed())
+
+
+def _named(entry: Entry) -> str:
+    """Return what a row is called among those of other models, of which another may have its name."""
+    return f"{entry.name}, {entry.model}"
 
 
 def _suites(entry: Entry, run: LoadedRun) -> Mapping[str, SuiteRow]:
@@ -170,7 +175,7 @@ def _moved(entry: Entry, suite: str, before: SuiteRow, after: SuiteRow) -> RowMo
     turned = flags(now) - flags(was)
     return RowMove(
         suite=suite,
-        row=entry.name,
+        row=_named(entry),
         before=_standing(before),
         after=_standing(after),
         right=int((turned > 0).sum()),

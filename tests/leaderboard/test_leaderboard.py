@@ -12,7 +12,8 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -42,9 +43,11 @@ from mlpo_bench.leaderboard.entry import (
     schema,
 )
 from mlpo_bench.leaderboard.figures import of_answers, over_suites
+from mlpo_bench.leaderboard.moves import board_sentences
 from mlpo_bench.leaderboard.ranks import ranked, weighted
 from mlpo_bench.leaderboard.render import grid
 from mlpo_bench.leaderboard.reported import Reported, read_reported
+from mlpo_bench.leaderboard.rescoring import BoardMoves, _take
 from mlpo_bench.leaderboard.tables import tables
 from mlpo_bench.leaderboard.verdict_tables import led_grid, notes, self_test, sentence
 from mlpo_bench.leaderboard.verdicts import judge
@@ -713,6 +716,14 @@ def test_the_readme_beside_the_folder_tells_the_verdict_between_its_marks(publis
     page.write_text("# Without marks\n", encoding="utf-8")
     assert page.resolve() not in board.build(published)
     assert page.read_text(encoding="utf-8") == "# Without marks\n"
+
+
+def test_rows_of_one_name_and_two_models_are_both_told_when_they_cannot_be_judged_anew() -> None:
+    moves, of_nothing, noted = BoardMoves(), SimpleNamespace(done=lambda _: False, result={}), cast("Any", None)
+    for one in (row("solo", 3), row("solo", 3, model="other")):
+        _take(moves, one, cast("Any", of_nothing), noted)
+    assert list(moves.stays) == ["solo, m", "solo, other"]
+    assert next(board_sentences(moves)).startswith("2 rows would now rest on what was never asked")
 
 
 def test_the_plot_shows_votes_as_a_line_and_harms_nobody() -> None:
