@@ -94,7 +94,19 @@ def _json(ranked: Sequence[Table], judged: Sequence[Judged], reported: Reported)
         "how_to_read": HOW_TO_READ,
         "reported": [row.model_dump() for row in reported.rows],
     }
-    return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(_rounded(content), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _rounded(value: Any) -> Any:
+    """Return JSON's values with numbers to eight digits: the last ones differ between versions of scipy and numpy."""
+    match value:
+        case float():
+            return float(f"{value:.8g}")
+        case dict():
+            return {name: _rounded(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_rounded(part) for part in value]
+    return value
 
 
 def entry_paths(folder: Path) -> list[Path]:

@@ -222,6 +222,13 @@ def test_the_published_leaderboard_holds_together() -> None:
     assert (LEADERBOARDS / "schema.json").read_bytes() == schema()
 
 
+def test_figures_in_json_do_not_depend_on_the_last_digits_of_a_library() -> None:
+    told = json.loads((LEADERBOARDS / "leaderboard.json").read_bytes(), parse_float=str)
+    figures = [figure for one in told["verdicts"][0]["verdicts"] for figure in (one["difference"], one["low"])]
+    assert figures
+    assert [figure for figure in figures if float(f"{float(figure):.8g}") != float(figure)] == []
+
+
 # Tables
 
 
