@@ -97,7 +97,7 @@ def _json(ranked: Sequence[Table], judged: Sequence[Judged], reported: Reported)
     return orjson.dumps(_rounded(content), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def _rounded(value: Any) -> Any:
+def _rounded(value: object) -> object:
     """Return JSON's values with numbers to eight digits: the last ones differ between versions of scipy and numpy."""
     match value:
         case float():

@@ -51,9 +51,9 @@ def test_a_megabyte_of_anything_is_read_in_time(form: str) -> None:
     slow = {}
     for piece in PIECES:
         text = piece * (MEGABYTE // len(piece))
-        started = time.monotonic()
+        started = time.process_time()
         answers.read(form, text)
-        if (seconds := time.monotonic() - started) > LIMIT_SECONDS:
+        if (seconds := time.process_time() - started) > LIMIT_SECONDS:
             slow[piece] = seconds
     assert not slow
 
@@ -62,6 +62,6 @@ def test_a_megabyte_of_anything_is_read_in_time(form: str) -> None:
 @settings(max_examples=40, deadline=None)
 def test_a_megabyte_of_mixtures_is_read_in_time(pieces: list[str], form: str) -> None:
     text = "".join(pieces) * (MEGABYTE // sum(map(len, pieces)))
-    started = time.monotonic()
+    started = time.process_time()
     answers.read(form, text)
-    assert time.monotonic() - started < LIMIT_SECONDS
+    assert time.process_time() - started < LIMIT_SECONDS

@@ -39,9 +39,9 @@ def print_verdict(verdicts: Verdicts, console: Console, *, others: bool = True) 
         others: Whether the rows that no leader leads are listed; else they are counted.
     """
     if verdicts.led:
-        console.print(_table("Led rows against the vote at their own cost", verdicts.led, console.width))
+        _print_table("Led rows against the vote at their own cost", verdicts.led, console)
     if verdicts.others and others:
-        console.print(_table("Other protocols against the vote at theirs", verdicts.others, console.width))
+        _print_table("Other protocols against the vote at theirs", verdicts.others, console)
     if verdicts.costs is not None:
         console.print(verdicts.costs, style="dim")
     if verdicts.verdicts:
@@ -61,16 +61,12 @@ def print_answer(verdicts: Verdicts, console: Console) -> None:
     console.print(verdicts.sentence, style="bold")
 
 
-def _table(title: str, verdicts: Sequence[Verdict], width: int) -> Table:
-    wide = width >= _WIDE
+def _print_table(title: str, verdicts: Sequence[Verdict], console: Console) -> None:
+    wide = console.width >= _WIDE
     left_out = None if wide else _usual_peers(verdicts)
-    table = Table(
-        title=f"{title}{f'; {left_out} unless stated' if left_out else ''}",
-        title_justify="left",
-        header_style="bold",
-        box=None,
-        padding=(0, 1, 0, 0),
-    )
+    # Apart from the table, as whose title it would be broken at the table's width.
+    console.print(f"{title}{f'; {left_out} unless stated' if left_out else ''}", style="italic")
+    table = Table(header_style="bold", box=None, padding=(0, 1, 0, 0))
     table.add_column("row", overflow="fold")
     more = ["ballots", "tokens", "operations"] if wide else []
     titles = ["row - vote", "95 % interval", "p", *more, "verdict"]
@@ -82,7 +78,7 @@ def _table(title: str, verdicts: Sequence[Verdict], width: int) -> Table:
         for one in of_suite:
             name = one.row.removesuffix(f", {left_out}") if left_out else one.row
             table.add_row(f" {name}", *_figures(one, wide=wide))
-    return table
+    console.print(table)
 
 
 def _usual_peers(verdicts: Sequence[Verdict]) -> str | None:
