@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -81,14 +82,18 @@ class _Chosen:
     store: Path | None
 
     def read(self) -> Recipe:
-        """Read the recipe with the changes in place."""
+        """Read the recipe with the changes in place.
+
+        A folder of data that was named goes before the recipe's own; one that stands in the environment does not.
+        """
+        from mlpo_bench.questions.loading import DATA_VARIABLE
         from mlpo_bench.training.recipe import changed, read_recipe
         from mlpo_bench.training.shipped import recipe_path
 
-        recipe = changed(read_recipe(recipe_path(self.recipe)), [*self._suites, *self.changes])
-        if self.data is not None and recipe.questions.data is None:
-            recipe = changed(recipe, [f"questions.data={self.data.resolve()}"])
-        return recipe
+        of_data = [] if self.data is None else [f"questions.data={self.data.resolve()}"]
+        named = of_data if str(self.data) != os.environ.get(DATA_VARIABLE) else []
+        recipe = changed(read_recipe(recipe_path(self.recipe)), [*self._suites, *named, *self.changes])
+        return changed(recipe, of_data) if recipe.questions.data is None else recipe
 
     @property
     def _suites(self) -> list[str]:

@@ -48,6 +48,16 @@ def test_stage_by_stage(mlpo_bench: Cli, recipe: Path, tmp_path: Path) -> None:
     assert (tmp_path / "trainings" / "small" / "traces.parquet").exists()
 
 
+def test_data_that_are_named_go_before_the_recipes_own_and_those_of_the_environment_do_not(
+    mlpo_bench: Cli, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = mlpo_bench("train", "rollouts", "-r", recipe, "--data", tmp_path / "elsewhere")
+    assert said.code == 2
+    assert "elsewhere" in said.err
+    monkeypatch.setenv("MLPO_BENCH_DATA", str(tmp_path / "elsewhere"))
+    assert mlpo_bench("train", "rollouts", "-r", recipe).code == 0
+
+
 def test_a_training_is_packed_and_goes_on_elsewhere(mlpo_bench: Cli, recipe: Path, tmp_path: Path) -> None:
     mlpo_bench("train", "rollouts", "-r", recipe)
     assert "small.tar.zst (0.0 MiB)" in mlpo_bench("train", "pack", "small", "small.tar.zst").out
