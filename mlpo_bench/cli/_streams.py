@@ -40,11 +40,12 @@ def steady() -> Iterator[None]:
     began swallows all; what goes to a standard error that nobody reads is lost, and no more than that.
     """
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _open(sys.stdout), cast("TextIO", _Unheeded(_open(sys.stderr)))
+    out = _open(sys.stdout)
+    sys.stdout, sys.stderr = out, cast("TextIO", _Unheeded(_open(sys.stderr)))
     try:
         yield
     finally:
-        _let_go(sys.stdout)
+        _let_go(out)
         sys.stdout, sys.stderr = before
 
 

@@ -274,7 +274,7 @@ def test_a_pipe_that_is_closed_says_nothing(tmp_path: Path, made_up: Path, team_
     subprocess.run(
         [*command, *options, "--protocol", "solo", "--name", "mine", "-q"], cwd=tmp_path, env=environment, check=True
     )
-    for looked_at in (["show", "mine"], ["show", "mine", "--json"], ["--help"]):
+    for looked_at in (["show", "mine"], ["show", "mine", "--json"], ["--help"], ["--version"], ["transcript", "mine"]):
         reading, writing = os.pipe()
         os.close(reading)
         done = subprocess.run(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from mlpo_bench.cli import _streams
 
 
 @pytest.fixture
@@ -63,3 +66,25 @@ def test_a_standard_error_that_is_gone_ends_no_run(words: list[str], tmp_path: P
     )
     assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
     assert (tmp_path / "runs" / "mine" / "cells" / "bbh.leader-1-round-3-peers.json").exists()
+
+
+def test_what_was_printed_when_the_reader_left_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w", encoding="utf-8") as printed:  # noqa: PTH123 - a pipe's end
+        monkeypatch.setattr("sys.stdout", printed)
+        with _streams.steady():
+            sys.stdout.write("a few words, which wait to be written")
+            sys.stdout = _Deaf(sys.stdout)  # as what reads the command line puts in its place
+    assert printed.closed
+
+
+class _Deaf:
+    """A stream that tells nobody that it cannot be written."""
+
+    def __init__(self, stream: object) -> None:
+        self._stream = stream
+
+    def flush(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self._stream.flush()  # type: ignore[attr-defined]
