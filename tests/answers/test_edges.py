@@ -87,6 +87,15 @@ from mlpo_bench.errors import EngineError, UsageError
         ("1, 2 or 3", "1,2,3", True),
         ("{1,2 and 3}", "{1,2,3}", True),
         (r"\{1, (2,3)\}", r"\{1,2,3\}", False),
+        ("1<2<3", "(1,3)", False),
+        ("1<x<y", "(1,y)", False),
+        (r"0.1\overline{6}", r"\frac{1}{6}", True),
+        (r"1.2\overline{3}", r"\frac{37}{30}", True),
+        (r"1.2\overline{3}", r"\frac{37}{3}", False),
+        ("5cm", "5 cm", True),
+        ("5cm", "5 m", False),
+        (r"\{1,2", r"\{1,2\}", False),
+        (r"1,2\}", r"\{1,2\}", False),
     ],
 )
 def test_expressions_are_equal_or_not(answer: str, gold: str, equal: bool) -> None:
@@ -103,6 +112,16 @@ LIAR = "Ann says that Bob lies. Does Ann tell the truth?"
     [
         ("maths", r"So we get \boxed{1} and \boxed{2}", "", "1, 2"),
         ("maths", "**x = 10**", "", "10"),
+        ("maths", r"\boxed{x \approx 2.718}", "", "2.718"),
+        ("maths", r"\boxed{e \approx 2.718}", "", "e"),
+        ("maths", r"\boxed{\sqrt{2} \approx 1.41}", "", r"\sqrt{2}"),
+        ("number", "So be it\nForty-two", "", "42"),
+        ("words", "<answer>ant then bee then cat</answer>", "", "ant bee cat"),
+        ("words", "<answer>ant, then bee</answer>", "", "ant then bee"),
+        ("yes_no", "The sentence is not implausible.", "", "Yes"),
+        ("yes_no", "The sentence is not plausible.", "", "No"),
+        ("yes_no", "The sentence is implausible.", "", "No"),
+        ("option", "B. Tallinn\nC. Riga\nI know both", "", None),
         ("number", "The answer is 3 \u00d7 10\u2075.", "", "300000"),
         ("gym", "<answer>x = 5</answer>", "", "5"),
         ("gym", "<answer>x = 5, y = 6</answer>", "", "x = 5, y = 6"),
@@ -143,6 +162,19 @@ LIAR = "Ann says that Bob lies. Does Ann tell the truth?"
 )
 def test_a_text_is_read(form: str, text: str, question: str, answer: str | None) -> None:
     assert answers.read(form, text, question=question) == answer
+
+
+def test_the_last_line_of_a_text_that_was_cut_off_names_no_option() -> None:
+    text = "The options are many. I think it is (B)"
+    assert answers.read("option", text, question=ASKED) == "(B)"
+    assert answers.read("option", text, question=ASKED, cut_off=True) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold", "equal"), [("3.50", "3.5", True), ("3.5", "3", False), ("-0.50", "-.5", True)]
+)
+def test_numbers_among_words_are_equal_or_not(answer: str, gold: str, equal: bool) -> None:
+    assert answers.judge("literal", answer, gold) is equal
 
 
 def test_an_answer_is_written_and_quoted_as_a_model_would_write_it() -> None:
