@@ -153,9 +153,15 @@ def build(folder: Path) -> list[Path]:
     """Write all that is made from the entries, the verdict in the README beside the folder too, and return the files.
 
     Raises:
-        UsageError: a file in the folder is no entry, or one cannot be written.
+        UsageError: a file in the folder is no entry, or was changed after it was added; or one cannot be written.
     """
     board = Board.read(folder)
+    for path, entry in zip(entry_paths(folder), board.entries, strict=True):
+        if entry.sha256 != entry.content_sha256:
+            raise UsageError(
+                f"{path} was changed after it was added, and no table is made of it; put back what was added, or add "
+                "its run anew."
+            )
     files = {folder / name: content for name, content in board.built().items()}
     page = page_of(folder)
     if page.is_file() and (told := board.told_in(page)) is not None:

@@ -409,6 +409,17 @@ def changed(folder: Path, change: Callable[[Any], None], *, sign: bool = False) 
     return list(faults(folder))
 
 
+def test_no_table_is_made_of_an_entry_that_was_changed(published: Path) -> None:
+    path = next((published / "entries").glob("*solo*"))
+    before = {name: (published / name).read_bytes() for name in ("README.md", "leaderboard.json")}
+    content = json.loads(path.read_bytes())
+    content["suites"]["bbh"]["cost"]["calls"] += 1
+    path.write_text(json.dumps(content))
+    with pytest.raises(UsageError, match=r"solo\S* was changed after it was added, and no table is made of it"):
+        board.build(published)
+    assert {name: (published / name).read_bytes() for name in before} == before
+
+
 def test_a_change_by_hand_is_noticed(published: Path) -> None:
     found = changed(published, lambda e: e["run"].update(date="2027-01-01"))
     assert any("it was changed after it was added" in fault for fault in found)
