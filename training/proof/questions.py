@@ -60,6 +60,14 @@ FURTHER = (
         )
         for row in LATER
     ),
+    *(
+        Question(f"twice the steps: trained leader against {words}", ("mlpo-longer", ONCE), b)
+        for words, b in (
+            ("the untrained model's vote at its tokens", ("untrained", VOTE)),
+            ("its own vote at its tokens", ("mlpo-longer", AT_TOKENS + ONCE)),
+            ("that of half the steps", LED),
+        )
+    ),
     Question("MLPO against MLPO without SFT", LED, ("mlpo-without-sft", ONCE)),
     Question("MLPO against MLPO without a filter", LED, ("mlpo-without-filter", ONCE)),
     *(

@@ -166,6 +166,15 @@ STEPS = (
     ),
     Step(
         "3b",
+        "mlpo for twice as many steps",
+        (
+            Training("mlpo-longer", 2 * _MLPO_WRITTEN, 2 * _MLPO_READ),
+            _led("mlpo-longer", "bbh"),
+            Evaluation("mlpo-longer", (AT_TOKENS + ONCE,), openings=6, suites=("bbh",)),
+        ),
+    ),
+    Step(
+        "3c",
         "mlpo without sft, and grpo on the other suites",
         (
             Training("mlpo-without-sft", _MLPO_WRITTEN, _MLPO_READ),
