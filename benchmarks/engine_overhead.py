@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.dispatch import Dispatch
@@ -34,6 +35,11 @@ from mlpo_bench.store import Store, derived_seed, request_key
 from mlpo_bench.teams import Member, Team
 
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vllm import SamplingParams
+
 LEAST_RATIO = 0.95
 WORDS = ("prove", "count", "find", "each", "number", "apple", "red", "blue", "if", "then", "left", "sum", "odd")
 
@@ -47,27 +53,31 @@ def chats_of(repetition: int, requests: int) -> Chats:
     return [[Message("user", f"Answer step by step. {text}?")] for text in texts]
 
 
-async def bare(engine: VLLMEngine, chats: Chats, sampling: Sampling) -> float:
-    """Return tokens per second of a plain loop over AsyncLLM."""
+async def written(engine: VLLMEngine, chat: Sequence[Message], params: SamplingParams, number: str) -> int:
+    """Return how many tokens AsyncLLM itself writes for a chat, asked with nothing in between."""
     from vllm.inputs import tokens_input
 
+    rendered = engine.tokenizer.apply_chat_template(
+        [{"role": m.role, "content": m.content} for m in chat], add_generation_prompt=True, tokenize=False
+    )
+    ids = engine.tokenizer.encode(rendered, add_special_tokens=False)
+    count = 0
+    async for output in engine.llm.generate(tokens_input(ids), params, number):
+        count = len(output.outputs[0].token_ids)
+    return count
+
+
+async def bare(engine: VLLMEngine, chats: Chats, sampling: Sampling) -> float:
+    """Return tokens per second of a plain loop over AsyncLLM."""
+
     async def one(number: int, chat: list[Message]) -> int:
-        tokenizer = engine.tokenizer
-        rendered = tokenizer.apply_chat_template(
-            [{"role": m.role, "content": m.content} for m in chat], add_generation_prompt=True, tokenize=False
-        )
-        ids = tokenizer.encode(rendered, add_special_tokens=False)
         # The same seeds as on the other side, so that both sides write the same amount.
         seed = derived_seed(request_key(engine.facts.fingerprint, chat, sampling, 0, 0))
-        params = engine.sampling_params(sampling, seed)
-        written = 0
-        async for output in engine.llm.generate(tokens_input(ids), params, f"bare-{number}"):
-            written = len(output.outputs[0].token_ids)
-        return written
+        return await written(engine, chat, engine.sampling_params(sampling, seed), f"bare-{number}")
 
     started = time.perf_counter()
-    written = await asyncio.gather(*(one(n, chat) for n, chat in enumerate(chats)))
-    return sum(written) / (time.perf_counter() - started)
+    counts = await asyncio.gather(*(one(n, chat) for n, chat in enumerate(chats)))
+    return sum(counts) / (time.perf_counter() - started)
 
 
 async def ours(engine: VLLMEngine, chats: Chats, sampling: Sampling) -> float:

@@ -26,6 +26,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.engine_overhead import written
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import open_engine
 from mlpo_bench.engines.vllm import VLLMEngine
@@ -133,26 +134,17 @@ async def held(engine: VLLMEngine, suite: SuiteTasks, history: History, tokens: 
 
 async def replayed(engine: VLLMEngine, answered: Sequence[Answered]) -> float:
     """Return tokens written a second where the engine gets all requests at once, each to be as long as it was."""
-    from vllm.inputs import tokens_input
-
     await engine.forget()
     shuffled = random.Random(0).sample(list(answered), len(answered))  # noqa: S311 - not a secret
 
     async def one(number: int, asked: Answered) -> int:
-        prompt = engine.tokenizer.apply_chat_template(
-            [{"role": m.role, "content": m.content} for m in asked.messages], add_generation_prompt=True, tokenize=False
-        )
-        ids = engine.tokenizer.encode(prompt, add_special_tokens=False)
         params = engine.sampling_params(replace(asked.sampling, max_tokens=asked.tokens, stop=()), asked.seed)
         params.ignore_eos, params.stop = True, []
-        written = 0
-        async for output in engine.llm.generate(tokens_input(ids), params, f"replayed-{number}"):
-            written = len(output.outputs[0].token_ids)
-        return written
+        return await written(engine, asked.messages, params, f"replayed-{number}")
 
     started = time.perf_counter()
-    written = await asyncio.gather(*(one(number, asked) for number, asked in enumerate(shuffled)))
-    return sum(written) / (time.perf_counter() - started)
+    counts = await asyncio.gather(*(one(number, asked) for number, asked in enumerate(shuffled)))
+    return sum(counts) / (time.perf_counter() - started)
 
 
 async def measure(suite: SuiteTasks, tokens: int, repetitions: int) -> bool:

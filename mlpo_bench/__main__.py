@@ -17,9 +17,8 @@ INTERRUPTED = 130
 @contextlib.contextmanager
 def _ended_by_ctrl_c() -> Iterator[None]:
     """Let Ctrl-C end the process at once while inside: where modules are made, Python may lose what it raises."""
-    ours = (
-        signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )  # else the process ignores it, or others listen
+    # Otherwise the process ignores the signal, or others listen for it.
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if ours:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     yield
