@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -115,26 +116,31 @@ def pack(prompt: Sequence[int], completions: Sequence[Sequence[int]], device: to
     return Packed(ids, positions, targets, layout)
 
 
-@dataclass
 class Written:
     """The keys and values of completions under way, row by row, behind those of the prompts that they share.
 
     `prompts` has for each layer the keys and values, (key heads, tokens, width), of every prompt; `counts` the rows
     that go on from each. Rows of one prompt stand together, in the prompts' order. `most` bounds what a row writes.
+    Prompts are padded to the longest of them, so that one product attends to all.
     """
 
-    prompts: list[list[tuple[torch.Tensor, torch.Tensor]]]
-    counts: list[int]
-    most: int
-    length: int = 0
-    rows: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        count = sum(self.counts)
-        for layer in self.prompts:
-            keys, values = layer[0]
-            shape = (count, keys.shape[0], self.most)
-            self.rows.append((keys.new_empty(*shape, keys.shape[2]), values.new_empty(*shape, values.shape[2])))
+    def __init__(self, prompts: list[list[tuple[torch.Tensor, torch.Tensor]]], counts: list[int], most: int) -> None:
+        device = prompts[0][0][0].device
+        lengths = torch.tensor([keys.shape[1] for keys, _ in prompts[0]], device=device)
+        self.length = 0
+        self.prompts = [
+            (_padded([keys for keys, _ in each]), _padded([values for _, values in each])) for each in prompts
+        ]
+        self.beyond = torch.arange(int(lengths.max()), device=device) >= lengths[:, None]
+        """Whether a place in a prompt is padding, (prompts, longest)."""
+        self.prompt = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts)).to(device)
+        """The prompt of each row."""
+        self.place = torch.cat([torch.arange(count) for count in counts]).to(device)
+        """Which of its prompt's rows each row is."""
+        self.rows = []
+        for keys, values in self.prompts:
+            shape = (sum(counts), keys.shape[1], most)
+            self.rows.append((keys.new_empty(*shape, keys.shape[3]), values.new_empty(*shape, values.shape[3])))
 
     def add(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Put the newest token's key and value, (rows, heads, 1, width), behind the rows, and return all of them."""
@@ -145,12 +151,27 @@ class Written:
 
     def keep(self, kept: torch.Tensor) -> None:
         """Go on with some of the rows only, given by their places in ascending order."""
-        ends = torch.tensor(self.counts).cumsum(0).tolist()
-        places = kept.tolist()
-        self.counts = [
-            sum(end - count <= place < end for place in places) for end, count in zip(ends, self.counts, strict=True)
-        ]
+        left, self.prompt, counts = self.prompt[kept].unique_consecutive(return_inverse=True, return_counts=True)
+        self.place = torch.cat([torch.arange(count) for count in counts.tolist()]).to(kept.device)
+        if len(left) < len(self.beyond):
+            self.beyond = self.beyond[left]
+            self.prompts = [(keys[left], values[left]) for keys, values in self.prompts]
         self.rows = [(keys[kept], values[kept]) for keys, values in self.rows]
+
+    def by_prompt(self, of_rows: torch.Tensor) -> torch.Tensor:
+        """Turn (rows, key heads, shared, n) into (prompts, key heads, places x shared, n), padded with zeros."""
+        spread = of_rows.new_zeros(len(self.beyond), int(self.place.max()) + 1, *of_rows.shape[1:])
+        spread[self.prompt, self.place] = of_rows
+        return spread.transpose(1, 2).flatten(2, 3)
+
+    def by_row(self, of_prompts: torch.Tensor, shared: int) -> torch.Tensor:
+        """Turn (prompts, key heads, places x shared, n) into (rows, key heads, shared, n)."""
+        return of_prompts.unflatten(2, (-1, shared))[self.prompt, :, self.place]
+
+
+def _padded(tokens: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Put tensors of (heads, tokens, width) side by side, padded with zeros to the longest."""
+    return pad_sequence([each.transpose(0, 1) for each in tokens], batch_first=True).transpose(1, 2).contiguous()
 
 
 def supports(model: Untyped) -> bool:
@@ -246,22 +267,14 @@ def _to_written(
     shared = heads // keys.shape[1]
     scale = width**-0.5 if scaling is None else scaling
     query = (query * scale).view(rows, keys.shape[1], shared, width)
-    own = query @ keys.transpose(-1, -2)
-    out = []
-    first = 0
-    for count, (prompt_keys, prompt_values) in zip(written.counts, written.prompts[layer], strict=True):
-        if not count:
-            continue
-        here = slice(first, first + count)
-        first += count
-        asked = query[here].transpose(0, 1).flatten(1, 2)
-        before = (asked @ prompt_keys.transpose(-1, -2)).unflatten(1, (count, shared)).transpose(0, 1)
-        scores = torch.cat([before, own[here]], dim=-1).softmax(-1, dtype=torch.float32).to(values.dtype)
-        length = prompt_keys.shape[1]
-        to_prompt = scores[..., :length].transpose(0, 1).flatten(1, 2) @ prompt_values
-        to_own = scores[..., length:] @ values[here]
-        out.append(to_prompt.unflatten(1, (count, shared)).transpose(0, 1) + to_own)
-    return torch.cat(out).flatten(1, 2)[:, None]
+    prompt_keys, prompt_values = written.prompts[layer]
+    to_prompt = written.by_row(written.by_prompt(query) @ prompt_keys.transpose(-1, -2), shared)
+    to_prompt = to_prompt.masked_fill(written.beyond[written.prompt, None, None], -torch.inf)
+    scores = torch.cat([to_prompt, query @ keys.transpose(-1, -2)], dim=-1)
+    weights = scores.softmax(-1, dtype=torch.float32).to(values.dtype)
+    longest = prompt_keys.shape[2]
+    from_prompt = written.by_row(written.by_prompt(weights[..., :longest]) @ prompt_values, shared)
+    return (from_prompt + weights[..., longest:] @ values).flatten(1, 2)[:, None]
 
 
 AttentionInterface.register(NAME, attention)

@@ -73,8 +73,9 @@ def test_the_divergence_is_measured_now_and_then_where_it_is_not_weighed(lessons
     lessons("mlpo", training)
     found = {int(point["step"]): point["kl"] for point in points(training) if "kl" in point}
     assert list(found) == [1, 3, 5]
-    assert found[1] == 0.0
-    assert found[5] > found[3] > 0.0
+    learnt = [point["step"] for point in points(training) if point["grad_norm"] > 0]  # groups may earn all the same
+    assert {step: kl > 0 for step, kl in found.items()} == {step: min(learnt) < step for step in found}
+    assert found[5] > 0
     assert not [path for path in training.mlpo.iterdir() if path.is_dir()]
     never = lessons.training("never", mlpo={"kl_every": 0, "steps": 5})
     lessons("mlpo", never)

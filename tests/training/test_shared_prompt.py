@@ -166,6 +166,37 @@ def test_drawing_follows_the_chances_and_their_bound() -> None:
     assert set(tokens.tolist()) == {0, 1}
 
 
+def test_drawing_follows_the_chances_of_large_vocabularies() -> None:
+    """Tokens are drawn by runs of them, the last of which is not full, and none without a chance is drawn."""
+    from scipy import stats
+
+    from mlpo_bench.training.writing import How, draw
+
+    torch.manual_seed(0)
+    size, draws = 600, 60_000
+    logits = torch.randn(size)
+    logits[:300] -= 1e-3 * torch.arange(300)
+    logits[[0, 255, 256, 511, 599]] = -torch.inf
+    tokens, entropy = draw(logits.repeat(draws, 1), How(1.0, 1.0, 1, ()))
+    chances = logits.double().softmax(-1)
+    possible = chances > 0
+    drawn = torch.bincount(tokens, minlength=size)
+    assert not drawn[~possible].any()
+    expected = chances[possible] / chances.sum() * draws
+    assert stats.chisquare(drawn[possible].numpy(), expected.numpy()).pvalue > 1e-3
+    assert entropy[0] == pytest.approx(float(torch.special.entr(chances).sum()), abs=1e-4)
+
+
+def test_nothing_is_drawn_from_what_is_no_number() -> None:
+    from mlpo_bench.training.writing import How, draw
+
+    for spoiled in (torch.nan, torch.inf):
+        logits = torch.zeros(2, 5)
+        logits[1, 3] = spoiled
+        with pytest.raises(FloatingPointError, match="no numbers"):
+            draw(logits, How(1.0, 1.0, 1, ()))
+
+
 def test_the_mean_entropy_is_over_what_was_written(tiny: Any) -> None:
     from mlpo_bench.training.writing import How, write
 
