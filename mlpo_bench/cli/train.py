@@ -149,8 +149,11 @@ def _do(name: str, stages: Callable[[Recipe], tuple[Stage, ...]], chosen: _Chose
     again = f"mlpo-bench train {name} {chosen.command}"
     try:
         with ending(f"Interrupted. What was done is kept; to go on: {again}"), folder.locked():
+            mended = folder.put_right() if processes.first() else []
             todo = processes.agreed(left(folder, wanted, redo=redo) if processes.first() else [])
             with progress(quiet=quiet or not processes.first()) as observer:
+                for told in mended:
+                    observer.say(told)
                 run_stages(folder, todo, chosen.store or default_path(), observer)
     except EngineError as fault:
         sys.stderr.write(f"mlpo-bench: {fault}\nWhat was answered is kept; to go on: {again}\n")
@@ -272,6 +275,7 @@ def show_curves(
     ] = None,
 ) -> None:
     """Show the curves of a training, also while it goes on."""
+    from mlpo_bench import atomic
     from mlpo_bench.cli._curves import curves
     from mlpo_bench.errors import UsageError
     from mlpo_bench.reports.terminal.console import Console
@@ -291,5 +295,5 @@ def show_curves(
         console.print(f"{stage}: {steps[-1]['step']:.0f} steps", style="bold")
         console.print(curves(steps))
     if plot is not None:
-        plot.write_text(figure.drawn(by_stage), encoding="utf-8")
+        atomic.write(plot, figure.drawn(by_stage).encode())
         console.print(f"Drawn into {plot}", style="dim", soft_wrap=True)

@@ -43,7 +43,7 @@ def put_right(run: Path, parts: Sequence[str]) -> list[str]:
     told = list(_unread(run))
     for part in parts:
         (run / part).mkdir(exist_ok=True)
-        told += [_put_aside(path, "is a folder") for path in sorted((run / part).iterdir()) if path.is_dir()]
+        told += [put_aside(path, "is a folder") for path in sorted((run / part).iterdir()) if path.is_dir()]
     return told
 
 
@@ -53,10 +53,10 @@ def _unread(run: Path) -> Iterator[str]:
             try:
                 read(run / name)
             except DamagedFile as fault:
-                yield _put_aside(run / name, fault.why)
+                yield put_aside(run / name, fault.why)
     for name in ("results.json", "config.yaml"):
         if (run / name).is_dir():
-            yield _put_aside(run / name, "is a folder")
+            yield put_aside(run / name, "is a folder")
 
 
 def decided_by(config: RunConfig, manifest: Mapping[str, Any]) -> bool:
@@ -75,7 +75,8 @@ def restored(path: Path, config: RunConfig) -> str:
     return f"{path} was lost, cut short or changed; it was written anew."
 
 
-def _put_aside(path: Path, why: str) -> str:
+def put_aside(path: Path, why: str) -> str:
+    """Give a damaged file or folder another name, and say so in a sentence that begins with what is wrong with it."""
     number = 1
     while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
         number += 1

@@ -52,4 +52,6 @@ def _is_whole(path: Path, processes: int) -> bool:
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
+    if not isinstance(state, dict):
+        return False
     return state.get("global_step") == step(path) and len(list(path.glob("rng_state*.pth"))) >= processes

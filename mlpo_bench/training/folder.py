@@ -13,7 +13,7 @@ ledger.json            tokens and seconds by stage: with the seconds all that di
 
 A stage is done when its record says so, its inputs are those that the recipe and the earlier stages have now, and its
 outputs are those that it wrote. Where one of these differs, it is stale, and so is all that follows. Where nothing
-differs but files are gone, it is lost: done again, it comes to the same.
+differs but files are gone, its record or what it made, it is lost: done again, it comes to the same.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import orjson
 from filelock import FileLock, Timeout
 
 from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError, nearest
-from mlpo_bench.log.files import write_json
+from mlpo_bench.log.files import DamagedFile, write_json
 from mlpo_bench.training import processes
 from mlpo_bench.training.recipe import STAGES, Recipe, Stage, read_recipe
+from mlpo_bench.training.records import put_right, read_ledger, read_record
 
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 State = Literal["to do", "begun", "done", "lost", "stale"]
 
+DATA_STAGES: tuple[Stage, ...] = ("rollouts", "filter", "traces")
+"""Those that ask models through the store, and so come to the same when they are done again."""
 OUTPUTS: dict[Stage, tuple[str, ...]] = {
     "rollouts": ("rollouts.parquet",),
     "filter": ("questions.parquet", "prompts.parquet"),
@@ -116,7 +118,8 @@ class TrainingFolder:
             UsageError: it cannot be written, or is no training's.
         """
         folder = cls(parent / recipe.name, recipe)
-        if folder.path.exists() and not folder.recipe_path.exists() and any(folder.path.iterdir()):
+        ours = folder.recipe_path.exists() or (folder.path / "stages").is_dir()
+        if folder.path.exists() and not ours and any(folder.path.iterdir()):
             raise UsageError(f"the folder {folder.path} exists and is no training; choose another name or --output.")
         try:
             (folder.path / "stages").mkdir(parents=True, exist_ok=True)
@@ -138,6 +141,11 @@ class TrainingFolder:
         for path in (Path(training), parent / training):
             if (path / "recipe.yaml").is_file():
                 return cls(path)
+        if (Path(training).is_dir() and Path(training) != Path()) or (parent / training).is_dir():
+            raise UsageError(
+                f"the folder of {str(training)!r} has no recipe.yaml, so it is no training, or has lost it; "
+                "`mlpo-bench train all` with the recipe it was made by writes it anew."
+            )
         known = [path.parent.name for path in parent.glob("*/recipe.yaml")]
         hint = nearest(str(training), known) or "; it must be a folder with a recipe.yaml."
         raise UsageError(f"there is no training {str(training)!r}{hint}")
@@ -168,11 +176,24 @@ class TrainingFolder:
         finally:
             self._lock.release()
 
+    def put_right(self) -> list[str]:
+        """Put aside what is damaged and can be made anew, which the data stages' files can; say so, a sentence each."""
+        records = [self._record_path(stage) for stage in DATA_STAGES]
+        made = [self.path / name for stage in DATA_STAGES for name in OUTPUTS[stage]]
+        told = list(put_right(records, [self.recipe_path, *made]))
+        if not _is_recipe(self.recipe_path):
+            atomic.write(self.recipe_path, self.recipe.to_yaml().encode())
+        return told
+
     def state(self, stage: Stage) -> State:
-        """Return how a stage stands: see the head of this module."""
+        """Return how a stage stands: see the head of this module.
+
+        Raises:
+            DamagedFile: its record is not what was written.
+        """
         record = self._record(stage)
-        if record is None:
-            return "to do"
+        if record is None:  # it is written before anything else of the stage
+            return "lost" if any((self.path / name).exists() for name in OUTPUTS[stage]) else "to do"
         if changes := self.changes(stage):
             return "lost" if all(map(self._is_gone, changes)) else "stale"
         return "done" if record["state"] == "done" else "begun"
@@ -204,7 +225,10 @@ class TrainingFolder:
 
     def did(self, stage: Stage, inputs: Mapping[str, Any]) -> bool:
         """Return whether a stage was done with these inputs, and its outputs are as it wrote them."""
-        record = self._record(stage)
+        try:
+            record = self._record(stage)
+        except DamagedFile:
+            return False
         if record is None or record["state"] != "done" or record["inputs"] != inputs:
             return False
         return all(digest(self.path / name) == recorded for name, recorded in record["outputs"].items())
@@ -277,11 +301,11 @@ class TrainingFolder:
         """What each stage took: seconds over all its sessions, and what it counted of its own.
 
         A session that was killed counts until the last file of the stage's that it wrote.
+
+        Raises:
+            DamagedFile: the file is not what was written.
         """
-        if not self.ledger_path.exists():
-            return {}
-        ledger: dict[str, dict[str, float]] = orjson.loads(self.ledger_path.read_bytes())
-        return ledger
+        return read_ledger(self.ledger_path)
 
     def _spend(self, stage: Stage, work: Work, seconds: float) -> None:
         ledger = self.ledger
@@ -304,10 +328,15 @@ class TrainingFolder:
 
     def _record(self, stage: Stage) -> dict[str, Any] | None:
         path = self._record_path(stage)
-        if not path.exists():
-            return None
-        record: dict[str, Any] = orjson.loads(path.read_bytes())
-        return record
+        return read_record(path) if path.exists() else None
+
+
+def _is_recipe(path: Path) -> bool:
+    try:
+        read_recipe(path)
+    except UsageError:
+        return False
+    return True
 
 
 def _copy(source: Path, target: Path) -> None:

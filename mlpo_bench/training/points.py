@@ -10,8 +10,11 @@ forward and back, and `written`, tokens that it read and wrote in making complet
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING
+
+from mlpo_bench.log.files import DamagedFile, read_bytes
 
 
 if TYPE_CHECKING:
@@ -23,16 +26,32 @@ Point = dict[str, float]
 
 
 def read(path: Path) -> list[Point]:
-    """Return the figures in a file, step by step; a last line that was cut short is left out."""
-    points: list[Point] = []
+    """Return the figures in a file, step by step; a last line that was cut short is left out.
+
+    Raises:
+        DamagedFile: the file holds anything else.
+    """
     if not path.exists():
-        return points
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            points.append(json.loads(line))
-        except ValueError:
-            break
+        return []
+    *whole, last = read_bytes(path).split(b"\n")
+    points = [_point(path, number, line) for number, line in enumerate(whole, 1)]
+    with contextlib.suppress(ValueError):  # it was written without its end
+        points += [_point(path, len(whole) + 1, last)] if json.loads(last) else []
     return points
+
+
+def _point(path: Path, number: int, line: bytes) -> Point:
+    try:
+        point = json.loads(line)
+    except ValueError:
+        point = None
+    if not isinstance(point, dict) or "step" not in point or not all(map(_is_figure, point.values())):
+        raise DamagedFile(path, f"holds no figures of a step in line {number}", "; delete the lines from there on")
+    return point
+
+
+def _is_figure(value: object) -> bool:
+    return type(value) in (int, float)
 
 
 def series(points: Sequence[Point], name: str) -> list[tuple[float, float]]:

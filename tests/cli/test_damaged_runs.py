@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fixtures.damages import DAMAGES, folder, lost  # type: ignore[import-not-found]
 
 
 Cli = Any
@@ -33,50 +34,6 @@ COMMANDS = (
     ("rescore", "RUN", "--dry-run"),
     ("run", "--add", "--name", "RUN", "--protocol", "oracle", "--output", "."),
 )
-
-
-def _empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def _cut(path: Path) -> None:
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) * 2 // 3])
-
-
-def _garbled(path: Path) -> None:
-    size = path.stat().st_size
-    path.write_bytes(bytes(n * 89 % 251 for n in range(size)))
-
-
-def _lost(path: Path) -> None:
-    path.unlink()
-
-
-def _folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-    (path / "kept.txt").write_text("precious")
-
-
-def _other(path: Path) -> None:
-    """What it holds is of the right kind, and of the wrong form."""
-    if path.suffix == ".parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        pq.write_table(pa.table({"x": [1]}), path)
-    elif path.suffix == ".zst":
-        import zstandard
-
-        path.write_bytes(zstandard.compress(b'{"question": 3}\n'))
-    elif path.suffix == ".json":
-        path.write_text('{"cells": 3, "sessions": [], "models": {}}')
-    else:
-        path.write_text("suites: [mmlu]\n")
-
-
-DAMAGES = (_empty, _cut, _garbled, _lost, _folder, _other)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +73,7 @@ def test_a_damaged_file_is_named_and_mended(
             said = mlpo_bench(*(word.replace("RUN", target.name) for word in command))
             where = f"{damage.__name__} {' '.join(command)}: {said.err}"
             assert "Traceback" not in said.out + said.err, where
-            if name == "plan.json" and damage is _lost:
+            if name == "plan.json" and damage is lost:
                 continue  # nothing was planned, then
             if said.code != 0:
                 assert said.code == 2, where
@@ -130,7 +87,7 @@ def test_a_damaged_file_is_named_and_mended(
         assert mlpo_bench("show", spoiled).code == 0
         manifest = json.loads((spoiled / "manifest.json").read_text())
         assert manifest["models"][0]["engine"] == "scripted"
-        if damage is _folder:
+        if damage is folder:
             assert [path.read_text() for path in spoiled.rglob("kept.txt")] == ["precious"]
 
 

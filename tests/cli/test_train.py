@@ -18,22 +18,6 @@ import pytest
 Cli = Callable[..., Any]
 
 
-@pytest.fixture
-def recipe(tmp_path: Path, made_up: Path, script: Path) -> Path:
-    path = tmp_path / "small.yaml"
-    path.write_text(
-        f"""
-name: small
-team: {{leader: {{model: {script}, engine: scripted}}, peers: [{{model: {script}, engine: scripted, count: 2}}]}}
-suites: bbh
-questions: {{data: {made_up}, subjects: [navigate]}}
-filter: off
-traces: {{samples: 3, writer: spliced}}
-""".replace("filter: off", "filter: {rule: off}")
-    )
-    return path
-
-
 def test_stage_by_stage(mlpo_bench: Cli, recipe: Path, tmp_path: Path) -> None:
     said = mlpo_bench("train", "rollouts", "--recipe", recipe)
     assert said.code == 0
@@ -135,7 +119,10 @@ def test_ctrl_c_waits_for_what_is_under_way_and_says_how_to_go_on(
     script.write_text("- {when: 'number [5-9]', delay: 3, say: The answer is yes.}\n- say: The answer is no.")
     store = tmp_path / "store.sqlite"
     command = [sys.executable, "-m", "mlpo_bench", "train", "rollouts", "-r", str(recipe), "--store", str(store)]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    elsewhere = {name: value for name, value in os.environ.items() if name != "MLPO_BENCH_DATA"}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=elsewhere, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     while not completions(store):
         assert process.poll() is None
         time.sleep(0.02)
