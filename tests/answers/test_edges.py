@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from mlpo_bench import answers
-from mlpo_bench.answers import mathematics, referees
+from mlpo_bench.answers import latex, mathematics, referees, values
 from mlpo_bench.answers.spans import accepted
 from mlpo_bench.errors import EngineError, UsageError
 
@@ -96,6 +96,17 @@ from mlpo_bench.errors import EngineError, UsageError
         ("5cm", "5 m", False),
         (r"\{1,2", r"\{1,2\}", False),
         (r"1,2\}", r"\{1,2\}", False),
+        (r"-1\frac{1}{2}", "-3/2", True),
+        (r"-1\frac{1}{2}", "3/2", False),
+        (r"-0.\overline{3}", "-1/3", True),
+        ("150 cents", "1.5 dollars", True),
+        ("1.5 dollars", "150 cents", True),
+        ("150 cents", "1.50 cents", False),
+        ("150 dollars", "1.50 cents", False),
+        (r"{\text{{3}}}", "3", True),
+        (r"\Delta+\Delta", r"2\Delta", True),
+        (r"2\Omega", r"2\Delta", False),
+        ("5 apples in boxes", "5", True),
     ],
 )
 def test_expressions_are_equal_or_not(answer: str, gold: str, equal: bool) -> None:
@@ -129,6 +140,14 @@ LIAR = "Ann says that Bob lies. Does Ann tell the truth?"
         ("words", "<answer>The list\nis ant bee</answer>", "", None),
         ("option", "<answer>(I) fits</answer>", "", "(I)"),
         ("option", "<answer>I fit</answer>", "", None),
+        ("option", "The answer is a because it fits.", "", "(A)"),
+        ("option", "I thought about it for a while.\nB) tall", "", None),
+        ("option", "My choice:\nB) tall", "", "(B)"),
+        ("option", "(A) x\n(B) y\nLet me see which of them it is:\n(C) z", "", None),
+        ("option", "I looked. Agent 2: <answer>(B)</answer>", ASKED, None),
+        ("option", "I agree with agent 2: <answer>(B)</answer>", ASKED, "(B)"),
+        ("valid_invalid", "One step is invalid but two are valid but the whole argument is invalid.", "", "invalid"),
+        ("yes_no", "Ann tells the truth.", LIAR, "Yes"),
         ("yes_no", "**Yes**, it goes on\nFirst we go east. Then we go on and", "", "Yes"),
         ("true_false", "False. I looked at it\nFirst part\nSecond part goes on", "", "False"),
         ("maths", "So the sum is equal to 12!", "", "12"),
@@ -146,7 +165,6 @@ LIAR = "Ann says that Bob lies. Does Ann tell the truth?"
         ("yes_no", "The an\u017fwer is Ye\u017f.", "", "Yes"),
         ("yes_no", "THE ANSWER \u0130S YES.", "", "Yes"),
         ("yes_no", "The answer \u0131s no.", "", "No"),
-        ("yes_no", "Ann tells the truth.", LIAR, "Yes"),
         ("yes_no", "Bob tells the truth.", LIAR, None),
         ("yes_no", "Ann does not tell the truth.", LIAR, "No"),
         ("words", "Sorted: ant, 'bee', \"cat\"", "", "ant bee cat"),
@@ -162,6 +180,17 @@ LIAR = "Ann says that Bob lies. Does Ann tell the truth?"
 )
 def test_a_text_is_read(form: str, text: str, question: str, answer: str | None) -> None:
     assert answers.read(form, text, question=question) == answer
+
+
+def test_letters_side_by_side_are_a_product_of_letters_that_the_other_side_has() -> None:
+    assert values.understood("si", "is")
+    assert not values.understood("si", r"\sin")
+    assert values.understood(r"2\Delta", "x")
+    assert latex.canonical(r"-0.\overline{3}") == r"-\frac{1}{3}"
+
+
+def test_an_option_is_held_against_others_by_its_letter_as_it_is_written() -> None:
+    assert answers.FORMATS["option"].key("(b)") == "B"
 
 
 def test_the_last_line_of_a_text_that_was_cut_off_names_no_option() -> None:
