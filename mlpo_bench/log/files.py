@@ -190,7 +190,9 @@ def read_lines(path: Path) -> Iterator[Any]:
     except OSError as error:
         raise damaged(path, unreadable(error)) from None
     except zstandard.ZstdError:
-        raise damaged(path, f"is damaged after its line {number}") from None
+        raise damaged(
+            path, f"is damaged after its line {number}" if number else "has no line that can be read"
+        ) from None
     except orjson.JSONDecodeError as error:
         raise damaged(path, f"is damaged: line {number} is not JSON ({error})") from None
 

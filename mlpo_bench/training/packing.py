@@ -18,8 +18,10 @@ import zstandard
 
 from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
+from mlpo_bench.log.files import DamagedFile, unreadable
 from mlpo_bench.training import card, checkpoints, points
 from mlpo_bench.training.folder import TrainingFolder
+from mlpo_bench.training.recipe import read_recipe
 
 
 if TYPE_CHECKING:
@@ -68,13 +70,14 @@ def unpack(file: Path, parent: Path) -> TrainingFolder:
     Raises:
         UsageError: the file is none of `pack`, or there is such a training.
     """
-    with _opened(file) as tar:
-        beside = parent / f".{file.name}.{os.getpid()}"
-        shutil.rmtree(beside, ignore_errors=True)
-        tar.extractall(beside, filter="data")
-    made = TrainingFolder.open(beside)
-    place = parent / made.recipe.name
+    beside = parent / f".{file.name}.{os.getpid()}"
+    shutil.rmtree(beside, ignore_errors=True)
     try:
+        with _opened(file) as tar:
+            tar.extractall(beside, filter="data")
+        if not (beside / "recipe.yaml").is_file():
+            raise UsageError(f"{file} is no packed training: no recipe.yaml is in it.")
+        place = parent / read_recipe(beside / "recipe.yaml").name
         if place.exists():
             raise UsageError(f"there is a training {place} already; move it away, or unpack into another --output.")
         beside.replace(place)
@@ -86,13 +89,16 @@ def unpack(file: Path, parent: Path) -> TrainingFolder:
 @contextmanager
 def _opened(file: Path) -> Iterator[tarfile.TarFile]:
     try:
+        atomic.check_regular(file)
         with (
             file.open("rb") as raw,
             zstandard.ZstdDecompressor().stream_reader(raw) as stream,
             tarfile.open(fileobj=stream, mode="r|") as tar,
         ):
             yield tar
-    except (OSError, tarfile.TarError, zstandard.ZstdError) as error:
+    except OSError as error:
+        raise DamagedFile(file, unreadable(error)) from None
+    except (tarfile.TarError, zstandard.ZstdError) as error:
         raise UsageError(f"{file} is no packed training: {error}.") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import tarfile
 from typing import TYPE_CHECKING, Any
@@ -84,9 +85,34 @@ def killed_after(steps: int) -> Any:
     return advance
 
 
+def archive(*entries: tuple[str, bytes, bytes]) -> bytes:
+    """A packed training of files by name, content and kind."""
+    into = io.BytesIO()
+    with tarfile.open(fileobj=into, mode="w") as tar:
+        for name, content, kind in entries:
+            told = tarfile.TarInfo(name)
+            told.size, told.type, told.linkname = len(content), kind, "/etc/passwd"
+            tar.addfile(told, io.BytesIO(content))
+    return zstandard.compress(into.getvalue())
+
+
 def test_no_packed_training_and_one_with_conversations_are_refused(train: Trainings, tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"nonsense")
-    with pytest.raises(UsageError, match="is no packed training"):
-        unpack(tmp_path / "x", tmp_path)
+    file, into = tmp_path / "x", tmp_path / "into"
+    with pytest.raises(UsageError, match=r"x is missing\.$"):
+        unpack(file, into)
+    recipe = ("recipe.yaml", b"name: [", tarfile.REGTYPE)
+    for content, said in (
+        (b"nonsense", "x is no packed training"),
+        (b"", "x is no packed training"),
+        (archive(("stages/filter.json", b"{}", tarfile.REGTYPE)), r"x is no packed training: no recipe\.yaml is in it"),
+        (archive(("recipe.yaml", b"", tarfile.SYMTYPE)), "x is no packed training"),
+        (archive(("../../out", b"x", tarfile.REGTYPE), recipe), "x is no packed training"),
+        (archive(recipe), "is not valid YAML"),
+    ):
+        file.write_bytes(content)
+        with pytest.raises(UsageError, match=said):
+            unpack(file, into)
+        assert not list(into.glob("*"))  # nothing is left of it
+    assert not (tmp_path / "out").exists()
     with pytest.raises(UsageError, match="not packed"):
         pack(train("later", until="rollouts", mlpo={"contexts": "rounds"}), tmp_path / "later")
