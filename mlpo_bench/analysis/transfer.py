@@ -201,6 +201,6 @@ def suites_of_card(leader: Member) -> tuple[str, ...] | None:
         try:
             card = json.loads(atomic.read(path))
             return tuple(card["data"]["questions"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
     return None

@@ -75,7 +75,7 @@ def accepted(gold: str) -> list[list[str]]:
     """Return the accepted answers of a gold one, each as its parts."""
     try:
         answers = json.loads(gold)
-    except ValueError:
+    except (ValueError, RecursionError):
         answers = None
     if isinstance(answers, list) and answers and all(isinstance(one, list) for one in answers):
         return [[str(part) for part in one] for one in answers]

@@ -7,13 +7,12 @@ files, wherever they lie.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.engines import headers, hub
+from mlpo_bench.engines import headers, hub, json_files
 from mlpo_bench.engines.base import AdapterFacts
 from mlpo_bench.engines.hashes import revision_of
 from mlpo_bench.errors import UsageError, nearest
@@ -115,11 +114,11 @@ def _check_files(name: str, folder: Path) -> None:
 
 def _config(name: str, folder: Path) -> dict[str, Any]:
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = json_files.read(folder / CONFIG)
     except (OSError, ValueError):
         config = None
     if not isinstance(config, dict):
-        raise UsageError(f"the adapter {name} has a {CONFIG} that is no JSON object.")
+        raise UsageError(f"the adapter {name} has an {CONFIG} that is no JSON object.")
     return config
 
 

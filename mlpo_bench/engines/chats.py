@@ -105,7 +105,7 @@ class ChatTokens:
 
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # whatever transformers meets in files that others wrote
             reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
             raise UsageError(
                 f"the tokenizer in {folder} cannot be read: {reason}; name the folder of another (`tokenizer`)."

@@ -9,10 +9,9 @@ index leaves out. So engines are shown a folder (`plain`) that holds the model a
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
-from mlpo_bench.engines import adapters
+from mlpo_bench.engines import adapters, json_files
 from mlpo_bench.engines.cache import cache_dir, made_once
 from mlpo_bench.errors import UsageError
 
@@ -40,7 +39,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 def _indexed(folder: Path) -> list[Path]:
     try:
-        names = json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values()
+        names = json_files.read(folder / INDEX)["weight_map"].values()
         files = sorted({folder / name for name in names})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise UsageError(f"{folder / INDEX} is no index of weights; copy the model again.") from None

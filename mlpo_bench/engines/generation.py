@@ -9,10 +9,10 @@ Tokens that end an answer are the model's own in any case.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from mlpo_bench.engines import json_files
 from mlpo_bench.errors import UsageError
 
 
@@ -129,12 +129,7 @@ def _advice(model: ResolvedModel) -> dict[str, Any]:
     path = model.folder / FILE
     if not path.is_file():  # models of old say it in their configuration
         path = model.folder / "config.json"
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        told = None
-    if not isinstance(told, dict):
-        raise UsageError(f"{path} cannot be read as a JSON object; mend it, or take it from the model's makers again.")
+    told = json_files.read_object(path)
     return {name: told[name] for name in ("do_sample", *_NEUTRAL) if told.get(name) is not None}
 
 

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from mlpo_bench import atomic
+from mlpo_bench.engines import json_files
 from mlpo_bench.engines.cache import cache_dir
 
 
@@ -40,7 +41,7 @@ class _HashNotes:
         self._path = path
         self._changed = False
         try:
-            self._notes: dict[str, str] = dict(json.loads(path.read_text(encoding="utf-8")))
+            self._notes: dict[str, str] = dict(json_files.read(path))
         except (OSError, ValueError, TypeError):
             self._notes = {}
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from typing import TYPE_CHECKING
 
+from mlpo_bench.engines import json_files
 from mlpo_bench.errors import UsageError
 
 
@@ -24,7 +24,7 @@ def shapes(safetensors: Path) -> dict[str, tuple[int, ...]]:
     try:
         with safetensors.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(_LENGTH))
-            header = json.loads(file.read(length))
+            header = json_files.parsed(file.read(length))
         tensors = {name: tensor for name, tensor in header.items() if name != "__metadata__"}
         end = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
         whole = safetensors.stat().st_size == _LENGTH + length + end

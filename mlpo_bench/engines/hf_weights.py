@@ -76,7 +76,7 @@ def load(resolved: ResolvedModel, spec: ModelSpec, dtype: str) -> Any:  # noqa: 
         model = AutoModelForCausalLM.from_pretrained(
             resolved.folder, use_safetensors=True, trust_remote_code=resolved.trust_remote_code, **chosen
         )
-    except (ValueError, OSError, ImportError, RuntimeError) as error:
+    except Exception as error:  # whatever transformers meets in files that others wrote
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UsageError(f"transformers cannot load {resolved.name}: {reason}") from error
     if not {"device_map", "quantization_config"} & chosen.keys():

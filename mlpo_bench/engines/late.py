@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpo_bench import atomic
-from mlpo_bench.engines import opening
+from mlpo_bench.engines import json_files, opening
 from mlpo_bench.engines.base import Halting, ModelFacts
 from mlpo_bench.engines.cache import cache_dir
 from mlpo_bench.engines.hashes import revision_of
@@ -252,7 +252,7 @@ def _notes_path() -> Path:
 def _notes() -> dict[str, dict[str, object]]:
     """Return what engines turned out to be, by the digests of what decided it, the latest last."""
     try:
-        notes = json.loads(_notes_path().read_text(encoding="utf-8"))
+        notes = json_files.read(_notes_path())
         return {key: facts for key, facts in notes.items() if ModelFacts.of(facts)}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

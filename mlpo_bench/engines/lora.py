@@ -68,7 +68,7 @@ def _needed(base: ResolvedModel, adapter: Adapter) -> tuple[Shapes, Shapes]:
         with quiet_transformers(), torch.device("meta"):
             config = AutoConfig.from_pretrained(base.folder, trust_remote_code=base.trust_remote_code)
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=base.trust_remote_code)
-    except (ValueError, OSError, ImportError) as error:
+    except Exception as error:  # whatever transformers meets in files that others wrote
         raise UsageError(f"transformers cannot build {base.name}: {_first_line(error)}") from error
     try:
         with quiet_transformers(), no_advice():

@@ -16,7 +16,7 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.engines import lora
+from mlpo_bench.engines import json_files, lora
 from mlpo_bench.engines.cache import cache_dir, made_once, size
 from mlpo_bench.engines.names import short_name
 from mlpo_bench.engines.quiet import quiet_transformers
@@ -66,14 +66,22 @@ def folder() -> Path:
 
 
 def copies() -> list[Copy]:
-    """Return the copies that are here, none that is half made."""
+    """Return the copies that are here, none that is half made, or whose note of what it is cannot be read."""
     folders = [path.parent for path in sorted(folder().glob(f"*/{_ABOUT}")) if ".part-" not in path.parent.name]
-    return [Copy(about(path), path, size(path)) for path in folders]
+    return [Copy(about(path), path, size(path)) for path in folders if _is_told(path)]
 
 
 def about(copy: Path) -> About:
     """Return what a copy was made of."""
-    return About(**json.loads((copy / _ABOUT).read_text(encoding="utf-8")))
+    return About(**json_files.read(copy / _ABOUT))
+
+
+def _is_told(copy: Path) -> bool:
+    try:
+        about(copy)
+    except (OSError, ValueError, TypeError):
+        return False
+    return True
 
 
 def told(copy: Path) -> str:

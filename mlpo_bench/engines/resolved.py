@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.engines import folders, headers
+from mlpo_bench.engines import folders, headers, json_files
 
 
 if TYPE_CHECKING:
@@ -48,9 +47,12 @@ class ResolvedModel:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The model's config.json."""
-        config: dict[str, Any] = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
-        return config
+        """The model's config.json.
+
+        Raises:
+            UsageError: it cannot be read.
+        """
+        return json_files.read_object(self.folder / "config.json")
 
     @property
     def dtype(self) -> str:

@@ -138,7 +138,7 @@ def _listed(given: object) -> list[str]:
     if isinstance(given, str):
         try:
             given = json.loads(given)
-        except ValueError:
+        except (ValueError, RecursionError):
             given = str(given).split("\n" if "\n" in str(given).strip() else "|")
     return [plain(text) for text in given] if isinstance(given, list) else [plain(given)]
 

@@ -50,7 +50,7 @@ def step(path: Path) -> int:
 def _is_whole(path: Path, processes: int) -> bool:
     try:
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     if not isinstance(state, dict):
         return False

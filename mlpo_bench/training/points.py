@@ -35,7 +35,7 @@ def read(path: Path) -> list[Point]:
         return []
     *whole, last = read_bytes(path).split(b"\n")
     points = [_point(path, number, line) for number, line in enumerate(whole, 1)]
-    with contextlib.suppress(ValueError):  # it was written without its end
+    with contextlib.suppress(ValueError, RecursionError):  # it was written without its end
         points += [_point(path, len(whole) + 1, last)] if json.loads(last) else []
     return points
 
@@ -43,7 +43,7 @@ def read(path: Path) -> list[Point]:
 def _point(path: Path, number: int, line: bytes) -> Point:
     try:
         point = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         point = None
     if not isinstance(point, dict) or "step" not in point or not all(map(_is_figure, point.values())):
         raise DamagedFile(path, f"holds no figures of a step in line {number}", "; delete the lines from there on")

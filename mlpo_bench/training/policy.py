@@ -165,8 +165,9 @@ def _weights(recipe: Recipe, base: ResolvedModel, folder: Path) -> Untyped:
             use_safetensors=True,
             trust_remote_code=base.trust_remote_code,
         )
-    except (ValueError, OSError, ImportError) as error:
-        raise UsageError(f"transformers cannot load {base.name}: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # whatever transformers meets in files that others wrote
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UsageError(f"transformers cannot load {base.name}: {reason}") from error
     # Sampling is the recipe's; what a model's makers advise would be merged into it otherwise.
     ends, pad = model.generation_config.eos_token_id, model.generation_config.pad_token_id
     model.generation_config = type(model.generation_config)(eos_token_id=ends, pad_token_id=pad)
