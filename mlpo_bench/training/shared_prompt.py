@@ -135,12 +135,16 @@ class Written:
         """Whether a place in a prompt is padding, (prompts, longest)."""
         self.prompt = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts)).to(device)
         """The prompt of each row."""
-        self.place = torch.cat([torch.arange(count) for count in counts]).to(device)
-        """Which of its prompt's rows each row is."""
+        self._number(counts)
         self.rows = []
         for keys, values in self.prompts:
             shape = (sum(counts), keys.shape[1], most)
             self.rows.append((keys.new_empty(*shape, keys.shape[3]), values.new_empty(*shape, values.shape[3])))
+
+    def _number(self, counts: list[int]) -> None:
+        """Note which of its prompt's rows each row is, and the most rows of a prompt: every layer asks for it."""
+        self._place = torch.cat([torch.arange(count) for count in counts]).to(self.prompt.device)
+        self._most_rows = max(counts)
 
     def add(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Put the newest token's key and value, (rows, heads, 1, width), behind the rows, and return all of them."""
@@ -152,7 +156,7 @@ class Written:
     def keep(self, kept: torch.Tensor) -> None:
         """Go on with some of the rows only, given by their places in ascending order."""
         left, self.prompt, counts = self.prompt[kept].unique_consecutive(return_inverse=True, return_counts=True)
-        self.place = torch.cat([torch.arange(count) for count in counts.tolist()]).to(kept.device)
+        self._number(counts.tolist())
         if len(left) < len(self.beyond):
             self.beyond = self.beyond[left]
             self.prompts = [(keys[left], values[left]) for keys, values in self.prompts]
@@ -160,13 +164,13 @@ class Written:
 
     def by_prompt(self, of_rows: torch.Tensor) -> torch.Tensor:
         """Turn (rows, key heads, shared, n) into (prompts, key heads, places x shared, n), padded with zeros."""
-        spread = of_rows.new_zeros(len(self.beyond), int(self.place.max()) + 1, *of_rows.shape[1:])
-        spread[self.prompt, self.place] = of_rows
+        spread = of_rows.new_zeros(len(self.beyond), self._most_rows, *of_rows.shape[1:])
+        spread[self.prompt, self._place] = of_rows
         return spread.transpose(1, 2).flatten(2, 3)
 
     def by_row(self, of_prompts: torch.Tensor, shared: int) -> torch.Tensor:
         """Turn (prompts, key heads, places x shared, n) into (rows, key heads, shared, n)."""
-        return of_prompts.unflatten(2, (-1, shared))[self.prompt, :, self.place]
+        return of_prompts.unflatten(2, (-1, shared))[self.prompt, :, self._place]
 
 
 def _padded(tokens: Sequence[torch.Tensor]) -> torch.Tensor:
