@@ -20,6 +20,7 @@ from mlpo_bench.engines.base import ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.engines.decoding.admission import Admission
 from mlpo_bench.engines.decoding.rows import Row
+from mlpo_bench.engines.out_of_memory import ran_out
 from mlpo_bench.engines.quiet import quiet_transformers
 from mlpo_bench.engines.threads import import_torch
 from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
@@ -174,7 +175,8 @@ class HFEngine:
         if len(rows) == 1:
             self._admission.restore()  # it was this one that did not fit
             self._settle(rows[0], self._fault(f"{type(error).__name__}: {error}"))
-        elif _out_of_memory(error):
+        elif ran_out(error):
+            _free_cached()
             self._admission.halve(len(rows))
             self._admission.waiting.extend(rows)
         elif not await self._sorted_out(rows):
@@ -223,13 +225,11 @@ class HFEngine:
         return Completion(text, usage, reason, time.perf_counter() - self._askers[row].since)
 
 
-def _out_of_memory(error: Exception) -> bool:
+def _free_cached() -> None:
+    """Hand memory back that torch keeps of a GPU without using it."""
     import torch
 
-    if isinstance(error, torch.OutOfMemoryError):
-        torch.cuda.empty_cache()
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)  # as torch says it of a CPU's
+    torch.cuda.empty_cache()
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> list[int]:  # noqa: ANN401 - transformers has no types

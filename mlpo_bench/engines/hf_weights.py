@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from mlpo_bench.engines.out_of_memory import ran_out
 from mlpo_bench.errors import UsageError, unknown
 
 
@@ -76,9 +77,14 @@ def load(resolved: ResolvedModel, spec: ModelSpec, dtype: str) -> Any:  # noqa: 
         model = AutoModelForCausalLM.from_pretrained(
             resolved.folder, use_safetensors=True, trust_remote_code=resolved.trust_remote_code, **chosen
         )
+        if not {"device_map", "quantization_config"} & chosen.keys():
+            model.to("cuda" if torch.cuda.is_available() else "cpu")
     except Exception as error:  # whatever transformers meets in files that others wrote
+        if ran_out(error):
+            raise UsageError(
+                f"{resolved.name} does not fit the memory that is free where it is to be loaded: end what else runs "
+                "there, or spread it over devices (engine_options: {device_map: auto})."
+            ) from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UsageError(f"transformers cannot load {resolved.name}: {reason}") from error
-    if not {"device_map", "quantization_config"} & chosen.keys():
-        model.to("cuda" if torch.cuda.is_available() else "cpu")
     return model

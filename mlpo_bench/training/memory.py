@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from mlpo_bench.engines.out_of_memory import ran_out
 from mlpo_bench.engines.threads import import_torch
 from mlpo_bench.errors import UsageError
 
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlpo_bench.training.recipe import Recipe
-
-# What torch says where a CPU's memory does not do, in a plain RuntimeError.
-_ON_CPU = ("can't allocate memory", "DefaultCPUAllocator", "not enough memory")
 
 
 @contextlib.contextmanager
@@ -26,16 +24,10 @@ def enough_memory(recipe: Recipe, stage: str) -> Iterator[None]:
         UsageError: memory ran out.
     """
     import_torch()
-    import torch
-
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        raise UsageError(remedy(recipe, stage)) from error
-    except MemoryError as error:
-        raise UsageError(remedy(recipe, stage)) from error
-    except RuntimeError as error:
-        if not any(words in str(error) for words in _ON_CPU):
+    except (MemoryError, RuntimeError) as error:  # torch's own kinds are RuntimeErrors
+        if not ran_out(error):
             raise
         raise UsageError(remedy(recipe, stage)) from error
 

@@ -201,9 +201,10 @@ def test_a_batch_that_fails_though_none_of_its_requests_does_is_halved(
     assert engine._admission.rows <= 4
 
 
+@pytest.mark.parametrize("fault", [torch.cuda.OutOfMemoryError(), RuntimeError("CUDA error: out of memory")])
 @pytest.mark.parametrize("after", [0, 5], ids=["as prompts are read", "while answers are written"])
 def test_memory_that_runs_out_halves_the_batch(
-    after: int, engine: hf.HFEngine, monkeypatch: pytest.MonkeyPatch
+    after: int, fault: Exception, engine: hf.HFEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logits, rows = engine._decoder._logits, []
 
@@ -211,7 +212,7 @@ def test_memory_that_runs_out_halves_the_batch(
         rows.append(len(ids))
         if len(ids) > 3 and len(rows) > after:
             logits(ids, read, cache)  # what it leaves in the cache is not to be gone on with
-            raise torch.cuda.OutOfMemoryError
+            raise fault
         return logits(ids, read, cache)
 
     expected = ask_all(engine, range(8))
