@@ -31,6 +31,11 @@ _CONCLUDED = re.compile(
 _SENTENCES_TRIED = 40
 
 
+def takes_back(text: str) -> bool:
+    """Return whether a text takes back what stands before it: "Wait, ..."."""
+    return _CORRECTION.search(text) is not None
+
+
 class Format(ABC):
     """One kind of answer.
 

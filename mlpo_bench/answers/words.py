@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 import re
+from itertools import islice
 
 from mlpo_bench.answers import passages
-from mlpo_bench.answers.format import Format
+from mlpo_bench.answers.format import Format, takes_back
 
 
 _MARK = r"[ \t]{0,8}(?:[-*\u2022+]|\(?[0-9]{1,3}(?:st|nd|rd|th)?[.):])[ \t]{1,8}"
@@ -36,6 +37,13 @@ _ROW = re.compile(
     r"^[ \t]{0,8}\|[ \t]{0,8}(?:[0-9]{1,3}[ \t]{0,8}\|[ \t]{0,8})?([\w&'-]{1,60})[ \t]{0,8}\|[ \t]{0,8}$", re.MULTILINE
 )
 _FEWEST = 2
+_LIST_END = re.compile(r"[.!?]\s{1,3}|\s{0,3}\n\s{0,3}")
+# "I sorted the words alphabetically.", behind a list
+_REMARK = re.compile(
+    r"(?=[A-Z][\w']{0,20} [a-z])(?=[^:]{0,300}\b(?:I|we|you|is|are|was|were|this|that|these|the|it|them|in|has|have)\b)"
+    r"[^:]{4,300}\Z"
+)
+_ENDS_TRIED = 400
 _OF_SENTENCES = frozenset(
     ("the", "a", "to", "is", "are", "of", "not", "cannot", "it", "this", "be", "in", "sort", "you")
 )
@@ -96,11 +104,14 @@ class Words(Format):
         return " ".join(passages.plain(answer).casefold().split())
 
     def _closing(self, after: str) -> str | None:
-        """Return the list that follows its announcement, perhaps with a sentence behind it."""
-        after = _listed(after) or after
-        if re.search(r"[.!?]\s", _INLINE_NUMBER.sub(" ", _BULLET.sub("", after.strip()))):
-            return None
-        return self.parse(after)
+        """Return the list that follows its announcement, perhaps with a remark on it behind it."""
+        after = _INLINE_NUMBER.sub(" ", _BULLET.sub("", (_listed(after) or after).strip()))
+        for end in islice(_LIST_END.finditer(after), _ENDS_TRIED):
+            rest = after[end.end() :]
+            if _REMARK.match(rest) and not takes_back(rest):
+                listed = self.parse(after[: end.start()])
+                return None if listed is None or _speaks_of(rest, listed) else listed
+        return None if re.search(r"[.!?]\s", after) else self.parse(after)
 
     def _bare(self, text: str) -> str | None:
         """Return the words that a whole text consists of, where they stand without a sentence's marks and capitals."""
@@ -111,6 +122,11 @@ class Words(Format):
         words = re.sub(r"\s(?:[<>]|[-=]>|\u2192)\s", " ", text).split()
         plain = all(re.fullmatch(r"[a-z][a-z'&-]*,?", word) and word not in _OF_SENTENCES for word in words)
         return self.parse(text) if len(words) >= _FEWEST and plain else None
+
+
+def _speaks_of(remark: str, listed: str) -> bool:
+    """Return whether a remark names a word of the list: it may move that word to another place."""
+    return not set(listed.casefold().split()).isdisjoint(_WORD.findall(remark.casefold()))
 
 
 def _listed(text: str) -> str:
