@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlpo_bench.cli import _complete as complete
+from mlpo_bench.cli import _members
 
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from mlpo_bench.matrix.config import RunConfig
     from mlpo_bench.matrix.sweeps import Sweep
     from mlpo_bench.questions import Suite
-    from mlpo_bench.teams import Member, Team
+    from mlpo_bench.teams import Team
 
 WHAT, WHO, HOW, WHERE = "What is asked", "Who answers", "How", "Where"
 Option = partial(typer.Option, show_default=False)
@@ -39,6 +40,7 @@ class Chosen:
     matrix: str | None
     teams: tuple[str, ...] | None
     engine: str | None
+    dtype: str | None
     leader_adapter: str | None
     seed: int | None
     seeds: int | None
@@ -80,9 +82,14 @@ class Chosen:
         if self.teams:
             paths = [Path(name) for name in self.teams]
             teams = {TEAM if len(paths) == 1 else path.stem: read_team(path) for path in paths}
-        if self.leader_adapter:
-            teams = {name: _with_adapter(team, self.leader_adapter) for name, team in teams.items()}
-        return {name: _with_engine(team, self.engine) for name, team in teams.items()} if self.engine else teams
+        for change, value in (
+            (_members.with_adapter, self.leader_adapter),
+            (_members.with_engine, self.engine),
+            (_members.with_dtype, self.dtype),
+        ):
+            if value:
+                teams = {name: change(team, value) for name, team in teams.items()}
+        return teams
 
     def _seeds(self, base: RunConfig) -> tuple[int, ...]:
         from mlpo_bench.errors import UsageError
@@ -143,6 +150,14 @@ def configuration(
             help="Engine of all members: auto, vllm, hf, module:Class.",
             rich_help_panel=WHO,
             autocompletion=complete.engines,
+        ),
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        Option(
+            help="Numbers that members on this machine compute with: auto, float32, bfloat16, float16.",
+            rich_help_panel=WHO,
+            autocompletion=complete.choice("auto", "float32", "bfloat16", "float16"),
         ),
     ] = None,
     leader_adapter: Annotated[
@@ -232,6 +247,7 @@ def configuration(
         matrix=matrix,
         teams=names(team),
         engine=engine,
+        dtype=dtype,
         leader_adapter=leader_adapter,
         seed=seed,
         seeds=seeds,
@@ -359,35 +375,6 @@ def _matrix(name: str) -> RunConfig:
         hint = nearest(name, shipped) or "."
         raise UsageError(f"there is no matrix {name!r}: it is neither a file nor one of {', '.join(shipped)}{hint}")
     return read_config(Path(name))
-
-
-def _with_engine(team: Team, engine: str) -> Team:
-    def served(member: Member) -> Member:
-        return _changed(member, "--engine", engine=engine)
-
-    return team.model_copy(
-        update={
-            "leader": served(team.leader),
-            "peers": tuple(map(served, team.peers)),
-            "untrained": team.untrained and served(team.untrained),
-        }
-    )
-
-
-def _with_adapter(team: Team, adapter: str) -> Team:
-    return team.model_copy(update={"leader": _changed(team.leader, "--leader-adapter", adapter=adapter)})
-
-
-def _changed(member: Member, option: str, **change: object) -> Member:
-    from pydantic import ValidationError
-
-    from mlpo_bench.errors import UsageError
-    from mlpo_bench.teams import Member
-
-    try:
-        return Member.model_validate({**dict(member), **change})
-    except ValidationError as error:
-        raise UsageError(f"{option}: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
 
 
 def _say(location: Iterable[int | str], message: str, value: object) -> str:

@@ -32,6 +32,7 @@ Cli = Any
             "the setting 'share' of protocol 'leader' should be 'whole', 'without-thinking' or 'answer', not",
         ),
         (["--engine", "vlm"], "did you mean 'vllm'?"),
+        (["--dtype", "bf16"], "did you mean 'bfloat16'?"),
         (["--gen-kwargs", "temprature=1"], "no generation setting is called 'temprature'; did you mean 'temperature'?"),
         (["--gen-kwargs", "temperature"], "--gen-kwargs takes name=value pairs"),
         (["--gen-kwargs", "max_gen_toks=none"], "max_gen_toks must be a number"),

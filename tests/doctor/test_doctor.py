@@ -13,6 +13,7 @@ import pytest
 
 from mlpo_bench.doctor import engines, machine
 from mlpo_bench.doctor.engines import WITHOUT_GPU
+from mlpo_bench.engines import processor
 from mlpo_bench.questions import Hub, Package, loading
 from mlpo_bench.questions.source import Absent
 from tests.engines.imitated_hub import imitated_hub
@@ -39,6 +40,7 @@ def _same_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     loading.forget()
     monkeypatch.setattr(machine, "gpus", tuple)
     monkeypatch.setattr("mlpo_bench.doctor.examine.gpus", tuple)
+    monkeypatch.setattr(processor, "computes_halves", lambda: True)
     monkeypatch.setattr(engines, "installed", VERSIONS.get)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     for name in ("HF_TOKEN", "OPENAI_API_KEY"):
@@ -309,6 +311,14 @@ def test_it_loads_neither_torch_nor_lm_eval(made_up: Path, team_file: Path, tmp_
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment, timeout=120
     )
     assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr
+
+
+def test_a_processor_that_is_slow_in_halves_is_told_what_to_do(monkeypatch: Any) -> None:
+    monkeypatch.setattr(processor, "computes_halves", lambda: False)
+    cpu, _ = machine.devices(())
+    assert (cpu.state, "slow in bfloat16" in cpu.found, "--dtype float32" in cpu.mend) == ("partly", True, True)
+    cpu, _ = machine.devices((machine.Gpu("A", 80.0),))
+    assert (cpu.state, cpu.mend) == ("-", "")
 
 
 @pytest.mark.parametrize(("told", "cards"), [("A, 81559\nB, 1024\n", ["A", "B"]), ("", []), ("no devices\n", [])])
