@@ -11,15 +11,14 @@ import io
 import os
 import shutil
 import tarfile
-from contextlib import contextmanager
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import zstandard
 
 from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
-from mlpo_bench.log.files import DamagedFile, unreadable
-from mlpo_bench.training import card, checkpoints, points
+from mlpo_bench.training import archives, card, checkpoints, points
 from mlpo_bench.training.folder import TrainingFolder
 from mlpo_bench.training.recipe import read_recipe
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mlpo_bench.training.recipe import Stage
+    from mlpo_bench.training.recipe import Recipe, Stage
 
 _LEVEL = 12
 _ATTEMPTS = 5
@@ -68,38 +67,32 @@ def unpack(file: Path, parent: Path) -> TrainingFolder:
     """Make a training's folder again under `parent`.
 
     Raises:
-        UsageError: the file is none of `pack`, or there is such a training.
+        UsageError: the file is none of `pack`, there is no room for it, or there is such a training.
     """
-    beside = parent / f".{file.name}.{os.getpid()}"
+    beside, made = parent / f".{file.name}.{os.getpid()}", not parent.exists()
     shutil.rmtree(beside, ignore_errors=True)
     try:
-        with _opened(file) as tar:
-            tar.extractall(beside, filter="data")
-        if not (beside / "recipe.yaml").is_file():
-            raise UsageError(f"{file} is no packed training: no recipe.yaml is in it.")
-        place = parent / read_recipe(beside / "recipe.yaml").name
+        archives.unpack(file, beside)
+        place = parent / _recipe(file, beside).name
         if place.exists():
             raise UsageError(f"there is a training {place} already; move it away, or unpack into another --output.")
         beside.replace(place)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        if made:
+            with suppress(OSError):  # there is a training in it now
+                parent.rmdir()
     return TrainingFolder(place)
 
 
-@contextmanager
-def _opened(file: Path) -> Iterator[tarfile.TarFile]:
+def _recipe(file: Path, unpacked: Path) -> Recipe:
+    path = unpacked / "recipe.yaml"
+    if not path.is_file():
+        raise UsageError(f"{file} is no packed training: no recipe.yaml is in it.")
     try:
-        atomic.check_regular(file)
-        with (
-            file.open("rb") as raw,
-            zstandard.ZstdDecompressor().stream_reader(raw) as stream,
-            tarfile.open(fileobj=stream, mode="r|") as tar,
-        ):
-            yield tar
-    except OSError as error:
-        raise DamagedFile(file, unreadable(error)) from None
-    except (tarfile.TarError, zstandard.ZstdError) as error:
-        raise UsageError(f"{file} is no packed training: {error}.") from None
+        return read_recipe(path)
+    except UsageError as fault:  # the folder is gone when it is read
+        raise UsageError(f"{file} is no packed training: {str(fault).replace(str(path), path.name)}") from None
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

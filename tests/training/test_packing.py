@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import shutil
 import tarfile
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -16,9 +17,7 @@ from mlpo_bench.training.packing import pack, unpack
 from mlpo_bench.training.recipe import Stage
 
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+PROJECT = Path(__file__).parents[2]
 Trainings = Any
 Lessons = Any
 DATA_STAGES: tuple[Stage, ...] = ("rollouts", "filter", "traces")
@@ -74,6 +73,13 @@ def test_a_training_under_way_goes_on_where_it_was(
     assert trained[0] == trained[1]
 
 
+def test_trainings_in_the_repository_are_unpacked(tmp_path: Path) -> None:
+    for file in (PROJECT / "training/proof/saved/trainings").glob("*.tar.zst"):
+        folder = unpack(file, tmp_path / "trainings")
+        assert f"{folder.recipe.name}.tar.zst" == file.name
+        assert all(folder.is_done(stage) for stage in folder.recipe.trains)
+
+
 def killed_after(steps: int) -> Any:
     told: list[int] = []
 
@@ -107,12 +113,18 @@ def test_no_packed_training_and_one_with_conversations_are_refused(train: Traini
         (archive(("stages/filter.json", b"{}", tarfile.REGTYPE)), r"x is no packed training: no recipe\.yaml is in it"),
         (archive(("recipe.yaml", b"", tarfile.SYMTYPE)), "x is no packed training"),
         (archive(("../../out", b"x", tarfile.REGTYPE), recipe), "x is no packed training"),
-        (archive(recipe), "is not valid YAML"),
+        (archive(recipe), r"x is no packed training: the recipe recipe\.yaml is not valid YAML"),
+        (archive(("zeros", bytes(100 << 20), tarfile.REGTYPE), recipe), "it comes to 100 MiB or more"),
     ):
         file.write_bytes(content)
         with pytest.raises(UsageError, match=said):
             unpack(file, into)
-        assert not list(into.glob("*"))  # nothing is left of it
+        assert not into.exists()  # nothing is left of it
+        into.mkdir()
+        with pytest.raises(UsageError, match=said):
+            unpack(file, into)
+        assert not list(into.glob("*"))
+        into.rmdir()
     assert not (tmp_path / "out").exists()
     with pytest.raises(UsageError, match="not packed"):
         pack(train("later", until="rollouts", mlpo={"contexts": "rounds"}), tmp_path / "later")
