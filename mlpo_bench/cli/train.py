@@ -87,12 +87,13 @@ class _Chosen:
         A folder of data that was named goes before the recipe's own; one that stands in the environment does not.
         """
         from mlpo_bench.questions.loading import DATA_VARIABLE
-        from mlpo_bench.training.recipe import changed, read_recipe
+        from mlpo_bench.training import recipe_file
+        from mlpo_bench.training.recipe import changed
         from mlpo_bench.training.shipped import recipe_path
 
         of_data = [] if self.data is None else [f"questions.data={self.data.resolve()}"]
         named = of_data if str(self.data) != os.environ.get(DATA_VARIABLE) else []
-        recipe = changed(read_recipe(recipe_path(self.recipe)), [*self._suites, *named, *self.changes])
+        recipe = changed(recipe_file.read(recipe_path(self.recipe)), [*self._suites, *named, *self.changes])
         return changed(recipe, of_data) if recipe.questions.data is None else recipe
 
     @property

@@ -1,6 +1,7 @@
 """A training on disk: what each stage made, and whether that still holds.
 
 recipe.yaml            all that decides the training
+digests.json           digests of what recipe.yaml is and was here
 rollouts.parquet       the peers' openings, judged (stage `rollouts`)
 questions.parquet      the questions that are kept, with their share of right openings (`filter`)
 prompts.parquet        the prompts that a leader is trained on (`filter`)
@@ -32,8 +33,8 @@ from filelock import FileLock, Timeout
 from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.log.files import DamagedFile, write_json
-from mlpo_bench.training import processes
-from mlpo_bench.training.recipe import STAGES, Recipe, Stage, read_recipe
+from mlpo_bench.training import processes, recipe_file
+from mlpo_bench.training.recipe import STAGES, Recipe, Stage
 from mlpo_bench.training.records import put_right, read_ledger, read_record
 
 
@@ -95,7 +96,7 @@ class TrainingFolder:
     def __init__(self, path: Path, recipe: Recipe | None = None) -> None:
         self.path = path
         self._recipe = recipe
-        self.recipe_path = path / "recipe.yaml"
+        self.recipe_path = path / recipe_file.NAME
         self.rollouts = path / "rollouts.parquet"
         self.questions = path / "questions.parquet"
         self.prompts = path / "prompts.parquet"
@@ -124,7 +125,7 @@ class TrainingFolder:
         try:
             (folder.path / "stages").mkdir(parents=True, exist_ok=True)
             if not folder.recipe_path.exists():
-                atomic.write(folder.recipe_path, recipe.to_yaml().encode())
+                recipe_file.write(folder.path, recipe)
         except OSError as error:
             raise UsageError(
                 f"the folder {folder.path} cannot be written: {error.strerror}. Name another place with --output."
@@ -139,7 +140,7 @@ class TrainingFolder:
             UsageError: there is no such training.
         """
         for path in (Path(training), parent / training):
-            if (path / "recipe.yaml").is_file():
+            if (path / recipe_file.NAME).is_file():
                 return cls(path)
         if (Path(training).is_dir() and Path(training) != Path()) or (parent / training).is_dir():
             raise UsageError(
@@ -152,9 +153,13 @@ class TrainingFolder:
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe that the training goes by: the one given, or else the one that was last used here."""
+        """The recipe that the training goes by: the one given, or else the one that was last used here.
+
+        Raises:
+            UsageError: the one that was last used here is not what was written.
+        """
         if self._recipe is None:
-            self._recipe = read_recipe(self.recipe_path)
+            self._recipe = recipe_file.read(self.recipe_path)
         return self._recipe
 
     @contextlib.contextmanager
@@ -177,13 +182,14 @@ class TrainingFolder:
             self._lock.release()
 
     def put_right(self) -> list[str]:
-        """Put aside what is damaged and can be made anew, which the data stages' files can; say so, a sentence each."""
+        """Put aside what is damaged and can be made anew: the data stages' files, the recipe. Say so, a sentence each.
+
+        Of a recipe that is not what was written, the given one takes the place.
+        """
         records = [self._record_path(stage) for stage in DATA_STAGES]
         made = [self.path / name for stage in DATA_STAGES for name in OUTPUTS[stage]]
-        told = list(put_right(records, [self.recipe_path, *made]))
-        if not _is_recipe(self.recipe_path):
-            atomic.write(self.recipe_path, self.recipe.to_yaml().encode())
-        return told
+        told = put_right(records, [self.recipe_path, *made])
+        return [*told, *recipe_file.put_right(self.path, self.recipe)]
 
     def state(self, stage: Stage) -> State:
         """Return how a stage stands: see the head of this module.
@@ -235,7 +241,7 @@ class TrainingFolder:
 
     def adopt(self, stage: Stage, other: TrainingFolder) -> None:
         """Take what another training made in a stage, with what it took."""
-        atomic.write(self.recipe_path, self.recipe.to_yaml().encode())
+        recipe_file.write(self.path, self.recipe)
         for name in OUTPUTS[stage]:
             _copy(other.path / name, self.path / name)
         write_json(self.ledger_path, self.ledger | {stage: other.ledger.get(stage, {})})
@@ -283,7 +289,7 @@ class TrainingFolder:
             if work.resumed:
                 self._note_killed(stage)
             inputs, started = self.inputs(stage), time.monotonic()
-            atomic.write(self.recipe_path, self.recipe.to_yaml().encode())
+            recipe_file.write(self.path, self.recipe)
             write_json(self._record_path(stage), {"stage": stage, "state": "begun", "inputs": inputs})
             processes.agreed(work.resumed)
             try:
@@ -329,14 +335,6 @@ class TrainingFolder:
     def _record(self, stage: Stage) -> dict[str, Any] | None:
         path = self._record_path(stage)
         return read_record(path) if path.exists() else None
-
-
-def _is_recipe(path: Path) -> bool:
-    try:
-        read_recipe(path)
-    except UsageError:
-        return False
-    return True
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -18,9 +18,9 @@ import zstandard
 
 from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
-from mlpo_bench.training import archives, card, checkpoints, points
+from mlpo_bench.log.files import DamagedFile
+from mlpo_bench.training import archives, card, checkpoints, points, recipe_file
 from mlpo_bench.training.folder import TrainingFolder
-from mlpo_bench.training.recipe import read_recipe
 
 
 if TYPE_CHECKING:
@@ -53,12 +53,14 @@ def pack(folder: TrainingFolder, file: Path) -> None:
 
 
 def _write(folder: TrainingFolder, file: Path) -> None:
+    recipe = card.public(folder.recipe).to_yaml().encode()
     with (
         file.open("wb") as raw,
         zstandard.ZstdCompressor(_LEVEL).stream_writer(raw) as stream,
         tarfile.open(fileobj=stream, mode="w|") as tar,
     ):
-        _add(tar, "recipe.yaml", card.public(folder.recipe).to_yaml().encode())
+        _add(tar, recipe_file.NAME, recipe)
+        _add(tar, recipe_file.DIGESTS, recipe_file.digests(recipe))
         for path in sorted(_packed(folder)):
             _add(tar, path.relative_to(folder.path).as_posix(), path.read_bytes())
 
@@ -86,12 +88,14 @@ def unpack(file: Path, parent: Path) -> TrainingFolder:
 
 
 def _recipe(file: Path, unpacked: Path) -> Recipe:
-    path = unpacked / "recipe.yaml"
+    path = unpacked / recipe_file.NAME
     if not path.is_file():
-        raise UsageError(f"{file} is no packed training: no recipe.yaml is in it.")
+        raise UsageError(f"{file} is no packed training: no {path.name} is in it.")
     try:
-        return read_recipe(path)
-    except UsageError as fault:  # the folder is gone when it is read
+        return recipe_file.read(path)
+    except DamagedFile as fault:  # the folder is gone when this is read
+        raise UsageError(f"{file} is no packed training: {fault.path.name} in it {fault.why}.") from None
+    except UsageError as fault:
         raise UsageError(f"{file} is no packed training: {str(fault).replace(str(path), path.name)}") from None
 
 

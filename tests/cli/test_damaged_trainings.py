@@ -16,8 +16,8 @@ Cli = Callable[..., Any]
 
 RECORDS = ("rollouts", "filter", "traces")
 FILES = (
-    "recipe.yaml", "ledger.json", *(f"stages/{stage}.json" for stage in (*RECORDS, "sft")), "questions.parquet",
-    "traces.parquet", "sft/curves.jsonl", "sft/checkpoint-2/trainer_state.json",
+    "recipe.yaml", "digests.json", "ledger.json", *(f"stages/{stage}.json" for stage in (*RECORDS, "sft")),
+    "questions.parquet", "traces.parquet", "sft/curves.jsonl", "sft/checkpoint-2/trainer_state.json",
 )  # fmt: skip
 COMMANDS = (
     ("train", "filter", "-r", "small.yaml"),
@@ -93,12 +93,52 @@ def test_a_stage_whose_record_is_damaged_is_done_again_out_of_the_store(
 def test_a_recipe_that_cannot_be_read_is_written_anew(training: Path, mlpo_bench: Cli) -> None:
     written = (training / "recipe.yaml").read_bytes()
     (training / "recipe.yaml").write_bytes(b"")
-    assert "is empty" in mlpo_bench("train", "curves", "small").err
+    assert "recipe.yaml is not what the training was made with" in mlpo_bench("train", "curves", "small").err
     assert mlpo_bench("train", "traces", "-r", "small.yaml").code == 0
     assert (training / "recipe.yaml").read_bytes() == written
     (training / "recipe.yaml").unlink()
     said = mlpo_bench("train", "curves", "small")
     assert (said.code, "has no recipe.yaml" in said.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("train", "curves", "small"),
+        ("train", "pack", "small", "small.tar.zst"),
+        ("train", "verl", "small", "verl"),
+        ("train", "plan", "-r", "trainings/small/recipe.yaml"),
+        ("train", "all", "-r", "trainings/small/recipe.yaml", "--redo"),
+    ],
+)
+def test_a_shorter_recipe_is_no_other_recipe(
+    training: Path, mlpo_bench: Cli, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """What was cut off says nothing of a recipe: all that it said would be what it is where nobody says so."""
+    written = (training / "recipe.yaml").read_text()
+    (training / "recipe.yaml").write_text(written.partition("\nfilter:")[0])
+    before = sorted(tmp_path.rglob("*"))
+    said = mlpo_bench(*command)
+    assert said.code == 2
+    assert "small/recipe.yaml is not what the training was made with: it was cut short or changed" in said.err
+    assert "`mlpo-bench train all --recipe FILE` writes it anew" in said.err
+    assert sorted(tmp_path.rglob("*")) == before
+    (training / "digests.json").unlink()  # as an earlier version left it
+    assert "is not what" not in mlpo_bench(*command).err
+
+
+def test_a_shorter_recipe_is_written_anew_where_all_was_done(
+    training: Path, mlpo_bench: Cli, tmp_path: Path, completions: Callable[[Path], int]
+) -> None:
+    written = (training / "recipe.yaml").read_text()
+    asked = completions(tmp_path / "cache" / "mlpo-bench" / "completions.sqlite")
+    (training / "recipe.yaml").write_text(written.partition("\nfilter:")[0])
+    said = mlpo_bench("train", "traces", "-r", "small.yaml")
+    assert said.code == 0
+    assert "recipe.yaml is not what the training was made with" in said.out + said.err
+    assert (training / "recipe.yaml").read_text() == written
+    assert completions(tmp_path / "cache" / "mlpo-bench" / "completions.sqlite") == asked
+    assert mlpo_bench("train", "curves", "small").code == 0
 
 
 def test_what_was_trained_is_done_again_only_when_somebody_says_so(training: Path, mlpo_bench: Cli) -> None:

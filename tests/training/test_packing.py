@@ -39,7 +39,8 @@ def test_what_holds_questions_stays_and_is_made_again_out_of_the_store(train: Tr
     pack(folder, file)
     assert file.read_bytes() == once
     content = packed(file)
-    assert set(content) == {"recipe.yaml", "ledger.json", *(f"stages/{stage}.json" for stage in DATA_STAGES)}
+    records = (f"stages/{stage}.json" for stage in DATA_STAGES)
+    assert set(content) == {"recipe.yaml", "digests.json", "ledger.json", *records}
     assert not any(b"Made up for" in held or str(tmp_path).encode() in held for held in content.values())
     with pytest.raises(UsageError, match="there is a training"):
         unpack(file, folder.path.parent)
@@ -47,6 +48,7 @@ def test_what_holds_questions_stays_and_is_made_again_out_of_the_store(train: Tr
     again = unpack(file, folder.path.parent)
     assert again.path == folder.path
     assert [again.state(stage) for stage in DATA_STAGES] == ["lost"] * 3
+    assert TrainingFolder(again.path).recipe.name == "mine"
     train("mine")
     assert {path.name: path.read_bytes() for path in again.path.glob("*.parquet")} == before
 
@@ -106,7 +108,8 @@ def test_no_packed_training_and_one_with_conversations_are_refused(train: Traini
     file, into = tmp_path / "x", tmp_path / "into"
     with pytest.raises(UsageError, match=r"x is missing\.$"):
         unpack(file, into)
-    recipe = ("recipe.yaml", b"name: [", tarfile.REGTYPE)
+    recipe, shorter = (("recipe.yaml", text, tarfile.REGTYPE) for text in (b"name: [", b"name: mine"))
+    digests = ("digests.json", b'{"recipe.yaml": ["%s"]}' % (b"0" * 64), tarfile.REGTYPE)
     for content, said in (
         (b"nonsense", "x is no packed training"),
         (b"", "x is no packed training"),
@@ -114,6 +117,11 @@ def test_no_packed_training_and_one_with_conversations_are_refused(train: Traini
         (archive(("recipe.yaml", b"", tarfile.SYMTYPE)), "x is no packed training"),
         (archive(("../../out", b"x", tarfile.REGTYPE), recipe), "x is no packed training"),
         (archive(recipe), r"x is no packed training: the recipe recipe\.yaml is not valid YAML"),
+        (
+            archive(shorter, digests),
+            r"x is no packed training: recipe\.yaml in it is not what the training was made with",
+        ),
+        (archive(shorter, ("digests.json", b"{", tarfile.REGTYPE)), r"digests\.json in it is not JSON"),
         (archive(("zeros", bytes(100 << 20), tarfile.REGTYPE), recipe), "it comes to 100 MiB or more"),
     ):
         file.write_bytes(content)
