@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -126,14 +127,17 @@ def leaders() -> dict[str, dict[str, Any]]:
     return told
 
 
-def mlpo_bench(*words: str, ends: tuple[int, ...] = (0,)) -> int:
+def mlpo_bench(*words: str, ends: tuple[int, ...] = (0,), of: Path | None = None) -> int:
     """Carry out a command, which ends where this process does; what it says is shown.
+
+    `of` is a folder with the code of another version, where it is to be carried out by that one.
 
     Raises:
         SystemExit: it did not end in one of these ways.
     """
     print(f"$ mlpo-bench {shlex.join(words)}", flush=True)
-    process = subprocess.Popen([sys.executable, "-m", "mlpo_bench", *words], preexec_fn=_end_with_parent)  # noqa: PLW1509
+    command = [sys.executable, "-m", "mlpo_bench", *words]
+    process = subprocess.Popen(command, cwd=of, env=_finding(of), preexec_fn=_end_with_parent)  # noqa: PLW1509
     while True:
         try:
             code = process.wait()
@@ -153,6 +157,11 @@ def told_by(*words: str) -> str:
     """
     command = [sys.executable, "-m", "mlpo_bench", *words]
     return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
+
+
+def _finding(code: Path | None) -> dict[str, str] | None:
+    """Return the environment in which Python finds the code of a folder first; None where it is to stay as it is."""
+    return None if code is None else os.environ | {"PYTHONPATH": str(code.resolve())}
 
 
 def _end_with_parent() -> None:

@@ -6,9 +6,11 @@ without a question; `saved/trainings/` what a training goes on from. Leaders tha
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlpo_bench import atomic
 from training.proof.place import leaders, mlpo_bench, told_by
 
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 SHARED = "sft"
 """The training that others go on from: it is kept until they are done."""
+READ_BY = "59926b3"
+"""The commit whose answer readers judged what SHARED and those after it learn from. Later ones read a few answers more:
+they would keep one more question, and with it come to another fine-tuning."""
 BOARD = ("leaderboards/under_way/completions.jsonl.zst",)
 """What the leaderboard has asked: many of its requests are the proof's."""
 
@@ -42,6 +47,27 @@ def take_in(place: Place, reuse: Path | None = None) -> None:
     for file in sorted((place.saved / "trainings").glob("*.tar.zst")):
         if not (place.trainings / _name(file)).exists() and _needed(place, _name(file)):
             mlpo_bench("train", "unpack", str(file), "--output", str(place.trainings))
+    shared = place.trainings / SHARED
+    if (shared / "sft").exists() and not (shared / "traces.parquet").exists() and not place.small:
+        _make_data(place)
+
+
+def _make_data(place: Place) -> None:
+    """Make what SHARED learns from, which no pack holds, as it was made: by the readers of then, of what is stored.
+
+    Those that go on from SHARED take it from there. Without git's history it is left to the readers of now.
+    """
+    code = place.work / "code" / READ_BY
+    if not code.exists():
+        packed = subprocess.run(["git", "archive", READ_BY], stdout=subprocess.PIPE, check=False)  # noqa: S607
+        if packed.returncode:
+            return
+        with atomic.filled(code) as beside:
+            subprocess.run(["tar", "-x", "-C", beside], input=packed.stdout, check=True)  # noqa: S607
+    option, recipe, *changes = place.learning(SHARED)
+    words = [option, str(Path(recipe).resolve()), *changes, "--output", str(place.trainings.resolve())]
+    for stage in ("rollouts", "filter", "traces"):
+        mlpo_bench("train", stage, *words, "--store", str(place.store.resolve()), of=code)
 
 
 def save(place: Place) -> None:
