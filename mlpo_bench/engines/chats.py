@@ -27,6 +27,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Message
+from mlpo_bench.engines.quiet import quiet_transformers
 from mlpo_bench.errors import UsageError
 
 
@@ -105,6 +106,8 @@ class ChatTokens:
 
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+            with quiet_transformers():  # what it advises as it first decodes, it advises once
+                tokenizer.decode([])
         except Exception as error:  # whatever transformers meets in files that others wrote
             reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
             raise UsageError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,3 +117,28 @@ def test_a_template_hears_what_it_is_told(tiny: ModuleType) -> None:
     assert ChatTokens(tiny.tokenizer(thinking)).text(CHAT[1:2]) == "<s>user : a b assistant :"
     told = ChatTokens(tiny.tokenizer(thinking), template_kwargs={"enable_thinking": False})
     assert told.text(CHAT[1:2]) == "<s>user : a b assistant : ok"
+
+
+def test_transformers_advice_on_decoding_is_kept_off_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is given once a process, as a tokenizer like many real ones first decodes: in the midst of a run."""
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+    from transformers.utils.logging import get_logger
+
+    made = Tokenizer(models.BPE(vocab={"a": 0, "b": 1}, merges=[]))
+    PreTrainedTokenizerFast(tokenizer_object=made, clean_up_tokenization_spaces=True).save_pretrained(tmp_path)
+    logger = get_logger("transformers")
+    type(logger).warning_once.cache_clear()
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", records.append)
+    logger.addHandler(handler)
+    try:
+        tokenizer = ChatTokens.of_folder(tmp_path).tokenizer
+        assert tokenizer.clean_up_tokenization_spaces
+        assert tokenizer.decode([0, 1])
+    finally:
+        logger.removeHandler(handler)
+    assert [record.getMessage() for record in records] == []
