@@ -82,6 +82,7 @@ def _unpack(stream: _Unpacked, into: Path, bounds: _Bounds) -> None:
                 raise tarfile.ReadError(f"two files in it are called {_told(entry.name)}") from None
             stream.allow(0)
             tar.members = []  # type: ignore[attr-defined] # or all that describes them is held
+    stream.end()
 
 
 def _write(tar: tarfile.TarFile, entry: tarfile.TarInfo, place: Path) -> None:
@@ -150,6 +151,15 @@ class _Unpacked:
     def allow(self, size: int) -> None:
         """Allow for so many bytes of a file, and for what describes the next one."""
         self._left = size + _DESCRIBED
+
+    def end(self) -> None:
+        """Read what is left behind the tar: zstd compares its checksum, where there is one, at the very end.
+
+        Raises:
+            ZstdError: the content is not what was packed.
+        """
+        while self.read(_DESCRIBED):
+            pass
 
     def read(self, size: int) -> bytes:
         """Return the next bytes.

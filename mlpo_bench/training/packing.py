@@ -56,7 +56,7 @@ def _write(folder: TrainingFolder, file: Path) -> None:
     recipe = card.public(folder.recipe).to_yaml().encode()
     with (
         file.open("wb") as raw,
-        zstandard.ZstdCompressor(_LEVEL).stream_writer(raw) as stream,
+        zstandard.ZstdCompressor(_LEVEL, write_checksum=True).stream_writer(raw) as stream,
         tarfile.open(fileobj=stream, mode="w|") as tar,
     ):
         _add(tar, recipe_file.NAME, recipe)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import shutil
 import tarfile
 from pathlib import Path
@@ -51,6 +52,32 @@ def test_what_holds_questions_stays_and_is_made_again_out_of_the_store(train: Tr
     assert TrainingFolder(again.path).recipe.name == "mine"
     train("mine")
     assert {path.name: path.read_bytes() for path in again.path.glob("*.parquet")} == before
+
+
+def test_a_bit_that_flipped_anywhere_is_noticed(train: Trainings, tmp_path: Path) -> None:
+    """Of a checkpoint's weights nothing else would tell it."""
+    folder, file = train("mine"), tmp_path / "mine.tar.zst"
+    stage = folder.recipe.trains[0]
+    checkpoint = folder.path / stage / "checkpoint-1"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "adapter_model.safetensors").write_bytes(random.Random(0).randbytes(3_000))
+    (checkpoint / "trainer_state.json").write_text('{"global_step": 1}')
+    (checkpoint / "rng_state.pth").touch()
+    (folder.path / stage / "curves.jsonl").write_text("")
+    pack(folder, file)
+    assert f"{stage}/checkpoint-1/adapter_model.safetensors" in packed(file)
+    whole, content = file.read_bytes(), packed(file)
+    noticed = []
+    for place in range(0, len(whole), 97):
+        shutil.rmtree(tmp_path / "elsewhere", ignore_errors=True)
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        try:
+            made = unpack(file, tmp_path / "elsewhere").path
+        except UsageError:
+            noticed.append(place)
+        else:  # a bit that decides nothing, such as how much memory zstd is told to take
+            assert {name: (made / name).read_bytes() for name in content} == content
+    assert len(noticed) > len(whole) // 97 * 0.9
 
 
 def test_a_training_under_way_goes_on_where_it_was(
