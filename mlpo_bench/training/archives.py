@@ -34,8 +34,8 @@ MOST_FILES = 10_000
 """A training whose every process keeps files of its own has some hundreds."""
 _ROOM = 0.9
 """The share of the room on a disk that may be taken."""
-_WINDOW = 128 << 20
-"""The memory that zstd may take: what `zstd --ultra -22` asks for; packing itself asks for 4 MiB."""
+WINDOW_LOG = 27
+"""The memory that zstd may take, as a power of two: what `zstd --ultra -22` asks for, and packing itself."""
 _DESCRIBED = 64 << 10
 """How many bytes may describe a file: they are held in memory."""
 _DEEPEST = 8
@@ -145,7 +145,7 @@ class _Unpacked:
 
     def __init__(self, file: Path, raw: IO[bytes]) -> None:
         self._file = file
-        self._stream = zstandard.ZstdDecompressor(max_window_size=_WINDOW).stream_reader(raw)
+        self._stream = zstandard.ZstdDecompressor(max_window_size=1 << WINDOW_LOG).stream_reader(raw)
         self._left = _DESCRIBED
 
     def allow(self, size: int) -> None:

@@ -56,13 +56,23 @@ def _write(folder: TrainingFolder, file: Path) -> None:
     recipe = card.public(folder.recipe).to_yaml().encode()
     with (
         file.open("wb") as raw,
-        zstandard.ZstdCompressor(_LEVEL, write_checksum=True).stream_writer(raw) as stream,
+        zstandard.ZstdCompressor(compression_params=_how()).stream_writer(raw) as stream,
         tarfile.open(fileobj=stream, mode="w|") as tar,
     ):
         _add(tar, recipe_file.NAME, recipe)
         _add(tar, recipe_file.DIGESTS, recipe_file.digests(recipe))
         for path in sorted(_packed(folder)):
             _add(tar, path.relative_to(folder.path).as_posix(), path.read_bytes())
+
+
+def _how() -> zstandard.ZstdCompressionParameters:
+    """Return how zstd packs: with an eye on all that `archives` lets it look back at.
+
+    A checkpoint has the tokenizer that an earlier stage has as well, and TRL's copy of the weights that it began with.
+    """
+    return zstandard.ZstdCompressionParameters.from_level(
+        _LEVEL, window_log=archives.WINDOW_LOG, enable_ldm=True, write_checksum=True
+    )
 
 
 def unpack(file: Path, parent: Path) -> TrainingFolder:

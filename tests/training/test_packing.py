@@ -80,6 +80,22 @@ def test_a_bit_that_flipped_anywhere_is_noticed(train: Trainings, tmp_path: Path
     assert len(noticed) > len(whole) // 97 * 0.9
 
 
+def test_what_stands_in_a_training_twice_is_packed_once(train: Trainings, tmp_path: Path) -> None:
+    """As the tokenizer does, and TRL's copy of the weights that a training began with, far behind the first."""
+    folder = train("mine")
+    checkpoint = folder.path / folder.recipe.trains[0] / "checkpoint-1"
+    checkpoint.mkdir(parents=True)
+    weights, other = random.Random(0).randbytes(1 << 20), random.Random(1).randbytes(9 << 20)
+    for name, content in (("a", weights), ("b", other), ("c", weights), ("rng_state.pth", b"")):
+        (checkpoint / name).write_bytes(content)
+    (checkpoint / "trainer_state.json").write_text('{"global_step": 1}')
+    (checkpoint.parent / "curves.jsonl").write_text("")
+    pack(folder, tmp_path / "mine.tar.zst")
+    assert packed(tmp_path / "mine.tar.zst")[f"{checkpoint.relative_to(folder.path)}/c"] == weights
+    assert (tmp_path / "mine.tar.zst").stat().st_size < len(weights) + len(other) + 100_000
+    unpack(tmp_path / "mine.tar.zst", tmp_path / "elsewhere")
+
+
 def test_a_training_under_way_goes_on_where_it_was(
     lessons: Lessons, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
