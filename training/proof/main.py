@@ -110,6 +110,7 @@ def _do(part: Part, place: Place) -> bool:
 
 
 def _train(leader: str, place: Place) -> None:
+    saving.make_data(place)
     words = place.learning(leader)
     if leader in EQUAL:
         card = place.card(EQUAL[leader])

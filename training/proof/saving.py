@@ -47,16 +47,16 @@ def take_in(place: Place, reuse: Path | None = None) -> None:
     for file in sorted((place.saved / "trainings").glob("*.tar.zst")):
         if not (place.trainings / _name(file)).exists() and _needed(place, _name(file)):
             mlpo_bench("train", "unpack", str(file), "--output", str(place.trainings))
-    shared = place.trainings / SHARED
-    if (shared / "sft").exists() and not (shared / "traces.parquet").exists() and not place.small:
-        _make_data(place)
 
 
-def _make_data(place: Place) -> None:
-    """Make what SHARED learns from, which no pack holds, as it was made: by the readers of then, of what is stored.
+def make_data(place: Place) -> None:
+    """Make what SHARED learnt from, which no pack holds, as it was made: by the readers of then, of what is stored.
 
     Those that go on from SHARED take it from there. Without git's history it is left to the readers of now.
     """
+    shared = place.trainings / SHARED
+    if place.small or not (shared / "sft").exists() or (shared / "traces.parquet").exists():
+        return
     code = place.work / "code" / READ_BY
     if not code.exists():
         packed = subprocess.run(["git", "archive", READ_BY], stdout=subprocess.PIPE, check=False)  # noqa: S607
