@@ -23,7 +23,7 @@ _LEAST_FREE = GIB // 2
 _LITTLE_FREE = 10 * GIB
 _SMI = ("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits")
 _SMI_SECONDS = 20
-_FASTER = "take --dtype float32, or `dtype: float32` in the team file: several times as fast here"
+_FASTER = "try --dtype float32, or `dtype: float32` in the team file"
 
 
 @dataclass(frozen=True, slots=True)

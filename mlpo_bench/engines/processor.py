@@ -31,8 +31,8 @@ def advice(dtype: str) -> str | None:
     if dtype not in {"bfloat16", "float16"} or computes_halves() or _accelerated():
         return None
     return (
-        f"this processor computes {dtype} far more slowly than float32: `--dtype float32`, or `dtype: float32` in a "
-        "team file, is several times as fast (answers in one are not taken for answers in the other)"
+        f"this processor multiplies in {dtype} far more slowly than in float32: try `--dtype float32`, or "
+        "`dtype: float32` in a team file (answers in one are not taken for answers in the other)"
     )
 
 
