@@ -23,7 +23,6 @@ _LEAST_FREE = GIB // 2
 _LITTLE_FREE = 10 * GIB
 _SMI = ("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits")
 _SMI_SECONDS = 20
-_FASTER = "try --dtype float32, or `dtype: float32` in the team file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +54,9 @@ def devices(cards: tuple[Gpu, ...]) -> Iterator[Finding]:
     memory = hardware.memory_gib()
     held = "" if memory is None else f", {memory:.0f} GiB of memory"
     cpu = f"{hardware.cores()} cores{held}"
-    if cards or processor.computes_halves():
-        yield Finding("device", "CPU", State.TOLD, cpu)
-    else:
-        yield Finding("device", "CPU", State.PARTLY, f"{cpu}; slow in bfloat16 and float16", _FASTER)
+    if not cards and not processor.computes_halves():
+        cpu += "; multiplies bfloat16 and float16 in float32"
+    yield Finding("device", "CPU", State.TOLD, cpu)
     for number, card in enumerate(cards):
         yield Finding("device", f"GPU {number}", State.WORKS, f"{card.name}, {card.memory:.0f} GiB")
     if not cards:

@@ -51,7 +51,7 @@ def need(model: ResolvedModel, spec: ModelSpec, context: int) -> Need:
     """Return what a model needs of each of its devices; `context` is the longest of its requests, in tokens."""
     options = spec.engine_options
     parts = options.tensor_parallel * options.pipeline_parallel
-    token = cache_of_a_token(model, _width(options.kv_cache_dtype or "auto", _dtype(model, spec))) / parts
+    token = cache_of_a_token(model, _width(options.kv_cache_dtype or "auto", model.computed_in(spec.dtype))) / parts
     sequences = options.max_num_seqs or EXPECTED_SEQUENCES
     return Need(
         weights=_weights(model, spec) / parts,
@@ -78,11 +78,7 @@ def _weights(model: ResolvedModel, spec: ModelSpec) -> float:
     if "quantization_config" in model.config:
         return float(sum(file.stat().st_size for file in files))
     numbers = sum(prod(shape) for file in files for shape in headers.shapes(file).values())
-    return numbers * _width(spec.engine_options.quantization or "auto", _dtype(model, spec))
-
-
-def _dtype(model: ResolvedModel, spec: ModelSpec) -> str:
-    return model.dtype if spec.dtype == "auto" else spec.dtype
+    return numbers * _width(spec.engine_options.quantization or "auto", model.computed_in(spec.dtype))
 
 
 def _width(kind: str, dtype: str) -> float:

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Usage
-from mlpo_bench.engines import generation, hf_weights, identity, lora
+from mlpo_bench.engines import generation, hf_weights, identity, lora, processor
 from mlpo_bench.engines.base import ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.engines.decoding.admission import Admission
@@ -272,6 +272,10 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
     if resolved.adapter:
         model = lora.applied(model, resolved, resolved.adapter).get_base_model()
     model.eval()
+    if not processor.computes_halves():
+        from mlpo_bench.engines import wide_products
+
+        wide_products.widen(model)
     facts = ModelFacts(
         name=resolved.name,
         engine="hf",
@@ -298,4 +302,4 @@ def _dtype(spec: ModelSpec, resolved: ResolvedModel, *, deterministic: bool) -> 
         raise UsageError(f"deterministic runs are in float32; {spec.model} asks for {spec.dtype}.")
     if deterministic:
         return "float32"
-    return resolved.dtype if spec.dtype == "auto" else spec.dtype
+    return resolved.computed_in(spec.dtype)

@@ -7,7 +7,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from mlpo_bench.engines import choose, models, processor
+from mlpo_bench.engines import choose, models
 from mlpo_bench.engines.base import ALONE, Engine, Share
 from mlpo_bench.engines.spec import OpenOptions
 from mlpo_bench.errors import UsageError
@@ -41,7 +41,8 @@ class Plan:
             return (self.kind, spec.model, spec.revision, spec.adapter, *served, *asked)
         beside = self.kind.serves_adapters_together and not weights.merged
         alone = None if beside or weights.adapter is None else weights.adapter.revision
-        loaded = (weights.folder, weights.revision, alone, _dtype(self), spec.context, spec.trust_remote_code)
+        dtype = weights.computed_in(spec.dtype)
+        loaded = (weights.folder, weights.revision, alone, dtype, spec.context, spec.trust_remote_code)
         return (self.kind, *loaded, weights.tokenizer, spec.generation, spec.engine_options)
 
     @property
@@ -173,9 +174,6 @@ async def _start(
     if on_event:
         for each in together:
             on_event(f"{each.spec.name}: engine {each.kind.name} ({each.why})")
-        dtype = None if deterministic else _dtype(plan)
-        if dtype and (advice := await asyncio.to_thread(processor.advice, dtype)):
-            on_event(f"{plan.spec.name}: {advice}")
     options = OpenOptions(deterministic, plan.weights, share, on_event)
     if len(together) > 1:
         weights = [each.weights for each in together if each.weights]
@@ -191,13 +189,6 @@ async def _start(
         raise
     _say_left_out(engine, plan.spec, on_event)
     return [engine]
-
-
-def _dtype(plan: Plan) -> str | None:
-    """Return the type of numbers that a plan's model is computed in; None where that is no matter of this machine."""
-    if plan.weights is None:
-        return None
-    return plan.weights.dtype if plan.spec.dtype == "auto" else plan.spec.dtype
 
 
 def _say_left_out(engine: Engine, spec: ModelSpec, on_event: Callable[[str], None] | None) -> None:

@@ -61,6 +61,10 @@ class ResolvedModel:
         text = config.get("text_config") or {}
         return str(next((c[k] for c in (config, text) for k in ("dtype", "torch_dtype") if c.get(k)), "float32"))
 
+    def computed_in(self, asked: str) -> str:
+        """The type it is computed in where a person asks for `asked`: under `auto` the weights' own."""
+        return self.dtype if asked == "auto" else asked
+
     @property
     def context(self) -> int | None:
         """The longest input the model was made for, in tokens, or None where its config does not tell."""

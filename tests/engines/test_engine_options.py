@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import ValidationError
 
-from mlpo_bench.engines import choose, device_memory, models, vllm_settings
+from mlpo_bench.engines import choose, device_memory, models, processor, vllm_settings
 from mlpo_bench.engines.base import ALONE, Share
 from mlpo_bench.engines.device_memory import COMPUTE, GIB, Need
 from mlpo_bench.engines.vllm_settings import Device
@@ -134,6 +134,26 @@ def test_a_device_map_and_a_number_of_rows_are_in_force(tiny_folder: Path) -> No
 
 
 # What vLLM is told.
+
+
+@pytest.mark.parametrize(
+    ("place", "dtype", "halves", "wide"),
+    [
+        (CPU, "bfloat16", False, True),
+        (CPU, "float16", False, True),
+        (CPU, "float32", False, False),
+        (CPU, "bfloat16", True, False),
+        (GPUS, "bfloat16", False, False),
+    ],
+)
+def test_products_are_wide_where_the_processor_has_no_narrow_ones(
+    tiny_folder: Path, place: Device, dtype: str, halves: bool, wide: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("vllm")
+    monkeypatch.setattr(processor, "computes_halves", lambda: halves)
+    said = ModelSpec.model_validate({"engine": "vllm", "model": str(tiny_folder), "dtype": dtype})
+    made = vllm_settings.arguments([models.resolve(said)], said, place, ALONE, deterministic=False)
+    assert (made.get("worker_cls") == vllm_settings.WIDE_WORKER) is wide
 
 
 def told(folder: Path, place: Device = GPUS, share: Share = ALONE, deterministic: bool = False, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Which processors compute numbers of 16 bits well, and what is said on the others."""
+"""Which processors have instructions for numbers of 16 bits."""
 
 from __future__ import annotations
 
@@ -34,23 +34,3 @@ def test_what_a_processor_lists_tells(
         file.write_text(told)
     monkeypatch.setattr(processor, "_TOLD", file)
     assert processor.computes_halves() is well
-
-
-@pytest.mark.parametrize(
-    ("dtype", "halves", "accelerated", "told"),
-    [
-        ("bfloat16", False, False, True),
-        ("float16", False, False, True),
-        ("float32", False, False, False),
-        ("bfloat16", True, False, False),
-        ("bfloat16", False, True, False),
-    ],
-)
-def test_float32_is_advised_where_it_is_faster(
-    dtype: str, halves: bool, accelerated: bool, told: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(processor, "computes_halves", lambda: halves)
-    monkeypatch.setattr(processor, "_accelerated", lambda: accelerated)
-    advice = processor.advice(dtype)
-    assert (advice is not None) is told
-    assert advice is None or (dtype in advice and "--dtype float32" in advice)

@@ -58,7 +58,7 @@ class VLLM(EngineKind):
 
         if await asyncio.to_thread(vllm_adapters.served_beside, weights.adapter, deterministic=deterministic):
             return weights
-        dtype = weights.dtype if spec.dtype == "auto" else spec.dtype
+        dtype = weights.computed_in(spec.dtype)
         if on_event and not merged.here(weights, dtype):
             on_event(f"{spec.name}: merging the adapter into a copy of the model, once")
         return await asyncio.to_thread(merged.copy_of, weights, dtype)
