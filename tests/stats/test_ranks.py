@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from itertools import combinations
-from time import perf_counter, process_time
 
 import numpy as np
 import pytest
@@ -108,17 +106,6 @@ def test_it_finds_more_than_holm_does() -> None:
     scores = (rng.random((24, 100)) < hard ** np.linspace(0.5, 2, 24)[:, None]).astype(float)
     pairs = {f"{a} {b}": sign_flip(scores[a] - scores[b]) for a, b in combinations(range(24), 2)}
     assert rank_intervals(scores).found > 1.1 * sum(p < 0.05 for p in holm(pairs).values())
-
-
-def test_five_hundred_rows_of_a_thousand_questions_take_two_seconds() -> None:
-    rng = np.random.default_rng(0)
-    scores = (rng.random((500, 1_000)) < 0.4).astype(float)
-    began, started = process_time(), perf_counter()
-    found = rank_intervals(scores)
-    busy, waited = process_time() - began, perf_counter() - started
-    assert found.rows == 500
-    # A machine that does other things, too, makes it wait; what it computes is shared by its cores.
-    assert min(waited, busy / min(os.cpu_count() or 1, 2) + 0.5) < 2
 
 
 def test_rows_that_need_no_draws_are_held_to_hoeffding_s_bound_over_all_pairs() -> None:
