@@ -52,7 +52,7 @@ def delayed(script: Path) -> Callable[[float], None]:
 
 
 def until(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not true():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
