@@ -8,8 +8,8 @@ answered counts as an answer in the weights' own type.
 
 from __future__ import annotations
 
-import os
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _HALVES = (torch.bfloat16, torch.float16)
 _MEMORY_SHARE = 1 / 4
-"""How much of the machine's memory the second weights may take; a larger model stays as it is."""
+"""How much of the memory that is free the second weights may take; a larger model stays as it is."""
 _FEW_ROWS = 3
 """With fewer rows torch's own way is faster: it reads half as many bytes of weights."""
 
@@ -37,10 +37,12 @@ def widen(model: Module) -> int:
         How many layers do so now.
     """
     layers = _layers(model)
-    if 4 * sum(layer.weight.numel() for layer in layers) > _MEMORY_SHARE * _memory():
+    weights = {layer.weight.data_ptr(): layer.weight.detach() for layer in layers}  # layers may share theirs
+    if 4 * sum(weight.numel() for weight in weights.values()) > _MEMORY_SHARE * _free_memory():
         return 0
+    copies = {place: weight.float() for place, weight in weights.items()}
     for layer in layers:
-        wide = layer.weight.detach().float()
+        wide = copies[layer.weight.data_ptr()]
         if hasattr(layer, "cpu_linear"):
             layer.cpu_linear = partial(_product, wide)
         else:
@@ -76,5 +78,7 @@ def _product(
     return linear(x.float(), wide, None if bias is None else bias.float()).to(x.dtype)
 
 
-def _memory() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+def _free_memory() -> int:
+    """Return the bytes that Linux would give: who does not tell its processor's instructions has no need of copies."""
+    told = dict(line.split(":") for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
+    return 1024 * int(told["MemAvailable"].split()[0])

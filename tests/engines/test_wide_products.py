@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 from torch import nn
@@ -71,7 +73,19 @@ def test_layers_of_vllm_keep_their_weights_and_multiply_widely() -> None:
 
 
 def test_a_model_whose_copies_do_not_fit_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wide_products, "_memory", lambda: 4 * 4 * (16 * 32 * 2) - 1)
+    monkeypatch.setattr(wide_products, "_free_memory", lambda: 4 * 4 * (16 * 32 * 2) - 1)
     assert wide_products.widen(Block(torch.bfloat16)) == 0
-    monkeypatch.setattr(wide_products, "_memory", lambda: 4 * 4 * (16 * 32 * 2))
+    monkeypatch.setattr(wide_products, "_free_memory", lambda: 4 * 4 * (16 * 32 * 2))
     assert wide_products.widen(Block(torch.bfloat16)) == 2
+
+
+def test_layers_that_share_their_weights_share_the_copy() -> None:
+    model = nn.Sequential(nn.Linear(16, 16, dtype=torch.bfloat16), nn.Linear(16, 16, dtype=torch.bfloat16))
+    model[1].weight = model[0].weight
+    assert wide_products.widen(model) == 2
+    first, second = (layer.forward.args[1] for layer in model)
+    assert first is second
+
+
+def test_what_is_free_is_part_of_the_machine_s_memory() -> None:
+    assert 0 < wide_products._free_memory() < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
