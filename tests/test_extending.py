@@ -49,16 +49,17 @@ def commands(block: str) -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page's files, each where its first line says."""
+    """The page's files, each where its first line says; its table is the `rivers.csv` of the sentence before."""
     folder = tmp_path_factory.mktemp("source")
     for kind, text in _BLOCK.findall(PAGE.read_text(encoding="utf-8")):
-        if kind != "sh":
+        if kind == "csv":  # a table has no room for a comment
+            (folder / "rivers.csv").write_text(text, encoding="utf-8")
+        elif kind != "sh":
             named = _NAMED.match(text)
             assert named, f"a block of {kind} does not say in its first line which file it is"
             path = folder / named[1]
             path.parent.mkdir(parents=True, exist_ok=True)
-            # A table has no room for a comment.
-            path.write_text(text[named.end() :] if kind == "csv" else text, encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
     (folder / "mine" / "__init__.py").touch()
     return folder
 

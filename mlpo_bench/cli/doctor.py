@@ -26,6 +26,10 @@ def doctor(
             autocompletion=complete.suites,
         ),
     ] = None,
+    answers: Annotated[
+        str | None,
+        typer.Option("--format", help="How the questions of a --suite FILE are answered.", show_default=False),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(help="Folder with the suites' published files.", envvar="MLPO_BENCH_DATA", show_default=False),
@@ -49,7 +53,7 @@ def doctor(
     from mlpo_bench.questions import PAPER
     from mlpo_bench.reports.terminal.console import Console
 
-    suites = named_suites(suite or ",".join(PAPER), None)
+    suites = named_suites(suite or ",".join(PAPER), answers)
     with progress(quiet=quiet or json) as observer:
         looking = examine(team, suites, data, output, observer.say, load=load, suites_needed=suite is not None)
         report = asyncio.run(looking)

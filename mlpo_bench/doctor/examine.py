@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mlpo_bench.doctor.data import data
 from mlpo_bench.doctor.engines import engines
 from mlpo_bench.doctor.finding import Report, any_works
-from mlpo_bench.doctor.machine import GIB, Gpu, devices, disks, gpus
+from mlpo_bench.doctor.machine import GIB, Gpu, compiled, devices, disks, gpus
 from mlpo_bench.doctor.models import models
 from mlpo_bench.doctor.servers import keys, servers
 from mlpo_bench.engines.cache import cache_dir
@@ -56,6 +56,7 @@ async def examine(
         *engines(specs, gpu=bool(cards)),
         *devices(cards),
         *disks(_folders(output)),
+        *compiled(),
     ]
     questions = list(data(suites, folder, say, needed=suites_needed))
     found += questions if any_works(questions) else [replace(one, needed=True) for one in questions]

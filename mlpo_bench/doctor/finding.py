@@ -30,7 +30,7 @@ class Finding:
     """What was found out.
 
     Attributes:
-        part: What kind of thing it is: `engine`, `device`, `data`, `disk`, `key`, `model`, `server`.
+        part: What kind of thing it is: `engine`, `device`, `disk`, `python`, `data`, `model`, `key`, `server`.
         what: Which one.
         state: How it stands with it.
         found: What was seen, in a few words.

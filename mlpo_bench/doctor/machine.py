@@ -1,11 +1,15 @@
-"""Devices, and the folders that a run writes to."""
+"""Devices, the folders that a run writes to, and what makes every start slow."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
+from importlib.util import cache_from_source, find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpo_bench.doctor.finding import Finding, State
@@ -15,7 +19,6 @@ from mlpo_bench.log import hardware
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 
 GIB = 2**30
@@ -23,6 +26,7 @@ _LEAST_FREE = GIB // 2
 _LITTLE_FREE = 10 * GIB
 _SMI = ("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits")
 _SMI_SECONDS = 20
+_LARGE = ("lm_eval", "transformers", "vllm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +96,22 @@ def _not_writable(folder: Path) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return ""
+
+
+def compiled() -> Iterator[Finding]:
+    """Yield a finding for each folder of packages that Python compiles anew at every start.
+
+    pip compiles what it installs, uv does not; Python then does, once, unless it may not keep what it has compiled.
+    """
+    folders: dict[str, str] = {}
+    for name in _LARGE:
+        spec = find_spec(name)
+        if spec is None or spec.origin is None or Path(cache_from_source(spec.origin)).exists():
+            continue
+        if sys.dont_write_bytecode:
+            folders.setdefault(str(Path(spec.origin).parents[1]), "PYTHONDONTWRITEBYTECODE is set")
+        elif not os.access(Path(spec.origin).parent, os.W_OK):
+            folders.setdefault(str(Path(spec.origin).parents[1]), "their folder cannot be written")
+    for folder, why in folders.items():
+        mend = f"compile them once: python -m compileall -q {folder}"
+        yield Finding("python", "packages", State.PARTLY, f"compiled anew at every start: {why}", mend)

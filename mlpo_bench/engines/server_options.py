@@ -45,17 +45,17 @@ ONE_LINE = r"^[^|\x00-\x1f\x7f]+$"
 class RequestOptions(BaseModel):
     """How a model's server is asked.
 
-    What is sent: `max_tokens_field` is the name under which the greatest length travels; fields in `omit` are left
-    out; `reasoning_effort`, `frequency_penalty`, `presence_penalty`, `repetition_penalty`, `min_p` and
-    `chat_template_kwargs` are fields of their names; `stop` joins what ends an answer; `extra_body` is added as it
-    stands. `endpoint: completions` asks a base model, whose prompt is written as plain text, or with the chat template
-    of the tokenizer folder `template`. `fold_system` puts a persona in front of the user's first message.
+    What is sent: fields in `omit` are left out; `reasoning_effort`, `frequency_penalty`, `presence_penalty`,
+    `repetition_penalty`, `min_p` and `chat_template_kwargs` are fields of their names; `stop` joins what ends an
+    answer; `extra_body` is added as it stands. `endpoint: completions` asks a base model, whose prompt is written as
+    plain text, or with the chat template of the tokenizer folder `template`. `fold_system` puts a persona in front of
+    the user's first message. `extra_headers` (`$NAME` in a value stands for an environment variable) and `extra_query`
+    are added to every request; a gateway may choose a model by them.
 
-    How it is reached: `extra_headers` (`$NAME` in a value stands for an environment variable) and `extra_query` are
-    added to every request; `key_header` names the header that the key travels in (bare, unless it is Authorization),
-    and `key_over_http` sends it to a plain-http address beyond this machine. No more than `requests_per_minute` are
-    begun; a whole answer may take `timeout` seconds, and where a server asks to wait, a request waits `max_wait`
-    seconds at most.
+    How it is reached, which changes no answer: `max_tokens_field` is the name under which the greatest length travels;
+    `key_header` names the header that the key travels in (bare, unless it is Authorization), and `key_over_http` sends
+    it to a plain-http address beyond this machine. No more than `requests_per_minute` are begun; a whole answer may
+    take `timeout` seconds, and where a server asks to wait, a request waits `max_wait` seconds at most.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import py_compile
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,7 @@ def _same_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("mlpo_bench.doctor.examine.gpus", tuple)
     monkeypatch.setattr(processor, "computes_halves", lambda: True)
     monkeypatch.setattr(engines, "installed", VERSIONS.get)
+    monkeypatch.setattr("mlpo_bench.doctor.examine.compiled", tuple)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     for name in ("HF_TOKEN", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
@@ -319,6 +321,26 @@ def test_a_processor_without_16_bit_products_is_named(monkeypatch: Any) -> None:
     assert cpu.found.endswith("; multiplies bfloat16 and float16 in float32")
     cpu, _ = machine.devices((machine.Gpu("A", 80.0),))
     assert "float32" not in cpu.found
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "kept", "why"),
+    [(True, False, "PYTHONDONTWRITEBYTECODE is set"), (True, True, ""), (False, False, "")],
+)
+def test_packages_that_every_start_compiles_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forbidden: bool, kept: bool, why: str
+) -> None:
+    package = tmp_path / "site" / "large" / "__init__.py"
+    package.parent.mkdir(parents=True)
+    package.touch()
+    monkeypatch.syspath_prepend(package.parents[1])
+    monkeypatch.setattr(machine, "_LARGE", ("large", "not_installed"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", forbidden)
+    if kept:
+        py_compile.compile(str(package))
+    found = list(machine.compiled())
+    assert [one.found for one in found] == [f"compiled anew at every start: {why}"] * bool(why)
+    assert [one.mend.endswith(f"compileall -q {tmp_path / 'site'}") for one in found] == [True] * bool(why)
 
 
 @pytest.mark.parametrize(("told", "cards"), [("A, 81559\nB, 1024\n", ["A", "B"]), ("", []), ("no devices\n", [])])
