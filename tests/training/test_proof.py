@@ -56,13 +56,14 @@ class Proof:
         for file in self.here.glob("*.yaml"):
             file.write_text(file.read_text().replace("model: smollm2-135m", f"model: {base}, engine: hf"))
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        command = [sys.executable, self.here / "run", "--small", "--data", self.data, *words]
+    def start(self, *words: str, forked: bool = False) -> subprocess.Popen[str]:
+        through = [Path(__file__).with_name("forked_commands.py")] if forked else []
+        command = [sys.executable, *through, self.here / "run", "--small", "--data", self.data, *words]
         environment = os.environ | {"PYTHONPATH": str(PROJECT), "XDG_CACHE_HOME": str(self.root / "cache")}
         return subprocess.Popen(list(map(str, command)), env=environment, stdout=subprocess.PIPE, text=True)
 
     def __call__(self, *words: str) -> str:
-        process = self.start(*words)
+        process = self.start(*words, forked="--status" not in words)
         told, _ = process.communicate()
         assert process.returncode == 0, told
         return told
