@@ -195,7 +195,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
-    """Carry out 200 runs in bad weather, drawn at random; `SOAK_RUNS` says how many others, `SOAK_SEED` which."""
+    """Carry out 200 runs and all command lines in bad weather; `SOAK_RUNS` says how many others, `SOAK_SEED` which."""
     with once(session) as needed:
         if needed:
             install(session, "tests")

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import sys
-from typing import TYPE_CHECKING
 
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 INTERRUPTED = 130
 
 
-@contextlib.contextmanager
-def _ended_by_ctrl_c() -> Iterator[None]:
-    """Let Ctrl-C end the process at once while inside: where modules are made, Python may lose what it raises."""
-    # Otherwise the process ignores the signal, or others listen for it.
-    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if ours:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    yield
-    if ours:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 def main() -> None:
-    """Run the command line; Ctrl-C before a command has begun to listen for it ends without a word."""
-    with _ended_by_ctrl_c():
-        from mlpo_bench.cli import main as command_line
+    """Run the command line; where a command does not listen for Ctrl-C, that ends it at once, without a word.
+
+    What Python raises at Ctrl-C is lost, or told as another fault, where modules are made, and commands load theirs
+    when they need them. A command that has something to lose listens (`mlpo_bench.cli._ending`).
+    """
+    # Otherwise the process ignores the signal, or others listen for it.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from mlpo_bench.cli import main as command_line
+
     try:
         command_line()
     except KeyboardInterrupt:

@@ -53,16 +53,36 @@ def ending(words: str, *, leave: Callable[[], None] | None = None) -> Iterator[N
             if isinstance(stop, StoppedAtOnce):
                 _leave(stop.signum)  # nothing is waited for; engines end with this process
             raise typer.Exit(_BY_SIGNAL + stop.signum) from None
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Exception) as fault:
+            if not _is_interrupt(fault):
+                raise
             _say(words)
             raise typer.Exit(_BY_SIGNAL + (received or [signal.SIGINT])[0]) from None
 
 
+def _is_interrupt(fault: BaseException | None) -> bool:
+    """Whether a fault is an interrupt, or told in place of one: where classes are made Python raises another."""
+    while fault is not None and not isinstance(fault, KeyboardInterrupt):
+        fault = fault.__cause__
+    return fault is not None
+
+
 @contextlib.contextmanager
 def _interrupted(handler: Handler) -> Iterator[None]:
-    """Have signals that tell the process to end interrupt what is inside, as Ctrl-C does by itself."""
-    with _handled(handler, ctrl_c=False):
-        yield
+    """Have signals that tell the process to end interrupt what is inside, and Ctrl-C in Python's own way.
+
+    That way, which asyncio knows and makes use of, is not set in a process that `mlpo_bench.__main__` began.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    ours = before is signal.SIG_DFL and threading.current_thread() is threading.main_thread()
+    if ours:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with _handled(handler, ctrl_c=False):
+            yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

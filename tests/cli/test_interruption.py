@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+
+from mlpo_bench.cli._ending import ending
 
 
 Read = Callable[[Path], Any]
@@ -309,17 +312,30 @@ def test_ctrl_c_before_a_command_listens_for_it_leaves_no_traceback(tmp_path: Pa
         assert process.returncode in {130, -signal.SIGINT}
 
 
-def test_ctrl_c_is_heard_where_python_loses_what_it_raises(tmp_path: Path) -> None:
-    """What is raised in a callback of the garbage collector, as while modules are made, is told and forgotten."""
-    (tmp_path / "typer.py").write_text(
-        "import time, weakref\n"
-        "class It: pass\n"
-        "it = It()\n"
-        "weakref.finalize(it, lambda: (print('LOADING', flush=True), time.sleep(60)))\n"
-        "del it\n"
-    )
+COLLECTED = """
+import time, weakref
+class It: pass
+it = It()
+weakref.finalize(it, lambda: (print('LOADING', flush=True), time.sleep(60)))
+del it
+"""
+"""What is raised in a callback of the garbage collector is told and forgotten."""
+MAKING = """
+import time
+class Slow:
+    def __set_name__(self, owner, name): print('LOADING', flush=True), time.sleep(60)
+class Made: it = Slow()
+"""
+"""What is raised as a class is made comes out as another fault."""
+
+
+@pytest.mark.parametrize("text", [COLLECTED, MAKING])
+@pytest.mark.parametrize(("module", "line"), [("typer", "suites"), ("lm_eval", "lm-eval --help")])
+def test_ctrl_c_is_heard_where_python_loses_what_it_raises(tmp_path: Path, module: str, line: str, text: str) -> None:
+    """While the program is loaded, and while a command loads what it needs."""
+    (tmp_path / f"{module}.py").write_text(text)
     environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
-    command = [sys.executable, "-m", "mlpo_bench", "suites"]
+    command = [sys.executable, "-m", "mlpo_bench", *line.split()]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -328,3 +344,23 @@ def test_ctrl_c_is_heard_where_python_loses_what_it_raises(tmp_path: Path) -> No
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=30)[1] == ""
         assert process.returncode == -signal.SIGINT
+
+
+def test_an_interrupt_that_comes_out_as_another_fault_ends_a_command_likewise(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(typer.Exit) as end, ending("How to go on."):
+        raise RuntimeError("Error calling __set_name__") from KeyboardInterrupt()
+    assert (end.value.exit_code, capfd.readouterr().err) == (130, "How to go on.\n")
+    with pytest.raises(RuntimeError, match="another"), ending("How to go on."):
+        raise RuntimeError("another")
+
+
+def test_a_command_that_listens_has_python_s_own_ctrl_c() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        with ending("How to go on."):
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)
