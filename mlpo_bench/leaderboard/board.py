@@ -12,6 +12,7 @@ README.md, accuracy.svg, leaderboard.csv, .tex, .json, .html
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from mlpo_bench.leaderboard.verdicts import Judged
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Board:
     """What a leaderboard holds: entries in the order of their files' names, and what others reported."""
 
@@ -55,9 +56,14 @@ class Board:
         """
         return cls(tuple(map(read_entry, entry_paths(folder))), read_reported(folder / "reported.json"))
 
+    @cached_property
+    def judged(self) -> list[Judged]:
+        """The verdicts on the entries, which take as long as all that is made of them."""
+        return judge(self.entries)
+
     def built(self) -> dict[str, bytes]:
         """Return the content of each file that is made from the entries, by its name."""
-        ranked, judged = tables(self.entries), judge(self.entries)
+        ranked, judged = tables(self.entries), self.judged
         apart = [reported_grid(self.reported)] if self.reported.rows else []
         return {
             "schema.json": schema(),
@@ -72,7 +78,7 @@ class Board:
     def told_in(self, page: Path) -> bytes | None:
         """Return a page with the verdict between its marks; None where it has them not, or stands so already."""
         text = atomic.read(page).decode()
-        told = with_block(text, self.entries, judge(self.entries))
+        told = with_block(text, self.entries, self.judged)
         return told.encode() if told != text else None
 
 
