@@ -196,6 +196,8 @@ MODES: dict[str, Mode] = {
     "always_200_error": says({"error": {"message": "the provider is asleep", "code": 502}}),
     "choice_error": says({"choices": [{"error": {"message": "the provider is asleep", "code": 502}}]}),
     "200_error_once": first(1, sent({"error": {"message": "hiccup", "code": 502}})),
+    "error_and_answer": says({**chat(), "error": {"message": "the provider died", "code": 502}}),
+    "error_as_text": says({"error": {"message": "bad key", "code": "401"}}),
     "empty_choices_once": first(1, sent({"choices": []})),
     # Fields that are refused
     "no_max_tokens": refuses(
@@ -311,6 +313,13 @@ MODES: dict[str, Mode] = {
     "models_bomb": lists(BOMB),
     # Bodies
     "not_json": says(b"not json"),
+    "nothing": says(b""),
+    "no_content": says(Sent(status=204)),
+    "streamed": says(
+        sent(b'data: {"choices": [{"delta": {"content": "fine"}}]}\n\n', Content_Type="text/event-stream")
+    ),
+    "status_201": says(sent(chat(), 201)),
+    "status_203": says(sent(chat(), 203)),
     "html_502": says(sent(b"<html><head><title>502 Bad Gateway</title></head></html>", 502)),
     "deep": says(DEEP),
     "bomb": says(BOMB),

@@ -231,3 +231,120 @@ def test_thinking_that_is_kept_from_us_leaves_the_text() -> None:
 def test_a_text_of_no_tokens_is_counted_here() -> None:
     assert replied({"content": "Yes."}, prompt_tokens=5, completion_tokens=0).usage is None
     assert replied({"content": "Yes."}, prompt_tokens=5, completion_tokens=1).usage == Usage(5, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "usage", [{"prompt_tokens": 0, "completion_tokens": 3}, {"completion_tokens": 3, "total_tokens": 3}]
+)
+def test_a_prompt_of_no_tokens_is_counted_here(usage: dict[str, int]) -> None:
+    assert replied({"content": "Yes."}, **usage).usage is None
+
+
+def test_a_prompt_that_was_cached_whole_is_one() -> None:
+    assert replied({"content": "Yes."}, input_tokens=0, cache_read_input_tokens=40, output_tokens=1).usage == Usage(
+        0, 40, 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "thought", "total", "counted"),
+    [
+        (5, 1_000, 1_055, 1_005),  # apart: the total says so
+        (1_499, 800, 2_349, 2_299),  # apart, though fewer: the total is larger by just so many
+        (5, None, 1_055, 1_005),  # apart, and not told
+        (0, 60, 110, 60),
+        (5, 1_000, None, 1_005),  # a part is no larger than the whole
+        (1_005, 1_000, 1_055, 1_005),  # within
+        (1_005, 1_000, None, 1_005),
+        (5, 1_000, 55, 5),  # the total holds no more
+        (5, 0, 55, 5),
+        (5, 3, 80, 5),  # what else the total holds is not this thinking
+        (5, None, 20, 5),  # a total that cannot be
+        (5, "many", 55, 5),
+    ],
+)
+def test_thinking_beside_the_completion_is_counted_once(
+    written: int, thought: Any, total: int | None, counted: int
+) -> None:
+    told = {
+        "prompt_tokens": 50,
+        "completion_tokens": written,
+        "completion_tokens_details": {"reasoning_tokens": thought},
+    }
+    assert replied({"content": "Yes."}, **told, **({} if total is None else {"total_tokens": total})).usage == Usage(
+        50, 0, counted
+    )
+
+
+def test_what_was_cached_apart_is_no_thinking() -> None:
+    told = {"input_tokens": 10, "cache_read_input_tokens": 40, "output_tokens": 5, "total_tokens": 55}
+    assert replied({"content": "Yes."}, **told).usage == Usage(10, 40, 5)
+
+
+ANSWER = {"message": {"content": "The answer is (A)."}, "finish_reason": "stop"}
+DIED = {"message": "provider died mid-answer", "code": 502}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"choices": [ANSWER], "error": DIED},
+        {"choices": [ANSWER | {"error": DIED}]},
+        {"choices": [ANSWER | {"error": DIED, "finish_reason": "error"}]},
+        {"choices": [], "error": DIED},
+        {"choices": [ANSWER], "error": "provider died mid-answer"},
+        {"object": "error", "message": "provider died mid-answer"},
+    ],
+)
+def test_an_error_beside_an_answer_is_a_fault(content: dict[str, Any]) -> None:
+    with pytest.raises(EngineError, match=r"^answered with an error: provider died mid-answer\.$") as caught:
+        reply.read(content)
+    assert caught.value.transient
+
+
+@pytest.mark.parametrize("nothing", [None, "", False, {}, [], {"code": None, "message": ""}, {"code": 0}])
+def test_an_error_with_nothing_in_it_is_none(nothing: Any) -> None:
+    found = reply.read({"choices": [ANSWER | {"error": nothing}], "error": nothing})
+    assert found.text == "The answer is (A)."
+
+
+@pytest.mark.parametrize(
+    ("code", "again"),
+    [
+        (401, False),
+        ("401", False),
+        (400.0, False),
+        ("invalid_api_key", False),
+        (502, True),
+        ("502", True),
+        (True, True),
+    ],
+)
+def test_an_error_is_asked_again_for_unless_its_code_says_that_this_is_useless(code: Any, again: bool) -> None:
+    with pytest.raises(EngineError, match="no") as caught:
+        reply.read({"error": {"message": "no", "code": code}})
+    assert caught.value.transient == again
+
+
+@pytest.mark.parametrize("code", [429, "429", 429.0, "rate_limit_exceeded"])
+def test_an_error_for_haste_is_waited_for(code: Any) -> None:
+    with pytest.raises(reply.RateLimited):
+        reply.read({"choices": [ANSWER], "error": {"message": "slow down", "code": code}})
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "sent an empty answer"),
+        (b" \n", "sent an empty answer"),
+        (b'data: {"choices": []}\n\ndata: [DONE]\n\n', "streams its answer, though no stream was asked for"),
+        (b': keep\n\ndata: {"choices": []}\n\n', "streams its answer"),
+        (b'{"done": false}\n{"done": true}\n', "streams its answer"),
+        (b"not json", "sent no valid answer: Expecting value"),
+        (b'{"a": 1}\nnonsense', "sent no valid answer: Extra data"),
+    ],
+)
+def test_what_is_no_json_is_told_in_a_sentence(body: bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        reply.parsed(body)
+    assert str(reply.unreadable(body, caught.value)).startswith(said)

@@ -244,6 +244,14 @@ def test_what_is_no_server_of_this_kind_is_one_sentence() -> None:
         ask(spec_of(server))
 
 
+def test_a_server_that_streams_is_one_sentence() -> None:
+    with (
+        ImitatedServer(replace(MODES["streamed"], models=refused("not found", 404))) as server,
+        pytest.raises(UsageError, match=r"cannot be asked: it streams its answer, though no stream was asked for"),
+    ):
+        ask(spec_of(server))
+
+
 def test_no_server_is_one_sentence_with_the_url() -> None:
     with pytest.raises(UsageError, match=r"no server answers at http://127\.0\.0\.1:9/v1"):
         ask(ModelSpec(model="m", base_url="http://127.0.0.1:9/v1"))

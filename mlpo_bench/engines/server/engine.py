@@ -13,7 +13,7 @@ from mlpo_bench.engines.hashes import revision_of
 from mlpo_bench.engines.server import reply as replies
 from mlpo_bench.engines.server.listing import listed, tried
 from mlpo_bench.engines.server.pace import LONGEST_WAIT_S, Pace, told_wait
-from mlpo_bench.engines.server.refusals import OK, SYSTEM_ROLE, TOO_MANY, Asked, overflow, refusal, too_long
+from mlpo_bench.engines.server.refusals import ANSWERED, SYSTEM_ROLE, TOO_MANY, Asked, overflow, refusal, too_long
 from mlpo_bench.engines.server.request import RequestBuilder
 from mlpo_bench.engines.server.transport import Transport
 from mlpo_bench.engines.spec import ASKED_ANEW, AUTO
@@ -139,12 +139,12 @@ class ServerEngine:
         if answer.status == TOO_MANY or (answer.status == _SERVICE_UNAVAILABLE and "retry-after" in answer.headers):
             fault = self._worded(refusal(answer, asked))
             return _Wait(told_wait(answer.headers, str(fault)), str(fault))
-        if answer.status != OK:
+        if answer.status not in ANSWERED:
             raise self._worded(refusal(answer, asked))
         try:
             return replies.read(replies.parsed(answer.body))
         except ValueError as error:
-            raise self._worded(EngineError(f"sent no valid answer: {error}.")) from None
+            raise self._worded(replies.unreadable(answer.body, error)) from None
         except replies.RateLimited as fault:
             return _Wait(told_wait(answer.headers, str(fault)), str(self._worded(fault)))
         except EngineError as fault:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.engines.server.refusals import (
+    ANSWERED,
     FORBIDDEN,
     NOT_FOUND,
     OK,
@@ -15,7 +16,7 @@ from mlpo_bench.engines.server.refusals import (
     UNAUTHORIZED,
     refusal,
 )
-from mlpo_bench.engines.server.reply import parsed
+from mlpo_bench.engines.server.reply import parsed, unreadable
 from mlpo_bench.engines.server.words import one_line
 from mlpo_bench.errors import EngineError, UsageError, nearest
 
@@ -144,11 +145,14 @@ async def tried(transport: Transport, builder: RequestBuilder, asked: Asked) -> 
         answer = await transport.post(builder.path, body, TRIAL_TIMEOUT_S)
     except EngineError as fault:
         return transport.cleaned(str(fault))
-    if answer.status != OK:
+    if answer.status not in ANSWERED:
         return _refused(answer, transport, asked, builder)
     try:
         content = parsed(answer.body)
-    except ValueError:
+    except ValueError as error:
+        useless = unreadable(answer.body, error)
+        if not useless.transient:
+            raise UsageError(f"it {useless}") from None
         content = None
     if not isinstance(content, dict):
         raise UsageError(_NO_PROTOCOL)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mlpo_bench.engines.server.transport import Answer
 
 OK, BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TOO_MANY = 200, 400, 401, 403, 404, 429
+ANSWERED = range(200, 300)
+"""Statuses under which a completion may come: a gateway may say 201 or 203 where servers say 200."""
 REDIRECTS = range(300, 400)
 _MAY_PASS = {408, 409, 425, TOO_MANY}
 _WILL_NOT_PASS = {501, 505}
@@ -72,7 +74,7 @@ class Asked:
 
 
 def refusal(answer: Answer, asked: Asked) -> EngineError:
-    """Return the fault of an answer whose status is not 200; its message completes `the server ...`."""
+    """Return the fault of an answer whose status is none of success; its message completes `the server ...`."""
     content, raw = _content(answer)
     told = said(content, raw)
     if answer.status in REDIRECTS:

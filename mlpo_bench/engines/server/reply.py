@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.chat import Usage
+from mlpo_bench.engines.server.tokens import told_usage
 from mlpo_bench.engines.server.words import one_line
 from mlpo_bench.engines.server.words import said as words_of
 from mlpo_bench.errors import EngineError
@@ -15,7 +15,7 @@ from mlpo_bench.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mlpo_bench.chat import FinishReason
+    from mlpo_bench.chat import FinishReason, Usage
 
 # How servers say that a text came to its end, was cut off, or was not to be.
 _STOPPED = {
@@ -37,10 +37,17 @@ _THINKING_IN = ("thinking", "reasoning", "text", "summary", "content")
 _WORDLESS = ("refusal", "redacted_thinking")
 """Kinds of parts that say nothing of the answer."""
 _DEEPEST = 8
-_MOST_TOLD = 100_000_000
-"""More tokens than any model reads or writes at once: a larger figure is none."""
-_CACHE_WRITES = ("cache_creation_input_tokens", "cache_write_tokens", "cache_creation_tokens")
-"""What servers call the tokens of a prompt that they wrote to a cache."""
+_DIGITS_OF_A_STATUS = 3
+_WAITS = {"429", "rate_limit_exceeded"}
+_PASSING = {408, 409, 425, 429}
+_FINAL = {
+    "authentication_error", "bad_request", "badrequesterror", "forbidden", "invalid_api_key", "invalid_request",
+    "invalid_request_error", "model_not_found", "not_found", "not_found_error", "notfounderror", "permission_denied",
+    "permission_error", "unauthenticated", "unauthorized",
+}  # fmt: skip
+"""Names of errors that stay however often is asked, where servers give a name in place of HTTP's number."""
+_STREAMED = (b"data:", b"event:", b"id:", b"retry:", b":")
+"""How a stream of server-sent events begins: with a field, or with a comment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,26 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
+def unreadable(body: bytes, why: ValueError) -> EngineError:
+    """Return the fault of a body that holds no JSON; its message completes `the server ...`."""
+    if not body.strip():
+        return EngineError("sent an empty answer.")
+    if _is_streamed(body):
+        return EngineError("streams its answer, though no stream was asked for; turn that off there.", transient=False)
+    return EngineError(f"sent no valid answer: {why}.")
+
+
+def _is_streamed(body: bytes) -> bool:
+    """Whether a body is a stream: server-sent events, or one object on each line."""
+    if body.lstrip().startswith(_STREAMED):
+        return True
+    lines = [line for line in body.split(b"\n", 2) if line.strip()][:2]
+    try:
+        return len(lines) > 1 and all(isinstance(parsed(line), dict) for line in lines)
+    except ValueError:
+        return False
+
+
 def read(content: Any) -> Reply:  # noqa: ANN401 - whatever JSON holds
     """Return what an answer with status 200 means.
 
@@ -98,24 +125,44 @@ def read(content: Any) -> Reply:  # noqa: ANN401 - whatever JSON holds
         raise EngineError(f"did not answer with a completion, but with {_kind(content)}.")
     choices = content.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
+    for error in (content if content.get("object") == "error" else content.get("error"), _error_of(first)):
+        if _says_something(error):  # what was written until then is no answer
+            raise _failed(error)
     if not isinstance(first, dict):
-        if content.get("error"):
-            raise _failed(content["error"])
         what = f"a choice that is {_kind(first)}" if isinstance(choices, list) and choices else "no choices"
         raise EngineError(f"did not answer with a completion: it has {what}.")
-    if first.get("error"):
-        raise _failed(first["error"])
     fingerprint = content.get("system_fingerprint")
-    return _chosen(first, _usage(content.get("usage")), fingerprint if isinstance(fingerprint, str) else None)
+    return _chosen(first, told_usage(content.get("usage")), fingerprint if isinstance(fingerprint, str) else None)
+
+
+def _error_of(choice: Any) -> Any:  # noqa: ANN401
+    return choice.get("error") if isinstance(choice, dict) else None
+
+
+def _says_something(error: Any) -> bool:  # noqa: ANN401
+    """Whether an error is one: some servers send the field with nothing in it."""
+    inner = error.values() if isinstance(error, dict) else error if isinstance(error, list) else None
+    return bool(error) if inner is None else any(inner)
 
 
 def _failed(error: Any) -> EngineError:  # noqa: ANN401
     """Return the fault of an error that came with status 200."""
-    code = error.get("code") if isinstance(error, dict) else None
-    if isinstance(code, int | str) and code in {429, "429", "rate_limit_exceeded"}:
+    codes = _codes(error)
+    if codes & _WAITS:
         return RateLimited(f"answered with an error: {words_of(error) or 'too many requests'}.")
-    final = isinstance(code, int) and 400 <= code < 500 and code not in {408, 409, 425, 429}  # noqa: PLR2004 - HTTP's
+    numbers = {int(code) for code in codes if code.isdecimal() and len(code) <= _DIGITS_OF_A_STATUS}
+    final = bool(codes & _FINAL) or any(400 <= one < 500 and one not in _PASSING for one in numbers)  # noqa: PLR2004 - HTTP's
     return EngineError(f"answered with an error: {words_of(error) or 'it does not say which'}.", transient=not final)
+
+
+def _codes(error: Any) -> set[str]:  # noqa: ANN401
+    """Return what an error calls itself, in small letters; a number stands there as text with some servers."""
+    told = (error.get(place) for place in ("code", "status", "type")) if isinstance(error, dict) else ()
+    return {
+        str(int(one) if isinstance(one, float) and one.is_integer() else one).strip().lower()
+        for one in told
+        if isinstance(one, int | float | str) and not isinstance(one, bool)
+    }
 
 
 def _chosen(choice: dict[str, Any], usage: Usage | None, fingerprint: str | None) -> Reply:
@@ -228,41 +275,6 @@ def _empty(reason: Any, reasoning: str | None, message: dict[str, Any]) -> str: 
         f"wrote its thinking apart ({len(reasoning)} characters) and no answer: the content is empty, the finish "
         f"reason {shown}. Does its reasoning parser fit the model?"
     )
-
-
-def _usage(told: Any) -> Usage | None:  # noqa: ANN401
-    """Return the tokens that a server tells; None where it leaves some out, or where they cannot be."""
-    if not isinstance(told, dict):
-        return None
-    prompt = _first_count(told, "prompt_tokens", "input_tokens")
-    written = _first_count(told, "completion_tokens", "output_tokens")
-    total = _first_count(told, "total_tokens")
-    if written is None and total is not None and prompt is not None and total >= prompt:
-        written = total - prompt
-    if prompt is None and total is not None and written is not None and total >= written:
-        prompt = total - written
-    if prompt is None or written is None or (prompt == 0 and written == 0):
-        return None
-    details = told.get("prompt_tokens_details") or told.get("input_tokens_details")
-    cached = _first_count(details, "cached_tokens") if isinstance(details, dict) else None
-    if cached is None:
-        cached = _first_count(told, "prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens") or 0
-    # Where more was cached than the prompt has, the server counts what was cached apart.
-    fresh = prompt - cached if cached <= prompt else prompt
-    stored = _first_count(details, *_CACHE_WRITES) if isinstance(details, dict) else None
-    stored = (_first_count(told, *_CACHE_WRITES) or 0) if stored is None else stored
-    return Usage(max(fresh, stored), cached, written, stored)
-
-
-def _first_count(told: dict[str, Any], *names: str) -> int | None:
-    return next((count for name in names if (count := _count(told.get(name))) is not None), None)
-
-
-def _count(value: Any) -> int | None:  # noqa: ANN401
-    """Return a number of tokens, or None for what is none."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if type(value) is int and 0 <= value <= _MOST_TOLD else None
 
 
 def _whole(text: str) -> str:
