@@ -22,12 +22,13 @@ class UsageError(Exception):
 class EngineError(Exception):
     """An engine failed to answer.
 
-    `transient` says whether asking again may help; `tried` that the engine itself has asked again, in vain.
+    `transient` says whether asking again may help; `tried` that the engine itself has asked again, in vain; `own` that
+    it is the request's own fault, or the model's: whatever serves that model would fail alike.
     """
 
-    def __init__(self, message: str, *, transient: bool = True, tried: bool = False) -> None:
+    def __init__(self, message: str, *, transient: bool = True, tried: bool = False, own: bool = False) -> None:
         super().__init__(message)
-        self.transient, self.tried = transient, tried
+        self.transient, self.tried, self.own = transient, tried, own
 
 
 class Unreachable(EngineError):
@@ -70,6 +71,7 @@ class ContextOverflow(EngineError):
             f"{told} Lower the answer's length (--gen-kwargs max_gen_toks=N), "
             "ask fewer peers, or take a model with a longer context.",
             transient=False,
+            own=True,
         )
         self.model, self.prompt, self.answer, self.context = model, prompt, answer, context
         self._made_of = {"model": model, "prompt": prompt, "answer": answer, "context": context, "said": said}

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from mlpo_bench.engines.turns import Turns
 
 
+UNTOLD_CONTEXT = "the server does not tell its context"
+"""The note of a model whose context is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class AdapterFacts:
     """What changed a model's weights: what the person called it, and `sha256:...` of its content."""

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.engines.base import Halting
+from mlpo_bench.engines.base import UNTOLD_CONTEXT, Halting
 from mlpo_bench.engines.routing import Router
 from mlpo_bench.errors import EngineError, Stopped, Unreachable, UsageError
 
@@ -56,7 +56,8 @@ class Limits:
 class _Replica:
     """One of the engines, None before it was ever reached.
 
-    `failures` counts those in a row; `outages` how often in a row it was left out without having answered since.
+    `failures` counts those in a row; `outages` how often in a row it was left out without having answered since;
+    `sound` says whether it has answered since it was opened.
     """
 
     place: int
@@ -64,8 +65,13 @@ class _Replica:
     up: bool = True
     failures: int = 0
     outages: int = 0
+    sound: bool = False
     under_way: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+_Refusals = dict[int, tuple[_Replica, EngineError]]
+"""The replicas, by place, that will not answer a request however often they are asked, and what each said."""
 
 
 class ReplicatedEngine:
@@ -121,8 +127,9 @@ class ReplicatedEngine:
             EngineError: no replica answered.
         """
         began, tries, avoided = time.monotonic(), 0, -1
+        refusals: _Refusals = {}
         while True:
-            replica = await self._chosen(messages, avoided)
+            replica = await self._chosen(messages, avoided, refusals)
             try:
                 completion = await self._ask(replica, messages, sampling, seed)
             except _LeftOut:
@@ -130,18 +137,23 @@ class ReplicatedEngine:
             except EngineError as fault:
                 tries += 1
                 spent = time.monotonic() - began
-                self._note(replica, fault)
-                if not fault.transient:
+                if fault.own or (not fault.transient and tries >= TRIES):
                     raise
+                if not fault.transient:
+                    refusals[replica.place] = replica, fault
+                    continue
+                self._note(replica, fault)
                 if tries >= TRIES or (self._limits.answer and spent >= self._limits.answer):
                     fault.tried = True
                     raise
-                if not self._another(replica):
+                if not self._another(replica, refusals):
                     await self._rest(min(LONGEST_REST_S, FIRST_REST_S * 2 ** (tries - 1)))
                 avoided = replica.place
             else:
-                replica.failures = replica.outages = 0
+                replica.failures, replica.outages, replica.sound = 0, 0, True
                 self._made[replica.place] += 1
+                for refusing, words in refusals.values():
+                    self._note(refusing, words)  # it was answered, so it was no fault of the request
                 return completion
 
     async def _ask(self, replica: _Replica, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
@@ -155,38 +167,46 @@ class ReplicatedEngine:
             if not replica.under_way:
                 replica.idle.set()
 
-    async def _chosen(self, messages: Sequence[Message], avoided: int) -> _Replica:
+    async def _chosen(self, messages: Sequence[Message], avoided: int, refusals: _Refusals) -> _Replica:
         """Return the replica that is to be asked, another than `avoided` where there is one; wait where none is up.
 
         Raises:
-            EngineError: none came up in time.
+            EngineError: none came up in time, or all that are up have refused.
         """
         deadline = time.monotonic() + self._limits.patience
         while True:
             self._check()
-            up = [replica.place for replica in self._replicas if replica.up]
+            up = [replica.place for replica in self._replicas if replica.up and replica.place not in refusals]
             if up:
                 others = [place for place in up if place != avoided]
                 return self._replicas[self._router.choose(messages, others or up)]
+            if refusals and self._is_final(refusals):
+                raise _told(refusals)
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), max(0.0, deadline - time.monotonic()))
             if time.monotonic() >= deadline:
+                if refusals:
+                    raise _told(refusals)
                 raise EngineError(f"none of {self._facts_name} answers: {self._last}", tried=True)
+
+    def _is_final(self, refusals: _Refusals) -> bool:
+        """Whether refusals are the last word: of all, or of one that does answer others while the rest is down."""
+        return all(one.up for one in self._replicas) or any(one.sound for one, _ in refusals.values())
 
     @property
     def _facts_name(self) -> str:
         return f"the {len(self._names)} replicas of {self._first.facts.name}"
 
-    def _another(self, replica: _Replica) -> bool:
-        """Whether another replica is up, and did not fail when it was last asked."""
-        return any(one.up and one.place != replica.place and not one.failures for one in self._replicas)
+    def _another(self, replica: _Replica, refusals: _Refusals) -> bool:
+        """Whether another replica is up, has not refused, and did not fail when it was last asked."""
+        others = (one for one in self._replicas if one.place != replica.place and one.place not in refusals)
+        return any(one.up and not one.failures for one in others)
 
     def _note(self, replica: _Replica, fault: EngineError) -> None:
         """Take note of a failure; leave the replica out where it cannot be reached, or fails again and again."""
-        replica.failures += fault.transient
-        gone = isinstance(fault, Unreachable) or replica.failures >= FAILURES_UNTIL_OUT
-        if not fault.transient or not gone or not replica.up:
+        replica.failures += 1
+        if not replica.up or not (isinstance(fault, Unreachable) or replica.failures >= FAILURES_UNTIL_OUT):
             return
         self._last = fault
         replica.up = False
@@ -264,11 +284,26 @@ def _halt(engine: object, reason: Exception) -> None:
         engine.halt(reason)
 
 
+def _told(refusals: _Refusals) -> EngineError:
+    """Return what is told of several refusals: the words of one that answers others, where there is one."""
+    sound = [fault for one, fault in refusals.values() if one.sound]
+    return sound[-1] if sound else next(reversed(refusals.values()))[1]
+
+
 def difference(one: ModelFacts, another: ModelFacts) -> str:
-    """Return in a few words what tells two models apart that should be the same; nothing where they are."""
+    """Return as a clause what tells one model from another that should be the same; nothing where nothing does."""
     if one.fingerprint != another.fingerprint:
-        return f"{one.fingerprint} in place of {another.fingerprint}"
+        return f"it is {one.fingerprint}, not {another.fingerprint}"
     if one.context != another.context:
-        return f"it holds {one.context:,} tokens, not {another.context:,}"
-    owners = [(facts.told or {}).get("owned_by") for facts in (one, another)]
-    return "" if owners[0] == owners[1] else f"a server of {owners[0]}, not of {owners[1]}"
+        contexts = (None if facts.note == UNTOLD_CONTEXT else facts.context for facts in (one, another))
+        return _contexts_apart(*contexts)
+    owners = [(facts.told or {}).get("owned_by") or "something without a name" for facts in (one, another)]
+    return "" if owners[0] == owners[1] else f"it is served by {owners[0]}, not by {owners[1]}"
+
+
+def _contexts_apart(one: int | None, another: int | None) -> str:
+    if one is None:
+        return f"it does not tell its context, and the other holds {another:,} tokens"
+    if another is None:
+        return f"it holds {one:,} tokens, and the other does not tell its context"
+    return f"it holds {one:,} tokens, not {another:,}"

@@ -18,7 +18,18 @@ from mlpo_bench.errors import ContextOverflow, EngineError, Stopped, UsageError
 from mlpo_bench.log.answerers import told
 from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.teams import Member, ModelSpec, Team
-from tests.engines.imitated_server import MODEL, ImitatedServer, Mode, listing, lists, refused, says, sent
+from tests.engines.imitated_server import (
+    MODEL,
+    ImitatedServer,
+    Mode,
+    Sent,
+    answer_to,
+    listing,
+    lists,
+    refused,
+    says,
+    sent,
+)
 
 
 if TYPE_CHECKING:
@@ -26,6 +37,7 @@ if TYPE_CHECKING:
 
     from mlpo_bench.chat import Completion
     from mlpo_bench.engines import Engine
+    from tests.engines.imitated_server import Asked
 
 FIVE_TOKENS = Sampling(max_tokens=5)
 A, B, C = (f"http://127.0.0.1:{port}/v1" for port in (8000, 8001, 8002))
@@ -276,6 +288,87 @@ def test_a_fault_of_the_request_itself_is_not_asked_of_another() -> None:
     assert len(one.asked) + len(another.asked) == 1
 
 
+@pytest.mark.parametrize(
+    "useless",
+    [*(refused("not like this", status) for status in (400, 401, 403, 404, 501)), sent(b"", 204), sent(b"data: {}")],
+    ids=lambda reply: f"{reply.status} {reply.body[:5]}",
+)
+def test_what_one_server_alone_refuses_is_answered_by_another(useless: Sent) -> None:
+    said: list[str] = []
+    with ImitatedServer(says(useless)) as useless_one, ImitatedServer() as sound:
+        made = ask(spec_of(sound, useless_one, concurrency=2), 54, said)
+    assert [one.text for one in made] == ["fine"] * 54
+    assert len(sound.asked) == 54
+    assert 3 <= len(useless_one.asked) < 54
+    assert any(f"{useless_one.url} is left out until it answers" in sentence for sentence in said)
+
+
+def test_what_all_refuse_is_told_once_each_has_been_asked() -> None:
+    said: list[str] = []
+    with (
+        ImitatedServer(says(refused("no such field"))) as one,
+        ImitatedServer(says(refused("no such field"))) as another,
+        pytest.raises(EngineError, match="answered 400: no such field") as caught,
+    ):
+        ask(spec_of(one, another), 1, said)
+    assert not caught.value.transient
+    assert [len(server.asked) for server in (one, another)] == [1, 1]
+    assert not any("left out" in sentence for sentence in said)
+
+
+def test_a_question_that_all_refuse_takes_nobody_out() -> None:
+    def picky(_: ImitatedServer, asked: Asked) -> Sent:
+        refuses = "question 1" in asked.body["messages"][0]["content"]  # 11 of 20
+        return refused("not that one") if refuses else sent(answer_to(asked))
+
+    async def go() -> list[Any]:
+        engine = await open_engine(spec_of(one, another), on_event=said.append)
+        outcomes = await asyncio.gather(
+            *(engine.complete(question(n), FIVE_TOKENS, n) for n in range(20)), return_exceptions=True
+        )
+        await engine.close()
+        return outcomes
+
+    said: list[str] = []
+    with ImitatedServer(Mode(picky)) as one, ImitatedServer(Mode(picky)) as another:
+        outcomes = asyncio.run(go())
+    assert sum(isinstance(outcome, EngineError) for outcome in outcomes) == 11
+    assert not any("left out" in sentence for sentence in said)
+
+
+@pytest.mark.parametrize("mode", ["empty_stop", "finish_filter"])
+def test_what_the_model_itself_did_is_not_asked_of_another(mode: str) -> None:
+    with ImitatedServer(mode) as one, ImitatedServer(mode) as another, pytest.raises(EngineError):
+        ask(spec_of(one, another), 1)
+    assert len(one.asked) + len(another.asked) == 1
+
+
+@pytest.mark.parametrize(("sound", "asked_first"), [(False, 0), (True, 1)])
+def test_a_refusal_is_the_last_word_of_a_server_that_answers_others(sound: bool, asked_first: int) -> None:
+    """While the other is down, a server that has answered nothing yet may be the one that is wrong."""
+
+    async def go(spec: ModelSpec) -> float:
+        engine = await open_engine(spec)
+        assert isinstance(engine, replicas.ReplicatedEngine)
+        engine._limits = replace(engine._limits, patience=0.3)
+        for n in range(asked_first):
+            await engine.complete(question(n), FIVE_TOKENS, n)
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(EngineError, match="not like this"):
+            await engine.complete(question(9), FIVE_TOKENS, 9)
+        await engine.close()
+        return asyncio.get_running_loop().time() - began
+
+    refusing = Mode(
+        lambda _, asked: (
+            refused("not like this") if "question 9" in asked.body["messages"][0]["content"] else sent(answer_to(asked))
+        )
+    )
+    with ImitatedServer(refusing) as up:
+        spent = asyncio.run(go(spec_of(f"http://127.0.0.1:{free_port()}/v1", up)))
+    assert (spent < 0.3) == sound
+
+
 def test_what_waits_ends_when_a_person_stops(two: tuple[ImitatedServer, ImitatedServer]) -> None:
     for server in two:
         server.delay = 0.3
@@ -301,7 +394,7 @@ def test_what_waits_ends_when_a_person_stops(two: tuple[ImitatedServer, Imitated
     [
         (listing(root="another/model"), "another/model"),
         (listing(max_model_len=1024), "it holds 1,024 tokens, not 512"),
-        (listing(owned_by="llamacpp"), "a server of llamacpp, not of None"),
+        (listing(owned_by="llamacpp"), "it is served by llamacpp, not by something without a name"),
     ],
 )
 def test_servers_of_different_models_are_refused_in_a_sentence(other: dict[str, Any], apart: str) -> None:
@@ -312,8 +405,37 @@ def test_servers_of_different_models_are_refused_in_a_sentence(other: dict[str, 
     ):
         ask(spec_of(one, another), 1)
     assert apart in str(caught.value)
+    assert f"do not serve the same: of {another.url}, it " in str(caught.value)
     assert "leave one out" in str(caught.value)
     assert not one.asked
+
+
+@pytest.mark.parametrize(
+    ("models", "matter"),
+    [
+        (refused("no right to list", 403), "it answers 403 when asked for its models"),
+        (sent(listing("something-else")), f"'{MODEL}' is not in its list of models. It lists: something-else"),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_where_one_does_not_show_what_it_serves_that_is_the_matter(models: Sent, matter: str, place: int) -> None:
+    with (
+        ImitatedServer() as one,
+        ImitatedServer(lists(models)) as hiding,
+        pytest.raises(UsageError, match="do not show that they serve the same") as caught,
+    ):
+        ask(spec_of(*((hiding, one), (one, hiding))[place]), 1)
+    assert f": of {hiding.url}, {matter}. All addresses" in str(caught.value)
+    assert "context" not in str(caught.value)
+
+
+def test_a_context_that_is_not_told_is_no_number() -> None:
+    with (
+        ImitatedServer() as one,
+        ImitatedServer(lists(listing(max_model_len=None))) as another,
+        pytest.raises(UsageError, match="it does not tell its context, and the other holds 512 tokens"),
+    ):
+        ask(spec_of(one, another), 1)
 
 
 def test_a_server_that_lacks_the_model_is_named() -> None:

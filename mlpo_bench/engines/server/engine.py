@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Usage
-from mlpo_bench.engines.base import ModelFacts
+from mlpo_bench.engines.base import UNTOLD_CONTEXT, ModelFacts
 from mlpo_bench.engines.hashes import revision_of
 from mlpo_bench.engines.server import reply as replies
 from mlpo_bench.engines.server.listing import listed, tried
@@ -73,6 +73,7 @@ class ServerEngine:
         facts: what the server says of the model.
         say: takes a sentence on what a person should know.
         retries: how often a request that failed in passing is asked again.
+        hindrance: why its list of models does not show the model, in a few words.
     """
 
     def __init__(
@@ -83,9 +84,10 @@ class ServerEngine:
         facts: ModelFacts,
         say: Callable[[str], None],
         retries: int = RETRIES,
+        hindrance: str = "",
     ) -> None:
         self._transport, self._builder, self._spec, self._facts, self._say = transport, builder, spec, facts, say
-        self._retries = retries
+        self._retries, self.hindrance = retries, hindrance
         self._pace = Pace(spec.concurrency, spec.request.requests_per_minute)
         self._fingerprints: dict[str, None] = {}
         self._told: set[str] = set()
@@ -158,7 +160,7 @@ class ServerEngine:
         if isinstance(fault, ContextOverflow):  # it speaks of the model
             fault.args = (text,)
             return fault
-        return EngineError(f"{self._where} {text}", transient=fault.transient)
+        return EngineError(f"{self._where} {text}", transient=fault.transient, own=fault.own)
 
     def _folds_instead(self, fault: EngineError, messages: Sequence[Message]) -> bool:
         """Whether to ask again with the persona in the user's turn: the server will not take one of its own."""
@@ -288,7 +290,8 @@ async def connect(
             )
         if listing.hindrance:
             await _try(transport, builder, spec, listing, say)
-        return ServerEngine(transport, builder, spec, _facts(spec, listing, builder.rendering), say, retries)
+        facts, hindrance = _facts(spec, listing, builder.rendering), _hindrance(transport, listing)
+        return ServerEngine(transport, builder, spec, facts, say, retries, hindrance)
     except BaseException:
         await transport.close()
         raise
@@ -298,13 +301,17 @@ async def _try(
     transport: Transport, builder: RequestBuilder, spec: ModelSpec, listing: Listing, say: Callable[[str], None]
 ) -> None:
     where = f"the server {transport.url}"
-    hindrance = transport.cleaned(listing.hindrance).rstrip(".")
+    hindrance = _hindrance(transport, listing)
     try:
         odd = await tried(transport, builder, Asked(spec.model, 0, 0))
     except UsageError as mistake:
         key = f" {transport.which_key}" if "refuses the key" in str(mistake) else ""
         raise UsageError(f"{where} cannot be asked: {str(mistake).rstrip('.')}.{key} ({hindrance}.)") from None
     say(f"{where}: {hindrance}; " + (f"a trial question failed: {odd}" if odd else "a trial question was answered."))
+
+
+def _hindrance(transport: Transport, listing: Listing) -> str:
+    return transport.cleaned(listing.hindrance).rstrip(".")
 
 
 def _facts(spec: ModelSpec, listing: Listing, rendering: Sequence[str] = ()) -> ModelFacts:
@@ -316,7 +323,7 @@ def _facts(spec: ModelSpec, listing: Listing, rendering: Sequence[str] = ()) -> 
         revision=_revision(spec, listing, rendering),
         dtype="unknown",
         context=min(told) if told else DEFAULT_CONTEXT,
-        note="" if told else "the server does not tell its context",
+        note="" if told else UNTOLD_CONTEXT,
         told={name: value for name, value in served.items() if value is not None},
     )
 

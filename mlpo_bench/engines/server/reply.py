@@ -177,7 +177,7 @@ def _chosen(choice: dict[str, Any], usage: Usage | None, fingerprint: str | None
         told = refusal if refusal and not text.strip() else text
         return Reply(told, "stop", usage, reasoning, refused=True, fingerprint=fingerprint)
     if finish == "stop" and not text.strip():
-        raise EngineError(_empty(reason, reasoning, message), transient=False)
+        raise EngineError(_empty(reason, reasoning, message), transient=False, own=True)
     cut_off: FinishReason = "length" if finish == "length" else "stop"
     return Reply(text, cut_off, usage, reasoning, note=note, fingerprint=fingerprint)
 
@@ -257,11 +257,12 @@ def _finish(reason: Any, text: str) -> tuple[str, str]:  # noqa: ANN401
     if word in _REFUSED:
         return "refused", ""
     if word in _FILTERED:
-        raise EngineError(f"ended an answer with {shown}: a filter of its own.", transient=False)
+        raise EngineError(f"ended an answer with {shown}: a filter of its own.", transient=False, own=True)
     if word in _FAILED:
         raise EngineError(f"ended an answer with {shown}.")
     if word in _TOOLS and not text.strip():
-        raise EngineError(f"ended an answer with {shown}: it calls a tool, though none was offered.", transient=False)
+        told = f"ended an answer with {shown}: it calls a tool, though none was offered."
+        raise EngineError(told, transient=False, own=True)
     return "stop", f"ended an answer with {shown}, which is taken as its end"
 
 

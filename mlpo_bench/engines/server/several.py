@@ -59,7 +59,16 @@ def _check(outcomes: Sequence[ServerEngine | BaseException], engines: Mapping[st
     (url, first), *others = engines.items()
     for another, engine in others:
         if apart := difference(engine.facts, first.facts):
-            raise UsageError(
-                f"the servers {url} and {another} do not serve the same: {another} has {apart}. All addresses of one "
-                "base_url answer for one model; give each of them a member of its own, or leave one out."
-            )
+            raise UsageError(_unlike({url: first, another: engine}, apart))
+
+
+def _unlike(two: Mapping[str, ServerEngine], apart: str) -> str:
+    """Return the sentence on two servers that differ, or of which one does not show what it serves."""
+    url, another = two
+    what = (
+        "All addresses of one base_url answer for one model; give each of them a member of its own, or leave one out."
+    )
+    hidden = [f"of {one}, {engine.hindrance}" for one, engine in two.items() if engine.hindrance]
+    if hidden:
+        return f"the servers {url} and {another} do not show that they serve the same: {'; '.join(hidden)}. {what}"
+    return f"the servers {url} and {another} do not serve the same: of {another}, {apart}. {what}"
