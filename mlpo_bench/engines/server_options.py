@@ -25,6 +25,18 @@ Penalty = Annotated[yamls.Real, Field(ge=-2, le=2)]
 
 # What the engine itself decides, and relies on when it reads the reply.
 _OWN_FIELDS = frozenset({"model", "messages", "prompt", "stream", "n"})
+_DRAWN_BY = frozenset({
+    "temperature", "top_p", "top_k", "seed", "stop", "reasoning_effort", "frequency_penalty", "presence_penalty",
+    "repetition_penalty", "repeat_penalty", "typical_p", "min_p", "chat_template_kwargs",
+})  # fmt: skip
+"""What else the engine sends under these names, of its own or where a team file says so."""
+_OWN_HEADERS = frozenset({
+    "accept-encoding", "connection", "content-encoding", "content-length", "expect", "host",
+    "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+})  # fmt: skip
+"""What the HTTP client says of a request and its connection: another value there is no request any more."""
+LEAST_PER_MINUTE = 0.01
+"""A request in 100 minutes: the 14 a day of the meanest free plan."""
 _DIGITS = 12
 MOST_ADDRESSES = 1_024
 _SECRET = re.compile(r"auth|key|token|secret|passw|cookie|credential", re.IGNORECASE)
@@ -77,9 +89,19 @@ class RequestOptions(BaseModel):
     extra_query: dict[str, str] = {}
     key_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] = "Authorization"
     key_over_http: bool = False
-    requests_per_minute: Annotated[yamls.Real, Field(gt=0, le=1e6)] | None = None
+    requests_per_minute: Annotated[yamls.Real, Field(ge=LEAST_PER_MINUTE, le=1e6)] | None = None
     timeout: Seconds = 1_800.0
     max_wait: Seconds = 600.0
+
+    @field_validator("max_tokens_field")
+    @classmethod
+    def _is_a_field_of_its_own(cls, given: str) -> str:
+        if given in _OWN_FIELDS | _DRAWN_BY:
+            raise ValueError(
+                f"{given} is sent with something else in it; the greatest length travels as max_tokens with most "
+                "servers, as max_completion_tokens with others"
+            )
+        return given
 
     @field_validator("extra_body", "chat_template_kwargs")
     @classmethod
@@ -99,10 +121,18 @@ class RequestOptions(BaseModel):
     @classmethod
     def _headers_are_headers(cls, given: dict[str, str]) -> dict[str, str]:
         for name, value in given.items():
-            if not name.replace("-", "").replace("_", "").isalnum() or not (name + value).isprintable():
+            plain = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+            if not plain or not (name + value).isprintable():
                 raise ValueError(f"{name!r} is no header of one line")
+            _check_header(name)
             if (_SECRET.search(name) and "$" not in value) or _KEY.search(value):
                 raise ValueError(f"{name!r} holds a key, which would be written to a run's files; {_BY_NAME} `$MY_KEY`")
+        return given
+
+    @field_validator("key_header")
+    @classmethod
+    def _the_key_has_a_header_of_its_own(cls, given: str) -> str:
+        _check_header(given)
         return given
 
     @field_validator("extra_query")
@@ -118,6 +148,20 @@ class RequestOptions(BaseModel):
             raise ValueError("a template is applied here for `endpoint: completions`; a chat is rendered by its server")
         return self
 
+    @model_validator(mode="after")
+    def _nothing_is_sent_in_two_ways(self) -> RequestOptions:
+        if self.max_tokens_field != "max_tokens" and "max_tokens" in self.omit:
+            raise ValueError("max_tokens is left out (`omit`), so that max_tokens_field has nothing to name")
+        if self.stop and "stop" in self.omit:
+            raise ValueError("stop is left out (`omit`), so that what stands in `stop` would not be sent")
+        for field, name in (("seed", "seed"), ("max_tokens", self.max_tokens_field)):
+            if name in self.extra_body and field not in self.omit:
+                raise ValueError(
+                    f"extra_body would send another {name} than each question's own; take it out there, or say "
+                    f"`omit: [{field}]`"
+                )
+        return self
+
     def __hash__(self) -> int:
         return hash(orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS))
 
@@ -128,6 +172,11 @@ class RequestOptions(BaseModel):
         if not content:
             return None
         return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:_DIGITS]
+
+
+def _check_header(name: str) -> None:
+    if name.lower() in _OWN_HEADERS:
+        raise ValueError(f"the header {name} cannot be set here: the HTTP client itself decides what stands there")
 
 
 def holds_key(given: Any) -> bool:  # noqa: ANN401 - whatever JSON holds

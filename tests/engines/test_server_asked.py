@@ -13,7 +13,7 @@ import pytest
 from mlpo_bench.chat import Completion, Message
 from mlpo_bench.engines import open_engine
 from mlpo_bench.engines.server import listing as server_listing
-from mlpo_bench.errors import UsageError
+from mlpo_bench.errors import EngineError, UsageError
 from mlpo_bench.teams import ModelSpec
 from tests.engines.asking import FIVE_TOKENS, KEY, ask, ask_one, body_of, fault_of, opened, spec_of
 from tests.engines.imitated_server import (
@@ -294,6 +294,21 @@ def test_a_socks_proxy_without_its_package_is_a_sentence(monkeypatch: pytest.Mon
 def test_deterministic_is_refused() -> None:
     with ImitatedServer() as server, pytest.raises(UsageError, match="cannot be deterministic"):
         asyncio.run(open_engine(spec_of(server), deterministic=True))
+
+
+def test_whatever_the_layers_below_raise_is_that_request_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def trips(*_: object, **__: object) -> None:
+        raise LookupError(f"below {KEY}")
+
+    monkeypatch.setattr("httpx.AsyncHTTPTransport.handle_async_request", trips)
+    said: list[str] = []
+    with (
+        ImitatedServer() as server,
+        pytest.raises(EngineError, match=r"cannot be asked: LookupError, .*below") as caught,
+    ):
+        ask(spec_of(server), said=said)
+    assert KEY not in str(caught.value) + "".join(said)
+    assert any("its list of models cannot be had" in sentence for sentence in said)
 
 
 def test_what_a_server_calls_its_state_is_told() -> None:

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from mlpo_bench.chat import Message, Sampling
+from mlpo_bench.engines.server.request import NEUTRAL, RequestBuilder
 from mlpo_bench.errors import UsageError
 from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.store import request_key
@@ -124,6 +125,18 @@ def test_words_of_bodies_that_are_no_keys_are_sent() -> None:
         ({"request": {"extra_headers": {"Authorization": "Bearer secret"}}}, "put it into an environment variable"),
         ({"request": {"extra_query": {"key": "secret"}}}, "let it travel in a header"),
         ({"request": {"timeout": 0}}, "greater than 0"),
+        ({"request": {"requests_per_minute": 1e-300}}, "greater than or equal to 0.01"),
+        ({"request": {"requests_per_minute": 0}}, "greater than or equal to 0.01"),
+        ({"request": {"key_header": "Content-Length"}}, "the HTTP client itself decides"),
+        ({"request": {"extra_headers": {"x-\u00e4": "b"}}}, "is no header of one line"),
+        ({"request": {"omit": ["stop"], "stop": ["END"]}}, "what stands in `stop` would not be sent"),
+        ({"request": {"omit": ["max_tokens"], "max_tokens_field": "max_length"}}, "has nothing to name"),
+        ({"request": {"extra_body": {"seed": 5}}}, "extra_body would send another seed"),
+        ({"request": {"extra_body": {"max_tokens": 5}}}, "say `omit: [max_tokens]`"),
+        (
+            {"request": {"extra_body": {"max_length": 5}, "max_tokens_field": "max_length"}},
+            "extra_body would send another max_length",
+        ),
         ({"request": {"template": "x"}}, "applied here"),
         ({"request": {"omit": ["messages"]}}, "omit"),
         ({"revision": "a|b"}, "a word without |"),
@@ -136,6 +149,53 @@ def test_what_cannot_be_is_a_sentence(more: dict[str, Any], sentence: str) -> No
     said = caught.value.errors()[0]["msg"] + str(caught.value.errors()[0]["loc"])
     assert any(part in said for part in sentence.split("|")) or re.search(sentence, said)
     assert "secret" not in said
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding", "Host", "CONNECTION", "Accept-Encoding"])
+def test_a_header_that_the_client_itself_sets_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"the header {name} cannot be set here"):
+        ModelSpec.model_validate({"model": "m", "base_url": URL, "request": {"extra_headers": {name: "5"}}})
+
+
+SPEC = ModelSpec.model_validate(
+    {
+        "model": "m",
+        "base_url": URL,
+        "request": {
+            "reasoning_effort": "low",
+            "frequency_penalty": 0.1,
+            "presence_penalty": 0.1,
+            "repetition_penalty": 1.1,
+            "min_p": 0.1,
+            "chat_template_kwargs": {"a": 1},
+            "stop": ["END"],
+        },
+    }
+)
+SENT = {
+    name
+    for owner in (None, *NEUTRAL)
+    for name in RequestBuilder(SPEC, owner).body([Message("user", "?")], Sampling(top_k=5), 1)
+}
+
+
+@pytest.mark.parametrize("name", sorted({*SENT, "prompt", "stream", "n"} - {"max_tokens"}))
+def test_the_greatest_length_takes_no_other_field_s_place(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"{name} is sent with something else in it; .*max_completion_tokens"):
+        ModelSpec.model_validate({"model": "m", "base_url": URL, "request": {"max_tokens_field": name}})
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens", "max_new_tokens", "max_output_tokens"])
+def test_the_greatest_length_travels_under_the_name_that_a_server_gives_it(name: str) -> None:
+    spec = ModelSpec.model_validate({"model": "m", "base_url": URL, "request": {"max_tokens_field": name}})
+    assert RequestBuilder(spec).body([Message("user", "?")], Sampling(max_tokens=7), 1)[name] == 7
+
+
+def test_what_is_left_out_may_stand_in_the_body() -> None:
+    options = {"omit": ["seed", "max_tokens"], "extra_body": {"seed": 5, "max_completion_tokens": 9}}
+    spec = ModelSpec.model_validate({"model": "m", "base_url": URL, "request": options})
+    body = RequestBuilder(spec).body([Message("user", "?")], Sampling(max_tokens=7), 1)
+    assert (body["seed"], body["max_completion_tokens"], "max_tokens" in body) == (5, 9, False)
 
 
 @pytest.mark.parametrize("more", [{"request": {"omit": ["seed"]}}, {"deployment": "v2"}])

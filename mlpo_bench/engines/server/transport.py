@@ -182,6 +182,10 @@ class Transport:
             raise Unreachable(f"no server answers at {self.url}{self.through}: {self._why(error)}.") from None
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
             raise Unreachable(f"the server {self.url} cannot be reached{self.through}: {self._why(error)}.") from None
+        except EngineError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the layers below httpx raise their own, which it lets through
+            raise EngineError(f"the server {self.url} cannot be asked: {self._why(error)}.", transient=False) from None
         return Answer(response.status_code, dict(response.headers.items()), body)
 
     def _without_keys(self, body: bytes) -> bytes:
