@@ -97,4 +97,5 @@ def unknown(kind: str, wrong: str, known: Iterable[str]) -> UsageError:
     names = sorted(known)
     listed = ", ".join(names) if len(names) <= 30 else f"{', '.join(names[:30])}, … ({len(names)} in all)"  # noqa: PLR2004
     hint = nearest(wrong, names)
-    return UsageError(f"no {kind} is called {wrong!r}{hint or '.'} Known: {listed}.")
+    known_ones = f"Known: {listed}." if names else "There is none."
+    return UsageError(f"no {kind} is called {wrong!r}{hint or '.'} {known_ones}")

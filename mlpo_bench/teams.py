@@ -38,7 +38,7 @@ from mlpo_bench.errors import UsageError, unknown
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from mlpo_bench.chat import Usage
@@ -52,6 +52,7 @@ __all__ = [
     "Price",
     "SamplingChoice",
     "Team",
+    "check_prices",
     "read_team",
     "spelled_out",
 ]
@@ -121,6 +122,10 @@ class Price(_Strict):
     cached: Dollars | None = None
     # Left out where nobody names one, so that teams are what they were before there was any.
     cache_write: Annotated[Dollars | None, Field(exclude_if=lambda price: price is None)] = None
+
+    def __str__(self) -> str:
+        """Return it as a team file has it."""
+        return f"{{{', '.join(f'{name}: {value:g}' for name, value in self.model_dump(exclude_none=True).items())}}}"
 
     def of(self, usage: Usage) -> float:
         """Return the price of so many tokens."""
@@ -217,6 +222,23 @@ class Team(_Strict):
             raise UsageError("this team file names no peers, so a protocol with peers cannot be run.")
         repeated = self.peers * (-(-count // len(self.peers)))
         return self.model_copy(update={"peers": repeated[:count]})
+
+
+def check_prices(teams: Mapping[str, Team]) -> None:
+    """Refuse two prices of one model: what a run's answers cost is told by their models, whoever asked.
+
+    Raises:
+        UsageError: two teams differ; the message says in what.
+    """
+    first: dict[str, tuple[str, Price]] = {}
+    for name, team in teams.items():
+        for model, price in team.prices_by_name.items():
+            before, said = first.setdefault(model, (name, price))
+            if said != price:
+                raise UsageError(
+                    f"the model {model!r} costs {said} in the team {before!r} and {price} in the team {name!r}; in one "
+                    "run it has one price: give both teams the same, or run them apart."
+                )
 
 
 class _PeerEntry(Member):

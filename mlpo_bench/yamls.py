@@ -38,7 +38,8 @@ MOST_FAULTS = 20
 """How many faults of one file are told; the rest is counted."""
 _LONGEST_SAID = 120
 _MERGE = "tag:yaml.org,2002:merge"
-_OF_64_BITS = range(-(2**63), 2**63)
+OF_64_BITS = range(-(2**63), 2**63)
+"""The whole numbers that files and stores hold."""
 
 
 def _no_truth(given: Any) -> Any:  # noqa: ANN401 - whatever a file holds
@@ -48,7 +49,7 @@ def _no_truth(given: Any) -> Any:  # noqa: ANN401 - whatever a file holds
     return given
 
 
-Whole = Annotated[int, BeforeValidator(_no_truth), Field(ge=_OF_64_BITS.start, lt=_OF_64_BITS.stop)]
+Whole = Annotated[int, BeforeValidator(_no_truth), Field(ge=OF_64_BITS.start, lt=OF_64_BITS.stop)]
 """A whole number that files and stores hold: of 64 bits, and never `true`."""
 Tokens = Annotated[Whole, Field(lt=2**31)]
 """A number of tokens, as ledgers hold it."""
@@ -128,7 +129,7 @@ class _Loader(yaml.SafeLoader):
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             kind = node.tag.rpartition(":")[2]
             raise _fault(f"{_short(str(node.value))} is no {kind}", node.start_mark) from None
-        if type(value) is int and value not in _OF_64_BITS:
+        if type(value) is int and value not in OF_64_BITS:
             raise _fault(f"{_short(node.value)} is beyond what 64 bits hold", node.start_mark)
         return _text(value, node) if isinstance(value, str) else value
 

@@ -36,6 +36,7 @@ from mlpo_bench.cli import (
     validate,
     verdict,
 )
+from mlpo_bench.cli._app import App
 from mlpo_bench.cli._streams import steady
 from mlpo_bench.errors import EngineError, UsageError
 from mlpo_bench.visible import visible
@@ -43,7 +44,7 @@ from mlpo_bench.visible import visible
 
 RUN, JUDGE, PASS_ON, LOOK = "Run", "Judge", "Pass on", "Look around"
 
-app = typer.Typer(
+app = App(
     name="mlpo-bench",
     help="Does a team of language models, led by one, beat what the same compute buys otherwise?",
     no_args_is_help=True,

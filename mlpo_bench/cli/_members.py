@@ -1,4 +1,4 @@
-"""What options change of all members of a team, or of its leader."""
+"""The teams that options name, and what options change of all members of a team, or of its leader."""
 
 from __future__ import annotations
 
@@ -8,9 +8,30 @@ from mlpo_bench.errors import UsageError, unknown
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from mlpo_bench.teams import Member, Team
+
+
+def by_name(files: Sequence[Path]) -> dict[str, Path]:
+    """Return team files by the names that their teams have in a run.
+
+    Raises:
+        UsageError: two have one name.
+    """
+    named: dict[str, Path] = {}
+    for path in files:
+        before = named.setdefault(path.stem, path)
+        if before is path:
+            continue
+        if before.absolute() == path.absolute():
+            raise UsageError(f"--team names {path} twice; a team is run once.")
+        raise UsageError(
+            f"--team names two teams {path.stem!r}, {before} and {path}: a team is called as its file is, so give one "
+            "of the files another name."
+        )
+    return named
 
 
 def with_engine(team: Team, engine: str) -> Team:

@@ -80,8 +80,8 @@ class Chosen:
 
         teams = base.teams
         if self.teams:
-            paths = [Path(name) for name in self.teams]
-            teams = {TEAM if len(paths) == 1 else path.stem: read_team(path) for path in paths}
+            paths = _members.by_name([Path(name) for name in self.teams])
+            teams = {TEAM if len(paths) == 1 else name: read_team(path) for name, path in paths.items()}
         for change, value in (
             (_members.with_adapter, self.leader_adapter),
             (_members.with_engine, self.engine),
@@ -94,13 +94,17 @@ class Chosen:
     def _seeds(self, base: RunConfig) -> tuple[int, ...]:
         from mlpo_bench.errors import UsageError
         from mlpo_bench.matrix.sweeps import MAX_SEEDS
+        from mlpo_bench.yamls import OF_64_BITS
 
         if self.seeds is not None and not 1 <= self.seeds <= MAX_SEEDS:
             raise UsageError(f"--seeds {self.seeds}: cells are repeated with 1 to {MAX_SEEDS} seeds.")
         if self.seed is None and self.seeds is None:
             return base.seeds
-        first = self.seed or 0
-        return tuple(range(first, first + (self.seeds or 1)))
+        seeds = range(self.seed or 0, (self.seed or 0) + (self.seeds or 1))
+        if seeds[0] not in OF_64_BITS or seeds[-1] not in OF_64_BITS:
+            last = f", up to {seeds[-1]} with --seeds {self.seeds}," if seeds[0] in OF_64_BITS else ""
+            raise UsageError(f"--seed {self.seed}: seeds{last} must be whole numbers of 64 bits.")
+        return tuple(seeds)
 
 
 def configuration(
@@ -349,6 +353,8 @@ def settings(value: str | None) -> dict[str, Any] | None:
         name, equals, text = part.partition("=")
         if not equals or not name.strip():
             raise UsageError(f"--gen-kwargs takes name=value pairs, such as temperature=0; {part!r} is none.")
+        if name.strip() in settings:
+            raise UsageError(f"--gen-kwargs: {name.strip()} stands twice; it has one value.")
         settings[name.strip()] = _plain(text.strip())
     return settings
 

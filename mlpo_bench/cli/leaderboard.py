@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlpo_bench.cli import _complete as complete
+from mlpo_bench.cli._app import App
 
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 IN_PART = 1
 INTERRUPTED = 130
 
-app = typer.Typer(
+app = App(
     help="Publish rows of runs: entries, and ranks and tables made from them.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},

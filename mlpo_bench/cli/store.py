@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlpo_bench.cli._app import App
 from mlpo_bench.cli._json import print_json
 from mlpo_bench.visible import visible
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mlpo_bench.log.completions import Kept
     from mlpo_bench.store import Contents, Maker, Part, Size, Store
 
-app = typer.Typer(invoke_without_command=True, help="Look at all completions; pass them on, take them in, delete them.")
+app = App(invoke_without_command=True, help="Look at all completions; pass them on, take them in, delete them.")
 
 StorePath = Annotated[
     Path | None,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlpo_bench.cli._app import App
 from mlpo_bench.cli._json import print_json
 
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 FAILED = 1
 INTERRUPTED = 130
 
-app = typer.Typer(no_args_is_help=True, help="Train a leader by a recipe, stage by stage.")
+app = App(no_args_is_help=True, help="Train a leader by a recipe, stage by stage.")
 
 RecipeOption = Annotated[
     str,

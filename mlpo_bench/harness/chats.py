@@ -70,6 +70,22 @@ def settings(generation: Mapping[str, Any]) -> dict[str, Any]:
     return sampling
 
 
+def check(generation: Mapping[str, Any]) -> None:
+    """Check settings that a person gives: each is known, in order, and none contradicts another.
+
+    Raises:
+        UsageError: they are not; of two that say the same, the last one would win without a word.
+    """
+    found = settings(generation)
+    said: dict[str, str] = {}
+    for name in generation:
+        if (before := said.setdefault(_SETTINGS[name], name)) != name:
+            raise UsageError(f"the generation settings {before} and {name} are the same; give one of them.")
+    drawn = "temperature" in said and settings({"temperature": generation["temperature"]})["temperature"] > 0
+    if "do_sample" in said and drawn and found["temperature"] == 0:
+        raise UsageError("the generation setting do_sample: false is a temperature of 0; leave temperature out.")
+
+
 def sampling(generation: Mapping[str, Any]) -> Sampling:
     """Return how a task wants answers drawn; what it leaves open stays at `Sampling`'s defaults."""
     return Sampling(**settings(generation))

@@ -39,7 +39,7 @@ from mlpo_bench.matrix.size import rows_as_written
 from mlpo_bench.matrix.sweeps import MAX_SEEDS, MOST_CELLS, Match, Peers, Sweep
 from mlpo_bench.questions import PAPER, SUITES, Suite
 from mlpo_bench.questions.splits import Split
-from mlpo_bench.teams import Team, read_team, spelled_out
+from mlpo_bench.teams import Team, check_prices, read_team, spelled_out
 
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class RunConfig(BaseModel):
     @field_validator("generation")
     @classmethod
     def _generation_is_known(cls, generation: dict[str, Any]) -> dict[str, Any]:
-        chats.settings(generation)
+        chats.check(generation)
         return generation
 
     @model_validator(mode="after")
@@ -154,6 +154,11 @@ class RunConfig(BaseModel):
             for name in sweep.teams or ():
                 if name not in self.teams:
                     raise unknown("team", name, self.teams)
+        return self
+
+    @model_validator(mode="after")
+    def _a_model_has_one_price(self) -> RunConfig:
+        check_prices(self.teams)
         return self
 
     @model_validator(mode="after")
@@ -183,7 +188,7 @@ class RunConfig(BaseModel):
 
     @property
     def prices(self) -> dict[str, Price]:
-        """The prices of all teams' models."""
+        """The prices of all teams' models: where several name a model's, they agree."""
         return {name: price for team in self.teams.values() for name, price in team.prices_by_name.items()}
 
     def asked_anew(self, mark: str | None) -> RunConfig:
@@ -261,6 +266,7 @@ class RunConfig(BaseModel):
         for name, team in other.teams.items():
             if self.teams.get(name, team) != team:
                 raise UsageError(f"the run has another team called {name!r}; give the new one another name.")
+        check_prices(self.teams | other.teams)
         return self.model_copy(
             update={
                 "suites": tuple(dict.fromkeys(self.suites + other.suites)),

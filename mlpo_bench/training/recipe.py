@@ -298,7 +298,7 @@ def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
     given: list[str] = []
     for change in changes:
         name, equals, value = change.partition("=")
-        if not equals:
+        if not equals or not all(step.strip() for step in name.split(".")):
             raise UsageError(f"--set takes name=value, such as mlpo.steps=20; {change!r} is none.")
         given.append(name.strip())
         _put(content, name.strip(), _value(change, value))
@@ -312,13 +312,14 @@ def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
 def _put(content: dict[str, Any], name: str, value: object) -> None:
     *path, last = name.split(".")
     inner = content
-    for step in path:
+    for place, step in enumerate(path):
         if inner.get(step) is None and step in inner:
             inner[step] = {}  # a section that the recipe has none of, such as an adapter
         if not isinstance(inner.get(step), dict):
             if step in inner:
                 raise UsageError(f"--set {name}: {step} is a single value, with nothing in it to set.")
-            raise unknown("section of the recipe", step, [key for key, v in inner.items() if isinstance(v, dict)])
+            within = ".".join(path[:place]) or "the recipe"
+            raise unknown(f"section of {within}", step, [key for key, v in inner.items() if isinstance(v, dict)])
         inner = inner[step]
     inner[last] = value
 

@@ -37,6 +37,20 @@ Cli = Any
         (["--gen-kwargs", "temperature"], "--gen-kwargs takes name=value pairs"),
         (["--gen-kwargs", "max_gen_toks=none"], "max_gen_toks must be a number"),
         (["--gen-kwargs", "top_p=3"], "top_p cannot be 3"),
+        (["--gen-kwargs", "temperature=0,temperature=1"], "--gen-kwargs: temperature stands twice; it has one value."),
+        (
+            ["--gen-kwargs", "max_gen_toks=5,max_tokens=7"],
+            "the generation settings max_gen_toks and max_tokens are the same; give one of them.",
+        ),
+        (
+            ["--gen-kwargs", "temperature=1,do_sample=false"],
+            "the generation setting do_sample: false is a temperature of 0; leave temperature out.",
+        ),
+        (["--seed", str(2**63)], f"--seed {2**63}: seeds must be whole numbers of 64 bits."),
+        (
+            ["--seed", str(2**63 - 1), "--seeds", "2"],
+            f"--seed {2**63 - 1}: seeds, up to {2**63} with --seeds 2, must be whole numbers of 64 bits.",
+        ),
         (["--team", "nowhere.yaml"], "nowhere.yaml cannot be read: No such file"),
         (
             ["--config", "nowhere.yaml"],
@@ -85,6 +99,42 @@ def test_an_unknown_option_is_bad_usage(mlpo_bench: Cli) -> None:
     said = mlpo_bench("run", "--suit", "bbh")
     assert said.code == 2
     assert "--suite" in said.err
+
+
+@pytest.mark.parametrize(
+    ("teams", "message"),
+    [
+        ("a/team.yaml,b/team.yaml", "--team names two teams 'team', a/team.yaml and b/team.yaml: a team is called as"),
+        ("a/team.yaml,a/team.yaml", "--team names a/team.yaml twice; a team is run once."),
+        ("a/team.yaml,./a/team.yaml", "--team names a/team.yaml twice; a team is run once."),
+    ],
+)
+def test_no_team_hides_another(mlpo_bench: Cli, tmp_path: Path, teams: str, message: str) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "team.yaml").write_text("leader: {model: x}\n")
+    said = mlpo_bench("plan", "--team", teams)
+    assert (said.code, said.out) == (2, "")
+    assert message in said.err
+
+
+def test_a_model_has_one_price_in_a_run(mlpo_bench: Cli, tmp_path: Path, made_up: Path, script: Path) -> None:
+    for name, price in (("ta", 1), ("tb", 1000), ("tc", 1)):
+        (tmp_path / f"{name}.yaml").write_text(
+            f"leader: {{model: {script}, engine: scripted, persona: {name}}}\n"
+            f"prices: {{{script}: {{prompt: {price}, completion: {price}}}}}\n"
+        )
+    run = ("run", "--suite", "bbh", "--data", made_up, "--limit", "1", "--protocol", "solo", "-q", "--name", "mine")
+    said = mlpo_bench(*run, "--team", "ta.yaml,tb.yaml")
+    assert said.code == 2
+    assert (
+        f"the model '{script}' costs {{prompt: 1, completion: 1}} in the team 'ta' and {{prompt: 1000, "
+        "completion: 1000} in the team 'tb'; in one run it has one price"
+    ) in said.err
+    assert mlpo_bench(*run, "--team", "ta.yaml,tc.yaml").code == 0
+    said = mlpo_bench(*run, "--add", "--team", "tb.yaml")
+    assert said.code == 2
+    assert "and {prompt: 1000, completion: 1000} in the team 'team'; in one run it has one price" in said.err
 
 
 def test_a_fault_in_a_team_file_is_named_by_line(mlpo_bench: Cli, tmp_path: Path) -> None:
