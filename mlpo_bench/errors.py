@@ -92,6 +92,12 @@ def nearest(wrong: str, known: Iterable[str]) -> str:
     return f"; did you mean {by_small_letters[close[0]]!r}?" if close else ""
 
 
+def digits_or(error: ValueError) -> str:
+    """Return what is wrong with a number of too many digits to be read, or else what an error of reading JSON says."""
+    told = str(error)
+    return "a number has more digits than are read" if "integer string conversion" in told else told
+
+
 def unknown(kind: str, wrong: str, known: Iterable[str]) -> UsageError:
     """Return the error for a name that is not one of the known ones, with the nearest right one."""
     names = sorted(known)

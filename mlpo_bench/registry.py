@@ -56,6 +56,11 @@ class Registry(Generic[Thing]):
         self._is_one, self._must_be = is_one, must_be
         self._added: dict[str, tuple[Thing, str]] = {}
 
+    @property
+    def _a(self) -> str:
+        """What one of them is called."""
+        return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
+
     def add(self, thing: Thing, *, module: str) -> None:
         """Register a thing by its name.
 
@@ -69,7 +74,7 @@ class Registry(Generic[Thing]):
         name = _name(thing)
         if not _NAME.fullmatch(name):
             raise UsageError(
-                f"a {self.kind} cannot be called {name!r}: a name has up to 64 letters, digits, - and _, "
+                f"{self._a} cannot be called {name!r}: a name has up to 64 letters, digits, - and _, "
                 "and begins with a letter."
             )
         if not self._is_ours(module):
@@ -154,12 +159,12 @@ class Registry(Generic[Thing]):
         """Return what the entry points of a name agree on, and the code that runs with them."""
         if name in self._added and self._is_ours(self._added[name][1]):
             raise UsageError(
-                f"{_packages(points)} brings a {self.kind} called {name!r}, which hides the one that is built in; "
+                f"{_packages(points)} brings {self._a} called {name!r}, which hides the one that is built in; "
                 "uninstall the package, or give its entry point another name."
             )
         if len({point.value for point in points}) > 1:
             raise UsageError(
-                f"{_packages(points)} each bring a {self.kind} called {name!r}; uninstall one of them, "
+                f"{_packages(points)} each bring {self._a} called {name!r}; uninstall one of them, "
                 f"or name the one that is meant: {' or '.join(sorted(point.value for point in points))}."
             )
         try:
@@ -168,7 +173,7 @@ class Registry(Generic[Thing]):
             raise UsageError(f"the {self.kind} {name!r} of {_packages(points)}: {reason}") from None
         if _name(thing) != name:
             raise UsageError(
-                f"the entry point {name!r} of {_packages(points)} leads to a {self.kind} called {_name(thing)!r}; "
+                f"the entry point {name!r} of {_packages(points)} leads to {self._a} called {_name(thing)!r}; "
                 "the two must be the same."
             )
         if name in self._added and self._added[name][0] is not thing:
@@ -183,7 +188,7 @@ class Registry(Generic[Thing]):
         module, _, attribute = reference.partition(":")
         if not module or not attribute:
             raise UsageError(
-                f"a {self.kind} of a module is named as module:attribute, such as mine:Twice, not {reference!r}."
+                f"{self._a} of a module is named as module:attribute, such as mine:Twice, not {reference!r}."
             )
         self._import_ours()  # a broken look-up of ours is no fault of that module
         thing: object = _imported(module)

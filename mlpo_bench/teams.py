@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from mlpo_bench import yamls
 from mlpo_bench.chat import Sampling
@@ -52,9 +52,9 @@ __all__ = [
     "Price",
     "SamplingChoice",
     "Team",
+    "WrittenTeam",
     "check_prices",
     "read_team",
-    "spelled_out",
 ]
 
 MAX_PEERS = 64
@@ -246,6 +246,11 @@ class _PeerEntry(Member):
 
     count: Annotated[yamls.Whole, Field(ge=1, le=MAX_PEERS)] = 1
 
+    @model_validator(mode="before")
+    @classmethod
+    def _a_member_is_one(cls, given: Any) -> Any:  # noqa: ANN401 - whatever code hands over
+        return dict(given) if isinstance(given, Member) else given
+
     @property
     def member(self) -> Member:
         return Member(**{name: getattr(self, name) for name in Member.model_fields})
@@ -268,21 +273,6 @@ class _TeamFile(_Strict):
         return Team(leader=self.leader, peers=peers, untrained=self.untrained, prices=self.prices)
 
 
-def spelled_out(team: dict[str, Any]) -> dict[str, Any]:
-    """Return a team as a file writes it with a peer for each seat, in place of peers that are counted."""
-    listed = team.get("peers", ())
-    if not isinstance(listed, (list, tuple)):
-        return team
-    peers: list[Any] = []
-    for peer in listed[: MAX_PEERS + 1]:  # one too many is refused, and so are thousands
-        count = peer.get("count", 1) if isinstance(peer, dict) else 1
-        if isinstance(peer, dict) and type(count) is int and 1 <= count <= MAX_PEERS:
-            peers += [{name: value for name, value in peer.items() if name != "count"}] * count
-        else:
-            peers.append(peer)
-    return {**team, "peers": peers}
-
-
 def read_team(path: Path) -> Team:
     """Read a team file (its form is in this module's docstring).
 
@@ -294,3 +284,14 @@ def read_team(path: Path) -> Team:
         return file.team()
     except UsageError as mistake:
         raise UsageError(f"{path}: {mistake}") from None
+
+
+def _as_written(given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever a file holds
+    """Take a team as another file has it: named by its own file, or written out as it stands in one."""
+    if isinstance(given, str):
+        return read_team(yamls.beside(given, info.context))
+    return _TeamFile.model_validate(given).team() if isinstance(given, dict) else given
+
+
+WrittenTeam = Annotated[Team, BeforeValidator(_as_written, json_schema_input_type=_TeamFile)]
+"""A team in another file: a file's name, or what stands in one."""

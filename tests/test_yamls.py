@@ -47,13 +47,13 @@ MATRICES = {
     "no subjects": ("subjects: []\n", ":1: field 'subjects': "),
     "no seeds": ("seeds: []\n", ":1: field 'seeds': "),
     "no rounds": ("rounds: []\n", ":1: field 'rounds': "),
-    "no values": ("protocols: [{leader: {share: []}}]\n", "field 'protocols.0.settings.share'"),
+    "no values": ("protocols: [{leader: {share: []}}]\n", "field 'protocols.0.leader.share'"),
     "no teams": ("teams: {}\n", ":1: field 'teams': "),
     "no end": ("generation: {until: 5}\n", "the generation setting until must be text that ends an answer"),
     "many ends": ("generation: {until: [a, 5]}\n", "the generation setting until must be text"),
     "no number": ("generation: {temperature: .nan}\n", "the generation setting temperature cannot be nan"),
     "infinite": ("generation: {temperature: .inf}\n", "the generation setting temperature cannot be inf"),
-    "truth as temperature": ("generation: {temperature: true}\n", "temperature must be a number, not True"),
+    "truth as temperature": ("generation: {temperature: true}\n", "temperature must be a number, not true"),
     "part of a token": ("generation: {max_gen_toks: 1.5}\n", "max_gen_toks must be a whole number, not 1.5"),
     "a list of tokens": ("generation: {max_gen_toks: [5]}\n", "max_gen_toks must be a number, not [5]"),
     "too many tokens": ("generation: {max_gen_toks: 3000000000}\n", "max_gen_toks cannot be 3000000000"),
@@ -88,13 +88,31 @@ MATRICES = {
     ),
     "many peers": ("team: {leader: {}, peers: [" + "{}," * 60_000 + "]}\n", "at most 64 items"),
     "more peers than are read": ("team: {leader: {}, peers: [" + "{}," * 100_000 + "]}\n", "more than 100,000 values"),
-    "no list of peers": ("team: {leader: {}, peers: 5}\n", "field 'teams.team.peers'"),
+    "no list of peers": ("team: {leader: {}, peers: 5}\n", "field 'team.peers': input should be a list (it is 5)."),
     "a name that is none": ("5: x\n", "5"),
     "a list of maps": ("rounds: {a: b}\n", "field 'rounds'"),
     "long": ("data: " + "x" * (yamls.MOST_BYTES + 1), "is too long: no more than 4 MiB are read."),
     "nothing": ("", "it is empty"),
     "a team's name": (f"teams: {{{'x' * 300}: {{leader: {{}}}}}}\n", "at most 100 characters"),
 }
+for _number, _said in {
+    "010": "010 is read as 8 by YAML; write 8 or 10.",
+    "-0_17": "-0_17 is read as -15 by YAML; write -15 or -17.",
+    "00": "00 is read as 0 by YAML; write 0.",
+    "1:30": "1:30 is read as 90 by YAML; write 90, or put it in quotes.",
+    "1:30.5": "1:30.5 is read as 90.5 by YAML; write 90.5, or put it in quotes.",
+    "!!int 010": "010 is read as 8 by YAML; write 8 or 10.",
+}.items():
+    for _field in ("limit: {}", "rounds: [{}]", "generation: {{temperature: {}}}", "team: {{leader: {{context: {}}}}}"):
+        _text = "split: test\n" + _field.format(_number) + "\n"
+        MATRICES[f"{_number} as {_field}"] = _text, f"is not valid YAML: line 2: {_said}"
+for _code in (0, 7, 27, 127, 0xFFFF):
+    _text = f"split: test\nlimit: 3\ndata: a{chr(_code)}b\n"
+    MATRICES[f"character {_code}"] = (
+        _text,
+        f"is not valid YAML: line 3: a character of number {_code} has no place in a file of text.",
+    )
+
 TEAMS = {
     "infinite price": (
         "leader: {model: m}\nprices:\n  m: {prompt: .inf, completion: 1}\n",
@@ -133,6 +151,11 @@ TEAMS = {
 def test_a_fault_of_a_matrix_is_said_at_once(name: str, tmp_path: Path) -> None:
     content, message = MATRICES[name]
     refused_at_once(read_config, tmp_path, content, message)
+
+
+@pytest.mark.parametrize(("written", "read"), [("1_000", 1000), ("0x10", 16), ("0b11", 3), ("0", 0), ("-7", -7)])
+def test_numbers_that_everybody_reads_alike_stay(written: str, read: int) -> None:
+    assert yamls.load(f"- {written}\n- '010'\n- '1:30'\n- 08\n")[0] == [read, "010", "1:30", "08"]
 
 
 @pytest.mark.parametrize("name", TEAMS)

@@ -180,10 +180,11 @@ def _configured(
         given["protocols"] = [_protocol(each) for each in every]
     if team is not None:
         given["teams"] = _teams(team)
+    given = {**(dict(base) if base else {}), **given}
     try:
-        return RunConfig.model_validate({**(dict(base) if base else {}), **given})
+        return RunConfig.model_validate(given)
     except ValidationError as error:
-        raise UsageError(yamls.faults([yamls.said(fault, RunConfig) for fault in error.errors()])) from None
+        raise UsageError(yamls.listed(yamls.sentences(error, RunConfig, given))) from None
 
 
 def _protocol(given: ProtocolLike) -> object:

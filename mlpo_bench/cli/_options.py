@@ -15,12 +15,13 @@ from mlpo_bench.cli import _members
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from mlpo_bench.matrix.config import RunConfig
     from mlpo_bench.matrix.sweeps import Sweep
     from mlpo_bench.questions import Suite
     from mlpo_bench.teams import Team
+    from mlpo_bench.yamls import Fault
 
 WHAT, WHO, HOW, WHERE = "What is asked", "Who answers", "How", "Where"
 Option = partial(typer.Option, show_default=False)
@@ -55,7 +56,7 @@ class Chosen:
 
         from mlpo_bench.errors import UsageError
         from mlpo_bench.matrix.config import RunConfig
-        from mlpo_bench.yamls import faults
+        from mlpo_bench.yamls import all_of, listed
 
         base = _matrix(self.matrix) if self.matrix else base or RunConfig()
         changes: dict[str, Any] = {name: value for name, value in self.fields.items() if value is not None}
@@ -63,9 +64,10 @@ class Chosen:
             changes["protocols"] = self._protocols(base)
             changes["teams"] = self._teams(base)
             changes["seeds"] = self._seeds(base)
-            return RunConfig.model_validate({**dict(base), **changes})
+            changes = {**dict(base), **changes}
+            return RunConfig.model_validate(changes)
         except ValidationError as error:
-            raise UsageError(faults([_say(e["loc"], e["msg"], e["input"]) for e in error.errors()])) from None
+            raise UsageError(listed([_say(fault) for fault in all_of(error, RunConfig, changes)])) from None
 
     def _protocols(self, base: RunConfig) -> tuple[Sweep, ...]:
         from mlpo_bench.matrix.assignments import assigned
@@ -383,8 +385,6 @@ def _matrix(name: str) -> RunConfig:
     return read_config(Path(name))
 
 
-def _say(location: Iterable[int | str], message: str, value: object) -> str:
-    field = str(next(iter(location), ""))
-    option = _OPTIONS.get(field, f"--{field}")
-    message = message.removeprefix("Value error, ")
-    return f"{option}: {message[:1].lower()}{message[1:]} (it is {value!r})."
+def _say(fault: Fault) -> str:
+    field = str(next(iter(fault.location), ""))
+    return f"{_OPTIONS.get(field, f'--{field}')}: {fault.clause}{'' if fault.clause.endswith('?') else '.'}"

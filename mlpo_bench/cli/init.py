@@ -227,7 +227,7 @@ def _field(name: str, value: object) -> Any:  # noqa: ANN401 - whatever the fiel
     try:
         return getattr(RunConfig.model_validate({name: value}), name)
     except ValidationError as error:
-        raise UsageError(yamls.said(error.errors()[0], RunConfig)) from None
+        raise UsageError(yamls.sentences(error, RunConfig, {name: value})[0]) from None
 
 
 def _say_next(team: Path, matrix: Path) -> None:

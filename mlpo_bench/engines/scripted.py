@@ -25,7 +25,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    TypeAdapter,
+    RootModel,
     ValidationError,
     field_validator,
     model_validator,
@@ -140,7 +140,7 @@ class ScriptFileEngine(ScriptedEngine):
     """Answers by the rules of a script file (its form is in this module's docstring).
 
     Raises:
-        UsageError: the file cannot be read or a rule is faulty; the message names file and rule.
+        UsageError: the file cannot be read or a rule is faulty; the message names file, line and rule.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
@@ -177,17 +177,24 @@ class ScriptFileEngine(ScriptedEngine):
         raise EngineError(f"no rule of the script {self._facts.name} fits {asked[:60]!r}.", transient=False)
 
 
+class _Script(RootModel[Annotated[list[_Rule], Field(min_length=1)]]):
+    """The rules of a script file."""
+
+
 def _parse(path: Path, content: str) -> list[_Rule]:
     try:
-        return TypeAdapter(Annotated[list[_Rule], Field(min_length=1)]).validate_python(yamls.load(content)[0])
+        value, tree = yamls.load(content)
+        return _Script.model_validate(value).root
     except yaml.YAMLError as error:
         raise UsageError(f"the script {path} is not valid YAML: {yamls.one_line(error)}") from None
     except ValidationError as error:
-        raise UsageError(yamls.faults([f"{path}: {_say_fault(e)}." for e in error.errors()])) from None
+        told = [f"{path}:{fault.line}: {_of_rule(fault)}" for fault in yamls.all_of(error, _Script, value, tree)]
+        raise UsageError(yamls.listed(told)) from None
 
 
-def _say_fault(fault: object) -> str:
-    assert isinstance(fault, dict)
-    where = [f"rule {step + 1}" if isinstance(step, int) else f"`{step}`" for step in fault["loc"][:2]]
-    message = fault["msg"].removeprefix("Value error, ")
-    return f"{', '.join(where)}: {message}" if where else f"a script is a list of rules: {message}"
+def _of_rule(fault: yamls.Fault) -> str:
+    match fault.location:
+        case (int() as place, *_):
+            return f"rule {place + 1}: {fault.sentence(skip=1)}"
+        case _:
+            return f"a script is a list of rules: {fault.sentence()}"

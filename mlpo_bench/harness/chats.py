@@ -12,6 +12,7 @@ import orjson
 
 from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.errors import UsageError, unknown
+from mlpo_bench.yamls import shown
 
 
 if TYPE_CHECKING:
@@ -100,10 +101,10 @@ def _checked(name: str, value: Any) -> Any:  # noqa: ANN401 - the settings diffe
     number = _number(name, value)
     lowest, highest = _BOUNDS[ours]
     if not lowest <= number <= highest or (ours == "top_p" and not number):
-        raise UsageError(f"the generation setting {name} cannot be {value!r}.")
+        raise UsageError(f"the generation setting {name} cannot be {shown(value)}.")
     if highest == MOST_TOKENS:
         if not number.is_integer():
-            raise UsageError(f"the generation setting {name} must be a whole number, not {value!r}.")
+            raise UsageError(f"the generation setting {name} must be a whole number, not {shown(value)}.")
         return int(number)
     return number
 
@@ -114,18 +115,20 @@ def _number(name: str, value: Any) -> float:  # noqa: ANN401
             return float(value)
     except (OverflowError, TypeError, ValueError):
         pass
-    raise UsageError(f"the generation setting {name} must be a number, not {value!r}.")
+    raise UsageError(f"the generation setting {name} must be a number, not {shown(value)}.")
 
 
 def _stops(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) and text for text in texts):
-        raise UsageError(f"the generation setting {name} must be text that ends an answer, or a list, not {value!r}.")
+        raise UsageError(
+            f"the generation setting {name} must be text that ends an answer, or a list, not {shown(value)}."
+        )
     return tuple(texts)
 
 
 def _truth(name: str, value: Any) -> bool:  # noqa: ANN401
     said = str(value).lower()
     if said not in {"true", "false", "1", "0", "yes", "no"}:
-        raise UsageError(f"the generation setting {name} must be true or false, not {value!r}.")
+        raise UsageError(f"the generation setting {name} must be true or false, not {shown(value)}.")
     return said in {"true", "1", "yes"}

@@ -245,7 +245,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         for model in content["models"]:
             ModelFacts.of(model)
     except ValidationError as error:
-        raise damaged(path, f"is no manifest ({yamls.said(error.errors()[0], _Manifest).removesuffix('.')})") from None
+        raise damaged(path, f"is no manifest ({yamls.sentences(error, _Manifest)[0].removesuffix('.')})") from None
     except TypeError:  # more than is known of a model
         raise damaged(path, "is no manifest (it tells of a model what none has)") from None
     return content

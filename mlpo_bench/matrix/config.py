@@ -27,22 +27,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from mlpo_bench import yamls
 from mlpo_bench.errors import UsageError, unknown
 from mlpo_bench.harness import chats
+from mlpo_bench.matrix import short_forms
 from mlpo_bench.matrix.interventions import InterventionSweep
 from mlpo_bench.matrix.own import OwnSuite
 from mlpo_bench.matrix.own import spelled_out as with_own_suites
 from mlpo_bench.matrix.size import rows_as_written
-from mlpo_bench.matrix.sweeps import MAX_SEEDS, MOST_CELLS, Match, Peers, Sweep
+from mlpo_bench.matrix.sweeps import MAX_SEEDS, MOST_CELLS, Match, Peers, Sweep, check_ballots
 from mlpo_bench.questions import PAPER, SUITES, Suite
 from mlpo_bench.questions.splits import Split
-from mlpo_bench.teams import Team, check_prices, read_team, spelled_out
+from mlpo_bench.teams import Team, WrittenTeam, check_prices
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mlpo_bench.teams import Price
 
 
@@ -52,7 +55,7 @@ KIND = "run configuration"
 USUAL = (Sweep.of("solo"), Sweep.of("vote"), Sweep.of("leader"))
 TeamName = Annotated[str, Field(min_length=1, max_length=100)]
 BALLOTS_WITHOUT_A_LEADER = 5
-Ballots = Annotated[yamls.Whole, Field(ge=1, le=4096)] | Match
+Ballots = Annotated[Annotated[yamls.Whole, Field(ge=1, le=4096)] | Match, BeforeValidator(check_ballots)]
 """How many a vote has, or what of each led row they are to match."""
 
 
@@ -75,7 +78,7 @@ class RunConfig(BaseModel):
     subjects: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     data: str | None = None
     seeds: Annotated[tuple[yamls.Whole, ...], Field(min_length=1)] = (0,)
-    teams: Annotated[dict[TeamName, Team], Field(min_length=1)] = {TEAM: Team()}
+    teams: Annotated[dict[TeamName, WrittenTeam], Field(min_length=1)] = {TEAM: Team()}
     protocols: Annotated[tuple[Sweep, ...], Field(min_length=1)] = USUAL
     rounds: Annotated[tuple[Annotated[yamls.Whole, Field(ge=1, le=64)], ...], Field(min_length=1)] = (1, 2)
     peers: Annotated[tuple[Peers, ...], Field(min_length=1)] = (3,)
@@ -86,18 +89,17 @@ class RunConfig(BaseModel):
     # Left out where there are none, so that configurations are what they were before there were any.
     interventions: Annotated[tuple[InterventionSweep, ...], Field(exclude_if=lambda sweeps: not sweeps)] = ()
 
+    @staticmethod
+    def as_written(location: yamls.Location, given: Mapping[str | int, Any]) -> yamls.Location:
+        """Return where a matrix has a part of the configuration, in one of its short forms."""
+        return short_forms.as_written(location, given)
+
     @model_validator(mode="before")
     @classmethod
     def _short_forms(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever a file holds
         if isinstance(given, dict):
             given = with_own_suites(given, info.context)
-            for short, field in (("team", "teams"), ("seed", "seeds")):
-                if short in given and field in given:
-                    raise ValueError(f"give {short!r} or {field!r}, not both")
-            if "team" in given:
-                given["teams"] = {TEAM: given.pop("team")}
-            if "seed" in given:
-                given["seeds"] = [given.pop("seed")]
+            given = short_forms.spelled_out(given, TEAM)
         return given
 
     @field_validator("rounds", "peers", "suites", "subjects", mode="before")
@@ -118,15 +120,6 @@ class RunConfig(BaseModel):
     @classmethod
     def _each_seed_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(dict.fromkeys(seeds))
-
-    @field_validator("teams", mode="before")
-    @classmethod
-    def _team_files(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401
-        """Read teams that are named by file, relative to the file that names them; take others as a file has them."""
-        if not isinstance(given, dict):
-            return given
-        read = {name: read_team(yamls.beside(t, info.context)) for name, t in given.items() if isinstance(t, str)}
-        return {name: spelled_out(t) if isinstance(t, dict) else t for name, t in (given | read).items()}
 
     @field_validator("suites")
     @classmethod
@@ -166,7 +159,10 @@ class RunConfig(BaseModel):
         size = sum(sweep.size for sweep in self.protocols)
         if size <= MOST_CELLS:  # else it is not worth a closer look
             seeds = max(len({*self.seeds, *(sweep.seeds or ())}) for sweep in self.protocols)
-            size = rows_as_written(self.sweeps, self.teams) * len(self.suites) * seeds
+            sweeps = self.sweeps
+            for sweep in sweeps:
+                sweep.check_match()
+            size = rows_as_written(sweeps, self.teams) * len(self.suites) * seeds
         if size > MOST_CELLS:
             raise ValueError(f"this matrix would have {size:,} cells, and a run has {MOST_CELLS:,} at most")
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mlpo_bench import questions, yamls
 from mlpo_bench.errors import UsageError, nearest
-from mlpo_bench.questions import SUITES, Suite, own
+from mlpo_bench.questions import PAPER, SUITES, Suite, own
 
 
 class OwnSuite(BaseModel):
@@ -82,6 +82,8 @@ def spelled_out(given: dict[str, Any], context: Mapping[str, Path] | None) -> di
     named = given.get("suites", ())
     suites = [named] if isinstance(named, (str, Suite)) else list(named) if isinstance(named, (list, tuple)) else []
     written = given.get("own") or {}
+    if context is not None and "suites" not in given and isinstance(written, Mapping):
+        _check_asked(written, PAPER)
     if not suites or not _are_told(written):
         return given
     known = {name: dict(one) for name, one in written.items()}
@@ -104,6 +106,8 @@ def spelled_out(given: dict[str, Any], context: Mapping[str, Path] | None) -> di
             kept[name] = OwnSuite.of(suite)
         names.append(name)
     _check_formats(format_of, kept)
+    if context is not None:
+        _check_asked(written, names)
     return given | {"suites": names, "own": kept} if kept or "own" in given else given | {"suites": names}
 
 
@@ -134,6 +138,14 @@ def _found(reference: str, format_of: Any, context: Mapping[str, Path] | None) -
         return suite
     path = yamls.beside(reference, context)
     return questions.find(str(path), format_of.get(path.stem) if isinstance(format_of, Mapping) else format_of)
+
+
+def _check_asked(written: Mapping[str, Any], names: Collection[str]) -> None:
+    """Refuse suites that a file tells of and does not ask; an option may ask for others than its matrix."""
+    for name in written:
+        if name not in names:
+            hint = nearest(str(name), names) or "."
+            raise UsageError(f"own tells where the suite {name!r} is found, which is none of suites{hint}")
 
 
 def _check_formats(format_of: Any, kept: Mapping[str, Any]) -> None:  # noqa: ANN401

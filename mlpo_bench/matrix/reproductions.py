@@ -25,8 +25,8 @@ class PrintedFigure(_Strict):
     source: str
     suite: str
     row: str
-    accuracy: Annotated[float, Field(ge=0, le=1)]
-    n: Annotated[int, Field(ge=1)] | None = None
+    accuracy: Annotated[yamls.Real, Field(ge=0, le=1)]
+    n: Annotated[yamls.Whole, Field(ge=1)] | None = None
 
 
 class Contrast(_Strict):

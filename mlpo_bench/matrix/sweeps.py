@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 
+from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.protocols import PROTOCOLS, RESERVED, build
 from mlpo_bench.teams import MAX_PEERS
 from mlpo_bench.yamls import Whole
@@ -34,6 +35,16 @@ MAX_SEEDS = 100
 """A cell is repeated with no more seeds than this."""
 _TRIED = 1_000
 """How many combinations are built when a matrix is read."""
+
+
+def check_ballots(given: Any) -> Any:  # noqa: ANN401 - whatever a file or an option holds
+    """Refuse what is neither a number of ballots nor what they match."""
+    if isinstance(given, str) and not given.isdecimal() and given not in MATCHES:
+        hint = nearest(given, MATCHES)
+        raise ValueError(
+            f"it takes numbers of ballots, tokens or calls, such as 8 or [calls, tokens]; {given!r} is none{hint}"
+        )
+    return given
 
 
 class Sweep(BaseModel):
@@ -105,6 +116,10 @@ class Sweep(BaseModel):
 
         Building a protocol checks its settings; all combinations are built when cells are made of them.
         """
+        if self.match is not None and matchable(self.kind)[0] is None:
+            raise ValueError(
+                f"`match` says which rows' calls or tokens are matched, and {self.protocol!r} matches none"
+            )
         if self.size > MOST_CELLS:
             raise ValueError(f"these settings have {self.size:,} combinations, and a run {MOST_CELLS:,} cells at most")
         first = {name: values[0] for name, values in self.settings.items()}
@@ -137,6 +152,20 @@ class Sweep(BaseModel):
             return other.kind.family == "led"
         return not other.matches and (other.protocol in self.match or other.kind.name in self.match)
 
+    def check_match(self) -> None:
+        """Refuse a settled sweep that names protocols to match, and matches nothing of them.
+
+        Raises:
+            ValueError: it does; the message says what to do.
+        """
+        if self.match is not None and not self.matches:
+            setting, ways = matchable(self.kind)
+            said = ", ".join(map(str, self.settings.get(setting or "", ()))) or "its default"
+            raise ValueError(
+                f"`match` of {self.protocol!r} names rows to match, and its {setting} ({said}) match none: let it be "
+                f"{' or '.join(ways)}, or take match out"
+            )
+
     def combinations(self) -> Iterator[dict[str, Value]]:
         """Yield every combination of the settings' values."""
         for values in product(*self.settings.values()):
@@ -149,6 +178,11 @@ class Sweep(BaseModel):
     def _protocol(self, combination: dict[str, Value]) -> Protocol:
         setting, ways = matchable(self.kind)
         way = combination.get(setting) if setting else None
+        if isinstance(way, str) and way not in ways and (hint := nearest(way, ways)):
+            raise UsageError(
+                f"the setting {setting!r} of protocol {self.protocol!r} should be a valid integer, or "
+                f"{' or '.join(ways)}, not {way!r}{hint}"
+            )
         return build(self.protocol, combination | (self.kind.until_matched(str(way)) if way in ways else {}))
 
     @property

@@ -12,6 +12,7 @@ from pydantic.errors import PydanticUserError
 
 from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.protocols.base import PROTOCOLS
+from mlpo_bench.yamls import shown
 
 
 if TYPE_CHECKING:
@@ -110,4 +111,4 @@ def _fault(name: str, fault: ErrorDetails) -> str:
         return f"protocol {name!r}: {must}."
     if fault["type"] == "missing":
         return f"protocol {name!r} needs its setting {fault['loc'][0]!r}."
-    return f"the setting {fault['loc'][0]!r} of protocol {name!r} {must}, not {fault['input']!r}."
+    return f"the setting {fault['loc'][0]!r} of protocol {name!r} {must}, not {shown(fault['input'])}."

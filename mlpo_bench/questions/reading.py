@@ -7,7 +7,7 @@ import json
 import stat
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.errors import UsageError
+from mlpo_bench.errors import UsageError, digits_or
 
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def parsed(text: str, place: str) -> Any:  # noqa: ANN401 - whatever JSON holds
     try:
         return json.loads(text, object_pairs_hook=_once)
     except ValueError as error:
-        raise UsageError(f"{place} is no JSON ({error}).") from None
+        raise UsageError(f"{place} is no JSON ({digits_or(error)}).") from None
     except RecursionError:
         raise UsageError(f"{place} is nested too deep to be read.") from None
 

@@ -32,7 +32,7 @@ from mlpo_bench.errors import UsageError, unknown
 from mlpo_bench.matrix.own import OwnSuite
 from mlpo_bench.matrix.own import spelled_out as with_own_suites
 from mlpo_bench.questions import PAPER, SUITES
-from mlpo_bench.teams import Member, Team, read_team, spelled_out
+from mlpo_bench.teams import Member, Team, WrittenTeam
 from mlpo_bench.training.sections import Adapter, Export, Filter, Mlpo, Prompts, Questions, Rollouts, Sft, Traces
 
 
@@ -95,7 +95,7 @@ class Recipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-    team: Team = Team()
+    team: WrittenTeam = Team()
     suites: tuple[str, ...] = PAPER
     own: Annotated[dict[str, OwnSuite], Field(exclude_if=lambda own: not own)] = {}
     questions: Questions = Questions()
@@ -117,13 +117,6 @@ class Recipe(BaseModel):
     @classmethod
     def _own_suites_are_found(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401
         return with_own_suites(given, info.context) if isinstance(given, dict) else given
-
-    @field_validator("team", mode="before")
-    @classmethod
-    def _team_file(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever a file holds
-        if isinstance(given, str):
-            return read_team(yamls.beside(given, info.context))
-        return spelled_out(given) if isinstance(given, dict) else given
 
     @field_validator("team")
     @classmethod
@@ -305,8 +298,8 @@ def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        told = [f"--set {', '.join(given)}: {yamls.said(e, Recipe)}" for e in error.errors()]
-        raise UsageError(yamls.faults(told)) from None
+        told = [f"--set {', '.join(given)}: {said}" for said in yamls.sentences(error, Recipe, content)]
+        raise UsageError(yamls.listed(told)) from None
 
 
 def _put(content: dict[str, Any], name: str, value: object) -> None:

@@ -15,6 +15,8 @@ from mlpo_bench.protocols.leader import Share
 
 
 Count = Annotated[yamls.Tokens, Field(ge=1)]
+Total = Annotated[yamls.Whole, Field(ge=1)]
+Seed = Annotated[yamls.Whole, Field(ge=0, lt=2**32)]
 Share01 = Annotated[yamls.Real, Field(ge=0, le=1)]
 Temperature = Annotated[yamls.Real, Field(ge=0, le=5)]
 TopP = Annotated[yamls.Real, Field(gt=0, le=1)]
@@ -190,7 +192,7 @@ class Optimising(Section):
     gradient_checkpointing: bool = True
     save_every: Count = 20
     # Left out where there is none, so that recipes without one are what they were before there were any.
-    seed: Annotated[int | None, Field(ge=0, lt=2**32, exclude_if=lambda seed: seed is None)] = None
+    seed: Annotated[Seed | None, Field(exclude_if=lambda seed: seed is None)] = None
 
 
 class Sft(Optimising):
@@ -249,7 +251,7 @@ class Mlpo(Optimising):
     generations: Annotated[yamls.Tokens, Field(ge=2)] = 8
     steps: Count = 200
     prompts_per_step: Count = 8
-    tokens: Annotated[int | None, Field(ge=1, exclude_if=lambda tokens: tokens is None)] = None
+    tokens: Annotated[Total | None, Field(exclude_if=lambda tokens: tokens is None)] = None
     beta: Annotated[yamls.Real, Field(ge=0)] = 0.0
     kl_every: Annotated[yamls.Tokens, Field(ge=0)] = 10
     epsilon: Annotated[yamls.Real, Field(gt=0, lt=1)] = 0.2

@@ -94,11 +94,15 @@ def test_the_fingerprint_follows_the_files_content(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("- {say: x, sya: y}", r"s.yaml: rule 1, `sya`: Extra inputs"),
-        ("- say: a\n- {when: '(', say: x}", r"s.yaml: rule 2, `when`: .*regular expression"),
+        ("- {say: x, sya: y}", r"s.yaml:1: rule 1: unknown field 'sya'; did you mean 'say'\?$"),
+        ("- say: a\n- {when: '(', say: x}", r"s.yaml:2: rule 2: field 'when': .*regular expression"),
         ("- {when: x}", "rule 1: a rule has either"),
         ("- {say: x, fail: y}", "rule 1: a rule has either"),
-        ("- {say: x, delay: -1}", "rule 1, `delay`"),
+        ("- {say: x, delay: -1}", "rule 1: field 'delay'"),
+        ("- say: a\n-\n  says: b", r"s.yaml:3: rule 2: unknown field 'says'; did you mean 'say'\?"),
+        ("- say: a\n- say: {x: 1}", r"s.yaml:2: rule 2: field 'say': input should be a list \(it is \{x: 1\}\)"),
+        ("- a\n", r"s.yaml:1: rule 1: input should be settings \(`name: value`\) \(it is 'a'\)\."),
+        ("- say: a\n  delay: 1:30\n", "line 2: 1:30 is read as 90 by YAML"),
         ("say: x", "a script is a list of rules"),
         ("- say: [", "not valid YAML"),
     ],

@@ -253,8 +253,10 @@ def test_a_matrix_names_teams_by_file_or_writes_them_out(tmp_path: Path) -> None
     assert teams["mixed"] == teams["same"]
     assert [peer.model for peer in teams["same"].peers] == ["b", "b"]
     path.write_text("team: {leader: {model: a}, peers: [{model: b, count: 0}]}\n")
-    with pytest.raises(UsageError, match="unknown field"):
+    with pytest.raises(UsageError, match=r"field 'team.peers.0.count': input should be greater than or equal to 1"):
         read_config(path)
+    path.write_text("teams: {one: {leader: {model: a}, peers: [{model: b, count: '2'}]}}\n")
+    assert len(read_config(path).team.peers) == 2
 
 
 def test_a_vote_that_is_to_match_a_leader_needs_one() -> None:

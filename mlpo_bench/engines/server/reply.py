@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlpo_bench.engines.server.tokens import told_usage
 from mlpo_bench.engines.server.words import one_line
 from mlpo_bench.engines.server.words import said as words_of
-from mlpo_bench.errors import EngineError
+from mlpo_bench.errors import EngineError, digits_or
 
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def unreadable(body: bytes, why: ValueError) -> EngineError:
         return EngineError("sent an empty answer.")
     if _is_streamed(body):
         return EngineError("streams its answer, though no stream was asked for; turn that off there.", transient=False)
-    return EngineError(f"sent no valid answer: {why}.")
+    return EngineError(f"sent no valid answer: {digits_or(why)}.")
 
 
 def _is_streamed(body: bytes) -> bool:
