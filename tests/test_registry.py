@@ -70,6 +70,16 @@ def install(tmp_path: Path, ours: Registry[Fruit]) -> Install:
     return installed
 
 
+def test_a_kind_has_its_article() -> None:
+    from mlpo_bench.engines import ENGINES
+    from mlpo_bench.protocols import PROTOCOLS
+
+    with pytest.raises(UsageError, match=r"^an engine of a module is named as module:attribute"):
+        ENGINES["x:"]
+    with pytest.raises(UsageError, match=r"^a protocol of a module is named as module:attribute"):
+        PROTOCOLS["x:"]
+
+
 def test_a_file_in_the_package_is_all_that_a_thing_of_our_own_takes(ours: Registry[Fruit]) -> None:
     assert list(ours) == ["apple"]
     assert ours["apple"].colour == "green"

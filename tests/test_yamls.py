@@ -75,6 +75,11 @@ MATRICES = {
         "x: &x [1,1,1,1,1,1,1,1]\nprotocols:\n  - leader: {rounds: *x, share: [whole, answer]}\n",
         "unknown field 'x'",
     ),
+    "a suite that is not asked": (
+        "suites: [bbh]\nown: {mine: {at: mine.csv}}\n",
+        "own tells where the suite 'mine' is found, which is none of suites.",
+    ),
+    "a suite beside the usual ones": ("own: {mht: {at: mine.csv}}\n", "is none of suites; did you mean 'math'?"),
     "suites that are no suites": ("suites: [bbh]\nown: 5\n", "field 'own'"),
     "a suite that is none": ("suites: [x]\nown: {x: 5}\n", "field 'own.x'"),
     "a suite that lies nowhere": ("suites: [x]\nown: {x: {at: 5}}\n", "field 'own.x.at'"),

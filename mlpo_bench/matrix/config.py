@@ -37,7 +37,7 @@ from mlpo_bench.matrix.interventions import InterventionSweep
 from mlpo_bench.matrix.own import OwnSuite
 from mlpo_bench.matrix.own import spelled_out as with_own_suites
 from mlpo_bench.matrix.size import rows_as_written
-from mlpo_bench.matrix.sweeps import MAX_SEEDS, MOST_CELLS, Match, Peers, Sweep, check_ballots
+from mlpo_bench.matrix.sweeps import MAX_SEEDS, MOST_BALLOTS, MOST_CELLS, Match, Peers, Sweep, check_ballots
 from mlpo_bench.questions import PAPER, SUITES, Suite
 from mlpo_bench.questions.splits import Split
 from mlpo_bench.teams import Team, WrittenTeam, check_prices
@@ -55,7 +55,7 @@ KIND = "run configuration"
 USUAL = (Sweep.of("solo"), Sweep.of("vote"), Sweep.of("leader"))
 TeamName = Annotated[str, Field(min_length=1, max_length=100)]
 BALLOTS_WITHOUT_A_LEADER = 5
-Ballots = Annotated[Annotated[yamls.Whole, Field(ge=1, le=4096)] | Match, BeforeValidator(check_ballots)]
+Ballots = Annotated[Annotated[yamls.Whole, Field(ge=1, le=MOST_BALLOTS)] | Match, BeforeValidator(check_ballots)]
 """How many a vote has, or what of each led row they are to match."""
 
 

@@ -31,6 +31,8 @@ BUDGETS: tuple[Match, ...] = ("written", "tokens")
 """What a budget may be instead: the tokens that each leader cell writes, or all that it reads and writes."""
 MOST_CELLS = 1_000_000
 """A run has no more cells than this."""
+MOST_BALLOTS = 4096
+"""A vote has no more ballots than this."""
 MAX_SEEDS = 100
 """A cell is repeated with no more seeds than this."""
 _TRIED = 1_000
@@ -39,10 +41,12 @@ _TRIED = 1_000
 
 def check_ballots(given: Any) -> Any:  # noqa: ANN401 - whatever a file or an option holds
     """Refuse what is neither a number of ballots nor what they match."""
+    if isinstance(given, int | float) and not isinstance(given, bool) and not 1 <= given <= MOST_BALLOTS:
+        raise ValueError(f"a vote has 1 to {MOST_BALLOTS} ballots, not {given}")
     if isinstance(given, str) and not given.isdecimal() and given not in MATCHES:
-        hint = nearest(given, MATCHES)
         raise ValueError(
-            f"it takes numbers of ballots, tokens or calls, such as 8 or [calls, tokens]; {given!r} is none{hint}"
+            "it takes numbers of ballots, tokens or calls, such as 8 or [calls, tokens]; "
+            f"{given!r} is none{nearest(given, MATCHES)}"
         )
     return given
 

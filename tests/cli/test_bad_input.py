@@ -12,6 +12,8 @@ from filelock import FileLock
 
 Cli = Any
 
+BALLOTS = "takes numbers of ballots, tokens or calls, such as 8 or calls,tokens"
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -82,6 +84,25 @@ def test_run_names_what_is_wrong(mlpo_bench: Cli, arguments: list[str], message:
     assert message in said.err
     assert "Traceback" not in said.err
     assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--peers", "0"], "--peers: input should be greater than or equal to 1 (it is 0)."),
+        (["--rounds", "0,65"], "--rounds: input should be greater than or equal to 1 (it is 0)."),
+        (["--limit", str(2**63)], f"--limit: input should be a whole number of 64 bits (it is {2**63})."),
+        (["--samples", "0"], "--samples: a vote has 1 to 4096 ballots, not 0."),
+        (["--split", "tset"], "--split: input should be 'test', 'train' or 'all' (it is 'tset'); did you mean 'test'?"),
+        (["--samples", "token"], f"--samples {BALLOTS}; 'token' is none; did you mean 'tokens'?"),
+    ],
+)
+def test_a_value_of_an_option_is_told_once(mlpo_bench: Cli, arguments: list[str], sentence: str) -> None:
+    said = mlpo_bench("run", *arguments)
+    assert said.code == 2
+    first, *more = said.err.splitlines()
+    assert first.startswith(f"mlpo-bench: {sentence}")
+    assert more == (["--rounds: input should be less than or equal to 64 (it is 65)."] if "0,65" in arguments else [])
 
 
 def test_a_run_that_exists_is_left_alone_where_a_person_wants_a_new_one(

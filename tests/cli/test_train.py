@@ -89,6 +89,7 @@ def test_a_recipe_learns_from_a_file_that_is_named(mlpo_bench: Cli, recipe: Path
         ),
         (["all", "-r", "SMALL", "--set", "=4"], "--set takes name=value, such as mlpo.steps=20; '=4' is none."),
         (["all", "-r", "SMALL", "--set", "mlpo.x.steps=4"], "no section of mlpo is called 'x'. There is none."),
+        (["all", "-r", "SMALL", "--set", "mlpo.steps=010"], "010 is read as 8 by YAML; write 8 or 10."),
         (["all", "-r", "SMALL", "--set", "suites=["], "the value is not written as in YAML"),
         (["rollouts", "-r", "SMALL", "--set", "questions.data=nowhere"], "the data folder"),
     ],

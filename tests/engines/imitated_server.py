@@ -322,6 +322,7 @@ MODES: dict[str, Mode] = {
     "status_203": says(sent(chat(), 203)),
     "html_502": says(sent(b"<html><head><title>502 Bad Gateway</title></head></html>", 502)),
     "deep": says(DEEP),
+    "digits": says(b"[" + b"9" * 5_000 + b"]"),
     "bomb": says(BOMB),
     "50_megabytes": says(sent(chat("x" * (50 << 20)))),
     "gzip": says(Sent(gzip.compress(json.dumps(chat()).encode()), headers={"Content-Encoding": "gzip"})),

@@ -188,6 +188,7 @@ def test_odd_tokens_are_never_negative(what: str, usage: Usage) -> None:
         ("streamed", "streams its answer, though no stream was asked for"),
         ("html_502", "answered 502: 502 Bad Gateway"),
         ("deep", "nested too deeply"),
+        ("digits", r"no valid answer: a number has more digits than are read\."),
         ("bomb", "more than 16 MiB, unpacked"),
         ("50_megabytes", "more than 16 MiB for one answer"),
         ("gzip_cut", "cut short"),

@@ -232,6 +232,7 @@ def test_bbh_is_read_as_copies_on_the_hub_have_it(tmp_path: Path, name: str) -> 
             "its target holds half of a surrogate pair (U+DFFF), wh",
         ),
         ("[" * 100_000, "snarks.json is nested too deep to be read."),
+        ("[" + "9" * 5_000 + "]", "snarks.json is no JSON (a number has more digits than are read)."),
         ("", "snarks.json is no JSON (Expecting value: line 1 column 1 (char 0))."),
         ("version https://git-lfs.github.com/spec/v1\n", "not the file; fetch it with `git lfs pull`."),
     ],

@@ -51,6 +51,20 @@ def test_data_lies_beside_the_recipe(tmp_path: Path) -> None:
         ("name: a\nquestions:\n  subjects: [navigat]", "no subject is called 'navigat'; did you mean 'navigate'?"),
         ("name: ../a", "field 'name'"),
         (
+            "name: a\nteam:\n  leader: {modl: x}",
+            ":3: unknown field 'team.leader.modl'; did you mean 'model'?",
+        ),
+        ("name: a\nteam: {peers: [{model: x}]}", "recipe.yaml:2: field 'team.leader': field required."),
+        (
+            "name: a\nteam:\n  leader: {}\n  peers:\n  - {cuont: 2}",
+            ":5: unknown field 'team.peers.0.cuont'; did you",
+        ),
+        ("name: a\nmlpo: {steps: 010}", "line 2: 010 is read as 8 by YAML; write 8 or 10."),
+        (
+            "name: a\nsuites: [bbh]\nown: {x: {at: mine.csv}}",
+            "own tells where the suite 'x' is found, which is",
+        ),
+        (
             "name: a\nteam: {leader: {model: x}}",
             "recipe.yaml:2: field 'team': a leader learns from its peers",
         ),
