@@ -105,6 +105,7 @@ def all_of(
     for location, errors in of.items():
         follows = any(len(other) > len(location) and other[: len(location)] == location for other in of)
         told = [each for each in errors if not (follows and _of_kind(each))]
+        told = [each for each in told if each["type"] != "too_short"] or told  # one value in a list's place
         if told:
             found.append(_fault(location, told, model, tree))
     return found

@@ -21,7 +21,7 @@ from mlpo_bench.yamls.fields import _no_truth
 
 
 _BALLOTS = "it takes numbers of ballots, tokens or calls, such as 8 or [calls, tokens]"
-_DAY = "input should be text (it is 2026-11-26); YAML reads 2026-11-26 as a date: put it in quotes."
+_IS_DAY = "(it is 2026-11-26); YAML reads 2026-11-26 as a date: put it in quotes."
 _MATCH = "`match` of 'vote' names rows to match, and its samples (4) match none"
 _ANY = "input should be true or false or a whole number or a number or text"
 EXACT = {
@@ -51,6 +51,10 @@ EXACT = {
     "a list as a value": (
         "protocols: [{leader: {share: [[whole]]}}]\n",
         f"1: field 'protocols.0.leader.share.0': {_ANY} (it is ['whole']).",
+    ),
+    "a day as a value": (
+        "protocols: [{leader: {share: 2026-11-26}}]\n",
+        f"1: field 'protocols.0.leader.share': {_ANY} {_IS_DAY}",
     ),
     "no such peers": (
         "protocols:\n- leader: {peers: 0}\n",
@@ -89,7 +93,7 @@ EXACT = {
     "a truth": ("deterministic: maybe\n", "1: field 'deterministic': input should be true or false (it is 'maybe')."),
     "a day": (
         "team:\n  leader:\n    model: m\n    base_url: http://h/v1\n    deployment: 2026-11-26\n",
-        f"5: field 'team.leader.deployment': {_DAY}",
+        f"5: field 'team.leader.deployment': input should be text {_IS_DAY}",
     ),
     "a yes": (
         "team: {leader: {model: yes}}\n",
