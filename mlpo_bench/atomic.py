@@ -34,7 +34,7 @@ def written(path: Path) -> Iterator[Path]:
     Raises:
         OSError: something else than a file stands there (a link, a device, a folder), which is left as it is.
     """
-    _check_free(path)
+    check_free(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield beside
@@ -46,7 +46,12 @@ def written(path: Path) -> Iterator[Path]:
     _sweep(path)
 
 
-def _check_free(path: Path) -> None:
+def check_free(path: Path) -> None:
+    """Check that a file can be written here: that nothing stands there but a file.
+
+    Raises:
+        OSError: something else does (a link, a device, a folder).
+    """
     with contextlib.suppress(FileNotFoundError):
         mode = path.lstat().st_mode
         if not stat.S_ISREG(mode):

@@ -45,7 +45,7 @@ def compare(
 ) -> None:
     """Compare rows in pairs on the same questions: how far apart, how sure, and what could have been shown."""
     from mlpo_bench.cli._options import names
-    from mlpo_bench.log import LoadedRun
+    from mlpo_bench.log import LoadedRun, outputs
     from mlpo_bench.reports.terminal.comparisons import against as against_row
     from mlpo_bench.reports.terminal.comparisons import of_runs
 
@@ -53,6 +53,8 @@ def compare(
         raise unknown("format", form, FORMATS)
     if (other is None) == (against is None):
         raise UsageError("name either a second run or a row of the first with --against: `compare RUN --against solo`.")
+    if output is not None:
+        outputs.check(output, outputs.TABLE)
     loaded, suites = LoadedRun.open(run), names(suite)
     if against is not None:
         made = against_row(loaded, against, suites)
@@ -69,6 +71,7 @@ def compare(
 
 
 def _write(made: Comparisons, form: str, output: Path | None) -> None:
+    from mlpo_bench.log import outputs
     from mlpo_bench.reports import grids
     from mlpo_bench.reports.terminal import comparisons
     from mlpo_bench.reports.terminal.console import Console
@@ -82,10 +85,7 @@ def _write(made: Comparisons, form: str, output: Path | None) -> None:
     if output is None:
         typer.echo(text, nl=False)
         return
-    try:
-        output.write_bytes(text.encode())
-    except OSError as error:
-        raise UsageError(f"{output} cannot be written: {error.strerror}.") from None
+    outputs.write(output, text.encode(), outputs.TABLE)
 
 
 def _text(made: Comparisons, form: str) -> str:

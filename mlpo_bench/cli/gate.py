@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 OUTPUT, BASELINE = "Where it tells", "Baselines"
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+STANDARD_OUTPUT = Path("/dev/stdout")
 
 
 def gate(
@@ -92,22 +93,25 @@ def gate(
 
     Exit codes: 0 nothing got worse, 1 something did, 2 that cannot be judged.
     """
-    from mlpo_bench.gate.recording import Recording
-
     changes = {"max_drop": max_drop, "max_tokens_rise": max_tokens_rise}
     chosen = {name: value for name, value in changes.items() if value is not None}
     _check_usage(update=update, record=record, reason=reason, chosen=chosen)
-    if Recording.here(Path(runs[0])):
+    _check_files(junit, summary, baseline)
+    if _is_recording(runs):
         _check_no_model(baseline, chosen, runs, new_model=new_model)
-        if update or record:
-            _remake(Path(runs[0]), reason, anew=record)
-            return
-    elif update or record:
-        _update(runs, baseline, reason, chosen, record=record)
+    if update or record:
+        _change(runs, baseline, reason, chosen, record=record, junit=junit, summary=summary)
         return
     judgement = _judge(runs, baseline, new_model=new_model)
-    _tell(judgement, junit, summary, github=github)
+    _tell(judgement, github=github)
+    _write(judgement, junit, summary)
     raise typer.Exit(judgement.exit_code)
+
+
+def _is_recording(runs: list[str]) -> bool:
+    from mlpo_bench.gate.recording import Recording
+
+    return Recording.here(Path(runs[0]))
 
 
 def _check_usage(*, update: bool, record: bool, reason: str | None, chosen: dict[str, float]) -> None:
@@ -122,6 +126,17 @@ def _check_usage(*, update: bool, record: bool, reason: str | None, chosen: dict
         raise UsageError(f"--{next(iter(chosen)).replace('_', '-')} changes a baseline; it goes with --update.")
 
 
+def _check_files(junit: Path | None, summary: Path | None, baseline: Path | None) -> None:
+    """Check what is to be written before anything is judged, which may take a while."""
+    from mlpo_bench.log import outputs
+
+    outputs.check_apart({"--junit": junit, "--summary": summary, "--baseline": baseline})
+    if junit is not None:
+        outputs.check(junit, outputs.JUNIT)
+    if summary is not None and summary != STANDARD_OUTPUT:
+        outputs.check_appended(summary)
+
+
 def _check_no_model(baseline: Path | None, chosen: dict[str, float], runs: list[str], *, new_model: bool) -> None:
     from mlpo_bench.errors import UsageError
 
@@ -133,6 +148,32 @@ def _check_no_model(baseline: Path | None, chosen: dict[str, float], runs: list[
         raise UsageError("a recording holds its own baseline; --baseline goes with a run.")
     if chosen:
         raise UsageError("a recording must come out exactly as recorded; it has no thresholds.")
+
+
+def _change(
+    runs: list[str],
+    baseline: Path | None,
+    reason: str | None,
+    chosen: dict[str, float],
+    *,
+    record: bool,
+    junit: Path | None,
+    summary: Path | None,
+) -> None:
+    """Change what later runs are held to; build servers are told how the gate stands then, or why nothing changed."""
+    from mlpo_bench.errors import UsageError
+    from mlpo_bench.gate.checks import Judgement
+
+    try:
+        if _is_recording(runs):
+            _remake(Path(runs[0]), reason, anew=record)
+        else:
+            _update(runs, baseline, reason, chosen, record=record)
+    except UsageError as mistake:
+        _write(Judgement.refused(", ".join(runs), str(mistake)), junit, summary)
+        raise
+    if junit is not None or summary is not None:
+        _write(_judge(runs, baseline, new_model=False), junit, summary)
 
 
 def _remake(path: Path, reason: str | None, *, anew: bool) -> None:
@@ -152,12 +193,13 @@ def _update(runs: list[str], path: Path | None, reason: str | None, chosen: dict
     from mlpo_bench.gate.baseline import baseline_of, pooled, read_model_baseline
     from mlpo_bench.gate.history import ratcheted
     from mlpo_bench.gate.power import check_promises
-    from mlpo_bench.log import LoadedRun
+    from mlpo_bench.log import LoadedRun, outputs
 
     if record:
         raise UsageError(f"{runs[0]} is no recording: that is a folder with a config.yaml and a questions.yaml.")
-    path, loaded = _named(path), [LoadedRun.open(run) for run in runs]
+    loaded, path = [LoadedRun.open(run) for run in runs], _named(path)
     before = read_model_baseline(path) if path.exists() else None
+    outputs.check(path, outputs.BASELINE)
     made = pooled([baseline_of(each, reason, before, _thresholds(before, chosen)) for each in loaded])
     check_promises(made)
     made.write(path)
@@ -193,38 +235,45 @@ def _judge(runs: list[str], path: Path | None, *, new_model: bool) -> Judgement:
     """Return the judgement; what a person asked wrongly is a judgement too, so that build servers are told."""
     from mlpo_bench.errors import UsageError
     from mlpo_bench.gate.checks import Judgement
-    from mlpo_bench.gate.recording import Recording
 
     try:
-        if Recording.here(Path(runs[0])):
+        if _is_recording(runs):
             from mlpo_bench.gate.replay import judge_recording
 
             return judge_recording(Path(runs[0]))
-        return _against(runs, _named(path), new_model=new_model)
+        return _against(runs, path, new_model=new_model)
     except UsageError as mistake:
         return Judgement.refused(", ".join(runs), str(mistake))
 
 
-def _against(runs: list[str], path: Path, *, new_model: bool) -> Judgement:
+def _against(runs: list[str], path: Path | None, *, new_model: bool) -> Judgement:
     from mlpo_bench.gate.baseline import read_model_baseline
     from mlpo_bench.gate.drops import judge_runs
     from mlpo_bench.log import LoadedRun
 
-    return judge_runs([LoadedRun.open(run) for run in runs], read_model_baseline(path), new_model=new_model)
+    loaded = [LoadedRun.open(run) for run in runs]
+    return judge_runs(loaded, read_model_baseline(_named(path)), new_model=new_model)
 
 
-def _tell(judgement: Judgement, junit: Path | None, summary: Path | None, *, github: bool) -> None:
-    from mlpo_bench.gate.junit import write_junit
-    from mlpo_bench.gate.render import markdown, print_judgement, workflow_commands
+def _tell(judgement: Judgement, *, github: bool) -> None:
+    from mlpo_bench.gate.render import print_judgement, workflow_commands
     from mlpo_bench.reports.terminal.console import Console
 
     print_judgement(judgement, Console())
     if github:
         for line in workflow_commands(judgement):
             typer.echo(line)
+
+
+def _write(judgement: Judgement, junit: Path | None, summary: Path | None) -> None:
+    from mlpo_bench.gate.junit import write_junit
+    from mlpo_bench.gate.render import markdown
+
     if junit is not None:
         write_junit(judgement, junit)
-    if summary is not None:
+    if summary == STANDARD_OUTPUT:
+        typer.echo(markdown(judgement))
+    elif summary is not None:
         summary.parent.mkdir(parents=True, exist_ok=True)
         with summary.open("a", encoding="utf-8") as file:
             file.write(markdown(judgement) + "\n")

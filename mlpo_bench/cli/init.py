@@ -76,7 +76,7 @@ def init(
     """
     import asyncio
 
-    from mlpo_bench.atomic import write
+    from mlpo_bench.log import outputs
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.starter import files, here
 
@@ -97,14 +97,17 @@ def init(
     team = files.team_text(choices, str(team_file))
     matrix = files.matrix_text(choices, str(matrix_file), beside)
     for path, text in ((team_file, team), (matrix_file, matrix)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(path, text.encode())
+        outputs.write(path, text.encode(), outputs.SETTINGS, folders=True)
     _say_next(team_file, matrix_file)
 
 
-def _refuse_to_replace(*paths: Path, force: bool) -> None:
+def _refuse_to_replace(team_file: Path, matrix_file: Path, *, force: bool) -> None:
     from mlpo_bench.errors import UsageError
+    from mlpo_bench.log import outputs
 
+    outputs.check_apart({"--team-file": team_file, "--matrix-file": matrix_file})
+    for path in (paths := (team_file, matrix_file)):
+        outputs.check(path, outputs.SETTINGS)
     there = [str(path) for path in paths if path.exists()]
     if there and not force:
         raise UsageError(

@@ -44,13 +44,15 @@ def reproduce(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=WHERE)] = False,
 ) -> None:
     """Make a published table again, and print both side by side: figures, intervals, n, tokens, and what differs."""
-    from mlpo_bench.log import LoadedRun, RunDirectory
+    from mlpo_bench.log import LoadedRun, RunDirectory, outputs
     from mlpo_bench.matrix.reproductions import reproduction
 
     if name is None:
         _list()
         return
     of = reproduction(name)
+    if page is not None:
+        outputs.check(page, outputs.REPRODUCED)
     run = None
     if compare is not None:
         run = LoadedRun.open(compare)
@@ -80,9 +82,8 @@ def _list() -> None:
 def _tell(of: Reproduction, run: LoadedRun | None, page: Path | None) -> None:
     import shlex
 
-    from mlpo_bench import atomic
     from mlpo_bench.analysis.rows import read_rows
-    from mlpo_bench.errors import UsageError
+    from mlpo_bench.log import outputs
     from mlpo_bench.reports import grids, reproduction
     from mlpo_bench.reports.terminal.console import Console
 
@@ -105,10 +106,7 @@ def _tell(of: Reproduction, run: LoadedRun | None, page: Path | None) -> None:
         else [f"`{shlex.join(['mlpo-bench', *run.manifest['sessions'][-1]['command'][1:]])}`", *_facts(run)]
     )
     if page is not None:
-        try:
-            atomic.write(page, reproduction.page(of, rows, made).encode())
-        except OSError as error:
-            raise UsageError(f"{page} cannot be written: {error.strerror}.") from None
+        outputs.write(page, reproduction.page(of, rows, made).encode(), outputs.REPRODUCED)
         console.print(f"Page: {page}", style="dim", soft_wrap=True)
 
 

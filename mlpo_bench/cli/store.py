@@ -147,6 +147,7 @@ def export(
     from mlpo_bench.store import SCHEMA_VERSION, Store
 
     path = _existing(store)
+    _check_export(file, path, beyond or ())
     held = {one.request for other in beyond or () for one in read_completions(other)}
     file.parent.mkdir(parents=True, exist_ok=True)
     with _at_work(path), Store(path) as opened:
@@ -154,6 +155,17 @@ def export(
         kept = (Kept(key, made, by=by) for key, made, by in opened.part(part) if key not in held)
         count = write_completions(file, {"store": SCHEMA_VERSION}, kept, opened.makers())
     typer.echo(f"{count:,} completions in {file} ({_mib(file.stat().st_size)}).")
+
+
+def _check_export(file: Path, store: Path, beyond: Iterable[Path]) -> None:
+    from mlpo_bench.errors import UsageError
+    from mlpo_bench.log import outputs
+
+    outputs.check(file, outputs.COMPLETIONS)
+    if outputs.same(file, store):
+        raise UsageError(f"{file} is the store itself; name another file for what it holds.")
+    if any(outputs.same(file, other) for other in beyond):
+        raise UsageError(f"--beyond {file} would be replaced by what it does not hold; name another file.")
 
 
 @app.command("import")

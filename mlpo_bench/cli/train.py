@@ -277,13 +277,15 @@ def show_curves(
     ] = None,
 ) -> None:
     """Show the curves of a training, also while it goes on."""
-    from mlpo_bench import atomic
     from mlpo_bench.cli._curves import curves
     from mlpo_bench.errors import UsageError
+    from mlpo_bench.log import outputs
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.training import figure, points
     from mlpo_bench.training.folder import TrainingFolder
 
+    if plot is not None:
+        outputs.check(plot, outputs.PLOT)
     folder = TrainingFolder.open(training, output)
     by_stage: dict[str, list[dict[str, float]]] = {
         stage: steps for stage in folder.recipe.trains if (steps := points.read(folder.path / stage / points.FILE))
@@ -297,5 +299,5 @@ def show_curves(
         console.print(f"{stage}: {steps[-1]['step']:.0f} steps", style="bold")
         console.print(curves(steps))
     if plot is not None:
-        atomic.write(plot, figure.drawn(by_stage).encode())
+        outputs.write(plot, figure.drawn(by_stage).encode(), outputs.PLOT)
         console.print(f"Drawn into {plot}", style="dim", soft_wrap=True)

@@ -8,6 +8,7 @@ from mlpo_bench.errors import UsageError, unknown
 from mlpo_bench.export.inspect_log import export_inspect
 from mlpo_bench.export.lm_eval_folder import export_lm_eval
 from mlpo_bench.export.tables import export_csv, export_jsonl, export_parquet
+from mlpo_bench.log import outputs
 
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def export(run: LoadedRun, form: str, target: Path, data: Path | None = None) ->
     Args:
         run: The run.
         form: One of `FORMATS`.
-        target: The folder; it is made, and files of the same names are replaced.
+        target: The folder; it is made, and files of the same names and kinds are replaced.
         data: Where the suites' published files lie now, for formats that hold gold answers; None as in the run.
 
     Raises:
@@ -41,6 +42,7 @@ def export(run: LoadedRun, form: str, target: Path, data: Path | None = None) ->
         raise unknown("format", form, FORMATS)
     if not run.results.cells:
         raise UsageError(f"no cell of the run {run.path} has come to its end; `{run.command}` goes on with it.")
+    outputs.check_folder(target)
     try:
         target.mkdir(parents=True, exist_ok=True)
         return FORMATS[form](run, target, data)

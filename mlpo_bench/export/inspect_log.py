@@ -13,6 +13,7 @@ from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
 from mlpo_bench.export import times
 from mlpo_bench.export.rows import settings
+from mlpo_bench.log import outputs
 from mlpo_bench.runs.gold import load_asked
 
 
@@ -52,6 +53,7 @@ def export_inspect(run: LoadedRun, target: Path, data: Path | None = None) -> li
     paths = []
     for cell in every:
         paths.append(target / f"{cell.id}.eval")
+        outputs.check(paths[-1], outputs.EVALUATION)
         with atomic.written(paths[-1]) as beside:
             _write(beside, run, cell, loaded[cell.suite])
     return paths

@@ -17,6 +17,7 @@ from mlpo_bench.analysis.rows import row_name
 from mlpo_bench.export import times
 from mlpo_bench.export.rows import settings
 from mlpo_bench.harness.documents import UNREAD
+from mlpo_bench.log import outputs
 from mlpo_bench.log.cell_files import read_suite
 from mlpo_bench.runs.gold import load_asked
 
@@ -70,10 +71,11 @@ def _write(run: LoadedRun, target: Path, model: str, of_row: list[Cell], loaded:
         samples |= _samples(run, cell, loaded[cell.suite])
     results = _results(run, of_row, samples) | _experiment(run, of_row, model, sanitized)
     paths = [place / f"results_{date}.json"]
-    paths[0].write_text(json.dumps(results, indent=2, ensure_ascii=False), encoding="utf-8")
+    outputs.write(paths[0], json.dumps(results, indent=2, ensure_ascii=False).encode(), outputs.RESULTS)
     for task, lines in samples.items():
         paths.append(place / f"samples_{task}_{date}.jsonl")
-        paths[-1].write_bytes(b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines))
+        content = b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
+        outputs.write(paths[-1], content, outputs.SAMPLES)
     return paths
 
 

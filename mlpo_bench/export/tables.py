@@ -8,7 +8,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mlpo_bench import atomic
 from mlpo_bench.export.rows import QUESTIONS, TURNS, questions, turns
+from mlpo_bench.log import outputs
 
 
 if TYPE_CHECKING:
@@ -24,9 +26,13 @@ TURNS_IN_A_GROUP = 1_000
 def export_parquet(run: LoadedRun, target: Path, _data: Path | None = None) -> list[Path]:
     """Write `questions.parquet`, a row for each question of a cell, and `turns.parquet`, one for each turn."""
     paths = [target / "questions.parquet", target / "turns.parquet"]
+    for path in paths:
+        outputs.check(path, outputs.PARQUET)
     with (
-        pq.ParquetWriter(paths[0], QUESTIONS, compression="zstd") as of_questions,
-        pq.ParquetWriter(paths[1], TURNS, compression="zstd") as of_turns,
+        atomic.written(paths[0]) as first,
+        atomic.written(paths[1]) as second,
+        pq.ParquetWriter(first, QUESTIONS, compression="zstd") as of_questions,
+        pq.ParquetWriter(second, TURNS, compression="zstd") as of_turns,
     ):
         for cell in run.ended:
             of_questions.write_table(pa.Table.from_pylist(questions(run, cell), schema=QUESTIONS))
@@ -54,8 +60,9 @@ def export_csv(run: LoadedRun, target: Path, _data: Path | None = None) -> list[
     """
     from pyarrow import csv
 
-    path = target / "questions.csv"
-    with csv.CSVWriter(path, QUESTIONS, write_options=csv.WriteOptions(quoting_style="all_valid")) as file:
+    path, options = target / "questions.csv", csv.WriteOptions(quoting_style="all_valid")
+    outputs.check(path, outputs.QUESTIONS_CSV)
+    with atomic.written(path) as beside, csv.CSVWriter(beside, QUESTIONS, write_options=options) as file:
         for cell in run.ended:
             file.write_table(pa.Table.from_pylist(questions(run, cell), schema=QUESTIONS))
     return [path]
@@ -64,7 +71,8 @@ def export_csv(run: LoadedRun, target: Path, _data: Path | None = None) -> list[
 def export_jsonl(run: LoadedRun, target: Path, _data: Path | None = None) -> list[Path]:
     """Write `questions.jsonl`, an object for each question of a cell."""
     path = target / "questions.jsonl"
-    with path.open("wb") as file:
+    outputs.check(path, outputs.QUESTIONS_JSON)
+    with atomic.written(path) as beside, beside.open("wb") as file:
         for cell in run.ended:
             for row in questions(run, cell):
                 file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))

@@ -52,7 +52,7 @@ class Thresholds(BaseModel):
     max_drop: Share | None = None
     max_unread_rise: Share | None = None
     max_cut_off_rise: Share | None = None
-    max_tokens_rise: Annotated[float, Field(ge=0)] = 0.1
+    max_tokens_rise: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
 
 
 class Row(BaseModel):

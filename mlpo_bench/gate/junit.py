@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from mlpo_bench.gate.checks import Outcome
+from mlpo_bench.log import outputs
 from mlpo_bench.visible import visible
 
 
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 
 
 def write_junit(judgement: Judgement, path: Path) -> None:
-    """Write a judgement as a JUnit file; folders are made as needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(junit(judgement))
+    """Write a judgement as a JUnit file; folders are made as needed.
+
+    Raises:
+        UsageError: it is the place of something else, or cannot be written.
+    """
+    outputs.write(path, junit(judgement), outputs.JUNIT, folders=True)
 
 
 def junit(judgement: Judgement) -> bytes:

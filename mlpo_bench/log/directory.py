@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from mlpo_bench import atomic, yamls
 from mlpo_bench.engines.adapters import revision_here
 from mlpo_bench.errors import UsageError, nearest
-from mlpo_bench.log import replacement
+from mlpo_bench.log import listing, replacement
 from mlpo_bench.log.cell_files import CellFiles, read_suite
 from mlpo_bench.log.files import DamagedFile, command, write_json
 from mlpo_bench.log.ledger import shared
@@ -170,7 +170,7 @@ class RunDirectory:
         known = [p.parent.name for p in Path("runs").glob("*/config.yaml")]
         if lost := next((path for path in (Path(run), Path("runs") / run) if _is_file(path / "manifest.json")), None):
             raise damaged_config(lost)
-        hint = nearest(str(run), known) or "; it must be a folder with a config.yaml."
+        hint = nearest(str(run), known) or listing.told(Path(run)) or "; it must be a folder with a config.yaml."
         raise UsageError(f"there is no run {str(run)!r}{hint}")
 
     def _check_same(self, config: RunConfig) -> None:

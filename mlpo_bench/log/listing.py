@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_MOST_TOLD = 6
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A run in a few words.
@@ -55,6 +58,20 @@ def summaries(parent: Path) -> list[Summary]:
 def names(parent: Path) -> list[str]:
     """Return the names of the runs in a folder."""
     return sorted(path.parent.name for path in parent.glob("*/config.yaml"))
+
+
+def told(folder: Path) -> str:
+    """Return `; it holds ...` with the runs that lie in a folder, or in `runs/` below it; nothing where none does."""
+    here = [path for runs in (folder, folder / "runs") for path in _runs(runs)]
+    more = f" and {len(here) - _MOST_TOLD} more" if len(here) > _MOST_TOLD else ""
+    return f"; it holds {', '.join(map(str, here[:_MOST_TOLD]))}{more}." if here else ""
+
+
+def _runs(parent: Path) -> list[Path]:
+    try:
+        return sorted(path.parent for path in parent.glob("*/config.yaml"))
+    except OSError:  # a name that no folder can have
+        return []
 
 
 def _summary(folder: Path) -> Summary:

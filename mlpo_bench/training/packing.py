@@ -18,6 +18,7 @@ import zstandard
 
 from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
+from mlpo_bench.log import outputs
 from mlpo_bench.log.files import DamagedFile
 from mlpo_bench.training import archives, card, checkpoints, points, recipe_file
 from mlpo_bench.training.folder import TrainingFolder
@@ -37,10 +38,12 @@ def pack(folder: TrainingFolder, file: Path) -> None:
     """Write a training into a file, also while another process is at it; what has not changed comes to the same file.
 
     Raises:
-        UsageError: it trains on conversations of later rounds, in which the questions stand.
+        UsageError: it trains on conversations of later rounds, in which the questions stand; or the file cannot be
+            written there.
     """
     if folder.recipe.mlpo.contexts == "rounds":
         raise UsageError("a training with `mlpo.contexts: rounds` keeps questions in its files: not packed.")
+    outputs.check(file, outputs.TRAINING)
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic.written(file) as beside:
         for attempt in range(_ATTEMPTS):

@@ -18,6 +18,7 @@ from mlpo_bench import atomic
 from mlpo_bench.engines import models
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.errors import UsageError
+from mlpo_bench.log import outputs
 from mlpo_bench.training import verl_reward
 from mlpo_bench.training.policy import as_messages
 from mlpo_bench.training.rows import Prompt, read_rows
@@ -52,6 +53,7 @@ def hand_over(folder: TrainingFolder, into: Path, *, nodes: int, gpus: int) -> i
         UsageError: the recipe asks for what verl has not, an earlier stage has yet to be done, or the place is taken.
     """
     recipe = folder.recipe
+    outputs.check_folder(into, (ROWS, COMMAND))
     _check(folder)
     prompts = read_rows(folder.prompts, Prompt)
     told = settings(folder, into.resolve(), _longest(recipe, prompts), len(prompts))

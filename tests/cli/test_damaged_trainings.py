@@ -163,3 +163,19 @@ def test_curves_say_which_line_is_none(training: Path, mlpo_bench: Cli, tmp_path
     (tmp_path / "link.svg").symlink_to(tmp_path / "elsewhere.svg")
     said = mlpo_bench("train", "curves", "small", "--plot", "link.svg")
     assert (said.code, "a symbolic link stands there" in said.err) == (2, True)
+
+
+@pytest.mark.parametrize("command", [("train", "pack", "small"), ("train", "curves", "small", "--plot")])
+def test_nothing_else_is_written_over(training: Path, mlpo_bench: Cli, tmp_path: Path, command: tuple[str]) -> None:
+    recipe = (training / "recipe.yaml").read_bytes()
+    (tmp_path / "notes.txt").write_text("mine")
+    for place, why in {
+        training / "recipe.yaml": "is a training, which keeps its own files there",
+        training / "sft" / "new": "is a training, which keeps its own files there",
+        "notes.txt": "and is not replaced",
+    }.items():
+        said = mlpo_bench(*command, place)
+        assert (said.code, said.out, why in said.err) == (2, "", True)
+    assert (training / "recipe.yaml").read_bytes() == recipe
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert [mlpo_bench(*command, "made").code for _ in range(2)] == [0, 0]

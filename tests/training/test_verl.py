@@ -125,6 +125,14 @@ def test_what_verl_has_not_is_refused(
         verl.hand_over(folder, tmp_path / "verl", nodes=1, gpus=8)
 
 
+def test_a_folder_with_other_files_is_not_replaced(train: Trainings, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.tex").write_text("years of work")
+    with pytest.raises(UsageError, match=r"home cannot be written: it holds thesis\.tex, which would be lost"):
+        verl.hand_over(train("mine", until="filter"), tmp_path / "home", nodes=1, gpus=8)
+    assert (tmp_path / "home" / "thesis.tex").read_text() == "years of work"
+
+
 def test_fine_tuning_comes_first(train: Trainings, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the stage sft of mine has yet to be done"):
         verl.hand_over(train("mine", until="filter"), tmp_path / "verl", nodes=1, gpus=8)

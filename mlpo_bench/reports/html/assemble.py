@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 import orjson
 
-from mlpo_bench import atomic
 from mlpo_bench.analysis.rows import read_rows
 from mlpo_bench.errors import UsageError
+from mlpo_bench.log import outputs
 from mlpo_bench.reports.html.conversations import conversations
 from mlpo_bench.reports.html.differences import differences
 from mlpo_bench.reports.html.figures import OVER_SUITES, row_figures
@@ -44,14 +44,11 @@ def write_page(run: LoadedRun, path: Path) -> int:
     """Write a run's page, whole or not at all, and return its size in bytes.
 
     Raises:
-        UsageError: no cell of the run is done, plotly is not installed, or the file cannot be written.
+        UsageError: no cell of the run is done, plotly is not installed, or the file cannot be written there.
     """
+    outputs.check(path, outputs.PAGE)
     content = page(run)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write(path, content)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+    outputs.write(path, content, outputs.PAGE, folders=True)
     return len(content)
 
 
