@@ -44,6 +44,7 @@ def add(
     from mlpo_bench.leaderboard.from_run import entries_of
     from mlpo_bench.log import LoadedRun
 
+    board.check_place(folder)
     of_run = LoadedRun.open(run)
     entries = entries_of(of_run, tuple(only or ()), anyway=anyway)
     if not anyway:
@@ -63,6 +64,7 @@ def build(folder: Folder = Path("leaderboards")) -> None:
     """Make the tables from the entries: README.md, CSV, LaTeX, JSON, HTML, and the entries' schema."""
     from mlpo_bench.leaderboard import board
 
+    board.check_begun(folder)
     for path in board.build(folder):
         typer.echo(path)
 
@@ -113,6 +115,7 @@ def rescore(
     from mlpo_bench.leaderboard.moves import print_board_moves
     from mlpo_bench.reports.terminal.console import Console
 
+    board.check_begun(folder)
     moves = _rescored(folder, data, quiet=quiet)
     console = Console()
     print_board_moves(moves, console)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mlpo_bench import atomic
-from mlpo_bench.errors import UsageError
+from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.leaderboard.block import page_of, with_block
 from mlpo_bench.leaderboard.entry import read_entry, schema
 from mlpo_bench.leaderboard.page import page
@@ -28,6 +28,7 @@ from mlpo_bench.leaderboard.render import HOW_TO_READ, exact, grid, record
 from mlpo_bench.leaderboard.reported import Reported, read_reported, reported_grid
 from mlpo_bench.leaderboard.tables import tables
 from mlpo_bench.leaderboard.verdicts import judge
+from mlpo_bench.log import outputs
 from mlpo_bench.reports import grids
 
 
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     from mlpo_bench.leaderboard.entry import Entry
     from mlpo_bench.leaderboard.tables import Table
     from mlpo_bench.leaderboard.verdicts import Judged
+
+
+REPORTED = "reported.json"
+BUILT = ("schema.json", "README.md", "leaderboard.csv", "leaderboard.tex", "leaderboard.json", "leaderboard.html", PLOT)
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class Board:
         Raises:
             UsageError: a file in it is no entry.
         """
-        return cls(tuple(map(read_entry, entry_paths(folder))), read_reported(folder / "reported.json"))
+        return cls(tuple(map(read_entry, entry_paths(folder))), read_reported(folder / REPORTED))
 
     @cached_property
     def judged(self) -> list[Judged]:
@@ -120,6 +125,35 @@ def entry_paths(folder: Path) -> list[Path]:
     return sorted((folder / "entries").glob("*.json"))
 
 
+def check_begun(folder: Path) -> None:
+    """Check that a folder is a leaderboard's.
+
+    Raises:
+        UsageError: it is none; told with the nearest one beside it.
+    """
+    if not _begun(folder):
+        beside = [path.parent.name for path in folder.resolve().parent.glob("*/entries")]
+        hint = nearest(folder.name, beside) or "; `mlpo-bench leaderboard add RUN` begins one."
+        raise UsageError(f"there is no leaderboard {folder}{hint}")
+
+
+def check_place(folder: Path) -> None:
+    """Check that a leaderboard is in a folder, or can be begun there without loss.
+
+    Raises:
+        UsageError: it holds files of the names of those that are built, which are somebody's own; or a run's.
+    """
+    outputs.check_folder(folder)
+    if not _begun(folder) and (there := [name for name in BUILT if (folder / name).exists()]):
+        raise UsageError(
+            f"{folder} is no leaderboard, and its {there[0]} would be replaced; name another --folder, or a new one."
+        )
+
+
+def _begun(folder: Path) -> bool:
+    return (folder / "entries").is_dir() or any((folder / name).is_file() for name in ("schema.json", REPORTED))
+
+
 def check_nothing_lost(folder: Path, entries: Sequence[Entry]) -> None:
     """Check that no entry takes the place of one with more suites.
 
@@ -155,14 +189,25 @@ def _path(folder: Path, entry: Entry) -> Path:
     return folder / "entries" / entry.filename
 
 
+def _check_once(paths: Sequence[Path], entries: Sequence[Entry]) -> None:
+    """Check that no row stands in two files, such as a copy: it would count twice."""
+    first: dict[str, Path] = {}
+    for path, entry in sorted(zip(paths, entries, strict=True), key=lambda one: one[0].name != one[1].filename):
+        if (before := first.setdefault(entry.filename, path)) is not path:
+            raise UsageError(f"{path} holds the same row as {before.name}, and would count twice; delete one of them.")
+
+
 def build(folder: Path) -> list[Path]:
     """Write all that is made from the entries, the verdict in the README beside the folder too, and return the files.
 
     Raises:
-        UsageError: a file in the folder is no entry, or was changed after it was added; or one cannot be written.
+        UsageError: a file in the folder is no entry, holds the row of another, or was changed after it was added; or
+            one cannot be written.
     """
     board = Board.read(folder)
-    for path, entry in zip(entry_paths(folder), board.entries, strict=True):
+    paths = entry_paths(folder)
+    _check_once(paths, board.entries)
+    for path, entry in zip(paths, board.entries, strict=True):
         if entry.sha256 != entry.content_sha256:
             raise UsageError(
                 f"{path} was changed after it was added, and no table is made of it; put back what was added, or add "

@@ -9,17 +9,32 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mlpo_bench import atomic
+from mlpo_bench import atomic, yamls
 from mlpo_bench.analysis.rows import row_name
 from mlpo_bench.engines.names import full_name, short_name
 from mlpo_bench.errors import UsageError
 from mlpo_bench.leaderboard.counts import COUNTS
+from mlpo_bench.leaderboard.fields import (
+    Amount,
+    Bits,
+    Command,
+    Count,
+    Generation,
+    Git,
+    Hardware,
+    Number,
+    Settings,
+    Sha256,
+    Share,
+    Signed,
+    is_share,
+)
 from mlpo_bench.log.files import check_schema_of
 from mlpo_bench.protocols.base import Family
 from mlpo_bench.teams import SamplingChoice
@@ -31,14 +46,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _HASH_DIGITS = 8
-
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Share = Annotated[float, Field(ge=0, le=1)]
-Amount = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
-Bits = Annotated[str, Field(pattern=r"^[01]+$")]
-# A command stands in a block of the README, which a line break could end.
-Command = Annotated[str, Field(pattern=r"^mlpo-bench[^\x00-\x1f\x7f]*$")]
 
 
 def _nothing(value: object) -> bool:
@@ -74,8 +81,8 @@ class Model(_Kept):
     engine: str
     revision: str
     dtype: str
-    context: int
-    parameters: int | None = None
+    context: Number
+    parameters: Number | None = None
     note: str = ""
     adapter: Annotated[Adapter | None, Field(exclude_if=_nothing)] = None
 
@@ -100,9 +107,9 @@ class Protocol(_Kept):
     """
 
     name: str
-    settings: dict[str, Any]
-    peers: int
-    rounds: int | None
+    settings: Settings
+    peers: Number
+    rounds: Number | None
     matched: str | None = None
     ceiling: bool = False
     family: Annotated[Family | None, Field(exclude_if=_nothing)] = None
@@ -112,11 +119,11 @@ class Scope(_Kept):
     """What was asked, and within which bounds; `calibration` counts the train questions that weighed the votes."""
 
     split: str
-    limit: int | None
+    limit: Number | None
     subjects: tuple[str, ...] | None
-    generation: dict[str, Any]
+    generation: Generation
     deterministic: bool
-    calibration: int | None
+    calibration: Number | None
 
 
 class Source(_Kept):
@@ -154,9 +161,9 @@ class Answers(_Kept):
     `samples` counts the ballots of a vote that was matched; `records_sha256` is of the run's records file.
     """
 
-    seed: int
+    seed: yamls.Whole
     cell: str
-    samples: int | None = None
+    samples: Count | None = None
     right: Bits
     unread: Bits
     cut_off: Bits
@@ -166,11 +173,11 @@ class Answers(_Kept):
 class Figure(_Kept):
     """A figure with its 95 % interval; fields as in `stats.Estimate`."""
 
-    value: float
-    low: float
-    high: float
-    questions: int
-    subjects: int | None
+    value: Signed
+    low: yamls.Real
+    high: yamls.Real
+    questions: Number
+    subjects: Number | None
     method: str
     caution: str | None = None
 
@@ -206,7 +213,7 @@ class SuiteRow(_Kept):
     source: Source
     questions: Questions
     answers: Annotated[tuple[Answers, ...], Field(min_length=1)]
-    accuracy: Figure
+    accuracy: Annotated[Figure, AfterValidator(is_share)]
     unread: Share
     cut_off: Share
     errors: Literal[0] = 0
@@ -241,8 +248,8 @@ class RunFacts(_Kept):
     commands: Annotated[tuple[Command, ...], Field(min_length=1)]
     date: str
     versions: dict[str, str]
-    git: dict[str, Any] | None
-    hardware: dict[str, Any]
+    git: Git | None
+    hardware: Hardware
 
 
 class Rescored(_Kept):
@@ -250,7 +257,7 @@ class Rescored(_Kept):
 
     date: str
     versions: dict[str, str]
-    git: dict[str, Any] | None
+    git: Git | None
 
 
 class Completions(_Kept):
@@ -276,9 +283,9 @@ class Entry(_Kept):
     models: Annotated[tuple[Model, ...], Field(min_length=1)]
     protocol: Protocol
     asked: Scope
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)]
+    seeds: Annotated[tuple[yamls.Whole, ...], Field(min_length=1)]
     suites: Annotated[dict[str, SuiteRow], Field(min_length=1)]
-    macro: Figure | None
+    macro: Annotated[Figure, AfterValidator(is_share)] | None
     run: RunFacts
     readers: Annotated[str | None, Field(exclude_if=_nothing)] = None
     completions: Annotated[Completions | None, Field(exclude_if=_nothing)] = None
@@ -351,7 +358,8 @@ def read_entry(path: Path) -> Entry:
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"])) or "the file"
-        raise UsageError(f"{path.name} does not match the schema: {where}: {fault['msg']}.") from None
+        told = fault["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{path.name} does not match the schema: {where}: {told}.") from None
 
 
 def flags(bits: str) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mlpo_bench import atomic
+from mlpo_bench import atomic, yamls
 from mlpo_bench.errors import UsageError
 from mlpo_bench.reports.grids import Grid
 
@@ -22,10 +22,10 @@ class ReportedRow(BaseModel):
 
     system: str
     suite: str
-    accuracy: Annotated[float, Field(ge=0, le=1)]
-    questions: int | None = None
-    peers: int | None = None
-    rounds: int | None = None
+    accuracy: Annotated[yamls.Real, Field(ge=0, le=1)]
+    questions: Annotated[yamls.Whole, Field(ge=0)] | None = None
+    peers: Annotated[yamls.Whole, Field(ge=0)] | None = None
+    rounds: Annotated[yamls.Whole, Field(ge=0)] | None = None
     source: str
     note: str = ""
 

@@ -174,6 +174,13 @@ def test_a_faulty_configuration_is_named_by_file(mlpo_bench: Cli, tmp_path: Path
     assert "config.yaml: no suite is called 'bhh'" in mlpo_bench("run", "--config", "config.yaml").err
 
 
+@pytest.mark.parametrize("name", ["", "  "])
+def test_a_model_has_a_name(mlpo_bench: Cli, name: str) -> None:
+    said = mlpo_bench("models", "--path", name)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("mlpo-bench: --path names a model, such as smollm2-135m, a hub id or a folder;")
+
+
 def test_no_such_model(mlpo_bench: Cli, tmp_path: Path, made_up: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (tmp_path / "team.yaml").write_text("leader: {model: nobody/nothing, engine: hf}\n")

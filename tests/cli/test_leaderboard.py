@@ -177,9 +177,26 @@ def test_entries_are_held_against_their_run(run: Path) -> None:
 
 
 def test_a_run_of_which_nothing_was_added_cannot_be_checked(run: Path) -> None:
+    Path("leaderboards/entries").mkdir(parents=True)
     told("build")
     with pytest.raises(UsageError, match="no entry in leaderboards was made from runs/mine"):
         told("check", "--run", run)
+
+
+@pytest.mark.parametrize("command", ["build", "rescore"])
+def test_a_folder_that_is_no_leaderboard_is_told_and_stays_away(run: Path, command: str) -> None:
+    with pytest.raises(UsageError, match="there is no leaderboard nowhere; `mlpo-bench leaderboard add RUN` begins"):
+        told(command, "--folder", "nowhere")
+    told("add", run)
+    with pytest.raises(UsageError, match="there is no leaderboard leaderbord; did you mean 'leaderboards'"):
+        told(command, "--folder", "leaderbord")
+    assert not Path("nowhere").exists()
+    assert not Path("leaderbord").exists()
+    Path("README.md").write_text("mine")
+    for folder, why in ((".", r"its README\.md would be replaced"), (run / "cells", "is a run, which keeps its own")):
+        with pytest.raises(UsageError, match=why):
+            told("add", run, "--folder", folder)
+    assert Path("README.md").read_text() == "mine"
 
 
 def test_faults_are_told_a_line_each(run: Path) -> None:

@@ -454,11 +454,24 @@ def test_figures_that_do_not_follow_from_the_answers_are_noticed(
         (lambda e: e["suites"]["bbh"]["answers"][0].update(right="01"), "has 2 answers to 60 questions"),
         (lambda e: e["suites"]["bbh"]["questions"].update(n=50), "the subjects hold 60 questions, not 50"),
         (lambda e: e["run"].update(commands=["mlpo-bench run\n```\n<b>"]), "run.commands.0"),
+        (lambda e: e["suites"]["bbh"]["accuracy"].update(value=float("nan")), "suites.bbh.accuracy.value: input"),
+        (lambda e: e["suites"]["bbh"]["accuracy"].update(low=float("inf")), "suites.bbh.accuracy.low: input"),
+        (lambda e: e["suites"]["bbh"]["accuracy"].update(value=-0.5), "suites.bbh.accuracy: its value must be from 0"),
+        (lambda e: e["suites"]["bbh"]["cost"].update(calls=1e308), "suites.bbh.cost.calls: input"),
+        (lambda e: e["models"][0].update(parameters=10**30), "models.0.parameters: input"),
+        (lambda e: e["protocol"].update(peers=-1), "protocol.peers: input"),
+        (lambda e: e["protocol"]["settings"].update(samples="many"), "protocol.settings: samples must be a number"),
+        (lambda e: e["asked"]["generation"].update(temperature=float("nan")), "asked.generation: it must be what JSON"),
+        (lambda e: e["run"]["hardware"].update(accelerators=1e308), "run.hardware: accelerators must be a list of"),
+        (lambda e: e["run"]["hardware"].update(cores="two"), "run.hardware: cores must be a whole number"),
+        (lambda e: e["run"]["hardware"].update(machine=[1]), "run.hardware: machine and processor must be names"),
+        (lambda e: e["run"].update(git={"commit": 1, "dirty": False}), "run.git: commit must be a name"),
     ],
 )
 def test_what_is_no_entry_is_noticed(published: Path, change: Callable[[Any], None], told: str) -> None:
     (fault,) = changed(published, change)
-    assert told in fault
+    assert fault.lower().startswith("m.solo.")
+    assert told in fault.replace(": Input", ": input")
     with pytest.raises(UsageError, match="does not match the schema"):
         board.build(published)
 
@@ -481,9 +494,31 @@ def test_a_file_of_another_name_or_kind_is_noticed(published: Path) -> None:
     path = next(entries.glob("*vote*"))
     path.rename(entries / "best.json")
     assert any("best.json: a file of this content is called m.vote-of-3." in fault for fault in faults(published))
+    (entries / path.name).write_bytes((entries / "best.json").read_bytes())  # it would count twice
+    with pytest.raises(UsageError, match=r"best\.json holds the same row as m\.vote-of-3\.\w+\.json, and would"):
+        board.build(published)
     (entries / "notes.txt").write_text("mine")
     assert "notes.txt is no entry, and does not belong here." in list(faults(published))
     assert list(faults(published / "nowhere")) == [f"there is no folder {published / 'nowhere'}."]
+
+
+def test_what_is_no_leaderboard_is_left_alone(published: Path, tmp_path: Path) -> None:
+    board.check_begun(published)
+    board.check_place(published)
+    board.check_place(tmp_path / "new")
+    with pytest.raises(UsageError, match=r"there is no leaderboard .*leaderbords; did you mean 'leaderboards'\?"):
+        board.check_begun(tmp_path / "leaderbords")
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(UsageError, match=r"is no leaderboard, and its README\.md would be replaced"):
+        board.check_place(tmp_path)
+
+
+@pytest.mark.parametrize("given", [{"accuracy": float("nan")}, {"questions": 10**30}, {"peers": -1}])
+def test_what_was_reported_is_in_range(tmp_path: Path, given: dict[str, float]) -> None:
+    row = {"system": "S", "suite": "bbh", "accuracy": 0.5, "source": "a paper"} | given
+    (tmp_path / "reported.json").write_text(json.dumps({"rows": [row]}))
+    with pytest.raises(UsageError, match=rf"reported\.json does not match its schema: rows\.0\.{next(iter(given))}"):
+        read_reported(tmp_path / "reported.json")
 
 
 def test_a_row_that_is_added_again_replaces_itself_but_loses_no_suite(published: Path) -> None:
