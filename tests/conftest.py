@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 import typer
+from fixtures.golds import gold  # type: ignore[import-not-found]
 from hypothesis import settings
 
 
@@ -65,26 +66,10 @@ def _bbh(folder: Path) -> None:
     folder.mkdir(parents=True)
     for subject in SUITES["bbh"].subjects:
         examples = [
-            {"input": f"Made up for {subject}, number {n}: is {n} even?", "target": _gold(subject, n)}
+            {"input": f"Made up for {subject}, number {n}: is {n} even?", "target": gold(subject, n)}
             for n in range(PER_SUBJECT)
         ]
         (folder / f"{subject}.json").write_text(json.dumps({"canary": "-", "examples": examples}))
-
-
-def _gold(subject: str, n: int) -> str:
-    golds = {
-        "boolean_expressions": ("True", "False"),
-        "formal_fallacies": ("valid", "invalid"),
-        "sports_understanding": ("yes", "no"),
-        "causal_judgement": ("Yes", "No"),
-        "navigate": ("Yes", "No"),
-        "web_of_lies": ("Yes", "No"),
-        "multistep_arithmetic_two": (str(n), str(-n)),
-        "object_counting": (str(n), str(n + 1)),
-        "word_sorting": ("ant bee cat", "dog eel fox"),
-        "dyck_languages": ("] ]", ") >"),
-    }
-    return golds.get(subject, ("(A)", "(B)"))[n % 2]
 
 
 # Started in the background of a script, a process and all its children would be deaf to Ctrl-C.

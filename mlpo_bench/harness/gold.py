@@ -27,7 +27,7 @@ class Failure:
     """A gold answer that was not judged as it should be.
 
     `wrapping` names the way it was written, `written` is the answer inside, `read` what was read from it (None:
-    nothing). `written` differs from `gold` where another question's answer was judged right.
+    nothing). `written` differs from `gold` where another question's answer was judged right, or was not read.
     """
 
     id: str
@@ -38,8 +38,13 @@ class Failure:
 
     def __str__(self) -> str:
         told = "nothing was read" if self.read is None else f"{self.read!r} was read"
-        wrong = "judged wrong" if self.written == self.gold else f"judged right for {self.gold!r}"
-        return f"{self.id} ({self.wrapping}): {self.written!r}: {told}, {wrong}"
+        if self.written == self.gold:
+            came_to = "judged wrong"
+        elif self.read is None:
+            came_to = f"so that it is told from {self.gold!r} by nothing"
+        else:
+            came_to = f"judged right for {self.gold!r}"
+        return f"{self.id} ({self.wrapping}): {self.written!r}: {told}, {came_to}"
 
 
 @dataclass(frozen=True, slots=True)

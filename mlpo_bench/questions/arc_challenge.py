@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlpo_bench.questions import olmo
+from mlpo_bench.questions.answerable import checked
 from mlpo_bench.questions.folder import Folder
 from mlpo_bench.questions.hub import Hub, Repository
 from mlpo_bench.questions.question import Entry, with_options
@@ -46,10 +47,11 @@ def entry(name: str, question: str, choices: Sequence[str], answer: int) -> Entr
 def _from_folder(files: Files) -> Iterator[Entry]:
     name = "ARC-Challenge-Test.jsonl"
     if files.has(name) or not (shards := files.shards("ARC-Challenge", "test") or files.shards("", "test")):
-        for _, row in files.records(name, "id", "answerKey"):
+        for place, row in files.records(name, "id", "answerKey"):
             labels = [choice["label"] for choice in row["question"]["choices"]]
             choices = [choice["text"] for choice in row["question"]["choices"]]
-            yield entry(row["id"], row["question"]["stem"], choices, labels.index(row["answerKey"]))
+            stem, right = row["question"]["stem"], labels.index(row["answerKey"])
+            yield checked(place, entry(row["id"], stem, choices, right))
         return
     yield from _from_rows(row for shard in shards for _, row in files.records(shard, "id", "question", "answerKey"))
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from mlpo_bench.questions.answerable import checked
 from mlpo_bench.questions.folder import Folder
 from mlpo_bench.questions.hub import Hub, Repository
 from mlpo_bench.questions.question import Entry
@@ -66,8 +67,8 @@ def entry(task: str, index: int, row: Mapping[str, Any]) -> Entry:
 def _from_folder(files: Files) -> Iterator[Entry]:
     for task in _FORMATS:
         rows = files.records(f"benchmark_tasks/bbeh_{task}/task.json", "input", "target")
-        for index, (_, row) in enumerate(rows):
-            yield entry(task, index, row)
+        for index, (place, row) in enumerate(rows):
+            yield checked(place, entry(task, index, row))
 
 
 def _from_hub() -> Iterator[Entry]:

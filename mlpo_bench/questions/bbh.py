@@ -16,6 +16,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from mlpo_bench.errors import UsageError
+from mlpo_bench.questions.answerable import NOTHING_ASKED, checked
 from mlpo_bench.questions.folder import Folder
 from mlpo_bench.questions.hub import Hub, Repository
 from mlpo_bench.questions.package import Package
@@ -95,9 +97,21 @@ def _from_folder(files: Files) -> Iterator[Entry]:
     for subject in _SUBJECTS:
         name = f"{subject}.json"
         shards = [] if files.has(name) else files.shards(subject, "test") or files.shards("", subject)
-        rows = (row for each in shards or [name] for _, row in files.records(each, "input", "target"))
-        for index, row in enumerate(rows):
-            yield entry(subject, index, row)
+        rows = (each for shard in shards or [name] for each in files.records(shard, "input", "target"))
+        for index, (place, row) in enumerate(rows):
+            one = entry(subject, index, row)
+            _check_phrase(place, one)
+            yield checked(place, one)
+
+
+def _check_phrase(place: str, one: Entry) -> None:
+    """Refuse a target that is neither an option's letter nor one of the options, whole or cut at its commas."""
+    if one.item.answer_format != "phrase" or one.item.text.startswith(NOTHING_ASKED):
+        return
+    offered = {line.partition(")")[2].strip().casefold() for line in one.item.text.splitlines()}
+    whole = one.item.gold.casefold()
+    if not ({whole} <= offered or {part.strip() for part in whole.split(",")} <= offered):
+        raise UsageError(f"{place}: its target {one.item.gold!r} is neither a letter, such as (A), nor an option.")
 
 
 def _from_hub() -> Iterator[Entry]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlpo_bench.questions import olmo
+from mlpo_bench.questions.answerable import checked
 from mlpo_bench.questions.folder import Folder
 from mlpo_bench.questions.hub import Hub, Repository
 from mlpo_bench.questions.question import Entry, with_options
@@ -47,9 +48,9 @@ def entry(name: str, question: str, choices: Sequence[str], letter: str) -> Entr
 def _from_folder(files: Files) -> Iterator[Entry]:
     name = "dev_rand_split.jsonl"
     if files.has(name) or not (shards := files.shards("data", "validation") or files.shards("", "validation")):
-        for _, row in files.records(name, "id", "answerKey"):
+        for place, row in files.records(name, "id", "answerKey"):
             choices = [choice["text"] for choice in sorted(row["question"]["choices"], key=lambda one: one["label"])]
-            yield entry(row["id"], row["question"]["stem"], choices, row["answerKey"])
+            yield checked(place, entry(row["id"], row["question"]["stem"], choices, row["answerKey"]))
         return
     yield from _from_rows(row for shard in shards for _, row in files.records(shard, "id", "question", "answerKey"))
 

@@ -136,11 +136,14 @@ class Files:
         The file is JSON lines, Parquet, or JSON that holds its rows as `examples`, as its name's ending says.
 
         Raises:
-            UsageError: It cannot be read, or a row is at fault.
+            UsageError: It cannot be read, holds no row, or a row is at fault.
         """
+        place = ""
         for place, row in self._placed(name):
             reading.check_row(row, columns, place)
             yield place, row
+        if not place:
+            raise UsageError(f"{self.root / name} holds no question.")
 
     def _placed(self, name: str) -> Iterator[tuple[str, Any]]:
         path = self.root / name

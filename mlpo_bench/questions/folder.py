@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import UsageError
+from mlpo_bench.questions.answerable import checked
 from mlpo_bench.questions.files import Files
 from mlpo_bench.questions.misplaced import where_it_may_be
 from mlpo_bench.questions.source import Absent, Place, Source
@@ -27,7 +28,8 @@ class Folder(Place):
 
     Attributes:
         entries: Makes the questions of the folder's files. What it lets through of `KeyError`, `TypeError`,
-            `ValueError` and `IndexError` is told as a fault of the layout.
+            `ValueError` and `IndexError` is told as a fault of the layout. A question that no answer would be right
+            for is refused by its id, unless `answerable.checked` has told where it stands before.
         marks: Patterns of files that only this suite's folder has, by which it is known under another name.
         also: Further names of the suite's folder.
     """
@@ -49,7 +51,7 @@ class Folder(Place):
             raise Absent(f"{data} has no folder {suite}/")
         files = Files(root, data)
         try:
-            entries = list(self.entries(files))
+            entries = [checked(f"{root}, question {one.item.id}", one) for one in self.entries(files)]
         except UsageError as fault:
             if self._holds_none(root) and (place := where_it_may_be(root, suite, self.marks)):
                 raise UsageError(f"{root} does not hold the files of {suite}. {place}") from None

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.questions import olmo
+from mlpo_bench.questions.answerable import checked
 from mlpo_bench.questions.folder import Folder
 from mlpo_bench.questions.hub import Hub, Repository
 from mlpo_bench.questions.question import Entry
@@ -51,9 +52,9 @@ def _from_folder(files: Files) -> Iterator[Entry]:
     for part in _PARTS:
         name = f"{part}.jsonl"
         shards = [] if files.has(name) else files.shards("main", part) or files.shards("", part)
-        rows = (row for each in shards or [name] for _, row in files.records(each, "question", "answer"))
-        for index, row in enumerate(rows):
-            yield entry(part, index, row)
+        rows = (each for shard in shards or [name] for each in files.records(shard, "question", "answer"))
+        for index, (place, row) in enumerate(rows):
+            yield checked(place, entry(part, index, row))
 
 
 def _from_olmo(root: Path) -> Iterator[Entry]:

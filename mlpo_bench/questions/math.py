@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError
 from mlpo_bench.questions import olmo
+from mlpo_bench.questions.answerable import checked
 from mlpo_bench.questions.folder import Folder
 from mlpo_bench.questions.hub import Hub, Repository
 from mlpo_bench.questions.question import Entry
@@ -90,15 +91,15 @@ def _from_folder(files: Files) -> Iterator[Entry]:
         if not listed:
             raise UsageError(f"{files.root} holds no problems: neither test/SUBJECT/*.json nor MATH-500 as test.jsonl.")
         files.missing.append("MATH-500 alone, the whole test split, and no train split")
-        yield from (_of_500(place, row) for place, row in listed)
+        yield from (checked(place, _of_500(place, row)) for place, row in listed)
         return
     if not listed:
         raise UsageError(f"{files.root} has no test.jsonl: MATH-500, which says what of MATH is tested.")
     tested = _fingerprints(row for _, row in listed)
     for subject in _SUBJECTS:
         rows = _by_json(files, subject) if by_json else _by_parquet(files, subject)
-        for index, row in enumerate(rows):
-            yield entry(subject, index, row, tested)
+        for index, (place, row) in enumerate(rows):
+            yield checked(place, entry(subject, index, row, tested))
 
 
 def _names_of_500(files: Files) -> list[str]:
@@ -109,7 +110,7 @@ def _names_of_500(files: Files) -> list[str]:
     )
 
 
-def _by_json(files: Files, subject: str) -> Iterator[Mapping[str, Any]]:
+def _by_json(files: Files, subject: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     folder = files.root / "test" / subject
     paths = sorted(folder.glob("*.json"), key=lambda path: _number(path.stem))
     if not paths:
@@ -117,15 +118,15 @@ def _by_json(files: Files, subject: str) -> Iterator[Mapping[str, Any]]:
     for path in paths:
         row = files.json(path.relative_to(files.root).as_posix())
         check_row(row, ("problem", "solution"), str(path))
-        yield row
+        yield str(path), row
 
 
-def _by_parquet(files: Files, subject: str) -> Iterator[Mapping[str, Any]]:
+def _by_parquet(files: Files, subject: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     names = files.shards(subject, "test")
     if not names:
         raise UsageError(f"{files.root / subject} holds no problems: no test-*.parquet.")
     for name in names:
-        yield from (row for _, row in files.records(name, "problem", "solution"))
+        yield from files.records(name, "problem", "solution")
 
 
 def _of_500(place: str, row: Mapping[str, Any]) -> Entry:

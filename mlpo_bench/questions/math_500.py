@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlpo_bench.questions import olmo
+from mlpo_bench.questions.answerable import checked
 from mlpo_bench.questions.folder import Folder
 from mlpo_bench.questions.hub import Hub, Repository
 from mlpo_bench.questions.math import last_box
@@ -52,7 +53,9 @@ def _from_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:
 def _from_folder(files: Files) -> Iterator[Entry]:
     name = "test.jsonl"
     shards = [] if files.has(name) else files.shards("", "test")
-    yield from _from_rows(row for each in shards or [name] for _, row in files.records(each, "problem", "solution"))
+    rows = (each for shard in shards or [name] for each in files.records(shard, "problem", "solution"))
+    for index, (place, row) in enumerate(rows):
+        yield checked(place, entry(index, row))
 
 
 def _from_olmo(root: Path) -> Iterator[Entry]:

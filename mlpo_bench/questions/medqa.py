@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlpo_bench.questions import olmo
+from mlpo_bench.questions.answerable import checked
 from mlpo_bench.questions.folder import Folder
 from mlpo_bench.questions.question import Entry, with_options
 from mlpo_bench.questions.suite import SUITES, Suite
@@ -45,10 +46,11 @@ def entry(step: str, index: int, question: str, choices: Sequence[str], answer: 
 def _from_folder(files: Files) -> Iterator[Entry]:
     name = "test.jsonl"
     if files.has(name) or not (shards := files.shards("data", "test") or files.shards("", "test")):
-        for index, (_, row) in enumerate(files.records(name, "question", "meta_info", "answer_idx")):
+        for index, (place, row) in enumerate(files.records(name, "question", "meta_info", "answer_idx")):
             letters = sorted(row["options"])
             choices = [row["options"][letter] for letter in letters]
-            yield entry(row["meta_info"], index, row["question"], choices, letters.index(row["answer_idx"]))
+            right = letters.index(row["answer_idx"])
+            yield checked(place, entry(row["meta_info"], index, row["question"], choices, right))
         return
     rows = (row for shard in shards for _, row in files.records(shard, "question", "meta_info"))
     yield from _from_rows(rows)

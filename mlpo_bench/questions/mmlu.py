@@ -157,6 +157,8 @@ def _csv(files: Files, subject: str, part: str) -> Iterator[Row]:
             raise UsageError(
                 f"{files.root / name}, row {number}: its answer {letter!r} is none of {', '.join(_LETTERS)}."
             )
+        if not question.strip():
+            raise UsageError(f"{files.root / name}, row {number}: its question is empty.")
         yield question, choices, _LETTERS.index(letter)
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from mlpo_bench import answers, yamls
 from mlpo_bench.errors import UsageError, nearest, unknown
 from mlpo_bench.questions import reading, table
+from mlpo_bench.questions.answerable import readable
 from mlpo_bench.questions.question import Entry, with_options
 from mlpo_bench.questions.reading import no_text
 from mlpo_bench.questions.source import Place, Source
@@ -191,7 +192,7 @@ def _entry(name: str, file: Path, row: Row, form: str, gold_of: Callable[[Row], 
         raise ValueError(f"it has choices, and is to be answered by format {form}; leave out one of the two")
     text = with_options(question, row.choices) if row.choices else question
     gold = gold_of(row)
-    if not _readable(form, gold):
+    if not readable(form, gold):
         raise ValueError(f"its answer {gold!r} cannot be read as format {form}")
     said = _split_said(file, row, several=several)
     tested = int(fingerprint(text), 16) % _TRAINED_OF > 0 if said is None else said
@@ -210,13 +211,6 @@ def _check_texts(row: Row) -> None:
     for choice in row.choices:
         if fault := no_text(choice):
             raise ValueError(f"a choice of it {fault}")
-
-
-@functools.lru_cache(maxsize=1 << 14)
-def _readable(form: str, gold: str) -> bool:
-    """Whether its own format reads an answer, and takes it for right."""
-    answer = answers.read(form, f"<answer>{answers.written(form, gold)}</answer>")
-    return answer is not None and (answers.FORMATS[form].slow or answers.judge(form, answer, gold))
 
 
 def _golds(form: str, rows: Sequence[Row]) -> Callable[[Row], str]:

@@ -25,6 +25,11 @@ _KINDS = (
 )
 _SHOWN = 60
 
+QUESTIONS = ("question", "prompt", "problem", "input", "query")
+ANSWERS = ("answer", "target", "gold", "label", "correct", "answer_key", "answerkey")
+"""What columns with questions and with answers may be called, however they are written."""
+_NEVER_BLANK = {*QUESTIONS, *ANSWERS, "answerKey"}
+
 
 def content(path: Path, inside: Iterable[Path] | None = None) -> bytes:
     """Return a file's bytes.
@@ -112,7 +117,7 @@ def parquet(held: bytes, path: Path) -> list[dict[str, Any]]:
 
 
 def check_row(row: object, columns: Iterable[str], place: str) -> None:
-    """Check that a row has text in each of these columns.
+    """Check that a row has text in each of these columns; in one of questions or answers, some that can be seen.
 
     Raises:
         UsageError: It has not.
@@ -124,6 +129,8 @@ def check_row(row: object, columns: Iterable[str], place: str) -> None:
             raise UsageError(f"{place} has no {column!r}; it has {_listed(row)}.")
         if fault := no_text(row[column]):
             raise UsageError(f"{place}: its {column} {fault}.")
+        if column in _NEVER_BLANK and not row[column].strip():
+            raise UsageError(f"{place}: its {column} is empty.")
 
 
 def _listed(row: Mapping[str, Any]) -> str:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "question": ("question", "prompt", "problem", "input", "query"),
-    "answer": ("answer", "target", "gold", "label", "correct", "answer_key", "answerkey"),
+    "question": reading.QUESTIONS,
+    "answer": reading.ANSWERS,
     "choices": ("choices", "options"),
     "subject": ("subject", "category", "topic", "task"),
     "split": ("split",),

@@ -137,6 +137,19 @@ def test_a_gold_answer_that_no_reader_reads_is_reported(monkeypatch: pytest.Monk
     assert "nothing was read" in str(unread[0])
 
 
+@pytest.mark.parametrize("form", ["yes_no", "true_false", "valid_invalid", "number", "option"])
+@pytest.mark.parametrize("wrong", ["", "Perhaps"])
+def test_a_gold_answer_that_is_none_of_its_format_is_reported(
+    monkeypatch: pytest.MonkeyPatch, form: str, wrong: str
+) -> None:
+    right = {"yes_no": "Yes", "true_false": "True", "valid_invalid": "valid", "number": "-7", "option": "(B)"}[form]
+    items = (Item("bbh", "x", "bbh/x/0", "?", wrong, form), Item("bbh", "x", "bbh/x/1", "?", right, form))
+    monkeypatch.setattr(questions, "load", lambda *_: Loaded(items, Source("folder", "-", "-")))
+    told = {str(failure) for failure in gold.check("bbh").failures}
+    assert f"bbh/x/0 (tag): {wrong!r}: nothing was read, judged wrong" in told
+    assert not any("nothing was read, judged right" in one for one in told)
+
+
 def test_another_question_s_answer_judged_right_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     items = (Item("bbh", "x", "bbh/x/0", "?", "1", "number"), Item("bbh", "x", "bbh/x/1", "?", "2", "number"))
     monkeypatch.setattr(questions, "load", lambda *_: Loaded(items, Source("folder", "-", "-")))

@@ -176,7 +176,11 @@ def test_a_limit_and_subjects_choose_questions(made_up: Path) -> None:
 
 
 @pytest.mark.parametrize("protocol", [Solo(), Vote(3), Leader(3, memory=True), Leader(2, share="answer")])
-def test_gold_answers_never_reach_a_prompt(tmp_path: Path, protocol: Solo | Vote | Leader) -> None:
+def test_gold_answers_never_reach_a_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: Solo | Vote | Leader
+) -> None:
+    monkeypatch.setattr("mlpo_bench.questions.answerable.unanswerable", lambda _: "")  # of a word that no format reads
+    monkeypatch.setattr("mlpo_bench.questions.bbh._check_phrase", lambda *_: None)
     (tmp_path / "bbh").mkdir()
     for subject in SUITES["bbh"].subjects:
         examples = [{"input": f"Question {n} of {subject}?", "target": f"{CANARY}{n}"} for n in range(3)]

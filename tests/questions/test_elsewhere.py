@@ -14,7 +14,7 @@ import pytest
 
 from mlpo_bench import questions
 from mlpo_bench.errors import UsageError
-from mlpo_bench.questions import SUITES, Hub, Package, Repository, Source, drop, hub, loading, olmo
+from mlpo_bench.questions import SUITES, Hub, Package, Repository, Source, bbeh, drop, hub, loading, olmo
 
 
 CHOICES = [("water", "A"), ("oil", "B"), ("milk", "C"), ("wine", "D"), ("tar", "E")]
@@ -161,11 +161,18 @@ def test_the_hub_s_copy_gives_the_same_question_at_a_pinned_commit(suite: str, m
     assert len(source.revision) == 40
 
 
+GOLDS = {"option": "(A)", "number": "7", "literal": "(A)"}
+
+
 def test_every_task_of_bbeh_is_read_from_a_folder_and_from_the_hub(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tasks = SUITES["bbeh"].subjects
-    rows = [{"input": f"Made up for {task}, {n}?", "target": " (A) "} for task in tasks for n in range(2)]
+    rows = [
+        {"input": f"Made up for {task}, {n}?", "target": f" {GOLDS[bbeh._FORMATS[task]]} "}
+        for task in tasks
+        for n in range(2)
+    ]
     for at, task in enumerate(tasks):
         folder = tmp_path / "bbeh" / "benchmark_tasks" / f"bbeh_{task}"
         folder.mkdir(parents=True)
@@ -174,8 +181,7 @@ def test_every_task_of_bbeh_is_read_from_a_folder_and_from_the_hub(
     here, there = SUITES["bbeh"].sources
     entries, _ = here.read("bbeh", tmp_path)
     assert len(entries) == 46
-    assert {e.item.gold for e in entries} == {"(A)"}
-    assert {e.item.answer_format for e in entries} == {"option", "number", "literal"}
+    assert {(e.item.answer_format, e.item.gold) for e in entries} == set(GOLDS.items())
     monkeypatch.setattr(hub, "_probe", lambda _: None)
     named = [row | {"task": tasks[at // 2].replace("_", " ")} for at, row in enumerate(rows)]
     monkeypatch.setattr(Repository, "rows", lambda *_: named)

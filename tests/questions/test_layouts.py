@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fixtures.golds import gold  # type: ignore[import-not-found]
 
 from mlpo_bench import questions
 from mlpo_bench.errors import UsageError
@@ -194,7 +195,7 @@ def test_utf_16_without_its_mark_and_other_encodings_are_told(tmp_path: Path) ->
 
 
 def examples(subject: str) -> list[dict[str, str]]:
-    return [{"input": f"Made-up {subject} question {n}?", "target": "(A)"} for n in range(5)]
+    return [{"input": f"Made-up {subject} question {n}?", "target": gold(subject, n)} for n in range(5)]
 
 
 def write_bbh(data: Path) -> Path:
@@ -240,6 +241,70 @@ def test_bbh_is_read_as_copies_on_the_hub_have_it(tmp_path: Path, name: str) -> 
 def test_a_row_of_bbh_that_is_at_fault_is_named(tmp_path: Path, content: str, message: str) -> None:
     (write_bbh(tmp_path) / "snarks.json").write_text(content)
     assert message in told("bbh", tmp_path)
+
+
+NO_PHRASE = "its target 'Perhaps' is neither a letter, such as (A), nor an option."
+
+
+@pytest.mark.parametrize(
+    ("subject", "rows", "message"),
+    [
+        ("navigate", [], "navigate.json holds no question."),
+        ("navigate", [{"input": "Back?", "target": ""}], "navigate.json, row 1: its target is empty."),
+        ("navigate", [{"input": " ", "target": "Yes"}], "navigate.json, row 1: its input is empty."),
+        ("web_of_lies", [{"input": "?", "target": "Perhaps"}], "its answer 'Perhaps' cannot be read as format yes_no"),
+        ("boolean_expressions", [{"input": "?", "target": "Yes"}], "its answer 'Yes' cannot be read as format true_f"),
+        ("formal_fallacies", [{"input": "?", "target": "True"}], "its answer 'True' cannot be read as format vali"),
+        ("object_counting", [{"input": "?", "target": "seven or so"}], "its answer 'seven or so' cannot be read as f"),
+        ("snarks", [{"input": "?", "target": "Perhaps"}], NO_PHRASE),
+        ("snarks", [{"input": "?\nOptions:\n(A) One\n(B) Two", "target": "Perhaps"}], NO_PHRASE),
+        ("snarks", [{"input": "?\nOptions:\n(A) x\n(B) y", "target": "(C)"}], "row 1: its answer (C) is none of "),
+    ],
+)  # fmt: skip
+def test_a_question_that_no_answer_would_be_right_for_is_refused_with_its_row(
+    tmp_path: Path, subject: str, rows: list[dict[str, str]], message: str
+) -> None:
+    (write_bbh(tmp_path) / f"{subject}.json").write_text(json.dumps({"examples": rows}))
+    assert message in told("bbh", tmp_path)
+
+
+@pytest.mark.parametrize("target", ["rita, sue and bob poo", "sue and bob poo", "(B)"])
+def test_a_target_in_words_is_one_of_the_options_whole_or_cut_at_its_commas(tmp_path: Path, target: str) -> None:
+    cut = {"input": "Which is it?\nOptions:\n(A) rita\n(B) sue and bob poo", "target": target}
+    (write_bbh(tmp_path) / "ruin_names.json").write_text(json.dumps({"examples": [cut] * 2}))
+    loading.forget()
+    assert target in {item.gold for item in questions.load("bbh", "test", tmp_path).items}
+
+
+@pytest.mark.parametrize(
+    ("suite", "name", "rows", "message"),
+    [
+        ("boolq", "dev.jsonl", [], "dev.jsonl holds no question."),
+        ("boolq", "data/validation" + SHARD, [{"question": "", "passage": "p", "answer": True}], "question is empty."),
+        ("gsm8k", "train.jsonl", [{"question": "?", "answer": "#### some"}], "line 1: its answer 'some' cannot be"),
+        ("arc_challenge", "ARC-Challenge/test" + SHARD,
+         [{"id": "x", "question": "?", "answerKey": "", "choices": {"text": ["a"], "label": [""]}}],
+         "its answerKey is empty."),
+        ("commonsense_qa", "dev_rand_split.jsonl",
+         [{"id": "x", "question": {"stem": "?", "choices": [{"text": "a", "label": "A"}]}, "answerKey": "C"}],
+         "line 1: its answer (C) is none of its options, (A)."),
+        ("math_500", "test.jsonl", [{"problem": "?", "solution": r"\boxed{ }"}], "line 1: its answer is empty."),
+        ("bbeh", "benchmark_tasks/bbeh_boardgame_qa/task.json", [], "task.json holds no question."),
+    ],
+)  # fmt: skip
+def test_so_it_is_in_every_suite(
+    tmp_path: Path, suite: str, name: str, rows: list[dict[str, Any]], message: str
+) -> None:
+    path = tmp_path / suite / name
+    path.parent.mkdir(parents=True)
+    if path.suffix == ".parquet":
+        parquet(path, rows)
+    elif path.suffix == ".json":
+        path.write_text(json.dumps({"examples": rows}))
+    else:
+        lines(path, rows)
+    loading.forget()
+    assert message in told(suite, tmp_path)
 
 
 def test_a_pipe_or_a_folder_in_a_file_s_place_is_refused_at_once(tmp_path: Path) -> None:

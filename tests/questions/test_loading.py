@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from fixtures.golds import gold  # type: ignore[import-not-found]
 
 from mlpo_bench import questions
 from mlpo_bench.errors import UsageError
@@ -40,7 +41,7 @@ def nothing_else(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def write_bbh(data: Path) -> None:
     (data / "bbh").mkdir(parents=True)
     for subject in SUITES["bbh"].subjects:
-        rows = [{"input": f"Made-up {subject} question {n}?", "target": "(A)"} for n in range(5)]
+        rows = [{"input": f"Made-up {subject} question {n}?", "target": gold(subject, n)} for n in range(5)]
         (data / "bbh" / f"{subject}.json").write_text(json.dumps({"canary": "", "examples": rows}))
 
 
@@ -128,7 +129,7 @@ def test_the_environment_names_the_folder(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_folder_s_revision_is_its_content(tmp_path: Path) -> None:
     write_bbh(tmp_path)
     before = questions.load("bbh", "test", tmp_path).source
-    (tmp_path / "bbh" / "snarks.json").write_text('{"examples": []}')
+    (tmp_path / "bbh" / "snarks.json").write_text(json.dumps({"examples": [{"input": "Another?", "target": "(A)"}]}))
     loading.forget()
     assert before.revision != questions.load("bbh", "test", tmp_path).source.revision
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 from fixtures import nul  # type: ignore[import-not-found]
+from fixtures.golds import gold  # type: ignore[import-not-found]
 
 from mlpo_bench.cli._display import display
 from mlpo_bench.errors import UsageError
@@ -96,8 +97,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     folder = tmp_path_factory.mktemp("hostile")
     (folder / "data" / "bbh").mkdir(parents=True)
     for subject in SUITES["bbh"].subjects:
-        golds = ("(A)", "(B)") if subject == "snarks" else ("Yes", "No")
-        examples = [{"input": f"{text} number {n}", "target": golds[n % 2]} for n, text in enumerate(HOSTILE)]
+        examples = [{"input": f"{text} number {n}", "target": gold(subject, n)} for n, text in enumerate(HOSTILE)]
         (folder / "data" / "bbh" / f"{subject}.json").write_text(json.dumps({"canary": "-", "examples": examples}))
     script = folder / f"<i>{WORD}.yaml"
     script.write_text(nul.marked(json.dumps(SCRIPT)))
