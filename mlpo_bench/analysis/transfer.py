@@ -16,7 +16,7 @@ from mlpo_bench import atomic
 from mlpo_bench.analysis.matches import verdicts
 from mlpo_bench.analysis.rows import by_name, read_rows
 from mlpo_bench.errors import UsageError, unknown
-from mlpo_bench.questions import PAPER, SUITES
+from mlpo_bench.questions import PAPER, SUITES, find
 from mlpo_bench.stats import ALPHA, interaction, stratified
 
 
@@ -106,7 +106,7 @@ def transfer(
         trained: The suites that the leader was trained on; None has the leader's card tell, else the paper's.
 
     Raises:
-        UsageError: There is no such row, none is led, or the two have no suite in common.
+        UsageError: There is no such row or suite, none is led, or the two have no suite in common.
     """
     rows = read_rows(run)
     named = by_name(rows)
@@ -188,10 +188,21 @@ def _is_inside(suite: str, trained: Sequence[str]) -> bool:
 def _trained(run: LoadedRun, row: ResultRow, named: Sequence[str] | None) -> tuple[tuple[str, ...], str]:
     """Return the suites that a row's leader was trained on, and where that is told."""
     if named is not None:
-        return tuple(named), "named"
+        return _known(run, named), "named"
     if (suites := suites_of_card(run.config.teams[row.team].leader)) is not None:
         return suites, "the leader's card"
     return PAPER, "the paper's, as the leader has no card"
+
+
+def _known(run: LoadedRun, named: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of suites that a person named.
+
+    Raises:
+        UsageError: There is no such suite, or none is named.
+    """
+    if not named:
+        raise UsageError(f"--trained-on names no suite; those of this run are {', '.join(run.config.suites)}.")
+    return tuple(dict.fromkeys(one if one in run.config.suites else find(one).name for one in named))
 
 
 def suites_of_card(leader: Member) -> tuple[str, ...] | None:

@@ -155,7 +155,7 @@ def _chosen(given: dict[str, str | None], candidates: Sequence[Candidate], *, as
         shown = f" ({', '.join(here)})" if not given["adapter"] else ""
         adapter = answer("adapter", f"What training changed of the leader{shown}?", "none", _or_none)
     served = any(one.base_url for one in (leader, *team))
-    key = answer("key", "The variable with the servers' key?", KEY, str.strip) if served or given["key"] else KEY
+    key = answer("key", "The variable with the servers' key?", KEY, _key) if served or given["key"] else KEY
     slow = not gpus() and not all(one.base_url for one in (leader, *team))
     return Choices(
         leader=leader,
@@ -190,6 +190,24 @@ def _asked(question: str, default: str, read: Callable[[str], Value]) -> Value:
 
 def _or_none(text: str) -> str | None:
     return None if text.strip().lower() in {"", "none", "no"} else text.strip()
+
+
+def _key(text: str) -> str:
+    """Return the name of the variable that holds a key.
+
+    Raises:
+        UsageError: it is none: the key itself, say.
+    """
+    from pydantic import ValidationError
+
+    from mlpo_bench.engines.spec import ModelSpec
+    from mlpo_bench.errors import UsageError
+
+    try:
+        ModelSpec.model_validate({"model": "m", "base_url": "http://localhost/v1", "api_key_env": text.strip()})
+    except ValidationError as error:
+        raise UsageError(f"--key: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
+    return text.strip()
 
 
 def _names(text: str) -> list[str]:

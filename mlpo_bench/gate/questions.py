@@ -8,54 +8,148 @@ r"""A recording's own questions: one file that people can read, laid out as the 
       algebra: [{problem: ..., solution: 'so \boxed{4}'}]
 
 All of them are tested. A suite is whole or not at all, so places that these leave empty (other subjects, and a train
-split, by which votes are weighted) are filled with lines that say so.
+split, by which votes are weighted) are filled with lines that say so. Subjects that a run asks must have questions.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from mlpo_bench import yamls
-from mlpo_bench.questions import SUITES
+from mlpo_bench.errors import UsageError, unknown
+from mlpo_bench.questions import SUITES, Entry, bbh, math, mmlu
+from mlpo_bench.questions.answerable import NOTHING_ASKED, unanswerable
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from pydantic import ValidationInfo
+
+    from mlpo_bench.matrix.config import RunConfig
+
     Rows = tuple[dict[str, Any], ...]
 
 # One in five questions of a BBH subtask is tested, the second of each five (see `mlpo_bench.questions.bbh`).
 _FIVE, _TESTED = 5, 1
+KIND = "questions file"
+_NAMED = 3  # subjects told one by one
+
+
+def _seen(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it is empty")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_seen)]
+
+
+class _Row(BaseModel):
+    """A question as its suite publishes it; what stands beside these columns is kept."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class _OfBbh(_Row):
+    input: Text
+    target: Text
+
+
+class _OfMmlu(_Row):
+    question: Text
+    choices: Annotated[tuple[str | yamls.Whole | yamls.Real, ...], Field(min_length=4, max_length=4)]
+    answer: Literal["A", "B", "C", "D"]
+
+
+class _OfMath(_Row):
+    problem: Text
+    solution: Text
 
 
 class _Questions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    bbh: dict[str, tuple[dict[str, Any], ...]] = {}
-    mmlu: dict[str, tuple[dict[str, Any], ...]] = {}
-    math: dict[str, tuple[dict[str, Any], ...]] = {}
+    bbh: dict[str, tuple[_OfBbh, ...]] = {}
+    mmlu: dict[str, tuple[_OfMmlu, ...]] = {}
+    math: dict[str, tuple[_OfMath, ...]] = {}
+
+    @field_validator("bbh", "mmlu", "math")
+    @classmethod
+    def _are_of_the_suite(cls, subjects: dict[str, tuple[_Row, ...]], info: ValidationInfo) -> Any:  # noqa: ANN401
+        """Refuse a subject that the suite does not have, one without questions, and questions nobody can answer."""
+        suite = str(info.field_name)
+        for name, rows in subjects.items():
+            if name not in SUITES[suite].subjects:
+                raise unknown("subject", name, SUITES[suite].subjects)
+            if not rows:
+                raise ValueError(f"{name!r} has no question; leave its line out, or ask one")
+            for number, row in enumerate(rows, start=1):
+                if fault := _unanswerable(suite, name, row.model_dump()):
+                    raise ValueError(f"question {number} of {name!r}: {fault}")
+        return subjects
 
 
-def lay_out(questions: Path, data: Path) -> None:
+def _unanswerable(suite: str, subject: str, row: dict[str, Any]) -> str:
+    """Return what keeps a question from being answered rightly, as a clause; nothing where nothing does."""
+    one: Entry
+    match suite:
+        case "bbh":
+            one = bbh.entry(subject, 0, row)
+            if fault := bbh.no_option(one):
+                return fault
+        case "mmlu":
+            choices = list(map(str, row["choices"]))
+            one = mmlu.entry(subject, "test", 0, row["question"], choices, "ABCD".index(row["answer"]))
+        case _:
+            one = math.entry(subject, 0, row, frozenset())
+    return unanswerable(one.item)
+
+
+def lay_out(questions: Path, data: Path, config: RunConfig | None = None) -> None:
     """Write the questions of a file as a data folder of suites.
 
+    Args:
+        questions: The file.
+        data: Where the folder is made.
+        config: The run that is to be recorded; every subject that it asks must have some. None leaves it at that.
+
     Raises:
-        UsageError: the file cannot be read or is laid out otherwise.
+        UsageError: the file cannot be read, is laid out otherwise, or lacks questions that are asked.
     """
-    file = yamls.read(questions, _Questions, "questions file")
+    text = yamls.read_text(questions, KIND)
+    file = yamls.parsed(text, questions, _Questions, KIND)
+    written, _ = yamls.load(text)  # its own values in its own order: by their bytes recordings know their questions
+    if config is not None:
+        _check_asked(questions, file, config)
     for suite, write in _WRITERS.items():
-        subjects: Mapping[str, Rows] = getattr(file, suite)
+        subjects: Mapping[str, Rows] = written.get(suite) or {}
         if subjects:
             write({name: subjects.get(name, ()) for name in SUITES[suite].subjects}, data / suite)
 
 
+def _check_asked(path: Path, file: _Questions, config: RunConfig) -> None:
+    """Refuse to ask a subject that has no question: its place is filled with words that ask nothing."""
+    for suite in config.suites:
+        if suite not in _WRITERS:
+            continue
+        known = SUITES[suite].subjects
+        asked = [name for name in known if config.subjects is None or name in config.subjects]
+        if lacking := [name for name in asked if name not in getattr(file, suite)]:
+            listed = ", ".join(lacking[:_NAMED]) + (f" and {len(lacking) - _NAMED} more" if lacking[_NAMED:] else "")
+            raise UsageError(
+                f"{path} has no question of {suite} for {listed}, which config.yaml asks: write some, or name the "
+                "subjects to be asked there (subjects: [...])."
+            )
+
+
 def _filler(subject: str, place: str) -> str:
-    return f"Nothing is asked about {subject} here ({place})."
+    return f"{NOTHING_ASKED} {subject} here ({place})."
 
 
 def _bbh(subjects: Mapping[str, Rows], folder: Path) -> None:

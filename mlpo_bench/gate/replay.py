@@ -101,7 +101,9 @@ def record(path: Path, reason: str | None, observer: RunObserver) -> RecordingBa
     recording = Recording(path)
     before = recording.baseline().history if recording.baseline_path.exists() else ()
     with tempfile.TemporaryDirectory(prefix="mlpo-bench-gate-") as folder:
-        config, store = _config(recording, Path(folder)), Path(folder, "store.sqlite")
+        data, store = Path(folder, "data"), Path(folder, "store.sqlite")
+        config = recording.config(data)
+        lay_out(recording.questions_path, data, config)
         directory = RunDirectory.for_run(config, Path(folder), "recorded")
         results = asyncio.run(run_cells(directory, store, observer))
         if results.failed or results.unfinished:
@@ -123,14 +125,10 @@ def record(path: Path, reason: str | None, observer: RunObserver) -> RecordingBa
     return baseline
 
 
-def _config(recording: Recording, folder: Path) -> RunConfig:
-    lay_out(recording.questions_path, folder / "data")
-    return recording.config(folder / "data")
-
-
 def _again(recording: Recording, baseline: RecordingBaseline, folder: Path) -> Replayed:
     """Carry out a recording in a folder, all completions taken from it."""
-    config = recorded_config(_config(recording, folder), baseline.models)
+    lay_out(recording.questions_path, folder / "data")
+    config = recorded_config(recording.config(folder / "data"), baseline.models)
     store_path = folder / "store.sqlite"
     with Store(store_path) as store:
         for request, one in recording.requests.items():

@@ -138,6 +138,7 @@ def cells(config: RunConfig) -> tuple[Cell, ...]:
         UsageError: the configuration asks for peers that its team does not have, or for a vote that matches nothing.
     """
     _check_matched(config)
+    _check_suites(config)
     rows = _distinct(_rows(config))
     _check_seeds(config, rows)
     interventions.check(config.interventions, [(row.protocol, row.voices) for row in rows])
@@ -157,6 +158,17 @@ def cells(config: RunConfig) -> tuple[Cell, ...]:
             "and a team's members different models or personas."
         )
     return matrix
+
+
+def _check_suites(config: RunConfig) -> None:
+    """Refuse two suites whose files would have one name where capitals do not count."""
+    known: dict[str, str] = {}
+    for suite in config.suites:
+        if (first := known.setdefault(suite.casefold(), suite)) != suite:
+            raise UsageError(
+                f"the suites {first!r} and {suite!r} differ in capitals alone, and their cells would have the same "
+                "names: rename one of the two files."
+            )
 
 
 def chosen(every: tuple[Cell, ...], only: tuple[str, ...]) -> tuple[Cell, ...]:

@@ -100,18 +100,20 @@ def _from_folder(files: Files) -> Iterator[Entry]:
         rows = (each for shard in shards or [name] for each in files.records(shard, "input", "target"))
         for index, (place, row) in enumerate(rows):
             one = entry(subject, index, row)
-            _check_phrase(place, one)
+            if fault := no_option(one):
+                raise UsageError(f"{place}: {fault}.")
             yield checked(place, one)
 
 
-def _check_phrase(place: str, one: Entry) -> None:
-    """Refuse a target that is neither an option's letter nor one of the options, whole or cut at its commas."""
+def no_option(one: Entry) -> str:
+    """Return, as a clause, that a target is neither an option's letter nor an option, whole or cut at its commas."""
     if one.item.answer_format != "phrase" or one.item.text.startswith(NOTHING_ASKED):
-        return
+        return ""
     offered = {line.partition(")")[2].strip().casefold() for line in one.item.text.splitlines()}
     whole = one.item.gold.casefold()
-    if not ({whole} <= offered or {part.strip() for part in whole.split(",")} <= offered):
-        raise UsageError(f"{place}: its target {one.item.gold!r} is neither a letter, such as (A), nor an option.")
+    if {whole} <= offered or {part.strip() for part in whole.split(",")} <= offered:
+        return ""
+    return f"its target {one.item.gold!r} is neither a letter, such as (A), nor an option"
 
 
 def _from_hub() -> Iterator[Entry]:

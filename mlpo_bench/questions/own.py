@@ -147,7 +147,7 @@ def _guessed(path: Path, rows: Sequence[Row]) -> tuple[str, str]:
     """Return the format that all rows' answers have beyond doubt, and how that was seen."""
     if any(row.choices for row in rows):
         return "option", ", as there are choices"
-    golds = [table.plain(row.cells["answer"]) for row in rows]
+    golds = [table.plain(row.cells["answer"]) for row in rows if not _answer_fault(row)]  # those are told by their rows
     for form, pattern in _GUESSES:
         if all(pattern.fullmatch(gold) for gold in golds):
             return form, ", as all answers are such"
@@ -156,10 +156,11 @@ def _guessed(path: Path, rows: Sequence[Row]) -> tuple[str, str]:
 
 def _entries(path: Path, name: str, rows: Sequence[tuple[Path, Row]], form: str, *, several: bool) -> list[Entry]:
     """Return the rows as entries; tell all that are at fault."""
-    gold_of = _golds(form, [row for _, row in rows])
+    gold_of = _golds(path, form, [row for _, row in rows])
     entries: list[Entry] = []
     faults: list[str] = []
     places: dict[str, str] = {}
+    asked: dict[str, tuple[str, Entry]] = {}
     for file, row in rows:
         where = f"{file.name}, {row.place}" if several else row.place
         try:
@@ -169,6 +170,9 @@ def _entries(path: Path, name: str, rows: Sequence[tuple[Path, Row]], form: str,
             continue
         if (before := places.setdefault(entry.item.id, where)) != where:
             faults.append(f"{where}: it has the id of {before}, {entry.item.id.rpartition('/')[2]!r}")
+        first, same = asked.setdefault(fingerprint(entry.item.text), (where, entry))
+        if not _agree(form, same.item.gold, entry.item.gold):
+            faults.append(f"{where}: it asks what {first} asks, with the answer {entry.item.gold} for {same.item.gold}")
         entries.append(entry)
     if faults:
         more = f"; and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
@@ -184,10 +188,6 @@ def _entry(name: str, file: Path, row: Row, form: str, gold_of: Callable[[Row], 
     """
     _check_texts(row)
     question = table.plain(row.cells["question"])
-    if not question:
-        raise ValueError("its question is empty")
-    if not table.plain(row.cells["answer"]):
-        raise ValueError("its answer is empty")
     if row.choices and form != "option":
         raise ValueError(f"it has choices, and is to be answered by format {form}; leave out one of the two")
     text = with_options(question, row.choices) if row.choices else question
@@ -201,24 +201,50 @@ def _entry(name: str, file: Path, row: Row, form: str, gold_of: Callable[[Row], 
 
 
 def _check_texts(row: Row) -> None:
-    """Check that a row's question, answer and choices are texts, numbers or truth values."""
+    """Check that a row's question, answer and choices are texts, numbers or truth values, none of them empty."""
     for column in ("question", "answer"):
-        value = row.cells[column]
-        as_it_is = isinstance(value, (list, dict, bytes)) or (isinstance(value, float) and not math.isfinite(value))
-        fault = no_text(value if as_it_is else table.plain(value))
-        if fault:
+        if fault := _fault(row.cells[column]):
             raise ValueError(f"its {column} {fault}")
     for choice in row.choices:
         if fault := no_text(choice):
             raise ValueError(f"a choice of it {fault}")
 
 
-def _golds(form: str, rows: Sequence[Row]) -> Callable[[Row], str]:
-    """Return how a row's answer becomes gold. A whole table writes the right option in one way, so all rows decide."""
+def _answer_fault(row: Row) -> str:
+    return _fault(row.cells["answer"])
+
+
+def _fault(value: object) -> str:
+    """Return what keeps a cell from being a question or an answer, as the end of a sentence; else nothing."""
+    as_it_is = isinstance(value, (list, dict, bytes)) or (isinstance(value, float) and not math.isfinite(value))
+    return no_text(value if as_it_is else table.plain(value)) or ("" if table.plain(value) else "is empty")
+
+
+def _agree(form: str, one: str, other: str) -> bool:
+    """Whether two gold answers are one."""
+    if one == other:
+        return True
+    answer = answers.written(form, other)
+    return answers.key(form, answer) == answers.key(form, one) or answers.judge(form, answer, one)
+
+
+def _golds(path: Path, form: str, rows: Sequence[Row]) -> Callable[[Row], str]:
+    """Return how a row's answer becomes gold. A whole table writes the right option in one way, so all rows decide.
+
+    Raises:
+        UsageError: It is positions, of which nothing tells from where they count.
+    """
     if form != "option":
         return lambda row: table.plain(row.cells["answer"])
     ways = (_by_letter, _by_text, _by_position)
-    return max(ways, key=lambda way: sum(_fits(way, row) for row in rows))
+    chosen = max(ways, key=lambda way: sum(_fits(way, row) for row in rows))
+    numbered = [table.plain(row.cells["answer"]) for row in rows if _fits(_by_position, row)]
+    if chosen is _by_position and numbered and not any(int(stated) == 0 for stated in numbered):
+        raise UsageError(
+            f"{path.name}: its answers are positions, which count from 0, and none of them is 0, as if they counted "
+            "from 1: write the options' letters (A, B, ...) or their own texts in place of numbers."
+        )
+    return chosen
 
 
 def _fits(way: Callable[[Row], str], row: Row) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
+from mlpo_bench.errors import UsageError
 from mlpo_bench.matrix.config import read_config
 from mlpo_bench.teams import read_team
 
@@ -85,8 +87,11 @@ def check(choices: Choices) -> None:
         team, matrix = Path(folder) / "team.yaml", Path(folder) / "matrix.yaml"
         team.write_text(team_text(choices, team.name), encoding="utf-8")
         matrix.write_text(matrix_text(choices, matrix.name, team.name), encoding="utf-8")
-        read_team(team)
-        read_config(matrix)
+        try:
+            read_team(team)
+            read_config(matrix)
+        except UsageError as fault:  # nothing lies where it was tried
+            raise UsageError(str(fault).replace(f"{folder}{os.sep}", "")) from None
 
 
 def _peer(one: Seats, choices: Choices) -> list[Line]:

@@ -112,6 +112,19 @@ def test_what_is_misnamed_is_told(run: LoadedRun, row: str, against: str, says: 
         transfer(run, row, against)
 
 
+@pytest.mark.parametrize(
+    ("trained", "says"),
+    [
+        (["bhh"], "no suite is called 'bhh'; did you mean 'bbh'"),
+        (["bbh", "nothing.csv"], r"there is no file .*nothing\.csv"),
+        ([], "--trained-on names no suite; those of this run are bbh"),
+    ],
+)
+def test_a_suite_that_is_misnamed_is_told(run: LoadedRun, trained: list[str], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        transfer(run, against="solo", trained=trained)
+
+
 def test_the_table_holds_every_suite_the_two_means_and_the_test(run: LoadedRun, apart: list[ResultRow]) -> None:  # noqa: ARG001
     made = transfer(run, against="solo")
     table = grid(made)

@@ -169,6 +169,50 @@ def test_options_that_do_not_go_together_are_told(call: Callable[..., Any], made
             call(run, *options)
 
 
+@pytest.mark.parametrize(
+    ("questions", "says"),
+    [
+        ("bbh: {navigat: [{input: q, target: 'Yes'}]}", "no subject is called 'navigat'; did you mean 'navigate'"),
+        ("bbh: {navigate: []}", "questions.yaml:1: field 'bbh': 'navigate' has no question"),
+        ("bbh: {snarks: [{input: q, target: (A)}]}", "has no question of bbh for navigate, which config.yaml asks"),
+        ("mmlu: {}", "questions.yaml has no question of bbh for navigate"),
+        (
+            "bbh:\n  navigate:\n    - {input: q, target: Yes}",
+            "yaml:3: field 'bbh.navigate.0.target': input should be a",
+        ),
+        ("bbh: {navigate: [{input: q, target: ' '}]}", "field 'bbh.navigate.0.target': it is empty"),
+        ("bbh: {navigate: [{input: q}]}", "field 'bbh.navigate.0.target': field required"),
+        (
+            "bbh: {navigate: [{input: q, target: Perhaps}]}",
+            "question 1 of 'navigate': its answer 'Perhaps' cannot",
+        ),
+        (
+            "bbh: {snarks: [{input: q, target: Perhaps}]}",
+            "question 1 of 'snarks': its target 'Perhaps' is nei",
+        ),
+        ("mmlu: {astronomy: [{question: q, choices: [1, 2, 3], answer: A}]}", "field 'mmlu.astronomy.0.choices': "),
+        ("mmlu: {astronomy: [{question: q, choices: [1, 2, 3, 4], answer: E}]}", "field 'mmlu.astronomy.0.answer': "),
+        (
+            "math: {algebra: [{problem: q, solution: It is 4.}]}",
+            "field 'math': this solution boxes no answer: 'It",
+        ),
+    ],
+)
+def test_a_recording_asks_what_a_person_wrote_and_nothing_else(
+    call: Callable[..., Any], script: Path, tmp_path: Path, questions: str, says: str
+) -> None:
+    folder = tmp_path / "replay"
+    folder.mkdir()
+    (folder / "config.yaml").write_text(RECORDING.replace("LEAD", str(script)))
+    (folder / "questions.yaml").write_text(questions)
+    with pytest.raises(UsageError) as told:
+        call(folder, "--record", "--reason", "the first")
+    assert says in str(told.value)
+    assert str(folder / "questions.yaml") in str(told.value)
+    assert "mlpo-bench-gate-" not in str(told.value)
+    assert not (folder / "baseline.json").exists()
+
+
 def test_a_recording_is_made_replayed_and_updated(call: Callable[..., Any], script: Path, tmp_path: Path) -> None:
     folder = tmp_path / "replay"
     folder.mkdir()

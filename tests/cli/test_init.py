@@ -158,6 +158,14 @@ def test_models_and_adapters_below_a_folder_are_seen(tmp_path: Path) -> None:
     assert here.adapters(tmp_path) == ["./leaders/trained"]
 
 
+def test_a_key_itself_is_refused_by_its_option(mlpo_bench: Cli, tmp_path: Path) -> None:
+    done = mlpo_bench("init", "--yes", "--leader", "m@http://127.0.0.1:9/v1", "--key", "sk-0123456789abcdef")
+    assert done.code == 2
+    assert "--key: this names the environment variable that holds the key" in done.err
+    assert "mlpo-bench-init-" not in done.err
+    assert not (tmp_path / "team.yaml").exists()
+
+
 def test_a_server_here_leads_by_itself(mlpo_bench: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlpo_bench.engines.server import local
 

@@ -180,7 +180,7 @@ def test_gold_answers_never_reach_a_prompt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: Solo | Vote | Leader
 ) -> None:
     monkeypatch.setattr("mlpo_bench.questions.answerable.unanswerable", lambda _: "")  # of a word that no format reads
-    monkeypatch.setattr("mlpo_bench.questions.bbh._check_phrase", lambda *_: None)
+    monkeypatch.setattr("mlpo_bench.questions.bbh.no_option", lambda _: "")
     (tmp_path / "bbh").mkdir()
     for subject in SUITES["bbh"].subjects:
         examples = [{"input": f"Question {n} of {subject}?", "target": f"{CANARY}{n}"} for n in range(3)]

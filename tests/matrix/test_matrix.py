@@ -327,6 +327,15 @@ def test_cells_of_one_name_are_refused_by_it(settings: dict[str, object]) -> Non
         cells(config(**settings))
 
 
+def test_suites_that_differ_in_capitals_alone_are_refused_as_such(tmp_path: Path) -> None:
+    paths = [tmp_path / "x" / "q.csv", tmp_path / "y" / "Q.csv"]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text("question,answer\n1?,1\n")
+    with pytest.raises(UsageError, match=r"the suites 'q' and 'Q' differ in capitals alone, .*: rename one"):
+        cells(config(suites=list(map(str, paths)), protocols=["solo"]))
+
+
 def two_teams_with_a_common_peer() -> dict[str, Team]:
     leader, a, b = (Member(model=name) for name in ("lead", "a", "b"))
     return {"alike": Team(leader=leader, peers=(a, a)), "mixed": Team(leader=leader, peers=(a, b))}

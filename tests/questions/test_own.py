@@ -158,6 +158,12 @@ def test_a_file_that_changes_is_read_anew(tmp_path: Path) -> None:
         ("question,answer\n1?,Lima\n", "option", "line 2: its answer 'Lima' is no option's letter"),
         ("question,answer\n1?,1\n", "nubmer", "no answer format is called 'nubmer'; did you mean 'number'"),
         ('question,answer\n"1?,1\n', None, "line 2: it is no CSV .* are its quotation marks closed"),
+        ("question,answer\n1?,yes\n2?,no\n 1? ,NO\n", None, "line 4: it asks what line 2 asks, .* NO for yes"),
+        ("question,answer\n1?,7\n1?,8\n", "maths", "line 3: it asks what line 2 asks, with the answer 8 for 7"),
+        ("question,answer,a,b\n1?,A,x,y\n1?,y,x,y\n1?,B,x,y\n", None, "line 4: it asks .* the answer \\(B\\) for "),
+        ("question,answer\n1?,yes\n2?,\n", None, "mine.csv, line 3: its answer is empty"),
+        ("question,answer,a,b\n1?,1,x,y\n", None, "mine.csv: its answers are positions, which count from 0, and none"),
+        ("question,answer,a,b,c\n1?,1,x,y,z\n2?,3,x,y,z\n3?,2,x,y,z\n", None, "write the options' letters .A, B, ...."),
         ("question,answer\n" + "?,\n" * 5, "number", r"line 2: .*; line 3: .*; line 4: .*; and 2 more\.$"),
     ],
 )  # fmt: skip
@@ -201,11 +207,26 @@ def test_a_file_in_utf_16_as_spreadsheets_save_it_is_read(tmp_path: Path) -> Non
     assert items(path) == [("mine/mine/1", "Café?", "1", "number")]
 
 
+@pytest.mark.parametrize(("row", "fault"), [("null", "is empty"), ("NaN", "is no text, but nan"), ('" "', "is empty")])
+def test_an_answer_that_is_none_is_named_before_the_form_is_asked_for(tmp_path: Path, row: str, fault: str) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text(f'{{"question": "a?", "answer": "Yes"}}\n{{"question": "b?", "answer": {row}}}\n')
+    with pytest.raises(UsageError, match=rf"^mine\.jsonl, line 2: its answer {fault}\.$"):
+        questions.find(str(path))
+
+
+def test_a_question_may_stand_there_twice_with_one_answer(tmp_path: Path) -> None:
+    path = write(tmp_path / "mine.jsonl", [{"question": "a?", "answer": "Yes"}, {"question": "A? ", "answer": "yes"}])
+    assert len(items(path)) == 2
+    assert "1 of its questions stand there again" in str(questions.load(str(path)).source)
+
+
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
         ('{"question": "a?", "question": "b?", "answer": "Yes"}', "'question' stands twice in one object"),
         ('{"question": "a?", "answer": NaN}', "line 1: its answer is no text, but nan"),
+        ('{"question": "a?", "answer": null}', "line 1: its answer is empty"),
         ('{"question": Infinity, "answer": "1"}', "line 1: its question is no text, but inf"),
     ],
 )
