@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.log.files import damaged, digest, read_json, read_lines, read_table, write_json
 from mlpo_bench.log.ledger import read_ledger
+from mlpo_bench.log.records import check_records
 from mlpo_bench.log.transcripts import read_transcripts
 
 
@@ -48,7 +49,7 @@ class CellFiles:
         self.check_one(self.transcripts)
         self.check_one(self.records)
         next(read_transcripts(self.transcripts), None)
-        read_table(self.records, columns=[])
+        check_records(self.records)
         read_ledger(self.ledger)
         read_suite(self.suite)
         if self.calibration.exists():

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from mlpo_bench.log.columns import Columns
+
 SCHEMA = "schema_version"
 """Under this name a file tells the number of its form; a run's files of the first form tell none."""
 _CHUNK_BYTES = 1 << 14
@@ -141,7 +143,12 @@ def read_json(path: Path, schemas: Sequence[int] = (1,)) -> dict[str, Any]:
 
 
 def read_table(
-    path: Path, columns: Sequence[str] | None = None, needed: Sequence[str] = (), seldom: Sequence[str] = ()
+    path: Path,
+    columns: Sequence[str] | None = None,
+    needed: Sequence[str] = (),
+    seldom: Sequence[str] = (),
+    *,
+    held: Columns | None = None,
 ) -> pa.Table:
     """Return the table of a Parquet file, whole or some of its columns.
 
@@ -150,9 +157,10 @@ def read_table(
         columns: Which columns to read; None for all.
         needed: Columns that it must have besides those.
         seldom: Columns to read besides `columns` where it has them.
+        held: What its columns hold; None takes them as they are.
 
     Raises:
-        DamagedFile: the file cannot be read, or lacks a column.
+        DamagedFile: the file cannot be read, lacks a column, or holds something else in one.
         ForeignSchema: another version wrote it in another form.
     """
     try:
@@ -166,10 +174,15 @@ def read_table(
             check_schema(path, int(told) if told.isdigit() else told.decode(errors="replace"))
         if missing := [name for name in (*(columns or ()), *needed) if name not in names]:
             raise damaged(path, f"has no column {missing[0]!r}")
+        if held is not None and (fault := held.fault(schema)):
+            raise damaged(path, fault)
         wanted = None if columns is None else [*columns, *(name for name in seldom if name in names)]
-        return pq.read_table(path, columns=wanted, page_checksum_verification=True)
+        table = pq.read_table(path, columns=wanted, page_checksum_verification=True)
     except (OSError, ValueError, pa.ArrowException):
         raise damaged(path, "is damaged" if path.stat().st_size else "is empty") from None
+    if held is not None and (fault := held.fault_of_values(table)):
+        raise damaged(path, fault)
+    return table
 
 
 def write_table(table: pa.Table, path: Path) -> None:

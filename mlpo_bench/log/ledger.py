@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 
 from mlpo_bench import atomic
 from mlpo_bench.chat import Usage
+from mlpo_bench.log.columns import Columns
 from mlpo_bench.log.files import read_table, write_table
 
 
@@ -57,6 +58,7 @@ SCHEMA = pa.schema(
 _PLACE = ("question", "seat", "round", "stage", "sample", "request")
 _COUNTED = ["request", "prompt_tokens", "cached_tokens", "completion_tokens", "seconds"]
 _CACHE_WRITES = "cache_write_tokens"
+_HELD = Columns(SCHEMA.append(pa.field(_CACHE_WRITES, pa.int32())), frozenset({"answer", "began", "waited"}))
 _UNKNOWN = -1
 FLOPS_PER_PARAMETER = 2
 """Operations that a parameter takes part in for each token that a model reads or writes: a multiply and an add."""
@@ -171,19 +173,19 @@ def read_ledger(path: Path) -> pa.Table:
     Raises:
         DamagedFile: the file is not what was written.
     """
-    return read_table(path, needed=[*_PLACE, *_COUNTED])
+    return read_table(path, needed=[*_PLACE, *_COUNTED], held=_HELD)
 
 
 def read_places(path: Path) -> dict[Place, tuple[str | None, bool, float]]:
     """Return the answer, the verdict and the wait of each turn of a cell, by its place: two ledgers may share it."""
-    table = read_table(path, [*_PLACE, "answer", "right", "waited"])
+    table = read_table(path, [*_PLACE, "answer", "right", "waited"], held=_HELD)
     places, told = ([table[name].to_pylist() for name in names] for names in (_PLACE, ("answer", "right", "waited")))
     return dict(zip(zip(*places, strict=True), zip(*told, strict=True), strict=True))
 
 
 def read_waits(path: Path) -> dict[Place, tuple[float, datetime | None]]:
     """Return for how many seconds each turn of a cell was waited for, and since when, by its place."""
-    table = read_table(path, needed=[*_PLACE, "waited"])
+    table = read_table(path, needed=[*_PLACE, "waited"], held=_HELD)
     places = zip(*(table[name].to_pylist() for name in _PLACE), strict=True)
     began = table["began"].to_pylist() if "began" in table.column_names else [None] * len(table)
     return dict(zip(places, zip(table["waited"].to_pylist(), began, strict=True), strict=True))
@@ -225,7 +227,7 @@ def by_seat(path: Path) -> dict[str, Spent]:
 
 def _counted(path: Path) -> pa.Table:
     """Return what a ledger counts, by seat; to caches nothing was written where it does not tell."""
-    table = read_table(path, ["seat", *_COUNTED], needed=_PLACE, seldom=[_CACHE_WRITES])
+    table = read_table(path, ["seat", *_COUNTED], needed=_PLACE, seldom=[_CACHE_WRITES], held=_HELD)
     if _CACHE_WRITES in table.column_names:
         return table
     return table.append_column(_CACHE_WRITES, pa.array(np.zeros(len(table), dtype=np.int32)))
@@ -236,7 +238,7 @@ def serial_tokens(path: Path) -> int:
 
     That is each conversation's longest chain: of the turns of a stage, which ran side by side, the longest counts.
     """
-    table = read_table(path, ["question", "stage", "completion_tokens"])
+    table = read_table(path, ["question", "stage", "completion_tokens"], held=_HELD)
     longest = table.group_by(["question", "stage"]).aggregate([("completion_tokens", "max")])
     return int(pc.sum(longest["completion_tokens_max"]).as_py() or 0)
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlpo_bench import atomic
-from mlpo_bench.log.files import read_table, write_table
+from mlpo_bench.log.columns import Columns
+from mlpo_bench.log.files import damaged, read_table, write_table
 
 
 if TYPE_CHECKING:
@@ -108,6 +110,7 @@ SCHEMA = pa.schema(
     }
 )
 """The columns of a cell's file: the fields of `Record`."""
+_HELD = Columns(SCHEMA, frozenset({"answer", "right", "error"}), signed=frozenset({"seed"}))
 _SELDOM = ("refused", "estimated")
 """Columns that a file has only where a row says something there: files are what they were before there were any."""
 
@@ -121,12 +124,24 @@ def write_records(path: Path, records: Sequence[Record]) -> None:
         write_table(pa.Table.from_pydict(columns, schema=schema), beside)
 
 
+def check_records(path: Path) -> pa.Table:
+    """Return a cell's records as the table that they are.
+
+    Raises:
+        DamagedFile: the file is not what was written.
+    """
+    table = read_table(path, needed=[name for name in SCHEMA.names if name not in _SELDOM], held=_HELD)
+    if pc.any(pc.and_(pc.is_null(table["right"]), pc.is_null(table["error"]))).as_py():
+        raise damaged(path, "has a row without 'right' that tells of no error")
+    return table
+
+
 def read_records(path: Path) -> list[Record]:
     """Read a cell's records back.
 
     Raises:
         DamagedFile: the file is not what was written.
     """
-    table = read_table(path, needed=[name for name in SCHEMA.names if name not in _SELDOM])
+    table = check_records(path)
     columns = [name for name in SCHEMA.names if name in table.column_names]
     return [Record(**row) for row in table.select(columns).to_pylist()]

@@ -165,6 +165,70 @@ def test_a_file_of_another_version_is_named_and_left_as_it_is(
     assert refused
 
 
+def _retyped(run: Path, name: str, column: str, values: Callable[[list[Any]], list[Any]]) -> None:
+    """Have a table hold something else in a column, as one would that changes the digest of the file with it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = run / name
+    table = pq.read_table(path)
+    changed = pa.array(values(table[column].to_pylist()))
+    pq.write_table(table.set_column(table.column_names.index(column), column, changed), path)
+    cell = run / "cells" / f"{path.stem}.json"
+    told = json.loads(cell.read_text())
+    if path.parent.name in told["files"]:
+        told["files"][path.parent.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        cell.write_text(json.dumps(told))
+
+
+RECORDS, LEDGER = "records/bbh.leader-1-round-3-peers.parquet", "ledger/bbh.leader-1-round-3-peers.parquet"
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "values", "says"),
+    [
+        (LEDGER, "prompt_tokens", lambda held: [None] * len(held), "has null in the column 'prompt_tokens'"),
+        (LEDGER, "prompt_tokens", lambda held: [None, *held[1:]], "has a row without 'prompt_tokens'"),
+        (LEDGER, "prompt_tokens", lambda held: list(map(str, held)), "has text in the column 'prompt_tokens'"),
+        (LEDGER, "prompt_tokens", lambda held: list(map(float, held)), "has numbers in the column 'prompt_tokens'"),
+        (LEDGER, "prompt_tokens", lambda held: [-5, *held[1:]], "has a row whose 'prompt_tokens' is below 0"),
+        (LEDGER, "seconds", lambda held: [float("nan"), *held[1:]], "has a row whose 'seconds' is no number"),
+        (LEDGER, "right", lambda held: list(map(str, held)), "has text in the column 'right', which"),
+        (RECORDS, "prompt_tokens", lambda held: list(map(str, held)), "has text in the column 'prompt_tokens'"),
+        (RECORDS, "prompt_tokens", lambda held: [float("nan")] * len(held), "has numbers in the column 'prompt_tokens'"),
+        (RECORDS, "right", lambda held: list(map(float, held)), "has numbers in the column 'right', which"),
+        (RECORDS, "right", lambda held: list(map(str, held)), "has text in the column 'right', which"),
+        (RECORDS, "right", lambda held: [None, *held[1:]], "has a row without 'right' that tells of no error"),
+    ],
+)  # fmt: skip
+def test_a_table_whose_columns_hold_something_else_is_named_and_mended(
+    run: tuple[Path, list[str]],
+    mlpo_bench: Cli,
+    tmp_path: Path,
+    contents: Contents,
+    name: str,
+    column: str,
+    values: Callable[[list[Any]], list[Any]],
+    says: str,
+) -> None:
+    whole, words = run
+    place = shutil.copytree(whole, tmp_path / "mine")
+    _retyped(place, name, column, values)
+    refused = 0
+    for command in COMMANDS[:-1]:
+        said = mlpo_bench(*(word.replace("RUN", "mine") for word in command))
+        where = f"{' '.join(command)}: {said.err}"
+        assert "Traceback" not in said.out + said.err, where
+        if said.code:
+            assert said.code == 2, where
+            assert f"mine/{name} {says}" in said.err, where
+            refused += 1
+    assert refused
+    assert mlpo_bench(*words, "--name", "mine", "--output", tmp_path).code == 0
+    mended = {path: content for path, content in contents(place).items() if ".damaged-" not in path}
+    assert mended == contents(whole)
+
+
 @pytest.mark.parametrize("version", ["2", None, [1], True, 1.0, "\x1b[31m" * 99])
 def test_a_version_that_is_none_is_refused(
     run: tuple[Path, list[str]], mlpo_bench: Cli, tmp_path: Path, version: object
