@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.log.files import damaged, digest, read_json, read_lines, read_table, write_json
+from mlpo_bench.log.files import damaged, digest, read_json, read_lines, read_table
 from mlpo_bench.log.ledger import read_ledger
 from mlpo_bench.log.records import check_records
+from mlpo_bench.log.seals import read_sealed, write_sealed
 from mlpo_bench.log.transcripts import read_transcripts
 
 
@@ -37,7 +38,7 @@ class CellFiles:
     def write(self, result: CellResult) -> None:
         """Write what the cell came to, last of all, with the digests of what was written before."""
         digests = {path.parent.name: digest(path) for path in (self.transcripts, self.records)}
-        write_json(self.result, {**result.model_dump(mode="json"), _DIGESTS: digests})
+        write_sealed(self.result, {**result.model_dump(mode="json"), _DIGESTS: digests})
 
     def check(self) -> None:
         """Check that all files are what was written, in a form that this version reads.
@@ -63,7 +64,7 @@ class CellFiles:
         """
         if not self.result.exists():
             return
-        told = read_json(self.result).get(_DIGESTS)
+        told = read_sealed(self.result).get(_DIGESTS)
         if not isinstance(told, dict):  # an earlier version wrote it
             read_table(path) if path == self.records else _read_through(path)
         elif digest(path) != told.get(path.parent.name):

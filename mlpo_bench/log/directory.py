@@ -28,12 +28,13 @@ from mlpo_bench.engines.adapters import revision_here
 from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.log import listing, replacement
 from mlpo_bench.log.cell_files import CellFiles, read_suite
-from mlpo_bench.log.files import DamagedFile, command, write_json
+from mlpo_bench.log.files import DamagedFile, command
 from mlpo_bench.log.ledger import shared
 from mlpo_bench.log.manifest import CONFIG_FILES, note_config, read_manifest, text_digest
 from mlpo_bench.log.plan import Plan, read_plan
 from mlpo_bench.log.repair import damaged_config, decided_by, put_right, restored
 from mlpo_bench.log.results import CellResult, Results, check_alike, read_result, read_results
+from mlpo_bench.log.seals import write_sealed
 from mlpo_bench.matrix.cells import cells, chosen
 from mlpo_bench.matrix.config import KIND, RunConfig, parse_config, read_config
 
@@ -337,7 +338,7 @@ class RunDirectory:
             unfinished=tuple(cell.id for cell in self.cells if cell.id not in {result.cell for result in ended}),
             shared=shared((self.ledger_path(r.cell), r.seats) for r in ended),
         )
-        write_json(self.results_path, results.model_dump(mode="json"))
+        write_sealed(self.results_path, results.model_dump(mode="json"))
         return results
 
     def plan(self) -> Plan | None:

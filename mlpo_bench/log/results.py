@@ -14,8 +14,10 @@ from pydantic import BaseModel, Field
 
 from mlpo_bench.errors import UsageError
 from mlpo_bench.harness import readers
-from mlpo_bench.log.files import damaged, read_json
+from mlpo_bench.log.files import damaged
 from mlpo_bench.log.ledger import SeatCost, Shared
+from mlpo_bench.log.plausible import fault_of_cell, fault_of_results
+from mlpo_bench.log.seals import read_sealed
 from mlpo_bench.protocols.base import Family
 from mlpo_bench.stats import accuracy
 from mlpo_bench.teams import LEADER
@@ -243,11 +245,14 @@ def read_result(path: Path, cell: Cell) -> CellResult:
     Raises:
         DamagedFile: they are not what was written.
     """
-    content = read_json(path)
+    content = read_sealed(path)
     try:
-        return CellResult.model_validate(filled_in(content, cell))
+        result = CellResult.model_validate(filled_in(content, cell), strict=True)
     except (ValueError, LookupError, TypeError):
         raise damaged(path, "does not hold a cell's figures") from None
+    if fault := fault_of_cell(result):
+        raise damaged(path, f"does not hold a cell's figures ({fault})")
+    return result
 
 
 def read_results(path: Path, cells: Mapping[str, Cell]) -> Results:
@@ -257,18 +262,21 @@ def read_results(path: Path, cells: Mapping[str, Cell]) -> Results:
         DamagedFile: they are not what was written.
         ForeignSchema: a later version wrote them.
     """
-    value = read_json(path, schemas=(1, SCHEMA_VERSION))
+    value = read_sealed(path, schemas=(1, SCHEMA_VERSION))
     try:
-        return _results(value, cells)
+        results = _results(value, cells)
     except (ValueError, LookupError, TypeError, AttributeError):
         raise damaged(path, "does not hold a run's results") from None
+    if fault := fault_of_results(results):
+        raise damaged(path, f"does not hold a run's results ({fault})")
+    return results
 
 
 def _results(value: dict[str, Any], cells: Mapping[str, Cell]) -> Results:
     if value.get("schema_version", 1) == 1:
         results = [filled_in(result, cells[result["cell"]]) for result in value["cells"]]
         value = value | {"schema_version": SCHEMA_VERSION, "cells": results}
-    return Results.model_validate(value)
+    return Results.model_validate_json(orjson.dumps(value), strict=True)
 
 
 def schema() -> bytes:

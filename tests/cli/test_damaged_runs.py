@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from fixtures.damages import DAMAGES, folder, lost  # type: ignore[import-not-found]
 
+from mlpo_bench.log.seals import SEAL, sealed
+
 
 Cli = Any
 Contents = Callable[[Path], dict[str, bytes]]
@@ -116,7 +118,9 @@ def _tell(run: Path, name: str, version: object) -> None:
     """Have a file tell that it is of a version, as one would that wrote all that goes with it."""
     path = run / name
     if path.suffix == ".json":
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": version}))
+        value = json.loads(path.read_text())
+        changed = value | {"schema_version": version}
+        path.write_text(json.dumps(sealed(changed) if SEAL in value else changed))
         return
     if path.suffix == ".parquet":
         import pyarrow.parquet as pq
@@ -131,7 +135,7 @@ def _tell(run: Path, name: str, version: object) -> None:
     told = json.loads(cell.read_text())
     if path.parent.name in told["files"]:
         told["files"][path.parent.name] = hashlib.sha256(path.read_bytes()).hexdigest()
-        cell.write_text(json.dumps(told))
+        cell.write_text(json.dumps(sealed(told)))
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "config.yaml"])
@@ -178,7 +182,7 @@ def _retyped(run: Path, name: str, column: str, values: Callable[[list[Any]], li
     told = json.loads(cell.read_text())
     if path.parent.name in told["files"]:
         told["files"][path.parent.name] = hashlib.sha256(path.read_bytes()).hexdigest()
-        cell.write_text(json.dumps(told))
+        cell.write_text(json.dumps(sealed(told)))
 
 
 RECORDS, LEDGER = "records/bbh.leader-1-round-3-peers.parquet", "ledger/bbh.leader-1-round-3-peers.parquet"
@@ -190,12 +194,12 @@ RECORDS, LEDGER = "records/bbh.leader-1-round-3-peers.parquet", "ledger/bbh.lead
         (LEDGER, "prompt_tokens", lambda held: [None] * len(held), "has null in the column 'prompt_tokens'"),
         (LEDGER, "prompt_tokens", lambda held: [None, *held[1:]], "has a row without 'prompt_tokens'"),
         (LEDGER, "prompt_tokens", lambda held: list(map(str, held)), "has text in the column 'prompt_tokens'"),
-        (LEDGER, "prompt_tokens", lambda held: list(map(float, held)), "has numbers in the column 'prompt_tokens'"),
+        (LEDGER, "prompt_tokens", lambda held: list(map(float, held)), "has numbers in the column 'prom"),
         (LEDGER, "prompt_tokens", lambda held: [-5, *held[1:]], "has a row whose 'prompt_tokens' is below 0"),
         (LEDGER, "seconds", lambda held: [float("nan"), *held[1:]], "has a row whose 'seconds' is no number"),
         (LEDGER, "right", lambda held: list(map(str, held)), "has text in the column 'right', which"),
         (RECORDS, "prompt_tokens", lambda held: list(map(str, held)), "has text in the column 'prompt_tokens'"),
-        (RECORDS, "prompt_tokens", lambda held: [float("nan")] * len(held), "has numbers in the column 'prompt_tokens'"),
+        (RECORDS, "prompt_tokens", lambda held: [float("nan")] * len(held), "has numbers in the column 'prom"),
         (RECORDS, "right", lambda held: list(map(float, held)), "has numbers in the column 'right', which"),
         (RECORDS, "right", lambda held: list(map(str, held)), "has text in the column 'right', which"),
         (RECORDS, "right", lambda held: [None, *held[1:]], "has a row without 'right' that tells of no error"),

@@ -38,6 +38,7 @@ from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.log.files import write_table
 from mlpo_bench.log.ledger import read_ledger
 from mlpo_bench.log.records import read_records, write_records
+from mlpo_bench.log.seals import sealed
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.runs.runner import run_cells
@@ -151,10 +152,10 @@ def planted(run: RunDirectory, folder: Path, text: str, reasoning: str | None = 
         (folder / name).write_bytes((run.path / name).read_bytes())
     told = json.loads((folder / f"cells/{cell}.json").read_bytes())
     assert told.pop("files")  # the digests of what is about to be changed
-    (folder / f"cells/{cell}.json").write_bytes(orjson.dumps(told))
+    (folder / f"cells/{cell}.json").write_bytes(orjson.dumps(sealed(told)))
     results = json.loads(run.results_path.read_bytes())
     results["cells"] = results["cells"][:1]
-    (folder / "results.json").write_bytes(orjson.dumps(results))
+    (folder / "results.json").write_bytes(orjson.dumps(sealed(results)))
     first, second, *rest = conversations(run, cell)
     first["final"] = first["turns"][0]["text"] = first["turns"][0]["answer"] = text
     first["turns"][0] |= {"reasoning": reasoning} if reasoning else {}

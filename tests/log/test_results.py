@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.log.results import SCHEMA_VERSION, schema
+from mlpo_bench.log.seals import SEAL, sealed
 
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "results.schema.json"
@@ -28,12 +30,12 @@ def run(carry_for_all: Any, mixed_team: dict[str, Any]) -> RunDirectory:
 
 
 def rewritten(run: RunDirectory, folder: Path, change: Any) -> RunDirectory:
-    """Return a copy of what is read of a run, its results changed."""
+    """Return a copy of what is read of a run, its results changed as if they had been written so."""
     folder.mkdir()
     (folder / "config.yaml").write_bytes(run.config_path.read_bytes())
     value = orjson.loads(run.results_path.read_bytes())
     change(value)
-    (folder / "results.json").write_bytes(orjson.dumps(value))
+    (folder / "results.json").write_bytes(orjson.dumps(sealed(value) if SEAL in value else value))
     return RunDirectory(folder)
 
 
@@ -64,7 +66,7 @@ def test_a_row_says_what_it_is(run: RunDirectory) -> None:
 
 def test_results_of_the_first_version_are_read_as_if_they_were_of_this_one(run: RunDirectory, tmp_path: Path) -> None:
     def first(value: dict[str, Any]) -> None:
-        del value["schema_version"]
+        del value["schema_version"], value[SEAL]
         for cell in value["cells"]:
             for name in NEW:
                 del cell[name]
@@ -74,7 +76,7 @@ def test_results_of_the_first_version_are_read_as_if_they_were_of_this_one(run: 
     (older.path / "cells").mkdir()
     for cell in run.cells:
         value = orjson.loads(run.cell_path(cell.id).read_bytes())
-        older.cell_path(cell.id).write_bytes(orjson.dumps({k: v for k, v in value.items() if k not in NEW}))
+        older.cell_path(cell.id).write_bytes(orjson.dumps({k: v for k, v in value.items() if k not in (*NEW, SEAL)}))
         assert older.cell(cell.id) == run.cell(cell.id)
 
 
@@ -87,3 +89,73 @@ def test_results_of_a_later_version_are_not_guessed_at(run: RunDirectory, tmp_pa
 def test_results_that_are_none_are_told(run: RunDirectory, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"results.json does not hold a run's results; `mlpo-bench run "):
         rewritten(run, tmp_path / "broken", lambda value: value.pop("cells")).results()
+
+
+def _set(path: str, value: Any) -> Any:
+    """Return what sets a figure of the results, by its place in them."""
+    *way, last = path.split(".")
+
+    def change(held: Any) -> None:
+        for step in way:
+            held = held[int(step) if isinstance(held, list) else step]
+        held[last] = value
+
+    return change
+
+
+FIGURES = [
+    (_set("cells.0.n", "7"), ""),
+    (_set("cells.0.n", 7.0), ""),
+    (_set("cells.0.right", True), ""),
+    (_set("cells.0.accuracy", "0.5"), ""),
+    (_set("cells.0.n", -1), "bbh.solo: its n is -1"),
+    (_set("cells.0.prompt_tokens", -500), "bbh.solo: its prompt_tokens is -500"),
+    (_set("cells.0.seconds", -0.5), "bbh.solo: its seconds is -0.5"),
+    (_set("cells.0.right", 400), "bbh.solo: its right is 400 of n = "),
+    (_set("cells.0.low", -0.1), "bbh.solo: its low is -0.1"),
+    (_set("cells.0.accuracy", 0.123), "bbh.solo: its accuracy is 0.123, with "),
+    (_set("cells.0.accuracy", None), "bbh.solo: its accuracy is None, with "),
+    (_set("cells.0.seats.leader.completion_tokens", -1), "bbh.solo: one of its costs has completion_tokens -1"),
+    (lambda value: value["cells"].append(value["cells"][0]), "the cell bbh.solo stands there twice"),
+]
+
+
+@pytest.mark.parametrize(("change", "says"), FIGURES)
+@pytest.mark.parametrize("older", [False, True], ids=["sealed", "of an earlier version"])
+def test_figures_that_cannot_be_are_told(
+    run: RunDirectory, tmp_path: Path, change: Any, says: str, *, older: bool
+) -> None:
+    def changed(value: dict[str, Any]) -> None:
+        change(value)
+        if older:
+            del value[SEAL]
+
+    with pytest.raises(UsageError) as told:
+        rewritten(run, tmp_path / "changed", changed).results()
+    assert f"results.json does not hold a run's results{f' ({says}' if says else ''}" in str(told.value)
+
+
+def test_a_figure_that_was_changed_is_told_whatever_it_is(run: RunDirectory, tmp_path: Path) -> None:
+    shutil.copytree(run.path, tmp_path / "mine")
+    mine = RunDirectory(tmp_path / "mine")
+    cell = mine.cells[0]
+    for path in (mine.results_path, mine.cell_path(cell.id)):
+        value = orjson.loads(path.read_bytes())
+        where = value["cells"][0] if "cells" in value else value
+        where["completion_tokens"] += 1
+        path.write_bytes(orjson.dumps(value))
+    with pytest.raises(
+        UsageError, match=r"mine/results\.json is not what was written: it was changed; `mlpo-bench run "
+    ):
+        mine.results()
+    with pytest.raises(
+        UsageError, match=rf"mine/cells/{cell.id}\.json is not what was written: it was changed; `mlpo-"
+    ):
+        mine.files(cell.id).check()
+    assert (mine.cell(cell.id), mine.done(cell.id)) == (None, False)
+    assert mine.done(mine.cells[1].id)
+    path = mine.cell_path(cell.id)
+    value = orjson.loads(path.read_bytes())
+    del value[SEAL]  # an earlier version's
+    path.write_bytes(orjson.dumps(value))
+    assert mine.cell(cell.id) is not None

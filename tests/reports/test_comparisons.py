@@ -21,6 +21,7 @@ from mlpo_bench.cli.compare import compare
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.log.results import CellResult
+from mlpo_bench.log.seals import sealed
 from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.reports.grids import narrowed
 from mlpo_bench.reports.terminal import comparisons
@@ -220,7 +221,7 @@ def test_a_row_that_has_yet_to_be_run_is_told(make: Callable[..., RunDirectory])
     results = json.loads(run.results_path.read_bytes())
     results["unfinished"] = [results["cells"].pop()["cell"]]
     kept = run.results_path.read_bytes()
-    run.results_path.write_bytes(orjson.dumps(results))
+    run.results_path.write_bytes(orjson.dumps(sealed(results)))
     try:
         with pytest.raises(UsageError, match=r"bbh\.vote-of-3 has no answers yet; `mlpo-bench run --config"):
             against(LoadedRun(run), "vote of 3")

@@ -13,6 +13,7 @@ import pytest
 from mlpo_bench.errors import UsageError
 from mlpo_bench.leaderboard.from_run import entries_of
 from mlpo_bench.log import LoadedRun
+from mlpo_bench.log.seals import sealed
 from mlpo_bench.questions import loading
 
 
@@ -109,7 +110,7 @@ def test_two_specs_of_one_model_are_told_apart(carry: Runs, script: Path) -> Non
 def test_cells_that_were_asked_other_data_are_never_added_up(carry: Runs, script: Path) -> None:
     run = carry("mine", team=team(script), **FEW)
     path = run.cell_path(run.cells[0].id)
-    path.write_bytes(orjson.dumps(orjson.loads(path.read_bytes()) | {"data": "sha256:another"}))
+    path.write_bytes(orjson.dumps(sealed(orjson.loads(path.read_bytes()) | {"data": "sha256:another"})))
     with pytest.raises(UsageError, match=r"bbh.* of sha256:another and of sha256:\w+"):
         run.write_results()
 
@@ -133,6 +134,6 @@ def test_what_mixes_data_is_not_published(carry: Runs, script: Path) -> None:
     run = carry("mine", team=team(script), **FEW)
     content = orjson.loads(run.results_path.read_bytes())
     content["cells"][0]["data"] = "sha256:another"
-    run.results_path.write_bytes(orjson.dumps(content))
+    run.results_path.write_bytes(orjson.dumps(sealed(content)))
     with pytest.raises(UsageError, match="sha256:another"):
         entries_of(LoadedRun(run), anyway=True)
