@@ -56,5 +56,6 @@ def unanswerable(item: Item) -> str:
 @functools.lru_cache(maxsize=1 << 14)
 def readable(form: str, gold: str) -> bool:
     """Whether its own format reads an answer, and takes it for right."""
-    answer = answers.read(form, f"<answer>{answers.written(form, gold)}</answer>")
-    return answer is not None and (answers.FORMATS[form].slow or answers.judge(form, answer, gold))
+    own = answers.FORMATS[form]
+    answer = own.read(f"<answer>{own.written(gold)}</answer>")
+    return answer is not None and (own.slow or own.judge(answer, gold))
