@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,6 @@ from mlpo_bench.errors import UsageError
 from mlpo_bench.harness import readers
 from mlpo_bench.log.files import damaged
 from mlpo_bench.log.ledger import SeatCost, Shared
-from mlpo_bench.log.plausible import fault_of_cell, fault_of_results
 from mlpo_bench.log.seals import read_sealed
 from mlpo_bench.protocols.base import Family
 from mlpo_bench.stats import accuracy
@@ -28,10 +28,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
+    from mlpo_bench.log.ledger import Spent
     from mlpo_bench.log.records import Record
     from mlpo_bench.matrix.cells import Cell
 
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
+_SHARES = ("accuracy", "low", "high")
+_OF_THE_QUESTIONS = ("right", "unread", "cut_off", "refused")
+_COUNTED = ("n", "errors", "calls", "prompt_tokens", "cached_tokens", "completion_tokens", "seconds", "serial_calls")
 SCHEMA_VERSION = 2
 """Version 1, whose files do not name it, had neither settings nor families."""
 
@@ -250,7 +254,7 @@ def read_result(path: Path, cell: Cell) -> CellResult:
         result = CellResult.model_validate(filled_in(content, cell), strict=True)
     except (ValueError, LookupError, TypeError):
         raise damaged(path, "does not hold a cell's figures") from None
-    if fault := fault_of_cell(result):
+    if fault := _fault_of_cell(result):
         raise damaged(path, f"does not hold a cell's figures ({fault})")
     return result
 
@@ -267,7 +271,7 @@ def read_results(path: Path, cells: Mapping[str, Cell]) -> Results:
         results = _results(value, cells)
     except (ValueError, LookupError, TypeError, AttributeError):
         raise damaged(path, "does not hold a run's results") from None
-    if fault := fault_of_results(results):
+    if fault := _fault_of_results(results):
         raise damaged(path, f"does not hold a run's results ({fault})")
     return results
 
@@ -277,6 +281,46 @@ def _results(value: dict[str, Any], cells: Mapping[str, Cell]) -> Results:
         results = [filled_in(result, cells[result["cell"]]) for result in value["cells"]]
         value = value | {"schema_version": SCHEMA_VERSION, "cells": results}
     return Results.model_validate_json(orjson.dumps(value), strict=True)
+
+
+def _fault_of_cell(result: CellResult) -> str:
+    """Return which of a cell's figures cannot be, as a clause; nothing where all can."""
+    counted = {name: getattr(result, name) for name in (*_COUNTED, "serial_seconds", *_OF_THE_QUESTIONS, "estimated")}
+    counted |= {"serial_tokens": result.serial_tokens or 0}
+    if below := next((name for name, value in counted.items() if not _is_count(value)), None):
+        return f"its {below} is {counted[below]}"
+    if beyond := next((name for name in _OF_THE_QUESTIONS if getattr(result, name) > result.n), None):
+        return f"its {beyond} is {getattr(result, beyond)} of n = {result.n}"
+    shares = {name: value for name in _SHARES if (value := getattr(result, name)) is not None}
+    if out := next((name for name, value in shares.items() if not 0 <= value <= 1), None):
+        return f"its {out} is {shares[out]}"
+    share = result.right / result.n if result.n else None
+    if (share is None) != (result.accuracy is None) or (share and not math.isclose(share, result.accuracy or 0)):
+        return f"its accuracy is {result.accuracy}, with {result.right} of {result.n} right"
+    return _fault_of_spent(result.seats.values())
+
+
+def _fault_of_results(results: Results) -> str:
+    """Return what cannot be among a run's results, as a clause; nothing where all can."""
+    counts = Counter(result.cell for result in results.cells)
+    if twice := next((cell for cell, count in counts.items() if count > 1), None):
+        return f"the cell {twice} stands there twice"
+    for result in results.cells:
+        if fault := _fault_of_cell(result):
+            return f"{result.cell}: {fault}"
+    return _fault_of_spent([*results.shared.alone.values(), *results.shared.paid.values()])
+
+
+def _fault_of_spent(costs: Iterable[Spent]) -> str:
+    for spent in costs:
+        told = {name: value for name, value in spent.model_dump().items() if name not in {"model", "parameters"}}
+        if below := next((name for name, value in told.items() if not _is_count(value)), None):
+            return f"one of its costs has {below} {told[below]}"
+    return ""
+
+
+def _is_count(value: float) -> bool:
+    return math.isfinite(value) and value >= 0
 
 
 def schema() -> bytes:
