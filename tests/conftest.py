@@ -75,6 +75,9 @@ def _bbh(folder: Path) -> None:
 # Started in the background of a script, a process and all its children would be deaf to Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# After `nohup` likewise to the end of their terminal, which the tests themselves are to outlive.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

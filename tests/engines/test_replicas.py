@@ -200,19 +200,27 @@ def test_a_slow_server_gets_less(two: tuple[ImitatedServer, ImitatedServer]) -> 
 def test_what_a_dead_server_was_asked_is_asked_of_another() -> None:
     said: list[str] = []
 
-    async def go(mortal: ExitStack, spec: ModelSpec) -> list[Completion]:
+    async def dies(mortal: ExitStack, dying: ImitatedServer) -> None:
+        for _ in range(3000):
+            if len(dying.asked) >= 6:  # it has answered some; four are under way there, others wait
+                break
+            await asyncio.sleep(0.01)
+        mortal.close()
+
+    async def go(mortal: ExitStack, dying: ImitatedServer, spec: ModelSpec) -> list[Completion]:
         engine = await open_engine(spec, on_event=said.append)
-        asyncio.get_running_loop().call_later(0.15, mortal.close)  # some are under way there, others wait
+        death = asyncio.create_task(dies(mortal, dying))
         made = await asked(engine, range(40))
+        await death
         await engine.close()
         return made
 
     with ExitStack() as sound, ExitStack() as mortal:
         living, dying = sound.enter_context(ImitatedServer()), mortal.enter_context(ImitatedServer())
         living.delay = dying.delay = 0.1
-        made = asyncio.run(go(mortal, spec_of(dying, living, concurrency=4)))
+        made = asyncio.run(go(mortal, dying, spec_of(dying, living, concurrency=4)))
     assert len(made) == 40
-    assert 30 <= len(living.asked) < 40
+    assert 20 <= len(living.asked) < 40
     assert dying.asked
     assert len({asked.body["seed"] for asked in (*living.asked, *dying.asked)}) == 40
     assert len({asked.body["seed"] for asked in living.asked}) == len(living.asked)

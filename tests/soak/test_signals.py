@@ -122,7 +122,6 @@ class Desk:
         process = subprocess.Popen(
             [sys.executable, "-m", "mlpo_bench", *shlex.split(line)], cwd=self.folder, env=self.environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            preexec_fn=_heeds_hangups,  # noqa: PLW1509 - nothing here has threads
         )  # fmt: skip
         try:
             said, _ = process.communicate(timeout=after)
@@ -136,11 +135,6 @@ class Desk:
         """The names of all that stands here, but in the cache and in what trackio keeps."""
         found = (path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file())
         return {str(path) for path in found if path.parts[0] not in {"cache", "trackio"}}
-
-
-def _heeds_hangups() -> None:
-    """Undo what `nohup` has set for the tests, which those it starts would inherit."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="module")
