@@ -60,10 +60,7 @@ def _folder(name: str) -> Path:
     """Return where a model lies, which is unpacked or fetched if need be."""
     from mlpo_bench.engines import ModelSpec
     from mlpo_bench.engines.models import known, resolve
-    from mlpo_bench.errors import UsageError
 
-    if not name.strip():
-        raise UsageError(f"--path names a model, such as {known()[0].name}, a hub id or a folder; {name!r} is none.")
     if name not in {model.name for model in known() if model.present} and not Path(name).expanduser().is_dir():
         typer.echo(f"Unpacking or fetching {name}", err=True)
     return resolve(ModelSpec(model=name)).folder

@@ -178,7 +178,7 @@ def test_options_that_do_not_go_together_are_told(call: Callable[..., Any], made
         ("mmlu: {}", "questions.yaml has no question of bbh for navigate"),
         (
             "bbh:\n  navigate:\n    - {input: q, target: Yes}",
-            "yaml:3: field 'bbh.navigate.0.target': input should be a",
+            "yaml:3: field 'bbh.navigate.0.target': input should be text (it is true)",
         ),
         ("bbh: {navigate: [{input: q, target: ' '}]}", "field 'bbh.navigate.0.target': it is empty"),
         ("bbh: {navigate: [{input: q}]}", "field 'bbh.navigate.0.target': field required"),

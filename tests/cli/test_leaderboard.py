@@ -17,6 +17,7 @@ from mlpo_bench.leaderboard.entry import read_entry
 from mlpo_bench.leaderboard.from_run import _command
 from mlpo_bench.log import LoadedRun
 from mlpo_bench.log.files import digest
+from mlpo_bench.log.seals import SEAL, sealed
 
 
 Cli = Any
@@ -35,7 +36,9 @@ def told(*arguments: object, code: int = 0) -> str:
 
 
 def edit(path: Path, **fields: object) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+    """Change a run's file, as if it had been written so."""
+    value = json.loads(path.read_text()) | fields
+    path.write_text(json.dumps(sealed(value) if SEAL in value else value))
 
 
 @pytest.fixture
