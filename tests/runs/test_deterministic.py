@@ -20,6 +20,7 @@ import pytest
 
 from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.engines import Engine, close_engines, open_engines
+from mlpo_bench.log.seals import SEAL
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.teams import ModelSpec
 
@@ -124,9 +125,9 @@ def test_a_cell_by_itself_comes_to_what_it_comes_to_in_a_matrix(carry: Any) -> N
 
 
 def figures(run: Path, cell: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A cell's figures and records, less the seconds, and less the digests of files that hold seconds."""
+    """A cell's figures and records, less the seconds, and less the digests of what holds seconds."""
     result = json.loads((run / "cells" / f"bbh.{cell}.json").read_text())
-    del result["files"]
+    del result["files"], result[SEAL]
     records = pq.read_table(run / "records" / f"bbh.{cell}.parquet").to_pylist()
     for told in (result, *result["seats"].values(), *records):
         for name in [name for name in told if "seconds" in name]:
