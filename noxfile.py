@@ -41,8 +41,7 @@ SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile")
 # Rooms whose tests take seconds; whole commands, runs, reports and trainings take minutes.
 QUICK = (
     "tests/answers", "tests/log", "tests/matrix", "tests/protocols", "tests/questions", "tests/stats", "tests/store",
-    "tests/test_architecture.py", "tests/test_dispatch.py", "tests/test_store.py", "tests/test_teams.py",
-    "tests/test_yamls.py",
+    "tests/yamls", "tests/test_architecture.py", "tests/test_dispatch.py", "tests/test_store.py", "tests/test_teams.py",
 )  # fmt: skip
 WITHOUT_MODELS = "not model and not server and not browser and not ray"
 # What figures rest on, and what is paid for.

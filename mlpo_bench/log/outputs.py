@@ -47,10 +47,10 @@ def _unpacked(head: bytes) -> bytes:
 
 
 def _is_table(head: bytes) -> bool:
-    *_, title, table = (b"", *head.split(b"\n", 2)[:2])
-    return head.startswith((b'{\n  "title": ', b"row,suite,", b"% Needs \\usepackage{booktabs}")) or (
-        (title.startswith(b"**") and b"\n| row " in head) or table.startswith("┏".encode())
-    )
+    title, _, below = head.partition(b"\n")
+    as_markdown, as_text = title.startswith(b"**") and b"\n| row " in below, below.startswith("┏".encode())
+    as_other = head.startswith((b'{\n  "title": ', b"row,suite,", b"% Needs \\usepackage{booktabs}"))
+    return as_markdown or as_text or as_other
 
 
 def _is_settings(head: bytes) -> bool:

@@ -184,7 +184,7 @@ class Sweep(BaseModel):
         way = combination.get(setting) if setting else None
         if isinstance(way, str) and way not in ways and (hint := nearest(way, ways)):
             raise UsageError(
-                f"the setting {setting!r} of protocol {self.protocol!r} should be a valid integer, or "
+                f"the setting {setting!r} of protocol {self.protocol!r} should be a whole number, or "
                 f"{' or '.join(ways)}, not {way!r}{hint}"
             )
         return build(self.protocol, combination | (self.kind.until_matched(str(way)) if way in ways else {}))

@@ -12,7 +12,7 @@ from pydantic.errors import PydanticUserError
 
 from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.protocols.base import PROTOCOLS
-from mlpo_bench.yamls import shown
+from mlpo_bench.yamls import message, shown
 
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _adapter(cls: type[Protocol]) -> TypeAdapter[Protocol]:
 
 
 def _fault(name: str, fault: ErrorDetails) -> str:
-    must = fault["msg"].removeprefix("Input ").removeprefix("Value error, ").removesuffix(".")
+    must = message(fault).removeprefix("input ")
     if not fault["loc"]:
         return f"protocol {name!r}: {must}."
     if fault["type"] == "missing":

@@ -69,7 +69,7 @@ BALLOTS = "takes numbers of ballots, tokens or calls, such as 8 or calls,tokens"
         (["-P", "debate.rounds=2"], "'debate' is not among the run's protocols, solo, vote, leader."),
         (["-P", "rounds"], "-P takes name=value, such as rounds=2"),
         (["-P", "rounds=1,,2"], "-P takes name=value, such as rounds=2"),
-        (["-P", "rounds=two"], "the setting 'rounds' of protocol 'leader' should be a valid integer"),
+        (["-P", "rounds=two"], "the setting 'rounds' of protocol 'leader' should be a whole number"),
         (["--protocol", "solo", "-P", "rounds=2"], "no protocol of the run has a setting 'rounds'. None has any."),
         (["--protocol", "nowhere:Twice"], "there is no module 'nowhere', neither installed nor in the current folder"),
         (["--engine", "mlpo_bench.chat:Message"], "mlpo_bench.chat:Message is no engine: it must be a class derived"),

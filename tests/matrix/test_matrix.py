@@ -237,7 +237,7 @@ def test_prices_change_nothing_that_is_asked() -> None:
         ([{"leader": {"rounds": [1, 0]}}], "greater than or equal to 1"),
         ([{"leader": {"share": "all"}}], "'whole', 'without-thinking' or 'answer'"),
         (["laeder"], "did you mean 'leader'"),
-        ([{"vote": {"samples": "token"}}], "valid integer"),
+        ([{"vote": {"samples": "token"}}], "a whole number"),
     ],
 )
 def test_a_faulty_sweep_is_named(protocols: list[object], message: str) -> None:

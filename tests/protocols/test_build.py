@@ -35,7 +35,7 @@ def test_settings_may_be_written_as_text() -> None:
         ("vote", {"samples": 4097}, "should be less than or equal to 4096, not 4097."),
         ("leader", {"adaptive": -1}, "should be greater than or equal to 0, not -1."),
         ("leader", {"share": "all"}, "should be 'whole', 'without-thinking' or 'answer', not 'all'."),
-        ("mixture", {"layers": "two"}, "the setting 'layers' of protocol 'mixture' should be a valid integer"),
+        ("mixture", {"layers": "two"}, "the setting 'layers' of protocol 'mixture' should be a whole number"),
         ("recursive", {"subset": "9"}, "a subset of 9 cannot be drawn from a population of 8."),
     ],
 )  # fmt: skip
