@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import gc
 import importlib.util
 import json
 import logging
@@ -39,6 +40,13 @@ atexit.register(shutil.rmtree, os.environ["TRACKIO_DIR"], ignore_errors=True)
 # How long an example takes says more of what else the machine does than of the code.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _collected_once() -> None:
+    """Let the garbage collector pass over what stays: statsmodels has it look at all there is, in each adjustment."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from mlpo_bench.engines.turns import Turns
 
 FEW_CORES = 4
+# How often a thread without work looks for some before it lets its core go (GNU OpenMP). By itself it is 300,000 times,
+# some milliseconds, for which another model's engine on these cores waits: `python -m benchmarks.two_engines`.
+SPINS = "10000"
 # How much of a log is read from its end, in bytes, and how much of that is told, in lines and characters.
 _TAIL, _LINES, _LONGEST = 65_536, 2, 400
 _ERROR = re.compile(r"(?:^|[\s)])((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt): \S.*|Killed\b.*)")
@@ -87,6 +90,8 @@ def _prepare_environment(*, deterministic: bool) -> None:
     }
     # Said either way: a process in which one engine was to be deterministic may start another that is not.
     os.environ["VLLM_BATCH_INVARIANT"] = "1" if deterministic else _INVARIANT_ANYWAY
+    if "OMP_WAIT_POLICY" not in os.environ:  # says the same in words
+        settings["GOMP_SPINCOUNT"] = SPINS
     if "VLLM_LOGGING_CONFIG_PATH" not in os.environ:
         settings["VLLM_LOGGING_CONFIG_PATH"] = str(_logging_config())
     for name, value in settings.items():

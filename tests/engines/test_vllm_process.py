@@ -1,8 +1,9 @@
-"""What is told of a vLLM process that died."""
+"""What a vLLM process is started with, and what is told of one that died."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -91,3 +92,18 @@ def test_a_death_is_told_with_its_reason_and_its_log_stays(tmp_path: Path, monke
 
     asyncio.run(go())
     assert log.read_text() == LOG
+
+
+@pytest.mark.parametrize(
+    ("named", "spins"),
+    [({}, vllm_process.SPINS), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)],
+)
+def test_threads_let_their_cores_go_early_where_nobody_said_otherwise(
+    named: dict[str, str], spins: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = {
+        name: value for name, value in os.environ.items() if name not in {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}
+    }
+    monkeypatch.setattr(os, "environ", environment | named)
+    vllm_process._prepare_environment(deterministic=False)
+    assert os.environ.get("GOMP_SPINCOUNT") == spins
