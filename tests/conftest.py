@@ -49,6 +49,10 @@ def _collected_once() -> None:
     gc.freeze()
 
 
+# At its end Python collects all that stays, which extension modules count on.
+atexit.register(gc.unfreeze)
+
+
 @pytest.fixture(autouse=True)
 def _names_as_they_were() -> Iterator[None]:
     """Forget the protocols, engines and suites that a test defines."""
