@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 
 import pytest
-import torch
-from torch import nn
 
-from mlpo_bench.engines import wide_products
+
+pytest.importorskip("torch")
+
+import torch  # noqa: E402 - it may be missing
+from torch import nn  # noqa: E402
+
+from mlpo_bench.engines import wide_products  # noqa: E402
 
 
 class Block(nn.Module):
