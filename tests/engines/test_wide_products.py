@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-import torch  # noqa: E402 - it may be missing
-from torch import nn  # noqa: E402
+import torch
+from torch import nn
 
-from mlpo_bench.engines import wide_products  # noqa: E402
+from mlpo_bench.engines import wide_products
 
 
 class Block(nn.Module):
