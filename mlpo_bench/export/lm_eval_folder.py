@@ -91,9 +91,9 @@ def _samples(run: LoadedRun, cell: Cell, sample_of: dict[str, Sample]) -> Sample
 
 
 def _sample(sample: Sample, final: str, record: Record) -> dict[str, Any]:
-    doc, context = sample.instance.doc, sample.context
+    doc, context = sample.doc, sample.context
     return {
-        "doc_id": sample.instance.doc_id,
+        "doc_id": sample.place,
         "doc": doc,
         "target": sample.gold,
         "arguments": {"gen_args_0": {"arg_0": context, "arg_1": sample.generation}},

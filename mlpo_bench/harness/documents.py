@@ -108,7 +108,8 @@ def target(doc: Mapping[str, Any]) -> str:
     return f"<answer>{answers.written(doc['answer_format'], doc['answer'])}</answer>"
 
 
-def _document(item: Item) -> dict[str, str]:
+def document(item: Item) -> dict[str, str]:
+    """Return an item as lm-eval's tasks have it, gold answer and all."""
     return {
         "id": item.id,
         "suite": item.suite,
@@ -121,8 +122,12 @@ def _document(item: Item) -> dict[str, str]:
 
 
 def _dataset(items: Iterable[Item]) -> datasets.Dataset:
-    documents = [_document(item) for item in items]
-    columns = {field: [doc[field] for doc in documents] for field in _FIELDS}
+    columns: dict[str, list[str]] = {field: [] for field in _FIELDS}
+    for item in items:
+        for field, value in document(item).items():
+            columns[field].append(value)
     # Told what it holds, `datasets` need not work that out by pickling it all, which takes longer than anything else.
-    fingerprint = hashlib.sha256(orjson.dumps(columns)).hexdigest()[:16]
-    return datasets.Dataset(pa.table(columns), fingerprint=fingerprint)
+    digest = hashlib.sha256()
+    for values in columns.values():
+        digest.update(orjson.dumps(values))
+    return datasets.Dataset(pa.table(columns), fingerprint=digest.hexdigest()[:16])

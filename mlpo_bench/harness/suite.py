@@ -7,7 +7,6 @@ import functools
 import json
 import logging
 import re
-import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,25 +34,38 @@ if TYPE_CHECKING:
 
 # lm-eval leaves standard errors out altogether where it may not bootstrap; ours are means, which need none.
 BOOTSTRAPS = 1_000
+# How many documents lm-eval renders at a time.
+AT_A_TIME = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A question with what only the harness may know: its lm-eval task, lm-eval's request for it, its gold answer.
+    """A question with what only the harness may know: its item with the gold answer, and lm-eval's request for it.
 
-    A run holds all of its samples at once, so what is long stands in each of them once: the request's own text is
-    `context`, made anew from the question.
+    A run holds all of its samples at once, so each keeps nothing that can be made again: its document, its request and
+    the text of that come from its item, its question, and `request`, which all samples of a task share.
     """
 
     question: Question
     sampling: Sampling
-    task: str
-    instance: Instance
+    item: Item
+    place: int
+    request: Instance
+
+    @property
+    def task(self) -> str:
+        """The name of its lm-eval task."""
+        return str(self.request.task_name)
 
     @property
     def gold(self) -> str:
         """The gold answer, for the judge alone."""
-        return str(self.instance.doc["answer"])
+        return self.item.gold
+
+    @property
+    def doc(self) -> dict[str, str]:
+        """The document that lm-eval's task has of it."""
+        return documents.document(self.item)
 
     @property
     def context(self) -> str:
@@ -62,9 +74,13 @@ class Sample:
 
     @property
     def generation(self) -> dict[str, Any]:
-        """lm-eval's generation settings of the request; all samples of a task share them."""
-        settings: dict[str, Any] = self.instance.args[1]
+        """lm-eval's generation settings of the request."""
+        settings: dict[str, Any] = self.request.args[1]
         return settings
+
+    def asked(self, doc: dict[str, str], place: int) -> Instance:
+        """Return lm-eval's request with the sample's document, as the one at a place among those that are scored."""
+        return replace(self.request, doc=doc, metadata=(self.task, place, 1), resps=[], filtered_resps={})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +140,13 @@ class SuiteTasks:
     def _render(self, name: str, wanted: Mapping[str, Item]) -> Iterator[Sample]:
         """Have lm-eval render a task's chosen documents, once for all cells."""
         task = self._tasks[name]
-        indices = [n for n, identity in enumerate(task.eval_docs["id"]) if identity in wanted]
-        task.build_all_requests(samples=indices, apply_chat_template=True, chat_template=chats.pack)
-        requests, task._instances = task.instances, []  # noqa: SLF001 - what is kept of them stands in the samples
-        generation = requests[0].args[1]
-        sampling = chats.sampling(generation)
-        for instance in requests:
-            doc = _sharing(instance.doc, wanted[instance.doc["id"]])
-            kept = replace(instance, doc=doc, arguments=("", generation))
-            yield Sample(as_question(instance.args[0], doc), sampling, name, kept)
+        items = [wanted[identity] for identity in task.eval_docs["id"] if identity in wanted]
+        shared: Instance | None = None
+        for place, (item, request) in enumerate(zip(items, _requests(task, items), strict=True)):
+            if shared is None:
+                shared = replace(request, doc={}, arguments=("", request.args[1]))
+                sampling = chats.sampling(request.args[1])
+            yield Sample(as_question(request.args[0], request.doc), sampling, item, place, shared)
 
     def judge(self, sample: Sample, text: str, *, cut_off: bool = False) -> Verdict:
         """Return the verdict on a text, by the reader and the judge that lm-eval's filter and metric use."""
@@ -154,13 +168,13 @@ class SuiteTasks:
 
         Questions without a final text are left out: a fault of the machinery is no wrong answer.
         """
-        answered: dict[str, list[Instance]] = {}
+        answered: dict[str, list[Sample]] = {}
         for sample in self.samples:
             if sample.question.id in finals:
-                answered.setdefault(sample.task, []).append(sample.instance)
+                answered.setdefault(sample.task, []).append(sample)
         if not answered:
             return Scores({}, {})
-        scored = {name: _Answered(self._tasks[name], instances) for name, instances in answered.items()}
+        scored = {name: _Answered(self._tasks[name], samples) for name, samples in answered.items()}
         done = evaluate(
             _Finished(finals),
             {"tasks": scored, "groups": {self._group.name: self._only(scored)}, "group_map": {}},
@@ -179,28 +193,41 @@ class SuiteTasks:
         return replace(self._group, _children={name: scored[name] for name in names if name in scored})
 
 
-class _Answered(ConfigurableTask):
-    """A task as one cell answered it: lm-eval's own in all but where its requests and documents come from.
+class _Part(ConfigurableTask):
+    """A part of a task's documents: lm-eval's own in all but where they come from."""
 
-    Those were rendered before, and are neither rendered nor read from their data set anew. What scoring writes, it
-    writes here, so that nothing of one cell is left for the next.
+    def __init__(self, task: ConfigurableTask, docs: Sequence[dict[str, str]]) -> None:
+        self.__dict__.update(task.__dict__)  # in place of lm-eval's constructor, which would build the data set again
+        self._docs = docs
+
+    def doc_iterator(self, **_: object) -> Iterator[tuple[int, dict[str, str]]]:
+        """Yield the documents with their places."""
+        return enumerate(self._docs)
+
+
+def _requests(task: ConfigurableTask, items: Sequence[Item]) -> Iterator[Instance]:
+    """Yield lm-eval's requests for a task's items; some at a time, as they are many times what is kept of them."""
+    for first in range(0, len(items), AT_A_TIME):
+        part = _Part(task, [documents.document(item) for item in items[first : first + AT_A_TIME]])
+        part.build_all_requests(apply_chat_template=True, chat_template=chats.pack)
+        yield from part.instances
+
+
+class _Answered(_Part):
+    """The part of a task that one cell answered.
+
+    Its requests were rendered before, and are not rendered anew. What scoring writes, it writes here, so that nothing
+    of one cell is left for the next.
     """
 
-    def __init__(self, task: ConfigurableTask, rendered: Sequence[Instance]) -> None:
-        self.__dict__.update(task.__dict__)  # in place of lm-eval's constructor, which would build the data set again
-        name = task.task_name
-        self._instances = [
-            replace(instance, metadata=(name, place, 1), resps=[], filtered_resps={})
-            for place, instance in enumerate(rendered)
-        ]
+    def __init__(self, task: ConfigurableTask, samples: Sequence[Sample]) -> None:
+        super().__init__(task, [sample.doc for sample in samples])
+        asked = zip(samples, self._docs, strict=True)
+        self._instances = [sample.asked(doc, place) for place, (sample, doc) in enumerate(asked)]
         self.verdicts: dict[str, Verdict] = {}
 
     def build_all_requests(self, **_: object) -> None:
         """Keep the requests there are."""
-
-    def doc_iterator(self, **_: object) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield the documents that the requests were made of."""
-        return ((place, instance.doc) for place, instance in enumerate(self._instances))
 
     def process_results(self, doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
         """Return the metrics of a filtered response, and take note of the verdict that they state."""
@@ -224,15 +251,6 @@ class _Finished(LM):
 
     def loglikelihood_rolling(self, requests: Sequence[Instance]) -> list[float]:
         raise NotImplementedError
-
-
-def _sharing(doc: Mapping[str, Any], item: Item) -> dict[str, Any]:
-    """Return a document that holds no text of its own: those of its item, and what many documents say alike once."""
-    its_own = {"id": item.id, "question": item.text, "answer": item.gold}
-    return {
-        field: its_own[field] if its_own.get(field) == value else sys.intern(value) if type(value) is str else value
-        for field, value in doc.items()
-    }
 
 
 def _without_addresses(configs: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from mlpo_bench.leaderboard.fields import (
     is_share,
 )
 from mlpo_bench.log.files import check_schema_of
+from mlpo_bench.log.schemas import json_schema
 from mlpo_bench.protocols.base import Family
 from mlpo_bench.teams import SamplingChoice
 
@@ -339,8 +340,7 @@ class Entry(_Kept):
 
 def schema() -> bytes:
     """Return the JSON Schema of an entry: the content of `schema.json`."""
-    content = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Entry.model_json_schema()
-    return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return json_schema(Entry)
 
 
 def read_entry(path: Path) -> Entry:

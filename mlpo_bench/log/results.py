@@ -17,6 +17,7 @@ from mlpo_bench.errors import UsageError
 from mlpo_bench.harness import readers
 from mlpo_bench.log.files import damaged
 from mlpo_bench.log.ledger import SeatCost, Shared
+from mlpo_bench.log.schemas import json_schema
 from mlpo_bench.log.seals import read_sealed
 from mlpo_bench.protocols.base import Family
 from mlpo_bench.stats import accuracy
@@ -325,5 +326,4 @@ def _is_count(value: float) -> bool:
 
 def schema() -> bytes:
     """Return the JSON Schema of `results.json`."""
-    content = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Results.model_json_schema()
-    return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return json_schema(Results)

@@ -79,7 +79,7 @@ def posed(recipe: Recipe, observer: TrainingObserver) -> list[Posed]:
     with quiet_lm_eval():
         suites = load_suites(config, recipe.suites, observer)
     questions = [
-        Posed(sample.question, str(sample.instance.doc["question"]), sample.gold, sample.sampling)
+        Posed(sample.question, sample.item.text, sample.gold, sample.sampling)
         for suite in suites.values()
         for sample in suite.samples
     ]

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ COMMANDS = (
     ("report", "RUN", "-o", "page.html"),
     ("export", "RUN", "--format", "parquet", "-o", "parquet"),
     ("export", "RUN", "--format", "lm-eval", "-o", "lm-eval"),
-    ("export", "RUN", "--format", "inspect", "-o", "inspect"),
+    *((("export", "RUN", "--format", "inspect", "-o", "inspect"),) if find_spec("inspect_ai") else ()),
     ("leaderboard", "add", "RUN", "--folder", "board", "--anyway"),
     ("rescore", "RUN", "--dry-run"),
     ("run", "--add", "--name", "RUN", "--protocol", "oracle", "--output", "."),

@@ -123,6 +123,7 @@ def test_transformers_advice_on_decoding_is_kept_off_the_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is given once a process, as a tokenizer like many real ones first decodes: in the midst of a run."""
+    pytest.importorskip("transformers")
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
     from transformers.utils.logging import get_logger

@@ -98,7 +98,7 @@ def test_a_cell_scored_after_another_is_scored_as_by_a_fresh_suite(suite: SuiteT
     assert after == alone
     assert list(after.verdicts) == [a.question.id for a in suite.samples]
     assert suite.configs == fresh.configs
-    assert not any(a.instance.resps or a.instance.filtered_resps for a in suite.samples)
+    assert not any(a.request.resps or a.request.filtered_resps for a in suite.samples)
 
 
 def test_a_sample_tells_the_request_that_lm_eval_made_of_it(suite: SuiteTasks, made_up: Path) -> None:
@@ -107,13 +107,13 @@ def test_a_sample_tells_the_request_that_lm_eval_made_of_it(suite: SuiteTasks, m
         task.build_all_requests(apply_chat_template=True, chat_template=chats.pack)
     of_task = suite.samples[:2]
     assert [(sample.context, sample.generation) for sample in of_task] == [one.args for one in task.instances]
-    assert [sample.instance.doc for sample in of_task] == [one.doc for one in task.instances]
+    assert [sample.doc for sample in of_task] == [one.doc for one in task.instances]
 
 
 def test_samples_of_a_task_share_what_they_have_in_common(suite: SuiteTasks) -> None:
     first, second = suite.samples[:2]
     assert first.generation is second.generation
-    assert first.instance.doc["instruction"] is second.instance.doc["instruction"]
+    assert first.request is second.request
     assert first.question.subject is second.question.subject
 
 

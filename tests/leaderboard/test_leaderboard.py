@@ -214,6 +214,10 @@ def test_entries_match_the_published_schema() -> None:
     good = json.loads(entry("solo", two).to_json())
     assert list(validator.iter_errors(good)) == []
     assert list(validator.iter_errors({**good, "seeds": []}))
+    assert list(validator.iter_errors({**good, "seeds": [2**63]}))
+    beyond = json.loads(json.dumps(good))
+    beyond["suites"]["bbh"]["unread"] = 1.5
+    assert list(validator.iter_errors(beyond))
     assert list(validator.iter_errors({**good, "mood": "good"}))
 
 

@@ -24,7 +24,7 @@ def test_of_questions_agrees_with_scipys_percentile_bootstrap() -> None:
         lambda a, b, axis: np.mean(a - b, axis=axis),
         paired=True,
         method="percentile",
-        rng=np.random.default_rng(1),
+        random_state=np.random.default_rng(1),
     ).confidence_interval
     found = difference(BETTER, WORSE)
     assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=0.007)
@@ -45,7 +45,7 @@ def test_of_subjects_agrees_with_scipys_bootstrap_at_the_widened_level() -> None
         paired=True,
         method="percentile",
         confidence_level=1 - 2 * outer,
-        rng=np.random.default_rng(1),
+        random_state=np.random.default_rng(1),
     ).confidence_interval
     found = difference(a, b, subjects.tolist())
     assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=0.006)
