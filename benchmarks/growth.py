@@ -4,10 +4,10 @@
     python -m benchmarks.growth --questions 1000 10000 100000 --completions 0
 
 Each measurement is a whole `mlpo-bench run` in a process of its own: scripted questions from a file, a leader with
-three peers and one round (four answers a question), lm-eval's scoring, every file written. What is not of the questions (the
-interpreter, its libraries) is measured by a run of ten. Prints seconds of the processor, bytes of the store and the
-greatest memory for each size, and how they grow. Exit code 1 where a bound is missed: time and store linear within a
-fifth, memory at most 1.2 times for ten times the questions, 1 ms for the median answer of the store.
+three peers and one round (four answers a question), lm-eval's scoring, every file written. What is not of the questions
+(the interpreter, its libraries) is measured by a run of ten. Prints seconds of the processor, bytes of the store and
+the greatest memory for each size, and how they grow. Exit code 1 where a bound is missed: time and store linear within
+a fifth, memory at most 1.2 times for ten times the questions, 1 ms for the median answer of the store.
 """
 
 from __future__ import annotations
