@@ -53,11 +53,14 @@ def suites(
 
     faults: list[str] = []
     table = Table(header_style="bold")
-    for title in ("suite", "title", "subjects", "test", "train", "source"):
-        table.add_column(title, justify="right" if title in {"test", "train"} else "left", overflow="fold")
+    # Names are copied from here, so they stay whole; many subjects have a line each, and take the titles' place.
+    names = {"suite", "subjects"} if subjects else {"suite"}
+    for title in ("suite", *(() if subjects else ("title",)), "subjects", "test", "train", "source"):
+        right = title in {"test", "train"}
+        table.add_column(title, justify="right" if right else "left", overflow="fold", no_wrap=title in names)
     for one in chosen:
-        listed = ", ".join(one.subjects) if subjects else str(len(one.subjects))
-        table.add_row(one.name, one.title, listed, *_at_hand(one, data, faults))
+        told = ("\n".join(one.subjects),) if subjects else (one.title, str(len(one.subjects)))
+        table.add_row(one.name, *told, *_at_hand(one, data, faults))
     console = Console()
     console.print(table)
     for fault in faults:

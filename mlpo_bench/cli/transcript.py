@@ -23,7 +23,8 @@ def transcript(
     cell: Annotated[
         str | None,
         typer.Option(
-            help="Only cells whose label or id has this in it: 'leader, 2 rounds'", autocompletion=complete.cells
+            help="Only cells whose label or id begins so, or else has this in it: 'leader, 2 rounds'",
+            autocompletion=complete.cells,
         ),
     ] = None,
     prompts: Annotated[
@@ -62,9 +63,8 @@ def _list(run: LoadedRun, part_of_cell: str | None, *, overturned: bool, wrong: 
     for cell, question in conversations_found(run, cells, overturned=overturned, wrong=wrong):
         console.print(f"{question}  {cell.label}", soft_wrap=True)
         count += 1
-    typer.echo(
-        f"{count:,} conversations; `mlpo-bench transcript {run.path} ID` prints those over a question.", err=True
-    )
+    found = "1 conversation" if count == 1 else f"{count:,} conversations"
+    typer.echo(f"{found}; `mlpo-bench transcript {run.path} ID` prints those over a question.", err=True)
 
 
 def _print(

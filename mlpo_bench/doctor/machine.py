@@ -57,7 +57,8 @@ def devices(cards: tuple[Gpu, ...]) -> Iterator[Finding]:
     """Yield the cores, the memory and the cards."""
     memory = hardware.memory_gib()
     held = "" if memory is None else f", {memory:.0f} GiB of memory"
-    cpu = f"{hardware.cores()} cores{held}"
+    cores = hardware.cores()
+    cpu = f"{cores} {'core' if cores == 1 else 'cores'}{held}"
     if not cards and not processor.computes_halves():
         cpu += "; multiplies bfloat16 and float16 in float32"
     yield Finding("device", "CPU", State.TOLD, cpu)

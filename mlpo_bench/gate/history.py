@@ -110,8 +110,8 @@ def _one(value: object) -> bytes:
 Model = TypeVar("Model", bound=Kept)
 
 
-def read_baseline(path: Path, model: type[Model]) -> Model:
-    """Read a baseline file.
+def read_baseline(path: Path, model: type[Model], made_by: str = "--update --reason TEXT") -> Model:
+    """Read a baseline file, which some options of the gate make.
 
     Raises:
         UsageError: it cannot be read, or is no baseline of this version.
@@ -120,7 +120,7 @@ def read_baseline(path: Path, model: type[Model]) -> Model:
         content = atomic.read(path)
     except OSError as error:
         told = f"the baseline {path} cannot be read: {error.strerror}."
-        raise UsageError(f"{told} Make one with --update --reason TEXT.") from None
+        raise UsageError(f"{told} Make one with {made_by}.") from None
     check_schema_of(path, content, (SCHEMA_VERSION,))
     try:
         return model.model_validate_json(content)

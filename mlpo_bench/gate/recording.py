@@ -156,7 +156,7 @@ class Recording:
         Raises:
             UsageError: there are none, or of another version.
         """
-        return read_baseline(self.baseline_path, RecordingBaseline)
+        return read_baseline(self.baseline_path, RecordingBaseline, "--record --reason TEXT")
 
     def load(self, baseline: RecordingBaseline) -> None:
         """Read completions and conversations.

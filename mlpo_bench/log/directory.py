@@ -181,7 +181,7 @@ class RunDirectory:
         was, now = before.model_dump(mode="json"), config.model_dump(mode="json")
         changed = [name for name in now if was.get(name) != now[name]]
         raise UsageError(
-            f"the run folder {self.path} was made with another configuration ({', '.join(changed)} differ). "
+            f"the run folder {self.path} was made with another configuration (not the same: {', '.join(changed)}). "
             "Choose another --name, repeat that run with --config, or extend it with --add."
         )
 

@@ -64,7 +64,7 @@ class Mixture(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SelfMixture(Mixture):
-    """The same of the leader's model alone: as many proposals as there are peers, each a sample of its own."""
+    """A mixture of the leader's model alone: as many proposals as there are peers, each a sample of its own."""
 
     name: ClassVar[str] = "self-mixture"
 

@@ -222,9 +222,9 @@ def _basis(
         for member in cell.setting.team.distinct:
             of_model = throughput.of(member.spec, known)
             if speed:
-                told = f"{speed:g} tokens/s as given"
+                told = f"{speed:,.6g} tokens/s as given"
             elif of_model.tokens_a_second:
-                told = f"{of_model.tokens_a_second:g} tokens/s, measured {of_model.measured}"
+                told = f"{of_model.tokens_a_second:,.6g} tokens/s, measured {of_model.measured}"
             else:
                 told = "speed not known: give --speed, or run once"
             longest = throughput.longest(cell, member, suites[cell.suite].samples[0])

@@ -147,9 +147,9 @@ class _Reckoner:
         """Yield in words what the figures rest on."""
         for spec, of_model in self._lengths.items():
             if self._given:
-                told = f"{self._given:g} tokens/s as given"
+                told = f"{self._given:,.6g} tokens/s as given"
             elif of_model.speed:
-                told = f"{of_model.speed:g} tokens/s, measured {of_model.throughput.measured}"
+                told = f"{of_model.speed:,.6g} tokens/s, measured {of_model.throughput.measured}"
             else:
                 told = "speed not known: give --speed, or do the stage rollouts once"
             yield f"{spec.name}: {told}"

@@ -318,3 +318,9 @@ def test_a_narrow_terminal_reads_verdicts_in_a_word_and_of_columns_that_are_ther
     assert {row[-1] for row in narrow.rows} == {pair.brief for pair in (*found.pairs, *found.means)}
     assert all(pair.brief[0] == pair.verdict[0] for pair in found.pairs if pair.adjusted < 0.05)
     assert all(pair.brief.startswith("open") for pair in found.pairs if pair.adjusted >= 0.05)
+
+
+def test_what_is_so_of_both_runs_is_said_once(make: Callable[..., RunDirectory]) -> None:
+    one, other = (LoadedRun(make(f"limited-{seed}", seed=seed, limit=4)) for seed in (0, 1))
+    notes = comparisons.of_runs(one, other).notes
+    assert len([note for note in notes if note.startswith("Questions were limited")]) == 1

@@ -141,7 +141,8 @@ def of_runs(a: LoadedRun, b: LoadedRun, suites: Collection[str] | None = None, *
     notes = [*_different_data(a, b, {row.suite for row, _ in pairs}, anyway=anyway)]
     alone = len(rows_a) + len(rows_b) - 2 * len(shared)
     notes += [f"{alone} rows that only one of the two runs has are left out."] if alone else []
-    return _comparisons(f"A: {a.path}; B: {b.path}", pairs, [*notes, *_left_out(a, rows_a), *_left_out(b, rows_b)])
+    left_out = dict.fromkeys([*_left_out(a, rows_a), *_left_out(b, rows_b)])  # what is so of both is said once
+    return _comparisons(f"A: {a.path}; B: {b.path}", pairs, [*notes, *left_out])
 
 
 def against(run: LoadedRun, name: str, suites: Collection[str] | None = None) -> Comparisons:
@@ -203,9 +204,10 @@ def _comparisons(title: str, rows: Sequence[tuple[ResultRow, ResultRow]], notes:
         for place, (pairs, one) in enumerate(zip(groups, tests, strict=True))
     )
     told, means = every[: len(rows)], every[len(rows) :]
+    every_one = "the one comparison" if len(tests) == 1 else f"all {len(tests)} comparisons"
     of_holm = (
-        f"Holm: p adjusted over all {len(tests)} comparisons of the table"
-        f"{', means over suites among them' if means else ''}; a verdict needs it below {ALPHA}."
+        f"Holm: p adjusted over {every_one} of the table{', means over suites among them' if means else ''}; a verdict "
+        f"needs it below {ALPHA}."
     )
     left_out = [f"{pair.suite}, {pair.row} ({pair.left_out})" for pair in told if pair.left_out]
     if left_out:
