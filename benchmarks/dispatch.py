@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlpo_bench.chat import Message, Sampling
+    from mlpo_bench.harness.suite import Sample
 
 PEERS, ROUNDS = 3, 5
 TURNS_A_QUESTION = (PEERS + 1) * ROUNDS
@@ -65,18 +66,29 @@ class Suite:
         return answer is not None and answers.judge("option", answer, "(B)")
 
 
+def made_up(n: int) -> Sample:
+    """Return a question with its request."""
+    from lm_eval.api.instance import Instance
+
+    from mlpo_bench.chat import Sampling
+    from mlpo_bench.harness.suite import Sample
+    from mlpo_bench.questions import Item, Question
+
+    item = Item("bbh", "made-up", f"bbh/made-up/{n}", f"Question {n}: which of A, B, C and D? " * 8, "(B)", "option")
+    question = Question(item.suite, item.subject, item.id, item.text, item.answer_format)
+    request = Instance("generate_until", {}, ("", {}), 0, metadata=("made-up", n, 1))
+    return Sample(question, Sampling(), item, n, request)
+
+
 def hold(questions: int, folder: Path) -> float:
     """Hold all conversations; return the seconds that took."""
-    from mlpo_bench.chat import Sampling
     from mlpo_bench.dispatch import Dispatch
     from mlpo_bench.engines.scripted import ScriptedEngine
-    from mlpo_bench.harness.suite import Sample
     from mlpo_bench.log import RunDirectory
     from mlpo_bench.log.directory import PARTS
     from mlpo_bench.log.records import write_records
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.protocols import Leader, Setting
-    from mlpo_bench.questions import Question
     from mlpo_bench.runs.progress import CellProgress
     from mlpo_bench.runs.scheduler import schedule
     from mlpo_bench.store import Store
@@ -85,15 +97,7 @@ def hold(questions: int, folder: Path) -> float:
     member = Member(model="scripted")
     team = Team(leader=member, peers=(member,) * PEERS)
     cell = Cell("bbh", Setting(team, Leader(ROUNDS)), "leader")
-    asked = tuple(
-        Sample(
-            Question("bbh", "made-up", f"bbh/made-up/{n}", f"Question {n}: which of A, B, C and D? " * 8, "option"),
-            Sampling(),
-            "made-up",
-            None,
-        )
-        for n in range(questions)
-    )
+    asked = tuple(made_up(n) for n in range(questions))
 
     for part in PARTS:
         (folder / part).mkdir()

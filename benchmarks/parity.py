@@ -79,7 +79,7 @@ def theirs(suite: str, limit: int, tokens: int, data: Path | None) -> dict[str, 
         asked = SuiteTasks(suite, limit=limit, data=data).samples
         chosen: dict[str, list[int]] = {}
         for one in asked:
-            chosen.setdefault(one.task, []).append(one.instance.doc_id)
+            chosen.setdefault(one.task, []).append(one.place)
         done: dict[str, Any] = simple_evaluate(
             model="hf",
             model_args={"pretrained": str(resolve(MEMBER.spec).folder), "dtype": "float32"},

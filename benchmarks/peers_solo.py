@@ -73,7 +73,7 @@ def sampled(questions: int) -> dict[str, list[int]]:
     chosen: dict[str, list[int]] = defaultdict(list)
     with quiet_lm_eval():
         for sample in SuiteTasks("mmlu", limit=questions).samples:
-            chosen[sample.task].append(sample.instance.doc_id)
+            chosen[sample.task].append(sample.place)
     return chosen
 
 
