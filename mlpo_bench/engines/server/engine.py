@@ -15,6 +15,7 @@ from mlpo_bench.engines.server.listing import listed, tried
 from mlpo_bench.engines.server.pace import LONGEST_WAIT_S, Pace, told_wait
 from mlpo_bench.engines.server.refusals import ANSWERED, SYSTEM_ROLE, TOO_MANY, Asked, overflow, refusal, too_long
 from mlpo_bench.engines.server.request import RequestBuilder
+from mlpo_bench.engines.server.stops import ended
 from mlpo_bench.engines.server.transport import Transport
 from mlpo_bench.engines.spec import ASKED_ANEW, AUTO
 from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
@@ -130,7 +131,7 @@ class ServerEngine:
                     self._wait(outcome, tries)
                     continue
                 self._pace.answered()
-                return self._completion(outcome, messages, time.perf_counter() - started)
+                return self._completion(outcome, messages, sampling, time.perf_counter() - started)
 
     def _found(self, answer: Answer, asked: Asked) -> Reply | _Wait:
         """Return what an answer means, or that the server asks to wait.
@@ -221,14 +222,36 @@ class ServerEngine:
             told = usage.prompt + usage.cached
             self._say_once("cut", f"counts {told:,} tokens in a prompt of about {about:,}, so it may have cut it")
 
-    def _completion(self, reply: Reply, messages: Sequence[Message], seconds: float) -> Completion:
+    def _bounded(self, reply: Reply, sampling: Sampling) -> Reply:
+        """Return an answer up to where it was to end, and tell of a server that does not mind its bounds.
+
+        Raises:
+            EngineError: nothing stands before its end.
+        """
+        most, written = sampling.max_tokens, 0 if reply.usage is None else reply.usage.completion
+        if written > most and self._builder.sends("max_tokens"):
+            self._say_once("long", f"wrote {written:,} tokens where {most:,} at most were asked for")
+        if reply.refused:
+            return reply
+        try:
+            text, beyond = ended(reply.text, self._builder.stops(sampling))
+        except EngineError as fault:
+            raise self._worded(fault) from None
+        if text == reply.text:
+            return reply
+        if beyond is not None and self._builder.sends("stop"):
+            self._say_once("stop", f"ignores `stop`: it wrote on behind {beyond!r}, so its texts are cut there")
+        return replace(reply, text=text, finish_reason="stop")
+
+    def _completion(self, reply: Reply, messages: Sequence[Message], sampling: Sampling, seconds: float) -> Completion:
         if reply.note:
             self._say_once(reply.note, reply.note)
         self._check_whole(reply.usage, messages)
         if reply.fingerprint and len(self._fingerprints) < _FINGERPRINTS_KEPT:
             self._fingerprints[self._transport.cleaned(reply.fingerprint)] = None
-        written = reply.text + (reply.reasoning or "")
+        written = reply.text + (reply.reasoning or "")  # whole: what is cut off was written, and is paid for
         usage = reply.usage or Usage(self.count_tokens(messages), 0, _estimate(written))
+        reply = self._bounded(reply, sampling)
         return Completion(
             text=reply.text,
             usage=usage,

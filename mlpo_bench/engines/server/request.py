@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from mlpo_bench.chat import Message
     from mlpo_bench.engines.chats import ChatTokens
+    from mlpo_bench.engines.server_options import Sent
     from mlpo_bench.engines.spec import ModelSpec
 
 # Some servers hold a seed in 32 bits with a sign.
@@ -80,16 +81,23 @@ class RequestBuilder:
     def body(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> dict[str, Any]:
         """Return a request, ready to be written as JSON."""
         chat = without_system(messages) if self.fold_system else messages
-        stops = (*sampling.stop, *self._options.stop)
         if self._chat is None:
             asked: dict[str, Any] = {"messages": [{"role": m.role, "content": m.content} for m in chat]}
         else:
             asked = {"prompt": self._chat.text(chat).removeprefix(self._start)}
-            stops = (*stops, *self._chat.stops)
         body = {"model": self._spec.model, **asked, **self._drawn(sampling, seed)}
-        if stops and "stop" not in self._options.omit:
-            body["stop"] = list(dict.fromkeys(stops))
+        if (stops := self.stops(sampling)) and self.sends("stop"):
+            body["stop"] = stops
         return _merged(body | self._added(), self._options.extra_body)
+
+    def sends(self, field: Sent) -> bool:
+        """Whether a field goes with requests, where there is something in it."""
+        return field not in self._options.omit
+
+    def stops(self, sampling: Sampling) -> list[str]:
+        """Return what ends an answer: what the task and the team file say, and what a chat in plain text needs."""
+        own = () if self._chat is None else self._chat.stops
+        return list(dict.fromkeys((*sampling.stop, *self._options.stop, *own)))
 
     def _drawn(self, sampling: Sampling, seed: int) -> dict[str, Any]:
         """Return how the answer is drawn; under `generation: model` that is the server's to say."""
