@@ -204,7 +204,7 @@ def test_words_are_found_where_servers_put_them() -> None:
             {"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 5}},
             Usage(6, 4, 2, 5),
         ),
-        ({"input_tokens": 3, "cache_read_input_tokens": 40, "cache_creation_input_tokens": 7}, Usage(7, 40, 2, 7)),
+        ({"input_tokens": 3, "cache_read_input_tokens": 40, "cache_creation_input_tokens": 7}, Usage(10, 40, 2, 7)),
         ({"prompt_tokens": 10}, Usage(10, 0, 2)),
     ],
 )
@@ -274,6 +274,47 @@ def test_thinking_beside_the_completion_is_counted_once(
     assert replied({"content": "Yes."}, **told, **({} if total is None else {"total_tokens": total})).usage == Usage(
         50, 0, counted
     )
+
+
+def openai_usage(prompt: int, cached: int, written: int, total: int | None = None, **more: Any) -> dict[str, Any]:
+    told = {"prompt_tokens": prompt, "completion_tokens": written, "prompt_tokens_details": {"cached_tokens": cached}}
+    return told | ({} if total is None else {"total_tokens": total}) | more
+
+
+def thinking(tokens: int) -> dict[str, Any]:
+    return {"completion_tokens_details": {"reasoning_tokens": tokens}}
+
+
+@pytest.mark.parametrize(
+    ("told", "usage"),
+    [
+        (openai_usage(100, 50, 10, 110), Usage(50, 50, 10)),  # within, as most servers count
+        (openai_usage(100, 50, 10), Usage(50, 50, 10)),
+        (openai_usage(100, 50, 10, 160), Usage(100, 50, 10)),  # the total says that they stand beside
+        (openai_usage(100, 50, 10, 167, **thinking(7)), Usage(100, 50, 17)),  # as the thinking does
+        (openai_usage(100, 50, 10, 160, **thinking(7)), Usage(100, 50, 10)),
+        (openai_usage(100, 50, 10, 160, **thinking(50)), Usage(50, 50, 60)),  # the thinking, as likely as not
+        (openai_usage(100, 50, 10, 190, cache_creation_input_tokens=30), Usage(130, 50, 10, 30)),
+        (openai_usage(100, 50, 10, cache_read_input_tokens=50), Usage(50, 50, 10)),  # told twice
+        (openai_usage(10, 40, 10, 60), Usage(10, 40, 10)),
+        ({"input_tokens": 100, "cache_read_input_tokens": 50, "output_tokens": 10}, Usage(100, 50, 10)),
+        (
+            {"input_tokens": 100, "cache_read_input_tokens": 50, "output_tokens": 10, "total_tokens": 110},
+            Usage(100, 50, 10),
+        ),
+        (
+            {"input_tokens": 100, "cache_read_input_tokens": 50, "output_tokens": 10, "total_tokens": 160},
+            Usage(100, 50, 10),
+        ),
+        (
+            {"input_tokens": 100, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 80, "output_tokens": 10},
+            Usage(180, 0, 10, 80),
+        ),
+        ({"input_tokens": 100, "input_tokens_details": {"cached_tokens": 50}, "output_tokens": 10}, Usage(50, 50, 10)),
+    ],
+)
+def test_what_was_cached_is_counted_once(told: dict[str, Any], usage: Usage) -> None:
+    assert replied({"content": "Yes."}, **told).usage == usage
 
 
 def test_what_was_cached_apart_is_no_thinking() -> None:
