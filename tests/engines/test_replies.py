@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlpo_bench.chat import Completion, Usage
-from mlpo_bench.engines.server import pace, refusals, reply, words
+from mlpo_bench.engines.server import failures, pace, refusals, reply, words
 from mlpo_bench.engines.server.listing import _models
 from mlpo_bench.engines.server.transport import Answer
 from mlpo_bench.errors import EngineError
@@ -369,7 +369,7 @@ def test_an_error_is_asked_again_for_unless_its_code_says_that_this_is_useless(c
 
 @pytest.mark.parametrize("code", [429, "429", 429.0, "rate_limit_exceeded"])
 def test_an_error_for_haste_is_waited_for(code: Any) -> None:
-    with pytest.raises(reply.RateLimited):
+    with pytest.raises(failures.RateLimited):
         reply.read({"choices": [ANSWER], "error": {"message": "slow down", "code": code}})
 
 

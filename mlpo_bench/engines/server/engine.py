@@ -11,6 +11,7 @@ from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.engines.base import UNTOLD_CONTEXT, ModelFacts
 from mlpo_bench.engines.hashes import revision_of
 from mlpo_bench.engines.server import reply as replies
+from mlpo_bench.engines.server.failures import RateLimited
 from mlpo_bench.engines.server.listing import listed, tried
 from mlpo_bench.engines.server.pace import LONGEST_WAIT_S, Pace, told_wait
 from mlpo_bench.engines.server.refusals import ANSWERED, SYSTEM_ROLE, TOO_MANY, Asked, overflow, refusal, too_long
@@ -148,7 +149,7 @@ class ServerEngine:
             return replies.read(replies.parsed(answer.body))
         except ValueError as error:
             raise self._worded(replies.unreadable(answer.body, error)) from None
-        except replies.RateLimited as fault:
+        except RateLimited as fault:
             return _Wait(told_wait(answer.headers, str(fault)), str(self._worded(fault)))
         except EngineError as fault:
             if too_long(answer.status, str(fault)):  # an error that comes with status 200

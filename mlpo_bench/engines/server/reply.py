@@ -6,9 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlpo_bench.engines.server.endings import ending
+from mlpo_bench.engines.server.failures import blocked, error_of, failed
+from mlpo_bench.engines.server.protocols import is_piece, other_protocol
 from mlpo_bench.engines.server.tokens import told_usage
 from mlpo_bench.engines.server.words import one_line
-from mlpo_bench.engines.server.words import said as words_of
 from mlpo_bench.errors import EngineError, digits_or
 
 
@@ -17,35 +19,12 @@ if TYPE_CHECKING:
 
     from mlpo_bench.chat import FinishReason, Usage
 
-# How servers say that a text came to its end, was cut off, or was not to be.
-_STOPPED = {
-    "", "stop", "stopped", "eos", "eos_token", "end_turn", "stop_sequence", "stop_sequence_reached", "complete",
-    "completed", "finish", "finished", "end", "done", "normal", "finish_reason_stop",
-}  # fmt: skip
-_CUT_OFF = {
-    "length", "max_tokens", "max_length", "max_output_tokens", "max_new_tokens", "model_length", "token_limit",
-    "max_completion_tokens", "model_context_window_exceeded", "finish_reason_max_tokens",
-}  # fmt: skip
-_REFUSED = {"refusal", "refused"}
-_FILTERED = {"content_filter", "content_filtered", "safety", "recitation", "blocklist", "prohibited_content", "spii"}
-_FAILED = {"error", "abort", "aborted", "cancelled", "canceled", "failed", "timeout", "insufficient_system_resource"}
-_TOOLS = {"tool_calls", "tool_use", "function_call"}
-
 _THINKING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 _THINKING_PARTS = {"thinking", "reasoning", "reasoning_text", "reasoning.text", "reasoning.summary"}
 _THINKING_IN = ("thinking", "reasoning", "text", "summary", "content")
 _WORDLESS = ("refusal", "redacted_thinking")
 """Kinds of parts that say nothing of the answer."""
 _DEEPEST = 8
-_DIGITS_OF_A_STATUS = 3
-_WAITS = {"429", "rate_limit_exceeded"}
-_PASSING = {408, 409, 425, 429}
-_FINAL = {
-    "authentication_error", "bad_request", "badrequesterror", "forbidden", "invalid_api_key", "invalid_request",
-    "invalid_request_error", "model_not_found", "not_found", "not_found_error", "notfounderror", "permission_denied",
-    "permission_error", "unauthenticated", "unauthorized",
-}  # fmt: skip
-"""Names of errors that stay however often is asked, where servers give a name in place of HTTP's number."""
 _STREAMED = (b"data:", b"event:", b"id:", b"retry:", b":")
 """How a stream of server-sent events begins: with a field, or with a comment."""
 
@@ -65,10 +44,6 @@ class Reply:
     refused: bool = False
     note: str = ""
     fingerprint: str | None = None
-
-
-class RateLimited(EngineError):
-    """A server asks to wait, in an answer with status 200."""
 
 
 def parsed(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
@@ -122,12 +97,14 @@ def read(content: Any) -> Reply:  # noqa: ANN401 - whatever JSON holds
         EngineError: it holds no answer; the message, which completes `the server ...`, says what it holds instead.
     """
     if not isinstance(content, dict):
-        raise EngineError(f"did not answer with a completion, but with {_kind(content)}.")
+        raise other_protocol(content) or EngineError(f"did not answer with a completion, but with {_kind(content)}.")
     choices = content.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
-    for error in (content if content.get("object") == "error" else content.get("error"), _error_of(first)):
-        if _says_something(error):  # what was written until then is no answer
-            raise _failed(error)
+    if not isinstance(first, dict) and (foreign := blocked(content) or _of_another_protocol(content)) is not None:
+        raise foreign
+    answered = isinstance(first, dict) and ("message" in first or "text" in first)
+    if (error := error_of(content, first, answered=answered)) is not None:
+        raise failed(error)  # what was written until then is no answer
     if not isinstance(first, dict):
         what = f"a choice that is {_kind(first)}" if isinstance(choices, list) and choices else "no choices"
         raise EngineError(f"did not answer with a completion: it has {what}.")
@@ -135,34 +112,9 @@ def read(content: Any) -> Reply:  # noqa: ANN401 - whatever JSON holds
     return _chosen(first, told_usage(content.get("usage")), fingerprint if isinstance(fingerprint, str) else None)
 
 
-def _error_of(choice: Any) -> Any:  # noqa: ANN401
-    return choice.get("error") if isinstance(choice, dict) else None
-
-
-def _says_something(error: Any) -> bool:  # noqa: ANN401
-    """Whether an error is one: some servers send the field with nothing in it."""
-    inner = error.values() if isinstance(error, dict) else error if isinstance(error, list) else None
-    return bool(error) if inner is None else any(inner)
-
-
-def _failed(error: Any) -> EngineError:  # noqa: ANN401
-    """Return the fault of an error that came with status 200."""
-    codes = _codes(error)
-    if codes & _WAITS:
-        return RateLimited(f"answered with an error: {words_of(error) or 'too many requests'}.")
-    numbers = {int(code) for code in codes if code.isdecimal() and len(code) <= _DIGITS_OF_A_STATUS}
-    final = bool(codes & _FINAL) or any(400 <= one < 500 and one not in _PASSING for one in numbers)  # noqa: PLR2004 - HTTP's
-    return EngineError(f"answered with an error: {words_of(error) or 'it does not say which'}.", transient=not final)
-
-
-def _codes(error: Any) -> set[str]:  # noqa: ANN401
-    """Return what an error calls itself, in small letters; a number stands there as text with some servers."""
-    told = (error.get(place) for place in ("code", "status", "type")) if isinstance(error, dict) else ()
-    return {
-        str(int(one) if isinstance(one, float) and one.is_integer() else one).strip().lower()
-        for one in told
-        if isinstance(one, int | float | str) and not isinstance(one, bool)
-    }
+def _of_another_protocol(content: dict[str, Any]) -> EngineError | None:
+    """Return the fault of an answer in another protocol, unless it tells of an error there."""
+    return None if content.get("error") else other_protocol(content)
 
 
 def _chosen(choice: dict[str, Any], usage: Usage | None, fingerprint: str | None) -> Reply:
@@ -172,7 +124,7 @@ def _chosen(choice: dict[str, Any], usage: Usage | None, fingerprint: str | None
     refusal = _refusal(message, content)
     usage = usage if usage is None or usage.completion or not text else None  # a text of no tokens cannot be
     reason = choice.get("finish_reason")
-    finish, note = _finish(reason, text)
+    finish, note = ending(reason, text)
     if finish == "refused" or refusal:
         told = refusal if refusal and not text.strip() else text
         return Reply(told, "stop", usage, reasoning, refused=True, fingerprint=fingerprint)
@@ -199,7 +151,12 @@ def _content(choice: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         return message.get("content"), message
     if "text" in choice:
         return choice["text"], {}
+    if is_piece(choice):
+        raise EngineError(_PIECE, transient=False)
     raise EngineError("did not answer with a completion: its choice has no message.")
+
+
+_PIECE = "answered with a piece of a stream (`delta`), though no stream was asked for; turn that off there."
 
 
 def _joined(content: Any, what: str, depth: int = _DEEPEST) -> tuple[str, str | None]:  # noqa: ANN401
@@ -211,10 +168,28 @@ def _joined(content: Any, what: str, depth: int = _DEEPEST) -> tuple[str, str | 
     if isinstance(content, dict) and depth:
         return _part(content, what, depth)
     if isinstance(content, list) and depth:
-        parts = [_joined(part, what, depth - 1) for part in content]
+        parts = _parts(content, what, depth)
         thoughts = [thought for _, thought in parts if thought]
         return "".join(text for text, _ in parts), "\n".join(thoughts) or None
     raise EngineError(f"did not answer with a completion: {what} is {_kind(content)}.")
+
+
+class _Textless(EngineError):
+    """A part of another kind than text: a call of a tool, an image, a reference, thinking that is encrypted."""
+
+
+def _parts(content: list[Any], what: str, depth: int) -> list[tuple[str, str | None]]:
+    """Return the text and the thinking of each part; those without are passed over where another has some."""
+    parts: list[tuple[str, str | None]] = []
+    textless: list[_Textless] = []
+    for part in content:
+        try:
+            parts.append(_joined(part, what, depth - 1))
+        except _Textless as fault:
+            textless.append(fault)
+    if textless and not any(text or thought for text, thought in parts):
+        raise textless[0]
+    return parts
 
 
 def _part(part: dict[str, Any], what: str, depth: int) -> tuple[str, str | None]:
@@ -227,7 +202,8 @@ def _part(part: dict[str, Any], what: str, depth: int) -> tuple[str, str | None]
         return "", None
     if "text" not in part:
         shown = one_line(repr(kind), 40)
-        raise EngineError(f"did not answer with a completion: {what} has a part without text ({shown}).")
+        told = f"did not answer with a completion: {what} has a part without text ({shown})."
+        raise _Textless(told, transient=False, own="tool" in shown or "function" in shown)
     inner = part["text"]
     return _joined(inner["value"] if isinstance(inner, dict) and "value" in inner else inner, what, depth - 1)
 
@@ -235,35 +211,16 @@ def _part(part: dict[str, Any], what: str, depth: int) -> tuple[str, str | None]
 def _reasoning(message: dict[str, Any]) -> str | None:
     """Return the thinking that stands beside a content; what is no text there is none."""
     for field in (*_THINKING_FIELDS, "reasoning_details"):
+        told = message.get(field)
+        if isinstance(told, dict):  # whatever kind of object it calls itself
+            told = next((told[name] for name in _THINKING_IN if told.get(name)), None)
         try:
-            text, thought = _joined(message.get(field), field)
+            text, thought = _joined(told, field)
         except EngineError:
             continue
         if reasoning := (thought or text).strip():
             return reasoning
     return None
-
-
-def _finish(reason: Any, text: str) -> tuple[str, str]:  # noqa: ANN401
-    """Return how an answer ended (`stop`, `length` or `refused`), and what is odd about the way it says so."""
-    word = "" if reason is None else str(reason).strip().lower() if isinstance(reason, str) else None
-    shown = one_line(repr(reason), 60)
-    if word is None:
-        return "stop", f"says {shown} where it should say why an answer ended; taken as its end"
-    if word in _STOPPED:
-        return "stop", ""
-    if word in _CUT_OFF:
-        return "length", ""
-    if word in _REFUSED:
-        return "refused", ""
-    if word in _FILTERED:
-        raise EngineError(f"ended an answer with {shown}: a filter of its own.", transient=False, own=True)
-    if word in _FAILED:
-        raise EngineError(f"ended an answer with {shown}.")
-    if word in _TOOLS and not text.strip():
-        told = f"ended an answer with {shown}: it calls a tool, though none was offered."
-        raise EngineError(told, transient=False, own=True)
-    return "stop", f"ended an answer with {shown}, which is taken as its end"
 
 
 def _empty(reason: Any, reasoning: str | None, message: dict[str, Any]) -> str:  # noqa: ANN401

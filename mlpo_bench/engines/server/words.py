@@ -13,7 +13,10 @@ LONGEST = 400
 _SHORTEST_SECRET = 6
 _TITLE = re.compile(r"<(?:title|h1)[^>]{0,200}>(.{1,300}?)</", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,500}>")
-_PLACES = ("message", "error", "detail", "details", "errors", "msg", "title", "reason", "description", "object")
+_PLACES = (
+    "message", "error", "detail", "details", "errors", "msg", "error_message", "error_msg", "errmsg", "base_resp",
+    "status_msg", "title", "reason", "description", "object",
+)  # fmt: skip
 _DEEPEST = 6
 
 
