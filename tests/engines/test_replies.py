@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlpo_bench.chat import Completion, Usage
-from mlpo_bench.engines.server import failures, pace, refusals, reply, words
+from mlpo_bench.engines.server import failures, refusals, reply, waits, words
 from mlpo_bench.engines.server.listing import _models
 from mlpo_bench.engines.server.transport import Answer
 from mlpo_bench.errors import EngineError
@@ -137,7 +137,7 @@ def test_any_words_become_one_line_that_moves_no_cursor(text: str) -> None:
 
 @given(st.dictionaries(st.sampled_from(["retry-after", "retry-after-ms", "x-ratelimit-reset"]), st.text()), st.text())
 def test_any_wait_is_none_or_seconds(headers: dict[str, str], said: str) -> None:
-    wait = pace.told_wait(headers, said)
+    wait = waits.told_wait(headers, said)
     assert wait is None or 0 <= wait < float("inf")
 
 
@@ -168,6 +168,33 @@ NOW = 1_800_000_000.0
         ({}, "Rate limit reached. Please try again in 7m12s. Visit us", 432.0),
         ({}, "Please try again in 20 seconds", 20.0),
         ({}, '"retryDelay": "34s"', 34.0),
+        ({}, "Please try again in 500 milliseconds", 0.5),
+        ({}, "Please wait 10 more seconds", 10.0),
+        ({}, "try again in 2 months", 5_184_000.0),
+        ({}, "Try again in 5 minutes and 10 seconds.", 310.0),
+        ({}, "try again in 1 hour, 2 minutes, and 3 seconds", 3_723.0),
+        ({}, "try again in 1 day", 86_400.0),
+        ({}, "wait for 12 seconds", 12.0),
+        ({}, "retry after 30", 30.0),
+        ({}, "Retry after 30. Thanks", 30.0),
+        ({}, "retry after 30 seconds", 30.0),
+        ({}, "Please retry in 34.074824224s.", 34.074824224),
+        ({}, '{"error": {"details": [{"retryDelay": "34s"}]}}', 34.0),
+        ({}, '{"retry_after": 2.5}', 2.5),
+        ({}, "try again in 20ms", 0.02),
+        ({}, "try again in 1m30.5s", 90.5),
+        ({}, "retry after 2 attempts", None),
+        ({}, "retry after 2026-11-27", None),
+        ({}, "try again in 3 moons", None),
+        ({}, "wait 5 maintainers", None),
+        ({"retry-after": "30 seconds"}, "", 30.0),
+        ({"retry-after": "1 minute"}, "", 60.0),
+        ({"retry-after": "Fri Jan 15 08:00:30 2027"}, "", 30.0),
+        ({"retry-after": "Friday, 15-Jan-27 08:00:30 GMT"}, "", 30.0),
+        ({"retry-after": "2027-01-15T08:00:30Z"}, "", 30.0),
+        ({"retry-after": "1000000000"}, "", 1e9),
+        ({"retry-after": "1799999990"}, "", 0.0),
+        ({"retry-after": "5s later"}, "", None),
         ({"retry-after": "soon"}, "", None),
         ({"retry-after": "nan"}, "", None),
         ({"retry-after": "-5"}, "", None),
@@ -176,7 +203,7 @@ NOW = 1_800_000_000.0
     ],
 )
 def test_how_long_a_server_asks_to_wait(headers: dict[str, str], said: str, seconds: float | None) -> None:
-    wait = pace.told_wait(headers, said, now=lambda: NOW)
+    wait = waits.told_wait(headers, said, now=lambda: NOW)
     assert wait == pytest.approx(seconds) if seconds is not None else wait is None
 
 

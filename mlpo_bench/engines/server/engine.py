@@ -12,12 +12,14 @@ from mlpo_bench.engines.base import UNTOLD_CONTEXT, ModelFacts
 from mlpo_bench.engines.hashes import revision_of
 from mlpo_bench.engines.server import reply as replies
 from mlpo_bench.engines.server.failures import RateLimited
+from mlpo_bench.engines.server.hints import SYSTEM_ROLE
 from mlpo_bench.engines.server.listing import listed, tried
-from mlpo_bench.engines.server.pace import LONGEST_WAIT_S, Pace, told_wait
-from mlpo_bench.engines.server.refusals import ANSWERED, SYSTEM_ROLE, TOO_MANY, Asked, overflow, refusal, too_long
+from mlpo_bench.engines.server.pace import LONGEST_WAIT_S, Pace
+from mlpo_bench.engines.server.refusals import ANSWERED, TOO_MANY, Asked, overflow, refusal, too_long
 from mlpo_bench.engines.server.request import RequestBuilder
 from mlpo_bench.engines.server.stops import ended
 from mlpo_bench.engines.server.transport import Transport
+from mlpo_bench.engines.server.waits import told_wait
 from mlpo_bench.engines.spec import ASKED_ANEW, AUTO
 from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
 
@@ -41,6 +43,7 @@ TOKENS_PER_MESSAGE = 4
 SAID_EVERY_S = 10.0
 _LEAST_WAIT_S = 0.05
 _SERVICE_UNAVAILABLE = 503
+_READ_FOR_A_WAIT = 20_000
 _FINGERPRINTS_KEPT = 20
 _TOKENIZER = ("*.json", "*.jinja", "*.model", "*.txt")
 # A prompt of which a server counts so small a part of the estimate was cut, unless its tokens are very long.
@@ -117,7 +120,8 @@ class ServerEngine:
         tries = _Tries(time.monotonic())
         while True:
             folded, body = self._builder.fold_system, self._builder.body(messages, sampling, seed)
-            asked = Asked(self._facts.name, self.count_tokens(messages), sampling.max_tokens)
+            field = self._spec.request.max_tokens_field
+            asked = Asked(self._facts.name, self.count_tokens(messages), sampling.max_tokens, field)
             try:
                 async with self._pace.slot():
                     started = time.perf_counter()
@@ -141,20 +145,28 @@ class ServerEngine:
             EngineError: it is neither.
         """
         if answer.status == TOO_MANY or (answer.status == _SERVICE_UNAVAILABLE and "retry-after" in answer.headers):
-            fault = self._worded(refusal(answer, asked))
-            return _Wait(told_wait(answer.headers, str(fault)), str(fault))
+            fault = refusal(answer, asked)
+            if not fault.transient:
+                raise self._worded(fault)
+            return self._asked_to_wait(answer, fault)
         if answer.status not in ANSWERED:
             raise self._worded(refusal(answer, asked))
         try:
-            return replies.read(replies.parsed(answer.body))
+            content = replies.parsed(answer.body)
         except ValueError as error:
             raise self._worded(replies.unreadable(answer.body, error)) from None
+        try:
+            return replies.read(content)
         except RateLimited as fault:
-            return _Wait(told_wait(answer.headers, str(fault)), str(self._worded(fault)))
+            return self._asked_to_wait(answer, fault)
         except EngineError as fault:
-            if too_long(answer.status, str(fault)):  # an error that comes with status 200
-                raise overflow(self._transport.cleaned(str(fault)), None, asked) from None
+            if too_long(answer.status, str(fault), content):  # an error that comes with status 200
+                raise overflow(self._transport.cleaned(str(fault)), content, asked) from None
             raise self._worded(fault) from None
+
+    def _asked_to_wait(self, answer: Answer, fault: EngineError) -> _Wait:
+        body = answer.body[:_READ_FOR_A_WAIT].decode("utf-8", "replace")  # its words alone may be cut before that
+        return _Wait(told_wait(answer.headers, body), str(self._worded(fault)))
 
     def _worded(self, fault: EngineError) -> EngineError:
         """Return a fault with the server's name before its words, and no key in them."""
@@ -327,7 +339,7 @@ async def _try(
     where = f"the server {transport.url}"
     hindrance = _hindrance(transport, listing)
     try:
-        odd = await tried(transport, builder, Asked(spec.model, 0, 0))
+        odd = await tried(transport, builder, Asked(spec.model, 0, 0, spec.request.max_tokens_field))
     except UsageError as mistake:
         key = f" {transport.which_key}" if "refuses the key" in str(mistake) else ""
         raise UsageError(f"{where} cannot be asked: {str(mistake).rstrip('.')}.{key} ({hindrance}.)") from None

@@ -1,35 +1,21 @@
-"""How fast a server may be asked: so many at once, so many a minute, and not before it says."""
+"""How fast a server may be asked: so many at once, so many a minute, and not before it says (`waits` reads that)."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import math
-import re
 import time
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import Stopped
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 """Where a server does not say how long to wait: twice as long each time, up to a minute, which most windows are."""
-_EPOCH = 1_000_000_000
-_EPOCH_MS = 1_000_000_000_000
-_NO_TIME = 1e15
-"""No wait, and no time in milliseconds either."""
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
-_SPAN = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(ms|s|m|h|d)")
-_TRY_AGAIN = re.compile(
-    r"(?:try again in|retry (?:after|in)|retrydelay\W{1,5}|wait)\s{0,3}"
-    r"((?:\d{1,9}(?:\.\d{1,9})?\s?(?:ms|s|m|h)\w{0,6}\s?){1,5})",
-    re.IGNORECASE,
-)
 
 
 class Pace:
@@ -122,53 +108,3 @@ class Pace:
         """Take note that a request was answered."""
         self._refused = 0
         self._level = min(float(self._most), self._level + 1 / self._level)
-
-
-def told_wait(headers: Mapping[str, str], words: str, now: Callable[[], float] = time.time) -> float | None:
-    """Return for how many seconds a server asks to wait, in its headers or in its words; None where it does not."""
-    if (ms := _number(headers.get("retry-after-ms", ""))) is not None:
-        return ms / 1_000
-    if (told := headers.get("retry-after", "").strip()) and (wait := _span_or_date(told, now)) is not None:
-        return wait
-    if (told := headers.get("x-ratelimit-reset", headers.get("ratelimit-reset", ""))) and (
-        wait := _span_or_date(told, now)
-    ) is not None:
-        return wait
-    resets = [
-        wait
-        for what in ("requests", "tokens")
-        if _number(headers.get(f"x-ratelimit-remaining-{what}", "0")) == 0
-        and (wait := _span_or_date(headers.get(f"x-ratelimit-reset-{what}", ""), now)) is not None
-    ]
-    if resets:
-        return max(resets)
-    match = _TRY_AGAIN.search(words)
-    return None if match is None else _span(re.sub(r"\s", "", match[1]))
-
-
-def _span_or_date(text: str, now: Callable[[], float]) -> float | None:
-    """Return the seconds that a header tells: so many, a span such as `6m0s`, or a time that is to come."""
-    text = text.strip()
-    if (number := _number(text)) is not None:
-        if number >= _EPOCH_MS:
-            number /= 1_000
-        return max(0.0, number - now()) if number >= _EPOCH else number
-    if (span := _span(text)) is not None:
-        return span
-    with contextlib.suppress(ValueError, TypeError, IndexError, OverflowError):
-        at = parsedate_to_datetime(text) if "," in text else datetime.fromisoformat(text)
-        return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now())
-    return None
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if 0 <= number < _NO_TIME else None
-
-
-def _span(text: str) -> float | None:
-    parts = _SPAN.findall(text)
-    return sum(float(count) * _UNITS[unit] for count, unit in parts) if parts else None

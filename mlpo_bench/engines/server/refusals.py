@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlpo_bench.engines.server.failures import codes_of, wants_money
+from mlpo_bench.engines.server.hints import hint
 from mlpo_bench.engines.server.reply import parsed
 from mlpo_bench.engines.server.words import said
 from mlpo_bench.errors import ContextOverflow, EngineError
@@ -26,51 +28,56 @@ _WILL_NOT_PASS = {501, 505}
 _SERVER_FAILED = 500
 
 # Any of these tells that a prompt and its answer are too long. Sources: vLLM, llama.cpp, LM Studio, TGI, SGLang,
-# Groq, Mistral, OpenRouter, Anthropic, Gemini, Ollama, DeepSeek.
+# Groq, Mistral, OpenRouter, Anthropic, Gemini, Ollama, DeepSeek, xAI, Cohere, Moonshot, TensorRT-LLM, LMDeploy, GitHub,
+# Qwen.
 _TOO_LONG = re.compile(
     r"context.{0,3}(?:length|size|window|limit)|max_model_len|maximum context|exceed_context|context the overflows"
-    r"|prompt is too long|input is too long|too large for model|longer than the model|maximum input length"
+    r"|prompt (?:is )?too long|input is too long|too large for model|longer than the model|maximum input length"
     r"|inputs?\W{0,3} (?:tokens \+|must have less than)|number of tokens to keep|input token count"
     r"|reduce the length of the (?:messages|prompt|input)|exceeds? the (?:maximum number of tokens|model's)"
-    r"|context shift is disabled",
+    r"|context shift is disabled|exceeds? the maximum allowed length|maximum prompt length is|too many tokens\b"
+    r"|exceed(?:s|ed)? (?:the )?model token limit|max_seq_len|over the session_len|tokens_limit_reached"
+    r"|range of input length",
+    re.IGNORECASE,
+)
+# What speaks of a context, or of something too large, though another prompt would be refused alike.
+_NOT_TOO_LONG = re.compile(
+    r"(?:tokens|requests) per (?:second|minute|hour|day)|\bTPM\b"
+    r"|un(?:supported|recogni[sz]ed|known|expected) (?:request )?(?:parameter|argument|field|keyword)"
+    r"|max_(?:completion_)?tokens\W{0,3} must be (?:less|at most|<)",
     re.IGNORECASE,
 )
 # A number of tokens in words, with commas or without, and not so long that it cannot be one.
 _N = r"(?<![\d.])(\d{1,3}(?:,\d{3}){1,3}|\d{1,10})(?![\d,]*\d)"
 _HOLDS = (
+    rf"\d \+ [\d,]+ > {_N}",  # first, for "context limit: 190000 + 20000 > 200000" tells the prompt before it
     rf"(?:max_model_len|context (?:length|window|limit|size))\D{{0,60}}?{_N}(?!\s*(?:in the messages|input tokens))",
     rf"\({_N} tokens\), try increasing",
+    rf"(?:maximum allowed length \(|maximum prompt length is|cannot exceed|model token limit:|max size:) ?{_N}",
     rf"{_N} maximum context length",
     rf"(?:must be <=|must have less than|maximum number of tokens allowed \(|tokens >) ?{_N}",
-    rf"\d \+ \d+ > {_N}",
 )
 _PROMPT = (
     rf"{_N}\s+(?:tokens )?(?:in (?:the messages|the prompt|your prompt)|of text input|from the input)",
     rf"{_N}\s+(?:input|`?inputs`?) tokens",
     rf"(?:prompt contains|passed|input \(|request \(|first|messages resulted in|given:|count \(|long:)\s*{_N}",
+    rf"(?:input length \(|received)\s*{_N}",
+    rf"request contains {_N} tokens",
     rf"exceed context limit: {_N} \+",
 )
-_HINTS = {
-    r"max_completion_tokens": "max_tokens_field: max_completion_tokens",
-    r"\bseed\b": "omit: [seed]",
-    r"\btop_p\b": "omit: [top_p]",
-    r"\btemperature\b": "omit: [temperature]",
-    r"\btop_k\b": "omit: [top_k]",
-    r"system\W{0,3}(?:role|message|prompt)|role\W{0,3}system|roles must alternate": "fold_system: true",
-    r"chat.?template|no template": "endpoint: completions",
-    r"api.?version": "extra_query: {api-version: ...}",
-}
-_SYSTEM = next(words for words, hint in _HINTS.items() if hint.startswith("fold_system"))
-SYSTEM_ROLE = re.compile(_SYSTEM, re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a refusal is about: the model, and the prompt's length (an estimate) and the answer's bound, in tokens."""
+    """What a refusal is about: the model, and the prompt's length (an estimate) and the answer's bound, in tokens.
+
+    `length_field` is the name under which that bound was sent.
+    """
 
     model: str
     prompt: int
     answer: int
+    length_field: str = "max_tokens"
 
 
 def refusal(answer: Answer, asked: Asked) -> EngineError:
@@ -83,17 +90,23 @@ def refusal(answer: Answer, asked: Asked) -> EngineError:
             f"answered {answer.status}: it sends on to {said(target)}, which is not followed. Is that the base_url?",
             transient=False,
         )
-    if too_long(answer.status, told):
+    if too_long(answer.status, told, content):
         return overflow(told, content, asked)
     passes = (answer.status >= _SERVER_FAILED or answer.status in _MAY_PASS) and answer.status not in _WILL_NOT_PASS
     words = f": {told.rstrip('.')}" if told else ""
-    hint = _hint(told) if BAD_REQUEST <= answer.status < _SERVER_FAILED and not passes else ""
-    return EngineError(f"answered {answer.status}{words}.{hint}", transient=passes)
+    passes = passes and not wants_money(content)
+    option = hint(told, asked.length_field) if BAD_REQUEST <= answer.status < _SERVER_FAILED and not passes else ""
+    return EngineError(f"answered {answer.status}{words}.{option}", transient=passes)
 
 
-def too_long(status: int, told: str) -> bool:
-    """Whether a refusal says that a prompt does not fit (one for haste never does, whatever it speaks of)."""
-    return status != TOO_MANY and _TOO_LONG.search(told) is not None
+def too_long(status: int, told: str, content: Any = None) -> bool:  # noqa: ANN401 - whatever JSON holds
+    """Whether a refusal says that a prompt does not fit (one for haste never does, whatever it speaks of).
+
+    Some say so in the name of their error alone, which stands in `content`.
+    """
+    if status == TOO_MANY or _NOT_TOO_LONG.search(told):
+        return False
+    return any(_TOO_LONG.search(text) for text in (told, *codes_of(content)))
 
 
 def overflow(told: str, content: Any, asked: Asked) -> ContextOverflow:  # noqa: ANN401
@@ -109,11 +122,6 @@ def overflow(told: str, content: Any, asked: Asked) -> ContextOverflow:  # noqa:
         context=holds,
         said=told,
     )
-
-
-def _hint(told: str) -> str:
-    hints = [hint for words, hint in _HINTS.items() if re.search(words, told, re.IGNORECASE)]
-    return f" If that is the reason, say in the team file: request: {{{', '.join(hints[:2])}}}." if hints else ""
 
 
 def _content(answer: Answer) -> tuple[Any, str]:

@@ -1,0 +1,99 @@
+"""How long a server asks to wait, in its headers or in its words."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_EPOCH_MS = 1_000_000_000_000
+_LONG_PAST_S = 86_400.0
+"""A time that is longer past than this is none: such a number counts seconds."""
+_NO_TIME = 1e15
+"""No wait, and no time in milliseconds either."""
+_UNITS = (
+    (r"milliseconds?|millis|msecs?|ms", 0.001),
+    (r"seconds?|secs?|s", 1.0),
+    (r"minutes?|mins?|m", 60.0),
+    (r"hours?|hrs?|h", 3_600.0),
+    (r"days?|d", 86_400.0),
+    (r"weeks?|w", 604_800.0),
+    (r"months?", 2_592_000.0),
+)
+_NAMES = "|".join(names for names, _ in _UNITS)
+_PART = rf"(\d{{1,12}}(?:\.\d{{1,9}})?)\s{{0,3}}(?:(?:more|additional|full)\s)?({_NAMES})(?![a-z])"
+_SPAN = rf"{_PART}(?:(?:\s|,|and\b){{0,6}}{_PART}){{0,4}}"
+_ASKS = (
+    r"(?:try(?:ing)? again (?:in|after)|retry(?:ing)?[ _-]?(?:after|in)|retry_?delay|wait(?:ing)?(?: for| at least)?)"
+)
+_ABOUT = r"(?:about |approximately |at least |another |~)?"
+_IN_WORDS = re.compile(rf"\b{_ASKS}\W{{1,8}}{_ABOUT}(?P<span>{_SPAN})", re.IGNORECASE)
+_BARE = re.compile(
+    r"\bretry[ _-]?after(?:[ _-]?seconds)?\W{1,8}(?P<seconds>\d{1,9}(?:\.\d{1,9})?)"
+    r"(?![\d.:/-]{0,9}\d)(?!\s{0,3}[a-z])",
+    re.IGNORECASE,
+)
+"""A number without a unit counts seconds, as it does in the header of that name."""
+
+
+def told_wait(headers: Mapping[str, str], words: str, now: Callable[[], float] = time.time) -> float | None:
+    """Return for how many seconds a server asks to wait, in its headers or in its words; None where it does not.
+
+    `words` is the whole body: what tells the wait stands far behind in some.
+    """
+    if (ms := _number(headers.get("retry-after-ms", ""))) is not None:
+        return ms / 1_000
+    for told in (headers.get("retry-after", ""), headers.get("x-ratelimit-reset", headers.get("ratelimit-reset", ""))):
+        if told.strip() and (wait := _span_or_date(told, now)) is not None:
+            return wait
+    resets = [
+        wait
+        for what in ("requests", "tokens")
+        if _number(headers.get(f"x-ratelimit-remaining-{what}", "0")) == 0
+        and (wait := _span_or_date(headers.get(f"x-ratelimit-reset-{what}", ""), now)) is not None
+    ]
+    return max(resets) if resets else _in_words(words)
+
+
+def _in_words(words: str) -> float | None:
+    if (match := _IN_WORDS.search(words)) is not None:
+        return _span(match["span"])
+    return None if (bare := _BARE.search(words)) is None else float(bare["seconds"])
+
+
+def _span_or_date(text: str, now: Callable[[], float]) -> float | None:
+    """Return the seconds that a header tells: so many, a span such as `6m0s`, or a time that is to come."""
+    text = text.strip()
+    if (number := _number(text)) is not None:
+        at = number / 1_000 if number >= _EPOCH_MS else number
+        return max(0.0, at - now()) if at > now() - _LONG_PAST_S else number
+    if re.fullmatch(_SPAN, text, re.IGNORECASE):
+        return _span(text)
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        with contextlib.suppress(ValueError, TypeError, IndexError, OverflowError):
+            at_time = read(text)
+            return max(0.0, (at_time if at_time.tzinfo else at_time.replace(tzinfo=UTC)).timestamp() - now())
+    return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 <= number < _NO_TIME else None
+
+
+def _span(text: str) -> float:
+    return sum(float(count) * _seconds(unit) for count, unit in re.findall(_PART, text, re.IGNORECASE))
+
+
+def _seconds(unit: str) -> float:
+    return next(seconds for names, seconds in _UNITS if re.fullmatch(names, unit, re.IGNORECASE))

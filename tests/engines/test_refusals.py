@@ -1,0 +1,133 @@
+"""What a server says when it does not answer: prompts that do not fit, and the options that would help."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from mlpo_bench.engines.server.hints import hint
+from mlpo_bench.engines.server.refusals import Asked, refusal
+from mlpo_bench.engines.server.transport import Answer
+from mlpo_bench.engines.server_options import RequestOptions
+from mlpo_bench.errors import ContextOverflow, EngineError
+
+
+def fault_of(error: dict[str, Any], status: int = 400) -> EngineError:
+    body = json.dumps({"error": error}).encode()
+    return refusal(Answer(status, {}, body), Asked("m", 5_000, 5))
+
+
+@pytest.mark.parametrize(
+    ("told", "prompt", "holds"),
+    [
+        ("input length and max_tokens exceed context limit: 190000 + 20000 > 200000", 190_000, 200_000),
+        ("input length and `max_tokens` exceed context limit: 190,000 + 20,000 > 200,000", 190_000, 200_000),
+        ("Input length (5000 tokens) exceeds the maximum allowed length (4090 tokens).", 5_000, 4_090),
+        (
+            "This model's maximum prompt length is 131072 but the request contains 200000 tokens.",
+            200_000,
+            131_072,
+        ),
+        (
+            "too many tokens: total number of tokens in the prompt cannot exceed 4081 - received 5001.",
+            5_001,
+            4_081,
+        ),
+        ("Invalid request: Your request exceeded model token limit: 8192", 5_000, 8_192),
+        ("Prompt length 5000 is greater than max_seq_len", 5_000, None),
+        ("the input is over the session_len", 5_000, None),
+        ("Prompt too long", 5_000, None),
+        ("Range of input length should be [1, 30720]", 5_000, None),
+        ("Request body too large for gpt-4o model. Max size: 8000 tokens. (tokens_limit_reached)", 5_000, 8_000),
+    ],
+)
+def test_a_prompt_that_does_not_fit_is_known_by_its_words(told: str, prompt: int, holds: int | None) -> None:
+    fault = fault_of({"message": told})
+    assert isinstance(fault, ContextOverflow)
+    assert (fault.prompt, fault.context) == (prompt, holds)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"message": "no", "code": "context_length_exceeded"},
+        {"message": "no", "type": "exceed_context_size_error", "code": 400},
+        {"message": "Max size: 8000 tokens.", "code": "tokens_limit_reached"},
+    ],
+)
+def test_a_prompt_that_does_not_fit_is_known_by_the_name_of_the_error(error: dict[str, Any]) -> None:
+    assert isinstance(fault_of(error), ContextOverflow)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (
+            413,
+            {
+                "message": "Request too large for model `m` on tokens per minute (TPM): Limit 6000, Requested 8000",
+                "code": "rate_limit_exceeded",
+            },
+        ),
+        (
+            400,
+            {
+                "message": "`max_tokens` must be less than or equal to `8192`, the maximum value for `max_tokens` is "
+                "less than the `context_window` for this model"
+            },
+        ),
+        (400, {"message": "Unsupported parameter: 'context_window' is not supported with this model."}),
+        (429, {"message": "too many tokens", "code": "context_length_exceeded"}),
+    ],
+)
+def test_what_speaks_of_a_context_may_be_something_else(status: int, error: dict[str, Any]) -> None:
+    fault = fault_of(error, status)
+    assert not isinstance(fault, ContextOverflow)
+    assert error["message"].rstrip(".") in str(fault)
+
+
+@pytest.mark.parametrize("named", [{"code": "insufficient_quota"}, {"type": "exceeded_current_quota_error"}])
+def test_a_429_that_only_money_mends_is_final(named: dict[str, str]) -> None:
+    assert not fault_of({"message": "You exceeded your current quota.", **named}, 429).transient
+    assert fault_of({"message": "You exceeded your current quota.", "status": "RESOURCE_EXHAUSTED"}, 429).transient
+
+
+@pytest.mark.parametrize(
+    ("told", "sent", "options"),
+    [
+        ("`temperature` and `top_p` cannot both be specified", "max_tokens", {"omit": ["top_p", "temperature"]}),
+        ("seed, top_p, temperature, top_k: no", "max_tokens", {"omit": ["seed", "top_p", "temperature", "top_k"]}),
+        ("Unsupported parameter: 'stop' is not supported with this model.", "max_tokens", {"omit": ["stop"]}),
+        ("Unrecognized request argument supplied: stop", "max_tokens", {"omit": ["stop"]}),
+        ("Please stop that.", "max_tokens", {}),
+        (
+            "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.",
+            "max_tokens",
+            {"max_tokens_field": "max_completion_tokens"},
+        ),
+        ("Unsupported parameter: 'max_tokens'", "max_tokens", {"max_tokens_field": "max_completion_tokens"}),
+        (
+            "Unrecognized request argument supplied: max_completion_tokens",
+            "max_completion_tokens",
+            {"max_tokens_field": "max_tokens"},
+        ),
+        ("Unsupported: max_length. Use 'max_tokens' instead.", "max_length", {"max_tokens_field": "max_tokens"}),
+        ("max_completion_tokens is too large: 5", "max_completion_tokens", {}),
+        ("max_tokens is too large: 5", "max_tokens", {}),
+        (
+            "Unsupported: 'seed', 'top_p', system role, api version",
+            "max_tokens",
+            {"omit": ["seed", "top_p"], "fold_system": True},
+        ),
+    ],
+)
+def test_a_hint_can_be_entered_and_is_not_what_was_sent(told: str, sent: str, options: dict[str, Any]) -> None:
+    found = hint(told, sent)
+    assert bool(found) == bool(options)
+    if found:
+        entered = yaml.safe_load(found.partition("request: ")[2].removesuffix("."))
+        assert entered == options
+        assert RequestOptions.model_validate(entered)
