@@ -7,6 +7,7 @@ server is reached (its key, its pace, its patience) do not.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import ipaddress
 import re
@@ -30,6 +31,8 @@ _DRAWN_BY = frozenset({
     "repetition_penalty", "repeat_penalty", "typical_p", "min_p", "chat_template_kwargs",
 })  # fmt: skip
 """What else the engine sends under these names, of its own or where a team file says so."""
+_LENGTHS = ("max_tokens", "max_completion_tokens", "max_new_tokens", "max_output_tokens", "n_predict", "num_predict")
+"""What servers call the greatest length: beside the one that is sent, nobody knows which of two counts."""
 _OWN_HEADERS = frozenset({
     "accept-encoding", "connection", "content-encoding", "content-length", "expect", "host",
     "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
@@ -154,7 +157,8 @@ class RequestOptions(BaseModel):
             raise ValueError("max_tokens is left out (`omit`), so that max_tokens_field has nothing to name")
         if self.stop and "stop" in self.omit:
             raise ValueError("stop is left out (`omit`), so that what stands in `stop` would not be sent")
-        for field, name in (("seed", "seed"), ("max_tokens", self.max_tokens_field)):
+        lengths = dict.fromkeys((self.max_tokens_field, *_LENGTHS), "max_tokens")
+        for name, field in {"seed": "seed", "stop": "stop", **lengths}.items():
             if name in self.extra_body and field not in self.omit:
                 raise ValueError(
                     f"extra_body would send another {name} than each question's own; take it out there, or say "
@@ -235,13 +239,22 @@ def checked_urls(given: object) -> str | tuple[str, ...]:
     if len(given) > MOST_ADDRESSES:
         raise ValueError(f"a base_url lists {MOST_ADDRESSES} addresses at most, not {len(given)}")
     urls = tuple(checked_url(one) for one in given)
-    if twice := next(
-        (url for place, url in enumerate(urls) if url.rstrip("/") in {u.rstrip("/") for u in urls[:place]}), None
-    ):
+    servers = [_server(url) for url in urls]
+    if twice := next((url for place, url in enumerate(urls) if servers[place] in servers[:place]), None):
         raise ValueError(f"{twice} stands twice in base_url; each of its addresses is another server")
     return urls[0] if len(urls) == 1 else urls
 
 
+def _server(url: str) -> tuple[str, str, int | None, str, str]:
+    """Return what tells servers apart: however an address is written, its host and its port are the same."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    with contextlib.suppress(ValueError):
+        host = ipaddress.ip_address(host).compressed
+    return parts.scheme, host, parts.port or _PORTS.get(parts.scheme), parts.path.rstrip("/"), parts.query
+
+
+_PORTS = {"http": 80, "https": 443}
 _EXAMPLE = "it looks like http://127.0.0.1:8000/v1, with [::1] for an address of IPv6"
 
 

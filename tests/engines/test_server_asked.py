@@ -252,6 +252,44 @@ def test_a_server_that_streams_is_one_sentence() -> None:
         ask(spec_of(server))
 
 
+NO_LIST = refused("not found", 404)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ({"error": {"message": "no such model", "code": 404}}, "it answered with an error: no such model"),
+        ({"success": False, "msg": "no credit"}, "it answered with an error: no credit"),
+        ({"type": "message", "content": [{"type": "text", "text": "Yes."}]}, "this is Anthropic's own form"),
+        ([{"generated_text": "Yes."}], "this is TGI's own form"),
+        ([], "does not speak OpenAI's protocol"),
+    ],
+)
+def test_a_trial_that_no_question_passes_ends_with_the_servers_words(content: Any, sentence: str) -> None:
+    with (
+        ImitatedServer(replace(says(content), models=NO_LIST)) as server,
+        pytest.raises(UsageError, match=f"cannot be asked: .*{sentence}"),
+    ):
+        opened(spec_of(server))
+
+
+@pytest.mark.parametrize(
+    ("content", "odd"),
+    [
+        ({"error": {"message": "asleep", "code": 503}}, "failed: it answered with an error: asleep"),
+        ({"error": {"message": "slow down", "code": 429}}, "failed: it answered with an error: slow down"),
+        ({"fine": True}, "failed: it did not answer with a completion: it has no choices"),
+        (chat(""), "failed: it answered with nothing"),
+        (chat("Ye", "length"), "was answered"),
+    ],
+)
+def test_a_trial_that_failed_is_told_as_it_failed(content: Any, odd: str) -> None:
+    said: list[str] = []
+    with ImitatedServer(replace(says(content), models=NO_LIST)) as server:
+        opened(spec_of(server), said)
+    assert len([s for s in said if f"a trial question {odd}" in s]) == 1
+
+
 def test_no_server_is_one_sentence_with_the_url() -> None:
     with pytest.raises(UsageError, match=r"no server answers at http://127\.0\.0\.1:9/v1"):
         ask(ModelSpec(model="m", base_url="http://127.0.0.1:9/v1"))

@@ -137,6 +137,10 @@ def test_words_of_bodies_that_are_no_keys_are_sent() -> None:
             {"request": {"extra_body": {"max_length": 5}, "max_tokens_field": "max_length"}},
             "extra_body would send another max_length",
         ),
+        ({"request": {"extra_body": {"max_completion_tokens": 5}}}, "another max_completion_tokens than"),
+        ({"request": {"extra_body": {"max_new_tokens": 5}, "omit": ["seed"]}}, "say `omit: [max_tokens]`"),
+        ({"request": {"extra_body": {"max_tokens": 5}, "max_tokens_field": "max_length"}}, "another max_tokens than"),
+        ({"request": {"extra_body": {"stop": ["x"]}}}, "extra_body would send another stop|say `omit: [stop]`"),
         ({"request": {"template": "x"}}, "applied here"),
         ({"request": {"omit": ["messages"]}}, "omit"),
         ({"revision": "a|b"}, "a word without |"),
@@ -202,6 +206,29 @@ def test_what_is_left_out_may_stand_in_the_body() -> None:
 def test_what_concerns_a_server_goes_with_one(more: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="concerns a server"):
         ModelSpec(model="m", engine="hf", **more)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("http://a/v1", "http://A/v1"),
+        ("http://a/v1", "http://a:80/v1"),
+        ("https://a:443/v1/", "https://a/v1"),
+        ("http://a./v1", "http://a/v1"),
+        ("http://[::1]:8000/v1", "http://[0:0::1]:8000/v1"),
+    ],
+)
+def test_a_server_stands_once_however_it_is_written(one: str, other: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(f"{other} stands twice in base_url")):
+        ModelSpec.model_validate({"model": "m", "base_url": [one, other]})
+
+
+@pytest.mark.parametrize("other", ["https://a/v1", "http://a:8000/v1", "http://a/v2", "http://b/v1", "http://a/V1"])
+def test_servers_differ_in_scheme_host_port_or_path(other: str) -> None:
+    assert ModelSpec.model_validate({"model": "m", "base_url": ["http://a/v1", other]}).base_url == (
+        "http://a/v1",
+        other,
+    )
 
 
 def test_blanks_around_an_address_are_no_part_of_it() -> None:

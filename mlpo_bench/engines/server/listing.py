@@ -16,7 +16,7 @@ from mlpo_bench.engines.server.refusals import (
     UNAUTHORIZED,
     refusal,
 )
-from mlpo_bench.engines.server.reply import parsed, unreadable
+from mlpo_bench.engines.server.reply import parsed, read, unreadable
 from mlpo_bench.engines.server.words import one_line
 from mlpo_bench.errors import EngineError, UsageError, nearest
 
@@ -153,9 +153,25 @@ async def tried(transport: Transport, builder: RequestBuilder, asked: Asked) -> 
         useless = unreadable(answer.body, error)
         if not useless.transient:
             raise UsageError(f"it {useless}") from None
-        content = None
-    if not isinstance(content, dict):
-        raise UsageError(_NO_PROTOCOL)
+        raise UsageError(_NO_PROTOCOL) from None
+    return _odd(content, transport)
+
+
+def _odd(content: Any, transport: Transport) -> str:  # noqa: ANN401 - whatever JSON holds
+    """Return what is odd about a trial's answer, read as every other; nothing where it is an answer.
+
+    Raises:
+        UsageError: no question will be answered otherwise.
+    """
+    try:
+        read(content)
+    except EngineError as fault:
+        told = f"it {transport.cleaned(str(fault))}"
+        if fault.transient and not isinstance(content, dict):
+            raise UsageError(_NO_PROTOCOL) from None
+        if fault.transient or fault.own:  # another question may well be answered
+            return told
+        raise UsageError(told) from None
     return ""
 
 
