@@ -80,6 +80,7 @@ def test_a_prompt_that_does_not_fit_is_known_by_the_name_of_the_error(error: dic
             },
         ),
         (400, {"message": "Unsupported parameter: 'context_window' is not supported with this model."}),
+        (400, {"message": "Extra inputs are not permitted: max_context_length"}),
         (429, {"message": "too many tokens", "code": "context_length_exceeded"}),
     ],
 )
@@ -102,7 +103,9 @@ def test_a_429_that_only_money_mends_is_final(named: dict[str, str]) -> None:
         ("seed, top_p, temperature, top_k: no", "max_tokens", {"omit": ["seed", "top_p", "temperature", "top_k"]}),
         ("Unsupported parameter: 'stop' is not supported with this model.", "max_tokens", {"omit": ["stop"]}),
         ("Unrecognized request argument supplied: stop", "max_tokens", {"omit": ["stop"]}),
+        ("Argument not supported on this model: stop", "max_tokens", {"omit": ["stop"]}),
         ("Please stop that.", "max_tokens", {}),
+        ("Unrecognized request argument supplied: max_completion_tokens", "max_tokens", {}),
         (
             "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.",
             "max_tokens",

@@ -6,7 +6,10 @@ import re
 
 
 _OMITTED = ("seed", "top_p", "temperature", "top_k")
-_STOP = r"['\"`]stop['\"`]|(?:parameter|argument|field|supplied|property)s?\W{1,4}stop\b|\bstop\W{1,3}(?:is not|extra)"
+_STOP = (
+    r"['\"`]stop['\"`]|(?:parameter|argument|field|supplied|property)s?\W{1,4}stop\b|\bstop\W{1,3}(?:is not|extra)"
+    r"|supported[^.:]{0,40}:\s{0,3}stop\b"
+)
 """The name of the field, which is a word of other sentences as well."""
 _ELSE = {
     r"system\W{0,3}(?:role|message|prompt)|role\W{0,3}system|roles must alternate": "fold_system: true",
@@ -41,9 +44,9 @@ def _length(told: str, sent: str) -> list[str]:
     if not re.search(r"\bmax_(?:completion_)?tokens\b", told, re.IGNORECASE) or not _UNKNOWN.search(told):
         return []
     other = "max_completion_tokens" if sent == "max_tokens" else "max_tokens"
-    named = re.search(rf"\b{other}\b", told, re.IGNORECASE) is not None
-    refused = re.search(rf"\b{sent}\b", told, re.IGNORECASE) is not None
-    return [f"max_tokens_field: {other}"] if named or refused else []
+    wanted = re.search(rf"\b{other}\b", told, re.IGNORECASE) and re.search(r"\b(?:use|instead)\b", told, re.IGNORECASE)
+    refused = re.search(rf"\b{sent}\b", told, re.IGNORECASE)
+    return [f"max_tokens_field: {other}"] if wanted or refused else []
 
 
 def _left_out(told: str) -> list[str]:

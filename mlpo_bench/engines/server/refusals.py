@@ -44,6 +44,7 @@ _TOO_LONG = re.compile(
 _NOT_TOO_LONG = re.compile(
     r"(?:tokens|requests) per (?:second|minute|hour|day)|\bTPM\b"
     r"|un(?:supported|recogni[sz]ed|known|expected) (?:request )?(?:parameter|argument|field|keyword)"
+    r"|extra (?:inputs|fields)\b.{0,20}not permitted"
     r"|max_(?:completion_)?tokens\W{0,3} must be (?:less|at most|<)",
     re.IGNORECASE,
 )
