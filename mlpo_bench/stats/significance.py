@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 ALPHA = 0.05
 """Below this, a p value counts as a find, wherever the project says that something was found."""
 
-# Totals of so many steps are convolved; where differences have no step that is as coarse, they are put on so many.
-_MOST_STEPS, _FINE = 1 << 18, 1 << 16
+# Totals of so many steps are convolved; where differences have no step that is as coarse, all ways to flip few of them
+# are gone through, and more of them are put on so many steps.
+_MOST_STEPS, _FINE, _FEW = 1 << 18, 1 << 16, 16
 _ROUNDING = 1e-7
-_WITHIN = 0.01  # of a step, which totals are whole multiples of
 
 
 def mcnemar(a: Sequence[float] | NDArray[np.float64], b: Sequence[float] | NDArray[np.float64]) -> float:
@@ -52,13 +52,14 @@ def sign_flip(differences: Sequence[float] | NDArray[np.float64], subjects: Sequ
     Were the two cells the same, swapping them on any question would change nothing; p is the share of all ways to
     swap that lead at least as far from zero. All of them are counted, however many there are: differences that are
     multiples of a step, as means over seeds are multiples of 1 / seeds, add up to multiples of it, whose chances are
-    convolved (Pagano and Tritchler 1983). Differences without such a step are put on one of 65,536 for all of them
-    together, which moves p by less than a hundredth of itself. For 0 and 1 it is McNemar's exact p.
+    convolved (Pagano and Tritchler 1983). Of up to 16 units without such a step, all ways are gone through one by one;
+    more of them are put on 65,536 steps for all of them together, what was observed like any other way, which moves p
+    by less than a hundredth of itself where no unit outweighs the others. For 0 and 1 it is McNemar's exact p.
 
     Args:
         differences: One for each question, of shape (questions,).
         subjects: One for each question; whole subjects are swapped, which also allows for subjects that favour one
-            cell. With G subjects, p cannot be below 2 / 2**G.
+            cell. With G subjects, p cannot be below 2 / 2**G: what was observed, and its mirror, always count.
 
     Raises:
         ValueError: There are not as many subjects as differences.
@@ -67,11 +68,15 @@ def sign_flip(differences: Sequence[float] | NDArray[np.float64], subjects: Sequ
     sums = sums[sums != 0]
     if not len(sums):
         return 1.0
-    step = _step(np.abs(sums))
-    chances = _flipped(np.rint(np.abs(sums) / step).astype(np.int64))
+    sizes = np.abs(sums)
+    step = _step(sizes)
+    if step is None and len(sums) <= _FEW:
+        return _gone_through(sums)
+    steps = _spread(sums) if step is None else np.rint(sums / step).astype(np.int64)
+    chances = _flipped(np.abs(steps))
     # A total of `positive` steps among all that are there leaves the others negative.
     totals = 2 * np.arange(len(chances)) - (len(chances) - 1)
-    return min(float(chances[np.abs(totals) >= abs(float(sums.sum())) / step - _WITHIN].sum()), 1.0)
+    return min(float(chances[np.abs(totals) >= abs(int(steps.sum()))].sum()), 1.0)
 
 
 def exchange(
@@ -130,8 +135,8 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return {name: float(p) for name, p in zip(p_values, adjusted, strict=True)}
 
 
-def _step(sizes: NDArray[np.float64]) -> float:
-    """Return what all sizes are multiples of, but for rounding; where that is too fine, a step that is fine enough."""
+def _step(sizes: Floats) -> float | None:
+    """Return what all sizes are multiples of, but for rounding; None where that is too fine."""
     step, least = 0.0, _ROUNDING * float(sizes.max())
     for size in np.unique(sizes).tolist():
         larger, smaller = max(size, step), min(size, step)
@@ -140,8 +145,34 @@ def _step(sizes: NDArray[np.float64]) -> float:
             smaller = 0.0 if larger - smaller < least else smaller
         step = larger
         if sizes.sum() / step > _MOST_STEPS:
-            return float(sizes.sum()) / _FINE
+            return None
     return step
+
+
+def _gone_through(sums: Floats) -> float:
+    """Return the share of all ways to flip signs that lead as far from zero as the sums do."""
+    totals = np.zeros(1)
+    for size in np.abs(sums).tolist():
+        totals = np.concatenate([totals + size, totals - size])
+    return float((np.abs(totals) >= abs(float(sums.sum())) - _ROUNDING * float(np.abs(sums).max())).mean())
+
+
+def _spread(sums: Floats) -> NDArray[np.int64]:
+    """Return sums in the steps of a grid that is fine enough; equal sizes have equally many.
+
+    Each is rounded to the side that takes their total back to what it was. Rounded to the nearest, thousands of sums
+    would move the total that was observed by more than p can bear.
+    """
+    sizes, which = np.unique(np.abs(sums), return_inverse=True)
+    exact = sizes / (float(np.abs(sums).sum()) / _FINE)
+    more = np.bincount(which, weights=np.sign(sums))  # how many more of a size are positive than negative
+    steps, off = np.rint(exact), 0.0
+    for place in np.flatnonzero(more).tolist():
+        sides = steps[place], 2 * np.floor(exact[place]) + 1 - steps[place]  # the nearest first
+        off, steps[place] = min(
+            ((off + more[place] * (side - exact[place]), side) for side in sides), key=lambda one: abs(one[0])
+        )
+    return np.asarray(np.sign(sums) * steps[which], dtype=np.int64)
 
 
 def _flipped(steps: NDArray[np.int64]) -> NDArray[np.float64]:

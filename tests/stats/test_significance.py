@@ -75,6 +75,43 @@ def test_differences_without_a_common_step_agree_with_all_flips() -> None:
     assert sign_flip(np.linspace(0.5, 1, 100)) == pytest.approx(2 / 2**100)
 
 
+@pytest.mark.parametrize(
+    ("differences", "p"),
+    [
+        ([0.8506, 0.6369, 0.5111, 0.2698, 0.3078], 2 / 2**5),
+        ([0.9972, 0.805, 0.9808, 0.3795, 0.6855, 0.9501], 2 / 2**6),
+        ([-0.00888, 0.094954], 1.0),
+        ([0.1 + 2**0.5 / 10**4 * i for i in range(40)], 2 / 2**40),
+    ],
+)
+def test_what_was_observed_counts_among_the_ways_to_flip(differences: list[float], p: float) -> None:
+    assert sign_flip(differences) == pytest.approx(p)
+
+
+IRRATIONAL = st.lists(st.floats(-1, 1).map(lambda x: x * 2**0.5 / 2), min_size=1)
+
+
+@given(IRRATIONAL.filter(lambda each: len(each) <= 12))
+def test_irrational_differences_agree_with_all_flips(differences: list[float]) -> None:
+    assert sign_flip(differences) == pytest.approx(brute_force(np.round(differences, 9).tolist()))
+
+
+@given(IRRATIONAL)
+def test_no_p_is_below_that_of_the_observed_and_its_mirror(differences: list[float]) -> None:
+    p = sign_flip(differences)
+    assert 2 / 2 ** len(differences) * (1 - 1e-9) <= p <= 1
+    assert sign_flip([-d for d in differences]) == pytest.approx(p)
+    assert sign_flip(sorted(differences)) == pytest.approx(p)
+
+
+def test_many_differences_without_a_common_step_keep_their_p() -> None:
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        apart = rng.uniform(-1, 1.05, 3_000)
+        p = 2 * ndtr(-abs(apart.sum()) / (apart**2).sum() ** 0.5)
+        assert sign_flip(apart) == pytest.approx(p, rel=0.02)
+
+
 def test_means_over_seeds_and_suites_have_a_common_step() -> None:
     rng = np.random.default_rng(0)
     thirds = np.r_[rng.integers(-3, 4, 8) / 3 / 8, rng.integers(-3, 4, 10) / 3 / 10]
