@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mlpo_bench.leaderboard.entry import Cost
 from mlpo_bench.leaderboard.figures import estimate, figure, rounded
 from mlpo_bench.leaderboard.ranks import ranked, weighted
+from mlpo_bench.leaderboard.verdicts import votes_of
 from mlpo_bench.questions import in_order
 from mlpo_bench.stats import compare, holm, macro, sign_flip
 
@@ -157,7 +158,7 @@ def _mean_cost(costs: Sequence[Cost]) -> Cost:
 
 def _against_votes(suites: Sequence[str], entries: Sequence[Entry]) -> dict[str, AgainstVote]:
     """Compare each row that a vote was matched to with that vote."""
-    pairs = [(entry, vote) for entry in entries for vote in entries if _matches(vote, entry)]
+    pairs = [(entry, vote) for entry in entries for vote in votes_of(entries) if _matches(vote, entry)]
     differences = {entry.filename: _differences(entry, vote, suites) for entry, vote in pairs}
     ps = {entry.filename: _p(entry, vote, suites) for entry, vote in pairs}
     adjusted = holm(ps)

@@ -299,6 +299,20 @@ def test_a_row_is_compared_with_the_vote_at_its_tokens() -> None:
     assert "vote at the tokens of leader, 1 round (n = 5)" in against
 
 
+def test_only_a_vote_of_the_leaders_own_answers_stands_in_the_column_of_votes() -> None:
+    led = row("leader, 1 round", 30, name="leader", rounds=1)
+    thinks = row("think", 25, name="think", matched="leader, 1 round")
+    of_team = row("vote of the team", 20, name="vote", peers=3, matched="leader, 1 round")
+    vote = row("vote", 10, name="vote", matched="leader, 1 round")
+
+    def found(*entries: Entry) -> dict[str, float]:
+        lines = tables([led, *entries])[0].lines
+        return {line.name: line.against_vote.difference.value for line in lines if line.against_vote is not None}
+
+    assert found(thinks, of_team) == {}
+    assert found(thinks, vote, of_team) == {"leader, 1 round": pytest.approx(20 / N, abs=1e-6)}
+
+
 def test_rows_of_one_name_and_model_are_told_apart_by_a_hash() -> None:
     one, two = row("solo", 30), entry("solo", {"bbh": suite_row(bits(30), bits(20))})
     (table,) = tables([one, two, row("vote of 3", 3)])
