@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from mlpo_bench.teams import Member, Price
 
 _COLUMNS = ["question", "answer", "right", "request", "prompt_tokens", "cached_tokens", "completion_tokens"]
+FEWEST = 2
+"""Fewer ballots than these are no vote."""
+_SPARE = 10  # one question of so many may be left out for want of ballots
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ class BallotBox:
     """The ballots of one model on one suite, over all seeds.
 
     `questions` holds those of each question, `subjects` its subject, and `spent` what all of them took together, of a
-    model of so many `parameters` at a `price`; each of the two is None where it is not known.
+    model of so many `parameters` at a `price`; each of the two is None where it is not known. `greedy` tells that
+    several ballots were asked for and are one and the same, so that every vote is that answer.
     """
 
     questions: dict[str, Ballots]
@@ -64,11 +68,21 @@ class BallotBox:
     spent: Spent
     parameters: int | None
     price: Price | None
+    greedy: bool = False
 
     @cached_property
     def most(self) -> int:
-        """How many ballots every question has."""
-        return min(each.total for each in self.questions.values())
+        """How many ballots all questions have but the few that a vote leaves out.
+
+        A draw that failed leaves its question with fewer ballots than the others, and costs that question alone: those
+        with too few for any vote are left out, and of all questions a tenth (one at least) for larger votes.
+        """
+        totals = sorted(each.total for each in self.questions.values())
+        enough = [total for total in totals if total >= FEWEST]
+        if not enough:
+            return totals[-1]
+        spare = max(len(totals) // _SPARE, 1) - (len(totals) - len(enough))
+        return enough[min(max(spare, 0), len(enough) - 1)]
 
     def a_ballot(self, total: float) -> float:
         """Return what a ballot took on average of what all took."""
@@ -91,15 +105,16 @@ class BallotBox:
         return None if self.price is None else self.a_ballot(self.price.of(self.spent.usage))
 
     def vote(self, ballots: float) -> Side:
-        """Return the vote of so many ballots, at least one and at most what every question has."""
+        """Return the vote of so many ballots, from one to `most`, on the questions that have as many."""
+        counted = {question: each for question, each in self.questions.items() if each.total >= ballots}
         return Side(
             name=f"vote of {ballots:.4g}",
-            scores={question: each.score(ballots) for question, each in self.questions.items()},
+            scores={question: each.score(ballots) for question, each in counted.items()},
             subjects=self.subjects,
             tokens=ballots * self.tokens,
             operations=None if self.operations is None else ballots * self.operations,
             price=None if self.cost is None else ballots * self.cost,
-            unread=mean(each.unread_by(ballots) for each in self.questions.values()),
+            unread=mean(each.unread_by(ballots) for each in counted.values()),
         )
 
 
@@ -137,6 +152,8 @@ def leader_of(run: LoadedRun, row: ResultRow) -> Member:
 def _box(run: LoadedRun, rows: Sequence[ResultRow], cells: Sequence[CellResult]) -> BallotBox:
     ledgers = [read_ledger(run.directory.ledger_path(cell.cell)).select(_COLUMNS) for cell in cells]
     subjects = {question: subject for row in rows for question, subject in row.subjects.items()}
+    # Only greedy draws of one cell are one request.
+    greedy = any(len(ledger) > len(ledger.group_by(["question", "request"]).aggregate([])) for ledger in ledgers)
     seen: set[tuple[str, int]] = set()
     answers: defaultdict[str, Counter[tuple[str | None, bool]]] = defaultdict(Counter)
     spent = [0, 0, 0]
@@ -153,6 +170,7 @@ def _box(run: LoadedRun, rows: Sequence[ResultRow], cells: Sequence[CellResult])
         spent=Spent(calls=len(seen), prompt_tokens=prompt, cached_tokens=cached, completion_tokens=completion),
         parameters=seat.parameters,
         price=run.config.prices.get(seat.model),
+        greedy=greedy,
     )
 
 

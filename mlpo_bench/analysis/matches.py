@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlpo_bench.analysis import limits
-from mlpo_bench.analysis.ballots import ballot_boxes, leader_of
+from mlpo_bench.analysis.ballots import FEWEST, ballot_boxes, leader_of
 from mlpo_bench.analysis.chance import chance
 from mlpo_bench.analysis.judging import judged
 from mlpo_bench.analysis.sides import Match, Side
@@ -64,7 +64,8 @@ def matched(
 ) -> Match | None:
     """Return a row's match with the vote that takes as much; with all ballots at hand where it took more than these.
 
-    None where the row's cost is not known, a vote has but one ballot, or the two have no question in common.
+    None where the row's cost is not known, a vote has but one ballot, or the two have no question in common. Greedy
+    ballots are all one answer, which is the vote.
 
     Args:
         side: The row.
@@ -77,11 +78,14 @@ def matched(
     """
     took = {"tokens": side.tokens, "operations": side.operations, "price": side.price, "calls": calls}[equal]
     each = {"tokens": box.tokens, "operations": box.operations, "price": box.cost, "calls": 1.0}[equal]
-    if took is None or not each or box.most < 2 or side.scores.keys().isdisjoint(box.questions):  # noqa: PLR2004
+    if took is None or not each or (box.most < FEWEST and not box.greedy):
         return None
     ballots = min(max(took / each, 1.0), box.most)
+    vote = box.vote(ballots)
+    if side.scores.keys().isdisjoint(vote.scores):
+        return None
     drawn = Sampled(draws=draws, votes=box.most / ballots)
-    return Match(suite, side, box.vote(ballots), equal, ballots, calls, drawn, led=led)
+    return Match(suite, side, vote, equal, ballots, calls, drawn, led=led, greedy=box.greedy)
 
 
 def _side(run: LoadedRun, row: ResultRow) -> Side:

@@ -51,6 +51,7 @@ class Match:
         calls: How many completions a question of the row took.
         drawn: What stands behind the scores; None where the vote was drawn once, as the row was.
         led: Whether a leader leads the row; else it is another protocol.
+        greedy: Whether the vote's ballots were drawn greedily, and are all one answer.
     """
 
     suite: str
@@ -61,3 +62,9 @@ class Match:
     calls: float
     drawn: Sampled | None = None
     led: bool = True
+    greedy: bool = False
+
+    @property
+    def left_out(self) -> int:
+        """How many of the row's questions have fewer ballots than the vote counts."""
+        return len(self.row.scores.keys() - self.vote.scores.keys())

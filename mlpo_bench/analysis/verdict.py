@@ -6,7 +6,7 @@ docs/statistics.md tells how the figures are made.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, field
 from statistics import mean
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +16,7 @@ from mlpo_bench.stats import ALPHA
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mlpo_bench.analysis.limits import Limited
     from mlpo_bench.analysis.sides import Equal, Match
@@ -133,7 +133,8 @@ class Verdict:
     def at(self) -> str:
         """What the vote has in common with the row, in words: `at its tokens`."""
         if not self.even:
-            return f"of {self.match.ballots:,.4g} ballots, which took {1 / self.taken:.2g} times its {self.equal}"
+            ballots = "1 ballot" if self.match.ballots == 1 else f"{self.match.ballots:,.4g} ballots"
+            return f"of {ballots}, which took {1 / self.taken:.2g} times its {self.equal}"
         if self.equal == "calls":
             return f"at its calls, which took {1 / self.tokens:.2g} times its tokens"
         return f"at its {self.equal}"
@@ -159,6 +160,7 @@ class Verdict:
             "p_subjects": one.p_subjects,
             "p_subjects_holm": self.adjusted_subjects,
             "n": difference.questions,
+            "left_out": self.match.left_out,
             "needed": self.needed,
             "tokens": self.tokens,
             "operations": self.operations,
@@ -232,10 +234,10 @@ class Verdicts:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What to know before any of it is believed: for each suite with many unread answers, and of limits."""
+        """What to know before any of it is believed: of unread answers, limits, and votes with too few ballots."""
         suites = dict.fromkeys(one.suite for one in self.unread)
         unread = (_warning(suite, [u for u in self.unread if u.suite == suite], self.chance) for suite in suites)
-        return (*unread, *filter(None, [limits.told(self.limited)]))
+        return (*unread, *filter(None, [limits.told(self.limited)]), *_too_few_ballots(self.verdicts))
 
     @property
     def led(self) -> tuple[Verdict, ...]:
@@ -285,6 +287,26 @@ def _warning(suite: str, unread: Sequence[Unread], chance: Mapping[str, float]) 
         f"{suite.upper()}: {_range([one.share for one in unread])} of the answers of {names} could not be read, and "
         f"count as wrong{readable}{guessed}."
     )
+
+
+def _too_few_ballots(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    left_out: defaultdict[str, int] = defaultdict(int)
+    for one in verdicts:
+        left_out[one.suite] = max(left_out[one.suite], one.match.left_out)
+    for suite, count in left_out.items():
+        if count:
+            what = "1 question has" if count == 1 else f"{count:,} questions have"
+            yield f"{suite.upper()}: {what} fewer ballots than a vote counts, and {_is(count)} left out of its verdict."
+    greedy = dict.fromkeys(one.suite.upper() for one in verdicts if one.match.greedy)
+    if greedy:
+        yield (
+            f"{', '.join(greedy)}: greedy ballots are all one answer, which every vote of them comes to; only draws "
+            "with a temperature above 0 make votes of several answers."
+        )
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _range(shares: Sequence[float]) -> str:

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from mlpo_bench.analysis.ballots import Ballots
+from mlpo_bench.analysis.ballots import BallotBox, Ballots
 from mlpo_bench.analysis.chance import of_prompt
 from mlpo_bench.analysis.judging import judged
+from mlpo_bench.analysis.matches import matched
 from mlpo_bench.analysis.sides import Match, Side
 from mlpo_bench.analysis.verdict import Verdicts
 from mlpo_bench.answers import FORMATS
+from mlpo_bench.log.ledger import Spent
 from mlpo_bench.reports.terminal.console import Console
 from mlpo_bench.reports.terminal.verdict import print_verdict
 from mlpo_bench.stats import Sampled, questions_needed, vote_score
@@ -198,6 +200,53 @@ def test_ballots_vote_in_any_number() -> None:
     assert ballots.unread_by(2) == pytest.approx(3 / 10 * 2 / 9)
     assert ballots.unread_by(1.5) == pytest.approx((3 / 10 + 3 / 10 * 2 / 9) / 2)
     assert ballots.unread_by(4) == 0
+
+
+def box(*totals: int, greedy: bool = False) -> BallotBox:
+    questions = {f"q{n}": Ballots((total,), (), 0) for n, total in enumerate(totals)}
+    spent = Spent(calls=sum(totals), prompt_tokens=100 * sum(totals))
+    return BallotBox(questions, dict.fromkeys(questions, "s"), spent, None, None, greedy)
+
+
+@pytest.mark.parametrize(
+    ("totals", "most"),
+    [
+        ([16] * 20, 16),
+        ([1] + [16] * 19, 16),
+        ([8, 8] + [16] * 18, 16),
+        ([8] * 10 + [16] * 10, 8),
+        ([1, 1, 1, 12] + [16] * 16, 12),
+        ([1, 16], 16),
+        ([1, 1, 1], 1),
+        ([4], 4),
+    ],
+)
+def test_a_draw_that_failed_costs_its_question_alone(totals: list[int], most: int) -> None:
+    assert box(*totals).most == most
+    scores = box(*totals).vote(most).scores
+    assert len(scores) == sum(total >= most for total in totals)
+
+
+def test_questions_with_too_few_ballots_are_left_out_and_counted() -> None:
+    row = side("leader", BETTER)
+    drawn = box(1, *[16] * (N - 1))
+    found = matched(row, drawn, "tokens", suite="bbh", calls=4, draws=1, led=True)
+    assert found is not None
+    assert found.left_out == 1
+    made = judged([found])
+    assert made.verdicts[0].to_json()["n"] == N - 1
+    assert made.warnings == ("BBH: 1 question has fewer ballots than a vote counts, and is left out of its verdict.",)
+    assert matched(row, box(*[1] * N), "tokens", suite="bbh", calls=4, draws=1, led=True) is None
+
+
+def test_a_vote_of_greedy_ballots_is_their_one_answer() -> None:
+    drawn = box(*[1] * N, greedy=True)
+    found = matched(side("leader", WORSE), drawn, "tokens", suite="bbh", calls=4, draws=1, led=True)
+    assert found is not None
+    made = judged([found])
+    assert "loses to the vote of 1 ballot, which took 0.1 times its tokens" in str(made)
+    (warning,) = made.warnings
+    assert warning.startswith("BBH: greedy ballots are all one answer")
 
 
 def test_what_guessing_gets_is_read_off_the_prompt() -> None:

@@ -257,6 +257,16 @@ def test_a_led_row_without_a_vote_says_what_to_add() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_greedy_run_is_held_against_the_one_answer_that_its_ballots_are() -> None:
+    engines = Answering(right_leader, by_model=True)
+    protocols = [{"leader": {"rounds": 1}}, {"vote": {"samples": 4}}]
+    run = asked(protocols=protocols, split="all", open_engines=engines, peers=2, generation={"temperature": 0})
+    (row,) = run.verdict().frame.to_dict("records")
+    assert (row["ballots"], row["even"]) == (1, False)
+    assert "greedy ballots are all one answer" in str(run.verdict())
+
+
+@pytest.mark.usefixtures("folder")
 def test_several_verdicts_are_adjusted_together() -> None:
     protocols = [{"leader": {"rounds": [1, 2]}}, {"vote": {"samples": "calls"}}]
     run = asked(protocols=protocols, split="all", open_engines=Answering(right_leader, by_model=True), peers=2)
