@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 def vote_score(right: Sequence[int], wrong: Sequence[int], unread: int, ballots: float) -> float:
     """Return the mean score of a vote of so many ballots, drawn without replacement from those at hand.
 
-    A vote scores 1 where the right answer leads alone, 1 / m where it is one of m that lead, and else 0: as a vote
-    that is given to the answer that came first does on average, for every order of the ballots is as likely. Ballots
-    that cannot be read count for no answer. A fraction of a ballot is a lot drawn between the whole numbers around it.
+    A vote scores the share of right answers among those that lead: 1 where only right ones do, 1 / m where one of m
+    is right, and 0 where none is. So a vote that is given to the answer that came first does on average, for every
+    order of the ballots is as likely. Ballots that cannot be read count for no answer. A fraction of a ballot is a lot
+    drawn between the whole numbers around it.
 
     Args:
         right: How often each answer that is right was given; there are several where judges take more than one.
