@@ -20,7 +20,7 @@ truth in so many of a hundred samples:
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ import numpy as np
 from mlpo_bench.stats.intervals import Estimate, macro
 from mlpo_bench.stats.power import detectable, detectable_mean
 from mlpo_bench.stats.significance import ALPHA, exchange, mcnemar, sign_flip
-from mlpo_bench.stats.units import Units, checked, portions, right_or_wrong
+from mlpo_bench.stats.units import Units, checked, gathered, portions, right_or_wrong
 
 
 if TYPE_CHECKING:
@@ -264,19 +264,9 @@ class Strata:
 
 def strata_of(apart: NDArray[np.float64], subjects: Sequence[Hashable] | None) -> Strata:
     """Return the subjects; questions that are alone in theirs make one, or the last of them joins the smallest."""
-    by_subject: defaultdict[Hashable, list[float]] = defaultdict(list)
-    for place, each in enumerate(apart.tolist()):
-        by_subject[None if subjects is None else subjects[place]].append(each)
-    kept = sorted((len(each), sorted(each)) for each in by_subject.values())
-    together = [each[0] for size, each in kept if size == 1]
-    strata = [each for size, each in kept if size > 1]
-    if len(together) == 1 and strata:
-        strata[0] = [*strata[0], *together]
-    elif together:
-        strata.append(together)
     if len(apart) == 1:
         return Strata(np.array([2]), np.array([0.0]))
-    arrays = [np.array(each) for each in strata]
+    arrays = [np.sort(apart[places]) for places in gathered(len(apart), subjects)]
     return Strata(
         np.array([len(each) for each in arrays]), np.array([((each - each.mean()) ** 2).sum() for each in arrays])
     )

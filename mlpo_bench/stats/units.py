@@ -105,6 +105,24 @@ class Units:
         return float(stdtrit(max(self.effective - 1, 1), (1 + level) / 2))
 
 
+def gathered(questions: int, subjects: Sequence[Hashable] | None) -> list[list[int]]:
+    """Return the places of the questions of each subject, the smallest subject first.
+
+    How far questions of a subject lie apart, one question cannot tell: those that are alone in theirs are taken
+    together, and the last of them joins the smallest subject. Which that is among several as small, follows from their
+    names, never from anybody's scores.
+    """
+    by_subject: defaultdict[Hashable, list[int]] = defaultdict(list)
+    for place in range(questions):
+        by_subject[None if subjects is None else subjects[place]].append(place)
+    ordered = [by_subject[subject] for subject in sorted(by_subject, key=lambda s: (len(by_subject[s]), str(s)))]
+    alone = [places[0] for places in ordered if len(places) == 1]
+    groups = [places for places in ordered if len(places) > 1]
+    if len(alone) == 1 and groups:
+        return [[*groups[0], *alone], *groups[1:]]
+    return [*groups, alone] if alone else groups
+
+
 def portions(draws: int, width: int) -> Iterator[int]:
     """Split so many draws, each of so many numbers, into portions that fit in memory; the draws stay the same."""
     most = max(_AT_ONCE // width, 1)

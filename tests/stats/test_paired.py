@@ -201,6 +201,28 @@ def test_subjects_of_one_question_are_taken_together() -> None:
     assert (alone.low, alone.high) == (together.low, together.high)
 
 
+def test_within_subjects_the_other_way_round_only_signs_change() -> None:
+    a, b = [1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 1], [0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1]
+    subjects = ["s", "x0", "x0", "x1", "x1", "x2", "x2", "x3", "x3", "x4", "x4"]
+    one, other = stratified(a, b, subjects), stratified(b, a, subjects)
+    assert (other.value, other.low, other.high) == pytest.approx((-one.value, -one.high, -one.low))
+    shuffled = stratified(a[::-1], b[::-1], subjects[::-1])
+    assert (shuffled.low, shuffled.high) == pytest.approx((one.low, one.high))
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0, 1 / 3, 1]), st.sampled_from([0, 0.5, 1]), st.integers(0, 5)),
+        min_size=1,
+        max_size=25,
+    )
+)
+def test_an_interval_within_subjects_has_a_mirror(rows: list[tuple[float, float, int]]) -> None:
+    a, b, subjects = zip(*rows, strict=True)
+    one, other = stratified(a, b, subjects), stratified(b, a, subjects)
+    assert (other.value, other.low, other.high) == pytest.approx((-one.value, -one.high, -one.low))
+
+
 def test_a_p_of_other_subjects_is_never_below_that_of_these() -> None:
     found = compare([1] * 6 + [0] * 4, [0] * 9 + [1], [0, 1] * 5)
     assert found.p_subjects is not None
