@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlpo_bench.stats.units import gathered
+
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -128,23 +130,24 @@ def chance_on_frontier(
     """Return how often each row lies on the frontier when questions of its subjects are drawn anew.
 
     A row that is on it by a question or two seldom stays there; what beats everybody for its cost always does. Costs
-    stay as they are. (claimeval reports the same, by its own bootstrap.)
+    stay as they are. Of n questions, n - 1 are drawn and weighed n / (n - 1): drawing n of them varies by (n - 1) / n
+    less than fresh questions do, which is half for a subject of two (Rao and Wu 1988). Questions that are alone in their
+    subject are drawn together (`gathered`). claimeval reports the same, by its own bootstrap.
 
     Args:
         scores: Of shape (rows, questions).
         costs: One for each row.
-        subjects: One for each question: each keeps as many as it has.
+        subjects: One for each question: each keeps its share.
         draws: How many samples are drawn.
         seed: Of the draws.
     """
     rows, questions = scores.shape
-    rng, groups = np.random.default_rng(seed), defaultdict(list)
-    for place in range(questions):
-        groups[None if subjects is None else subjects[place]].append(place)
-    sums = np.zeros((draws, rows))
-    for members in groups.values():
-        drawn = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), size=draws)
-        sums += drawn @ scores[:, members].T
+    rng, sums = np.random.default_rng(seed), np.zeros((draws, rows))
+    for members in gathered(questions, subjects):
+        n = len(members)
+        fresh = max(n - 1, 1)
+        drawn = rng.multinomial(fresh, np.full(n, 1 / n), size=draws)
+        sums += drawn @ scores[:, members].T * (n / fresh)
     order = np.argsort(costs, kind="stable")
     sums, price = sums[:, order].round(_DECIMALS), np.asarray(costs, dtype=np.float64)[order]
     on = np.ones_like(sums, dtype=bool)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtr
 
 from mlpo_bench.stats import Point, area, chance_on_frontier, dominated, frontier, mean_area, surely_dominated, vote_at
 
@@ -154,6 +155,18 @@ def test_a_row_that_is_on_the_frontier_by_a_question_seldom_stays() -> None:
     assert chances[2] > 0.999
     assert chances[3] == 0
     assert chances == chance_on_frontier(scores, [1, 2, 9, 5], [n % 4 for n in range(n)])
+
+
+@pytest.mark.parametrize("each", [1, 2, 3, 60])
+def test_small_subjects_leave_as_much_doubt_as_fresh_questions_do(each: int) -> None:
+    # A row that costs more wins 16 of 60 questions and loses 10.
+    apart = np.random.default_rng(0).permutation([1] * 16 + [-1] * 10 + [0] * 34)
+    (chance,) = chance_on_frontier(
+        np.array([apart < 0, apart > 0], dtype=np.float64), [1, 2], [n // each for n in range(60)], draws=20_000
+    )[1:]
+    strata = apart.reshape(-1, each) if each > 1 else apart.reshape(1, -1)  # single questions are taken together
+    variance = len(strata[0]) * strata.var(axis=1, ddof=1).sum()
+    assert chance == pytest.approx(ndtr(5.5 / variance**0.5), abs=0.03)
 
 
 def test_equal_rows_of_one_cost_share_the_frontier() -> None:
