@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlpo_bench.stats.means import Drawn, Mean, mean
+from mlpo_bench.stats.units import gathered
 
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class Redundancy:
         distinct: How many different answers the peers of a question give; an unread one is none.
         both_wrong: The share of pairs in which both are wrong.
         both_wrong_by_chance: The same if each peer erred with its own accuracy in each subject, whatever the other
-            does; None without pairs. Peers that find the same questions of a subject hard err together more often.
+            does; None without pairs, or with one question. Peers that find the same questions of a subject hard err
+            together more often.
         same_error: The share of pairs with the same answer, among pairs with two wrong ones that could be read.
     """
 
@@ -48,17 +50,30 @@ def redundancy(led: RoundTable) -> Redundancy:
         agreement=_of_pairs(led, same, read),
         distinct=mean(led.distinct.astype(np.float64), led.drawn, scale=led.peers),
         both_wrong=_of_pairs(led, wrong, np.ones_like(wrong)),
-        both_wrong_by_chance=_by_chance(led, one, other) if pairs and len(led) else None,
+        both_wrong_by_chance=_by_chance(led, one, other) if pairs else None,
         same_error=_of_pairs(led, same & wrong, read & wrong),
     )
 
 
-def _by_chance(led: RoundTable, one: Sequence[int], other: Sequence[int]) -> float:
-    """Return how often two peers would both be wrong if each erred by itself, as often as it does in each subject."""
-    subjects = np.unique(np.array(led.subjects), return_inverse=True)[1]
-    counts = np.bincount(subjects)
-    wrong = np.array([np.bincount(subjects, weights=~right) / counts for right in led.right.T])
-    return float((wrong[one] * wrong[other]).mean(axis=0) @ counts / len(led))
+def _by_chance(led: RoundTable, one: Sequence[int], other: Sequence[int]) -> float | None:
+    """Return how often two peers would both be wrong if each erred by itself, as often as it does in each subject.
+
+    One peer is taken on one question of a subject and the other on another one: on the same question they err together
+    as they do, which in a subject of few questions is much of the product of their error rates.
+    """
+    subject = dict(zip(led.questions, led.subjects, strict=True))
+    number = {question: place for place, question in enumerate(subject)}
+    if len(number) < 2:  # noqa: PLR2004
+        return None
+    of_question = np.array([number[question] for question in led.questions])
+    asked = np.bincount(of_question).astype(np.float64)
+    wrong = np.array([np.bincount(of_question, weights=~right) for right in led.right.T])
+    total = 0.0
+    for places in gathered(len(number), list(subject.values())):
+        errors, rows = wrong[:, places], asked[places]
+        together = errors.sum(axis=1)[one] * errors.sum(axis=1)[other] - (errors[one] * errors[other]).sum(axis=1)
+        total += float(together.mean() * rows.sum() / (rows.sum() ** 2 - (rows**2).sum()))
+    return total / len(led)
 
 
 def _of_pairs(led: RoundTable, hits: Bools, among: Bools) -> Mean:

@@ -112,7 +112,26 @@ def test_redundancy_of_peers() -> None:
     found = redundancy(TEN)
     assert counts(found.agreement, found.distinct) == [(3 + 5 / 3, 9), (16, 10)]
     assert counts(found.both_wrong, found.same_error) == [(1 + 4, 10), (4 + 1 / 3, 6)]
-    assert found.both_wrong_by_chance == approx((0.4 * 0.7 + 0.4 * 0.9 + 0.7 * 0.9) / 3)
+    wrong = np.array(~TEN.right, dtype=int)
+    pairs = [(a, b, c) for a, b in ((0, 1), (0, 2), (1, 2)) for c in range(10)]
+    apart = [wrong[c, a] * (wrong[:, b].sum() - wrong[c, b]) / 9 for a, b, c in pairs]
+    assert found.both_wrong_by_chance == approx(np.mean(apart))
+
+
+@pytest.mark.parametrize(("each", "seeds"), [(1, 1), (2, 1), (3, 2), (50, 1), (2, 4)])
+def test_errors_by_chance_do_not_follow_those_that_were_observed(each: int, seeds: int) -> None:
+    # Peers that find the same half of all questions hard: whatever subjects they are in, by chance it were a quarter.
+    hard = np.random.default_rng(0).permutation(150) < 75
+    rows = [("BB>B" if one else "AA>A") for one in hard for _ in range(seeds)]
+    ids = [f"q{n}" for n in range(150) for _ in range(seeds)]
+    subjects = [f"s{n // each}" for n in range(150) for _ in range(seeds)]
+    found = redundancy(led(*rows, ids=ids, subjects=subjects))
+    assert found.both_wrong.value == approx(0.5)
+    assert found.both_wrong_by_chance == approx(0.25, abs=0.05)
+
+
+def test_one_question_cannot_tell_of_errors_by_chance() -> None:
+    assert redundancy(led("BB>B", "BA>A", ids=["q", "q"])).both_wrong_by_chance is None
 
 
 def test_places_that_are_followed() -> None:

@@ -146,7 +146,7 @@ def test_overrides_are_counted_as_they_are_weighted() -> None:
 
 def test_errors_by_chance_are_those_of_each_subject() -> None:
     table = replace(led({"BB>B": 20, "AA>A": 20}), subjects=("hard",) * 20 + ("easy",) * 20)
-    assert figures(table).redundancy.both_wrong_by_chance == pytest.approx(0.5)  # 0.25 were subjects equally hard
+    assert figures(table).redundancy.both_wrong_by_chance == pytest.approx(0.5)  # about 0.25 were subjects equally hard
 
 
 def test_rounds_that_add_and_rounds_that_do_not() -> None:
