@@ -131,8 +131,8 @@ def chance_on_frontier(
 
     A row that is on it by a question or two seldom stays there; what beats everybody for its cost always does. Costs
     stay as they are. Of a subject's n questions, n - 1 are drawn and weighed n / (n - 1) (Rao and Wu 1988): n of them
-    vary (n - 1) / n times as much as fresh ones do, two only half as much. Questions that are alone in their subject are
-    drawn together. claimeval reports the same, by its own bootstrap.
+    vary (n - 1) / n times as much as fresh ones do, two only half as much. Questions that are alone in their subject
+    are drawn together. claimeval reports the same, by its own bootstrap.
 
     Args:
         scores: Of shape (rows, questions).
