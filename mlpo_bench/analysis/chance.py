@@ -31,14 +31,19 @@ def chance(run: LoadedRun, suite: str) -> float | None:
 
 
 def of_prompt(prompt: str) -> float | None:
-    """Return the chance of a guess to be right; None for a prompt that asks in none of the forms that are known."""
+    """Return the chance of a guess to be right; None where that is not known.
+
+    That is for a prompt that asks in none of the forms that are known, or for a choice whose options it does not list.
+    """
     form = next((form for form in FORMATS.values() if form.instruction and form.instruction in prompt), None)
     if form is None:
         return None
     if form.name in _OF_TWO:
         return 0.5
-    options = set(_OPTION.findall(prompt)) if form.name == "option" else set()
-    return 1 / len(options) if options else 0.0
+    if form.name != "option":
+        return 0.0
+    options = set(_OPTION.findall(prompt))
+    return 1 / len(options) if options else None
 
 
 def _prompts(run: LoadedRun, cell: Cell) -> list[str]:

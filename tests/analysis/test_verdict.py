@@ -255,3 +255,4 @@ def test_what_guessing_gets_is_read_off_the_prompt() -> None:
     assert of_prompt("Is it? " + FORMATS["yes_no"].instruction) == 0.5
     assert of_prompt("How many? " + FORMATS["number"].instruction) == 0
     assert of_prompt("Say something.") is None
+    assert of_prompt("Which?\nA. one\nB. two\n\n" + FORMATS["option"].instruction) is None
