@@ -12,10 +12,11 @@ truth in so many of a hundred samples:
   percentile and BCa reach only 90 at ten. With fewer than ten effective subjects resampling has too few outcomes
   (percentile and BCa: 87 at seven and 82 at five; widened: 75 at three), and the interval is the cluster-robust t
   interval instead: 94 to 96 from three subjects on. Where a few of eight subjects hold most questions, it is 95 to 98.
-- *Fewer than six differing questions*: no method reaches 95 (the percentile falls to 65), so two made-up questions are
-  added, one won by either cell (as Bonett and Price 2012 do in closed form). It then holds the truth in 96 to 100 of a
-  hundred: wider than stated rather than narrower, and never of no width. `Estimate.caution` says so. Around that limit
-  (five expected of fifty) it is 97 to 98.
+- *Fewer than six differing questions* (of these subjects: differences of less than six in all, so that twelve questions
+  apart by a half count as six): no method reaches 95 (the percentile falls to 65), so two made-up questions are added,
+  one won by either cell (as Bonett and Price 2012 do in closed form). It then holds the truth in 96 to 100 of a hundred:
+  wider than stated rather than narrower, and never of no width. `Estimate.caution` says so. Around that limit (five
+  expected of fifty) it is 97 to 98.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-9
 _MCNEMAR = "McNemar, exact"
 _FEW_DIFFERING = 6
+_WIDER = "the interval is wider than it need be"
 _FEW_SUBJECTS = 10
 
 
@@ -238,9 +240,9 @@ def stratified(
     value, total = float(apart.mean()), float(apart.sum())
     differing = int((np.abs(apart) > _ROUNDING).sum())
     strata, caution = strata_of(apart, subjects), None
-    if np.abs(apart).sum() < _FEW_DIFFERING or not any(strata.spread):
-        few = differing if differing < _FEW_DIFFERING or np.ptp(apart) else "every"
-        caution = f"the cells differ on {few} questions only: the interval is wider than it need be"
+    in_all = float(np.abs(apart).sum())
+    if in_all < _FEW_DIFFERING or not any(strata.spread):
+        caution = f"the cells differ on {_few(differing, in_all, alike=not np.ptp(apart))}: {_WIDER}"
         # Two made-up questions, one won by either cell, and all taken together.
         n += 2
         strata = Strata(np.array([n]), np.array([float((apart**2).sum()) + 2 - total**2 / n]))
@@ -252,6 +254,14 @@ def stratified(
     low, high = max(min(total / n - reach, value), -1.0), min(max(total / n + reach, value), 1.0)
     groups = None if subjects is None else len(set(subjects))
     return Estimate(value, low, high, len(apart), groups, "t, within subjects", caution)
+
+
+def _few(differing: int, in_all: float, *, alike: bool) -> str:
+    """Return in words why two questions are made up: differences that come to few, or that do not vary."""
+    if in_all >= _FEW_DIFFERING:
+        return "every question alike" if alike else "every question of a subject alike"
+    parts = "" if abs(in_all - differing) < _ROUNDING else f", by {in_all:.2g} in all"
+    return f"{differing} {'question' if differing == 1 else 'questions'} only{parts}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,8 +313,8 @@ def difference(
     differing = int((np.abs(apart) > _ROUNDING).sum())
     if differing < _FEW_DIFFERING or units.alike:
         units = _with_two_made_up(units)
-        which = f"{differing} questions only" if differing < _FEW_DIFFERING else "every question alike"
-        cautions.append(f"the cells differ on {which}: the interval is wider than it need be")
+        which = _few(differing, float(differing), alike=True)
+        cautions.append(f"the cells differ on {which}: {_WIDER}")
     apart_in = int((np.abs(units.sums) > _ROUNDING).sum())
     if groups is not None and differing >= _FEW_DIFFERING > apart_in:
         cautions.append(f"the cells differ in {apart_in} subjects only: whether others would, they cannot tell")

@@ -201,6 +201,23 @@ def test_subjects_of_one_question_are_taken_together() -> None:
     assert (alone.low, alone.high) == (together.low, together.high)
 
 
+@pytest.mark.parametrize(
+    ("apart", "told"),
+    [
+        ([1.0] * 3 + [0.0] * 37, "3 questions only"),
+        ([1.0] + [0.0] * 39, "1 question only"),
+        ([0.0] * 40, "0 questions only"),
+        ([0.5] * 9 + [0.0] * 31, "9 questions only, by 4.5 in all"),
+        ([0.5] * 40, "every question alike"),
+        ([1.0] * 20 + [0.0] * 20, "every question of a subject alike"),
+        ([0.5] * 12 + [0.0] * 28, None),
+    ],
+)
+def test_an_interval_within_subjects_says_why_it_is_wide(apart: list[float], told: str | None) -> None:
+    caution = stratified(apart, [0.0] * 40, [n // 20 for n in range(40)]).caution
+    assert caution == (told and f"the cells differ on {told}: the interval is wider than it need be")
+
+
 def test_within_subjects_the_other_way_round_only_signs_change() -> None:
     a, b = [1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 1], [0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1]
     subjects = ["s", "x0", "x0", "x1", "x1", "x2", "x2", "x3", "x3", "x4", "x4"]
