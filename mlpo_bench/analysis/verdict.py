@@ -160,7 +160,6 @@ class Verdict:
             "p_subjects": one.p_subjects,
             "p_subjects_holm": self.adjusted_subjects,
             "n": difference.questions,
-            "left_out": self.match.left_out,
             "needed": self.needed,
             "tokens": self.tokens,
             "operations": self.operations,

@@ -14,9 +14,9 @@ truth in so many of a hundred samples:
   interval instead: 94 to 96 from three subjects on. Where a few of eight subjects hold most questions, it is 95 to 98.
 - *Fewer than six differing questions* (of these subjects: differences of less than six in all, so that twelve questions
   apart by a half count as six): no method reaches 95 (the percentile falls to 65), so two made-up questions are added,
-  one won by either cell (as Bonett and Price 2012 do in closed form). It then holds the truth in 96 to 100 of a hundred:
-  wider than stated rather than narrower, and never of no width. `Estimate.caution` says so. Around that limit (five
-  expected of fifty) it is 97 to 98.
+  one won by either cell (as Bonett and Price 2012 do in closed form). It then holds the truth in 96 to 100 of a
+  hundred: wider than stated rather than narrower, and never of no width. `Estimate.caution` says so. Around that limit
+  (five expected of fifty) it is 97 to 98.
 """
 
 from __future__ import annotations
