@@ -78,14 +78,15 @@ def matched(
     """
     took = {"tokens": side.tokens, "operations": side.operations, "price": side.price, "calls": calls}[equal]
     each = {"tokens": box.tokens, "operations": box.operations, "price": box.cost, "calls": 1.0}[equal]
-    if took is None or not each or (box.most < FEWEST and not box.greedy):
+    single = box.most < FEWEST
+    if took is None or not each or (single and not box.greedy):
         return None
     ballots = min(max(took / each, 1.0), box.most)
     vote = box.vote(ballots)
     if side.scores.keys().isdisjoint(vote.scores):
         return None
     drawn = Sampled(draws=draws, votes=box.most / ballots)
-    return Match(suite, side, vote, equal, ballots, calls, drawn, led=led, greedy=box.greedy)
+    return Match(suite, side, vote, equal, ballots, calls, drawn, led=led, greedy=single)
 
 
 def _side(run: LoadedRun, row: ResultRow) -> Side:
