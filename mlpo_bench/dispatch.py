@@ -227,6 +227,10 @@ class Dispatch:
             self._landed.clear()
             await self._landed.wait()
 
+    def identity(self, member: Member) -> str:
+        """Return what tells the model apart that answers for a member: members may differ, and this not."""
+        return self._client_of(member).fingerprint
+
     def stop(self) -> None:
         """Send nothing more to any engine; what is in flight still arrives and is kept."""
         self.stopped = True

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from mlpo_bench.protocols.base import Family, Protocol
+from mlpo_bench.protocols.draws import numbered
 from mlpo_bench.protocols.seeding import shuffler
 
 
@@ -32,6 +33,7 @@ class Pick(Protocol):
 
     async def solve(self, question: Question, room: Room) -> str:
         """Draw a peer, and ask it as if all were asked."""
-        peer = shuffler(room.seed, question.id).choice(room.peers)
-        turn = await room.ask(peer, question.prompt, round=0, sample=peer.twin)
+        place = shuffler(room.seed, question.id).choice(range(len(room.peers)))
+        sample = numbered(room.alike(room.peers, question.prompt))[place]
+        turn = await room.ask(room.peers[place], question.prompt, round=0, sample=sample)
         return turn.text

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench import answers
 from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.dispatch import Request
+from mlpo_bench.protocols.draws import numbered
 from mlpo_bench.protocols.faults import Scene
 from mlpo_bench.protocols.interventions import Alteration
 from mlpo_bench.protocols.transcript import NOTHING_READY, Transcript, Turn
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from mlpo_bench.dispatch import Dispatch, Reply
     from mlpo_bench.protocols.interventions import Intervention
@@ -26,30 +26,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A member's place in this room: `leader`, `peer 1`, `peer 2`, ...
-
-    `twin` counts the peers before it that are the same member. Where all peers are asked the same, it is the sample
-    index that tells this peer's completion from theirs. `kind` is the same number for seats of the same member.
-    """
+    """A member's place in this room: `leader`, `peer 1`, `peer 2`, ...; `kind` is one number for one member's seats."""
 
     name: str
     member: Member
-    twin: int = 0
     kind: int = 0
 
 
 def seated(team: Team) -> tuple[Seat, ...]:
     """Return the seats of a team: the leader, then the peers."""
     members = list(team.members)
-    return tuple(
-        Seat(
-            name=name,
-            member=member,
-            twin=members[1:place].count(member) if place else 0,
-            kind=members.index(member),
-        )
-        for place, (name, member) in enumerate(team.seats.items())
-    )
+    return tuple(Seat(name=name, member=member, kind=members.index(member)) for name, member in team.seats.items())
 
 
 @dataclass(slots=True)
@@ -204,9 +191,11 @@ class Room:
     ) -> list[Turn]:
         stage = self._stages
         self._stages += 1
-        samples = _counted_samples(seats, chats) if samples is None else samples
+        drawn = self._drawn(seats, max_tokens)
+        if samples is None:
+            samples = numbered((drawn[seat.kind], chat) for seat, chat in zip(seats, chats, strict=True))
         requests = [
-            Request(seat.member, chat, self._sampling(seat.member, max_tokens), sample)
+            Request(seat.member, chat, drawn[seat.kind][1], sample)
             for seat, chat, sample in zip(seats, chats, samples, strict=True)
         ]
         first = len(self._turns)
@@ -249,6 +238,22 @@ class Room:
             return (*after.read, Message("assistant", after.text), Message("user", prompt))
         return chat_for(member, self.question.preamble, prompt)
 
+    def alike(self, seats: Sequence[Seat], prompt: str) -> list[Hashable]:
+        """Return for each seat what it would be asked: equal things where the requests differ in their draws alone.
+
+        Members that are not equal may be asked the same, as two that differ only in a setting that the run overrides.
+        """
+        drawn = self._drawn(seats)
+        return [(drawn[seat.kind], self._chat(seat.member, prompt)) for seat in seats]
+
+    def _drawn(self, seats: Sequence[Seat], max_tokens: int | None = None) -> dict[int, tuple[str, Sampling]]:
+        """Return who answers and how that is drawn, by the seats' kinds."""
+        members = {seat.kind: seat.member for seat in seats}
+        return {
+            kind: (self.dispatch.identity(member), self._sampling(member, max_tokens))
+            for kind, member in members.items()
+        }
+
     def _sampling(self, member: Member, max_tokens: int | None = None) -> Sampling:
         chosen = member.sampling.over(self.sampling)
         given = self.overrides if max_tokens is None else {**self.overrides, "max_tokens": max_tokens}
@@ -285,13 +290,3 @@ def chat_for(member: Member, preamble: Sequence[Message], prompt: str) -> tuple[
     if preamble and preamble[0].role == "system":
         system, preamble = f"{system}\n\n{preamble[0].content}", preamble[1:]
     return (Message("system", system), *preamble, Message("user", prompt))
-
-
-def _counted_samples(seats: Sequence[Seat], chats: Sequence[tuple[Message, ...]]) -> list[int]:
-    """Number the equal requests of one stage from 0, so that each is a draw of its own."""
-    earlier: Counter[tuple[int, tuple[Message, ...]]] = Counter()
-    samples = []
-    for seat, chat in zip(seats, chats, strict=True):
-        samples.append(earlier[seat.kind, chat])
-        earlier[seat.kind, chat] += 1
-    return samples

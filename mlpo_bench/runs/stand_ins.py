@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench.answers import FORMATS
 from mlpo_bench.protocols import StandIns, shuffler
+from mlpo_bench.protocols.draws import numbered
 from mlpo_bench.protocols.interventions import LAID_READY, PUSHING
 from mlpo_bench.protocols.transcript import NOTHING_READY
 
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from mlpo_bench.dispatch import Dispatch
     from mlpo_bench.harness.suite import Sample, SuiteTasks
@@ -85,15 +86,17 @@ class _Search:
 
     async def _planted(self, intervention: Intervention, places: Sequence[int]) -> dict[int, str]:
         """Return an attempt at the question for each place that is right, or wrong: another than its own, if any is."""
-        wanted, used, found = intervention.kind == "right", set[tuple[int, int]](), {}
+        wanted, found = intervention.kind == "right", {}
+        used: set[tuple[Hashable, int]] = set()
+        asked = self._asked(self._sample)
         for place in places:
-            seat, own = self._voices[place], self._own_sample(place)
+            seat, own = self._voices[place], numbered(asked)[place]
             pool = await self._attempts(seat, intervention.pool)
             fit = [number for number, turn in enumerate(pool) if await self._fits(turn, right=wanted)]
-            fresh = [number for number in fit if number != own and (seat.kind, number) not in used] or fit
+            fresh = [number for number in fit if number != own and (asked[place], number) not in used] or fit
             if fresh:
                 number = self._draws(intervention.kind, place).choice(fresh)
-                used.add((seat.kind, number))
+                used.add((asked[place], number))
                 found[place] = pool[number].written
         return found
 
@@ -132,7 +135,8 @@ class _Search:
     async def _opening(self, place: int, sample: Sample) -> Turn:
         """Return what a place's member opens with at a question."""
         room, prompt = self._room(sample), sample.question.prompt
-        turn = await room.ask(self._voices[place], prompt, round=0, sample=self._own_sample(place))
+        own = numbered(self._asked(sample))[place]
+        turn = await room.ask(self._voices[place], prompt, round=0, sample=own)
         return self._noted([turn])[0]
 
     def _room(self, sample: Sample) -> Room:
@@ -142,13 +146,14 @@ class _Search:
         self._drawn |= {turn.request: turn for turn in turns}
         return turns
 
-    def _own_sample(self, place: int) -> int:
-        """Return the number of a place's own opening among those of its member."""
-        return sum(other.kind == self._voices[place].kind for other in self._voices[:place])
+    def _asked(self, sample: Sample) -> list[Hashable]:
+        """Return what each place opens with at a question: equal things where it draws from what another draws from."""
+        return self._room(sample).alike(self._voices, sample.question.prompt)
 
     def _members(self) -> Iterable[Seat]:
-        """Return a seat for each distinct member that writes what others read."""
-        return {seat.kind: seat for seat in reversed(self._voices)}.values()
+        """Return a seat for each distinct member that writes what others read, where they are not asked the same."""
+        asked = self._asked(self._sample)
+        return {asked[place]: self._voices[place] for place in reversed(range(len(self._voices)))}.values()
 
     def _others(self) -> list[Sample]:
         return [other for other in self._suite.samples if other.question.id != self._sample.question.id]

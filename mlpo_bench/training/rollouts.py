@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlpo_bench.dispatch import Request
+from mlpo_bench.protocols.draws import numbered
 from mlpo_bench.protocols.room import chat_for, seated
 from mlpo_bench.training import judging
 from mlpo_bench.training.asking import drawn, table
@@ -15,7 +16,7 @@ from mlpo_bench.training.rows import Opening, write_rows
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mlpo_bench.dispatch import Reply
+    from mlpo_bench.dispatch import Dispatch, Reply
     from mlpo_bench.protocols import Seat
     from mlpo_bench.training.asking import Table
     from mlpo_bench.training.folder import TrainingFolder, Work
@@ -38,12 +39,12 @@ async def run(folder: TrainingFolder, work: Work, store_path: Path, observer: Tr
     train = posed(recipe, observer)
     specs = dict.fromkeys(peer.spec for peer in recipe.team.peers)
     async with table(specs, store_path, observer, deterministic=recipe.deterministic) as asked:
-        asked.check_context((r for one in train for _, _, r in _requests(recipe, one)), TOO_LONG)
+        asked.check_context((r for one in train for _, _, r in _requests(recipe, one, asked.dispatch)), TOO_LONG)
         openings = await roll_out(recipe, train, asked)
         made = [
             (request, one.question.suite, row.completion_tokens)
             for one, rows in zip(train, openings, strict=True)
-            for (_, _, request), row in zip(_requests(recipe, one), rows, strict=True)
+            for (_, _, request), row in zip(_requests(recipe, one, asked.dispatch), rows, strict=True)
         ]
         asked.note_pace(made, (one.question.prompt for one in train))
     rows = [row for rows in openings for row in rows]
@@ -65,7 +66,7 @@ async def roll_out(recipe: Recipe, train: list[Posed], asked: Table) -> list[lis
     """Return the openings on each question, by seat and variant."""
 
     async def open_on(one: Posed) -> list[Opening]:
-        requests = _requests(recipe, one)
+        requests = _requests(recipe, one, asked.dispatch)
         replies = await asked.dispatch.ask_each([request for _, _, request in requests], seed=recipe.seed)
         return [
             await _opening(one, seat, variant, reply)
@@ -76,23 +77,22 @@ async def roll_out(recipe: Recipe, train: list[Posed], asked: Table) -> list[lis
     return await asked.each("openings", train, open_on, calls)
 
 
-def _requests(recipe: Recipe, one: Posed) -> list[tuple[Seat, int, Request]]:
+def _requests(recipe: Recipe, one: Posed, dispatch: Dispatch) -> list[tuple[Seat, int, Request]]:
     """Return what every peer is asked; the first opening of each is the very request of a run with these settings."""
-    peers = seated(recipe.team)[1:]
-    twins = {seat.kind: sum(other.kind == seat.kind for other in peers) for seat in peers}
     question = one.question
-    return [
+    asked = [
         (
             seat,
-            variant,
-            Request(
-                seat.member,
-                chat_for(seat.member, question.preamble, question.prompt),
-                drawn(seat.member, one.sampling, recipe.rollouts),
-                seat.twin + variant * twins[seat.kind],
-            ),
+            chat_for(seat.member, question.preamble, question.prompt),
+            drawn(seat.member, one.sampling, recipe.rollouts),
         )
-        for seat in peers
+        for seat in seated(recipe.team)[1:]
+    ]
+    alike = [(dispatch.identity(seat.member), chat, sampling) for seat, chat, sampling in asked]
+    firsts = numbered(alike)
+    return [
+        (seat, variant, Request(seat.member, chat, sampling, firsts[place] + variant * alike.count(alike[place])))
+        for place, (seat, chat, sampling) in enumerate(asked)
         for variant in range(recipe.rollouts.samples)
     ]
 

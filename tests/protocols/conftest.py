@@ -74,6 +74,7 @@ def hold() -> Converse:
         question: Question = QUESTION,
         seed: int = 0,
         weights: Mapping[Member, float] | None = None,
+        overrides: dict[str, Any] | None = None,
     ) -> Transcript:
         async def main() -> Transcript:
             seated = (
@@ -81,7 +82,7 @@ def hold() -> Converse:
             )
             engines: dict[Any, Any] = {s: ScriptedEngine(answer, fingerprint=s.model) for s in seated.specs}
             dispatch = Dispatch(engines, cast("Store", Memory()))
-            setting = Setting(seated, protocol, seed, weights=weights or {})
+            setting = Setting(seated, protocol, seed, overrides or {}, weights=weights or {})
             return await setting.converse(question, dispatch, Sampling())
 
         return asyncio.run(main())

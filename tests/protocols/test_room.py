@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from mlpo_bench.chat import Message, Sampling
-from mlpo_bench.protocols import Room, Setting, Solo
+from mlpo_bench.protocols import Oracle, Pick, Room, Setting, Solo
 from mlpo_bench.protocols.room import seated
 from mlpo_bench.questions import Question
 from mlpo_bench.teams import Member, Team
@@ -18,16 +20,52 @@ def room(team: Team, **more: Any) -> Room:
     return Room(QUESTION, seated(team), None, Sampling(), **more)  # type: ignore[arg-type]  # nobody is asked
 
 
-def test_a_peer_knows_how_many_of_its_like_sit_before_it() -> None:
+def test_seats_of_one_member_are_of_one_kind() -> None:
     sitting = room(Team(leader=A, peers=(A, B, A, A, B))).seats
-    assert [(seat.name, seat.twin, seat.kind) for seat in sitting] == [
-        ("leader", 0, 0),
-        ("peer 1", 0, 0),
-        ("peer 2", 0, 2),
-        ("peer 3", 1, 0),
-        ("peer 4", 2, 0),
-        ("peer 5", 1, 2),
+    assert [(seat.name, seat.kind) for seat in sitting] == [
+        ("leader", 0),
+        ("peer 1", 0),
+        ("peer 2", 2),
+        ("peer 3", 0),
+        ("peer 4", 0),
+        ("peer 5", 2),
     ]
+
+
+def of(**said: Any) -> Member:
+    return Member(model="m", **said)
+
+
+SERVED: dict[str, Any] = {"engine": "openai", "base_url": "http://localhost:1/v1"}
+ALIKE: dict[str, tuple[list[Member], dict[str, Any], list[int]]] = {
+    "equal members": ([of()] * 3, {}, [0, 1, 2]),
+    "temperatures that the command line overrides": (
+        [of(sampling={"temperature": said}) for said in (0.3, 0.7, 1.0)], {"temperature": 1.0}, [0, 1, 2]
+    ),
+    "the task's own temperature, said and not said": (
+        [of(sampling={"temperature": 0.7}), of(), of(sampling={"temperature": 0.3})], {}, [0, 1, 0]
+    ),
+    "lengths that the command line overrides": (
+        [of(sampling={"max_tokens": said}) for said in (9, 99)], {"max_tokens": 5}, [0, 1]
+    ),
+    "as many requests at once as each is given": ([of(**SERVED, concurrency=n) for n in (1, 2, 3)], {}, [0, 1, 2]),
+    "other temperatures": ([of(sampling={"temperature": said}) for said in (0.3, 0.7, 1.0)], {}, [0, 0, 0]),
+    "personas": ([of(persona="You doubt."), of(), of(persona="")], {}, [0, 0, 1]),
+    "models": ([A, B, A], {}, [0, 0, 1]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("peers", "overrides", "samples"), ALIKE.values(), ids=ALIKE)
+def test_peers_that_are_asked_the_same_draw_for_themselves(
+    hold: Hold, peers: list[Member], overrides: dict[str, Any], samples: list[int]
+) -> None:
+    team = Team(leader=A, peers=tuple(peers))
+    assert [turn.sample for turn in hold(Oracle(), team, overrides=overrides).turns] == samples
+    for seed in range(5):  # whichever peer is drawn, it is asked what it opens with
+        requests = {turn.seat: turn.request for turn in hold(Oracle(), team, overrides=overrides, seed=seed).turns}
+        assert len(set(requests.values())) == len(peers)
+        (picked,) = hold(Pick(), team, overrides=overrides, seed=seed).turns
+        assert picked.request == requests[picked.seat]
 
 
 def test_a_member_without_a_score_weighs_nothing() -> None:
