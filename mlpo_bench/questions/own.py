@@ -1,9 +1,9 @@
 """A suite of one's own without a line of code: a table of questions, named after its file.
 
-Needed are the columns question and answer. Further ones are choices (a list, or a column for each of a, b, c), subject,
-split (`train` or `test`) and id. Several files in one folder are one suite; those called `train` and `test` are its
-splits. Where nothing says which questions are tested, four in five are, chosen by content, so that a question is in the
-same split of whatever file it stands in.
+Needed are the columns question and answer. Further ones are choices (a list, with or without labels, or a column for
+each of a, b, c), subject, split (`train` or `test`) and id. Several files in one folder are one suite; those called
+`train` and `test` are its splits. Where nothing says which questions are tested, four in five are, chosen by content,
+so that a question is in the same split of whatever file it stands in.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench import answers, yamls
 from mlpo_bench.errors import UsageError, nearest, unknown
-from mlpo_bench.questions import reading, table
+from mlpo_bench.questions import golds, reading, table
 from mlpo_bench.questions.answerable import readable
 from mlpo_bench.questions.question import Entry, with_options
 from mlpo_bench.questions.reading import no_text
@@ -48,7 +48,6 @@ _GUESSES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("valid_invalid", re.compile(r"(?:in)?valid", re.IGNORECASE)),
     ("number", re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")),
 )
-_LETTER = re.compile(r"\(?([A-Ra-r])\)?[.)]?")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -147,9 +146,11 @@ def _guessed(path: Path, rows: Sequence[Row]) -> tuple[str, str]:
     """Return the format that all rows' answers have beyond doubt, and how that was seen."""
     if any(row.choices for row in rows):
         return "option", ", as there are choices"
-    golds = [table.plain(row.cells["answer"]) for row in rows if not _answer_fault(row)]  # those are told by their rows
+    stated = [
+        reading.plain(row.cells["answer"]) for row in rows if not _answer_fault(row)
+    ]  # those are told by their rows
     for form, pattern in _GUESSES:
-        if all(pattern.fullmatch(gold) for gold in golds):
+        if all(pattern.fullmatch(one) for one in stated):
             return form, ", as all answers are such"
     raise UsageError(f"{path.name}: say in which form its questions are answered (--format): {', '.join(FORMATS)}.")
 
@@ -187,7 +188,7 @@ def _entry(name: str, file: Path, row: Row, form: str, gold_of: Callable[[Row], 
         ValueError: Something is wrong with it.
     """
     _check_texts(row)
-    question = table.plain(row.cells["question"])
+    question = reading.plain(row.cells["question"])
     if row.choices and form != "option":
         raise ValueError(f"it has choices, and is to be answered by format {form}; leave out one of the two")
     text = with_options(question, row.choices) if row.choices else question
@@ -196,7 +197,7 @@ def _entry(name: str, file: Path, row: Row, form: str, gold_of: Callable[[Row], 
         raise ValueError(f"its answer {gold!r} cannot be read as format {form}")
     said = _split_said(file, row, several=several)
     tested = int(fingerprint(text), 16) % _TRAINED_OF > 0 if said is None else said
-    place = table.plain(row.cells.get("id")) or (f"{file.stem}-{row.number}" if several else str(row.number))
+    place = reading.plain(row.cells.get("id")) or (f"{file.stem}-{row.number}" if several else str(row.number))
     return Entry.of(name, _subject(row, name), place, text, gold, form, tested=tested)
 
 
@@ -217,7 +218,7 @@ def _answer_fault(row: Row) -> str:
 def _fault(value: object) -> str:
     """Return what keeps a cell from being a question or an answer, as the end of a sentence; else nothing."""
     as_it_is = isinstance(value, (list, dict, bytes)) or (isinstance(value, float) and not math.isfinite(value))
-    return no_text(value if as_it_is else table.plain(value)) or ("" if table.plain(value) else "is empty")
+    return no_text(value if as_it_is else reading.plain(value)) or ("" if reading.plain(value) else "is empty")
 
 
 def _agree(form: str, one: str, other: str) -> bool:
@@ -229,66 +230,14 @@ def _agree(form: str, one: str, other: str) -> bool:
 
 
 def _golds(path: Path, form: str, rows: Sequence[Row]) -> Callable[[Row], str]:
-    """Return how a row's answer becomes gold. A whole table writes the right option in one way, so all rows decide.
-
-    Raises:
-        UsageError: It is positions, of which nothing tells from where they count.
-    """
-    if form != "option":
-        return lambda row: table.plain(row.cells["answer"])
-    ways = (_by_letter, _by_text, _by_position)
-    chosen = max(ways, key=lambda way: sum(_fits(way, row) for row in rows))
-    numbered = [table.plain(row.cells["answer"]) for row in rows if _fits(_by_position, row)]
-    if chosen is _by_position and numbered and not any(int(stated) == 0 for stated in numbered):
-        raise UsageError(
-            f"{path.name}: its answers are positions, which count from 0, and none of them is 0, as if they counted "
-            "from 1: write the options' letters (A, B, ...) or their own texts in place of numbers."
-        )
-    return chosen
-
-
-def _fits(way: Callable[[Row], str], row: Row) -> bool:
-    try:
-        way(row)
-    except ValueError:
-        return False
-    return True
-
-
-def _by_letter(row: Row) -> str:
-    stated = _LETTER.fullmatch(table.plain(row.cells["answer"]))
-    if stated is None:
-        raise _no_choice(row)
-    letter = stated[1].upper()
-    if row.choices and ord(letter) - ord("A") >= len(row.choices):
-        raise _no_choice(row)
-    return f"({letter})"
-
-
-def _by_text(row: Row) -> str:
-    wanted = table.plain(row.cells["answer"]).casefold()
-    same = [place for place, choice in enumerate(row.choices) if choice.casefold() == wanted]
-    if len(same) != 1:
-        raise _no_choice(row)
-    return f"({chr(ord('A') + same[0])})"
-
-
-def _by_position(row: Row) -> str:
-    stated = table.plain(row.cells["answer"])
-    if not stated.isdecimal() or int(stated) >= len(row.choices):
-        raise _no_choice(row)
-    return f"({chr(ord('A') + int(stated))})"
-
-
-def _no_choice(row: Row) -> ValueError:
-    offered = f"none of its choices ({' | '.join(row.choices)})" if row.choices else "no option's letter"
-    return ValueError(f"its answer {table.plain(row.cells['answer'])!r} is {offered}")
+    """Return how a row's answer becomes gold."""
+    return golds.way_of(path.name, rows) if form == "option" else lambda row: reading.plain(row.cells["answer"])
 
 
 def _split_said(file: Path, row: Row, *, several: bool) -> bool | None:
     """Return whether a row is said to be tested; None where nothing says so."""
     if "split" in row.cells:
-        stated = table.plain(row.cells["split"]).casefold()
+        stated = reading.plain(row.cells["split"]).casefold()
         if stated not in SPLITS:
             raise ValueError(f"its split {stated!r} is none of {', '.join(SPLITS)}")
         return SPLITS[stated]
@@ -296,5 +245,5 @@ def _split_said(file: Path, row: Row, *, several: bool) -> bool | None:
 
 
 def _subject(row: Row, name: str) -> str:
-    stated = table.plain(row.cells.get("subject"))
+    stated = reading.plain(row.cells.get("subject"))
     return re.sub(r"\W+", "_", stated).strip("_").casefold() or name

@@ -31,6 +31,20 @@ ANSWERS = ("answer", "target", "gold", "label", "correct", "answer_key", "answer
 _NEVER_BLANK = {*QUESTIONS, *ANSWERS, "answerKey"}
 
 
+def blank(value: object) -> bool:
+    """Whether a cell holds nothing."""
+    return value is None or (isinstance(value, str) and not value.strip()) or value == []
+
+
+def plain(value: object) -> str:
+    """Return a cell as text: whole numbers without a point, nothing for nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip()
+
+
 def content(path: Path, inside: Iterable[Path] | None = None) -> bytes:
     """Return a file's bytes.
 

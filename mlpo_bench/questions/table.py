@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError, nearest
-from mlpo_bench.questions import reading
+from mlpo_bench.questions import choices, reading
+from mlpo_bench.questions.reading import blank
 
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """What each column may be called, the first name that is there being taken; case, spaces and hyphens do not matter."""
 
-LETTERS = "abcdefghijklmnopqr"
-"""As many options as an answer's letter is read for."""
-
 _REQUIRED = ("question", "answer")
 _DELIMITERS = ",;\t|"
 
@@ -38,13 +35,16 @@ _DELIMITERS = ",;\t|"
 class Row:
     """A row of a table: `place` says where it stands (`line 7`, `row 6`), `number` counts the file's rows from 1.
 
-    `cells` has those columns of `COLUMNS` that the table has; `choices` are texts, none where the row offers none.
+    `cells` has those columns of `COLUMNS` that the table has; `choices` are texts, none where the row offers none;
+    `labels` are what the row calls them, if it does; `first` is the number of the first one's column, if it has one.
     """
 
     place: str
     number: int
     cells: Mapping[str, Any]
     choices: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    first: int | None = None
 
 
 def read(path: Path) -> list[Row]:
@@ -58,37 +58,33 @@ def read(path: Path) -> list[Row]:
     raw = list(READERS[kind](path))
     if not raw:
         raise UsageError(f"{path} holds no question.")
-    columns = _columns(path, dict.fromkeys(name for _, cells in raw for name in cells))
-    lettered = _lettered(cells for _, cells in raw)
+    names = dict.fromkeys(name for _, cells in raw for name in cells)
+    columns = _columns(path, names)
+    one_each = choices.columns(path, _named(names), columns.values())
     rows = []
     for number, (place, cells) in enumerate(raw, start=1):
         if any(not blank(value) for value in cells.values()):
             known = {column: cells.get(name) for column, name in columns.items()}
-            rows.append(Row(place, number, known, _choices(path, place, known.get("choices"), cells, lettered)))
+            try:
+                found = choices.offered(known.get("choices"), cells, one_each)
+            except ValueError as fault:
+                raise UsageError(f"{path}, {place}: {fault}.") from None
+            rows.append(Row(place, number, known, found.texts, found.labels, found.first))
     return rows
-
-
-def blank(value: object) -> bool:
-    """Whether a cell holds nothing."""
-    return value is None or (isinstance(value, str) and not value.strip()) or value == []
-
-
-def plain(value: object) -> str:
-    """Return a cell as text: whole numbers without a point, nothing for nothing."""
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).strip()
 
 
 def _column(name: object) -> str:
     return "_".join(str(name).replace("-", " ").replace("_", " ").split()).casefold()
 
 
+def _named(names: Iterable[str]) -> dict[str, str]:
+    """Return what the table calls its columns, the last first, by their names as they are compared."""
+    return {_column(name): name for name in reversed(list(names))}
+
+
 def _columns(path: Path, names: Iterable[str]) -> dict[str, str]:
     """Return what the table calls each column that it has."""
-    given = {_column(name): name for name in reversed(list(names))}
+    given = _named(names)
     columns = {
         column: given[known]
         for column, variants in COLUMNS.items()
@@ -102,45 +98,6 @@ def _columns(path: Path, names: Iterable[str]) -> dict[str, str]:
                 f"{path} has no column {column!r}{hint} Its columns: {', '.join(reversed(given.values()))}."
             )
     return columns
-
-
-def _lettered(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the columns that hold an option each, by letter: `a`, `option_a`, `choice a`."""
-    names = dict.fromkeys(name for cells in rows for name in cells)
-    columns = {_column(name).removeprefix("option_").removeprefix("choice_"): name for name in names}
-    letters = [letter for letter in LETTERS if letter in columns]
-    return {letter: columns[letter] for letter in letters} if letters[:2] == ["a", "b"] else {}
-
-
-def _choices(
-    path: Path, place: str, given: object, cells: Mapping[str, Any], lettered: Mapping[str, str]
-) -> tuple[str, ...]:
-    """Return the options that a row offers, from a column of lists or from a column for each letter."""
-    if not blank(given):
-        texts = _listed(given)
-    elif lettered:
-        texts = [plain(cells.get(name)) for name in lettered.values()]
-        while texts and not texts[-1]:
-            texts.pop()
-    else:
-        return ()
-    if not 2 <= len(texts) <= len(LETTERS) or not all(texts):  # noqa: PLR2004 - less is no choice
-        raise UsageError(
-            f"{path}, {place}: a question has 2 to {len(LETTERS)} choices, none of them empty, not {texts}; "
-            'write them as ["one", "two"], one | two, or in columns a, b, c.'
-        )
-    return tuple(texts)
-
-
-def _listed(given: object) -> list[str]:
-    if isinstance(given, dict) and "text" in given:  # as some data sets of the hub have it, beside their labels
-        given = given["text"]
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except (ValueError, RecursionError):
-            given = str(given).split("\n" if "\n" in str(given).strip() else "|")
-    return [plain(text) for text in given] if isinstance(given, list) else [plain(given)]
 
 
 def _text(path: Path) -> str:
