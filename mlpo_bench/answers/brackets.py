@@ -40,8 +40,10 @@ class Brackets(Format):
         yield from declarations.phrased(text)
 
     def clause(self, after: str) -> str:
-        """Return the first line after "answer is"."""
-        return passages.first_line(after)
+        """Return the first line after "answer is", or its first sentence where more follows."""
+        line = passages.first_line(after)
+        sentence = passages.sentence(line)
+        return sentence if self._brackets(sentence) else line
 
     def parse(self, passage: str) -> str | None:
         """Return the brackets that a passage consists of, or names as the missing ones."""

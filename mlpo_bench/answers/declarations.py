@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from mlpo_bench.answers import passages
+from mlpo_bench.answers import passages, quotations
 
 
 if TYPE_CHECKING:
@@ -83,45 +83,8 @@ _JSON = re.compile(
     re.IGNORECASE,
 )
 _JSON_LONGEST = 5_000
+_ASIDE = 60
 
-_SOMEBODY = (
-    r"(?:peer|agent|attempt|proposal|solution|response|colleague|teammate|member|expert|student|candidate|assistant"
-    r"|model|solver|participant|answer|opening)s?"
-)
-# "You have 7 left" tells what is there, "you have (B)" what was said.
-_A_NUMBER = (
-    r"\s(?:now\s|exactly\s|only\s|still\s|a total of\s){0,2}(?:[0-9$]"
-    r"|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w{3,5}teen|twenty|thirty)\b)"
-)
-_SAID = (
-    r"(?:wrote|writes?|says?|said|claims?|claimed|g[ai]ves?|answers?|answered|thinks?|thought|chose|chooses?|picks?"
-    rf"|picked|suggests?|suggested|put|puts|(?:got|gets|has|have|had)(?!{_A_NUMBER})|concludes?|concluded|proposes?|proposed|states?"
-    r"|stated|offers?|offered|argues?|argued|arrived?|lists?|listed|responded|responds?|replied|replies|believes?)"
-)
-_NUMBERED = r"(?:\s?(?:#|no\.?\s)?(?:[0-9]{1,3}|[a-e]|one|two|three))"
-_ASCRIBED = re.compile(
-    rf"\b(?:(?:you|they|others|some|many|most|people|some people)\s(?:\w{{1,12}}\s)?{_SAID}"
-    rf"|(?:i|we)(?:\s(?:first|initially|originally|earlier|previously))?\s(?:said|wrote|thought|had)"
-    rf"|{_SOMEBODY}{_NUMBERED},?\s(?:who\s|which\s)?(?:\w{{1,12}}\s)?{_SAID}"
-    rf"|(?:the|one|an|another|other|each|that)\s(?:\w{{1,8}}\s)?{_SOMEBODY},?\s(?:who\s)?{_SAID}"
-    rf"|(?:the\s)?(?:first|second|third|fourth|last)\s(?:{_SOMEBODY}\s|one\s)?{_SAID}"
-    rf"|according to\s(?:the\s)?(?:\w{{1,8}}\s)?{_SOMEBODY}|{_SOMEBODY}{_NUMBERED}?\s(?:is|was)\s(?:wrong|mistaken))\b"
-    rf"|\b{_SOMEBODY}{_NUMBERED}(?:'s\b|\s?:)"
-)
-_NAMED_LAST = re.compile(rf"\b{_SOMEBODY}{_NUMBERED}\W{{0,4}}\Z")
-_ENDORSED = re.compile(
-    r"\b(?:agree|rightly|correctly|is right|are right|is correct|are correct|follow|trust|adopt|side|go|going|accept"
-    r"|convinced|like|as)\b"
-)
-_ASCRIBED_AFTER = re.compile(
-    rf"\s{{0,2}}(?:was\s(?:given|written|said|chosen|proposed)\s|came\s|comes\s|is\s)?(?:by|from)\s(?:the\s)?(?:\w{{1,8}}\s)?{_SOMEBODY}\b",
-    re.IGNORECASE,
-)
-_ENDORSED_AFTER = re.compile(
-    r"[\s.,;]{0,3}(?:and\s|but\s)?(?:i (?:\w{2,12}\s)?agree"
-    r"|(?:that|this|which|it) is (?:\w{2,12}\s)?(?:right|correct|true)|is (?:\w{2,12}\s)?(?:right|correct))\b",
-    re.IGNORECASE,
-)
 _DENIED = re.compile(
     r"(?:n't|\bnot|\bunlikely|(?<!\bno\s)(?<!\bwithout\s)(?<!\bwithout a\s)(?<!\bbeyond\s)\bdoubt\w{0,3}"
     r"|\bhardly|\bimpossible|\bnever)\b[^.,;:!?\n]{0,30}\Z"
@@ -139,7 +102,6 @@ _HYPOTHETICAL = re.compile(
 )
 _NOT_THE_ANSWER = re.compile(r"\b(?:wrong|incorrect|common|typical|tempting|na\u00efve|naive|other|another)\s\Z")
 _SHORT_NOT = re.compile(r"\An't\b")  # "the answer isn't"
-_BUT = re.compile(r",?\s(?<!\bnothing )(?<!\banything )(?<!\ball )but\s")
 _OR = re.compile(r"[\s,]{0,3}(?:or|/|\||and/or)\s{0,3}")
 
 
@@ -191,8 +153,16 @@ def tagged(text: str) -> Iterator[Declared]:
             for mark in deque(_OTHER_TAG.finditer(text), maxlen=_TRIED)
             if not is_placeholder(mark["said"])
         ]
-    own = [one for one in declared if not _ascribed(text, one) and not _an_alternative(text, one, declared)]
-    yield from reversed(own[-1:])
+    own = [
+        one
+        for one in declared
+        if not (
+            quotations.anothers(text, one) or quotations.told_by_several(text, one) or quotations.rejected(text, one)
+        )
+        and not _an_alternative(text, one, declared)
+    ]
+    surely = [one for one in own if not quotations.named_of_several(text, one)]
+    yield from (surely or own)[-1:]
 
 
 def _closes(tag: re.Match[str]) -> bool:
@@ -205,9 +175,9 @@ def boxed(text: str) -> Iterator[Declared]:
     for start, end, content in passages.boxes(text):
         box = Declared("box", start, end, content)
         before = text[passages.sentence_start(text, start) : start].lower()
-        if is_placeholder(content) or _ascribed(text, box):
+        if is_placeholder(content) or quotations.anothers(text, box) or quotations.rejected(text, box):
             continue
-        if not _of_another_case(before, ""):
+        if not _of_another_case(before, "") and not of_several(text, box):
             yield box
             return
         doubtful = doubtful or box
@@ -216,7 +186,9 @@ def boxed(text: str) -> Iterator[Declared]:
 
 
 def phrased(text: str, *, letter_a: bool = True, unknown: bool = False) -> Iterator[Declared]:
-    """Yield what follows "the answer is" and its kin, the last one first, those about some other case at the end.
+    """Yield what follows "the answer is" and its kin, the last one first.
+
+    Those about some other case, and what several others say, stand at the end: a writer that says no more goes by it.
 
     Args:
         text: Prepared text.
@@ -234,16 +206,27 @@ def phrased(text: str, *, letter_a: bool = True, unknown: bool = False) -> Itera
         for mark in deque(_JSON.finditer(text), maxlen=_TRIED)
     ]
     doubtful: list[Declared] = []
-    for one in sorted(declared, key=lambda one: one.end, reverse=True):
+    for one in _apart(text, sorted(declared, key=lambda one: one.end, reverse=True)):
         before = text[passages.sentence_start(text, one.start) : one.start].lower()
         behind = re.split(r"[.!?]\s|\n", lowered[one.start : one.end + 200], maxsplit=1)[0]
-        if not one.passage or _in_passing(one, before, behind, unknown=unknown) or _ascribed(text, one):
+        if not one.passage or _in_passing(one, before, behind, unknown=unknown) or quotations.anothers(text, one):
             continue
-        if _of_another_case(before, behind):
+        if _of_another_case(before, behind) or of_several(text, one):
             doubtful.append(one)
         else:
             yield one
     yield from doubtful
+
+
+def _apart(text: str, declared: list[Declared]) -> Iterator[Declared]:
+    """Yield declarations, the last one first, each up to the semicolon behind which its sentence declares another."""
+    later = len(text)
+    for one in declared:
+        between = text[one.end : later][:_JSON_LONGEST]
+        mine, semicolon, rest = between.rpartition(";")
+        joined = later < len(text) and semicolon and not re.search(r"[.!?]\s|\n", between) and len(rest) <= _ASIDE
+        yield replace(one, passage=mine.strip()) if joined and one.passage.startswith(mine.strip()) else one
+        later = one.start
 
 
 def _in_passing(one: Declared, before: str, behind: str, *, unknown: bool) -> bool:
@@ -280,29 +263,14 @@ def _json_value(written: str) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def ascribed(sentence: str) -> bool:
-    """Return whether a sentence tells what somebody else said and does not endorse it."""
-    lowered = sentence.lower()
-    return _ASCRIBED.search(lowered) is not None and _ENDORSED.search(lowered) is None
-
-
 def denied(before: str) -> bool:
     """Return whether the words right before something deny it: "I don't think that", "it is unlikely that"."""
     return _DENIED.search(before.lower()) is not None
 
 
-def _ascribed(text: str, one: Declared) -> bool:
-    """Return whether the words before a declaration, in its sentence and after any earlier tag, make it another's.
-
-    What another said and the writer endorses, before or behind it, is the writer's own.
-    """
-    before = text[passages.sentence_start(text, one.start) : one.start].lower()
-    before = _BUT.split(before.rpartition("</answer>")[2])[-1]
-    if one.kind != "phrase" and _ASCRIBED_AFTER.match(text, one.end):
-        return True
-    if not ascribed(before) and not (_NAMED_LAST.search(before) and not _ENDORSED.search(before)):
-        return False
-    return one.kind == "phrase" or not _ENDORSED_AFTER.match(text, one.end)
+def of_several(text: str, one: Declared) -> bool:
+    """Return whether the words before a declaration make it what several others say."""
+    return quotations.told_by_several(text, one) or quotations.named_of_several(text, one)
 
 
 def _an_alternative(text: str, one: Declared, others: list[Declared]) -> bool:

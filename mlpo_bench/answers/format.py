@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from mlpo_bench.answers import declarations, passages
+from mlpo_bench.answers import declarations, passages, quotations
 
 
 if TYPE_CHECKING:
@@ -129,6 +129,8 @@ class Format(ABC):
         for later in declarations.phrased(text):
             if later.start < declared.end:
                 break
+            if declarations.of_several(text, later):
+                continue
             before = text[passages.sentence_start(text, later.start) : later.end]
             corrected = _CORRECTION.search(text, declared.end, later.start)
             if (corrected or _CONCLUDED.search(before)) and (answer := self._answer(self.passage(later), question)):
@@ -142,12 +144,12 @@ class Format(ABC):
 
     def _concluded(self, sentence: str) -> str | None:
         """Return what a sentence comes to: its last "so ..." before the whole of it."""
-        parts = dict.fromkeys((passages.conclusion_of(sentence), sentence))
+        parts = dict.fromkeys((*quotations.own_parts(sentence), passages.conclusion_of(sentence), sentence))
         return next(
             (
                 answer
                 for part in parts
-                if not declarations.ascribed(part) and (answer := self.conclusion(part)) is not None
+                if not quotations.ascribed(part) and (answer := self.conclusion(part)) is not None
             ),
             None,
         )

@@ -1,0 +1,149 @@
+"""What a leader quotes, rejects or takes back is not its answer, whatever follows it in the text."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlpo_bench import answers
+
+
+OWN = {
+    "option": ("(B)", "(A)"),
+    "number": ("12", "13"),
+    "yes_no": ("Yes", "No"),
+    "true_false": ("True", "False"),
+    "valid_invalid": ("valid", "invalid"),
+    "words": ("ape bat", "bat ape"),
+    "brackets": ("] )", ") ]"),
+    "maths": ("12", "13"),
+    "phrase": ("Salt", "Sugar"),
+    "literal": ("ape", "bat"),
+    "spans": ("ape", "bat"),
+    "gym": ("12", "13"),
+}
+
+QUOTED = [
+    "The answer is {own}. Peers 1 and 2 say the answer is {other}.",
+    "The answer is {own}. Peers 1, 2 and 3 say the answer is {other}.",
+    "The answer is {own}. Both peers say the answer is {other}.",
+    "The answer is {own}. All three peers say that the answer is {other}.",
+    "The answer is {own}. Two of the peers say the answer is {other}.",
+    "The answer is {own}. Most of the attempts say the answer is {other}.",
+    "The answer is {own}. The peers say the answer is {other}.",
+    "The answer is {own}. The majority says the answer is {other}.",
+    "The answer is {own}. The majority of peers say the answer is {other}.",
+    "The answer is {own}. The majority answer is {other}.",
+    "The answer is {own}. The consensus answer is {other}.",
+    "The answer is {own}. Their answer is {other}.",
+    "The answer is {own}. His answer is {other}.",
+    "The answer is {own}. Her answer is {other}.",
+    "The answer is {own}. The peers' answer is {other}.",
+    "The answer is {own}. Peer 1's answer is {other}.",
+    "The correct answer is {own}; the peers' answer is {other}.",
+    "<answer>{own}</answer> (peers 1 and 2 wrote <answer>{other}</answer>)",
+    "<answer>{own}</answer> Note: peers 1 and 2 wrote <answer>{other}</answer>.",
+    "<answer>{own}</answer> Both peers wrote <answer>{other}</answer>.",
+    "<answer>{own}</answer>\nThe peers' <answer>{other}</answer> is wrong.",
+    "<answer>{own}</answer>\nThe majority wrote <answer>{other}</answer>.",
+]
+QUOTED_BOXES = [
+    r"I get \boxed{{{own}}}. Both attempts gave \boxed{{{other}}}.",
+    r"I get \boxed{{{own}}}; attempts 1 and 2 gave \boxed{{{other}}}.",
+    r"I get \boxed{{{own}}}. Their answer was \boxed{{{other}}}.",
+]
+REJECTED = [
+    "<answer>{own}</answer>, not <answer>{other}</answer>",
+    "<answer>{own}</answer> and not <answer>{other}</answer>.",
+    "<answer>{own}</answer> rather than <answer>{other}</answer>",
+    "<answer>{own}</answer> instead of <answer>{other}</answer>",
+    "I choose <answer>{own}</answer> over <answer>{other}</answer>.",
+    "I choose <answer>{own}</answer> and reject <answer>{other}</answer>.",
+    "<answer>{own}</answer>\n<answer>{other}</answer> would be wrong because of clue 2.",
+    "<answer>{own}</answer>\n<answer>{other}</answer> is incorrect.",
+    "<answer>{own}</answer> The other answer, <answer>{other}</answer>, is wrong.",
+]
+REJECTED_BOXES = [
+    r"\boxed{{{own}}}, not \boxed{{{other}}}",
+    r"$\boxed{{{own}}}$ rather than $\boxed{{{other}}}$",
+    r"$\boxed{{{own}}}$ and not $\boxed{{{other}}}$",
+    r"$\boxed{{{own}}}$. $\boxed{{{other}}}$ would be wrong.",
+]
+CORRECTED = [
+    "The answer is {other}. Wait, actually it is {own}.",
+    "The answer is {other}. Actually, it is {own}.",
+    "The answer is {other}. Wait, it's {own}.",
+    "The answer is {other}.\n\nWait, I made a mistake. It should be {own}.",
+    "The answer is {other}.\n\nI made a mistake. The answer should be {own}.",
+    "The answer is {other}. Hmm, no, it is {own}.",
+    "<answer>{other}</answer>\nHmm, actually it should be {own}.",
+    "The answer is {other}. No wait, {own}.",
+    "The answer is {other}. Wait, no, it's {own}.",
+    "At first glance, the answer is {other}. But it is actually {own}.",
+]
+SEEMING = [
+    "It might seem that the answer is {other}, but it is actually {own}.",
+    "One might think the answer is {other}, but actually it's {own}.",
+    "At first glance the answer is {other}, but in fact it is {own}.",
+    "The intuitive answer is {other}, but that is wrong; it is {own}.",
+    "Although many would say the answer is {other}, the answer is {own}.",
+]
+DENIED = [
+    "The answer is not {other} but {own}.",
+    "The answer is {own}, not {other}.",
+    "The answer is not {other}; it is {own}.",
+]
+
+
+def filled(templates: list[str], forms: list[str]) -> list[tuple[str, str, str]]:
+    return [
+        (form, template.format(own=OWN[form][0], other=OWN[form][1]), OWN[form][0])
+        for form in forms
+        for template in templates
+    ]
+
+
+EVERY = list(OWN)
+BOXED = [form for form in EVERY if form != "brackets"]  # a box of brackets reaches to its line's last brace
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "own"),
+    [
+        *filled(QUOTED, EVERY),
+        *filled(QUOTED_BOXES, BOXED),
+        ("option", "Peers 1 and 2 say (A), but peer 3 is right: (B).", "(B)"),
+    ],
+)
+def test_what_several_peers_said_is_not_the_leaders_answer(form: str, text: str, own: str) -> None:
+    assert answers.read(form, text) == own
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "own"),
+    [
+        *filled(REJECTED, EVERY),
+        *filled(REJECTED_BOXES, BOXED),
+        (
+            "option",
+            "<answer>(B)</answer> The other answers, <answer>(A)</answer> and <answer>(C)</answer>, are wrong.",
+            "(B)",
+        ),
+    ],
+)
+def test_a_tag_or_a_box_that_is_rejected_is_not_the_answer(form: str, text: str, own: str) -> None:
+    assert answers.read(form, text) == own
+
+
+@pytest.mark.parametrize(("form", "text", "own"), filled(CORRECTED, EVERY))
+def test_a_correction_replaces_in_every_format(form: str, text: str, own: str) -> None:
+    assert answers.read(form, text) == own
+
+
+@pytest.mark.parametrize(("form", "text", "own"), filled(SEEMING, EVERY))
+def test_what_only_seems_to_be_the_answer_is_not(form: str, text: str, own: str) -> None:
+    assert answers.read(form, text) == own
+
+
+@pytest.mark.parametrize(("form", "text", "own"), filled(DENIED, EVERY))
+def test_a_denied_alternative_is_no_part_of_the_answer(form: str, text: str, own: str) -> None:
+    assert answers.read(form, text) == own
