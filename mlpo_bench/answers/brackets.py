@@ -6,7 +6,7 @@ import html
 import re
 from typing import TYPE_CHECKING
 
-from mlpo_bench.answers import declarations, passages
+from mlpo_bench.answers import corrections, declarations, passages
 from mlpo_bench.answers.declarations import Declared
 from mlpo_bench.answers.format import Format
 
@@ -42,7 +42,7 @@ class Brackets(Format):
     def clause(self, after: str) -> str:
         """Return the first line after "answer is", or its first sentence where more follows."""
         line = passages.first_line(after)
-        sentence = passages.sentence(line)
+        sentence = passages.sentence(corrections.undenied(line, free=True))
         return sentence if self._brackets(sentence) else line
 
     def parse(self, passage: str) -> str | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from mlpo_bench.answers import passages, quotations
+from mlpo_bench.answers import corrections, passages, quotations
 
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def phrased(text: str, *, letter_a: bool = True, unknown: bool = False) -> Itera
         behind = re.split(r"[.!?]\s|\n", lowered[one.start : one.end + 200], maxsplit=1)[0]
         if not one.passage or _in_passing(one, before, behind, unknown=unknown) or quotations.anothers(text, one):
             continue
-        if _of_another_case(before, behind) or of_several(text, one):
+        if _of_another_case(before, behind) or of_several(text, one) or corrections.seems(before):
             doubtful.append(one)
         else:
             yield one

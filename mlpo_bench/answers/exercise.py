@@ -24,6 +24,7 @@ class Exercise(Format):
     """
 
     name = "gym"
+    free = True
     instruction = "End with the answer alone, in the form the question asks for, written as <answer>...</answer>."
 
     def parse(self, passage: str) -> str | None:

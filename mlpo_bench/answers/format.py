@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from mlpo_bench.answers import declarations, passages, quotations
+from mlpo_bench.answers import corrections, declarations, passages, quotations
 
 
 if TYPE_CHECKING:
@@ -15,25 +15,11 @@ if TYPE_CHECKING:
     from mlpo_bench.answers.declarations import Declared
 
 
-_CORRECTION = re.compile(
-    r"(?:\A|[.!?\n])[\s*_\"')]{0,6}(?:(?:but|oh|and|so|no|hmm+)[,.]?\s)?"
-    r"(?:no[,:.]|(?:wait|hmm+|hold on|oops|sorry|scratch that|correction|actually|on second thoughts?|on reflection"
-    r"|edit|however|let me re-?\w{4,12}|i made an?\s\w{1,12}|my mistake"
-    r"|that(?:'s| is| was) (?:wrong|not right|incorrect))\b)"
-    r"|(?:\.\.\.|\u2026|\u2014|-)\s?(?:no|wait|sorry|actually)\b"
-    r"|,\s(?:but|no)\b[^.!?\n]{0,30}\b(?:mistake|wrong|incorrect|not right)\b",
-    re.IGNORECASE,
-)
 _CONCLUDED = re.compile(
     r"\b(?:so|therefore|thus|hence|finally|consequently|in conclusion|overall|final|correct|right)\b[^.!?\n]{0,60}\Z",
     re.IGNORECASE,
 )
 _SENTENCES_TRIED = 40
-
-
-def takes_back(text: str) -> bool:
-    """Return whether a text takes back what stands before it: "Wait, ..."."""
-    return _CORRECTION.search(text) is not None
 
 
 class Format(ABC):
@@ -51,6 +37,8 @@ class Format(ABC):
     """Whether judging may wait for another process or long computation, and so is not for an event loop."""
     longest: ClassVar[int] = 2_000
     """Passages of more characters than this hold no answer."""
+    free: ClassVar[bool] = False
+    """Whether any words may be an answer, so that a remark is told from one by its form alone."""
 
     def read(self, text: str, *, question: str = "", cut_off: bool = False) -> str | None:
         """Return the canonical answer in a text, or None where none can be read. Never raises.
@@ -62,8 +50,8 @@ class Format(ABC):
         """
         text = passages.prepared(declarations.with_tags_unescaped(text))
         for declared in self.declared(text):
-            if (answer := self._answer(self.passage(declared), question)) is not None:
-                return self._revised(text, declared, question) or answer
+            if (answer := self._declared(text, declared, question)) is not None:
+                return self._revised(text, declared, question, answer) or answer
         if not cut_off and (answer := self.last_resort(passages.without_closing_words(text))) is not None:
             return answer
         return self.opening(text)
@@ -76,7 +64,9 @@ class Format(ABC):
 
     def passage(self, declared: Declared) -> str:
         """Return the passage of a declaration that belongs to the answer."""
-        return self.clause(declared.passage) if declared.kind == "phrase" else declared.passage
+        if declared.kind != "phrase":
+            return declared.passage
+        return self.clause(corrections.undenied(declared.passage, free=self.free))
 
     def clause(self, after: str) -> str:
         """Return the part of the text after "answer is" that belongs to the answer: its first sentence."""
@@ -89,6 +79,16 @@ class Format(ABC):
     def by_question(self, passage: str, question: str) -> str | None:  # noqa: ARG002 - most answers stand alone
         """Return the answer that a passage states in the question's own words, or None."""
         return None
+
+    def instead(self, said: str, answer: str) -> str | None:
+        """Return the answer that takes the place of one read before, where a correction says that "it is" this."""
+        return (
+            None
+            if self.free and corrections.a_remark(said, answer)
+            else self.parse(said)
+            if self.free
+            else self.alone(said)
+        )
 
     def conclusion(self, sentence: str) -> str | None:  # noqa: ARG002 - formats that can conclude read it
         """Return the answer that a sentence comes to without the words "answer is", or None."""
@@ -114,13 +114,22 @@ class Format(ABC):
         first, _, rest = text.strip().partition("\n")
         return self.alone(first.strip()) if rest.strip() and len(first) <= self.longest else None
 
+    def _declared(self, text: str, declared: Declared, question: str) -> str | None:
+        """Return the answer of a declaration: what its sentence says instead, where it only seemed to be another."""
+        if declared.kind == "phrase" and (sides := corrections.overturned(text, declared)):
+            denied, said = sides
+            answer = self._answer(denied, question)
+            if (replaced := self.instead(said, answer or denied)) is not None:
+                return replaced
+        return self._answer(self.passage(declared), question)
+
     def _answer(self, passage: str, question: str) -> str | None:
         if len(passage) > self.longest:
             return None
         answer = self.parse(passage)
         return self.by_question(passage, question) if answer is None and question else answer
 
-    def _revised(self, text: str, declared: Declared, question: str) -> str | None:
+    def _revised(self, text: str, declared: Declared, question: str, answer: str) -> str | None:
         """Return the answer by which a writer replaces one declared earlier, or None.
 
         A later "so the answer is" replaces what stands in a tag or a box, and after words such as "wait" or
@@ -132,15 +141,21 @@ class Format(ABC):
             if declarations.of_several(text, later):
                 continue
             before = text[passages.sentence_start(text, later.start) : later.end]
-            corrected = _CORRECTION.search(text, declared.end, later.start)
-            if (corrected or _CONCLUDED.search(before)) and (answer := self._answer(self.passage(later), question)):
-                return answer
-        correction = _CORRECTION.search(text, declared.end)
+            corrected = corrections.CORRECTION.search(text, declared.end, later.start)
+            if (corrected or _CONCLUDED.search(before)) and (said := self._declared(text, later, question)):
+                return said
+        correction = corrections.CORRECTION.search(text, declared.end)
         if correction is None:
             return None
         lines = text[correction.start() :].strip(".!? \n").split("\n")[-_SENTENCES_TRIED:]
         stated = [one for line in lines for one in passages.sentences(line[: self.longest])][-_SENTENCES_TRIED:]
-        return next((answer for one in reversed(stated) if (answer := self._concluded(one))), None)
+        return next((said for one in reversed(stated) if (said := self._corrected(one, answer))), None)
+
+    def _corrected(self, sentence: str, answer: str) -> str | None:
+        """Return what a sentence of a correction puts in the place of an answer, or None."""
+        said, clearly = corrections.restated(sentence) or ("", False)
+        instead = self.instead(said, answer) if said and (clearly or not self.free) else None
+        return instead if clearly and instead else self._concluded(sentence) or instead
 
     def _concluded(self, sentence: str) -> str | None:
         """Return what a sentence comes to: its last "so ..." before the whole of it."""

@@ -30,6 +30,7 @@ class Literal(Format):
     """A word, a list, a phrase in any language. Nothing is read from a text that does not mark its answer."""
 
     name = "literal"
+    free = True
     instruction = "End with the answer alone, in the form the question asks for, written as <answer>...</answer>."
 
     def declared(self, text: str) -> Iterator[Declared]:

@@ -194,6 +194,11 @@ class Number(Format):
             return number_words.whole(alone)
         return self.parse(alone) if _NUMBER.fullmatch(_THOUSANDS.sub(",", _in_decimals(alone))) else None
 
+    def instead(self, said: str, answer: str) -> str | None:
+        """Return the number that a correction says alone or with what it counts."""
+        said = passages.before_reason(said)
+        return self.parse(said) if _COUNTED.fullmatch(said) else super().instead(said, answer)
+
     def last_resort(self, text: str) -> str | None:
         """Return what the closing line states, unless it goes on with a list's numbering."""
         if passages.continues_a_list(text):

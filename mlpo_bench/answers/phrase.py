@@ -12,6 +12,7 @@ class Phrase(Format):
     """A few words. Nothing is read from a text that does not mark its answer."""
 
     name = "phrase"
+    free = True
     instruction = "End with the right option in full, without a letter, written as <answer>...</answer>."
     longest = 300
 

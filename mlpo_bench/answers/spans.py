@@ -33,6 +33,7 @@ class Spans(Format):
     """
 
     name = "spans"
+    free = True
     instruction = (
         "End with a number, a date or words of the passage, as <answer>X</answer>, several as <answer>X | Y</answer>."
     )

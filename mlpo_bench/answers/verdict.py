@@ -95,6 +95,10 @@ class Verdict(Format):
         set_off = said and re.match(r"[*_\"']{0,3}[.,:;!]\s", first[said.end("word") :])
         return self._said(first[: said.end("word") + 1]) or None if said and set_off else super().opening(text)
 
+    def instead(self, said: str, answer: str) -> str | None:
+        """Return the word that a correction says, whatever reason follows."""
+        return super().instead(passages.before_reason(said), answer)
+
     def alone(self, line: str) -> str | None:
         """Return the word that a line consists of."""
         line = passages.bare(line.strip().lstrip("> ").rstrip(".!"))

@@ -7,7 +7,8 @@ import re
 from itertools import islice
 
 from mlpo_bench.answers import passages
-from mlpo_bench.answers.format import Format, takes_back
+from mlpo_bench.answers.corrections import takes_back
+from mlpo_bench.answers.format import Format
 
 
 _MARK = r"[ \t]{0,8}(?:[-*\u2022+]|\(?[0-9]{1,3}(?:st|nd|rd|th)?[.):])[ \t]{1,8}"
@@ -53,6 +54,7 @@ class Words(Format):
     """A word list: separated by spaces, commas, dashes or lines, numbered or not."""
 
     name = "words"
+    free = True
     instruction = (
         "End with all the words in order, separated by spaces, written as <answer>first second third</answer>."
     )
@@ -80,6 +82,11 @@ class Words(Format):
         if not words or not all(_WORD.fullmatch(word) for word in words) or _ANNOUNCED.match(" ".join(words)):
             return None
         return " ".join(words)
+
+    def instead(self, said: str, answer: str) -> str | None:
+        """Return a list that has all the words of the one that it takes the place of."""
+        listed = self.parse(said)
+        return listed if listed and set(answer.split()) <= set(listed.split()) else None
 
     def last_resort(self, text: str) -> str | None:
         """Return the list that closes a text, announced by a colon or by its sentence, or the bare list that it is."""

@@ -76,10 +76,10 @@ CORRECTED = [
     "The answer is {other}.\n\nI made a mistake. The answer should be {own}.",
     "The answer is {other}. Hmm, no, it is {own}.",
     "<answer>{other}</answer>\nHmm, actually it should be {own}.",
-    "The answer is {other}. No wait, {own}.",
     "The answer is {other}. Wait, no, it's {own}.",
     "At first glance, the answer is {other}. But it is actually {own}.",
 ]
+CORRECTED_AT_ONCE = ["The answer is {other}. No wait, {own}.", "The answer is {other}. Sorry, {own}."]
 SEEMING = [
     "It might seem that the answer is {other}, but it is actually {own}.",
     "One might think the answer is {other}, but actually it's {own}.",
@@ -104,6 +104,8 @@ def filled(templates: list[str], forms: list[str]) -> list[tuple[str, str, str]]
 
 EVERY = list(OWN)
 BOXED = [form for form in EVERY if form != "brackets"]  # a box of brackets reaches to its line's last brace
+
+SHAPED = [form for form in EVERY if not answers.FORMATS[form].free]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +136,7 @@ def test_a_tag_or_a_box_that_is_rejected_is_not_the_answer(form: str, text: str,
     assert answers.read(form, text) == own
 
 
-@pytest.mark.parametrize(("form", "text", "own"), filled(CORRECTED, EVERY))
+@pytest.mark.parametrize(("form", "text", "own"), [*filled(CORRECTED, EVERY), *filled(CORRECTED_AT_ONCE, SHAPED)])
 def test_a_correction_replaces_in_every_format(form: str, text: str, own: str) -> None:
     assert answers.read(form, text) == own
 
@@ -146,4 +148,41 @@ def test_what_only_seems_to_be_the_answer_is_not(form: str, text: str, own: str)
 
 @pytest.mark.parametrize(("form", "text", "own"), filled(DENIED, EVERY))
 def test_a_denied_alternative_is_no_part_of_the_answer(form: str, text: str, own: str) -> None:
+    assert answers.read(form, text) == own
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "own"),
+    [
+        ("option", "Both peers say (A), so the answer is (A).", "(A)"),
+        ("option", "Since both peers say (A), the answer is (A).", "(A)"),
+        ("option", "Both peers say (A), so <answer>(A)</answer>.", "(A)"),
+        ("option", "The majority answer is (A).", "(A)"),
+        ("option", "Attempts 1 and 2 gave (A); I get <answer>(B)</answer>.", "(B)"),
+        ("option", "Both peers wrote (A) and I agree: <answer>(A)</answer>.", "(A)"),
+        ("option", "I checked the peers' reasoning and the answer is (A).", "(A)"),
+        ("option", "Having read their answers: <answer>(A)</answer>", "(A)"),
+        ("option", "After weighing the answers of peers 1 and 2, <answer>(A)</answer>", "(A)"),
+        ("number", r"Ann and Bo have 6. Their total is \boxed{12}.", "12"),
+        ("number", "Both students chose 6 hats, so the answer is 12.", "12"),
+        ("number", "The answer is 12. Actually, it is 3 more than 9.", "12"),
+        ("number", "The answer is 12. Wait, it is 3 times that of Bo?", "12"),
+        ("yes_no", "If not, the answer is <answer>No</answer>", "No"),
+        ("yes_no", "The answer is Yes. Wait, is it? Yes.", "Yes"),
+        ("option", "The answer is (A). I think the answer is (B).", "(B)"),
+        ("option", "It is obvious that the answer is (A).", "(A)"),
+        ("option", "The answer is (C). At first I missed clue 2, but the answer is (A).", "(A)"),
+        ("true_false", "The answer is False. Actually, it is true that the first part holds.", "False"),
+        ("literal", "The answer is Paris. However, it is worth noting that Lyon is large.", "Paris"),
+        ("literal", "The answer is Paris. Actually, it is the capital.", "Paris"),
+        (
+            "literal",
+            "The answer is Paris, but it is actually spelled Pariis.",
+            "Paris, but it is actually spelled Pariis",
+        ),
+        ("words", "The answer is ape bat. Wait, it is sorted.", "ape bat"),
+        ("spans", "The answer is Lyon. Actually, it is also a river.", "Lyon"),
+    ],
+)
+def test_what_is_beside_these_rules_stays_as_it_is(form: str, text: str, own: str) -> None:
     assert answers.read(form, text) == own
