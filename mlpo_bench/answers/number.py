@@ -25,7 +25,9 @@ _THOUSANDS = re.compile(r"(?<=[0-9])(?:\{,\}|,?\\[,!;:]|,\s?\\!|[\x20'_])(?=[0-9
 # What is said before or at a number so that it is not the number that is said.
 _NO_VALUE = re.compile(
     r"\b(?:not|at least|at most|more than|less than|fewer than|greater than|up to"
-    r"|(?:half|third|quarter|fifth|tenth|fraction)s? of)\b"
+    r"|(?:half|third|quarter|fifth|tenth|fraction)s? of"
+    r"|(?<=[0-9]\s)or\s(?:more|less|fewer|so|above|below))\b|(?:percent|%)\sof\s\$?[0-9]"
+    r"|(?<![\w\\])[a-z]\s?[+*/<>]\s?\$?[0-9]|[0-9]\s:\s[0-9]{1,9}\W{0,3}\Z"
     r"|\A\s?[<>\u2264\u2265]|[\u221a\u00b1]|\\(?:sqrt|pm|frac|le|ge)(?![a-zA-Z])",
     re.IGNORECASE,
 )
@@ -66,6 +68,15 @@ _IN_ALL = re.compile(
 # "3 hours and 20 minutes, i.e. 200 minutes"
 _THAT_IS = re.compile(
     rf",\s(?:i\.e\.|that is),?\s(?P<said>{_DIGITS}(?:\s[a-z]{{1,20}}){{0,3}})\W{{0,4}}\Z", re.IGNORECASE
+)
+# "1.5e-3"
+_E_NOTATION = re.compile(
+    r"(?<![\w.,])(?P<digits>[0-9]{1,15}(?:\.[0-9]{1,15})?)e(?P<power>[-+]?[0-9]{1,2})(?![\w^]|\.[0-9])", re.IGNORECASE
+)
+# "n = 12, m = 5" says what each is, and not which of them is asked for
+_ASSIGNED = r"[a-z]\s?=\s?-?[0-9.]{1,20}"
+_SEVERAL_ASSIGNED = re.compile(
+    rf"(?<![\w)]){_ASSIGNED}\s?(?:,|;|\band\b)\s?{_ASSIGNED}\W{{0,4}}(?:</answer>)?\W{{0,4}}\Z", re.IGNORECASE
 )
 _MIXED = re.compile(
     r"(?<![\w.,/])(?P<whole>[0-9]{1,9})(?:\s|\sand\s)(?P<top>[1-9])/(?P<bottom>[248]|5|10)(?![\w/.,]\S)"
@@ -137,7 +148,7 @@ class Number(Format):
         stated = re.sub(r"\s\([^()]{0,80}\)\Z", "", stated)  # "42 (6 x 7)"
         if re.match(r"[-$]{0,2}[0-9]", stated):
             stated = _NOT_ANOTHER.sub("", stated)
-        if _NO_VALUE.search(stated):
+        if _NO_VALUE.search(stated) or _SEVERAL_ASSIGNED.search(passage):
             return None
         restated = _IN_ALL.match(stated) or _THAT_IS.search(stated)
         said = self.parse(restated["said"]) if restated else _scientific(stated) or number_words.read(stated)
@@ -211,11 +222,12 @@ class Number(Format):
 
 
 def _in_decimals(text: str) -> str:
-    """Return a text with mixed numbers and points for thousands in decimals: `2 1/2`, `3.400,00`."""
+    """Return a text with mixed numbers, points for thousands and `1e6` in decimals: `2 1/2`, `3.400,00`."""
     text = re.sub(r"(?<=[0-9])\s?(?=[\u00bc-\u00be])", "", text).translate(_ONE_MARK)
     text = re.sub(
         r"(?<=10)([\u2070\u00b9\u00b2\u00b3\u2074-\u2079]{1,2})", lambda run: "^" + run.group().translate(_POWER), text
     )
+    text = _E_NOTATION.sub(lambda n: f"{Decimal(n['digits']).scaleb(int(n['power'])):f}", text)
     text = _MIXED.sub(lambda n: f"{int(n['whole']) + Decimal(n['top']) / Decimal(n['bottom']):f}", text)
     return _EUROPEAN.sub(lambda n: f"{n['whole'].replace('.', '')}.{n['part']}", text)
 

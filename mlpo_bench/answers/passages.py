@@ -27,7 +27,16 @@ _PLAIN = str.maketrans(
 )
 _BOXES_TRIED = 20
 
-_THOUGHT = re.compile(r"<(/?)(?:think(?:ing)?|thoughts?|reasoning)\s?>|\[(/?)THINK\]", re.IGNORECASE)
+# The marks by which models begin a thought, or end it, or (the group `void`) end one where one has begun.
+_THOUGHT = re.compile(
+    r"<(?P<tag>/?)(?:(?:seed:)?think(?:ing)?|thoughts?|reasoning|(?:inner|internal)[_-](?:monologue|thoughts?|reasoning)"
+    r"|scratchpad|chain[_-]of[_-]thought)\s?(?P<void_tag>/?)>"
+    r"|\[(?P<bracket>/?)THINK\]|\u25c1(?P<triangle>/?)think\u25b7|<\|(?:begin|(?P<of>end))_of_thought\|>"
+    r"|<\|channel\|>(?:(?P<channel>final)|analysis|commentary)[^<\n]{0,80}<\|message\|>|(?-i:(?P<stripped>assistantfinal))"
+    r"|(?P<void><\|(?:end|return|(?:begin|end)_of_solution|start\|>assistant)(?:\|>|(?<=assistant)))",
+    re.IGNORECASE,
+)
+_CLOSING = ("tag", "bracket", "triangle", "of", "channel", "stripped")
 _FENCE = re.compile(r"^[ \t]{0,8}(?:```|~~~)[\w+-]{0,20}[ \t]{0,8}$", re.MULTILINE)
 _BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)([^*\n]{1,2000})(?<=\S)\*\*(?![\w*])")
 _ITALIC = re.compile(r"(?<![\w*)\]}])\*(?=[^\s*])([^*\n]{1,2000})(?<=\S)\*(?![\w*(\[{])")
@@ -77,8 +86,9 @@ def without_thoughts(text: str) -> str:
     kept: list[str] = []
     start, depth = 0, 0
     for tag in _THOUGHT.finditer(text):
-        closes = bool(tag.group(1) or tag.group(2))
-        if depth == 0 and closes:
+        void = bool(tag["void"] or tag["void_tag"])
+        closes = void or any(tag[name] for name in _CLOSING)
+        if depth == 0 and closes and not void:
             kept.clear()
         elif depth == 0:
             kept.append(text[start : tag.start()])
