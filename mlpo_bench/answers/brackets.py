@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from mlpo_bench.answers import corrections, declarations, passages
-from mlpo_bench.answers.declarations import Declared
+from mlpo_bench.answers.declared import Declared
 from mlpo_bench.answers.format import Format
 
 

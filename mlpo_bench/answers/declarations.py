@@ -12,11 +12,12 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mlpo_bench.answers import corrections, passages, quotations
+from mlpo_bench.answers.declared import Declared
 
 
 if TYPE_CHECKING:
@@ -103,20 +104,6 @@ _HYPOTHETICAL = re.compile(
 _NOT_THE_ANSWER = re.compile(r"\b(?:wrong|incorrect|common|typical|tempting|na\u00efve|naive|other|another)\s\Z")
 _SHORT_NOT = re.compile(r"\An't\b")  # "the answer isn't"
 _OR = re.compile(r"[\s,]{0,3}(?:or|/|\||and/or)\s{0,3}")
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """A place where a text declares an answer.
-
-    `passage` is what was declared: the content of a tag or box, or all that follows the words. `end` is where the
-    declaration ends: behind the tag or box, or behind the words.
-    """
-
-    kind: str
-    start: int
-    end: int
-    passage: str
 
 
 def is_placeholder(content: str) -> bool:

@@ -19,7 +19,7 @@ from mlpo_bench.answers.format import Format
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mlpo_bench.answers.declarations import Declared
+    from mlpo_bench.answers.declared import Declared
 
 
 _NUMBER = re.compile(r"(?P<sign>[-+]?)(?P<whole>[0-9]*)(?:\.(?P<fraction>[0-9]*))?")

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from mlpo_bench.answers import declarations, expressions, latex, number_words, passages
-from mlpo_bench.answers.declarations import Declared
+from mlpo_bench.answers.declared import Declared
 from mlpo_bench.answers.format import Format
 from mlpo_bench.answers.referees import shared
 

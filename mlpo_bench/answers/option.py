@@ -12,7 +12,7 @@ from mlpo_bench.answers.format import Format
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mlpo_bench.answers.declarations import Declared
+    from mlpo_bench.answers.declared import Declared
 
 
 class Option(Format):

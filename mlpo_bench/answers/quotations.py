@@ -14,7 +14,7 @@ from mlpo_bench.answers import passages
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.answers.declarations import Declared
+    from mlpo_bench.answers.declared import Declared
 
 
 _SOMEBODY = (
