@@ -236,7 +236,7 @@ def test_a_run_folder_made_with_another_configuration(mlpo_bench: Cli, made_up: 
     assert mlpo_bench(*run).code == 0
     said = mlpo_bench(*run, "--seed", "7")
     assert said.code == 2
-    assert "made with another configuration (seeds differ" in said.err
+    assert "made with another configuration (not the same: seeds" in said.err
 
 
 def test_a_folder_that_is_no_run_is_left_alone(mlpo_bench: Cli, tmp_path: Path) -> None:

@@ -221,7 +221,7 @@ def test_a_recording_is_made_replayed_and_updated(call: Callable[..., Any], scri
     empty = call(folder)
     assert empty.exit_code == 2
     assert "cannot be read" in empty.output
-    assert "Make one with --record --reason TEXT." in empty.output
+    assert "Make one with --record --reason TEXT." in " ".join(empty.output.split())
     with pytest.raises(UsageError, match="say why"):
         call(folder, "--record")
     call(folder, "--record", "--reason", "the first")

@@ -48,7 +48,7 @@ def test_a_run_that_began_takes_no_other_configuration(tmp_path: Path) -> None:
     folder = RunDirectory.for_run(config(limit=1), tmp_path, "mine")
     begin(folder)
     assert RunDirectory.for_run(config(limit=1), tmp_path, "mine").path == folder.path
-    with pytest.raises(UsageError, match="limit differ"):
+    with pytest.raises(UsageError, match="not the same: limit"):
         RunDirectory.for_run(config(limit=2), tmp_path, "mine")
     with pytest.raises(UsageError, match="exists; choose another --name"):
         RunDirectory.for_run(config(limit=1), tmp_path, "mine", resume=False)
