@@ -54,7 +54,8 @@ def sign_flip(differences: Sequence[float] | NDArray[np.float64], subjects: Sequ
     multiples of a step, as means over seeds are multiples of 1 / seeds, add up to multiples of it, whose chances are
     convolved (Pagano and Tritchler 1983). Of up to 16 units without such a step, all ways are gone through one by one;
     more of them are put on 65,536 steps for all of them together, what was observed like any other way, which moves p
-    by less than a hundredth of itself where no unit outweighs the others. For 0 and 1 it is McNemar's exact p.
+    by less than a hundredth of itself where no unit outweighs the others. Totals less than a ten-millionth of the
+    largest difference apart count as equal. For 0 and 1 it is McNemar's exact p.
 
     Args:
         differences: One for each question, of shape (questions,).

@@ -4,18 +4,18 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
 from mlpo_bench.stats import Sampled, compare, exchange, holm, mcnemar, sign_flip
 
 
-def brute_force(differences: list[float]) -> float:
+def brute_force(differences: list[float], within: float = 1e-9) -> float:
     """Return the share of all ways to flip signs whose sum lies at least as far from zero."""
     signs = np.array(list(product((1, -1), repeat=len(differences))))
     totals = np.abs(signs @ np.array(differences))
-    return float((totals >= abs(sum(differences)) - 1e-9).mean())
+    return float((totals >= abs(sum(differences)) - within).mean())
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 20))
@@ -92,8 +92,11 @@ IRRATIONAL = st.lists(st.floats(-1, 1).map(lambda x: x * 2**0.5 / 2), min_size=1
 
 
 @given(IRRATIONAL.filter(lambda each: len(each) <= 12))
+@example([0.5**0.5, 1e-9 * 0.5**0.5])
 def test_irrational_differences_agree_with_all_flips(differences: list[float]) -> None:
-    assert sign_flip(differences) == pytest.approx(brute_force(np.round(differences, 9).tolist()))
+    """Differences count to nine digits, and totals less than a ten-millionth of the largest apart as equal."""
+    counted = np.round(differences, 9).tolist()
+    assert sign_flip(differences) == pytest.approx(brute_force(counted, 1e-7 * max(map(abs, counted))))
 
 
 @given(IRRATIONAL)
