@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mlpo_bench.chat import Completion, Usage
+from mlpo_bench.engines import processor
 from mlpo_bench.engines.base import Halting
 from mlpo_bench.engines.late import LateEngine
 from mlpo_bench.errors import EngineError, Stopped, UsageError
@@ -30,9 +31,9 @@ TRIES = 3
 FIRST_WAIT_S = 0.5
 # So many requests in a row that failed for good, each after its tries: the engine is taken to be down for the run.
 FAULTS_UNTIL_DOWN = 8
-AT_ONCE = {"hf": 64}
-"""How many requests an engine answers side by side where no person said so, by its kind; `AT_ONCE_ELSE` otherwise."""
-AT_ONCE_ELSE = 1_024
+AT_ONCE = 1_024
+AT_ONCE_ON_CPU = {"hf": 64}
+"""How many requests an engine answers side by side where no person said so; `AT_ONCE` of another kind or on a GPU."""
 AHEAD = 2
 """How many requests an engine is given for each that it answers at once: what goes on is then never short of work, and
 what has begun need not wait behind what could begin later."""
@@ -108,7 +109,7 @@ class EngineClient:
 
     engine: Engine
     fingerprint: str
-    at_once: int = AT_ONCE_ELSE
+    at_once: int = AT_ONCE
     made: int = 0
     written: int = 0
     busy: float = 0.0
@@ -366,7 +367,9 @@ class Dispatch:
 def _at_once(spec: ModelSpec, engine: Engine) -> int:
     if spec.addresses:
         return spec.concurrency * len(spec.addresses)
-    return spec.engine_options.max_num_seqs or AT_ONCE.get(engine.facts.engine, AT_ONCE_ELSE)
+    if spec.engine_options.max_num_seqs is not None:
+        return spec.engine_options.max_num_seqs
+    return AT_ONCE if processor.accelerated() else AT_ONCE_ON_CPU.get(engine.facts.engine, AT_ONCE)
 
 
 def _whole(text: str) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.engines import headers
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mlpo_bench.engines.resolved import ResolvedModel
     from mlpo_bench.engines.spec import ModelSpec
@@ -51,7 +51,8 @@ def need(model: ResolvedModel, spec: ModelSpec, context: int) -> Need:
     """Return what a model needs of each of its devices; `context` is the longest of its requests, in tokens."""
     options = spec.engine_options
     parts = options.tensor_parallel * options.pipeline_parallel
-    token = cache_of_a_token(model, _width(options.kv_cache_dtype or "auto", model.computed_in(spec.dtype))) / parts
+    width = _width(options.kv_cache_dtype or "auto", model.computed_in(spec.dtype))
+    token = cache_of_a_token(model.config, width) / parts
     sequences = options.max_num_seqs or EXPECTED_SEQUENCES
     return Need(
         weights=_weights(model, spec) / parts,
@@ -61,9 +62,13 @@ def need(model: ResolvedModel, spec: ModelSpec, context: int) -> Need:
     )
 
 
-def cache_of_a_token(model: ResolvedModel, width: float) -> float:
-    """Return the bytes that a model's cache takes for each token, `width` for each number of keys and values."""
-    config = model.config
+def cache_of_a_token(config: Mapping[str, Any], width: float) -> float:
+    """Return the bytes that a model's cache takes for each token.
+
+    Args:
+        config: what its config.json says.
+        width: bytes of each number of keys and values.
+    """
     text = config.get("text_config") or config
     heads = int(text.get("num_attention_heads") or text.get("n_head") or 1)
     hidden = int(text.get("hidden_size") or text.get("n_embd") or 0)

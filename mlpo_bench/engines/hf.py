@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Usage
-from mlpo_bench.engines import generation, hf_weights, identity, lora, processor
+from mlpo_bench.engines import device_memory, generation, hf_weights, identity, lora, processor
 from mlpo_bench.engines.base import ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.engines.decoding.admission import Admission
@@ -34,11 +34,14 @@ if TYPE_CHECKING:
     from mlpo_bench.engines.resolved import ResolvedModel
     from mlpo_bench.engines.spec import ModelSpec
 
-BATCH_ROWS = 64
+BATCH_ROWS = {"cpu": 64}
+BATCH_ROWS_ELSEWHERE = 1_024
 # Bounds the key-value cache of a batch: rows times the longest prompt plus answer.
 BATCH_TOKENS = 131_072
-# Prompts read in one pass. Reading keeps a CPU busy with few of them, and more would be padded; a GPU wants many.
-READ_TOGETHER = {"cpu": 512, "cuda": 16_384}
+# A GPU's own memory bounds it there: rows that join or leave have it copied, so it is held twice for a while.
+CACHE_SHARE = 0.3
+# Tokens of prompts read in one pass. Reading keeps a CPU busy with few, and more would be padded; a GPU wants many.
+READ_TOGETHER, READ_TOGETHER_ELSEWHERE = 512, 65_536
 DEFAULT_CONTEXT = 4_096
 TOO_NEW = (5, 20)
 """The first version of transformers that decoding has not been tried with and found right."""
@@ -59,7 +62,8 @@ class HFEngine:
         model: a transformers causal language model.
         chats: renders chats for it.
         facts: what was loaded.
-        batch_rows: the most requests decoded together; 1 makes each independent of all others.
+        batch_rows: the most requests decoded together, by default as suits the device; 1 makes each independent of
+            all others.
         drawing: how its answers are drawn, beside what requests say.
     """
 
@@ -69,7 +73,7 @@ class HFEngine:
         chats: ChatTokens,
         facts: ModelFacts,
         *,
-        batch_rows: int = BATCH_ROWS,
+        batch_rows: int | None = None,
         drawing: Generation = generation.AS_THE_TASK_SAYS,
     ) -> None:
         from mlpo_bench.engines.decoding.attention import use_heads_as_queries
@@ -79,12 +83,8 @@ class HFEngine:
         self._chats, self._facts, self._drawing = chats, facts, drawing
         self._ends = _end_tokens(model, chats.tokenizer)
         self._decoder = Decoder(model, chats.tokenizer, self._ends, drawing)
-        self._admission = Admission(
-            batch_rows,
-            BATCH_TOKENS,
-            READ_TOGETHER.get(model.device.type, READ_TOGETHER["cuda"]),
-            joins=self._decoder.joins,
-        )
+        rows = batch_rows or BATCH_ROWS.get(model.device.type, BATCH_ROWS_ELSEWHERE)
+        self._admission = Admission(rows, *_bounds(model), joins=self._decoder.joins)
         self._askers: dict[Row, _Asker] = {}
         self._halted: Exception | None = None
         self._worker: asyncio.Task[None] | None = None
@@ -225,6 +225,18 @@ class HFEngine:
         return Completion(text, usage, reason, time.perf_counter() - self._askers[row].since)
 
 
+def _bounds(model: Any) -> tuple[int, int]:  # noqa: ANN401 - transformers has no types
+    """Return the most tokens that are decoded together, and the most that are read in one pass."""
+    if model.device.type != "cuda":
+        return BATCH_TOKENS, READ_TOGETHER
+    import torch
+
+    token = device_memory.cache_of_a_token(model.config.to_dict(), model.dtype.itemsize)
+    free, _ = torch.cuda.mem_get_info(model.device)
+    tokens = max(int(CACHE_SHARE * free / token), 1)
+    return tokens, min(READ_TOGETHER_ELSEWHERE, tokens)
+
+
 def _free_cached() -> None:
     """Hand memory back that torch keeps of a GPU without using it."""
     import torch
@@ -287,7 +299,7 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
         adapter=resolved.adapter_facts,
         told=drawing.told,
     )
-    rows = 1 if deterministic else spec.engine_options.max_num_seqs or BATCH_ROWS
+    rows = 1 if deterministic else spec.engine_options.max_num_seqs
     return HFEngine(model, chats, facts, batch_rows=rows, drawing=drawing)
 
 

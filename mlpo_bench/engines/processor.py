@@ -1,14 +1,20 @@
-"""Which numbers a processor computes at once."""
+"""What a machine computes with: an accelerator or not, and which numbers its processor computes at once."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 
+_DEVICES = ("/dev/nvidia0", "/dev/kfd")
 _TOLD = Path("/proc/cpuinfo")
 _LISTS = ("flags", "Features")
 """What Linux calls a core's instructions, on x86 and on Arm."""
 _FOR_HALVES = frozenset({"avx512bw", "avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16", "asimdhp"})
+
+
+def accelerated() -> bool:
+    """Whether this machine has an accelerator; torch is not loaded to find out."""
+    return any(Path(device).exists() for device in _DEVICES)
 
 
 def computes_halves() -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlpo_bench.engines import models
-from mlpo_bench.training import export, libraries, policy, settings, speed
+from mlpo_bench.engines import models, processor
+from mlpo_bench.training import export, libraries, policy, settings
 
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def check(recipe: Recipe, todo: Collection[Stage]) -> None:
         libraries.check_installed()
         settings.check_trackers(recipe)
         if "mlpo" in todo:
-            settings.check_gpu(recipe, there=speed.accelerated())
+            settings.check_gpu(recipe, there=processor.accelerated())
         models.resolve(recipe.leader.spec)
     if "export" in todo:
         export.check_place(recipe)

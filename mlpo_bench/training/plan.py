@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel
 
 from mlpo_bench.chat import Usage
+from mlpo_bench.engines import processor
 from mlpo_bench.protocols.room import seated
 from mlpo_bench.runs import lengths, throughput
 from mlpo_bench.runs.rehearsal import MESSAGE_TOKENS
@@ -123,7 +124,7 @@ class _Reckoner:
         self._shape: Shape | None = shape(self.recipe.leader.spec)
         self._precision: Literal["bfloat16", "float32"] = (
             "float32"
-            if self.recipe.precision == "float32" or (self.recipe.precision == "auto" and not speed.accelerated())
+            if self.recipe.precision == "float32" or (self.recipe.precision == "auto" and not processor.accelerated())
             else "bfloat16"
         )
         self.prompts = self._prompts()

@@ -9,36 +9,37 @@ from __future__ import annotations
 import contextlib
 import time
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
 from platformdirs import user_cache_path
 
+from mlpo_bench.engines import processor
 from mlpo_bench.log.files import write_json
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mlpo_bench.training.recipe import Stage
 
 LEAST_SECONDS, LEAST_OPERATIONS = 5.0, 1e12
 """A stage that took less, or a model so small that it came to less, says more of what lies around its work."""
-_DEVICES = ("/dev/nvidia0", "/dev/kfd")
 _SHARE_OF_A_PRODUCT = 1 / 3
 _SIDE, _TIMES = 1_024, 3
 
 
 def known(stage: Stage) -> float | None:
     """Return the operations a second of a training stage, or None where nothing tells."""
-    return _measured().get(stage) or (None if accelerated() else _product() * _SHARE_OF_A_PRODUCT)
+    return _measured().get(stage) or (None if processor.accelerated() else _product() * _SHARE_OF_A_PRODUCT)
 
 
 def basis() -> str:
     """Return in words what `known` rests on."""
     if measured := _measured():
         return f"as fast as the last time ({', '.join(measured)})"
-    if accelerated():
+    if processor.accelerated():
         return "speed not known before the first time"
     return "on this machine, at a third of the speed of a matrix product"
 
@@ -50,11 +51,6 @@ def note(stage: Stage, operations: float, seconds: float) -> None:
     with contextlib.suppress(OSError):  # a cache that cannot be written costs an estimate, not a training
         _path().parent.mkdir(parents=True, exist_ok=True)
         write_json(_path(), _measured() | {stage: operations / seconds})
-
-
-def accelerated() -> bool:
-    """Whether this machine has an accelerator; torch is not loaded to find out."""
-    return any(Path(device).exists() for device in _DEVICES)
 
 
 def _measured() -> dict[str, float]:

@@ -27,7 +27,7 @@ def recipe(leader: dict[str, Any] = HERE, **settings: Any) -> Recipe:
 def _all_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(libraries, "find_spec", lambda name: name)
     monkeypatch.setattr("mlpo_bench.engines.models.resolve", lambda spec: spec)
-    monkeypatch.setattr("mlpo_bench.training.speed.accelerated", lambda: False)
+    monkeypatch.setattr("mlpo_bench.engines.processor.accelerated", lambda: False)
 
 
 def test_a_training_that_lacks_nothing_may_begin() -> None:

@@ -23,25 +23,40 @@ if TYPE_CHECKING:
 
 # A token may hold only a part of a character, so a stop string can span this many tokens per character.
 _TOKENS_PER_CHARACTER = 4
-# Rows that end are told of at once, and others let in no later than after so many steps.
+# Others are let in no later than after so many steps.
 STEPS_AT_ONCE = 16
+IDLE = {"cpu": 0.0}
+IDLE_ELSEWHERE = 0.125
+"""How much of a batch may be rows that have ended before they are taken out, by the kind of device.
+
+A CPU spends as long on an idle row as on another. A GPU hardly notices it, but would copy the whole cache.
+"""
 NO_NUMBER = "what the model gave for the next token is no number (NaN or infinite); try another dtype."
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Rows, what the model keeps of them, and which of its columns each row reads, of shape (rows, columns)."""
+    """Rows, what the model keeps of them, and which of its columns each row reads, of shape (rows, columns).
 
-    rows: list[Row]
+    A row that has ended is None, until its place is taken out of the batch.
+    """
+
+    rows: list[Row | None]
     cache: Cache
     read: torch.Tensor
 
-    def keep(self, kept: Sequence[int]) -> None:
-        """Let go of all rows but these."""
+    @property
+    def under_way(self) -> list[int]:
+        """The places of the rows that have not ended."""
+        return [place for place, row in enumerate(self.rows) if row is not None]
+
+    def take_out_ended(self) -> None:
+        """Keep nothing of the rows that have ended."""
+        kept = self.under_way
         if len(kept) == len(self.rows):
             return
         chosen = torch.tensor(kept, device=self.read.device)
-        self.rows = [self.rows[i] for i in kept]
+        self.rows = [self.rows[place] for place in kept]
         self.cache.reorder_cache(chosen)
         self.read = self.read[chosen]
         if kept and caches.takes_rows(self.cache):
@@ -68,10 +83,20 @@ class Decoder:
         tokenizer: its tokenizer.
         ends: the tokens that end an answer.
         drawing: how tokens are drawn, beside what each row's sampling says.
+        idle: how much of a batch may be rows that have ended, from 0 to 1; by default as suits the device.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, ends: Sequence[int], drawing: Generation) -> None:  # noqa: ANN401 - transformers has no types
+    def __init__(
+        self,
+        model: Any,  # noqa: ANN401 - transformers has no types
+        tokenizer: Any,  # noqa: ANN401 - as above
+        ends: Sequence[int],
+        drawing: Generation,
+        *,
+        idle: float | None = None,
+    ) -> None:
         self._model, self._tokenizer = model, tokenizer
+        self._idle = IDLE.get(model.device.type, IDLE_ELSEWHERE) if idle is None else idle
         self._ends, self._min_p = frozenset(ends), drawing.min_p
         self._rules = Rules(drawing, ends)
         self._takes = frozenset(inspect.signature(model.forward).parameters)
@@ -81,7 +106,7 @@ class Decoder:
     @property
     def rows(self) -> list[Row]:
         """The rows that are under way."""
-        return self._batch.rows if self._batch else []
+        return [row for row in self._batch.rows if row is not None] if self._batch else []
 
     def release(self) -> list[Row]:
         """Let go of all rows; each can begin again where it is."""
@@ -90,24 +115,29 @@ class Decoder:
 
     def drop(self, unwanted: Collection[Row]) -> None:
         """Let go of rows that nobody waits for."""
-        self._keep([i for i, row in enumerate(self.rows) if row not in unwanted])
+        self._end([place for place, row in self._placed() if row in unwanted])
 
     def advance(self, groups: Sequence[Sequence[Row]]) -> list[Row]:
-        """Let groups of rows in, then decode until some row has ended, or for a while; return the rows that have.
+        """Let groups of rows in, then decode until enough rows have ended, or for a while; return the rows that have.
 
         Those among them with a `fault` cannot go on.
         """
         with torch.inference_mode():
-            fresh = [self._read(group) for group in groups]
-            if fresh:
-                self._batch = _joined([self._batch, *fresh] if self._batch else fresh)
+            self._let_in([self._read(group) for group in groups])
             ended = self._leave()
             for _ in range(STEPS_AT_ONCE):
-                if ended or not self.rows:
+                if self._batch is None or len(ended) > self._idle * len(self._batch.rows):
                     break
                 self._step()
-                ended = self._leave()
+                ended += self._leave()
         return ended
+
+    def _let_in(self, fresh: Sequence[_Batch]) -> None:
+        if not fresh:
+            return
+        if self._batch is not None:
+            self._batch.take_out_ended()
+        self._batch = _joined([self._batch, *fresh] if self._batch else fresh)
 
     def _read(self, rows: Sequence[Row]) -> _Batch:
         """Read what rows have seen, equal ones once, and write the next token of each."""
@@ -129,9 +159,13 @@ class Decoder:
         """Read each row's last token, and write its next."""
         assert self._batch is not None
         batch = self._batch
-        ids = torch.tensor([[row.written[-1]] for row in batch.rows], device=self._model.device)
+        ids = torch.tensor([[row.written[-1] if row else 0] for row in batch.rows], device=self._model.device)
         batch.read = torch.nn.functional.pad(batch.read, (0, 1), value=True)
-        self._write(batch.rows, self._logits(ids, batch.read, batch.cache))
+        logits = self._logits(ids, batch.read, batch.cache)
+        under_way = batch.under_way
+        if len(under_way) < len(batch.rows):
+            logits = logits[torch.tensor(under_way, device=logits.device)]
+        self._write(self.rows, logits)
 
     def _logits(self, ids: torch.Tensor, read: torch.Tensor, cache: Cache) -> torch.Tensor:
         """Return the logits behind the last of some columns, of shape (rows, vocabulary), in float32."""
@@ -164,17 +198,26 @@ class Decoder:
                 row.fault = NO_NUMBER
 
     def _leave(self) -> list[Row]:
-        """Take the rows that have ended out of the batch."""
-        ended = {i for i, row in enumerate(self.rows) if self._ended(row)}
-        gone = [self.rows[i] for i in sorted(ended)]
-        self._keep([i for i in range(len(self.rows)) if i not in ended])
-        return gone
+        """End the rows that have written all they do, and return them."""
+        ended = [(place, row) for place, row in self._placed() if self._ended(row)]
+        self._end([place for place, _ in ended])
+        return [row for _, row in ended]
 
-    def _keep(self, kept: Sequence[int]) -> None:
-        if self._batch and kept:
-            self._batch.keep(kept)
-        else:
+    def _placed(self) -> list[tuple[int, Row]]:
+        """Return the rows that are under way, each behind its place."""
+        return [(place, row) for place, row in enumerate(self._batch.rows) if row is not None] if self._batch else []
+
+    def _end(self, places: Sequence[int]) -> None:
+        """Let go of the rows at some places, and take these out where they have become too many."""
+        if self._batch is None or not places:
+            return
+        for place in places:
+            self._batch.rows[place] = None
+        left = len(self._batch.under_way)
+        if not left:
             self._batch = None
+        elif len(self._batch.rows) - left > self._idle * len(self._batch.rows):
+            self._batch.take_out_ended()
 
     def _ended(self, row: Row) -> bool:
         if row.fault is not None:

@@ -42,17 +42,18 @@ def decoded_alone(decoder: Decoder) -> list[list[int]]:
     return [row.written for row in alone]
 
 
-def decoder_of(model: Any, tiny: ModuleType) -> Decoder:
-    return Decoder(model.eval(), tiny.tokenizer(), [2], AS_THE_TASK_SAYS)
+def decoder_of(model: Any, tiny: ModuleType, idle: float | None = None) -> Decoder:
+    return Decoder(model.eval(), tiny.tokenizer(), [2], AS_THE_TASK_SAYS, idle=idle)
 
 
-@pytest.fixture(params=["sdpa", NAME])
+@pytest.fixture(params=[("sdpa", None), (NAME, None), (NAME, 0.4)], ids=["sdpa", NAME, "idle rows"])
 def decoder(request: pytest.FixtureRequest, tiny: ModuleType) -> Decoder:
+    attention, idle = request.param
     model = tiny.model()
-    if request.param == NAME:
+    if attention == NAME:
         use_heads_as_queries(model)
-    assert model.config._attn_implementation == request.param
-    return decoder_of(model, tiny)
+    assert model.config._attn_implementation == attention
+    return decoder_of(model, tiny, idle)
 
 
 def test_rows_that_join_and_leave_write_what_they_write_alone(decoder: Decoder) -> None:
@@ -93,6 +94,23 @@ def test_a_row_that_was_let_go_goes_on_where_it_was(decoder: Decoder) -> None:
     while decoder.rows:
         ended += decoder.advance([])
     assert [row.written for row in together] == expected
+
+
+def test_places_of_ended_rows_are_taken_out_when_they_are_many(tiny: ModuleType, monkeypatch: Any) -> None:
+    decoder = decoder_of(tiny.model(), tiny, 0.4)
+    logits, places = decoder._logits, []
+
+    def noted(ids: Any, *more: Any) -> Any:
+        if ids.shape[1] == 1:
+            places.append((len(ids), len(decoder.rows)))
+        return logits(ids, *more)
+
+    monkeypatch.setattr(decoder, "_logits", noted)
+    decoder.advance([rows()])
+    while decoder.rows:
+        decoder.advance([])
+    assert any(held > under_way for held, under_way in places)
+    assert all(held - under_way <= 0.4 * held for held, under_way in places)
 
 
 def test_rows_that_nobody_waits_for_leave(decoder: Decoder) -> None:
