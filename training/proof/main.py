@@ -31,7 +31,7 @@ def main() -> None:
     os.chdir(Path(__file__).parents[2])
     if data:  # it may hold BBH alone: the other suites are then taken from where they are
         os.environ["MLPO_BENCH_DATA"] = str(data)
-    place = Place(data, chosen.small)
+    place = Place(data, chosen.small, chosen.engine)
     if chosen.status:
         _tell(place)
     elif chosen.save:
@@ -46,6 +46,7 @@ def _arguments() -> argparse.Namespace:
     read.add_argument("--data", type=Path, default=os.environ.get("MLPO_BENCH_DATA"), help="folder with BBH")
     read.add_argument("--status", action="store_true", help="say what is done and what is left, and do nothing")
     read.add_argument("--save", action="store_true", help="write what is worth keeping into the repository")
+    read.add_argument("--engine", choices=("hf", "vllm"), help="what answers the tests, where not what is here")
     some = read.add_mutually_exclusive_group()
     some.add_argument("--until", choices=[step.name for step in STEPS], help="end with this step")
     some.add_argument("--step", choices=[step.name for step in STEPS], help="this step alone")
@@ -126,7 +127,7 @@ def _stamp(part: Evaluation, place: Place) -> Path:
     """Return the file that says that a part was asked in full."""
     (suite,) = part.suites
     digest = hashlib.sha256(",".join(part.rows).encode()).hexdigest()[:8]
-    return place.work / "done" / f"{suite}.{part.team}.{digest}"
+    return place.done / f"{suite}.{part.team}.{digest}"
 
 
 def _tell(place: Place) -> None:

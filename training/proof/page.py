@@ -27,7 +27,7 @@ Cells = dict[str, dict[str, Any]]
 
 def write(place: Place) -> None:
     """Write the results of what has been run so far, and the page that shows them."""
-    path = place.saved / "results.json"
+    path = place.results
     found: dict[str, Any] = (
         json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"cells": {}, "pairs": []}
     )

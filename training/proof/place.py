@@ -47,11 +47,13 @@ class Place:
     """One proof: the real one, or a small one to try it.
 
     `work` holds what this machine makes, and `saved` what goes into the repository of it; `leaders` and `page` are what
-    comes out.
+    comes out. `engine` answers the tests; where none is named, each machine takes what it has, and that is the one that
+    the proof was begun with. Tests by another have runs, results and a page of their own.
     """
 
     data: Path | None
     small: bool = False
+    engine: str | None = None
 
     @property
     def work(self) -> Path:
@@ -67,11 +69,20 @@ class Place:
 
     @property
     def page(self) -> Path:
-        return self.leaders / "README.md"
+        return self.leaders / (f"{self.engine}.md" if self.engine else "README.md")
+
+    @property
+    def results(self) -> Path:
+        return self.saved / f"{self._of_engine('results')}.json"
 
     @property
     def runs(self) -> Path:
-        return self.work / "runs"
+        return self.work / self._of_engine("runs")
+
+    @property
+    def done(self) -> Path:
+        """A file for each part of the tests that was asked in full."""
+        return self.work / self._of_engine("done")
 
     @property
     def trainings(self) -> Path:
@@ -85,15 +96,23 @@ class Place:
     def matrix(self) -> Path:
         """The matrix with the leaders of this place; written when it is asked for."""
         told = yaml.safe_load((HERE / "matrix.yaml").read_text(encoding="utf-8"))
-        for name, team in told["teams"].items():
-            if isinstance(team, str):
-                told["teams"][name] = str((HERE / team).resolve())
-            elif "adapter" in team["leader"]:
-                team["leader"]["adapter"] = str(self.leaders / name)
-        path = self.work / "matrix.yaml"
+        told["teams"] = {name: self._team(name, team) for name, team in told["teams"].items()}
+        path = self.work / f"{self._of_engine('matrix')}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
         return path
+
+    def _team(self, name: str, told: str | dict[str, Any]) -> str | dict[str, Any]:
+        """Return a team of the matrix with its leader, and the engine, of this place."""
+        if isinstance(told, str) and self.engine is None:
+            return str((HERE / told).resolve())
+        team: dict[str, Any]
+        team = yaml.safe_load((HERE / told).read_text(encoding="utf-8")) if isinstance(told, str) else told
+        if "adapter" in team["leader"]:
+            team["leader"]["adapter"] = str(self.leaders / name)
+        for member in (team["leader"], *team["peers"]) if self.engine else ():
+            member["engine"] = self.engine
+        return team
 
     def card(self, leader: str) -> dict[str, Any] | None:
         """Return the card of a leader, None where it has yet to be trained."""
@@ -103,7 +122,7 @@ class Place:
 
     def asking(self, suite: str) -> list[str]:
         """Return the options that say which questions of a suite are asked."""
-        words = ["--suite", suite, *self._data]
+        words = ["--suite", suite, *self._data(suite)]
         if self.small:
             return [*words, "--subjects", ",".join(SMALL_SUBJECTS), "--limit", str(SMALL_QUESTIONS[suite])]
         return [*words, "--limit", str(QUESTIONS[suite])]
@@ -114,11 +133,15 @@ class Place:
         changes += [f"{name}={json.dumps(value)}" for name, value in leaders()[leader].items()]
         changes += [f"name={leader}", f"export.folder={self.leaders}"]
         words = [word for change in changes for word in ("--set", change)]
-        return ["--recipe", str(HERE / "recipe.yaml"), *words, *self._data]
+        return ["--recipe", str(HERE / "recipe.yaml"), *words, *self._data(*leaders()[leader].get("suites", ["bbh"]))]
 
-    @property
-    def _data(self) -> list[str]:
-        return ["--data", str(self.data)] if self.data else []
+    def _data(self, *suites: str) -> list[str]:
+        """Return the option that names the folder, where it has all of these suites: `main` names it for the others."""
+        whole = self.data is not None and all((self.data / suite).is_dir() for suite in suites)
+        return ["--data", str(self.data)] if whole else []
+
+    def _of_engine(self, name: str) -> str:
+        return f"{name}-{self.engine}" if self.engine else name
 
 
 def leaders() -> dict[str, dict[str, Any]]:
