@@ -10,6 +10,7 @@ from mlpo_bench import dispatch as dispatching
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
 from mlpo_bench.dispatch import FAULTS_UNTIL_DOWN, TRIES, Dispatch, Request
 from mlpo_bench.engines import ModelFacts
+from mlpo_bench.engines.engine_options import EngineOptions
 from mlpo_bench.errors import EngineError, Stopped, UsageError
 from mlpo_bench.store import Store
 from mlpo_bench.teams import Member
@@ -398,6 +399,22 @@ def test_whatever_an_engine_does_is_its_fault_and_is_not_kept(store: Store, made
     assert not fault.value.transient
     assert engine.calls == 1
     assert len(store) == 0
+
+
+@pytest.mark.parametrize(("kind", "accelerated", "at_once"), [
+    ("hf", False, 64), ("hf", True, 1_024), ("vllm", False, 1_024), ("vllm", True, 1_024),
+])  # fmt: skip
+def test_transformers_answers_more_at_once_on_a_gpu(
+    kind: str, accelerated: bool, at_once: int, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatching.processor, "accelerated", lambda: accelerated)
+    engine = Counting()
+    engine.facts = ModelFacts("m", kind, "1", "none", 1_000)
+    (client,) = Dispatch({MEMBER.spec: engine}, store).clients.values()
+    assert client.at_once == at_once
+    asked = MEMBER.model_copy(update={"engine_options": EngineOptions(max_num_seqs=7)})
+    (client,) = Dispatch({asked.spec: engine}, store).clients.values()
+    assert client.at_once == 7
 
 
 def test_a_further_conversation_waits_until_an_engine_has_room_or_all_is_stopped(store: Store) -> None:

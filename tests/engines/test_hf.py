@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -221,6 +222,22 @@ def test_memory_that_runs_out_halves_the_batch(
     assert {i: (c.text, c.usage) for i, c in made.items()} == {i: (c.text, c.usage) for i, c in expected.items()}
     assert engine._admission.rows in {2, 3}
     assert max(rows[-5:]) <= 3
+
+
+def test_a_batch_on_a_gpu_is_as_large_as_its_memory_holds(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = json.loads((tiny_folder / "config.json").read_text())
+    size = config["hidden_size"] // config["num_attention_heads"]
+    token = 2 * config["num_hidden_layers"] * config["num_key_value_heads"] * size * 4  # bytes, in float32
+
+    def bounds(free: int) -> tuple[int, int]:
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 2 * free))
+        told = SimpleNamespace(to_dict=lambda: config)
+        return hf._bounds(SimpleNamespace(device=torch.device("cuda"), config=told, dtype=torch.float32))
+
+    assert bounds(100 * token) == (30, 30)
+    assert bounds(1_000_000 * token) == (300_000, hf.READ_TOGETHER_ELSEWHERE)
+    assert bounds(token) == (1, 1)  # a single request is decoded, or is told that memory ran out
+    assert hf._bounds(SimpleNamespace(device=torch.device("cpu"))) == (hf.BATCH_TOKENS, hf.READ_TOGETHER)
 
 
 def test_memory_that_does_not_hold_one_request_is_a_fault(engine: hf.HFEngine, monkeypatch: pytest.MonkeyPatch) -> None:
