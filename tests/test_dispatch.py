@@ -407,7 +407,7 @@ def test_whatever_an_engine_does_is_its_fault_and_is_not_kept(store: Store, made
 def test_transformers_answers_more_at_once_on_a_gpu(
     kind: str, accelerated: bool, at_once: int, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatching.processor, "accelerated", lambda: accelerated)
+    monkeypatch.setattr("mlpo_bench.engines.processor.accelerated", lambda: accelerated)
     engine = Counting()
     engine.facts = ModelFacts("m", kind, "1", "none", 1_000)
     (client,) = Dispatch({MEMBER.spec: engine}, store).clients.values()
