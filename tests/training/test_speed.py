@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _no_speed_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(speed.processor, "accelerated", lambda: True)
+    monkeypatch.setattr("mlpo_bench.engines.processor.accelerated", lambda: True)
 
 
 def test_a_stage_s_speed_is_remembered() -> None:
