@@ -40,7 +40,7 @@ _OTHER_TAG = re.compile(
     re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(
-    r"\W{0,4}(?:\.\.\.|\u2026)\W{0,4}"
+    r"\W{0,4}(?:\.\.\.|\u2026|\\[lc]?dots(?![a-z]))\W{0,4}"
     r"|\W{0,4}(?:(?:the|your|my|an?|final|correct|right|short|exact|chosen|missing)[\s_]{1,3}){0,4}"
     r"(?:answer|expression|result|value|number|letter|option|response|choice|content|solution|words|yes/no)"
     r"(?:[\s_](?:goes|here|in latex|alone)){0,3}\W{0,4}|\W{0,4}first second third\W{0,4}",

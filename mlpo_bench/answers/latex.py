@@ -10,7 +10,7 @@ import functools
 import re
 from fractions import Fraction
 
-from mlpo_bench.answers import number_words, passages
+from mlpo_bench.answers import layout, number_words, passages
 from mlpo_bench.answers.units import without_unit
 
 
@@ -74,9 +74,11 @@ def _ungrouped(match: re.Match[str]) -> str:
     return match.group(1) + match.group(2).replace(",", "")
 
 
-_DEGREES = re.compile(r"(?:\^\s?(?:\\circ(?![a-zA-Z])|\{\s?\\circ\s?\}))|\\degree(?![a-zA-Z])")
+_DEGREES = re.compile(
+    r"\^\s?\\circ(?![a-zA-Z])|\^\s?\{\s?\\(?:circ|(?:text)?degree)\s?\}|\{\s?\^\s?\\circ\s?\}|\\(?:text)?degree(?![a-zA-Z])"
+    r"|(?<=[0-9}])\^\s?(?:o(?![a-zA-Z0-9])|\{\s?(?:o|\\(?:text|mathrm)\s?\{\s?o\s?\})\s?\})"
+)
 _SAME = (
-    (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
     (re.compile(r"\\(?:leq|leqslant)(?![a-zA-Z])"), r"\\le "),
     (re.compile(r"\\(?:geq|geqslant)(?![a-zA-Z])"), r"\\ge "),
     (re.compile(r"\\(?:lt)(?![a-zA-Z])"), "<"),
@@ -87,13 +89,6 @@ _SAME = (
     (re.compile(r"\\(?:lbrace)(?![a-zA-Z])"), r"\\{"),
     (re.compile(r"\\(?:rbrace)(?![a-zA-Z])"), r"\\}"),
     (re.compile(r"\\(?:varnothing)(?![a-zA-Z])"), r"\\emptyset "),
-    (re.compile(r"\\begin\{[bBp]?matrix\}|\\begin\{array\}(?:\{[lcr|]{1,20}\})?"), r"\\begin{pmatrix}"),
-    (re.compile(r"\\end\{(?:[bBp]?matrix|array)\}"), r"\\end{pmatrix}"),
-    (
-        re.compile(r"\\(?:left|right|[bB]ig{1,2}[lr]?|displaystyle|textstyle|limits|mleft|mright)(?![a-zA-Z])\.?|\\!"),
-        "",
-    ),
-    (re.compile(r"(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])"), " "),
     (
         re.compile(
             rf"\\(sin|cos|tan|cot|sec|csc)\s?\(?\s?(-?[0-9]{{1,6}}(?:\.[0-9]{{1,6}})?)\s?(?:{_DEGREES.pattern})\s?\)?"
@@ -103,13 +98,11 @@ _SAME = (
     (_DEGREES, ""),
     (re.compile(r"\+\s?\\infty"), r"\\infty"),
     (re.compile(r"\\(?:textcolor|color|f?colorbox)\s?(?:\[[a-zA-Z]{1,9}\])?\{[#a-zA-Z!0-9,.]{1,30}\}"), ""),
-    (re.compile(r"\\(?:bf|rm|it|sf|tt)(?![a-zA-Z])"), ""),
     (re.compile(r"\\\\\s?\Z"), ""),
     (re.compile(r"\\(overline|bar|dot)\s([0-9])"), r"\\\1{\2}"),
     (re.compile(r"\{?([^{}\\]{1,30}?)\s?\\choose(?![a-zA-Z])\s?([^{}\\]{1,30})\}?"), r"\\binom{\1}{\2}"),
     (re.compile(r"\A\s?\\\{\s?\\\}\s?\Z"), r"\\emptyset"),
     (re.compile(r"((?:=|(?<!\\)\{)\s?)([0-9]{1,3}(?:,[0-9]{3}){1,6})(?=\s?(?:\}|\Z))"), _ungrouped),
-    (re.compile(r"\\(?:tiny|small|normalsize|[lL]arge|LARGE|[hH]uge|boldmath)(?![a-zA-Z])"), ""),
     (re.compile(r"\{?([^{}\\]{1,60}?)\s?\\over(?![a-zA-Z])\s?([^{}\\]{1,60})\}?"), r"\\frac{\1}{\2}"),
     (re.compile(r"\\sqrt\[([3579])\]\s?\{-([^{}]{1,60})\}"), r"-\\sqrt[\1]{\2}"),
     (re.compile(r"\A\s?<([^<>=]{1,200},[^<>=]{1,200})>\s?\Z"), r"\\langle \1\\rangle "),
@@ -118,9 +111,7 @@ _SAME = (
         r"\1\\cdot 10^{\2}",
     ),
     (
-        re.compile(
-            r"\A\\\{\s?([a-zA-Z])\s?(?:\\in\s?\\mathbb\{?R\}?\s?)?(?:\\mid(?![a-zA-Z])|\||:)\s?([^{}]{1,300})\\\}\Z"
-        ),
+        re.compile(r"\A\\\{\s?([a-zA-Z])\s?(?:\\in\s?\\mathbb\{?R\}?\s?)?[|:]\s?([^{}]{1,300})\\\}\Z"),
         r"\2",
     ),
 )
@@ -131,8 +122,10 @@ _ALL_REALS = re.compile(
 _GROUPED = re.compile(
     r"(?P<sign>[-+]?)\\?\$?\s?(?P<digits>[0-9]{1,3}(?:(?:,\s?|\{,\}|\\,|\\!|,\\!|\x20)[0-9]{3}){1,20}(?:\.[0-9]{1,60})?)(?![0-9])"
 )
-_SHORT_FRACTION = re.compile(r"\\frac\s?([0-9a-zA-Z])\s?([0-9a-zA-Z])(?![{0-9])")
-_HALF_FRACTION = re.compile(r"\\frac\s?(?:([0-9a-zA-Z])\s?(\{[^{}]{1,300}\})|(\{[^{}]{1,300}\})\s?([0-9a-zA-Z]))")
+_SHORT_FRACTION = re.compile(r"\\(frac|binom)\s?([0-9a-zA-Z])\s?([0-9a-zA-Z])(?![{0-9])")
+_HALF_FRACTION = re.compile(
+    r"\\(frac|binom)\s?(?:([0-9a-zA-Z])\s?(\{[^{}]{1,300}\})|(\{[^{}]{1,300}\})\s?([0-9a-zA-Z]))"
+)
 _SHORT_ROOT = re.compile(r"(\\sqrt(?:\[[0-9]{1,3}\])?)\s?([0-9a-zA-Z])")
 _SHORT_POWER = re.compile(r"\^\s?\{([0-9a-zA-Z])\}")
 _NEEDLESS_SPACE = re.compile(r"(?<![0-9a-zA-Z\s])\s+|\s+(?![0-9a-zA-Z\s])")  # `1 1/2` is not `11/2`
@@ -170,7 +163,7 @@ def unit(expression: str) -> str:
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _quantity(expression: str) -> tuple[str, str]:
     """Return a quantity's canonical value and its unit."""
-    text = _as_latex(_grouped(passages.plain(expression[:_LONGEST])))
+    text = _as_latex(_grouped(layout.one_way(passages.plain(expression[:_LONGEST]))))
     degrees = _DEGREES.search(text)
     for pattern, replacement in _SAME:
         text = pattern.sub(replacement, text)
@@ -208,9 +201,7 @@ def is_percentage(expression: str) -> bool:
     return _PERCENT.search(passages.plain(expression[:_LONGEST])) is not None
 
 
-_SET_IN = re.compile(
-    r"\\(?:text(?:bf|it|rm|tt|sf|normal)?|math(?:rm|bf|it|sf|tt|cal)|boldsymbol|bm|pmb|mbox|hbox|operatorname|emph|underline)\s?\{"
-)
+_SET_IN = re.compile(rf"\\{layout.FONT}\s?\{{")
 
 
 def _plainly_set(text: str) -> str:
@@ -281,16 +272,16 @@ def _grouped(text: str) -> str:
 
 def _fractions(text: str) -> str:
     """Return a text in which fractions and roots have their parts in braces."""
-    text = _SHORT_FRACTION.sub(r"\\frac{\1}{\2}", re.sub(r"\\frac\s{1,3}", r"\\frac ", text))
+    text = _SHORT_FRACTION.sub(r"\\\1{\2}{\3}", re.sub(r"\\frac\s{1,3}", r"\\frac ", text))
     text = _HALF_FRACTION.sub(_braced, re.sub(r"\\frac\s?\\pi\s?([0-9a-zA-Z])", r"\\frac{\\pi}{\1}", text))
     text = re.sub(r"\}\s{1,3}\{", "}{", text)
     return _SHORT_POWER.sub(r"^\1", _SHORT_ROOT.sub(r"\1{\2}", text))
 
 
 def _braced(match: re.Match[str]) -> str:
-    """Return a fraction with both its parts in braces."""
-    top, braced_bottom, braced_top, bottom = match.groups()
-    return f"\\frac{{{top}}}{braced_bottom}" if top else f"\\frac{braced_top}{{{bottom}}}"
+    """Return a fraction or a binomial with both its parts in braces."""
+    name, top, braced_bottom, braced_top, bottom = match.groups()
+    return f"\\{name}{{{top}}}{braced_bottom}" if top else f"\\{name}{braced_top}{{{bottom}}}"
 
 
 def _in_base(text: str) -> str:

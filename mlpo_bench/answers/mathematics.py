@@ -12,7 +12,7 @@ import html
 import re
 from typing import TYPE_CHECKING
 
-from mlpo_bench.answers import declarations, expressions, latex, number_words, passages
+from mlpo_bench.answers import declarations, expressions, latex, layout, number_words, passages
 from mlpo_bench.answers.declared import Declared
 from mlpo_bench.answers.format import Format
 from mlpo_bench.answers.referees import shared
@@ -64,24 +64,37 @@ _OF_A_THING = re.compile(
     r"\A(?:the|its|their)\s(?:[a-z]{1,15}\s){1,5}?(?:is|are|equals)\s(?=[-\\$0-9(])", re.IGNORECASE
 )
 _APPROXIMATED = re.compile(r"\s?(?:\\approx(?![a-zA-Z])|\u2248)\s?")
+_ONE_SIGN = "[\u00bc-\u00be\u2150-\u215e]"  # a fraction in one character
+_FRACTION = (
+    r"(?:[0-9]{1,15}(?:\s{1,3}|\sand\s))?[0-9]{1,15}\s?[/\u2044]\s?[0-9]{1,15}(?![0-9/])"
+    rf"|[0-9]{{0,15}}\s?{_ONE_SIGN}"
+)
 _COMES_TO = re.compile(r"(?:\b(?:is|are|equals|be|gives|get|obtain|to|have)|[=:])\s{1,3}(?=\S)")
+_SAYS_A_VALUE = re.compile(rf"[0-9]|\\|{_ONE_SIGN}")
 _MATHS = re.compile(
     r"[-+(\[{]{0,3}\\?[$]?(?:[0-9.]|\\[a-zA-Z]|[a-zA-Z](?![a-zA-Z]))[^\s]{0,200}(?:\s[-+*/=<>\u00b1]\s\S{1,60}|\s(?:[a-z]{2,20}))"
-    r"{0,6}\Z"
+    rf"{{0,6}}\Z|-?(?:{_FRACTION})(?:\s[a-z]{{2,20}}){{0,6}}\Z"
 )
 _LAST_FORMULA = re.compile(
     rf"\b(?:is|are|equals|that|get|have|so|giving|obtain|find)\s(?P<said>{_DELIMITED.pattern})\W{{0,3}}\Z", re.DOTALL
 )
 _LAST_NUMBER = re.compile(
     r"\b(?:is|are|equals|be)\s(?:exactly\s|only\s|indeed\s|just\s|therefore\s)?"
-    r"(?P<said>-?[0-9][0-9,]{0,40}(?:\.[0-9]{1,40})?(?:\s[a-z]{2,20}){0,3})[*_.! ]{0,3}\Z"
+    rf"(?P<said>-?(?:{_FRACTION}|[0-9][0-9,]{{0,40}}(?:\.[0-9]{{1,40}})?)(?:\s[a-z]{{2,20}}){{0,3}})[*_.! ]{{0,3}}\Z"
 )
 _FIRST_FORMULA = re.compile(r"\b(?:is|are|equals)\s(?=\$|\\\()")
 _JOINED = re.compile(r"\$\s?(?:,|and|or|,\s?and)\s?\$")
-_THERE_ARE = re.compile(r"\bthere (?:is|are) (?:exactly |only )?([0-9][0-9,]{0,20})(?= [a-z])", re.IGNORECASE)
-_SO_AT_ONCE = re.compile(r"\W{0,4}[a-zA-Z]{2,8}[,:]?\s(\S{1,40}?)\.?\Z")
+_THERE_ARE = re.compile(
+    rf"\bthere (?:is|are) (?:exactly |only )?({_FRACTION}|[0-9][0-9,]{{0,20}})(?= [a-z])", re.IGNORECASE
+)
+_SO_AT_ONCE = re.compile(rf"\W{{0,4}}[a-zA-Z]{{2,9}}[,:]?\s(-?(?:{_FRACTION})|\S{{1,40}}?)\.?\Z")
 _TAKEN_BACK = re.compile(r"\bnot\b|n't\b|\bcannot\b|\?[*_ ]{0,4}\Z")
-_NUMBER = re.compile(r"-?\\?\$?[0-9][0-9,]{0,40}(?:\.[0-9]{1,40})?(?:/[0-9]{1,40})?\\?%?")
+_NUMBER = re.compile(
+    rf"\(-?(?:{_FRACTION})\)|-?\s?(?:{_FRACTION}|(?:[0-9]{{1,15}}\s?)?\\[dtc]?frac\{{-?[0-9]{{1,15}}\}}\{{[0-9]{{1,15}}\}}"
+    r"|\\?\$?[0-9][0-9,]{0,40}(?:\.[0-9]{1,40})?(?:/[0-9]{1,40})?\\?%?)"
+)
+# Dots by which a list, a sum or a decimal goes on; "10..." of a sentence only trails off.
+_GOES_ON = re.compile(r"([,;+]|\.[0-9]{1,40})\s?(?:\.{3,6}|\u2026)")
 
 
 class Mathematics(Format):
@@ -99,7 +112,7 @@ class Mathematics(Format):
 
     def clause(self, after: str) -> str:
         """Return the formula after "answer is" (on its line, or displayed below it), or else its first sentence."""
-        head = after[: self.longest].lstrip("*_ \n")
+        head = _GOES_ON.sub(r"\1\\ldots", after[: self.longest].lstrip("*_ \n"))
         if _DISPLAY.match(head) and (displayed := _DELIMITED.match(head)):
             return displayed.group()
         line = passages.first_line(head)
@@ -111,7 +124,7 @@ class Mathematics(Format):
 
     def parse(self, passage: str) -> str | None:
         """Return a passage without dollars, boxes and a full stop: its one formula, or its several as a list."""
-        passage = re.sub(r"(?<=[0-9])(?:\.{3,6}|\u2026)", r"\\ldots", passage)
+        passage = re.sub(r"(?<=[0-9])(?:\.{3,6}|\u2026)", r"\\ldots", _GOES_ON.sub(r"\1\\ldots", passage))
         contents = [content for _, _, content in passages.boxes(passage)]
         if contents:
             passage = contents[0] if len(contents) == 1 else ", ".join(reversed(contents))
@@ -157,7 +170,7 @@ class Mathematics(Format):
         if at_once := _SO_AT_ONCE.match(sentence):
             stated.append(at_once.group(1))
         said = stated[-1] if stated else ""
-        return self.parse(said) if _MATHS.fullmatch(said) and re.search(r"[0-9]|\\", said) else None
+        return self.parse(said) if _MATHS.fullmatch(said) and _SAYS_A_VALUE.search(said) else None
 
     def alone(self, line: str) -> str | None:
         """Return the formula or number that a line consists of, perhaps behind a name: "x = 10", "= 10"."""
@@ -171,7 +184,8 @@ class Mathematics(Format):
         if passages.continues_a_list(text):
             return None
         if lines := _CLOSING_LINES.search(text[-2 * self.longest :]):
-            return self.parse(re.split(r"\\\\\s", lines["lines"].strip())[-1].replace("&", "").rpartition("=")[2])
+            rows = layout.rows_ended_alike(lines["lines"]).rstrip("\\ \n").split("\\\\ ")
+            return self.parse(rows[-1].replace("&", "").rpartition("=")[2])
         if displayed := _CLOSING_DISPLAY.search(text[-2 * self.longest :]):
             return self.parse(displayed.group().strip().rstrip("."))
         return super().last_resort(text)

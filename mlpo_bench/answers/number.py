@@ -86,6 +86,7 @@ _POWER = str.maketrans("\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u
 _EUROPEAN = re.compile(r"(?<![\w.,])(?P<whole>[0-9]{1,3}(?:\.[0-9]{3}){1,6}),(?P<part>[0-9]{1,2})(?![\w.,]\S)")
 # "12 and not 13", "12 rather than 13"
 _NOT_ANOTHER = re.compile(r",?\s(?:(?:and\s)?not|rather than|instead of)\s[^.]{1,60}\Z", re.IGNORECASE)
+_GOES_ON = re.compile(r",\s?(?:\.\.|\u2026|\\[lc]?dots)")  # "10, ..." is a list
 _LONGEST_RESULT = 60
 _GETS = (
     r"(?:has|have|had|gets?|receives?|earns?|needs?|takes?|pays?|spends?|saves?|sells?|buys?|eats?|reads?|uses?|contains?"
@@ -148,7 +149,7 @@ class Number(Format):
         stated = re.sub(r"\s\([^()]{0,80}\)\Z", "", stated)  # "42 (6 x 7)"
         if re.match(r"[-$]{0,2}[0-9]", stated):
             stated = _NOT_ANOTHER.sub("", stated)
-        if _NO_VALUE.search(stated) or _SEVERAL_ASSIGNED.search(passage):
+        if _NO_VALUE.search(stated) or _SEVERAL_ASSIGNED.search(passage) or _GOES_ON.search(passage):
             return None
         restated = _IN_ALL.match(stated) or _THAT_IS.search(stated)
         said = self.parse(restated["said"]) if restated else _scientific(stated) or number_words.read(stated)

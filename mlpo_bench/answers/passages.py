@@ -9,6 +9,8 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING
 
+from mlpo_bench.answers import layout
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +42,10 @@ _CLOSING = ("tag", "bracket", "triangle", "of", "channel", "stripped")
 _FENCE = re.compile(r"^[ \t]{0,8}(?:```|~~~)[\w+-]{0,20}[ \t]{0,8}$", re.MULTILINE)
 _BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)([^*\n]{1,2000})(?<=\S)\*\*(?![\w*])")
 _ITALIC = re.compile(r"(?<![\w*)\]}])\*(?=[^\s*])([^*\n]{1,2000})(?<=\S)\*(?![\w*(\[{])")
-_BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s{0,3}(?:\{|(?P<number>-?[0-9][0-9.,/]{0,40}(?<![.,/])))")
+_BOX = re.compile(
+    r"\\(?:boxed|fbox|framebox)\s{0,3}(?:\{|(?P<number>-?[0-9][0-9.,/]{0,40}(?<![.,/]))"
+    r"(?![0-9]|,?\s?(?:\.\.|\\[lc]?dots)))"  # "10, ..." goes on
+)
 _SENTENCE_END = re.compile(r"[.!?](?=[\s*_\"')(\]$]{1,4}[A-Z\s]|[\s*_]{0,4}$)|\?(?=\s[0-9$\\-])")
 _CONCLUSION = re.compile(
     r"[\W_]{0,8}(?:(?:and|so|in)\s)?"
@@ -225,27 +230,21 @@ def bare(text: str) -> str:
         text = text.strip().strip("*_`\"'$").strip()
         text = re.sub(r"\A\\[\(\[](.{0,2000}?)\\[\)\]]\Z", r"\1", text, flags=re.DOTALL)
         text = re.sub(
-            r"\A\\(?:boxed|fbox|text|textbf|mathrm|mathbf|mathit|mathsf|mbox|textit)\s?\{([^{}]{0,2000}?)\}\Z",
-            r"\1",
-            text,
-            flags=re.DOTALL,
+            rf"\A\\(?:boxed|fbox|ensuremath|{layout.FONT})\s?\{{([^{{}}]{{0,2000}}?)\}}\Z", r"\1", text, flags=re.DOTALL
         )
     return text
 
 
-_WRAPPED = re.compile(
-    r"\\(?:text(?:bf|it|rm|tt|sf|normal)?|math(?:rm|bf|it|sf|tt|bb|cal)|mbox|hbox|operatorname|bf|emph)\s?\{([^{}]{0,2000})\}"
-)
-_THIN = re.compile(r"\\[,;:! ]|\\q?quad(?![a-zA-Z])|~")
+_WRAPPED = re.compile(rf"\\(?:{layout.FONT}|ensuremath|mathbb|bf)\s?\{{([^{{}}]{{0,2000}})\}}")
 
 
 def unwrapped(text: str) -> str:
-    r"""Return a passage with `\text{...}` and its kin replaced by what they hold, and LaTeX's spaces by spaces."""
-    previous = None
+    r"""Return a passage with `\text{...}` and its kin replaced by what they hold, and LaTeX's layout by spaces."""
+    text, previous = layout.unset(text), None
     while previous != text:
         previous = text
         text = _WRAPPED.sub(r"\1", text)
-    return _THIN.sub(" ", text)
+    return text
 
 
 _LIST_MARK = re.compile(r"\s{0,8}\(?([0-9]{1,3})[.)]?(?:\s|\Z)")
