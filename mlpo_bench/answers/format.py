@@ -20,6 +20,8 @@ _CONCLUDED = re.compile(
     re.IGNORECASE,
 )
 _SENTENCES_TRIED = 40
+# Behind what a number or an expression can go on; a word, a full stop, a closing dollar or a line end comes after it.
+_ENDS_OPEN = re.compile(r"(?<![A-Za-z])[A-Za-z]\Z|\\[a-zA-Z]{1,20}\Z|[0-9}]\Z")
 
 
 class Format(ABC):
@@ -37,6 +39,8 @@ class Format(ABC):
     """Whether judging may wait for another process or long computation, and so is not for an event loop."""
     longest: ClassVar[int] = 2_000
     """Passages of more characters than this hold no answer."""
+    grows: ClassVar[bool] = False
+    """Whether what stands at the end of a text that was cut off may be the beginning of another answer: 12 of 120."""
     free: ClassVar[bool] = False
     """Whether any words may be an answer, so that a remark is told from one by its form alone."""
 
@@ -46,8 +50,25 @@ class Format(ABC):
         Args:
             text: What a model wrote.
             question: What it was asked; a format whose answers stand in the question may look there.
-            cut_off: Whether the text is known to have ended before its writer did. Then only what it declares counts.
+            cut_off: Whether the text is known to have ended before its writer did. Then only what it declares counts,
+                and of what may have gone on where it ends, what was declared before.
         """
+        answer = self._read(text, question, cut_off=cut_off)
+        if not (cut_off and self.grows) or answer is None or not self._may_go_on(text, question, answer):
+            return answer
+        before = passages.without_last_sentence(text)
+        answer = self._read(before, question, cut_off=True)
+        return None if answer is None or self._may_go_on(before, question, answer) else answer
+
+    def _may_go_on(self, text: str, question: str, answer: str) -> bool:
+        """Return whether a text ends within the answer that was read: with one more digit it would be another."""
+        if _ENDS_OPEN.search(text) is None:
+            return False
+        longer = self._read(f"{text}1", question, cut_off=True)
+        return longer is None or self.key(longer) != self.key(answer)
+
+    def _read(self, text: str, question: str, *, cut_off: bool) -> str | None:
+        """Return the canonical answer in a text, wherever it ends."""
         text = passages.prepared(declarations.with_tags_unescaped(text))
         for declared in self.declared(text):
             if (answer := self._declared(text, declared, question)) is not None:

@@ -102,6 +102,7 @@ class Mathematics(Format):
 
     name = "maths"
     slow = True
+    grows = True
     instruction = "End with the final expression in LaTeX, written as <answer>...</answer>."
 
     def declared(self, text: str) -> Iterator[Declared]:

@@ -129,6 +129,7 @@ class Number(Format):
     """
 
     name = "number"
+    grows = True
     instruction = "End with the number alone, written as <answer>N</answer>."
 
     def clause(self, after: str) -> str:

@@ -165,6 +165,12 @@ def sentence_start(text: str, at: int) -> int:
     return start + (ends[0].end() if ends and ends[0].end() < len(before.rstrip()) else line)
 
 
+def without_last_sentence(text: str) -> str:
+    """Return a text without the sentence (or line) that it ends in; of a long one, without its last characters."""
+    text = text.rstrip()
+    return text[: sentence_start(text, len(text))].rstrip()
+
+
 def before_reason(text: str) -> str:
     """Return a clause up to the words that begin a reason or an aside: `because`, `since`, `which`, a dash."""
     reason = _REASON.search(text)
