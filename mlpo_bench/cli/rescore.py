@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,9 +53,8 @@ def rescore(
     if json:
         print_json(moves)
     else:
-        command = folder.command + (f" --store {shlex.quote(str(store))}" if store else "")
         console = Console()
-        print_moves(moves, command, console, unfinished=unfinished)
+        print_moves(moves, folder.command, console, unfinished=unfinished)
         console.print("Nothing was written." if dry_run else f"Files: {folder.path}", style="dim", soft_wrap=True)
     if not moves.whole:
         raise typer.Exit(FAILED_IN_PART)
@@ -70,5 +68,6 @@ def _rescored(folder: RunDirectory, data: Path | None, store: Path | None, *, dr
     from mlpo_bench.runs.rescoring import rescore
     from mlpo_bench.store import default_path
 
+    folder.store = store or default_path()
     with ending(f"Interrupted. The run {folder.path} is as it was."), display(quiet=quiet) as observer:
-        return asyncio.run(rescore(folder, store or default_path(), observer, data=data, dry_run=dry_run))
+        return asyncio.run(rescore(folder, folder.store, observer, data=data, dry_run=dry_run))

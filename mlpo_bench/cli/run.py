@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,12 +117,12 @@ def carried_out(
     from mlpo_bench.runs.runner import run_cells
     from mlpo_bench.store import default_path
 
-    named = f" --store {shlex.quote(str(store))}" if store else ""
+    folder.store = store or default_path()
     opening = open_engines or engines.open_engines
-    words = f"Interrupted. What was answered is kept; to go on: {folder.command}{named}"
+    words = f"Interrupted. What was answered is kept; to go on: {folder.command}"
     with ExitStack() as shown, ending(words, leave=shown.close), shown:
         observer = shown.enter_context(display(quiet=quiet))
-        return asyncio.run(run_cells(folder, store or default_path(), observer, only, opening))
+        return asyncio.run(run_cells(folder, folder.store, observer, only, opening))
 
 
 def _print(run: LoadedRun, *, asked_nothing: bool) -> None:

@@ -29,6 +29,7 @@ from mlpo_bench.leaderboard.entry import (
 )
 from mlpo_bench.leaderboard.figures import of_answers, over_suites, rounded
 from mlpo_bench.log import origins
+from mlpo_bench.log.files import in_store
 from mlpo_bench.log.results import check_alike
 from mlpo_bench.matrix.cells import chosen
 
@@ -100,9 +101,10 @@ def _check_finished(run: LoadedRun, wanted: Sequence[Cell]) -> None:
 
 def _check_readers(run: LoadedRun, wanted: Sequence[Cell]) -> None:
     if len({result.readers for cell in wanted if (result := run.result.get(cell.id))}) > 1:
+        command = shlex.join(["mlpo-bench", "rescore", str(run.path), *in_store(run.path)])
         raise UsageError(
-            f"the cells of {run.path} were read by different readers; `mlpo-bench rescore {run.path}` judges all "
-            "alike, or add them --anyway."
+            f"the cells of {run.path} were read by different readers; `{command}` judges all alike, or add them "
+            "--anyway."
         )
 
 

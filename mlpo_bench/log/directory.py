@@ -63,6 +63,8 @@ class RunDirectory:
         self.results_path = path / "results.json"
         self.unused_path = path / "unused.jsonl.zst"
         self._before: tuple[RunConfig, tuple[Cell, ...]] | None = None
+        self.store: Path | None = None
+        """Where this process keeps answers; None where it is not known, and its last session's stands."""
         self.put_right: list[str] = []
         """What was found damaged when the run was taken up, and what became of it, a sentence each."""
         self._sound: set[str] = set()
@@ -230,7 +232,7 @@ class RunDirectory:
     @property
     def command(self) -> str:
         """The command that goes on with the run."""
-        return command(self.path)
+        return command(self.path, store=self.store)
 
     @cached_property
     def config(self) -> RunConfig:

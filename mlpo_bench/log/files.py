@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,11 +15,11 @@ import zstandard
 
 from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
+from mlpo_bench.store import default_path
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from mlpo_bench.log.columns import Columns
 
@@ -81,10 +82,35 @@ def _run_of(path: Path) -> Path | None:
     return next((folder for folder in list(path.parents)[:2] if (folder / "config.yaml").is_file()), None)
 
 
-def command(run: Path, *, name: str = "") -> str:
-    """Return the command that goes on with a run, or carries it out under another name."""
+def command(run: Path, *, name: str = "", store: Path | None = None) -> str:
+    """Return the command that goes on with a run, or carries it out under another name.
+
+    Args:
+        run: The run's folder.
+        name: The other name.
+        store: Where its answers are kept; None for where its last session kept them.
+    """
     words = ("--config", run / "config.yaml", "--output", run.parent, "--name", name or run.name)
-    return shlex.join(["mlpo-bench", "run", *map(str, words)])
+    return shlex.join(["mlpo-bench", "run", *map(str, words), *in_store(run, store)])
+
+
+def in_store(run: Path, store: Path | None = None) -> tuple[str, ...]:
+    """Return the option that has a command find a run's answers where they are kept; nothing where it does by itself.
+
+    Args:
+        run: The run's folder.
+        store: Where they are kept; None for where its last session kept them.
+    """
+    kept = _noted_store(run) if store is None else str(store)
+    return () if kept is None or Path(kept).absolute() == default_path().absolute() else ("--store", kept)
+
+
+def _noted_store(run: Path) -> str | None:
+    """Return the store that a run's manifest notes, as far as it can be read: who asks may have found it damaged."""
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+        noted = orjson.loads(atomic.read(run / "manifest.json"))["sessions"][-1]["store"]
+        return noted if isinstance(noted, str) else None
+    return None
 
 
 def write_json(path: Path, value: object) -> None:

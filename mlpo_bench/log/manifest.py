@@ -23,6 +23,7 @@ from mlpo_bench.engines import ModelFacts
 from mlpo_bench.harness import readers
 from mlpo_bench.log import answerers, hardware
 from mlpo_bench.log.files import DamagedFile, damaged, read_json, write_json
+from mlpo_bench.store import default_path
 
 
 if TYPE_CHECKING:
@@ -44,10 +45,23 @@ CONFIG_FILES = "config_files"
 
 
 class Manifest:
-    """The manifest of a run in which a session starts now. What earlier sessions wrote of theirs stays."""
+    """The manifest of a run in which a session starts now. What earlier sessions wrote of theirs stays.
+
+    Args:
+        path: Where it lies.
+        config: The run's.
+        sources: Where questions come from, by suite.
+        engines: Who answers.
+        store: Where answers are kept; None for where nothing has to say so.
+    """
 
     def __init__(
-        self, path: Path, config: RunConfig, sources: Mapping[str, Source], engines: Mapping[ModelSpec, Engine]
+        self,
+        path: Path,
+        config: RunConfig,
+        sources: Mapping[str, Source],
+        engines: Mapping[ModelSpec, Engine],
+        store: Path | None = None,
     ) -> None:
         self._path = path
         before = read_manifest(path) if path.exists() else {}
@@ -55,6 +69,8 @@ class Manifest:
         answered = answerers.answered(before.get("answered", ()), {spec: one.facts for spec, one in engines.items()})
         self._before = _still(before, answered)
         self._session: dict[str, Any] = {"started": now(), "ended": None, "command": sys.argv}
+        if store is not None and store.absolute() != default_path().absolute():  # the command that goes on names it
+            self._session["store"] = str(store.absolute())
         self._started = time.monotonic()
         self._content = {
             "config_sha256": config.digest,
@@ -169,6 +185,7 @@ class _Session(_Told):
     started: str
     ended: str | None
     command: Annotated[list[str], Field(min_length=1)]
+    store: str | None = None
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     worked: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {}
     completions: _Completions = _Completions()

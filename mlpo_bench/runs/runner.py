@@ -60,6 +60,7 @@ async def run_cells(
         UsageError: something the configuration asks for cannot be done, or a disk is full.
         Stopped: a person stopped the run.
     """
+    folder.store = store.path if isinstance(store, Store) else store
     opened = nullcontext(store) if isinstance(store, Store) else Store(store)
     with _told_of_disks(folder), folder.locked(), opened as kept, quiet_lm_eval():
         folder.sweep()
@@ -121,7 +122,8 @@ async def _run_cells(
         else:
             late.then(lambda: check_context(todo, samples, engines))
         dispatch = Dispatch(engines, store)
-        manifest = Manifest(folder.manifest_path, config, {n: s.source for n, s in suites.items()}, engines)
+        sources = {name: suite.source for name, suite in suites.items()}
+        manifest = Manifest(folder.manifest_path, config, sources, engines, store.path)
         observer.begin(todo, {name: len(a) for name, a in samples.items()}, dispatch.tally)
         try:
             with (

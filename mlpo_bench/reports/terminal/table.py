@@ -12,6 +12,7 @@ from rich.table import Table
 
 from mlpo_bench.analysis import limits
 from mlpo_bench.analysis.rows import by_name, over_suites, read_rows, row_name
+from mlpo_bench.log.files import in_store
 from mlpo_bench.reports.figures import operations
 from mlpo_bench.reports.grids import LABEL_WIDTH, fitting
 from mlpo_bench.reports.terminal.costs import print_costs
@@ -73,7 +74,7 @@ def print_results(run: LoadedRun, console: Console) -> None:
             style="yellow",
         )
     if not results.read_alike:
-        command = shlex.join(["mlpo-bench", "rescore", str(run.path)])
+        command = shlex.join(["mlpo-bench", "rescore", str(run.path), *in_store(run.path)])
         told = f"Cells were read by different readers. To judge all alike: {command}"
         console.print(told, style="yellow", soft_wrap=True)
     _print_failed(results.failed, console)
