@@ -49,7 +49,7 @@ def verdicts(run: LoadedRun, rows: Sequence[ResultRow], equal: Equal = "tokens")
     suites = dict.fromkeys(one.suite for one in made.unread)
     guessed = {suite: share for suite in suites if (share := chance(run, suite)) is not None}
     unfinished = bool(run.results.unfinished or run.results.failed)
-    return replace(made, chance=guessed, limited=limits.of_rows(run.config.limit, rows), unfinished=unfinished)
+    return replace(made, chance=guessed, limited=limits.of_rows(run, rows), unfinished=unfinished)
 
 
 def _match(run: LoadedRun, row: ResultRow, box: BallotBox, equal: Equal) -> Match | None:

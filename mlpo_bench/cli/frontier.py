@@ -48,5 +48,5 @@ def frontier(
     for suite, rows in groupby(every, key=lambda row: row.suite):
         shown |= print_frontier(suite, list(rows), cost, prices, console, held, loaded.paces)
         console.print()
-    sentences = filter(None, [legend(shown), limits.told(limits.of_rows(loaded.config.limit, every))])
+    sentences = filter(None, [legend(shown), limits.told(limits.of_rows(loaded, every))])
     console.print(" ".join(sentences), style="dim")

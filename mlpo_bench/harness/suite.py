@@ -125,6 +125,8 @@ class SuiteTasks:
         loaded = questions.load(suite, split, data)
         self.source: Source = loaded.source
         chosen = questions.select(loaded.items, limit, subjects)
+        # How many it would have been without a limit: one that is no smaller has cut nothing.
+        self.whole = len(chosen) if limit is None else len(questions.select(loaded.items, None, subjects))
         subjects_asked = dict.fromkeys(item.subject for item in chosen)
         # A task takes lm-eval a while to make, and a partial source may lack some.
         asked = replace(suite, subjects=tuple(subject for subject in suite.subjects if subject in subjects_asked))

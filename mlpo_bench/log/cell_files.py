@@ -74,6 +74,8 @@ class CellFiles:
 def read_suite(path: Path) -> dict[str, Any]:
     """Return what a suite's cells have in common: its `source`, and as `lm_eval` the configuration of its tasks.
 
+    `whole` counts the questions that it has where no limit cuts them; files of earlier versions do not tell.
+
     Raises:
         DamagedFile: the file is not what was written.
     """

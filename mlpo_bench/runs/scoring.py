@@ -37,7 +37,8 @@ def score(
     seats = _seats(cell, ledger.by_seat(path), engines)
     serial = ledger.serial_tokens(path)
     result = CellResult.of(cell, records, seats, scores.results, suite.source.revision, serial)
-    write_json(folder.suite_path(cell.suite), {"source": str(suite.source), "lm_eval": suite.configs})
+    told = {"source": str(suite.source), "whole": suite.whole, "lm_eval": suite.configs}
+    write_json(folder.suite_path(cell.suite), told)
     folder.files(cell.id).write(result)
     return result
 

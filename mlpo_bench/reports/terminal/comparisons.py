@@ -329,7 +329,7 @@ def _check_suites(suites: Collection[str] | None, rows: Iterable[ResultRow]) -> 
 def _left_out(run: LoadedRun, rows: Sequence[ResultRow]) -> list[str]:
     left = run.results.unfinished
     unfinished = f"{run.path}: {len(left)} cells have yet to be run and are left out." if left else None
-    return [*filter(None, [unfinished, limits.told(limits.of_rows(run.config.limit, rows))])]
+    return [*filter(None, [unfinished, limits.told(limits.of_rows(run, rows))])]
 
 
 def _listed(names: Iterable[str], most: int = 10) -> str:

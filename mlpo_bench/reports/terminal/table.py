@@ -63,7 +63,7 @@ def print_results(run: LoadedRun, console: Console) -> None:
         costs = print_costs(results, prices, run.paces, console)
         print_error_of(run, console)
         titles = {str(column.header) for table in (*tables, *filter(None, [costs])) for column in table.columns}
-        cut = limits.told(limits.of_rows(run.config.limit, rows))
+        cut = limits.told(limits.of_rows(run, rows))
         sentences = [*legend(titles, tables), *([cut] if cut else []), *_seldom(results.cells)]
         console.print(" ".join(sentences), style="dim")
     if results.unfinished:
