@@ -37,7 +37,7 @@ def doctor(
     output: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("runs"),
     load: Annotated[bool, typer.Option("--load", help="Load local models, and ask each one question.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing while looking.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the answer alone.")] = False,
 ) -> None:
     """Say what works on this machine for a team, and what to do about what does not.
 
@@ -60,5 +60,5 @@ def doctor(
     if json:
         print_json(report.plain())
     else:
-        print_report(report, Console())
+        print_report(report, Console(), quiet=quiet)
     raise typer.Exit(0 if report.works else 1)

@@ -20,9 +20,11 @@ _NAMED = 3
 """So many things are named one by one."""
 
 
-def print_report(report: Report, console: Console) -> None:
-    """Print a report."""
+def print_report(report: Report, console: Console, *, quiet: bool = False) -> None:
+    """Print a report; only the answer where it is to be `quiet`."""
     console.print(_answer(report), style="green" if report.works else "red", soft_wrap=True)
+    if quiet:
+        return
     console.print(_table(report))
     if not report.mends:
         return

@@ -102,6 +102,16 @@ def test_a_server_is_asked_one_question_and_its_key_is_never_shown(
     assert said.out.startswith("All that team.yaml needs works here.\n")
 
 
+def test_quietly_it_prints_the_answer_alone(mlpo_bench: Cli, script: Path, made_up: Path) -> None:
+    Path("team.yaml").write_text(f"leader: {{model: {script}, engine: scripted}}\npeers: []\n")
+    for where, code, answer in (
+        (made_up, 0, "All that team.yaml needs works here.\n"),
+        ("nowhere", 1, "team.yaml cannot be run here as it stands: data bbh.\n"),
+    ):
+        said = mlpo_bench("doctor", "team.yaml", "-q", "--suite", "bbh", "--data", where)
+        assert (said.code, said.out, said.err) == (code, answer, "")
+
+
 def echoes_key(server: ImitatedServer, asked: Any) -> Any:
     del server
     return refused(f"Incorrect API key provided: {asked.headers.get('Authorization', '')}", 401)
