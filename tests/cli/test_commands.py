@@ -57,6 +57,27 @@ def test_every_command_explains_itself(mlpo_bench: Cli, command: str) -> None:
     assert f"mlpo-bench {command}" in said.out
 
 
+@pytest.mark.parametrize("command", ["run", "plan", "reproduce"])
+def test_help_shows_whole_names_at_80_columns(mlpo_bench: Cli, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    said = mlpo_bench(command, "--help")
+    assert "\u2026" not in said.out
+    assert "--gen-kwargs " in said.out
+    assert "_kwargs" not in said.out.replace("gen-kwargs", "")
+    assert ("--output " in said.out) is (command != "plan")
+
+
+def test_names_of_lm_eval_s_options_are_taken_though_help_leaves_them_out(
+    mlpo_bench: Cli, run: tuple[object, ...], tmp_path: Path
+) -> None:
+    assert "output_path" not in mlpo_bench("run", "--help").out
+    said = mlpo_bench(
+        *run, "--protocol", "solo", "--name", "mine", "-q", "--output_path", "there", "--gen_kwargs", "temperature=0"
+    )
+    assert said.code == 0
+    assert (tmp_path / "there" / "mine" / "results.json").exists()
+
+
 def test_help_tells_what_is_taken_where_nothing_is_said(mlpo_bench: Cli) -> None:
     said = mlpo_bench("run", "--help")
     for default in ("[default: test]", "[default: 1,2]", "[default: solo,vote,leader]", "[default: runs]"):
