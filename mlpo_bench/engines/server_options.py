@@ -24,8 +24,20 @@ Sent = Literal["temperature", "top_p", "top_k", "max_tokens", "seed", "stop"]
 Seconds = Annotated[yamls.Real, Field(gt=0, le=86_400)]
 Penalty = Annotated[yamls.Real, Field(ge=-2, le=2)]
 
-# What the engine itself decides, and relies on when it reads the reply.
-_OWN_FIELDS = frozenset({"model", "messages", "prompt", "stream", "n"})
+# What the engine itself decides, and relies on when it reads the reply; and what says it rightly.
+_OWN_FIELDS = {
+    "model": "; the member's own `model: ...` says which answers",
+    "messages": "; the member's `persona: ...` is its system message",
+    "prompt": "; the member's `persona: ...` is its system message",
+    "stream": "; replies are read whole",
+    "n": "; how many answers a vote counts is its `samples: ...` in the matrix",
+}
+# What each question has of its own, and what says it rightly.
+_DRAWN_AS = {
+    **{name: f"`sampling: {{{name}: ...}}` of the member" for name in ("temperature", "top_p", "top_k", "max_tokens")},
+    "seed": "`seed: ...` in the matrix",
+    "stop": "`stop: [...]` beside it",
+}
 _DRAWN_BY = frozenset({
     "temperature", "top_p", "top_k", "seed", "stop", "reasoning_effort", "frequency_penalty", "presence_penalty",
     "repetition_penalty", "repeat_penalty", "typical_p", "min_p", "chat_template_kwargs",
@@ -99,7 +111,7 @@ class RequestOptions(BaseModel):
     @field_validator("max_tokens_field")
     @classmethod
     def _is_a_field_of_its_own(cls, given: str) -> str:
-        if given in _OWN_FIELDS | _DRAWN_BY:
+        if given in _OWN_FIELDS.keys() | _DRAWN_BY:
             raise ValueError(
                 f"{given} is sent with something else in it; the greatest length travels as max_tokens with most "
                 "servers, as max_completion_tokens with others"
@@ -116,8 +128,8 @@ class RequestOptions(BaseModel):
     @field_validator("extra_body")
     @classmethod
     def _leaves_the_engine_its_own(cls, given: dict[str, Any]) -> dict[str, Any]:
-        if own := sorted(_OWN_FIELDS & given.keys()):
-            raise ValueError(f"{', '.join(own)} cannot be set here: the engine itself decides what stands there")
+        if own := min(_OWN_FIELDS.keys() & given.keys(), default=None):
+            raise ValueError(f"{own} cannot be set here: the engine itself decides what stands there{_OWN_FIELDS[own]}")
         return given
 
     @field_validator("extra_headers")
@@ -158,11 +170,12 @@ class RequestOptions(BaseModel):
         if self.stop and "stop" in self.omit:
             raise ValueError("stop is left out (`omit`), so that what stands in `stop` would not be sent")
         lengths = dict.fromkeys((self.max_tokens_field, *_LENGTHS), "max_tokens")
-        for name, field in {"seed": "seed", "stop": "stop", **lengths}.items():
+        for name, field in {**{field: field for field in _DRAWN_AS}, **lengths}.items():
             if name in self.extra_body and field not in self.omit:
+                under = f", under `max_tokens_field: {name}`" if name not in {field, self.max_tokens_field} else ""
                 raise ValueError(
-                    f"extra_body would send another {name} than each question's own; take it out there, or say "
-                    f"`omit: [{field}]`"
+                    f"extra_body would send another {name} than each question's own; say {_DRAWN_AS[field]}{under} in "
+                    f"its place, or say `omit: [{field}]` to send this one"
                 )
         return self
 

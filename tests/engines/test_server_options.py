@@ -141,6 +141,19 @@ def test_words_of_bodies_that_are_no_keys_are_sent() -> None:
         ({"request": {"extra_body": {"max_new_tokens": 5}, "omit": ["seed"]}}, "say `omit: [max_tokens]`"),
         ({"request": {"extra_body": {"max_tokens": 5}, "max_tokens_field": "max_length"}}, "another max_tokens than"),
         ({"request": {"extra_body": {"stop": ["x"]}}}, "extra_body would send another stop|say `omit: [stop]`"),
+        *(
+            ({"request": {"extra_body": {name: 1}}}, rf"another {name} than .*; say `sampling: \{{{name}: \.\.\.\}}`")
+            for name in ("temperature", "top_p", "top_k", "max_tokens")
+        ),
+        (
+            {"request": {"extra_body": {"max_completion_tokens": 5}}},
+            r"say `sampling: \{max_tokens: .*, under `max_tokens_field: max_completion_tokens` in its place",
+        ),
+        ({"request": {"extra_body": {"seed": 5}}}, "say `seed: ...` in the matrix in its place"),
+        ({"request": {"extra_body": {"stop": "x"}}}, r"say `stop: \[\.\.\.\]` beside it in its place"),
+        ({"request": {"extra_body": {"n": 3}}}, r"how many answers a vote counts is its `samples: \.\.\.`"),
+        ({"request": {"extra_body": {"messages": []}}}, "the member's `persona: ...` is its system message"),
+        ({"request": {"extra_body": {"model": "x"}}}, "the member's own `model: ...` says which answers"),
         ({"request": {"template": "x"}}, "applied here"),
         ({"request": {"omit": ["messages"]}}, "omit"),
         ({"revision": "a|b"}, "a word without |"),
@@ -196,7 +209,10 @@ def test_the_greatest_length_travels_under_the_name_that_a_server_gives_it(name:
 
 
 def test_what_is_left_out_may_stand_in_the_body() -> None:
-    options = {"omit": ["seed", "max_tokens"], "extra_body": {"seed": 5, "max_completion_tokens": 9}}
+    options = {
+        "omit": ["seed", "max_tokens", "temperature"],
+        "extra_body": {"seed": 5, "max_completion_tokens": 9, "temperature": 0.5},
+    }
     spec = ModelSpec.model_validate({"model": "m", "base_url": URL, "request": options})
     body = RequestBuilder(spec).body([Message("user", "?")], Sampling(max_tokens=7), 1)
     assert (body["seed"], body["max_completion_tokens"], "max_tokens" in body) == (5, 9, False)
