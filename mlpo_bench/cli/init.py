@@ -67,7 +67,7 @@ def init(
     rounds: Annotated[str | None, typer.Option(help="Rounds T.  \\[default: 1,2]", show_default=False)] = None,
     team_file: Annotated[Path, typer.Option(help="The team file to write.")] = Path("team.yaml"),
     matrix_file: Annotated[Path, typer.Option(help="The matrix to write.")] = Path("matrix.yaml"),
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a team file and a matrix that are there.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the defaults.")] = False,
 ) -> None:
     """Write a first team file and a matrix, with comments: asks a few questions, none with --yes or without a terminal.
@@ -96,19 +96,20 @@ def init(
     beside = team_file.name if team_file.parent == matrix_file.parent else str(team_file.resolve())
     team = files.team_text(choices, str(team_file))
     matrix = files.matrix_text(choices, str(matrix_file), beside)
-    for path, text in ((team_file, team), (matrix_file, matrix)):
-        outputs.write(path, text.encode(), outputs.SETTINGS, folders=True)
+    for path, text, kind in ((team_file, team, files.TEAM), (matrix_file, matrix, files.MATRIX)):
+        outputs.write(path, text.encode(), kind, folders=True)
     _say_next(team_file, matrix_file)
 
 
 def _refuse_to_replace(team_file: Path, matrix_file: Path, *, force: bool) -> None:
     from mlpo_bench.errors import UsageError
     from mlpo_bench.log import outputs
+    from mlpo_bench.starter import files
 
     outputs.check_apart({"--team-file": team_file, "--matrix-file": matrix_file})
-    for path in (paths := (team_file, matrix_file)):
-        outputs.check(path, outputs.SETTINGS)
-    there = [str(path) for path in paths if path.exists()]
+    outputs.check(team_file, files.TEAM)
+    outputs.check(matrix_file, files.MATRIX)
+    there = [str(path) for path in (team_file, matrix_file) if path.exists()]
     if there and not force:
         raise UsageError(
             f"{' and '.join(there)} {'is' if len(there) == 1 else 'are'} there already: --force replaces, "

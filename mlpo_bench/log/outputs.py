@@ -53,10 +53,6 @@ def _is_table(head: bytes) -> bool:
     return as_markdown or as_text or as_other
 
 
-def _is_settings(head: bytes) -> bool:
-    return b"\0" not in head and not head.startswith((b"{", b"[", b"<"))
-
-
 PAGE = Kind("page of a run", lambda head: head[:20].lower().startswith(b"<!doctype html"))
 TABLE = Kind("table of a comparison", _is_table)
 PLOT = Kind("plot in SVG", lambda head: b"<svg" in head)
@@ -65,7 +61,6 @@ REPRODUCED = Kind("page of a table made again", lambda head: head.startswith(b"#
 COMPLETIONS = Kind("export of completions", lambda head: _unpacked(head).startswith(b'{"store":'))
 TRAINING = Kind("packed training", lambda head: _unpacked(head).startswith(b"recipe.yaml\0"))
 BASELINE = Kind("baseline", lambda head: head.startswith(b"{") and b'"history"' in head)
-SETTINGS = Kind("file of settings", _is_settings)
 PARQUET = Kind("Parquet file", lambda head: head.startswith(b"PAR1"))
 QUESTIONS_CSV = Kind("table of questions", lambda head: head.startswith(b'"label","team",'))
 EVALUATION = Kind("log of inspect_ai", lambda head: head.startswith(b"PK"))

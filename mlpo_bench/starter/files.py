@@ -1,4 +1,4 @@
-"""The text of a team file and of a matrix, with comments on what else may stand there."""
+"""The text of a team file and of a matrix, with comments on what else may stand there; and how both are known again."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from mlpo_bench import yamls
 from mlpo_bench.errors import UsageError
-from mlpo_bench.matrix.config import read_config
-from mlpo_bench.teams import read_team
+from mlpo_bench.log.outputs import Kind
+from mlpo_bench.matrix.config import RunConfig, read_config
+from mlpo_bench.teams import Team, read_team
 
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mlpo_bench.starter.choices import Choices, Seats
 
 
@@ -23,6 +27,32 @@ _COLUMN = 38
 
 Line = tuple[str, str]
 """A setting, and what is to be said of it; nothing where nothing is."""
+_TEAM_HEAD = "# A team: the leader judges, the peers answer and revise."
+_MATRIX_HEAD = "# What the team is asked, and how; all combinations are cells."
+
+
+def _kind(name: str, head: str, known: Collection[str], telling: Collection[str]) -> Kind:
+    """Return a kind of file that begins as we write it, or holds known fields alone, one of which tells of the kind."""
+
+    def begins(content: bytes) -> bool:
+        if content.startswith(head.encode()):
+            return True
+        try:
+            held, _ = yamls.load(content.decode())
+        except (UnicodeDecodeError, yaml.YAMLError):
+            return False
+        return isinstance(held, dict) and held.keys() <= {*known} and not held.keys().isdisjoint(telling)
+
+    return Kind(name, begins)
+
+
+TEAM = _kind("team file", _TEAM_HEAD, Team.model_fields, ("leader", "peers"))
+MATRIX = _kind(
+    "matrix",
+    _MATRIX_HEAD,
+    (*RunConfig.model_fields, "team", "seed", "format"),
+    ("suites", "protocols", "team", "teams"),
+)
 
 
 def team_text(choices: Choices, name: str) -> str:
@@ -34,7 +64,7 @@ def team_text(choices: Choices, name: str) -> str:
         leader.append(("  # adapter: FOLDER", "what training changed of it (LoRA): a folder or a hub id"))
     priced = _scalar(choices.peers[0].model)
     return _text(
-        (f"# A team: the leader judges, the peers answer and revise. Does it work here? mlpo-bench doctor {name}", ""),
+        (f"{_TEAM_HEAD} Does it work here? mlpo-bench doctor {name}", ""),
         ("# Every field is described in docs/configuration.md, and a server's own in docs/servers.md.", ""),
         ("leader:", ""),
         *leader,
@@ -52,7 +82,7 @@ def matrix_text(choices: Choices, name: str, team: str) -> str:
     """Return the text of the matrix, which is called `name`, for the team file `team`."""
     limit = "# limit: 100" if choices.limit is None else f"limit: {choices.limit}"
     return _text(
-        ("# What the team is asked, and how; all combinations are cells.", ""),
+        (_MATRIX_HEAD, ""),
         (f"# What it takes: mlpo-bench plan --matrix {name}. To run it: mlpo-bench run --matrix {name}", ""),
         ("# Every field is described in docs/configuration.md.", ""),
         (f"team: {_scalar(team)}", ""),

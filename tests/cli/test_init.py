@@ -139,13 +139,46 @@ def test_a_wrong_option_writes_nothing(mlpo_bench: Cli, options: tuple[str, ...]
 
 
 def test_files_that_are_there_are_kept_unless_one_says_otherwise(mlpo_bench: Cli) -> None:
-    Path("team.yaml").write_text("mine")
+    Path("team.yaml").write_text("leader: {model: mine}")
     said = mlpo_bench("init", "-y")
     assert said.code == 2
     assert "team.yaml is there already: --force replaces" in said.err
-    assert Path("team.yaml").read_text() == "mine"
+    assert Path("team.yaml").read_text() == "leader: {model: mine}"
     assert mlpo_bench("init", "-y", "--force").code == 0
     assert read_team(Path("team.yaml")).peers
+    assert mlpo_bench("init", "-y", "--force").code == 0  # both
+
+
+@pytest.mark.parametrize(
+    ("text", "is_team", "is_matrix"),
+    [
+        ("", True, True),
+        ("leader: {}\nprices: {}\n", True, False),
+        ("peers: 5\n", True, False),
+        ("suites: [bbx]\nformat: option\nseed: 1\n", False, True),
+        ("team: team.yaml\n", False, True),
+        ("# A team: the leader judges, the peers answer and revise. But: [it is broken\n", True, False),
+        ("Buy milk.\n", False, False),
+        ("leader: the one who leads\nThen there are notes.\n", False, False),
+        ("leader: Tom\nphone: 1\n", False, False),
+        ("seed: 1\n", False, False),
+        ("[1, 2]\n", False, False),
+        ('{"name": "package", "suites": []}\n', False, False),
+        ("services: {web: {image: x}}\n", False, False),
+        ("\ufffe leader: {}", False, False),
+        ("import os\n", False, False),
+    ],
+)
+def test_force_replaces_what_init_writes_and_nothing_else(
+    mlpo_bench: Cli, text: str, *, is_team: bool, is_matrix: bool
+) -> None:
+    for option, kind, name in (("--team-file", is_team, "team file"), ("--matrix-file", is_matrix, "matrix")):
+        Path("there").write_text(text)
+        said = mlpo_bench("init", "-y", "--force", option, "there")
+        assert (said.code == 0) is kind, said.err
+        if not kind:
+            assert Path("there").read_text() == text
+            assert f"there cannot be written: what stands there is no {name}, and is not replaced; name" in said.err
 
 
 def test_models_and_adapters_below_a_folder_are_seen(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import zstandard
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log import outputs
 from mlpo_bench.log.directory import PARTS
+from mlpo_bench.starter import files
 
 
 THEIRS = {
@@ -77,7 +78,7 @@ def test_a_file_takes_the_place_of_one_of_its_kind_alone(tmp_path: Path, kind: o
         assert path.read_bytes() == text
 
 
-@pytest.mark.parametrize("kind", [*OURS, outputs.SETTINGS], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [*OURS, files.TEAM, files.MATRIX], ids=lambda kind: kind.name)
 @pytest.mark.parametrize("way", ["itself", "another path", "hard link", "journal"])
 def test_a_database_is_never_replaced(tmp_path: Path, kind: outputs.Kind, way: str) -> None:
     path = tmp_path / "s.sqlite"
