@@ -135,7 +135,13 @@ def test_any_words_become_one_line_that_moves_no_cursor(text: str) -> None:
     assert len(line) <= words.LONGEST + 1
 
 
-@given(st.dictionaries(st.sampled_from(["retry-after", "retry-after-ms", "x-ratelimit-reset"]), st.text()), st.text())
+WAIT_HEADERS = (
+    "retry-after", "retry-after-ms", "x-ratelimit-reset", "x-ratelimit-reset-tokens", "x-ratelimit-remaining-tokens",
+    "anthropic-ratelimit-requests-reset",
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(WAIT_HEADERS), st.text()), st.text())
 def test_any_wait_is_none_or_seconds(headers: dict[str, str], said: str) -> None:
     wait = waits.told_wait(headers, said)
     assert wait is None or 0 <= wait < float("inf")
@@ -165,6 +171,54 @@ NOW = 1_800_000_000.0
             "",
             7.66,
         ),
+        *(
+            ({f"anthropic-ratelimit-{what}-reset": "2027-01-15T08:00:30Z"}, "", 30.0)
+            for what in ("requests", "tokens", "input-tokens", "output-tokens")
+        ),
+        (
+            {
+                "anthropic-ratelimit-requests-remaining": "0",
+                "anthropic-ratelimit-requests-reset": "2027-01-15T08:00:02Z",
+                "anthropic-ratelimit-tokens-remaining": "9000",
+                "anthropic-ratelimit-tokens-reset": "2027-01-15T08:01:00+00:00",
+            },
+            "",
+            2.0,
+        ),
+        ({"retry-after": "3", "anthropic-ratelimit-tokens-reset": "2027-01-15T08:01:00Z"}, "", 3.0),
+        ({"anthropic-ratelimit-tokens-reset": "2027-01-15T07:00:00Z"}, "", 0.0),
+        ({"x-ratelimit-reset-requests": "1m30s"}, "", 90.0),
+        ({"x-ratelimit-reset-tokens": "250ms"}, "", 0.25),
+        ({"x-ratelimit-reset-tokens-minute": "11.4"}, "", 11.4),
+        ({"ratelimit-reset": "12"}, "", 12.0),
+        ({"ratelimit-reset": "1800000012"}, "", 12.0),
+        ({"ratelimit-remaining": "0", "ratelimit-reset": "5", "x-ratelimit-reset-tokens": "1m"}, "", 5.0),
+        ({"x-ratelimit-remaining": "7", "x-ratelimit-reset": "9"}, "", 9.0),
+        ({"x-ratelimit-remaining": "7", "x-ratelimit-reset": "9"}, "try again in 2 s", 2.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "9"}, "try again in 2 s", 9.0),
+        (
+            {
+                "x-ratelimit-remaining-requests": "5",
+                "x-ratelimit-reset-requests": "6m0s",
+                "x-ratelimit-remaining-tokens": "3",
+                "x-ratelimit-reset-tokens": "7.66s",
+            },
+            "",
+            360.0,
+        ),
+        (
+            {
+                "x-ratelimit-remaining-requests-day": "900",
+                "x-ratelimit-reset-requests-day": "33011",
+                "x-ratelimit-remaining-tokens-minute": "3",
+                "x-ratelimit-reset-tokens-minute": "11",
+            },
+            "",
+            11.0,
+        ),
+        ({"x-ratelimit-remaining-requests-day": "0", "x-ratelimit-reset-requests-day": "33011"}, "", 33_011.0),
+        ({"x-ratelimit-reset": "soon", "ratelimit-reset": "5"}, "", 5.0),
+        ({"x-ratelimit-limit-requests": "5"}, "", None),
         ({}, "Rate limit reached. Please try again in 7m12s. Visit us", 432.0),
         ({}, "Please try again in 20 seconds", 20.0),
         ({}, '"retryDelay": "34s"', 34.0),

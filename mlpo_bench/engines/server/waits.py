@@ -1,4 +1,8 @@
-"""How long a server asks to wait, in its headers or in its words."""
+"""How long a server asks to wait, in its headers or in its words.
+
+Where it does not say so outright (`retry-after`), it may tell of each of its bounds how much is left of it, and when it
+is whole again: `x-ratelimit-reset-tokens` of OpenAI and others, `anthropic-ratelimit-tokens-reset`, `ratelimit-reset`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _EPOCH_MS = 1_000_000_000_000
 _LONG_PAST_S = 86_400.0
@@ -43,6 +47,14 @@ _BARE = re.compile(
 """A number without a unit counts seconds, as it does in the header of that name."""
 
 
+_RESET = "reset"
+_BOUND = re.compile(
+    rf"(?:x-)?ratelimit-{_RESET}(?:-[a-z]+(?:-[a-z]+){{0,3}})?|anthropic-ratelimit-[a-z]+(?:-[a-z]+){{0,3}}-{_RESET}"
+)
+"""The header that tells when a bound is whole again, whatever it bounds: requests, tokens, `input-tokens`."""
+_OF_A_DAY = re.compile(r"-(?:day|daily|month|monthly)\b")
+
+
 def told_wait(headers: Mapping[str, str], words: str, now: Callable[[], float] = time.time) -> float | None:
     """Return for how many seconds a server asks to wait, in its headers or in its words; None where it does not.
 
@@ -50,16 +62,26 @@ def told_wait(headers: Mapping[str, str], words: str, now: Callable[[], float] =
     """
     if (ms := _number(headers.get("retry-after-ms", ""))) is not None:
         return ms / 1_000
-    for told in (headers.get("retry-after", ""), headers.get("x-ratelimit-reset", headers.get("ratelimit-reset", ""))):
-        if told.strip() and (wait := _span_or_date(told, now)) is not None:
-            return wait
-    resets = [
-        wait
-        for what in ("requests", "tokens")
-        if _number(headers.get(f"x-ratelimit-remaining-{what}", "0")) == 0
-        and (wait := _span_or_date(headers.get(f"x-ratelimit-reset-{what}", ""), now)) is not None
-    ]
-    return max(resets) if resets else _in_words(words)
+    if (asked := _span_or_date(headers.get("retry-after", ""), now)) is not None:
+        return asked
+    bounds = list(_bounds(headers, now))
+    exhausted = [wait for left, wait in bounds if left == 0] or [wait for left, wait in bounds if left is None]
+    if exhausted:
+        return max(exhausted)
+    told = _in_words(words)
+    return max((wait for _, wait in bounds), default=None) if told is None else told
+
+
+def _bounds(headers: Mapping[str, str], now: Callable[[], float]) -> Iterator[tuple[float | None, float]]:
+    """Yield of each of a server's bounds what is left of it (None where it is not told), and when it is whole again.
+
+    Those of a day of which something is left are passed over: hours of waiting are not for what is asked now.
+    """
+    for name, told in headers.items():
+        if _BOUND.fullmatch(name) and (wait := _span_or_date(told, now)) is not None:
+            left = _number(headers.get(name.replace(_RESET, "remaining"), ""))
+            if not left or not _OF_A_DAY.search(name):
+                yield left, wait
 
 
 def _in_words(words: str) -> float | None:
