@@ -12,12 +12,12 @@ from mlpo_bench.engines.base import UNTOLD_CONTEXT, ModelFacts
 from mlpo_bench.engines.hashes import revision_of
 from mlpo_bench.engines.server import reply as replies
 from mlpo_bench.engines.server.failures import RateLimited
-from mlpo_bench.engines.server.hints import SYSTEM_ROLE
 from mlpo_bench.engines.server.listing import listed, tried
 from mlpo_bench.engines.server.pace import LONGEST_WAIT_S, Pace
 from mlpo_bench.engines.server.refusals import ANSWERED, TOO_MANY, Asked, overflow, refusal, too_long
 from mlpo_bench.engines.server.request import RequestBuilder
 from mlpo_bench.engines.server.stops import ended
+from mlpo_bench.engines.server.system_role import refuses_system_role
 from mlpo_bench.engines.server.transport import Transport
 from mlpo_bench.engines.server.waits import told_wait
 from mlpo_bench.engines.spec import ASKED_ANEW, AUTO
@@ -177,9 +177,12 @@ class ServerEngine:
         return EngineError(f"{self._where} {text}", transient=fault.transient, own=fault.own)
 
     def _folds_instead(self, fault: EngineError, messages: Sequence[Message]) -> bool:
-        """Whether to ask again with the persona in the user's turn: the server will not take one of its own."""
+        """Whether to ask again with the persona in the user's turn: the server will not take one of its own.
+
+        Templates that raise an error are some servers' own fault to them (500), which passes as little as others.
+        """
         system = any(message.role == "system" for message in messages)
-        if fault.transient or not system or not SYSTEM_ROLE.search(str(fault)):
+        if not system or not refuses_system_role(str(fault)):
             return False
         self._builder.fold_system = True
         self._say_once("folded", "takes no system message, so what stood there goes in front of the user's first")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from mlpo_bench.engines.server.system_role import refuses_system_role
+
 
 _OMITTED = ("seed", "top_p", "temperature", "top_k")
 _STOP = (
@@ -12,7 +14,6 @@ _STOP = (
 )
 """The name of the field, which is a word of other sentences as well."""
 _ELSE = {
-    r"system\W{0,3}(?:role|message|prompt)|role\W{0,3}system|roles must alternate": "fold_system: true",
     r"chat.?template|no template": "endpoint: completions",
     r"api.?version": "extra_query: {api-version: ...}",
 }
@@ -22,8 +23,6 @@ _UNKNOWN = re.compile(
     re.IGNORECASE,
 )
 _MOST = 2
-_SYSTEM = next(words for words, option in _ELSE.items() if option.startswith("fold_system"))
-SYSTEM_ROLE = re.compile(_SYSTEM, re.IGNORECASE)
 
 
 def hint(told: str, length_field: str) -> str:
@@ -34,6 +33,7 @@ def hint(told: str, length_field: str) -> str:
         length_field: the name under which the greatest length was sent.
     """
     options = [*_length(told, length_field), *_left_out(told)]
+    options += ["fold_system: true"] if refuses_system_role(told) else []
     options += [option for words, option in _ELSE.items() if re.search(words, told, re.IGNORECASE)]
     shown = ", ".join(options[:_MOST])
     return f" If that is the reason, say in the team file: request: {{{shown}}}." if options else ""
