@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Outcome = Literal["beats", "loses to", "cannot be told from"]
 
 _EVEN, _MOSTLY = 0.01, 0.5
+_NAMED = 3
+"""So many rows of whose answers many could not be read are named one by one."""
 _ADD_A_VOTE = "Add `vote: {samples: tokens}` to the matrix."
 MUCH_UNREAD = 0.2
 """Above this share of answers that could not be read, figures tell as much of the form of answers as of answers."""
@@ -281,11 +283,19 @@ def _warning(suite: str, unread: Sequence[Unread], chance: Mapping[str, float]) 
     told = [one.readable for one in unread if one.readable is not None]
     readable = f"; of those that could, {_range(told)} are right" if told else ""
     guessed = f" (by chance: {_range([chance[suite]])})" if told and suite in chance else ""
-    names = unread[0].name if len(unread) == 1 else f"{len(unread)} rows and votes"
     return (
-        f"{suite.upper()}: {_range([one.share for one in unread])} of the answers of {names} could not be read, and "
-        f"count as wrong{readable}{guessed}."
+        f"{suite.upper()}: {_range([one.share for one in unread])} of the answers of {_unread_names(unread)} could not "
+        f"be read, and count as wrong{readable}{guessed}."
     )
+
+
+def _unread_names(unread: Sequence[Unread]) -> str:
+    """Return which rows they are: the names of a few, of many their number and the one with the fewest answers."""
+    if len(unread) == 1:
+        return unread[0].name
+    few = len(unread) <= _NAMED
+    which = "; ".join(one.name for one in unread) if few else f"worst: {max(unread, key=lambda one: one.share).name}"
+    return f"{len(unread)} rows and votes ({which})"
 
 
 def _too_few_ballots(verdicts: Sequence[Verdict]) -> Iterator[str]:

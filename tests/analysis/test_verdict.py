@@ -111,6 +111,21 @@ def test_many_unread_answers_are_warned_of_with_what_the_others_reach_and_what_g
     assert found.unread[0].readable == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["leader", "debate"], "2 rows and votes (leader; debate)"),
+        (["leader, 1 round", "debate", "refine"], "3 rows and votes (leader, 1 round; debate; refine)"),
+        (["leader", "debate", "refine", "think"], "4 rows and votes (worst: refine)"),
+    ],
+)
+def test_a_few_rows_with_many_unread_answers_are_named_and_of_many_the_worst(names: list[str], told: str) -> None:
+    shares = {"refine": 0.52}
+    found = judged([match(name, range(30), unread=shares.get(name, 0.38)) for name in names])
+    (warning,) = found.warnings
+    assert f" of the answers of {told} could not be read, and count as wrong; " in warning
+
+
 def test_a_table_holds_at_80_columns() -> None:
     found = judged(
         [
