@@ -296,7 +296,7 @@ def _fault_of_cell(result: CellResult) -> str:
     if out := next((name for name, value in shares.items() if not 0 <= value <= 1), None):
         return f"its {out} is {shares[out]}"
     share = result.right / result.n if result.n else None
-    if (share is None) != (result.accuracy is None) or (share and not math.isclose(share, result.accuracy or 0)):
+    if (share is None) != (result.accuracy is None) or not math.isclose(share or 0, result.accuracy or 0):
         return f"its accuracy is {result.accuracy}, with {result.right} of {result.n} right"
     return _fault_of_spent(result.seats.values())
 

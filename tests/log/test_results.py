@@ -114,6 +114,7 @@ FIGURES = [
     (_set("cells.0.right", 400), "bbh.solo: its right is 400 of n = "),
     (_set("cells.0.low", -0.1), "bbh.solo: its low is -0.1"),
     (_set("cells.0.accuracy", 0.123), "bbh.solo: its accuracy is 0.123, with "),
+    (lambda value: value["cells"][0].update(right=0, accuracy=0.123), "bbh.solo: its accuracy is 0.123, with 0 of "),
     (_set("cells.0.accuracy", None), "bbh.solo: its accuracy is None, with "),
     (_set("cells.0.seats.leader.completion_tokens", -1), "bbh.solo: one of its costs has completion_tokens -1"),
     (lambda value: value["cells"].append(value["cells"][0]), "the cell bbh.solo stands there twice"),
