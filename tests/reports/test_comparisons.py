@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import io
 import json
@@ -41,10 +42,14 @@ SAY = """
 
 
 def made(folder: Path, data: Path, name: str, *, seed: int = 0, **settings: Any) -> RunDirectory:
-    """Carry out a run of a scripted team over 22 questions of two made-up subjects."""
+    """Carry out a run of a scripted team over 22 questions of two made-up subjects.
+
+    The script is named from its own folder: what it says follows from its name, and that of a temporary folder is
+    another each time.
+    """
     script = folder / "script.yaml"
     script.write_text(SAY)
-    member = {"model": str(script), "engine": "scripted"}
+    member = {"model": script.name, "engine": "scripted"}
     config = RunConfig.model_validate(
         {
             "suites": ["bbh"], "data": str(data), "subjects": ["navigate", "snarks"], "split": "all", "seeds": [seed],
@@ -53,7 +58,7 @@ def made(folder: Path, data: Path, name: str, *, seed: int = 0, **settings: Any)
         | settings
     )  # fmt: skip
     run = RunDirectory.for_run(config, folder / "runs", name)
-    with display(quiet=True) as observer:
+    with contextlib.chdir(folder), display(quiet=True) as observer:
         asyncio.run(run_cells(run, folder / f"{name}.sqlite", observer))
     return run
 
