@@ -27,6 +27,8 @@ COMPUTE = 2 * GIB
 """What a process takes beside weights and cache: its activations and what its libraries hold."""
 EXPECTED_SEQUENCES = 32
 EXPECTED_LENGTH = 4_096
+DECIDES_CACHE = ("num_hidden_layers", "num_attention_heads", "num_key_value_heads", "hidden_size", "head_dim")
+"""What decides how much a model's cache takes, as config.json and transformers name it."""
 _WIDTHS = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0}
 
 

@@ -231,9 +231,11 @@ def _bounds(model: Any) -> tuple[int, int]:  # noqa: ANN401 - transformers has n
         return BATCH_TOKENS, READ_TOGETHER
     import torch
 
-    token = device_memory.cache_of_a_token(model.config.to_dict(), model.dtype.itemsize)
+    text = model.config.get_text_config()  # by its attributes, as older models' files have names of their own
+    named = {name: getattr(text, name, None) for name in device_memory.DECIDES_CACHE}
+    token = device_memory.cache_of_a_token(named, model.dtype.itemsize)
     free, _ = torch.cuda.mem_get_info(model.device)
-    tokens = max(int(CACHE_SHARE * free / token), 1)
+    tokens = max(int(CACHE_SHARE * free / token), 1) if token else BATCH_TOKENS
     return tokens, min(READ_TOGETHER_ELSEWHERE, tokens)
 
 

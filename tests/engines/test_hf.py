@@ -18,7 +18,7 @@ from mlpo_bench.teams import ModelSpec
 
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("transformers")
+transformers = pytest.importorskip("transformers")
 
 from mlpo_bench.engines import hf  # noqa: E402 - after the skip
 from mlpo_bench.engines.decoding import decoder  # noqa: E402
@@ -228,15 +228,18 @@ def test_a_batch_on_a_gpu_is_as_large_as_its_memory_holds(tiny_folder: Path, mon
     config = json.loads((tiny_folder / "config.json").read_text())
     size = config["hidden_size"] // config["num_attention_heads"]
     token = 2 * config["num_hidden_layers"] * config["num_key_value_heads"] * size * 4  # bytes, in float32
+    read = transformers.AutoConfig.from_pretrained(tiny_folder)
+    older = transformers.MptConfig(d_model=32, n_heads=4, n_layers=2)  # its file says all of it in other words
 
-    def bounds(free: int) -> tuple[int, int]:
+    def bounds(free: int, told: Any = read) -> tuple[int, int]:
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 2 * free))
-        told = SimpleNamespace(to_dict=lambda: config)
         return hf._bounds(SimpleNamespace(device=torch.device("cuda"), config=told, dtype=torch.float32))
 
     assert bounds(100 * token) == (30, 30)
     assert bounds(1_000_000 * token) == (300_000, hf.READ_TOGETHER_ELSEWHERE)
     assert bounds(token) == (1, 1)  # a single request is decoded, or is told that memory ran out
+    assert bounds(100 * 2 * 2 * 32 * 4, older) == (30, 30)
+    assert bounds(token, transformers.PreTrainedConfig())[0] == hf.BATCH_TOKENS
     assert hf._bounds(SimpleNamespace(device=torch.device("cpu"))) == (hf.BATCH_TOKENS, hf.READ_TOGETHER)
 
 
