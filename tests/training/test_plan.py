@@ -102,7 +102,7 @@ def test_a_plan_is_told_in_80_columns(train: Trainings, tmp_path: Path) -> None:
 
 def test_speed_is_remembered_by_stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(speed, "_DEVICES", ())
+    monkeypatch.setattr("mlpo_bench.engines.processor._DEVICES", ())
     guessed = speed.known("mlpo")
     assert guessed is not None
     assert guessed > 1e8
