@@ -110,5 +110,5 @@ def test_speed_is_remembered_by_stage(monkeypatch: pytest.MonkeyPatch, tmp_path:
     speed.note("sft", 1e12, 1.0)  # too short to tell
     assert speed.known("mlpo") == 1e11
     assert speed.known("sft") == guessed
-    monkeypatch.setattr(speed, "_DEVICES", ("/dev/null",))
+    monkeypatch.setattr("mlpo_bench.engines.processor._DEVICES", ("/dev/null",))
     assert speed.known("sft") is None
