@@ -145,7 +145,7 @@ class EngineClient:
             EngineError: it failed, or is down.
         """
         if self._down is not None:
-            raise self._down
+            raise self._down.with_traceback(None)  # each raise adds to it, request after request
         self._under_way += 1
         if self._under_way == 1:
             self._since = time.perf_counter()

@@ -165,6 +165,7 @@ def test_an_engine_that_keeps_failing_is_asked_no_more(store: Store, monkeypatch
             with pytest.raises(EngineError) as fault:
                 await ask(dispatch, str(n))
             said.append(str(fault.value))
+        assert len(fault.traceback) < 2 * FAULTS_UNTIL_DOWN  # it does not pile up, request after request
         return said
 
     said = asyncio.run(go())

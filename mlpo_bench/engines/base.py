@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -129,3 +130,12 @@ class Halting(Protocol):
     def halt(self, reason: Exception) -> None:
         """Begin nothing more: what waits for its turn raises `reason`."""
         ...
+
+
+def caller_cancelled() -> bool:
+    """Return whether the running task itself was told to end, and not only something that it waits for.
+
+    An event loop that shuts down cancels both at once: the task has to end as cancelled then, whatever else is so.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -103,7 +103,7 @@ class HFEngine:
             EngineError: generation failed.
         """
         if self._halted is not None:
-            raise self._halted
+            raise self._halted.with_traceback(None)
         asked = time.perf_counter()
         ids = self._chats.ids(messages)
         facts = self._facts

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench import atomic
 from mlpo_bench.engines import json_files, opening
-from mlpo_bench.engines.base import Halting, ModelFacts
+from mlpo_bench.engines.base import Halting, ModelFacts, caller_cancelled
 from mlpo_bench.engines.cache import cache_dir
 from mlpo_bench.engines.hashes import revision_of
 from mlpo_bench.errors import EngineError, UsageError
@@ -73,13 +73,13 @@ class LateStart:
         try:
             return await asyncio.shield(self._task)
         except asyncio.CancelledError:
-            if self._task.cancelled():
+            if self._task.cancelled() and not caller_cancelled():
                 self._go_on()
             raise
 
     def _go_on(self) -> None:
         if self._halted is not None:
-            raise self._halted
+            raise self._halted.with_traceback(None)
 
     async def _begin(self) -> Opened:
         try:

@@ -263,7 +263,7 @@ class ReplicatedEngine:
 
     def _check(self) -> None:
         if self._halted is not None:
-            raise Stopped if isinstance(self._halted, Stopped) else self._halted
+            raise Stopped if isinstance(self._halted, Stopped) else self._halted.with_traceback(None)
 
     def _start(self, work: Any) -> None:  # noqa: ANN401 - a coroutine
         task = asyncio.get_running_loop().create_task(work)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
 from mlpo_bench.engines import generation, identity, merged, vllm_adapters, vllm_process, vllm_settings
-from mlpo_bench.engines.base import ALONE, ModelFacts
+from mlpo_bench.engines.base import ALONE, ModelFacts, caller_cancelled
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.engines.orphans import Watchdog
 from mlpo_bench.engines.quiet import quiet_transformers, stderr_into
@@ -92,7 +92,7 @@ class VLLMEngine:
             EngineError: vLLM failed; not transient where its process died.
         """
         if self._halted is not None:
-            raise self._halted
+            raise self._halted.with_traceback(None)
         asked = time.perf_counter()
         ids = self._chats.ids(messages)
         facts = self._facts
@@ -139,8 +139,8 @@ class VLLMEngine:
         try:
             return await task
         except asyncio.CancelledError:
-            if task.cancelled() and self._halted is not None:
-                raise self._halted from None
+            if task.cancelled() and self._halted is not None and not caller_cancelled():
+                raise self._halted.with_traceback(None) from None
             task.cancel()
             raise
         finally:

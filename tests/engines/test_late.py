@@ -193,6 +193,19 @@ def test_a_start_is_given_up_when_nothing_more_is_to_be_asked() -> None:
     assert slow.starts == 1
 
 
+def test_whoever_waits_for_a_start_ends_as_cancelled_when_all_is_cancelled_at_once() -> None:
+    async def go() -> None:
+        late = late_of(Slow(wait=60))
+        asking = asyncio.create_task(late.start())
+        await asyncio.sleep(0.01)
+        late.halt(Stopped())
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    asyncio.run(asyncio.wait_for(go(), 5))
+
+
 def test_closing_gives_up_a_start_and_what_was_never_asked_is_never_started() -> None:
     slow, unasked = Slow(wait=60), Slow()
 

@@ -158,3 +158,31 @@ def test_whoever_asked_and_is_cancelled_takes_the_request_along() -> None:
         assert llm.dropped == ["0"]
 
     asyncio.run(go())
+
+
+def test_whoever_asked_ends_as_cancelled_even_where_nothing_more_is_begun() -> None:
+    """A loop that shuts down cancels all tasks; one that ends otherwise is shown with its traceback."""
+
+    async def go() -> None:
+        llm = Frontend()
+        one = engine(llm)
+        asked = asyncio.create_task(one.complete([Message("user", "?")], Sampling(max_tokens=4), 0))
+        await begun()
+        one.halt(Stopped())
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+
+    asyncio.run(go())
+
+
+def test_refusing_many_requests_with_one_fault_does_not_pile_up_its_traceback() -> None:
+    async def go() -> None:
+        one = engine(Frontend())
+        one.halt(Stopped())
+        for n in range(50):
+            with pytest.raises(Stopped) as refused:
+                await one.complete([Message("user", "?")], Sampling(max_tokens=4), n)
+        assert len(refused.traceback) < 10
+
+    asyncio.run(go())

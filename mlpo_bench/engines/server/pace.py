@@ -88,7 +88,7 @@ class Pace:
 
     def _check(self) -> None:
         if self._halted is not None:
-            raise Stopped if isinstance(self._halted, Stopped) else self._halted
+            raise Stopped if isinstance(self._halted, Stopped) else self._halted.with_traceback(None)
 
     def slow_down(self, seconds: float) -> None:
         """Let nothing begin for so many seconds, and less at once from then on."""
