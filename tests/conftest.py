@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["fixtures.runs"]
 
+# Workers run beside one another: threads that spin while they wait for each other take the cores from all of them. It
+# is read when torch and numpy are imported, and handed down to the commands that tests carry out.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # trackio reads it when it is imported, and TRL may import it first.
 os.environ["TRACKIO_DIR"] = tempfile.mkdtemp(prefix="trackio-")
 atexit.register(shutil.rmtree, os.environ["TRACKIO_DIR"], ignore_errors=True)
