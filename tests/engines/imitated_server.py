@@ -147,6 +147,14 @@ def too_long(text: str, status: int = 400, **more: Any) -> Mode:
 
 
 DEEP = b'{"choices":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+
+
+def encoded(text: str, encoding: str, said: str) -> Sent:
+    """Return a chat completion in another encoding than UTF-8, or said to be in another."""
+    body = json.dumps(chat(text), ensure_ascii=False).encode(encoding)
+    return Sent(body, headers={"Content-Type": f"application/json; charset={said}"})
+
+
 BOMB = Sent(gzip.compress(b" " * (200 << 20)), headers={"Content-Encoding": "gzip"})
 
 MODES: dict[str, Mode] = {
@@ -326,6 +334,10 @@ MODES: dict[str, Mode] = {
     "bomb": says(BOMB),
     "50_megabytes": says(sent(chat("x" * (50 << 20)))),
     "gzip": says(Sent(gzip.compress(json.dumps(chat()).encode()), headers={"Content-Encoding": "gzip"})),
+    "latin_1": says(encoded("caf\u00e9", "latin-1", "ISO-8859-1")),
+    "gbk": says(encoded("\u7b54\u6848", "gbk", "gbk")),
+    "utf_8_said_to_be_latin_1": says(encoded("caf\u00e9", "utf-8", "iso-8859-1")),
+    "packed_as_utf_8": says(Sent(json.dumps(chat()).encode(), headers={"Content-Encoding": "utf-8"})),
     "gzip_cut": says(Sent(gzip.compress(json.dumps(chat()).encode())[:-20], headers={"Content-Encoding": "gzip"})),
     "brotli": says(Sent(b"\x0b\x02\x80", headers={"Content-Encoding": "br"})),
     "drip": says(Sent(json.dumps(chat()).encode(), drip=0.2)),

@@ -84,10 +84,13 @@ def test_a_prompt_that_was_blocked_is_told(name: str) -> None:
         {"code": "Too Many Requests"},
         {"status": "RESOURCE_EXHAUSTED", "code": 200},
         {"status_code": 429},
+        {"code": "rate_limit_daily"},
+        {"error_code": 18, "message": "Open api qps request limit reached"},
+        {"code": 500, "message": "litellm.RateLimitError: rate limited"},
     ],
 )
 def test_an_error_for_haste_is_waited_for_whatever_it_is_called(error: dict[str, Any]) -> None:
-    for content in ({"error": error | {"message": "slow down"}}, {"message": "slow down", **error}):
+    for content in ({"error": {"message": "slow down"} | error}, {"message": "slow down", **error}):
         assert isinstance(fault_of(content), failures.RateLimited)
 
 
@@ -110,6 +113,7 @@ def test_what_only_money_mends_is_not_waited_for() -> None:
         ({"text": "Yes.", "finish_reason": "COMPLETE"}, "Cohere's own form"),
         ([{"generated_text": "Yes."}], "TGI's own form"),
         ({"content": "Yes.", "stop": True}, "llama.cpp's own form"),
+        ({"result": {"response": "Yes."}, "success": True, "errors": []}, "Cloudflare's own form"),
         ({"choices": [{"delta": {"content": "Yes."}, "finish_reason": None}]}, "a piece of a stream"),
     ],
 )
@@ -152,12 +156,29 @@ def test_thinking_is_found_in_objects(message: dict[str, Any]) -> None:
     assert (found.text, found.reasoning) == ("Yes.", "Hm.")
 
 
+def test_thinking_is_found_in_blocks_beside_a_content() -> None:
+    blocks = [{"type": "thinking", "thinking": "Hm.", "signature": "x"}]
+    assert replied({"content": "Yes.", "thinking_blocks": blocks}).reasoning == "Hm."
+
+
+def test_a_text_stands_beside_a_message_that_is_null() -> None:
+    assert reply.read({"choices": [{"message": None, "text": "Yes."}]}).text == "Yes."
+    assert "piece of a stream" in str(fault_of({"choices": [{"message": None, "delta": {"content": "Yes."}}]}))
+
+
+def test_an_error_that_says_it_is_none_is_none_beside_an_answer() -> None:
+    choices = [{"message": {"content": "Yes."}}]
+    assert reply.read({"error": {"code": 0, "message": "success"}, "choices": choices}).text == "Yes."
+    assert "success" in str(fault_of({"error": {"code": 0, "message": "success"}, "choices": None}))
+
+
 @pytest.mark.parametrize(
     "reason",
     [
         "incomplete", "context_length", "context_length_exceeded", "token_limit_reached", "max_token", "MAX_TOKENS",
         "maxTokens", "FinishReason.length", "FinishReason.MAX_TOKENS", {"type": "length"}, "model_length", "max-tokens",
-        "length", "finish_reason_max_tokens",
+        "length", "finish_reason_max_tokens", "tokens", "truncation", "budget_exhausted", "repetition", "pause_turn",
+        "model_context_window_exceeded", "max_output_reached", "time_limit",
     ],
 )  # fmt: skip
 def test_what_was_cut_off_is_no_end(reason: Any) -> None:
@@ -168,6 +189,13 @@ def test_what_was_cut_off_is_no_end(reason: Any) -> None:
 def test_what_ended_is_an_end(reason: Any) -> None:
     found = replied(finish_reason=reason)
     assert (found.finish_reason, found.note) == ("stop", "")
+
+
+@pytest.mark.parametrize("reason", ["stop_token", "eos_token_id", "OTHER", "unknown", "tool_calls"])
+def test_what_may_be_an_end_is_taken_as_one_and_told(reason: str) -> None:
+    found = replied(finish_reason=reason)
+    assert found.finish_reason == "stop"
+    assert reason in found.note
 
 
 @pytest.mark.parametrize(
@@ -181,6 +209,12 @@ def test_what_ended_is_an_end(reason: Any) -> None:
         ("engine failure", True),
         ("rate_limit", True),
         ({"type": "error"}, True),
+        *((reason, True) for reason in ("overloaded", "shutdown", "preempted", "interrupted", "timed_out", "timeout")),
+        *((reason, True) for reason in ("client_disconnected", "unavailable", "cancelled", "request_aborted")),
+        *(
+            (reason, False)
+            for reason in ("guardrail_intervened", "moderation", "flagged", "IMAGE_SAFETY", "policy_violation")
+        ),
         ("sensitive", False),
         ("FinishReason.SAFETY", False),
     ],

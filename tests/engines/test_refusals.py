@@ -39,6 +39,29 @@ def fault_of(error: dict[str, Any], status: int = 400) -> EngineError:
         ("Invalid request: Your request exceeded model token limit: 8192", 5_000, 8_192),
         ("Prompt length 5000 is greater than max_seq_len", 5_000, None),
         ("the input is over the session_len", 5_000, None),
+        ("prompt too long; exceeded max context length by 809 tokens", 5_000, None),
+        ("Prompt tokens (9000) exceeds context size (8192)", 9_000, 8_192),
+        ("Input length 9001 exceeds maximum length 8192", 9_001, 8_192),
+        ("Input tokens 9,001 exceed the maximum of 8,192", 9_001, 8_192),
+        ("The decoder prompt (length 9001) is longer than the maximum model length of 8192.", 9_001, 8_192),
+        ("The prompt (total length 9001) is too long to fit into the model (context length 8192).", 9_001, 8_192),
+        ("Input is too long. The input has 9001 tokens, max 8192", 9_001, 8_192),
+        ("Error code: 400 - tokens in prompt (9001) exceed max (8192)", 9_001, 8_192),
+        ("your prompt has 9001 tokens; the context window holds 8192", 9_001, 8_192),
+        ("The input token count exceeds the maximum number of tokens allowed 1048576.", 5_000, 1_048_576),
+        (
+            "Input tokens exceed the configured limit of 5004 tokens. Your messages resulted in 6000 tokens.",
+            6_000,
+            5_004,
+        ),
+        (
+            "The provided prompt is 9001 tokens long, but the maximum supported sequence length is just 8192!",
+            9_001,
+            8_192,
+        ),
+        ("max_tokens must be at least 1, got -808.", 5_000, None),
+        ("Total tokens of image and text exceed max message tokens", 5_000, None),
+        ("Prompt \u8d85\u957f", 5_000, None),
         ("Prompt too long", 5_000, None),
         ("Range of input length should be [1, 30720]", 5_000, None),
         ("Request body too large for gpt-4o model. Max size: 8000 tokens. (tokens_limit_reached)", 5_000, 8_000),
@@ -134,3 +157,10 @@ def test_a_hint_can_be_entered_and_is_not_what_was_sent(told: str, sent: str, op
         entered = yaml.safe_load(found.partition("request: ")[2].removesuffix("."))
         assert entered == options
         assert RequestOptions.model_validate(entered)
+
+
+def test_the_number_of_an_error_is_no_size() -> None:
+    body = b'{"base_resp": {"status_code": 2013, "status_msg": "invalid params, context window exceeds limit (2013)"}}'
+    fault = refusal(Answer(400, {}, body), Asked("m", 5_000, 5))
+    assert isinstance(fault, ContextOverflow)
+    assert fault.context is None

@@ -14,17 +14,16 @@ _STOPPED = {
     "completed", "finish", "finished", "end", "done", "normal", "finish_reason_stop",
 }  # fmt: skip
 _REFUSED = {"refusal", "refused"}
-_FILTERED = {
-    "content_filter", "content_filtered", "safety", "recitation", "blocklist", "prohibited_content", "sensitive",
-    "spii",
-}  # fmt: skip
-_FAILED = {
-    "abort", "aborted", "cancelled", "canceled", "failed", "timeout", "insufficient_system_resource", "rate_limit",
-    "rate_limited",
-}  # fmt: skip
+_FILTERED = re.compile(
+    r"content_filter|safety|recitation|blocklist|blocked|prohibited|sensitive|spii|guardrail|moderat|flagged|policy"
+    r"|model_armor|censor"
+)
 _TOOLS = {"tool_calls", "tool_use", "function_call"}
-_FAILURE = re.compile(r"error|fail(?:ed|ure)")
-_CUT = re.compile(r"length|limit|max_|maxtokens|context_|incomplete|truncated")
+_FAILURE = re.compile(
+    r"error|fail(?:ed|ure)|abort|cancel|time(?:d_)?_?out|overload|shut(?:ting)?_?down|preempt|interrupt|disconnect"
+    r"|unavailable|insufficient_system_resource|rate_limit"
+)
+_CUT = re.compile(r"length|limit|max_|maxtokens|context_|incomplete|truncat|budget|repetition|pause_turn|\Atokens?\Z")
 
 
 def ending(reason: Any, text: str) -> tuple[str, str]:  # noqa: ANN401 - whatever JSON holds
@@ -41,9 +40,9 @@ def ending(reason: Any, text: str) -> tuple[str, str]:  # noqa: ANN401 - whateve
         return "stop", ""
     if word in _REFUSED:
         return "refused", ""
-    if word in _FILTERED:
+    if _FILTERED.search(word):
         raise EngineError(f"ended an answer with {shown}: a filter of its own.", transient=False, own=True)
-    if word in _FAILED or _FAILURE.search(word):  # before what was cut off: ERROR_LIMIT is no length
+    if _FAILURE.search(word):  # before what was cut off: ERROR_LIMIT is no length
         raise EngineError(f"ended an answer with {shown}.")
     if _CUT.search(word):
         return "length", ""

@@ -33,6 +33,11 @@ _MONEY_IN_WORDS = re.compile(
     r"|\b(?:quota|credits?|balance) (?:is |are |has been |have )?(?:used up|run out|exhausted|too low)",
     re.IGNORECASE,
 )
+_HASTE_IN_WORDS = re.compile(
+    r"\brate.?limit(?:s|ed|ing)?\b(?! (?:is|was) not)|too many requests|requests? limit reached|\bthrottl(?:ed|ing)\b",
+    re.IGNORECASE,
+)
+_NO_ERROR = {"0", "200", "ok", "success", "none"}
 _NAMED = ("code", "status", "type", "status_code", "error_code", "errcode", "error")
 _INNER = ("error", "errors", "base_resp", "detail")
 _TOLD_OUTSIDE = (
@@ -54,7 +59,7 @@ def error_of(content: dict[str, Any], choice: Any, *, answered: bool) -> Any:  #
     if content.get("object") == "error":
         return content
     error = content.get("error")
-    if _says_something(error):
+    if _says_something(error) and not (answered and _is_none(error)):
         return error if isinstance(error, dict | list) else _with_words_beside(error, content)
     inner = choice.get("error") if isinstance(choice, dict) else None
     if _says_something(inner):
@@ -78,6 +83,12 @@ def _says_something(error: Any) -> bool:  # noqa: ANN401
     return bool(error) if inner is None else any(inner)
 
 
+def _is_none(error: Any) -> bool:  # noqa: ANN401
+    """Whether an error says of itself that it is none: `{"code": 0, "message": "success"}`."""
+    codes = codes_of(error)
+    return bool(codes) and codes <= _NO_ERROR
+
+
 def failed(error: Any) -> EngineError:  # noqa: ANN401
     """Return the fault of an error that came with status 200."""
     codes, words = codes_of(error), words_of(error)
@@ -86,6 +97,8 @@ def failed(error: Any) -> EngineError:  # noqa: ANN401
     numbers = {int(code) for code in codes if code.isdecimal() and len(code) <= _DIGITS_OF_A_STATUS}
     final = any(400 <= one < 500 and one not in _PASSING for one in numbers)  # noqa: PLR2004 - HTTP's
     final = final or bool(codes & (_FINAL | _MONEY)) or _MONEY_IN_WORDS.search(words) is not None
+    if not final and any(_HASTE_IN_WORDS.search(told.replace("_", " ")) for told in (words, *codes)):
+        return RateLimited(f"answered with an error: {words}.")
     return EngineError(f"answered with an error: {words or 'it does not say which'}.", transient=not final)
 
 

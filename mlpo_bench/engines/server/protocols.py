@@ -18,6 +18,7 @@ _FORMS: tuple[tuple[str, Callable[[dict[str, Any]], bool]], ...] = (
     ("Ollama's own form", lambda c: "done" in c and ("message" in c or "response" in c)),
     ("Cohere's own form", lambda c: "finish_reason" in c and ("message" in c or "text" in c)),
     ("TGI's own form", lambda c: "generated_text" in c),
+    ("Cloudflare's own form", lambda c: isinstance(c.get("result"), dict) and c.get("success") is True),
     ("llama.cpp's own form", lambda c: isinstance(c.get("content"), str) and "stop" in c),
 )
 
@@ -39,4 +40,4 @@ def other_protocol(content: Any) -> EngineError | None:  # noqa: ANN401 - whatev
 
 def is_piece(choice: dict[str, Any]) -> bool:
     """Whether a choice is a piece of a stream."""
-    return isinstance(choice.get("delta"), dict) and not ("message" in choice or "text" in choice)
+    return isinstance(choice.get("delta"), dict) and choice.get("message") is None and "text" not in choice

@@ -29,7 +29,7 @@ _SERVER_FAILED = 500
 
 # Any of these tells that a prompt and its answer are too long. Sources: vLLM, llama.cpp, LM Studio, TGI, SGLang,
 # Groq, Mistral, OpenRouter, Anthropic, Gemini, Ollama, DeepSeek, xAI, Cohere, Moonshot, TensorRT-LLM, LMDeploy, GitHub,
-# Qwen.
+# Qwen, Zhipu, MiniMax, Volcengine, Databricks, LoRAX.
 _TOO_LONG = re.compile(
     r"context.{0,3}(?:length|size|window|limit)|max_model_len|maximum context|exceed_context|context the overflows"
     r"|prompt (?:is )?too long|input is too long|too large for model|longer than the model|maximum input length"
@@ -37,7 +37,14 @@ _TOO_LONG = re.compile(
     r"|reduce the length of the (?:messages|prompt|input)|exceeds? the (?:maximum number of tokens|model's)"
     r"|context shift is disabled|exceeds? the maximum allowed length|maximum prompt length is|too many tokens\b"
     r"|exceed(?:s|ed)? (?:the )?model token limit|max_seq_len|over the session_len|tokens_limit_reached"
-    r"|range of input length",
+    r"|range of input length"
+    r"|(?:prompt|input|messages?|sequence)(?: tokens?| length| size)?[ (\d,)]{1,16}(?:tokens? )?"
+    r"(?:exceeds?|is (?:longer|larger|greater) than) (?:the )?(?:max|limit|configured|allowed|context)"
+    r"|tokens? in (?:the )?prompt \(?[\d,]{1,12}\)? exceeds? |exceeds? max message tokens"
+    r"|maximum supported sequence length"
+    r"|longer than the maximum model length"
+    r"|max_total_tokens exceeded|token count exceeds|conversation is too long|string_above_max_length"
+    r"|must be at least 1, got -\d|input is too large to process|\u4e0a\u4e0b\u6587\u957f\u5ea6|\u8d85\u957f",
     re.IGNORECASE,
 )
 # What speaks of a context, or of something too large, though another prompt would be refused alike.
@@ -52,11 +59,15 @@ _NOT_TOO_LONG = re.compile(
 _N = r"(?<![\d.])(\d{1,3}(?:,\d{3}){1,3}|\d{1,10})(?![\d,]*\d)"
 _HOLDS = (
     rf"\d \+ [\d,]+ > {_N}",  # first, for "context limit: 190000 + 20000 > 200000" tells the prompt before it
-    rf"(?:max_model_len|context (?:length|window|limit|size))\D{{0,60}}?{_N}(?!\s*(?:in the messages|input tokens))",
+    (
+        rf"(?:max_model_len|context (?:length|window|limit|size))(?:(?!\bby\b)\D){{0,60}}?{_N}"  # "by 809" is no size
+        r"(?!\s*(?:in the messages|input tokens))"
+    ),
     rf"\({_N} tokens\), try increasing",
     rf"(?:maximum allowed length \(|maximum prompt length is|cannot exceed|model token limit:|max size:) ?{_N}",
     rf"{_N} maximum context length",
-    rf"(?:must be <=|must have less than|maximum number of tokens allowed \(|tokens >) ?{_N}",
+    rf"(?:must be <=|must have less than|maximum number of tokens allowed \(?|tokens >) ?{_N}",
+    rf"(?:configured limit of|maximum supported sequence length is(?: just)?) {_N}",
 )
 _PROMPT = (
     rf"{_N}\s+(?:tokens )?(?:in (?:the messages|the prompt|your prompt)|of text input|from the input)",
@@ -65,6 +76,13 @@ _PROMPT = (
     rf"(?:input length \(|received)\s*{_N}",
     rf"request contains {_N} tokens",
     rf"exceed context limit: {_N} \+",
+    rf"(?:prompt|input) (?:has|is|of) {_N} tokens",
+)
+# "Input length 9001 exceeds maximum length 8192"
+_BOTH = re.compile(
+    rf"(?:prompt|input|messages)\b[^.\d]{{0,40}}?{_N}[^.\d]{{0,40}}?(?:exceed|longer|larger|greater|too long|>|max)"
+    rf"[^.\d]{{0,60}}?{_N}",
+    re.IGNORECASE,
 )
 
 
@@ -114,8 +132,12 @@ def overflow(told: str, content: Any, asked: Asked) -> ContextOverflow:  # noqa:
     """Return the fault of a prompt that does not fit, with the server's figures where it tells them."""
     error = content.get("error") if isinstance(content, dict) else None
     figures = error if isinstance(error, dict) else content if isinstance(content, dict) else {}
-    holds = _figure(figures.get("n_ctx")) or _number(_HOLDS, told)
-    prompt = _figure(figures.get("n_prompt_tokens")) or _number(_PROMPT, told)
+    words = told
+    for code in codes_of(content):  # "exceeds limit (2013)" tells the error's own number
+        words = words.replace(f"({code})", "")
+    both = _BOTH.search(words)
+    holds = _figure(figures.get("n_ctx")) or _number(_HOLDS, words) or (_count(both[2]) if both else None)
+    prompt = _figure(figures.get("n_prompt_tokens")) or _number(_PROMPT, words) or (_count(both[1]) if both else None)
     return ContextOverflow(
         model=asked.model,
         prompt=asked.prompt if prompt is None else prompt,
@@ -135,8 +157,12 @@ def _content(answer: Answer) -> tuple[Any, str]:
 def _number(patterns: Iterable[str], text: str) -> int | None:
     for pattern in patterns:
         if (match := re.search(pattern, text, re.IGNORECASE | re.DOTALL)) is not None:
-            return _figure(int(match[1].replace(",", "")))
+            return _count(match[1])
     return None
+
+
+def _count(digits: str) -> int | None:
+    return _figure(int(digits.replace(",", "")))
 
 
 def _figure(value: Any) -> int | None:  # noqa: ANN401

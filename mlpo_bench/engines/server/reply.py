@@ -10,7 +10,7 @@ from mlpo_bench.engines.server.endings import ending
 from mlpo_bench.engines.server.failures import blocked, error_of, failed
 from mlpo_bench.engines.server.protocols import is_piece, other_protocol
 from mlpo_bench.engines.server.tokens import told_usage
-from mlpo_bench.engines.server.words import one_line
+from mlpo_bench.engines.server.words import one_line, said
 from mlpo_bench.errors import EngineError, digits_or
 
 
@@ -25,6 +25,7 @@ _THINKING_IN = ("thinking", "reasoning", "text", "summary", "content")
 _WORDLESS = ("refusal", "redacted_thinking")
 """Kinds of parts that say nothing of the answer."""
 _DEEPEST = 8
+_READ_OF_A_PAGE = 20_000
 _STREAMED = (b"data:", b"event:", b"id:", b"retry:", b":")
 """How a stream of server-sent events begins: with a field, or with a comment."""
 
@@ -76,6 +77,9 @@ def unreadable(body: bytes, why: ValueError) -> EngineError:
         return EngineError("sent an empty answer.")
     if _is_streamed(body):
         return EngineError("streams its answer, though no stream was asked for; turn that off there.", transient=False)
+    if body.lstrip().startswith(b"<"):
+        page = said(None, body[:_READ_OF_A_PAGE].decode("utf-8", "replace"))
+        return EngineError(f"sent a page in place of an answer: {page.rstrip('.')}. Is that the base_url?")
     return EngineError(f"sent no valid answer: {digits_or(why)}.")
 
 
@@ -144,7 +148,7 @@ def _refusal(message: dict[str, Any], content: Any) -> str:  # noqa: ANN401
 
 def _content(choice: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Return what a choice says, and the message that it stands in (an empty one for a plain completion)."""
-    if "message" in choice:
+    if choice.get("message") is not None or ("message" in choice and not choice.keys() & {"text", "delta"}):
         message = choice["message"]
         if not isinstance(message, dict):
             raise EngineError(f"did not answer with a completion: its message is {_kind(message)}.")
@@ -210,7 +214,7 @@ def _part(part: dict[str, Any], what: str, depth: int) -> tuple[str, str | None]
 
 def _reasoning(message: dict[str, Any]) -> str | None:
     """Return the thinking that stands beside a content; what is no text there is none."""
-    for field in (*_THINKING_FIELDS, "reasoning_details"):
+    for field in (*_THINKING_FIELDS, "reasoning_details", "thinking_blocks"):
         told = message.get(field)
         if isinstance(told, dict):  # whatever kind of object it calls itself
             told = next((told[name] for name in _THINKING_IN if told.get(name)), None)

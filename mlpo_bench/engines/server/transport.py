@@ -212,7 +212,7 @@ async def _body(response: httpx.Response, url: str) -> bytes:
     Raises:
         EngineError: it is too large, or packed in a way that was not asked for.
     """
-    packed = response.headers.get("content-encoding", "identity").strip().lower()
+    packed = response.headers.get("content-encoding", "").strip().lower()
     parts: list[bytes] = []
     left = MOST_BYTES
     async for part in response.aiter_raw():
@@ -223,11 +223,30 @@ async def _body(response: httpx.Response, url: str) -> bytes:
             )
         parts.append(part)
     body = b"".join(parts)
-    if packed in {"", "identity"} or not body:
-        return body
+    charset = response.headers.get("content-type", "")
+    if packed in _UNPACKED or not body:
+        return _in_utf8(body, charset)
     if packed not in {"gzip", "x-gzip", "deflate"}:
         raise EngineError(f"the server {url} packed its answer as {one_line(packed, 40)}, which was not asked for.")
-    return _unpacked(body, url)
+    return _in_utf8(_unpacked(body, url), charset)
+
+
+_UNPACKED = {"", "identity", "none", "binary", "utf-8", "utf8", "aws-chunked"}
+"""What servers say of a body that is not packed, some of them by mistake."""
+_CHARSET = re.compile(r"charset\s{0,3}=\s{0,3}[\"']?([\w.:-]{1,40})", re.IGNORECASE)
+
+
+def _in_utf8(body: bytes, content_type: str) -> bytes:
+    """Return a text's bytes in UTF-8, where its header names another encoding that it has indeed."""
+    if (named := _CHARSET.search(content_type)) is None:
+        return body
+    for encoding in ("utf-8", named[1]):
+        try:
+            text = body.decode(encoding)
+        except (LookupError, ValueError):
+            continue
+        return body if encoding == "utf-8" else text.removeprefix("\ufeff").encode()
+    return body
 
 
 def _unpacked(body: bytes, url: str) -> bytes:
