@@ -15,6 +15,7 @@ from mlpo_bench.answers.number import Number
 from mlpo_bench.answers.option import Option
 from mlpo_bench.answers.phrase import Phrase
 from mlpo_bench.answers.spans import Spans
+from mlpo_bench.answers.template_marks import own_turn
 from mlpo_bench.answers.verdict import TrueFalse, ValidInvalid, YesNo
 from mlpo_bench.answers.words import Words
 from mlpo_bench.errors import unknown
@@ -102,7 +103,11 @@ def quoted(name: str, answer: str) -> str:
 
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _read(name: str, text: str, question: str, cut_off: bool) -> str | None:
-    return _format(name).read(text, question=question, cut_off=cut_off)
+    reader = _format(name)
+    turn = own_turn(text)
+    answer = None if turn is None else reader.read(turn, question=question)
+    # A leader that quotes its peers may quote the marks that they wrote: it has not ended there.
+    return answer or reader.read(text, question=question, cut_off=cut_off)
 
 
 def _format(name: str) -> Format:

@@ -19,7 +19,7 @@ _BRACKETS = "()[]{}<>"
 _LATEX = {r"\rangle": ">", r"\langle": "<", r"\gt": ">", r"\lt": "<", "⟩": ">", "⟨": "<", "〉": ">", "〈": "<"}
 _BOX_ON_LINE = re.compile(r"\\(?:boxed|fbox)\s{0,3}\{([^\n]{0,2000})\}")
 _MISSING = re.compile(
-    r"\b(?:brackets?|parenthes[ei]s|sequence|string|symbols?|characters?|closing|complet\w{1,5}|closed?|closes|add|append"
+    r"\b(?:missing|brackets?|parenthes[ei]s|sequence|string|symbols?|characters?|closing|complet\w{1,5}|closed?|closes|add|append"
     r"|needs?|output|result|rest|remaining|remainder)\b",
     re.IGNORECASE,
 )

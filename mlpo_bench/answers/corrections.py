@@ -63,6 +63,12 @@ _REMARK = re.compile(
     r"|\w{3,20}ed|\w{3,20}ing)\b",
     re.IGNORECASE,
 )
+# "If the river were frozen, the answer would be (C)": what such a sentence says is not so.
+_SUPPOSED = re.compile(
+    r"\b(?:if|unless|had|were)\b[^.;!?]{1,200},\s(?:then\s)?(?:the\s(?:\w{2,12}\s)?(?:answer|result|option|value|choice)|it|that)\s"
+    r"(?:would|might|could)\s(?:be|have\sbeen)\b(?![^.!?]{0,200}\b(?:so|therefore|thus|but)\b)",
+    re.IGNORECASE,
+)
 _FEW_WORDS = 6
 _NOT_BUT = re.compile(
     r"not\s[^\n]{1,80}?(?:,?\sbut\s(?:rather\s)?|[,;]\s(?:but\s|rather\s)?(?:it|that)(?:'s|\sis)\s)"
@@ -75,6 +81,11 @@ _THIS_NOT_THAT = re.compile(r"(?P<said>[^,\n]{1,80}),\s(?:and\s)?not\s[^,\n]{1,8
 def takes_back(text: str) -> bool:
     """Return whether a text takes back what stands before it: "Wait, ..."."""
     return CORRECTION.search(text) is not None
+
+
+def supposes(sentence: str) -> bool:
+    """Return whether a sentence says what would be the answer in a case that is not the one."""
+    return _SUPPOSED.search(sentence) is not None
 
 
 def restated(sentence: str) -> tuple[str, bool] | None:

@@ -174,6 +174,8 @@ class Format(ABC):
 
     def _corrected(self, sentence: str, answer: str) -> str | None:
         """Return what a sentence of a correction puts in the place of an answer, or None."""
+        if corrections.supposes(sentence):
+            return None
         said, clearly = corrections.restated(sentence) or ("", False)
         instead = self.instead(said, answer) if said and (clearly or not self.free) else None
         return instead if clearly and instead else self._concluded(sentence) or instead

@@ -71,7 +71,7 @@ RULED_OUT = re.compile(
 ENTRY = re.compile(r"[\s*_\-]{0,6}\(?[A-Z][).:]\s")
 ONE_ENTRY = re.compile(
     r"[*_`\s>-]{0,6}(?:(?:option|choice)\s(?=[A-R(]))?"
-    r"(?:\(?(?P<letter>[A-Ra-r])\s?(?:[).:]\)?|-(?=\s))\s{1,3}|(?-i:(?P<bare>[B-HJ-R])\s(?=[A-Z0-9])))(?P<text>\S[^\n]{0,300})",
+    r"(?:\(?(?P<letter>[A-Ra-r])\s?(?:[).:][):]?|-(?=\s))\s{1,3}|(?-i:(?P<bare>[B-HJ-R])\s(?=[A-Z0-9])))(?P<text>\S[^\n]{0,300})",
     re.IGNORECASE,
 )
 # An entry of which something is said: "(A) is wrong", "A. Tartu lies inland", "(A) breaks clue one".
@@ -83,7 +83,8 @@ JSON_VALUE = re.compile(r"\{\s?[\"']\w{1,20}[\"']\s?:\s?[\"']?([^\"'}]{1,200})")
 ALONE = re.compile(
     r"(?:=>|->|\u2192|>)?[*_`\"'$\s]{0,6}(?:(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Ss]election|[Cc]orrect|[Pp]robably|[Ll]ikely"
     r"|[Cc]learly|[Dd]efinitely)\s?:?\s)?(?:[(\[]?([A-R])[)\]]?|\{([A-R])\})[.*_`\"'$\s]{0,6}"
-    r"(?:,?\s(?:I|i)(?:'d|\s(?:would|am|'m))?\s(?:think|believe|guess|suppose|say|sure)\W{0,3}|\s\((?=(?:I|I'm|the|an?|not)\s|[A-Za-z][a-z]{3})[^()\n]{2,80}\)\.?)?"
+    r"(?:,?\s(?:I|i)(?:'d|\s(?:would|am|'m))?\s(?:think|believe|guess|suppose|say|sure)\W{0,3}|\s\((?=(?:I|I'm|the|an?|not)\s|[A-Za-z][a-z]{3})[^()\n]{2,80}\)\.?"
+    r"|(?:,|\s[-\u2014])\s(?:because|since)\s[^\n]{2,400})?"
 )
 # One of several lines that are judged, letter by letter: "C: correct".
 VERDICT_ON = re.compile(
@@ -110,7 +111,7 @@ CONCLUDING = tuple(
             rf"(?:\A|[\s,:;*(])(?:{_NOUN}\s)?(?P<at>{_LETTER})[*_]{{0,2}}\)?\s?(?:[^.,;:!?]{{0,60}}?\s)?"
             r"(?:is|must be|seems|remains)\s(?:clearly\s|therefore\s|thus\s|indeed\s|the\s){0,3}"
             r"(?:only\s|most\s|more\s)?"
-            r"(?:one\s(?:that|left)|(?<=\smost\s)\w{4,14}|(?<=\smore\s)\w{4,14}|correct|right|true|best|closest|nearest|intended|exception|better\s(?:one|choice|option|answer|fit)|answer|left|likely|plausible)\b"
+            r"(?:one\s(?:that|left)|(?<=\smost\s)\w{4,14}|(?<=\smore\s)\w{4,14}|correct|right|true|best|closest|nearest|intended|exception|better\s(?:one|choice|option|answer|fit)|answer|left|likely|plausible|(?<=\sonly\s)(?:option|choice|statement))\b"
         ),
         # option B fits best
         rf"(?:\A|[\s,:;*]){_NOUN}\s(?P<at>{_LETTER})\s(?:fits|works|matches|holds|remains|stands|follows)\b",

@@ -93,6 +93,14 @@ _NUMBER = re.compile(
     rf"\(-?(?:{_FRACTION})\)|-?\s?(?:{_FRACTION}|(?:[0-9]{{1,15}}\s?)?\\[dtc]?frac\{{-?[0-9]{{1,15}}\}}\{{[0-9]{{1,15}}\}}"
     r"|\\?\$?[0-9][0-9,]{0,40}(?:\.[0-9]{1,40})?(?:/[0-9]{1,40})?\\?%?)"
 )
+# What stands behind an expression and is none of it; of the space that "\\ ", "\\," or "\\;" is, the whole.
+_TRAILING = re.compile(r"(?:[,;]|(?<!\\)\\[,;:!]?){1,9}\Z")
+# Where a value is taken, "9, attained at" some place
+_ATTAINED = re.compile(
+    r"(?<=[0-9})$]),?\s(?:(?:which is\s)?(?:attained|achieved|reached|obtained|occurring|taken)\s)?"
+    r"(?:at|when|for|where|if)\s"
+    r"\$?\(?[a-zA-Z][^.=]{0,12}=[^=]{1,40}\Z"
+)
 # Dots by which a list, a sum or a decimal goes on; "10..." of a sentence only trails off.
 _GOES_ON = re.compile(r"([,;+]|\.[0-9]{1,40})\s?(?:\.{3,6}|\u2026)")
 
@@ -142,11 +150,12 @@ class Mathematics(Format):
             passage = _undelimited(formulas[0])
         elif formulas:
             passage = re.sub(r"\s(?:and|or)\s", ", ", re.sub(r"(?<!\\)\$|\\[()\[\]]", "", passage))
-        passage = _exact_side(passage).rstrip(",;").strip()
+        passage = _TRAILING.sub("", _exact_side(passage).strip()).strip()
         return passage if re.search(r"\w|\\\{|\u221e|\u2205", passage) and _whole(passage) else None
 
     def conclusion(self, sentence: str) -> str | None:
         """Return the formulas of a concluding sentence, or the expression that it says something is."""
+        sentence = _ATTAINED.sub("", sentence)
         said = _OF_RESULT.match(sentence) or passages.concludes(sentence)
         if not said or _TAKEN_BACK.search(sentence) or len(re.findall(r"(?<!\\)\$", sentence)) % 2:
             return None

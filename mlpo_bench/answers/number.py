@@ -40,7 +40,13 @@ _SCIENTIFIC = re.compile(
 _IN_WORDS = re.compile(
     r"\A[\W_]{0,8}(?:(?:so|thus|hence|therefore|overall|altogether),?\s)?(?:you|i|we|he|she|they|there)\s"
     r"(?:now\s)?(?:have|has|are|is|were)\s(?:exactly\s|only\s|a total of\s)?"
-    r"(?P<said>[a-z][a-z\s-]{1,80})[.!*\s]{0,4}\Z",
+    r"(?P<said>[a-z][a-z\s-]{1,80}?)(?:\s(?:in total|in all|altogether))?[.!*\s]{0,4}\Z",
+    re.IGNORECASE,
+)
+# "8 is the answer"
+_IS_THE_ANSWER = re.compile(
+    rf"\A[\W_]{{0,4}}?(?P<said>[-$]{{0,2}}{_DIGITS}(?:\s[a-z]{{1,20}}){{0,2}}?)[*_\"']{{0,3}}\s(?:is|was)\s(?:the|our|my|your)\s"
+    r"(?:final\s|correct\s|right\s)?(?:answer|result)\b[^?]{0,40}\Z",
     re.IGNORECASE,
 )
 # "$64 for 16 glasses" says 64.
@@ -87,10 +93,17 @@ _EUROPEAN = re.compile(r"(?<![\w.,])(?P<whole>[0-9]{1,3}(?:\.[0-9]{3}){1,6}),(?P
 # "12 and not 13", "12 rather than 13"
 _NOT_ANOTHER = re.compile(r",?\s(?:(?:and\s)?not|rather than|instead of)\s[^.]{1,60}\Z", re.IGNORECASE)
 _GOES_ON = re.compile(r",\s?(?:\.\.|\u2026|\\[lc]?dots)")  # "10, ..." is a list
+_ABOUT = re.compile(
+    r"\A(?:\u2248|~|\\approx\b|(?:approximately|approx\.|about|roughly)\s)\s?(?=[-$0-9])", re.IGNORECASE
+)
+# What may stand beside a number alone: how it was calculated, a per cent sign, a currency
+_BESIDE = re.compile(r"(?<=[0-9])(?:\s\([^()\n]{1,60}\)|\s?(?:\\?%|[\u20ac\u00a3\u00a5]))\Z")
 _LONGEST_RESULT = 60
 _GETS = (
     r"(?:has|have|had|gets?|receives?|earns?|needs?|takes?|pays?|spends?|saves?|sells?|buys?|eats?|reads?|uses?|contains?"
-    r"|holds?|weighs?|scores?|makes?|gives?|costs?|requires?|remains?|produces?|walks?|runs?"
+    r"|holds?|weighs?|scores?|makes?|gives?|costs?|requires?|remains?|produces?|walks?|runs?|writes?|collects?|travels?"
+    r"|received|earned|needed|paid|spent|saved|sold|bought|ate|used|weighed|scored|produced|walked|ran|wrote|collected"
+    r"|travel+ed|drove|baked|picked|planted|worked"
     r"|(?:needs?|has|have|had|will have|must|should|can|could|will)\s(?:to\s)?(?:pay|spend|save|buy|earn|sell"
     r"|walk|run|make|read|drive|wait"
     r"|work|give|cut|use|eat|bake|collect|travel|cost|take|score|produce|get|add|fill|plant|charge))"
@@ -116,7 +129,7 @@ _SAID_OF_RESULT = re.compile(
     r"(?:\b(?:is|are|was|equals|comes to|amounts to)\b|:)"
     rf"|(?:[A-Za-z][\w']{{0,20}}\s){{1,4}}?(?:will\s|would\s)?{_GETS}\s"
     r"(?:him\s|her\s|them\s|it\s|us\s)?(?:exactly\s|only\s|a total of\s)?"
-    rf"(?=[-$]{{0,2}}{_DIGITS}(?:\s(?!and\b|or\b|but\b)[\w']{{1,20}}){{0,5}}\W{{0,3}}\Z)"
+    rf"(?=[-$]{{0,2}}{_DIGITS}(?:\s(?!and\b|or\b|but\b)[\w']{{1,20}}){{0,5}}(?:\s(?:at|in|from)\sthe(?:\s[\w']{{1,20}}){{1,3}})?\W{{0,3}}\Z)"
     rf"|(?={_DIGITS}\s(?:\w{{1,20}}\s){{1,3}}(?:are|is|were|was|remain|remains)\b))\s{{0,3}}(?P<said>.{{1,200}})\Z",
     re.IGNORECASE | re.DOTALL,
 )
@@ -180,7 +193,7 @@ class Number(Format):
         said_in_words = passages.unemphasised(sentence)
         if words := _IN_WORDS.match(said_in_words) or _THAT_MAKES.match(said_in_words):
             return number_words.read(words["said"])
-        said = _THAT_IS.search(sentence) or _SAID_OF_RESULT.match(sentence)
+        said = _IS_THE_ANSWER.match(sentence) or _THAT_IS.search(sentence) or _SAID_OF_RESULT.match(sentence)
         if said is None or len(_NUMBER.findall(_FOR_SO_MANY.sub("", said["said"]))) > 1:
             return None
         return self.parse(said["said"])
@@ -201,8 +214,8 @@ class Number(Format):
     def alone(self, line: str) -> str | None:
         """Return the number that a line consists of."""
         alone = passages.bare(line)
-        alone = alone.lstrip("\u20ac\u00a3\u00a5 ")
-        alone = passages.bare(_SIGN_APART.sub(r"\1", alone.rstrip(". ")))
+        alone = _ABOUT.sub("", alone).lstrip("\u20ac\u00a3\u00a5 ")
+        alone = passages.bare(_SIGN_APART.sub(r"\1", _BESIDE.sub("", alone.rstrip(". "))))
         if re.fullmatch(r"[A-Za-z][a-z-]{2,60}(?:\s[a-z-]{2,20}){0,8}", alone):
             return number_words.whole(alone)
         return self.parse(alone) if _NUMBER.fullmatch(_THOUSANDS.sub(",", _in_decimals(alone))) else None

@@ -10,6 +10,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from mlpo_bench.answers import layout
+from mlpo_bench.answers.template_marks import without_marks
+from mlpo_bench.answers.thoughts import without_thoughts
 
 
 if TYPE_CHECKING:
@@ -25,20 +27,10 @@ _PLAIN = str.maketrans(
     | dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d"), "-")
     | dict.fromkeys(map(ord, "\u00a0\u2002\u2003\u2009\u202f\u3000"), " ")
     | dict.fromkeys(map(ord, "\u200b\u200c\u200d\ufeff"), "")
-    | {0x3002: ". ", 0x3001: ", "}
+    | {0x3002: ". ", 0x3001: ", ", 0x2234: "So "}
 )
 _BOXES_TRIED = 20
 
-# The marks by which models begin a thought, or end it, or (the group `void`) end one where one has begun.
-_THOUGHT = re.compile(
-    r"<(?P<tag>/?)(?:(?:seed:)?think(?:ing)?|thoughts?|reasoning|(?:inner|internal)[_-](?:monologue|thoughts?|reasoning)"
-    r"|scratchpad|chain[_-]of[_-]thought)\s?(?P<void_tag>/?)>"
-    r"|\[(?P<bracket>/?)THINK\]|\u25c1(?P<triangle>/?)think\u25b7|<\|(?:begin|(?P<of>end))_of_thought\|>"
-    r"|<\|channel\|>(?:(?P<channel>final)|analysis|commentary)[^<\n]{0,80}<\|message\|>|(?-i:(?P<stripped>assistantfinal))"
-    r"|(?P<void><\|(?:end|return|(?:begin|end)_of_solution|start\|>assistant)(?:\|>|(?<=assistant)))",
-    re.IGNORECASE,
-)
-_CLOSING = ("tag", "bracket", "triangle", "of", "channel", "stripped")
 _FENCE = re.compile(r"^[ \t]{0,8}(?:```|~~~)[\w+-]{0,20}[ \t]{0,8}$", re.MULTILINE)
 _BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)([^*\n]{1,2000})(?<=\S)\*\*(?![\w*])")
 _ITALIC = re.compile(r"(?<![\w*)\]}])\*(?=[^\s*])([^*\n]{1,2000})(?<=\S)\*(?![\w*(\[{])")
@@ -46,7 +38,9 @@ _BOX = re.compile(
     r"\\(?:boxed|fbox|framebox)\s{0,3}(?:\{|(?P<number>-?[0-9][0-9.,/]{0,40}(?<![.,/]))"
     r"(?![0-9]|,?\s?(?:\.\.|\\[lc]?dots)))"  # "10, ..." goes on
 )
-_SENTENCE_END = re.compile(r"[.!?](?=[\s*_\"')(\]$]{1,4}[A-Z\s]|[\s*_]{0,4}$)|\?(?=\s[0-9$\\-])")
+_SENTENCE_END = re.compile(
+    r"[.!?](?=[\s*_\"')(\]$]{1,4}(?:[A-Z\s]|<[a-z]|\\(?:boxed|fbox))|[\s*_]{0,4}$)|\?(?=\s[0-9$\\-])"
+)
 _CONCLUSION = re.compile(
     r"[\W_]{0,8}(?:(?:and|so|in)\s)?"
     r"(?:therefore|thus|so|hence|finally|final|in conclusion|conclusion|result|overall|consequently|total|in total"
@@ -56,7 +50,9 @@ _CONCLUSION = re.compile(
 )
 _CLOSING_WORDS = re.compile(
     r"[\W_]{0,8}(?:i hope|hope this|hope that|let me know|feel free|please let|thank|if you (?:have|need|would)"
-    r"|(?:the|these|all the) (?:words|entries) are (?:now )?(?:sorted|listed|ordered|arranged|in)\b(?![^.\n]{0,80}:)"
+    r"|(?:the|these|all(?: the)?) (?:words|entries) are (?:now )?(?:sorted|listed|ordered|arranged|in)\b"
+    r"(?![^.\n]{0,80}:)"
+    r"|(?:these|those) are (?:all )?the (?:sorted )?words in\b(?![^.\n]{0,80}:)"
     r"|good luck|happy to help|remember to|these are (?:in|now)|is there anything)\b",
     re.IGNORECASE,
 )
@@ -72,36 +68,14 @@ def plain(text: str) -> str:
 
 
 def prepared(text: str) -> str:
-    """Return a text as every reader gets it: plain, without thoughts, code fences and emphasis."""
-    text = without_thoughts(plain(text))
+    """Return a text as every reader gets it: plain, without thoughts, a template's marks, code fences and emphasis."""
+    text = without_marks(without_thoughts(plain(text)))
     return unemphasised(_FENCE.sub("", text))
 
 
 def unemphasised(text: str) -> str:
     """Return a text without Markdown's bold and italic; `9**9**9` is none."""
     return _ITALIC.sub(r"\1", _BOLD.sub(r"\1", text))
-
-
-def without_thoughts(text: str) -> str:
-    """Return a text without what stands in `<think>` blocks.
-
-    A block whose opening stands in the prompt (only `</think>` is seen) and one that was cut off before it closed are
-    taken away too: a thought is no answer.
-    """
-    kept: list[str] = []
-    start, depth = 0, 0
-    for tag in _THOUGHT.finditer(text):
-        void = bool(tag["void"] or tag["void_tag"])
-        closes = void or any(tag[name] for name in _CLOSING)
-        if depth == 0 and closes and not void:
-            kept.clear()
-        elif depth == 0:
-            kept.append(text[start : tag.start()])
-        depth = 0 if closes else 1
-        start = tag.end()
-    if depth == 0:
-        kept.append(text[start:])
-    return "\n".join(kept)
 
 
 def boxes(text: str) -> Iterator[tuple[int, int, str]]:
@@ -233,7 +207,7 @@ def bare(text: str) -> str:
     previous = None
     while previous != text:
         previous = text
-        text = text.strip().strip("*_`\"'$").strip()
+        text = text.strip().strip("*_`\"'$\u2705\u2714\u2713\u2611\ufe0f").strip()
         text = re.sub(r"\A\\[\(\[](.{0,2000}?)\\[\)\]]\Z", r"\1", text, flags=re.DOTALL)
         text = re.sub(
             rf"\A\\(?:boxed|fbox|ensuremath|{layout.FONT})\s?\{{([^{{}}]{{0,2000}}?)\}}\Z", r"\1", text, flags=re.DOTALL

@@ -101,6 +101,9 @@ _WRONG = re.compile(
 )
 
 
+_WHOLE = re.compile(r"[\w)\]>\"'*][.!?]\s{1,4}\Z")
+
+
 def ascribed(sentence: str) -> bool:
     """Return whether a sentence tells what somebody else said and does not endorse it."""
     lowered = sentence.lower()
@@ -117,9 +120,16 @@ def own_parts(sentence: str) -> list[str]:
 def anothers(text: str, one: Declared) -> bool:
     """Return whether the words before a declaration, in its sentence and after any earlier tag, make it another's.
 
-    What another said and the writer endorses, before or behind it, is the writer's own.
+    What another said and the writer endorses, before or behind it, is the writer's own, and so is a tag that stands
+    behind a whole sentence on somebody and ends the text.
     """
     before = _before(text, one)
+    if (
+        one.kind != "phrase"
+        and _WHOLE.search(text, max(0, one.start - 8), one.start)
+        and not text[one.end :].strip("$.*_` \n")
+    ):
+        return False
     if one.kind != "phrase" and _ASCRIBED_AFTER.match(text, one.end):
         return True
     if not ascribed(before) and not (_NAMED_LAST.search(before) and not _ENDORSED.search(before)):

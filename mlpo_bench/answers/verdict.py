@@ -67,7 +67,7 @@ class Verdict(Format):
             return None
         opening = self.opens.match(sentence)
         if opening and re.match(
-            r"[*_\"')]{0,3}(?:[.,:;!](?:\s|\Z)|\s{0,2}[\u2014-]\s|\Z)", sentence[opening.end("word") :]
+            r"[*_\"')]{0,3}(?:[.,:;!](?:\s|\Z)|\s{0,2}(?:\u2014|-\s)|\Z)", sentence[opening.end("word") :]
         ):
             return self._said(opening["word"]) or None
         left, _, result = sentence.rpartition("=")
@@ -124,7 +124,15 @@ _RETURNS = (
     r"(?:indeed\s|actually\s)?(?:returns?|returned|up|back|end up)(?:\sback)?\s(?:to|at|in)\s"
     r"(?:the|your|our|my|his|her|their)\s(?:original\s)?(?:starting|initial)\s(?:point|position|place|spot)"
 )
-_ASKED = re.compile(rf"{_SO}(?:{_PLAUSIBLE}|{_RETURNS})[^\w?]{{0,4}}\Z", re.IGNORECASE)
+# "You are not at the starting point", "We end up where we started"
+_IS_BACK = (
+    r"(?:you|we)\s(?:(?:are|were|do|will|did|would)(?P<are_not>n't|\snot)?\s)?"
+    r"(?:be\s|end up\s|finish\s)?(?:right\s)?(?:back\s)?"
+    r"(?:at\s(?:the|your|our)\s(?:original\s)?(?:starting\s(?:point|position|place)|origin|start)"
+    r"|where\s(?:you|we)\s(?:started|began))"
+)
+_ASKED = re.compile(rf"{_SO}(?:{_PLAUSIBLE}|{_RETURNS}|{_IS_BACK})[^\w?]{{0,4}}\Z", re.IGNORECASE)
+_BECAUSE = re.compile(r",?\s(?:because|since)\s")
 _TELLS_THE_TRUTH = re.compile(
     rf"{_SO}(?P<who>[a-z]{{2,20}})\s(?:must\s|is\s)?(?:(?P<not>does(?:\snot|n't)\s)?(?P<truth>tell(?:s|ing)?\sthe\struth)"
     r"|(?P<lies>lies?|lying|a liar))\W{0,4}\Z",
@@ -168,10 +176,10 @@ class YesNo(Verdict):
         """Return the word that a sentence says, or that it comes to by stating what was asked, or denying it."""
         if (answer := super().conclusion(sentence)) is not None:
             return answer
-        stated = _ASKED.match(sentence)
+        stated = _ASKED.match(_BECAUSE.split(sentence, maxsplit=1)[0])
         if stated is None or _UNDECIDED.search(sentence):
             return None
-        denials = [stated["is_not"], stated["im"], stated["do_not"]]
+        denials = [stated[name] for name in ("is_not", "im", "do_not", "are_not")]
         return "No" if sum(map(bool, denials)) % 2 else "Yes"
 
 
@@ -188,8 +196,15 @@ class TrueFalse(Verdict):
         r"(\W{0,3}(?:true|false)\W{0,4})\Z",
         re.IGNORECASE,
     )
+    # "`not True and False` is `False`"
+    _expression = re.compile(r"`[^`\n]{0,200}\b(?:not|and|or)\b[^`\n]{0,200}`(?=\s\w)", re.IGNORECASE)
+
+    def conclusion(self, sentence: str) -> str | None:
+        """Return what a sentence comes to, whatever is said in the expression that it quotes."""
+        return super().conclusion(self._expression.sub("it", sentence))
 
 
+_GIVEN = re.compile(r",\sgiven\s[^.,;:!?]{1,80},(?=\s)", re.IGNORECASE)  # "given the explicitly stated premises"
 _DENYING = re.compile(
     r"\b(?:wrong|incorrect|mistake|mistaken|false|cannot|can't|not)\s(?:to\s|that\s)?(?:call|say|think|consider|conclude|claim|regard)\b",
     re.IGNORECASE,
@@ -203,13 +218,13 @@ class ValidInvalid(Verdict):
     instruction = "End with valid or invalid, written as <answer>valid</answer> or <answer>invalid</answer>."
     opens = _opens("valid|invalid")
     stated = re.compile(
-        r"(\b(?:argument|reasoning|inference|deduction|conclusion|it|this|which)\s(?:\w{1,12}\s){0,3}"
+        r"(\b(?:argument|reasoning|inference|deduction|conclusion|it|this|which)(?:,\sgiven\s[^.,;:!?]{1,80},)?\s(?:\w{1,12}\s){0,3}"
         r"(?:is|isn't|valid|invalid|can|cannot|can't|could|must|was|as|are|makes|lacks|has|does|doesn't)\b.*)\Z",
         re.IGNORECASE | re.DOTALL,
     )
     _verdict = _word("valid|invalid|validity")
     _follows = re.compile(
-        r"\A[\W_]{0,8}(?:(?:so|therefore|thus|hence|overall|finally),?\s)?(?:the|this|its)\sconclusion\s(?:(?:does|can|could)\s)?"
+        r"\A[\W_]{0,8}(?:(?:so|therefore|thus|hence|overall|finally),?\s)?(?:the|this|its)\s(?:conclusion|argument|inference)\s(?:(?:does|can|could)\s)?"
         r"(?P<not>(?:n't|not|cannot|doesn't|can't)\s)?(?:be\s)?(?:(?:necessarily|logically|deductively)\s){0,2}"
         r"(?:follows?|drawn|deduced|derived|inferred)(?:\s(?:necessarily|logically|deductively)){0,2}(?:\sfrom\s"
         r"(?:the|these|those|its|our|what)\s(?:\w{1,12}\s)?(?:premises?|statements|information|arguments?|given))?\W{0,4}\Z",
@@ -226,7 +241,8 @@ class ValidInvalid(Verdict):
         """Return the clause that says the word: "it would be wrong to call this valid" denies it from before."""
         before = sentence[: stated.start(1)]
         denying = sentence[max(map(before.rfind, ",;:.")) + 1 :]
-        return denying if _DENYING.search(before) else stated.group(1)
+        clause = _GIVEN.sub("", stated.group(1), count=1)
+        return denying if _DENYING.search(before) else clause
 
     def conclusion(self, sentence: str) -> str | None:
         """Return the verdict of a sentence; one on whether the conclusion follows from the premises is one, too."""

@@ -23,7 +23,9 @@ _WORD = re.compile(r"[\w&'-]+")
 _LETTERED = re.compile(r"(?:(?<=\s)|\A)\(?[a-hA-H][.)]\s")
 _LISTS = re.compile(r"sorted|in (?:\w+ )?order|alphabetical|list|result|final|answer", re.IGNORECASE)
 _ANNOUNCED = re.compile(
-    r"\A[\W_]{0,8}(?:so|thus|therefore|hence|finally)?,?\s?(?:the|this|here|my|in)\b[^\n:.]{0,80}"
+    r"\A[\W_]{0,8}(?:so|thus|therefore|hence|finally"
+    r"|(?:sorted|arranged|ordered|listed)\s(?:alphabetically|in alphabetical order))?,?\s?"
+    r"(?:the|this|here|my|in)\b[^\n:.]{0,80}"
     r"\b(?:words?|list|order|result|sequence|answer)\b[^\n:.]{0,40}?(?:\b(?:are|is)\b(?!\s(?:now\s)?(?:sorted|listed|ordered|arranged|in)\b)|:)(?:\s?:)?\s{1,3}(?=\S)",
     re.IGNORECASE,
 )
@@ -126,7 +128,10 @@ class Words(Format):
             return self.parse(text)
         if quoted := _IN_CODE.fullmatch(passages.last_line(text)):
             return self.parse(quoted["entries"])
-        words = re.sub(r"\s(?:[<>]|[-=]>|\u2192)\s", " ", text).split()
+        if len(_INLINE_NUMBER.findall(text)) >= _FEWEST and _INLINE_NUMBER.match(text):
+            text = _INLINE_NUMBER.sub("", text)
+        text = passages.bare(text).strip("[]").removesuffix(".")
+        words = re.sub(r"\s(?:[<>]|[-=]>|\u2192)\s|\|", " ", text).split()
         plain = all(re.fullmatch(r"[a-z][a-z'&-]*,?", word) and word not in _OF_SENTENCES for word in words)
         return self.parse(text) if len(words) >= _FEWEST and plain else None
 

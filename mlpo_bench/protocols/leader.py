@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from mlpo_bench.answers.thoughts import without_thoughts
 from mlpo_bench.protocols._prompts import render
 from mlpo_bench.protocols.base import Depth, Family, Protocol
 from mlpo_bench.protocols.seeding import shuffler
@@ -178,7 +179,7 @@ def passed_on(share: Share, text: str, answer: str | None) -> str:
 
 def without_thinking(text: str) -> str:
     """Return a text without its thinking, also where its opening stands in the prompt and only `</think>` is seen."""
-    return _THINKING.sub("", text).rpartition("</think>")[2].strip()
+    return without_thoughts(_THINKING.sub("", text).rpartition("</think>")[2]).strip()
 
 
 def agree(turns: Sequence[Turn], room: Room) -> bool:
