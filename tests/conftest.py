@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["fixtures.runs"]
 
-# Workers run beside one another: threads that spin while they wait for each other take the cores from all of them. It
-# is read when torch and numpy are imported, and handed down to the commands that tests carry out.
+# Threads that spin while they wait for each other take cores from whatever runs beside them: so they sleep early, and
+# workers, which run beside one another, have one each. Both are read when torch and numpy are imported, and handed down
+# to the commands that tests carry out.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
