@@ -1,10 +1,12 @@
-"""Beside what people would use instead: solo beside lm-eval's own hf backend, teams beside three ways to write them.
+"""Beside what people would use instead: solo beside lm-eval's own backends, teams beside three ways to write them.
 
     python -m benchmarks.peers solo --repetitions 3
+    python -m benchmarks.peers solo --engine vllm --repetitions 3
     python -m benchmarks.peers teams --data FOLDER --repetitions 3
 
 `solo` runs whole commands, in which SmolLM2-135M answers the same 114 questions of MMLU greedily with up to 64 tokens:
-`mlpo-bench run --engine hf`, and `lm-eval run --model hf` at the best of several batch sizes. `teams` asks one vLLM
+`mlpo-bench run --engine hf`, and `lm-eval run --model hf` at the best of several batch sizes; or both by vLLM, lm-eval
+at the better of two kinds of numbers. `teams` asks one vLLM
 server, which it starts, as a leader with three peers over two rounds: 54 questions of BBH, up to 96 tokens, the same
 prompts on every side. The sides run by turns, in another order each time. A machine's other work disturbs wall time
 more than the processor's, so both are given, and ratios are medians over turns.
@@ -21,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.peers_server import Server
-from benchmarks.peers_solo import LEAST_SOLO, Command, batch_sizes, ours, sampled
+from benchmarks.peers_solo import LEAST_SOLO, Command, batch_sizes, number_types, ours, sampled
 from benchmarks.peers_teams import SIDES, measure, questions
 
 
@@ -30,14 +32,19 @@ if TYPE_CHECKING:
 
 
 def solo(options: argparse.Namespace) -> None:
-    """Print what ours and lm-eval at its best batch size take, and the ratio."""
+    """Print what ours and lm-eval at its best take, and the ratio."""
     chosen = sampled(options.questions)
     with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent)
-        best = _best(batch_sizes(chosen, options.tokens, options.batch), folder)
+        folder = Path(parent, "runs")
+        folder.mkdir()
+        if options.engine == "hf":
+            ways = batch_sizes(chosen, options.tokens, options.batch)
+        else:
+            ways = number_types(chosen, options.tokens, Path(parent))
+        best = _best(ways, folder)
         ratios = defaultdict(list)
         for turn in range(options.repetitions):
-            sides = [ours(options.questions, options.tokens), best]
+            sides = [ours(options.questions, options.tokens, options.engine), best]
             taken = {side.name: side.run(folder) for side in (sides if turn % 2 == 0 else sides[::-1])}
             mine, other = taken[sides[0].name], taken[best.name]
             for kind in ("wall", "processor"):
@@ -82,7 +89,8 @@ def main() -> None:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(required=True)
-    alone = kinds.add_parser("solo", help="beside lm-eval's own hf backend")
+    alone = kinds.add_parser("solo", help="beside lm-eval's own backends")
+    alone.add_argument("--engine", choices=("hf", "vllm"), default="hf", help="what answers, on both sides")
     alone.add_argument("--questions", type=int, default=114)
     alone.add_argument("--tokens", type=int, default=64)
     alone.add_argument("--batch", type=int, nargs="+", default=[1, 4, 8, 16, 32])
