@@ -209,7 +209,7 @@ def coverage(session: nox.Session) -> None:
         if needed:
             install(session, "coverage")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "-m", WITHOUT_MODELS, *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", "-m", WITHOUT_MODELS, *SIDE_BY_SIDE, *session.posargs)
     session.run("coverage", "combine", "--quiet")
     for paths in CLOSELY_COVERED:
         session.run("coverage", "report", f"--include={paths}", "--fail-under=97")

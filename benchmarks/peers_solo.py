@@ -63,7 +63,7 @@ class Command:
                 [word.replace("{folder}", str(fresh)) for word in self.words],
                 stdout=file,
                 stderr=file,
-                env=os.environ | PASSIVE | self.environment,
+                env={**os.environ, **PASSIVE, **self.environment},
             )
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
