@@ -182,7 +182,7 @@ def test_a_model_has_a_name(mlpo_bench: Cli, name: str) -> None:
 
 
 def test_no_such_model(mlpo_bench: Cli, tmp_path: Path, made_up: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     (tmp_path / "team.yaml").write_text("leader: {model: nobody/nothing, engine: hf}\n")
     said = mlpo_bench("run", "--suite", "bbh", "--data", made_up, "--team", "team.yaml", "--protocol", "solo", "-q")
     assert said.code == 2

@@ -96,7 +96,7 @@ def test_no_train_split_of_any_suite_has_a_question_that_is_tested_but_those_tha
     if beside.is_dir() and "MLPO_BENCH_DATA" not in os.environ:
         monkeypatch.setenv("MLPO_BENCH_DATA", str(beside))
     monkeypatch.setattr(overlap, "_at_hand", LOOKED_FOR)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     loading.forget()
     here = {name: questions.find(name) for name in in_order()}
     train: dict[str, tuple[questions.Item, ...]] = {}
