@@ -124,7 +124,7 @@ def echoes_key(server: ImitatedServer, asked: Any) -> Any:
         (says(refused("slow down", 429)), "answered 429: slow down", "ask again later; `request: {requests_pe"),
         (says(refused("oh", 500)), "answered 500: oh", "see the log of what serves http://127.0.0.1"),
         (says(chat("", "stop")), "answered with nothing: the content is empty", "correct what the team file says"),
-        (says(b"<html>"), "sent no valid answer", "correct what the team file says of served-model; docs/servers.md"),
+        (says(b"<html>"), "sent a page in place of an answer. Is that the", "correct what the team file says"),
     ],
 )  # fmt: skip
 def test_a_server_that_does_not_answer_is_asked_once_and_told_with_its_mend(

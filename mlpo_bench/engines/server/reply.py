@@ -78,8 +78,8 @@ def unreadable(body: bytes, why: ValueError) -> EngineError:
     if _is_streamed(body):
         return EngineError("streams its answer, though no stream was asked for; turn that off there.", transient=False)
     if body.lstrip().startswith(b"<"):
-        page = said(None, body[:_READ_OF_A_PAGE].decode("utf-8", "replace"))
-        return EngineError(f"sent a page in place of an answer: {page.rstrip('.')}. Is that the base_url?")
+        page = said(None, body[:_READ_OF_A_PAGE].decode("utf-8", "replace")).rstrip(".")
+        return EngineError(f"sent a page in place of an answer{page and f': {page}'}. Is that the base_url?")
     return EngineError(f"sent no valid answer: {digits_or(why)}.")
 
 
