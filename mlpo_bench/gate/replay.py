@@ -146,7 +146,7 @@ def _again(recording: Recording, baseline: RecordingBaseline, folder: Path) -> R
     )
 
 
-def _items(suite: str, config: RunConfig) -> tuple[Item, ...]:
+def _items(suite: str, config: RunConfig) -> Sequence[Item]:
     return questions.load(config.suite(suite), config.split, Path(config.data) if config.data else None).items
 
 

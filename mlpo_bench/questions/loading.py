@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING
 from mlpo_bench.errors import UsageError, unknown
 from mlpo_bench.questions import own
 from mlpo_bench.questions.folder import Folder
+from mlpo_bench.questions.packed import Entries
 from mlpo_bench.questions.source import Absent
 from mlpo_bench.questions.splits import take
 from mlpo_bench.questions.suite import SUITES, Suite, in_order
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from mlpo_bench.questions.question import Entry, Item
+    from mlpo_bench.questions.question import Item
     from mlpo_bench.questions.source import Source
 
 
@@ -37,7 +38,7 @@ _FROM_ELSEWHERE: ContextVar[bool] = ContextVar("from_elsewhere", default=False)
 class Loaded:
     """The items of one split of a suite, in published order, and where they came from."""
 
-    items: tuple[Item, ...]
+    items: Sequence[Item]
     source: Source
 
 
@@ -105,7 +106,7 @@ def _load(suite: Suite, split: str, data: Path | None, must_have: bool) -> Loade
 
 
 @functools.lru_cache(maxsize=16)
-def _find(suite: Suite, data: Path | None, must_have: bool) -> tuple[tuple[Entry, ...], Source]:
+def _find(suite: Suite, data: Path | None, must_have: bool) -> tuple[Entries, Source]:
     """Return a whole suite and its source, read once in a process; a folder that must have it alone may answer."""
     reasons = []
     lacks_it = False
@@ -121,7 +122,7 @@ def _find(suite: Suite, data: Path | None, must_have: bool) -> tuple[tuple[Entry
             if reasons:
                 level = logging.WARNING if lacks_it else logging.INFO
                 log.log(level, "%s comes from %s: %s", suite.name, source, "; ".join(reasons))
-            return tuple(entries), source
+            return entries if isinstance(entries, Entries) else Entries(entries), source
     raise UsageError(f"no source of {suite.title} was found ({'; '.join(reasons)}){_with_data(suite)}.")
 
 

@@ -21,6 +21,7 @@ from mlpo_bench import answers, yamls
 from mlpo_bench.errors import UsageError, nearest, unknown
 from mlpo_bench.questions import golds, reading, table
 from mlpo_bench.questions.answerable import readable
+from mlpo_bench.questions.packed import Entries
 from mlpo_bench.questions.question import Entry, with_options
 from mlpo_bench.questions.reading import no_text
 from mlpo_bench.questions.source import Place, Source
@@ -54,11 +55,11 @@ _GUESSES: tuple[tuple[str, re.Pattern[str]], ...] = (
 class Table(Place):
     """A table that was read: its questions, where they lie, and the SHA-256 of what they are."""
 
-    entries: tuple[Entry, ...]
+    entries: Entries
     source: Source
     sha256: str
 
-    def read(self, suite: str, data: Path | None) -> tuple[tuple[Entry, ...], Source]:  # noqa: ARG002 - it was read
+    def read(self, suite: str, data: Path | None) -> tuple[Entries, Source]:  # noqa: ARG002 - it was read
         """Return the table's questions."""
         return self.entries, self.source
 
@@ -116,30 +117,44 @@ def _suite(path: Path, files: tuple[tuple[Path, int, int], ...], given: str | No
         raise UsageError(f"a suite is named after its file, and {path.name} gives no name; begin it with a letter.")
     if name in SUITES:
         raise UsageError(f"{path.name} has the name of the suite {name!r}; rename the file.")
-    rows = [(file, row) for file, _, _ in files for row in table.read(file)]
-    form, how = (given, "") if given else _guessed(path, [row for _, row in rows])
+    rows, at = table.Rows(), list[Path]()
+    for file, _, _ in files:
+        rows.extend(table.read(file))
+        at += [file] * (len(rows) - len(at))
+    form, how = (given, "") if given else _guessed(path, rows)
     several = len(files) > 1
-    entries = _entries(path, name, rows, form, several=several)
-    split_by_rule = all(_split_said(file, row, several=several) is None for file, row in rows)
-    content = [[e.item.subject, e.item.id, e.item.text, e.item.gold, e.item.answer_format, e.tested] for e in entries]
-    sha256 = hashlib.sha256(json.dumps(content).encode("utf-8", "surrogatepass")).hexdigest()
+    entries, distinct = _entries(path, name, rows, at, form, several=several)
+    split_by_rule = all(_split_said(file, row, several=several) is None for file, row in zip(at, rows, strict=True))
+    del rows  # more than what is kept of them
+    sha256 = _digest(entries)
     notes = [f"format {form}{how}"]
     if split_by_rule:
         tested = sum(entry.tested for entry in entries)
         notes.append(f"{tested:,} of {len(entries):,} are tested, by a rule, as nothing says which")
-    if repeated := len(entries) - len({fingerprint(entry.item.text) for entry in entries}):
+    if repeated := len(entries) - distinct:
         notes.append(f"{repeated:,} of its questions stand there again")
     source = Source("file", str(path), f"sha256:{sha256[:16]}", note="; ".join(notes))
     return Suite(
         name=name,
         title=name,
-        subjects=tuple(dict.fromkeys(entry.item.subject for entry in entries)),
-        sources=(Table(tuple(entries), source, sha256),),
+        subjects=tuple(dict.fromkeys(entries.subjects)),
+        sources=(Table(entries, source, sha256),),
         size=len(entries),
         published="your own",
         reference=str(path),
         answer_format=form,
     )
+
+
+def _digest(entries: Entries) -> str:
+    """Return the SHA-256 of the JSON of all entries, which is never held as a whole."""
+    digest = hashlib.sha256(b"[")
+    for place, entry in enumerate(entries):
+        item = entry.item
+        content = [item.subject, item.id, item.text, item.gold, item.answer_format, entry.tested]
+        digest.update(f"{', ' if place else ''}{json.dumps(content)}".encode())
+    digest.update(b"]")
+    return digest.hexdigest()
 
 
 def _guessed(path: Path, rows: Sequence[Row]) -> tuple[str, str]:
@@ -155,14 +170,17 @@ def _guessed(path: Path, rows: Sequence[Row]) -> tuple[str, str]:
     raise UsageError(f"{path.name}: say in which form its questions are answered (--format): {', '.join(FORMATS)}.")
 
 
-def _entries(path: Path, name: str, rows: Sequence[tuple[Path, Row]], form: str, *, several: bool) -> list[Entry]:
-    """Return the rows as entries; tell all that are at fault."""
-    gold_of = _golds(path, form, [row for _, row in rows])
-    entries: list[Entry] = []
+def _entries(
+    path: Path, name: str, rows: Sequence[Row], at: Sequence[Path], form: str, *, several: bool
+) -> tuple[Entries, int]:
+    """Return the rows of some files as entries, and how many differ in what they ask; tell all that are at fault."""
+    gold_of = _golds(path, form, rows)
+    entries = Entries()
     faults: list[str] = []
     places: dict[str, str] = {}
-    asked: dict[str, tuple[str, Entry]] = {}
-    for file, row in rows:
+    asked: dict[bytes, int] = {}
+    wheres: list[str] = []
+    for file, row in zip(at, rows, strict=True):
         where = f"{file.name}, {row.place}" if several else row.place
         try:
             entry = _entry(name, file, row, form, gold_of, several=several)
@@ -171,14 +189,16 @@ def _entries(path: Path, name: str, rows: Sequence[tuple[Path, Row]], form: str,
             continue
         if (before := places.setdefault(entry.item.id, where)) != where:
             faults.append(f"{where}: it has the id of {before}, {entry.item.id.rpartition('/')[2]!r}")
-        first, same = asked.setdefault(fingerprint(entry.item.text), (where, entry))
-        if not _agree(form, same.item.gold, entry.item.gold):
-            faults.append(f"{where}: it asks what {first} asks, with the answer {entry.item.gold} for {same.item.gold}")
+        wheres.append(where)
         entries.append(entry)
+        first = asked.setdefault(bytes.fromhex(fingerprint(entry.item.text)), len(entries) - 1)
+        gold = entries.item(first).gold
+        if not _agree(form, gold, entry.item.gold):
+            faults.append(f"{where}: it asks what {wheres[first]} asks, with the answer {entry.item.gold} for {gold}")
     if faults:
         more = f"; and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
         raise UsageError(f"{path.name}, {'; '.join(faults[:_NAMED])}{more}.")
-    return entries
+    return entries, len(asked)
 
 
 def _entry(name: str, file: Path, row: Row, form: str, gold_of: Callable[[Row], str], *, several: bool) -> Entry:

@@ -8,6 +8,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal, get_args
 
 from mlpo_bench.errors import UsageError, unknown
+from mlpo_bench.questions.packed import Entries, Items
 
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def take(entries: Iterable[Entry], split: str) -> tuple[Item, ...]:
+def take(entries: Iterable[Entry], split: str) -> Items:
     """Return one split. A question whose content is tested anywhere in the suite is never in `train`.
 
     Args:
@@ -35,20 +36,19 @@ def take(entries: Iterable[Entry], split: str) -> tuple[Item, ...]:
     Raises:
         UsageError: No split has that name.
     """
-    entries = tuple(entries)
+    held = entries if isinstance(entries, Entries) else Entries(entries)
     if split == "all":
-        return tuple(entry.item for entry in entries)
+        return Items(held, range(len(held)))
     if split == "test":
-        return tuple(entry.item for entry in entries if entry.tested)
+        return Items(held, (place for place, entry in enumerate(held) if entry.tested))
     if split != "train":
         raise unknown("split", split, SPLITS)
-    tested = {fingerprint(entry.item.text) for entry in entries if entry.tested}
-    return tuple(entry.item for entry in entries if not entry.tested and fingerprint(entry.item.text) not in tested)
+    tested = {fingerprint(entry.item.text) for entry in held if entry.tested}
+    left = (not entry.tested and fingerprint(entry.item.text) not in tested for entry in held)
+    return Items(held, (place for place, is_left in enumerate(left) if is_left))
 
 
-def select(
-    items: Sequence[Item], limit: int | None = None, subjects: Collection[str] | None = None
-) -> tuple[Item, ...]:
+def select(items: Sequence[Item], limit: int | None = None, subjects: Collection[str] | None = None) -> Items:
     """Return the items of some subjects, at most `limit` of each suite, spread evenly over the subjects.
 
     What is picked depends on content alone, and a smaller limit picks a part of what a larger one does. The order
@@ -64,17 +64,18 @@ def select(
     """
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit} would ask nothing; give a positive number.")
+    items = Items.of(items)
     if subjects is not None:
-        known = {item.subject for item in items}
+        known = set(items.subjects)
         for wrong in sorted(set(subjects) - known):
             raise unknown("subject", wrong, known)
-        items = tuple(item for item in items if item.subject in subjects)
+        items = items.where(subject in subjects for subject in items.subjects)
     if limit is None:
-        return tuple(items)
+        return items
     picked: set[str] = set()
     for suite in {item.suite for item in items}:
         picked |= {item.id for item in _dealt([item for item in items if item.suite == suite])[:limit]}
-    return tuple(item for item in items if item.id in picked)
+    return items.where(item.id in picked for item in items)
 
 
 def _dealt(items: Iterable[Item]) -> list[Item]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import pickle
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError, nearest
+from mlpo_bench.packed import Coded
 from mlpo_bench.questions import choices, reading
 from mlpo_bench.questions.reading import blank
 
@@ -47,7 +49,22 @@ class Row:
     first: int | None = None
 
 
-def read(path: Path) -> list[Row]:
+class Rows(Coded[Row]):
+    """Rows of tables: all are looked at several times before questions are made, and as bytes they take less.
+
+    What was written is read in this process alone.
+    """
+
+    def encoded(self, one: Row) -> bytes:
+        """Return a row as bytes."""
+        return pickle.dumps((one.place, one.number, one.cells, one.choices, one.labels, one.first))
+
+    def decoded(self, held: bytes) -> Row:
+        """Return bytes as the row that they were."""
+        return Row(*pickle.loads(held))  # noqa: S301 - of this very process
+
+
+def read(path: Path) -> Rows:
     """Return a table's rows; blank ones are left out.
 
     Raises:
@@ -55,14 +72,16 @@ def read(path: Path) -> list[Row]:
     """
     if (kind := path.suffix.lower()) not in READERS:
         raise UsageError(f"{path} is no table of questions: these end in {', '.join(READERS)}.")
-    raw = list(READERS[kind](path))
-    if not raw:
+    names: dict[str, None] = {}
+    count = 0
+    for count, (_, cells) in enumerate(READERS[kind](path), start=1):  # noqa: B007 - whether there is any
+        names.update(dict.fromkeys(cells))
+    if not count:
         raise UsageError(f"{path} holds no question.")
-    names = dict.fromkeys(name for _, cells in raw for name in cells)
     columns = _columns(path, names)
     one_each = choices.columns(path, _named(names), columns.values())
-    rows = []
-    for number, (place, cells) in enumerate(raw, start=1):
+    rows = Rows()
+    for number, (place, cells) in enumerate(READERS[kind](path), start=1):
         if any(not blank(value) for value in cells.values()):
             known = {column: cells.get(name) for column, name in columns.items()}
             try:
@@ -130,10 +149,19 @@ def _csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, line in enumerate(_text(path).split("\n"), start=1):
+    for number, line in enumerate(_lines(_text(path)), start=1):
         if line.strip():
             value = reading.parsed(line, f"{path}, line {number}")
             yield f"line {number}", _object(path, f"line {number}", value)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Yield the lines of a text, which is not held a second time."""
+    begun = 0
+    while (end := text.find("\n", begun)) >= 0:
+        yield text[begun:end]
+        begun = end + 1
+    yield text[begun:]
 
 
 def _json(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -58,7 +58,7 @@ from mlpo_bench import questions
 assert "reasoning_gym" not in sys.modules
 items = questions.load("reasoning_gym", "all").items
 assert (random.getstate(), logging.root.level, list(logging.root.handlers)) == before
-print(hashlib.sha256(repr(items).encode()).hexdigest())
+print(hashlib.sha256(repr(tuple(items)).encode()).hexdigest())
 """
 
 

@@ -6,6 +6,7 @@ import json
 import os
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from mlpo_bench.questions.splits import fingerprint
 from mlpo_bench.training import overlap
 from mlpo_bench.training.overlap import HeldOut
 
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LOOKED_FOR = overlap._at_hand.__wrapped__
 OPEN = "What is the sum of 1 and 2?"
@@ -99,8 +103,8 @@ def test_no_train_split_of_any_suite_has_a_question_that_is_tested_but_those_tha
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     loading.forget()
     here = {name: questions.find(name) for name in in_order()}
-    train: dict[str, tuple[questions.Item, ...]] = {}
-    test: dict[str, tuple[questions.Item, ...]] = {}
+    train: dict[str, Sequence[questions.Item]] = {}
+    test: dict[str, Sequence[questions.Item]] = {}
     for name, suite in here.items():
         for split, kept in (("train", train), ("test", test)):
             try:
