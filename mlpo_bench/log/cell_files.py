@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.log.files import damaged, digest, read_json, read_lines, read_table
-from mlpo_bench.log.ledger import read_ledger
+from mlpo_bench.log.ledger import check_ledger
 from mlpo_bench.log.records import check_records
 from mlpo_bench.log.seals import read_sealed, write_sealed
 from mlpo_bench.log.transcripts import read_transcripts
@@ -51,7 +51,7 @@ class CellFiles:
         self.check_one(self.records)
         next(read_transcripts(self.transcripts), None)
         check_records(self.records)
-        read_ledger(self.ledger)
+        check_ledger(self.ledger)
         read_suite(self.suite)
         if self.calibration.exists():
             _read_through(self.calibration)

@@ -27,6 +27,8 @@ SCHEMA = "schema_version"
 """Under this name a file tells the number of its form; a run's files of the first form tell none."""
 _CHUNK_BYTES = 1 << 14
 _LONGEST_TOLD = 20
+ROWS = 1 << 14
+"""How many rows of a table are read at a time, where it is read in parts."""
 
 
 class DamagedFile(UsageError):
@@ -189,23 +191,67 @@ def read_table(
         DamagedFile: the file cannot be read, lacks a column, or holds something else in one.
         ForeignSchema: another version wrote it in another form.
     """
+    with _told_of_damage(path):
+        wanted = _wanted(path, columns, needed, seldom, held)
+        table = pq.read_table(path, columns=wanted, page_checksum_verification=True)
+    return _checked(table, path, held)
+
+
+def read_parts(
+    path: Path,
+    columns: Sequence[str] | None = None,
+    needed: Sequence[str] = (),
+    seldom: Sequence[str] = (),
+    *,
+    held: Columns | None = None,
+) -> Iterator[pa.Table]:
+    """Yield what `read_table` returns, `ROWS` rows at a time: the rows of all turns are many times those of a part.
+
+    Raises:
+        DamagedFile: as there.
+        ForeignSchema: as there.
+    """
+    with _told_of_damage(path):
+        wanted = _wanted(path, columns, needed, seldom, held)
+        file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=_CHUNK_BYTES)
+        parts = file.iter_batches(ROWS, columns=wanted, use_threads=False)
+    while True:
+        with _told_of_damage(path):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield _checked(pa.Table.from_batches([part]), path, held)
+
+
+@contextlib.contextmanager
+def _told_of_damage(path: Path) -> Iterator[None]:
+    """Tell what is wrong with a file that is no Parquet file any more, or is not there."""
     try:
         atomic.check_regular(path)
     except OSError as error:
         raise damaged(path, unreadable(error)) from None
     try:
-        schema = pq.read_schema(path)
-        names = schema.names
-        if (told := (schema.metadata or {}).get(SCHEMA.encode())) is not None:
-            check_schema(path, int(told) if told.isdigit() else told.decode(errors="replace"))
-        if missing := [name for name in (*(columns or ()), *needed) if name not in names]:
-            raise damaged(path, f"has no column {missing[0]!r}")
-        if held is not None and (fault := held.fault(schema)):
-            raise damaged(path, fault)
-        wanted = None if columns is None else [*columns, *(name for name in seldom if name in names)]
-        table = pq.read_table(path, columns=wanted, page_checksum_verification=True)
+        yield
     except (OSError, ValueError, pa.ArrowException):
         raise damaged(path, "is damaged" if path.stat().st_size else "is empty") from None
+
+
+def _wanted(
+    path: Path, columns: Sequence[str] | None, needed: Sequence[str], seldom: Sequence[str], held: Columns | None
+) -> list[str] | None:
+    """Return which columns of a file are read, all of which are what they should be."""
+    schema = pq.read_schema(path)
+    names = schema.names
+    if (told := (schema.metadata or {}).get(SCHEMA.encode())) is not None:
+        check_schema(path, int(told) if told.isdigit() else told.decode(errors="replace"))
+    if missing := [name for name in (*(columns or ()), *needed) if name not in names]:
+        raise damaged(path, f"has no column {missing[0]!r}")
+    if held is not None and (fault := held.fault(schema)):
+        raise damaged(path, fault)
+    return None if columns is None else [*columns, *(name for name in seldom if name in names)]
+
+
+def _checked(table: pa.Table, path: Path, held: Columns | None) -> pa.Table:
     if held is not None and (fault := held.fault_of_values(table)):
         raise damaged(path, fault)
     return table

@@ -17,13 +17,14 @@ from pydantic import BaseModel, Field
 from mlpo_bench import atomic
 from mlpo_bench.chat import Usage
 from mlpo_bench.log.columns import Columns
-from mlpo_bench.log.files import read_table, write_table
+from mlpo_bench.log.files import ROWS, read_parts, read_table, write_table
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
+    from typing import Self
 
     from numpy.typing import NDArray
 
@@ -56,9 +57,13 @@ SCHEMA = pa.schema(
     ]
 )
 _PLACE = ("question", "seat", "round", "stage", "sample", "request")
-_COUNTED = ["request", "prompt_tokens", "cached_tokens", "completion_tokens", "seconds"]
+_TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
+_COUNTED = ["request", *_TOKENS, "seconds"]
 _CACHE_WRITES = "cache_write_tokens"
 _HELD = Columns(SCHEMA.append(pa.field(_CACHE_WRITES, pa.int32())), frozenset({"answer", "began", "waited"}))
+# Arrow adds up a piece of so many parts before it adds its sum to that of others, which decides what is rounded. Tables
+# that are read whole come in such pieces, so one that is read in parts is added up like them.
+_AT_ONCE = (1 << 17) // ROWS
 _UNKNOWN = -1
 FLOPS_PER_PARAMETER = 2
 """Operations that a parameter takes part in for each token that a model reads or writes: a multiply and an add."""
@@ -151,8 +156,8 @@ class LedgerWriter:
             self._cache_writes.append(turn.cache_written)
 
     def finish(self) -> None:
-        """Write the file, whole or not at all."""
-        columns = [self._column(name, np.asarray(column)) for name, column in self._columns.items()]
+        """Write the file, whole or not at all, and let go of what it holds."""
+        columns = [self._column(name, np.asarray(self._columns.pop(name))) for name in SCHEMA.names]
         table = pa.Table.from_arrays(columns, schema=SCHEMA)
         if any(self._cache_writes):
             table = table.append_column(_CACHE_WRITES, pa.array(np.asarray(self._cache_writes), pa.int32()))
@@ -174,6 +179,16 @@ def read_ledger(path: Path) -> pa.Table:
         DamagedFile: the file is not what was written.
     """
     return read_table(path, needed=[*_PLACE, *_COUNTED], held=_HELD)
+
+
+def check_ledger(path: Path) -> None:
+    """Check that a ledger is one.
+
+    Raises:
+        DamagedFile: the file is not what was written.
+    """
+    for _ in read_parts(path, needed=[*_PLACE, *_COUNTED], held=_HELD):
+        pass
 
 
 def read_places(path: Path) -> dict[Place, tuple[str | None, bool, float]]:
@@ -204,33 +219,46 @@ def keep_waits(before: Path, after: Path) -> None:
 
 def shared(cells: Iterable[tuple[Path, dict[str, SeatCost]]]) -> Shared:
     """Add up cells, each given by its ledger's path and its seats: alone, and with every completion counted once."""
-    by_model: dict[str, list[pa.Table]] = {}
+    alone: dict[str, _Sum] = {}
+    distinct: dict[str, pa.Table] = {}
     for path, seats in cells:
-        table = _counted(path)
-        for model in {cost.model for cost in seats.values()}:
-            sitting = pa.array([name for name, cost in seats.items() if cost.model == model])
-            mask = pc.is_in(table["seat"], value_set=sitting)
-            by_model.setdefault(model, []).append(table.filter(mask).select([*_COUNTED, _CACHE_WRITES]))
-    alone, paid = {}, {}
-    for model, tables in sorted(by_model.items()):
-        every = pa.concat_tables(tables)
-        _, first = np.unique(every["request"].to_numpy(), return_index=True)
-        alone[model], paid[model] = _spent(every), _spent(every.take(pa.array(first)))
-    return Shared(alone=alone, paid=paid)
+        models = sorted({cost.model for cost in seats.values()})
+        sitting = {m: pa.array([name for name, cost in seats.items() if cost.model == m]) for m in models}
+        parts: dict[str, list[pa.Table]] = {model: [] for model in models}
+        for piece, table in _counted(path):
+            for model, names in sitting.items():
+                part = table.filter(pc.is_in(table["seat"], value_set=names)).select([*_COUNTED, _CACHE_WRITES])
+                alone.setdefault(model, _Sum()).add(part, piece)
+                parts[model].append(part)
+        for model, of_cell in parts.items():
+            known = [distinct.pop(model)] if model in distinct else []
+            distinct[model] = _distinct(pa.concat_tables(known + of_cell))
+    paid = {model: _Sum().add(table, model).spent for model, table in sorted(distinct.items())}
+    return Shared(alone={model: alone[model].spent for model in paid}, paid=paid)
+
+
+def _distinct(turns: pa.Table) -> pa.Table:
+    """Return the first of the turns of each request, in the order of the requests."""
+    _, first = np.unique(turns["request"].to_numpy(), return_index=True)
+    return turns.take(pa.array(first))
 
 
 def by_seat(path: Path) -> dict[str, Spent]:
     """Return what each seat of a cell cost, in the order of their names."""
-    table = _counted(path)
-    return {seat: _spent(table.filter(pc.equal(table["seat"], seat))) for seat in _seats(table)}
+    sums: dict[str, _Sum] = {}
+    for piece, table in _counted(path):
+        for seat in pc.unique(table["seat"]).to_pylist():
+            sums.setdefault(seat, _Sum()).add(table.filter(pc.equal(table["seat"], seat)), piece)
+    return {seat: sums[seat].spent for seat in sorted(sums, key=lambda name: (name != "leader", len(name), name))}
 
 
-def _counted(path: Path) -> pa.Table:
-    """Return what a ledger counts, by seat; to caches nothing was written where it does not tell."""
-    table = read_table(path, ["seat", *_COUNTED], needed=_PLACE, seldom=[_CACHE_WRITES], held=_HELD)
-    if _CACHE_WRITES in table.column_names:
-        return table
-    return table.append_column(_CACHE_WRITES, pa.array(np.zeros(len(table), dtype=np.int32)))
+def _counted(path: Path) -> Iterator[tuple[Hashable, pa.Table]]:
+    """Yield what a ledger counts, by seat, with its piece; to caches nothing was written where none tells."""
+    columns = ["seat", *_COUNTED]
+    for part, table in enumerate(read_parts(path, columns, needed=_PLACE, seldom=[_CACHE_WRITES], held=_HELD)):
+        if _CACHE_WRITES not in table.column_names:
+            table = table.append_column(_CACHE_WRITES, pa.array(np.zeros(len(table), dtype=np.int32)))  # noqa: PLW2901
+        yield (path, part // _AT_ONCE), table
 
 
 def serial_tokens(path: Path) -> int:
@@ -238,16 +266,61 @@ def serial_tokens(path: Path) -> int:
 
     That is each conversation's longest chain: of the turns of a stage, which ran side by side, the longest counts.
     """
-    table = read_table(path, ["question", "stage", "completion_tokens"], held=_HELD)
-    longest = table.group_by(["question", "stage"]).aggregate([("completion_tokens", "max")])
-    return int(pc.sum(longest["completion_tokens_max"]).as_py() or 0)
+    tokens, begun = 0, None
+    for part in read_parts(path, ["question", "stage", "completion_tokens"], held=_HELD):
+        table = part if begun is None else pa.concat_tables([begun, part])
+        last = pc.equal(table["question"], table["question"][-1])  # its turns may go on in the next part
+        tokens += _longest(table.filter(pc.invert(last)))
+        begun = table.filter(last)
+    return tokens if begun is None else tokens + _longest(begun)
 
 
-def _seats(table: pa.Table) -> list[str]:
-    names: list[str] = pc.unique(table["seat"]).to_pylist()
-    return sorted(names, key=lambda name: (name != "leader", len(name), name))
+def _longest(turns: pa.Table) -> int:
+    """Return the sum of the longest turns of all stages of all questions, each of which has its turns together."""
+    if not len(turns):
+        return 0
+    questions, stages = turns["question"].combine_chunks(), turns["stage"].to_numpy()
+    changes = pc.not_equal(questions[1:], questions[:-1]).to_numpy(zero_copy_only=False)
+    numbers = np.concatenate(([0], np.cumsum(changes)))
+    in_order = np.lexsort((stages, numbers))
+    keys = np.stack((numbers[in_order], stages[in_order]))
+    begins = np.concatenate(([0], 1 + np.flatnonzero((keys[:, 1:] != keys[:, :-1]).any(axis=0))))
+    return int(np.maximum.reduceat(turns["completion_tokens"].to_numpy()[in_order], begins).sum())
 
 
-def _spent(table: pa.Table) -> Spent:
-    sums: dict[str, Any] = {name: pc.sum(table[name]).as_py() or 0 for name in (*_COUNTED[1:], _CACHE_WRITES)}
-    return Spent(calls=table.num_rows, **sums)
+def answers_of_seats(path: Path) -> dict[tuple[str, bool], Spent]:
+    """Return the answers of each seat of a cell and their tokens, those that open a conversation (True) apart."""
+    answers: dict[tuple[str, bool], Spent] = {}
+    for table in read_parts(path, ["seat", "stage", "completion_tokens"], needed=_PLACE, held=_HELD):
+        opens = pc.equal(table["stage"], 0)
+        for seat in pc.unique(table["seat"]).to_pylist():
+            of_seat = pc.equal(table["seat"], seat)
+            for opening, there in ((True, pc.and_(of_seat, opens)), (False, pc.and_not(of_seat, opens))):
+                tokens = table["completion_tokens"].filter(there)
+                if len(tokens):
+                    spent = Spent(calls=len(tokens), completion_tokens=pc.sum(tokens).as_py())
+                    answers[seat, opening] = answers.get((seat, opening), Spent()) + spent
+    return answers
+
+
+class _Sum:
+    """What turns come to that are told part after part."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+        self._tokens = dict.fromkeys((*_TOKENS, _CACHE_WRITES), 0)
+        self._seconds: dict[Hashable, list[pa.Array]] = {}
+
+    def add(self, turns: pa.Table, piece: Hashable) -> Self:
+        """Add some turns, which are of a piece that is added up at once."""
+        self._calls += len(turns)
+        for name in self._tokens:
+            self._tokens[name] += pc.sum(turns[name]).as_py() or 0
+        self._seconds.setdefault(piece, []).extend(turns["seconds"].chunks)
+        return self
+
+    @property
+    def spent(self) -> Spent:
+        """The sum of all."""
+        pieces = pa.chunked_array([pa.concat_arrays(of_piece) for of_piece in self._seconds.values()])
+        return Spent(calls=self._calls, seconds=pc.sum(pieces).as_py() or 0, **self._tokens)

@@ -9,23 +9,23 @@ import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import pyarrow.compute as pc
 from platformdirs import user_cache_path
 from pydantic import BaseModel, ValidationError
 
 from mlpo_bench import atomic
 from mlpo_bench.chat import Message
 from mlpo_bench.log.files import write_json
-from mlpo_bench.log.ledger import Spent, read_ledger
+from mlpo_bench.log.ledger import Spent, answers_of_seats
 from mlpo_bench.runs import lengths
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from mlpo_bench.dispatch import Dispatch, EngineClient
-    from mlpo_bench.harness.suite import Sample, SuiteTasks
+    from mlpo_bench.harness.samples import Sample
+    from mlpo_bench.harness.suite import SuiteTasks
     from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.teams import Member, ModelSpec
@@ -129,21 +129,12 @@ def _answers(cells: Sequence[Cell], suites: Mapping[str, SuiteTasks], folder: Ru
     for cell in cells:
         if not folder.done(cell.id) or cell.setting.protocol.spends:  # its answers are as long as it may
             continue
-        for seat, opens, calls, tokens in _written(folder.ledger_path(cell.id)):
+        for (seat, opens), spent in answers_of_seats(folder.ledger_path(cell.id)).items():
             member = cell.setting.team.seats[seat]
             suite = cell.suite if opens else lengths.later(cell.suite)
             key = member.spec, suite, longest(cell, member, suites[cell.suite].samples[0])
-            answers[key] = answers.get(key, Spent()) + Spent(calls=calls, completion_tokens=tokens)
+            answers[key] = answers.get(key, Spent()) + spent
     return answers
-
-
-def _written(ledger: Path) -> Iterator[tuple[str, bool, int, int]]:
-    """Yield each seat of a ledger, whether it opens, and how many answers of how many tokens it gave then."""
-    table = read_ledger(ledger).select(["seat", "stage", "completion_tokens"])
-    table = table.set_column(1, "opens", pc.equal(table["stage"], 0))
-    groups = table.group_by(["seat", "opens"]).aggregate([("completion_tokens", "count"), ("completion_tokens", "sum")])
-    for group in groups.to_pylist():
-        yield group["seat"], group["opens"], group["completion_tokens_count"], group["completion_tokens_sum"]
 
 
 def longest(cell: Cell, member: Member, sample: Sample) -> int:
