@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlpo_bench.chat import Message, Sampling
-    from mlpo_bench.harness.suite import Sample
+    from mlpo_bench.harness.samples import Sample
 
 PEERS, ROUNDS = 3, 5
 TURNS_A_QUESTION = (PEERS + 1) * ROUNDS
@@ -71,7 +71,7 @@ def made_up(n: int) -> Sample:
     from lm_eval.api.instance import Instance
 
     from mlpo_bench.chat import Sampling
-    from mlpo_bench.harness.suite import Sample
+    from mlpo_bench.harness.samples import Sample
     from mlpo_bench.questions import Item, Question
 
     item = Item("bbh", "made-up", f"bbh/made-up/{n}", f"Question {n}: which of A, B, C and D? " * 8, "(B)", "option")

@@ -28,7 +28,7 @@ from mlpo_bench.questions import Question
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mlpo_bench.harness.suite import Sample
+    from mlpo_bench.harness.samples import Sample
 
 MOST_MB = 1_000.0
 

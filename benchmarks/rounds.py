@@ -95,7 +95,7 @@ class Held:
     """All conversations of one form: what was asked, how each question went, and the seconds it took."""
 
     answered: list[Answered]
-    records: list[Record]
+    records: Sequence[Record]
     seconds: float
 
     @property

@@ -191,15 +191,19 @@ def _rows(run: LoadedRun, cells: Sequence[CellResult]) -> list[ResultRow]:
 
 
 def _outcomes(run: LoadedRun, seeds: list[CellResult]) -> ResultRow:
-    records = [record for cell in seeds for record in run.records(cell.cell)]
-    answered = [record for record in records if record.error is None]
+    questions, subjects, verdicts = list[str](), list[str](), list[float]()
+    for cell in seeds:
+        answered = run.records(cell.cell).answered
+        questions += answered.column("question")
+        subjects += answered.column("subject")
+        verdicts += map(float, answered.column("right"))
     return ResultRow(
         suite=seeds[0].suite,
         team=seeds[0].team,
         label=seeds[0].label,
         cells=tuple(seeds),
-        scores=over_seeds([r.question for r in answered], [float(bool(r.right)) for r in answered]),
-        subjects={record.question: record.subject for record in answered},
+        scores=over_seeds(questions, verdicts),
+        subjects=dict(zip(questions, subjects, strict=True)),
     )
 
 

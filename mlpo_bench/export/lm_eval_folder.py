@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from mlpo_bench.harness.suite import Sample
+    from mlpo_bench.harness.samples import Sample
     from mlpo_bench.log.records import Record
     from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.matrix.cells import Cell

@@ -7,17 +7,14 @@ A document has `id`, `suite`, `subject`, `question` (bare), `instruction` (the s
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import datasets
-import orjson
-import pyarrow as pa
-
 from mlpo_bench import answers, questions
 from mlpo_bench.errors import UsageError
+from mlpo_bench.packed import Packed
+from mlpo_bench.questions.packed import Items
 
 
 if TYPE_CHECKING:
@@ -42,7 +39,7 @@ def build(
     limit: int | None = None,
     format: str | None = None,  # noqa: A002 - what a task's metadata and the command line call it
     **_: object,
-) -> dict[str, datasets.Dataset]:
+) -> dict[str, Documents]:
     """Return the documents of one task: lm-eval's `custom_dataset`.
 
     lm-eval passes the task's metadata as arguments, so `--metadata '{"split": "train"}'` reaches this function;
@@ -68,13 +65,33 @@ def build(
     if subject not in one.subjects:
         questions.select(loaded.items, subjects=[subject])
     log.log(logging.WARNING if loaded.source.partial else logging.INFO, "%s from %s", suite, loaded.source)
-    chosen = [item for item in questions.select(loaded.items, limit) if item.subject == subject]
+    chosen = questions.select(loaded.items, limit).of_subject(subject)
     if not chosen:
         raise UsageError(f"no question of {suite}/{subject} is in the {split} split's first {limit}; raise the limit.")
-    shots: list[Item] = []
+    shots = Items.of(())
     with contextlib.suppress(UsageError):  # what is asked was found, so all that can be missing is a train split
-        shots += (item for item in questions.load(one, "train", folder).items if item.subject == subject)
-    return {"test": _dataset(chosen), "train": _dataset(shots)}
+        shots = Items.of(questions.load(one, "train", folder).items).of_subject(subject)
+    return {"test": Documents(chosen), "train": Documents(shots)}
+
+
+class Documents(Packed[dict[str, str]]):
+    """Items as lm-eval's documents, each made when lm-eval comes to it.
+
+    Attributes:
+        features: What a document has, by whose names lm-eval knows a template from a field.
+    """
+
+    features: Mapping[str, type] = dict.fromkeys(_FIELDS, str)
+
+    def __init__(self, items: Items) -> None:
+        self._items = items
+
+    def made(self, place: int) -> dict[str, str]:
+        """Return the document at a place."""
+        return document(self._items.made(place))
+
+    def __len__(self) -> int:
+        return len(self._items)
 
 
 class CutOff(str):
@@ -119,15 +136,3 @@ def document(item: Item) -> dict[str, str]:
         "answer": item.gold,
         "answer_format": item.answer_format,
     }
-
-
-def _dataset(items: Iterable[Item]) -> datasets.Dataset:
-    columns: dict[str, list[str]] = {field: [] for field in _FIELDS}
-    for item in items:
-        for field, value in document(item).items():
-            columns[field].append(value)
-    # Told what it holds, `datasets` need not work that out by pickling it all, which takes longer than anything else.
-    digest = hashlib.sha256()
-    for values in columns.values():
-        digest.update(orjson.dumps(values))
-    return datasets.Dataset(pa.table(columns), fingerprint=digest.hexdigest()[:16])

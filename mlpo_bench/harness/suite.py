@@ -7,94 +7,44 @@ import functools
 import json
 import logging
 import re
+from array import array
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import lm_eval.api.task
 import lm_eval.utils
-from lm_eval.api.model import LM
-from lm_eval.api.task import ConfigurableTask
 from lm_eval.evaluator import evaluate
 
 from mlpo_bench import answers, questions
-from mlpo_bench.chat import Message
 from mlpo_bench.harness import chats, documents, tasks
+from mlpo_bench.harness.lm_eval_scoring import AT_A_TIME, Answered, Finished, Part
+from mlpo_bench.harness.samples import Samples
 from mlpo_bench.harness.verdicts import Verdict
-from mlpo_bench.questions import Question
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from lm_eval.api.instance import Instance
+    from lm_eval.api.task import ConfigurableTask
 
-    from mlpo_bench.chat import Sampling
+    from mlpo_bench.harness.samples import Sample
     from mlpo_bench.questions import Item, Source, Suite
 
 # lm-eval leaves standard errors out altogether where it may not bootstrap; ours are means, which need none.
 BOOTSTRAPS = 1_000
-# How many documents lm-eval renders at a time.
-AT_A_TIME = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A question with what only the harness may know: its item with the gold answer, and lm-eval's request for it.
-
-    A run holds all of its samples at once, so each keeps nothing that can be made again: its document, its request and
-    the text of that come from its item, its question, and `request`, which all samples of a task share.
-    """
-
-    question: Question
-    sampling: Sampling
-    item: Item
-    place: int
-    request: Instance
-
-    @property
-    def task(self) -> str:
-        """The name of its lm-eval task."""
-        return str(self.request.task_name)
-
-    @property
-    def gold(self) -> str:
-        """The gold answer, for the judge alone."""
-        return self.item.gold
-
-    @property
-    def doc(self) -> dict[str, str]:
-        """The document that lm-eval's task has of it."""
-        return documents.document(self.item)
-
-    @property
-    def context(self) -> str:
-        """The chat as lm-eval has it, a string."""
-        return chats.repack((*self.question.preamble, Message("user", self.question.prompt)))
-
-    @property
-    def generation(self) -> dict[str, Any]:
-        """lm-eval's generation settings of the request."""
-        settings: dict[str, Any] = self.request.args[1]
-        return settings
-
-    def asked(self, doc: dict[str, str], place: int) -> Instance:
-        """Return lm-eval's request with the sample's document, as the one at a place among those that are scored."""
-        return replace(self.request, doc=doc, metadata=(self.task, place, 1), resps=[], filtered_resps={})
+JUDGED = 1 << 14
+"""How many judgements are kept: an answer is given again by other turns and in other cells, and soon if at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """lm-eval's word on a cell: its results document, and its verdict on each question (by question id)."""
+    """lm-eval's word on a cell: its results document, and its verdict on each question that was answered, in order."""
 
     results: dict[str, Any]
-    verdicts: dict[str, Verdict]
-
-
-def as_question(context: str, doc: Mapping[str, Any]) -> Question:
-    """Return what a protocol gets to see of a document: the rendered prompt and public fields, never the gold."""
-    *preamble, prompt = chats.unpack(context)
-    return Question(doc["suite"], doc["subject"], doc["id"], prompt.content, doc["answer_format"], tuple(preamble))
+    verdicts: list[Verdict]
 
 
 class SuiteTasks:
@@ -127,28 +77,19 @@ class SuiteTasks:
         chosen = questions.select(loaded.items, limit, subjects)
         # How many it would have been without a limit: one that is no smaller has cut nothing.
         self.whole = len(chosen) if limit is None else len(questions.select(loaded.items, None, subjects))
-        subjects_asked = dict.fromkeys(item.subject for item in chosen)
+        subjects_asked = dict.fromkeys(chosen.subjects)
         # A task takes lm-eval a while to make, and a partial source may lack some.
         asked = replace(suite, subjects=tuple(subject for subject in suite.subjects if subject in subjects_asked))
         self._group, self._tasks = tasks.load(asked, split, data)
         # lm-eval's configuration of every task that was scored: the same for all cells, so it is kept here once.
         self.configs: dict[str, Any] = {}
-        self._right: dict[tuple[str, str], bool] = {}
-        wanted = {item.id: item for item in chosen}
+        self._judge = functools.lru_cache(maxsize=JUDGED)(answers.judge)
+        self.samples = Samples()
         with _templates_compiled_once():
             task_of = tasks.names(suite)
-            self.samples = tuple(sample for one in subjects_asked for sample in self._render(task_of[one], wanted))
-
-    def _render(self, name: str, wanted: Mapping[str, Item]) -> Iterator[Sample]:
-        """Have lm-eval render a task's chosen documents, once for all cells."""
-        task = self._tasks[name]
-        items = [wanted[identity] for identity in task.eval_docs["id"] if identity in wanted]
-        shared: Instance | None = None
-        for place, (item, request) in enumerate(zip(items, _requests(task, items), strict=True)):
-            if shared is None:
-                shared = replace(request, doc={}, arguments=("", request.args[1]))
-                sampling = chats.sampling(request.args[1])
-            yield Sample(as_question(request.args[0], request.doc), sampling, item, place, shared)
+            for subject in subjects_asked:
+                items = chosen.of_subject(subject)
+                self.samples.add(items, _requests(self._tasks[task_of[subject]], items))
 
     def judge(self, sample: Sample, text: str, *, cut_off: bool = False) -> Verdict:
         """Return the verdict on a text, by the reader and the judge that lm-eval's filter and metric use."""
@@ -157,112 +98,51 @@ class SuiteTasks:
         return Verdict(answer, self.right(sample, answer))
 
     def right(self, sample: Sample, answer: str | None) -> bool:
-        """Return whether an answer that was read is right: each one to a question is judged once, whoever gave it."""
-        if answer is None:
-            return False
-        known = sample.question.id, answer
-        if known not in self._right:
-            self._right[known] = answers.judge(sample.question.answer_format, answer, sample.gold)
-        return self._right[known]
+        """Return whether an answer that was read is right."""
+        return answer is not None and self._judge(sample.question.answer_format, answer, sample.gold)
 
-    def score(self, finals: Mapping[str, str]) -> Scores:
-        """Have lm-eval filter, judge and aggregate a cell's final texts (by question id).
+    def score(self, answered: Sequence[int], finals: Iterable[str]) -> Scores:
+        """Have lm-eval filter, judge and aggregate a cell's final texts.
 
-        Questions without a final text are left out: a fault of the machinery is no wrong answer.
+        Args:
+            answered: the places of the samples that were answered, in order; a fault of the machinery is no answer.
+            finals: the final text of each of them, taken a few at a time.
         """
-        answered: dict[str, list[Sample]] = {}
-        for sample in self.samples:
-            if sample.question.id in finals:
-                answered.setdefault(sample.task, []).append(sample)
         if not answered:
-            return Scores({}, {})
-        scored = {name: _Answered(self._tasks[name], samples) for name, samples in answered.items()}
+            return Scores({}, [])
+        texts, verdicts = iter(finals), list[Verdict]()
+        scored = {
+            name: Answered(self._tasks[name], self.samples, array("I", places), texts, verdicts)
+            for name, places in groupby(answered, key=self.samples.task)
+        }
         done = evaluate(
-            _Finished(finals),
+            Finished(),
             {"tasks": scored, "groups": {self._group.name: self._only(scored)}, "group_map": {}},
             bootstrap_iters=BOOTSTRAPS,
             log_samples=False,  # renders each gold answer and hashes each document and prompt, for every cell anew
         )
         configs = done.pop("configs")
         self.configs |= _without_addresses({name: configs[name] for name in configs if name not in self.configs})
-        return Scores(
-            dict(done), {name: verdict for task in scored.values() for name, verdict in task.verdicts.items()}
-        )
+        return Scores(dict(done), verdicts)
 
-    def _only(self, scored: Mapping[str, _Answered]) -> Any:  # noqa: ANN401 - lm-eval's Group, untyped here
+    def _only(self, scored: Mapping[str, Answered]) -> Any:  # noqa: ANN401 - lm-eval's Group, untyped here
         """Return the suite's group with those of its tasks that were asked."""
         names = [task.task_name for task in self._group]
         return replace(self._group, _children={name: scored[name] for name in names if name in scored})
 
 
-class _Part(ConfigurableTask):
-    """A part of a task's documents: lm-eval's own in all but where they come from."""
-
-    def __init__(self, task: ConfigurableTask, docs: Sequence[dict[str, str]]) -> None:
-        self.__dict__.update(task.__dict__)  # in place of lm-eval's constructor, which would build the data set again
-        self._docs = docs
-
-    def doc_iterator(self, **_: object) -> Iterator[tuple[int, dict[str, str]]]:
-        """Yield the documents with their places."""
-        return enumerate(self._docs)
-
-
 def _requests(task: ConfigurableTask, items: Sequence[Item]) -> Iterator[Instance]:
-    """Yield lm-eval's requests for a task's items; some at a time, as they are many times what is kept of them."""
+    """Yield lm-eval's requests for a task's items."""
     for first in range(0, len(items), AT_A_TIME):
-        part = _Part(task, [documents.document(item) for item in items[first : first + AT_A_TIME]])
+        part = Part(task, [documents.document(item) for item in items[first : first + AT_A_TIME]])
         part.build_all_requests(apply_chat_template=True, chat_template=chats.pack)
         yield from part.instances
-
-
-class _Answered(_Part):
-    """The part of a task that one cell answered.
-
-    Its requests were rendered before, and are not rendered anew. What scoring writes, it writes here, so that nothing
-    of one cell is left for the next.
-    """
-
-    def __init__(self, task: ConfigurableTask, samples: Sequence[Sample]) -> None:
-        super().__init__(task, [sample.doc for sample in samples])
-        asked = zip(samples, self._docs, strict=True)
-        self._instances = [sample.asked(doc, place) for place, (sample, doc) in enumerate(asked)]
-        self.verdicts: dict[str, Verdict] = {}
-
-    def build_all_requests(self, **_: object) -> None:
-        """Keep the requests there are."""
-
-    def process_results(self, doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
-        """Return the metrics of a filtered response, and take note of the verdict that they state."""
-        metrics: dict[str, Any] = super().process_results(doc, results)
-        self.verdicts[doc["id"]] = _verdict(None if metrics["unread"] else str(results[0]), bool(metrics["acc"]))
-        return metrics
-
-
-class _Finished(LM):
-    """The model that lm-eval scores: it hands over what was already answered."""
-
-    def __init__(self, finals: Mapping[str, str]) -> None:
-        super().__init__()
-        self._finals = finals
-
-    def generate_until(self, requests: Sequence[Instance]) -> list[str]:
-        return [self._finals[request.doc["id"]] for request in requests]
-
-    def loglikelihood(self, requests: Sequence[Instance]) -> list[tuple[float, bool]]:
-        raise NotImplementedError
-
-    def loglikelihood_rolling(self, requests: Sequence[Instance]) -> list[float]:
-        raise NotImplementedError
 
 
 def _without_addresses(configs: Mapping[str, Any]) -> dict[str, Any]:
     """Return lm-eval's task configurations as plain JSON; functions in them lose their place in memory."""
     plain: dict[str, Any] = json.loads(re.sub(r" at 0x[0-9a-f]+", "", json.dumps(configs, default=str)))
     return plain
-
-
-# A run keeps a verdict on every question of every cell, most of them equal: these share one.
-_verdict = functools.lru_cache(maxsize=1 << 12)(Verdict)
 
 
 @contextlib.contextmanager

@@ -55,6 +55,7 @@ def load(suite: Suite, split: str, data: Path | None) -> tuple[Group, dict[str, 
     described = _group(suite)
     group = Group.from_config(GroupConfig(**described | {"metadata": described["metadata"] | metadata}))
     for task in tasks.values():
+        task.sampler = None  # it holds every worked example that there could be, and a run shows none
         group.add(task)
     return group, tasks
 

@@ -20,7 +20,7 @@ from mlpo_bench.engines import close_engines, open_engines
 from mlpo_bench.errors import UsageError
 from mlpo_bench.harness import chats
 from mlpo_bench.harness.documents import CutOff
-from mlpo_bench.harness.suite import as_question
+from mlpo_bench.harness.samples import as_question
 from mlpo_bench.protocols import Setting, build
 from mlpo_bench.store import Store, default_path
 from mlpo_bench.teams import Team, read_team

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlpo_bench import atomic
 from mlpo_bench.log.columns import Columns
-from mlpo_bench.log.files import damaged, read_table, write_table
+from mlpo_bench.log.files import damaged, read_parts, write_table
+from mlpo_bench.packed import Growing, Texts, Words
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import Self
 
     from mlpo_bench.harness.verdicts import Verdict
     from mlpo_bench.matrix.cells import Cell
@@ -111,37 +115,102 @@ SCHEMA = pa.schema(
 )
 """The columns of a cell's file: the fields of `Record`."""
 _HELD = Columns(SCHEMA, frozenset({"answer", "right", "error"}), signed=frozenset({"seed"}))
-_SELDOM = ("refused", "estimated")
-"""Columns that a file has only where a row says something there: files are what they were before there were any."""
+_NUMBERS = {pa.int64(): "q", pa.float64(): "d"}
+_SELDOM: Mapping[str, object] = {"refused": False, "estimated": 0}
+"""Columns that a file has only where a row says something else: files are what they were before there were any."""
 
 
-def write_records(path: Path, records: Sequence[Record]) -> None:
+class Records(Growing[Record]):
+    """Records in columns, where each takes some hundred bytes."""
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self._columns: dict[str, Any] = {field.name: _column(field) for field in SCHEMA}
+        self.extend(records)
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> Self:
+        """Return records in columns, as which they may be given."""
+        return records if isinstance(records, cls) else cls(records)
+
+    def add(self, table: pa.Table) -> None:
+        """Take the records that a table holds."""
+        for name, column in self._columns.items():
+            told = name in table.column_names
+            column.extend(table[name].to_pylist() if told else [_SELDOM[name]] * len(table))
+
+    def append(self, one: Record) -> None:
+        """Take a further record."""
+        for name, column in self._columns.items():
+            column.append(getattr(one, name))
+
+    def made(self, place: int) -> Record:
+        """Return the record at a place."""
+        return Record(**{name: column[place] for name, column in self._columns.items()})
+
+    def column(self, name: str) -> Sequence[Any]:
+        """Return a field of all records."""
+        column: Sequence[Any] = self._columns[name]
+        return column
+
+    @property
+    def answered(self) -> Records:
+        """Those that tell of no error."""
+        errors = self._columns["error"]
+        if not any(errors):
+            return self
+        return Records(record for record, error in zip(self, errors, strict=True) if error is None)
+
+    def __len__(self) -> int:
+        return len(self._columns["cell"])
+
+    def table(self) -> pa.Table:
+        """Return them as the table that is written."""
+        spared = {name for name in _SELDOM if not any(self._columns[name])}
+        columns = {name: column for name, column in self._columns.items() if name not in spared}
+        schema = pa.schema([field for field in SCHEMA if field.name in columns])
+        arrays = [np.asarray(column) if isinstance(column, array) else column for column in columns.values()]
+        return pa.Table.from_arrays(
+            [pa.array(values, field.type) for values, field in zip(arrays, schema, strict=True)], schema=schema
+        )
+
+
+def _column(field: pa.Field) -> Any:  # noqa: ANN401 - what a column's values are, SCHEMA says
+    """Return an empty column of records: hardly anything but a question and a number differs from row to row."""
+    if field.name == "question":
+        return Texts()
+    return array(_NUMBERS[field.type]) if field.type in _NUMBERS else Words()
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
     """Write a cell's records, whole or not at all."""
-    columns = {field: [getattr(record, field) for record in records] for field in SCHEMA.names}
-    spared = {name for name in _SELDOM if not any(columns[name])}
-    schema = pa.schema([field for field in SCHEMA if field.name not in spared])
     with atomic.written(path) as beside:
-        write_table(pa.Table.from_pydict(columns, schema=schema), beside)
+        write_table(Records.of(records).table(), beside)
 
 
-def check_records(path: Path) -> pa.Table:
-    """Return a cell's records as the table that they are.
+def check_records(path: Path) -> None:
+    """Check that a cell's records are such.
 
     Raises:
         DamagedFile: the file is not what was written.
     """
-    table = read_table(path, needed=[name for name in SCHEMA.names if name not in _SELDOM], held=_HELD)
-    if pc.any(pc.and_(pc.is_null(table["right"]), pc.is_null(table["error"]))).as_py():
-        raise damaged(path, "has a row without 'right' that tells of no error")
-    return table
+    for _ in _parts(path):
+        pass
 
 
-def read_records(path: Path) -> list[Record]:
+def read_records(path: Path) -> Records:
     """Read a cell's records back.
 
     Raises:
         DamagedFile: the file is not what was written.
     """
-    table = check_records(path)
-    columns = [name for name in SCHEMA.names if name in table.column_names]
-    return [Record(**row) for row in table.select(columns).to_pylist()]
+    records = Records()
+    for part in _parts(path):
+        records.add(part)
+    return records
+
+
+def _parts(path: Path) -> Iterator[pa.Table]:
+    for table in read_parts(path, needed=[name for name in SCHEMA.names if name not in _SELDOM], held=_HELD):
+        if pc.any(pc.and_(pc.is_null(table["right"]), pc.is_null(table["error"]))).as_py():
+            raise damaged(path, "has a row without 'right' that tells of no error")
+        yield table

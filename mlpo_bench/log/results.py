@@ -17,6 +17,7 @@ from mlpo_bench.errors import UsageError
 from mlpo_bench.harness import readers
 from mlpo_bench.log.files import damaged
 from mlpo_bench.log.ledger import SeatCost, Shared
+from mlpo_bench.log.records import Records
 from mlpo_bench.log.schemas import json_schema
 from mlpo_bench.log.seals import read_sealed
 from mlpo_bench.protocols.base import Family
@@ -25,7 +26,7 @@ from mlpo_bench.teams import LEADER
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
     from typing import Self
 
@@ -37,6 +38,10 @@ _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 _SHARES = ("accuracy", "low", "high")
 _OF_THE_QUESTIONS = ("right", "unread", "cut_off", "refused")
 _COUNTED = ("n", "errors", "calls", "prompt_tokens", "cached_tokens", "completion_tokens", "seconds", "serial_calls")
+_SUMMED = (
+    "unread", "cut_off", "refused", "calls", "prompt_tokens", "cached_tokens", "completion_tokens", "seconds",
+    "serial_calls", "serial_seconds", "estimated",
+)  # fmt: skip
 SCHEMA_VERSION = 2
 """Version 1, whose files do not name it, had neither settings nor families."""
 
@@ -109,16 +114,18 @@ class CellResult(BaseModel):
     def of(
         cls,
         cell: Cell,
-        records: Sequence[Record],
+        records: Iterable[Record],
         seats: Mapping[str, SeatCost],
         lm_eval: Mapping[str, Any],
         data: str | None = None,
         serial_tokens: int | None = None,
     ) -> Self:
         """Sum up a cell's records."""
-        answered = [r for r in records if r.error is None]
-        n, right = len(answered), sum(bool(r.right) for r in answered)
-        estimate = accuracy([float(bool(r.right)) for r in answered], [r.subject for r in answered]) if n else None
+        every = Records.of(records)
+        answered = every.answered
+        n, verdicts = len(answered), answered.column("right")
+        right = sum(verdicts)
+        estimate = accuracy([float(verdict) for verdict in verdicts], answered.column("subject")) if n else None
         return cls(
             cell=cell.id,
             suite=cell.suite,
@@ -136,22 +143,12 @@ class CellResult(BaseModel):
             low=estimate.low if estimate else None,
             high=estimate.high if estimate else None,
             caution=estimate.caution if estimate else None,
-            unread=sum(r.unread for r in answered),
-            cut_off=sum(r.cut_off for r in answered),
-            errors=len(records) - n,
-            calls=sum(r.calls for r in answered),
-            prompt_tokens=sum(r.prompt_tokens for r in answered),
-            cached_tokens=sum(r.cached_tokens for r in answered),
-            completion_tokens=sum(r.completion_tokens for r in answered),
-            seconds=sum(r.seconds for r in answered),
-            serial_calls=sum(r.serial_calls for r in answered),
-            serial_seconds=sum(r.serial_seconds for r in answered),
+            errors=len(every) - n,
+            **{name: sum(answered.column(name)) for name in _SUMMED},
             seats=dict(seats),
             lm_eval=dict(lm_eval),
             readers=readers.identity(),
-            refused=sum(r.refused for r in answered),
-            estimated=sum(r.estimated for r in answered),
-            causes=grouped(r.error for r in records if r.error is not None),
+            causes=grouped(error for error in every.column("error") if error is not None),
             data=data,
             serial_tokens=serial_tokens,
             intervention=None if (altered := cell.setting.intervention) is None else altered.settings,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from mlpo_bench.log.plan import Plan
-    from mlpo_bench.log.records import Record
+    from mlpo_bench.log.records import Records
     from mlpo_bench.log.results import CellResult, Results
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.matrix.config import RunConfig
@@ -146,7 +146,7 @@ class LoadedRun:
         """Whether every question of a cell was answered."""
         return cell_id in self.result and not self.result[cell_id].errors
 
-    def records(self, cell_id: str) -> list[Record]:
+    def records(self, cell_id: str) -> Records:
         """Read a cell's records, a question each.
 
         Raises:

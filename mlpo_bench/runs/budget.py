@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from mlpo_bench.chat import Usage
     from mlpo_bench.dispatch import Dispatch
-    from mlpo_bench.harness.suite import Sample, SuiteTasks
+    from mlpo_bench.harness.samples import Sample
+    from mlpo_bench.harness.suite import SuiteTasks
     from mlpo_bench.matrix.cells import Cell
 
 MOST_BALLOTS = 4096

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mlpo_bench.dispatch import Dispatch
-    from mlpo_bench.harness.suite import Sample
+    from mlpo_bench.harness.samples import Sample
     from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.matrix.config import RunConfig

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import UsageError
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from mlpo_bench.chat import Sampling
     from mlpo_bench.engines import Engine
-    from mlpo_bench.harness.suite import Sample
+    from mlpo_bench.harness.samples import Sample
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.teams import Member, ModelSpec
 
@@ -32,10 +33,16 @@ def check_context(
     Raises:
         UsageError: it may not fit; the message has the numbers. The question is never cut to make it fit.
     """
+    longest = {name: _longest(samples[name]) for name in dict.fromkeys(cell.suite for cell in cells)}
     for cell in cells:
-        longest = sorted(samples[cell.suite], key=lambda a: len(a.question.prompt))[-CANDIDATES:]
         for member in cell.setting.team.distinct:
-            _check(cell, member, longest, engines[member.spec])
+            _check(cell, member, longest[cell.suite], engines[member.spec])
+
+
+def _longest(samples: Sequence[Sample]) -> list[Sample]:
+    """Return those with the longest questions, the longest last."""
+    lengths = ((len(sample.question.prompt), place) for place, sample in enumerate(samples))
+    return [samples[place] for _, place in reversed(heapq.nlargest(CANDIDATES, lengths))]
 
 
 def _check(cell: Cell, member: Member, longest: Sequence[Sample], engine: Engine) -> None:

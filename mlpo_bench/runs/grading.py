@@ -12,7 +12,8 @@ from mlpo_bench.harness.verdicts import Judged, TurnVerdict
 
 
 if TYPE_CHECKING:
-    from mlpo_bench.harness.suite import Sample, SuiteTasks
+    from mlpo_bench.harness.samples import Sample
+    from mlpo_bench.harness.suite import SuiteTasks
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.protocols import Transcript
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlpo_bench.harness.documents import CutOff
 from mlpo_bench.log.ledger import LedgerWriter
-from mlpo_bench.log.records import Record
+from mlpo_bench.log.records import Record, Records
 from mlpo_bench.log.transcripts import TranscriptWriter, failed_line, to_line
 
 
@@ -30,14 +29,17 @@ class CellProgress:
         cell: the cell.
         total: how many questions it has.
         folder: the run.
+
+    Attributes:
+        records: the records of those that ended, in the order of the questions, as far as there is no gap.
     """
 
     def __init__(self, cell: Cell, total: int, folder: RunDirectory) -> None:
         self.cell = cell
         self.total = total
-        self.finals: dict[str, str] = {}
-        self._records: dict[int, Record] = {}
-        self._waiting: dict[int, tuple[bytes, Judged | None]] = {}
+        self.records = Records()
+        self._ended = 0
+        self._waiting: dict[int, tuple[Record, bytes, Judged | None]] = {}
         self._next = 0
         self._transcripts = TranscriptWriter(folder.transcript_path(cell))
         self._ledger = LedgerWriter(folder.ledger_path(cell.id))
@@ -46,17 +48,10 @@ class CellProgress:
     @property
     def complete(self) -> bool:
         """Whether every question has come to an end."""
-        return len(self._records) == self.total
-
-    @property
-    def records(self) -> list[Record]:
-        """The records in the order of the questions."""
-        return [self._records[place] for place in sorted(self._records)]
+        return self._ended == self.total
 
     def put(self, place: int, conversation: Judged) -> Record:
         """Take a conversation that came to its end, the one over question `place` (from 0)."""
-        final = conversation.transcript.final
-        self.finals[conversation.transcript.question.id] = CutOff(final) if conversation.transcript.cut_off else final
         record = Record.of(self.cell, conversation.transcript, conversation.verdict)
         return self._put(place, record, to_line(conversation), conversation)
 
@@ -66,12 +61,14 @@ class CellProgress:
         return self._put(place, Record.failed(self.cell, question, str(fault)), line, None)
 
     def _put(self, place: int, record: Record, line: bytes, conversation: Judged | None) -> Record:
-        self._records[place] = record
-        self._waiting[place] = (line, conversation)
+        self._ended += 1
+        self._waiting[place] = (record, line, conversation)
         while (ready := self._waiting.pop(self._next, None)) is not None:
-            self._transcripts.put(ready[0])
-            if ready[1] is not None:
-                self._ledger.put(ready[1])
+            of_ready, told, judged = ready
+            self.records.append(of_ready)
+            self._transcripts.put(told)
+            if judged is not None:
+                self._ledger.put(judged)
             self._next += 1
         return record
 
@@ -83,8 +80,7 @@ class CellProgress:
 
     def forget(self) -> None:
         """Let go of what the files hold now."""
-        self.finals.clear()
-        self._records.clear()
+        self.records = Records()
 
     def __enter__(self) -> Self:
         return self

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from mlpo_bench.harness.suite import Sample, SuiteTasks
+    from mlpo_bench.harness.samples import Sample
+    from mlpo_bench.harness.suite import SuiteTasks
     from mlpo_bench.log.completions import Layers
     from mlpo_bench.log.directory import RunDirectory
     from mlpo_bench.matrix.cells import Cell

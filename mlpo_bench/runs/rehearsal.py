@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from mlpo_bench.chat import Message, Sampling
-    from mlpo_bench.harness.suite import Sample, SuiteTasks
+    from mlpo_bench.harness.samples import Sample
+    from mlpo_bench.harness.suite import SuiteTasks
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.runs.throughput import Throughput
     from mlpo_bench.teams import ModelSpec, Price
@@ -91,7 +92,7 @@ async def plan(
     for name, suite in suites.items():
         of_suite = [cell for cell in cells if cell.suite == name]
         engines = _engines(of_suite, suite, known)
-        times = len(suite.samples) / len(_sample(suite))
+        times = len(suite.samples) / min(REHEARSED, len(suite.samples))
         with Store(None) as store:
             rehearsed = _Rehearsed(suite, Dispatch(engines, store))
             matched_last = sorted(of_suite, key=lambda cell: cell.matched is not None)
@@ -123,9 +124,9 @@ def _engines(cells: Sequence[Cell], suite: SuiteTasks, known: Mapping[str, Throu
 
 def _sample(suite: SuiteTasks) -> list[Sample]:
     """Return a few questions whose lengths are spread as those of all are."""
-    by_length = sorted(suite.samples, key=lambda sample: len(sample.question.prompt))
+    by_length = np.argsort([len(sample.question.prompt) for sample in suite.samples], kind="stable")
     count = min(REHEARSED, len(by_length))
-    return [by_length[int((place + 0.5) / count * len(by_length))] for place in range(count)]
+    return [suite.samples[by_length[int((place + 0.5) / count * len(by_length))]] for place in range(count)]
 
 
 class _Rehearsed:

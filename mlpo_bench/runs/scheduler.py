@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from mlpo_bench.dispatch import Dispatch
-    from mlpo_bench.harness.suite import Sample, SuiteTasks
+    from mlpo_bench.harness.samples import Sample
+    from mlpo_bench.harness.suite import SuiteTasks
     from mlpo_bench.log.records import Record
     from mlpo_bench.runs.progress import CellProgress
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING
 
+from mlpo_bench.harness.documents import CutOff
 from mlpo_bench.harness.verdicts import Verdict
 from mlpo_bench.log import ledger
 from mlpo_bench.log.files import write_json
 from mlpo_bench.log.records import write_records
 from mlpo_bench.log.results import CellResult
+from mlpo_bench.log.transcripts import read_transcripts
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from mlpo_bench.engines import Engine
     from mlpo_bench.harness.suite import SuiteTasks
     from mlpo_bench.log.directory import RunDirectory
-    from mlpo_bench.log.records import Record
+    from mlpo_bench.log.records import Records
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.runs.progress import CellProgress
     from mlpo_bench.teams import ModelSpec
@@ -29,9 +33,10 @@ def score(
     """Have lm-eval score a cell whose conversations have all ended, and write its files, the figures last."""
     cell = one.cell
     one.finish()
-    scores = suite.score(one.finals)
     records = one.records
-    _check(records, scores.verdicts)
+    answered = array("I", (place for place, error in enumerate(records.column("error")) if error is None))
+    scores = suite.score(answered, _finals(folder.transcript_path(cell), records))
+    _check(records.answered, scores.verdicts)
     write_records(folder.records_path(cell.id), records)
     path = folder.ledger_path(cell.id)
     seats = _seats(cell, ledger.by_seat(path), engines)
@@ -43,15 +48,30 @@ def score(
     return result
 
 
-def _check(records: Sequence[Record], verdicts: Mapping[str, Verdict]) -> None:
+def _finals(path: Path, records: Records) -> Iterator[str]:
+    """Yield the final texts of what was answered: of all that a run holds they can be the longest, so files keep them.
+
+    Raises:
+        DamagedFile: the file is not what was written.
+    """
+    for line, error, cut_off in zip(
+        read_transcripts(path), records.column("error"), records.column("cut_off"), strict=True
+    ):
+        if error is None:
+            yield CutOff(line["final"]) if cut_off else line["final"]
+
+
+def _check(answered: Records, verdicts: Sequence[Verdict]) -> None:
     """Check that lm-eval comes to the verdicts that stand in the records: there is one judge, however it is asked.
 
     Raises:
         AssertionError: it does not.
     """
-    for record in records:
-        here = Verdict(record.answer, bool(record.right))
-        if record.error is None and (verdict := verdicts[record.question]) != here:
+    for place, (answer, right, verdict) in enumerate(
+        zip(answered.column("answer"), answered.column("right"), verdicts, strict=True)
+    ):
+        if verdict != Verdict(answer, right):
+            record = answered[place]
             raise AssertionError(
                 f"{record.question} in {record.cell}: {record.answer!r} was judged {_told(record.right)}, but lm-eval "
                 f"reads {verdict.answer!r} and judges it {_told(verdict.right)}."

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
     from mlpo_bench.dispatch import Dispatch
-    from mlpo_bench.harness.suite import Sample, SuiteTasks
+    from mlpo_bench.harness.samples import Sample
+    from mlpo_bench.harness.suite import SuiteTasks
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.protocols import Intervention, Room, Seat, Transcript, Turn
 
@@ -76,8 +77,10 @@ class _Search:
 
     async def _elsewhere(self, _: Intervention, places: Sequence[int]) -> dict[int, str]:
         """Return what each place's member opened with at another question of the suite, each at one of its own."""
-        others = self._others()
-        draws = self._draws("noise").sample(others, min(len(self._voices), len(others)))
+        samples = self._suite.samples
+        others = samples.others(self._sample)
+        drawn = self._draws("noise").sample(others, min(len(self._voices), len(others)))
+        draws = [samples[place] for place in drawn]
         found = {}
         for place in places:
             if place < len(draws):
@@ -105,9 +108,10 @@ class _Search:
         here = [turn for seat in self._members() for turn in await self._attempts(seat, intervention.pool)]
         given = [turn.answer or "?" for turn in here if await self._fits(turn, right=False)]
         if not given:
-            alike = [s for s in self._others() if s.question.answer_format == self._sample.question.answer_format]
+            samples = self._suite.samples
+            alike = samples.others(self._sample, self._sample.question.answer_format)
             some = self._draws("elsewhere").sample(alike, min(ELSEWHERE, len(alike)))
-            there = [(await self._opening(0, other)).answer for other in some]
+            there = [(await self._opening(0, samples[place])).answer for place in some]
             given = [answer for answer in there if answer is not None and await self._possible(answer)]
         distinct = list(dict.fromkeys(given))
         return self._draws("pushed").choice(distinct) if distinct else None
@@ -154,9 +158,6 @@ class _Search:
         """Return a seat for each distinct member that writes what others read, where they are not asked the same."""
         asked = self._asked(self._sample)
         return {asked[place]: self._voices[place] for place in reversed(range(len(self._voices)))}.values()
-
-    def _others(self) -> list[Sample]:
-        return [other for other in self._suite.samples if other.question.id != self._sample.question.id]
 
     def _draws(self, *what: object) -> random.Random:
         return shuffler(self._cell.setting.seed, self._sample.question.id, "stand-in", *what)

@@ -10,7 +10,7 @@ import pytest
 from mlpo_bench import answers, questions
 from mlpo_bench.errors import UsageError
 from mlpo_bench.harness import documents, gold
-from mlpo_bench.harness.suite import as_question
+from mlpo_bench.harness.samples import as_question
 from mlpo_bench.harness.surface_forms import FORMS, FORMS_OF
 from mlpo_bench.questions import SUITES, Item, Loaded, Question, Source, in_order
 
@@ -31,7 +31,7 @@ DOC = {
 
 def test_a_document_has_the_bare_question_and_the_format_s_sentence(made_up: Path) -> None:
     docs = documents.build("bbh", "navigate", data=str(made_up), version=1.0, pretrained="ignored")["test"]
-    assert docs["id"] == ["bbh/navigate/1", "bbh/navigate/6"]
+    assert [doc["id"] for doc in docs] == ["bbh/navigate/1", "bbh/navigate/6"]
     assert docs[0] == {
         "id": "bbh/navigate/1",
         "suite": "bbh",
@@ -47,7 +47,8 @@ def test_the_split_can_be_chosen_and_examples_come_from_train_alone(made_up: Pat
     train = documents.build("bbh", "navigate", split="train", data=made_up)
     assert len(train["test"]) == 9
     tested = documents.build("bbh", "navigate", data=made_up)
-    assert not set(tested["test"]["id"]) & set(tested["train"]["id"])
+    asked, shown = ({doc["id"] for doc in tested[split]} for split in ("test", "train"))
+    assert not asked & shown
 
 
 def test_a_limit_is_of_the_whole_suite(made_up: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import lm_eval.utils
 import pytest
@@ -29,8 +29,16 @@ if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
 
     from mlpo_bench.chat import Message, Sampling
+    from mlpo_bench.harness.verdicts import Verdict
 
 CANARY = "zebracrossing"
+
+
+def scored(suite: SuiteTasks, finals: dict[str, str]) -> tuple[dict[str, Any], dict[str, Verdict]]:
+    """lm-eval's results for some final texts, and its verdicts, by question."""
+    answered = [(place, one.question.id) for place, one in enumerate(suite.samples) if one.question.id in finals]
+    scores = suite.score([place for place, _ in answered], (finals[question] for _, question in answered))
+    return scores.results, dict(zip((question for _, question in answered), scores.verdicts, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +63,7 @@ def test_a_source_that_lacks_subjects_is_asked_for_those_that_it_has(tmp_path: P
     with quiet_lm_eval():
         suite = SuiteTasks("math", data=tmp_path)
     assert [sample.question.id for sample in suite.samples] == ["math/algebra/no-3"]
-    assert suite.score({"math/algebra/no-3": "The answer is $7$."}).verdicts["math/algebra/no-3"].right
+    assert scored(suite, {"math/algebra/no-3": "The answer is $7$."})[1]["math/algebra/no-3"].right
 
 
 def test_right_wrong_and_unread_are_told_apart_by_lm_eval_and_by_us(suite: SuiteTasks) -> None:
@@ -65,13 +73,13 @@ def test_right_wrong_and_unread_are_told_apart_by_lm_eval_and_by_us(suite: Suite
         for n, a in enumerate(suite.samples)
     }
     with quiet_lm_eval():
-        scores = suite.score(finals)
+        results, verdicts = scored(suite, finals)
     mine = {a.question.id: suite.judge(a, finals[a.question.id]) for a in suite.samples}
-    assert scores.verdicts == mine
+    assert verdicts == mine
     right = sum(v.right for v in mine.values())
     unread = sum(v.unread for v in mine.values())
     assert (right, unread, len(mine)) == (18, 18, 54)
-    group = scores.results["groups"]["mlpo_bbh"]
+    group = results["groups"]["mlpo_bbh"]
     assert group["acc,read"] == pytest.approx(right / len(mine))
     assert group["unread,read"] == pytest.approx(unread / len(mine))
 
@@ -79,13 +87,14 @@ def test_right_wrong_and_unread_are_told_apart_by_lm_eval_and_by_us(suite: Suite
 def test_scoring_twice_gives_the_same_and_questions_without_a_final_are_left_out(suite: SuiteTasks) -> None:
     finals = {a.question.id: f"<answer>{a.gold}</answer>" for a in suite.samples[3:]}
     with quiet_lm_eval():
-        first, second = suite.score(finals), suite.score(finals)
+        first, second = scored(suite, finals), scored(suite, finals)
     assert first == second
-    assert len(first.verdicts) == len(suite.samples) - 3
-    assert all(v.right for v in first.verdicts.values())
-    assert "mlpo_bbh_boolean_expressions" not in first.results["results"]
+    results, verdicts = first
+    assert len(verdicts) == len(suite.samples) - 3
+    assert all(v.right for v in verdicts.values())
+    assert "mlpo_bbh_boolean_expressions" not in results["results"]
     with quiet_lm_eval():
-        assert suite.score({}).verdicts == {}
+        assert scored(suite, {}) == ({}, {})
 
 
 def test_a_cell_scored_after_another_is_scored_as_by_a_fresh_suite(suite: SuiteTasks, made_up: Path) -> None:
@@ -93,10 +102,10 @@ def test_a_cell_scored_after_another_is_scored_as_by_a_fresh_suite(suite: SuiteT
     finals = {a.question.id: f"<answer>{a.gold if n % 3 else '-'}</answer>" for n, a in enumerate(suite.samples)}
     with quiet_lm_eval():
         fresh = SuiteTasks("bbh", data=made_up)
-        suite.score(before)
-        after, alone = suite.score(finals), fresh.score(finals)
+        scored(suite, before)
+        after, alone = scored(suite, finals), scored(fresh, finals)
     assert after == alone
-    assert list(after.verdicts) == [a.question.id for a in suite.samples]
+    assert list(after[1]) == [a.question.id for a in suite.samples]
     assert suite.configs == fresh.configs
     assert not any(a.request.resps or a.request.filtered_resps for a in suite.samples)
 
@@ -135,15 +144,15 @@ class Scripted(LM):
 def test_what_is_done_once_for_all_cells_changes_no_result(suite: SuiteTasks, made_up: Path) -> None:
     finals = {a.question.id: f"<answer>{a.gold if n % 3 else '-'}</answer>" for n, a in enumerate(suite.samples)}
     with quiet_lm_eval():
-        scores = suite.score(finals)
+        results, verdicts = scored(suite, finals)
         metadata = {"split": "test", "data": str(made_up)}
         manager = TaskManager(include_path=str(tasks_folder()), include_defaults=False, metadata=metadata)
         plain = evaluate(Scripted(finals), manager.load(["mlpo_bbh"]), bootstrap_iters=1_000)
     samples = {s["doc"]["id"]: s for of_task in plain.pop("samples").values() for s in of_task}
     assert plain.pop("configs").keys() == suite.configs.keys()
-    assert scores.results == plain
-    assert {name: v.right for name, v in scores.verdicts.items()} == {n: bool(s["acc"]) for n, s in samples.items()}
-    assert {name: v.unread for name, v in scores.verdicts.items()} == {n: bool(s["unread"]) for n, s in samples.items()}
+    assert results == plain
+    assert {name: v.right for name, v in verdicts.items()} == {n: bool(s["acc"]) for n, s in samples.items()}
+    assert {name: v.unread for name, v in verdicts.items()} == {n: bool(s["unread"]) for n, s in samples.items()}
 
 
 def test_lm_eval_compiles_templates_as_ever_once_a_suite_is_loaded(suite: SuiteTasks) -> None:
@@ -154,14 +163,14 @@ def test_lm_eval_compiles_templates_as_ever_once_a_suite_is_loaded(suite: SuiteT
 def test_lm_evals_standard_errors_are_there(suite: SuiteTasks) -> None:
     finals = {a.question.id: f"<answer>{a.gold if n % 2 else '-'}</answer>" for n, a in enumerate(suite.samples)}
     with quiet_lm_eval():
-        results = suite.score(finals).results
+        results, _ = scored(suite, finals)
     assert results["groups"]["mlpo_bbh"]["acc_stderr,read"] > 0
     assert not math.isnan(results["groups"]["mlpo_bbh"]["acc_stderr,read"])
 
 
 def test_results_hold_nothing_that_differs_from_process_to_process(suite: SuiteTasks) -> None:
     with quiet_lm_eval():
-        results = suite.score({a.question.id: "-" for a in suite.samples}).results
+        results, _ = scored(suite, {a.question.id: "-" for a in suite.samples})
     assert len(suite.configs) == 27
     assert " at 0x" not in json.dumps([results, suite.configs])
 

@@ -64,7 +64,7 @@ def test_a_record_counts_the_whole_conversation() -> None:
 def test_records_come_back_as_they_were(tmp_path: Path) -> None:
     records = [record(right=True), record(right=False), Record.failed(CELL, QUESTION, "the engine died")]
     write_records(tmp_path / "records.parquet", records)
-    assert read_records(tmp_path / "records.parquet") == records
+    assert list(read_records(tmp_path / "records.parquet")) == records
 
 
 def test_a_fault_is_in_no_figure_but_its_own() -> None:

@@ -18,11 +18,11 @@ MATRIX = {"protocols": ["solo", {"vote": {"samples": 4}}, "leader", "oracle"], "
 def test_an_answer_is_judged_once_and_once_more_by_lm_eval_for_each_cell(
     carry: Any, mixed_team: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judged: Counter[tuple[str, str]] = Counter()
+    judged: Counter[tuple[str, str, str]] = Counter()
     judge = answers.judge
 
     def counting(form: str, answer: str, gold: str) -> bool:
-        judged[form, answer] += 1
+        judged[form, answer, gold] += 1
         return judge(form, answer, gold)
 
     monkeypatch.setattr(answers, "judge", counting)
@@ -35,8 +35,8 @@ def test_an_answer_is_judged_once_and_once_more_by_lm_eval_for_each_cell(
         if turn["answer"] is not None
     ]
     finals = [record for cell in run.cells for record in run.records(cell.id) if not record.unread]
-    assert judged.total() == len(set(turns)) + len(finals)
-    assert len(set(turns)) < len(turns)
+    assert judged.total() == len(judged) + len(finals)
+    assert len(judged) <= len(set(turns)) < len(turns)
 
 
 def test_where_lm_eval_judges_otherwise_the_question_is_named(
@@ -47,6 +47,6 @@ def test_where_lm_eval_judges_otherwise_the_question_is_named(
         return metrics | {"acc": 1 - metrics["acc"]} if doc["id"].endswith("navigate/1") else metrics
 
     process_results = documents.process_results
-    monkeypatch.setattr("mlpo_bench.harness.suite.ConfigurableTask.process_results", lambda _, *found: other(*found))
+    monkeypatch.setattr("lm_eval.api.task.ConfigurableTask.process_results", lambda _, *found: other(*found))
     with pytest.raises(AssertionError, match=r"bbh/navigate/\d+ in bbh.solo: .* was judged (right|wrong), but lm-eval"):
         carry("other", team=mixed_team, protocols=["solo"], subjects=["navigate"], split="all")
