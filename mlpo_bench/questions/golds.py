@@ -10,7 +10,7 @@ from mlpo_bench.questions.reading import plain
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from mlpo_bench.questions.table import Row
 
@@ -21,18 +21,19 @@ _LETTER = re.compile(r"\(?([A-Ra-r])\)?[.)]?")
 _LETTERED = re.compile(r"(\(?[A-Ra-r][.):]+)\s*(\S.*)", re.DOTALL)
 
 
-def way_of(name: str, rows: Sequence[Row]) -> Way:
+def way_of(name: str, rows: Iterable[Row]) -> Way:
     """Return how a row's answer becomes gold. A whole table writes the right option in one way, so all rows decide.
 
     Raises:
         UsageError: Several ways fit all rows and differ, or it is positions, of which nothing tells from where they
             count; `name` is the table's.
     """
+    count = sum(1 for _ in rows)
     fitting = {way: sum(_gold(way, row) is not None for row in rows) for way in _WAYS}
     chosen = max(_WAYS, key=fitting.__getitem__)
-    if rows and fitting[chosen] == len(rows):
+    if count and fitting[chosen] == count:
         for other in _WAYS:
-            if other is not chosen and fitting[other] == len(rows):
+            if other is not chosen and fitting[other] == count:
                 _check_agreement(name, rows, chosen, other)
     numbered = [plain(row.cells["answer"]) for row in rows if _gold(_by_position, row) is not None]
     if chosen is _by_position and numbered and not any(int(stated) == 0 for stated in numbered):
@@ -43,7 +44,7 @@ def way_of(name: str, rows: Sequence[Row]) -> Way:
     return chosen
 
 
-def _check_agreement(name: str, rows: Sequence[Row], chosen: Way, other: Way) -> None:
+def _check_agreement(name: str, rows: Iterable[Row], chosen: Way, other: Way) -> None:
     for row in rows:
         if row.labels and chosen is _by_letter:  # labels are there to say which choice is meant
             continue

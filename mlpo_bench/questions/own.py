@@ -30,7 +30,7 @@ from mlpo_bench.questions.suite import SUITES, Suite
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from mlpo_bench.questions.table import Row
 
@@ -117,15 +117,11 @@ def _suite(path: Path, files: tuple[tuple[Path, int, int], ...], given: str | No
         raise UsageError(f"a suite is named after its file, and {path.name} gives no name; begin it with a letter.")
     if name in SUITES:
         raise UsageError(f"{path.name} has the name of the suite {name!r}; rename the file.")
-    rows, at = table.Rows(), list[Path]()
-    for file, _, _ in files:
-        rows.extend(table.read(file))
-        at += [file] * (len(rows) - len(at))
+    rows = table.AllRows(file for file, _, _ in files)
     form, how = (given, "") if given else _guessed(path, rows)
     several = len(files) > 1
-    entries, distinct = _entries(path, name, rows, at, form, several=several)
-    split_by_rule = all(_split_said(file, row, several=several) is None for file, row in zip(at, rows, strict=True))
-    del rows  # more than what is kept of them
+    entries, distinct = _entries(path, name, rows, form, several=several)
+    split_by_rule = all(_split_said(row, several=several) is None for row in rows)
     sha256 = _digest(entries)
     notes = [f"format {form}{how}"]
     if split_by_rule:
@@ -157,7 +153,7 @@ def _digest(entries: Entries) -> str:
     return digest.hexdigest()
 
 
-def _guessed(path: Path, rows: Sequence[Row]) -> tuple[str, str]:
+def _guessed(path: Path, rows: Iterable[Row]) -> tuple[str, str]:
     """Return the format that all rows' answers have beyond doubt, and how that was seen."""
     if any(row.choices for row in rows):
         return "option", ", as there are choices"
@@ -170,20 +166,18 @@ def _guessed(path: Path, rows: Sequence[Row]) -> tuple[str, str]:
     raise UsageError(f"{path.name}: say in which form its questions are answered (--format): {', '.join(FORMATS)}.")
 
 
-def _entries(
-    path: Path, name: str, rows: Sequence[Row], at: Sequence[Path], form: str, *, several: bool
-) -> tuple[Entries, int]:
-    """Return the rows of some files as entries, and how many differ in what they ask; tell all that are at fault."""
+def _entries(path: Path, name: str, rows: Iterable[Row], form: str, *, several: bool) -> tuple[Entries, int]:
+    """Return rows as entries, and how many differ in what they ask; tell all that are at fault."""
     gold_of = _golds(path, form, rows)
     entries = Entries()
     faults: list[str] = []
     places: dict[str, str] = {}
     asked: dict[bytes, int] = {}
     wheres: list[str] = []
-    for file, row in zip(at, rows, strict=True):
-        where = f"{file.name}, {row.place}" if several else row.place
+    for row in rows:
+        where = f"{row.file.name}, {row.place}" if several else row.place
         try:
-            entry = _entry(name, file, row, form, gold_of, several=several)
+            entry = _entry(name, row, form, gold_of, several=several)
         except ValueError as fault:
             faults.append(f"{where}: {fault}")
             continue
@@ -201,7 +195,7 @@ def _entries(
     return entries, len(asked)
 
 
-def _entry(name: str, file: Path, row: Row, form: str, gold_of: Callable[[Row], str], *, several: bool) -> Entry:
+def _entry(name: str, row: Row, form: str, gold_of: Callable[[Row], str], *, several: bool) -> Entry:
     """Return a row as an entry.
 
     Raises:
@@ -215,9 +209,9 @@ def _entry(name: str, file: Path, row: Row, form: str, gold_of: Callable[[Row], 
     gold = gold_of(row)
     if not readable(form, gold):
         raise ValueError(f"its answer {gold!r} cannot be read as format {form}")
-    said = _split_said(file, row, several=several)
+    said = _split_said(row, several=several)
     tested = int(fingerprint(text), 16) % _TRAINED_OF > 0 if said is None else said
-    place = reading.plain(row.cells.get("id")) or (f"{file.stem}-{row.number}" if several else str(row.number))
+    place = reading.plain(row.cells.get("id")) or (f"{row.file.stem}-{row.number}" if several else str(row.number))
     return Entry.of(name, _subject(row, name), place, text, gold, form, tested=tested)
 
 
@@ -249,19 +243,19 @@ def _agree(form: str, one: str, other: str) -> bool:
     return answers.key(form, answer) == answers.key(form, one) or answers.judge(form, answer, one)
 
 
-def _golds(path: Path, form: str, rows: Sequence[Row]) -> Callable[[Row], str]:
+def _golds(path: Path, form: str, rows: Iterable[Row]) -> Callable[[Row], str]:
     """Return how a row's answer becomes gold."""
     return golds.way_of(path.name, rows) if form == "option" else lambda row: reading.plain(row.cells["answer"])
 
 
-def _split_said(file: Path, row: Row, *, several: bool) -> bool | None:
+def _split_said(row: Row, *, several: bool) -> bool | None:
     """Return whether a row is said to be tested; None where nothing says so."""
     if "split" in row.cells:
         stated = reading.plain(row.cells["split"]).casefold()
         if stated not in SPLITS:
             raise ValueError(f"its split {stated!r} is none of {', '.join(SPLITS)}")
         return SPLITS[stated]
-    return SPLITS.get(file.stem.casefold()) if several else None
+    return SPLITS.get(row.file.stem.casefold()) if several else None
 
 
 def _subject(row: Row, name: str) -> str:

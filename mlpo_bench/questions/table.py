@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import pickle
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError, nearest
-from mlpo_bench.packed import Coded
 from mlpo_bench.questions import choices, reading
 from mlpo_bench.questions.reading import blank
 
@@ -35,12 +34,13 @@ _DELIMITERS = ",;\t|"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a table: `place` says where it stands (`line 7`, `row 6`), `number` counts the file's rows from 1.
+    """A row of a `file`: `place` says where it stands (`line 7`, `row 6`), `number` counts the file's rows from 1.
 
     `cells` has those columns of `COLUMNS` that the table has; `choices` are texts, none where the row offers none;
     `labels` are what the row calls them, if it does; `first` is the number of the first one's column, if it has one.
     """
 
+    file: Path
     place: str
     number: int
     cells: Mapping[str, Any]
@@ -49,47 +49,51 @@ class Row:
     first: int | None = None
 
 
-class Rows(Coded[Row]):
-    """Rows of tables: all are looked at several times before questions are made, and as bytes they take less.
-
-    What was written is read in this process alone.
-    """
-
-    def encoded(self, one: Row) -> bytes:
-        """Return a row as bytes."""
-        return pickle.dumps((one.place, one.number, one.cells, one.choices, one.labels, one.first))
-
-    def decoded(self, held: bytes) -> Row:
-        """Return bytes as the row that they were."""
-        return Row(*pickle.loads(held))  # noqa: S301 - of this very process
-
-
-def read(path: Path) -> Rows:
-    """Return a table's rows; blank ones are left out.
+class Rows:
+    """The rows of a table, blank ones left out: they are read anew whenever they are looked at, and never held.
 
     Raises:
         UsageError: The file cannot be read, is none of these kinds, or lacks a column.
     """
-    if (kind := path.suffix.lower()) not in READERS:
-        raise UsageError(f"{path} is no table of questions: these end in {', '.join(READERS)}.")
-    names: dict[str, None] = {}
-    count = 0
-    for count, (_, cells) in enumerate(READERS[kind](path), start=1):  # noqa: B007 - whether there is any
-        names.update(dict.fromkeys(cells))
-    if not count:
-        raise UsageError(f"{path} holds no question.")
-    columns = _columns(path, names)
-    one_each = choices.columns(path, _named(names), columns.values())
-    rows = Rows()
-    for number, (place, cells) in enumerate(READERS[kind](path), start=1):
-        if any(not blank(value) for value in cells.values()):
-            known = {column: cells.get(name) for column, name in columns.items()}
-            try:
-                found = choices.offered(known.get("choices"), cells, one_each)
-            except ValueError as fault:
-                raise UsageError(f"{path}, {place}: {fault}.") from None
-            rows.append(Row(place, number, known, found.texts, found.labels, found.first))
-    return rows
+
+    def __init__(self, path: Path) -> None:
+        if (kind := path.suffix.lower()) not in READERS:
+            raise UsageError(f"{path} is no table of questions: these end in {', '.join(READERS)}.")
+        self._path, self._reader = path, READERS[kind]
+        names: dict[str, None] = {}
+        count = 0
+        for count, (_, cells) in enumerate(self._reader(path), start=1):  # noqa: B007 - whether there is any
+            names.update(dict.fromkeys(cells))
+        if not count:
+            raise UsageError(f"{path} holds no question.")
+        self._columns = _columns(path, names)
+        self._one_each = choices.columns(path, _named(names), self._columns.values())
+
+    def __iter__(self) -> Iterator[Row]:
+        """Yield the rows.
+
+        Raises:
+            UsageError: What a row offers are no choices.
+        """
+        for number, (place, cells) in enumerate(self._reader(self._path), start=1):
+            if any(not blank(value) for value in cells.values()):
+                known = {column: cells.get(name) for column, name in self._columns.items()}
+                try:
+                    found = choices.offered(known.get("choices"), cells, self._one_each)
+                except ValueError as fault:
+                    raise UsageError(f"{self._path}, {place}: {fault}.") from None
+                yield Row(self._path, place, number, known, found.texts, found.labels, found.first)
+
+
+class AllRows:
+    """The rows of several tables, one after the other."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._tables = tuple(map(Rows, paths))
+
+    def __iter__(self) -> Iterator[Row]:
+        """Yield the rows."""
+        return chain.from_iterable(self._tables)
 
 
 def _column(name: object) -> str:
