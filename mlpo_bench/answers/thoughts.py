@@ -22,6 +22,7 @@ _THOUGHT = re.compile(
     r"|<\|channel\|>(?:(?P<channel>final)|analysis|commentary)[^<\n]{0,80}<\|message\|>|(?-i:(?P<stripped>assistantfinal))"
     r"|<\|channel>(?:thought|analysis)|(?P<turned><channel\|>)|<unused94>thought|(?P<unused><unused95>)"
     r"|<\|inner_(?:prefix|(?P<inner>suffix))\|>|(?P<response>\[BEGIN FINAL RESPONSE\])"
+    r"|(?-i:\Aanalysis(?=[A-Z]))"
     r"|(?P<done>^\.\.\.done thinking\.[ \t]{0,4}$)"
     r"|(?P<void><\|(?:end|return|(?:begin|end)_of_solution|start\|>assistant)(?:\|>|(?<=assistant)))",
     re.IGNORECASE | re.MULTILINE,

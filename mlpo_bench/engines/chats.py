@@ -14,6 +14,8 @@ that shows it nowhere would have questions dropped, and is refused. Some kinds o
 - With a template that writes today's date: it is told the same day for ever (`DATE`, or the one that a team file
   names), which is part of the identity of requests.
 
+- With marks of thoughts that its tokenizer or its prompt would hide: they stand in the answer (`thought_marks`).
+
 What a message says stays text: where it spells a special token (`<|im_start|>`), the model reads these letters and not
 the token. So nobody whose words stand in a prompt can end it there, or go on in another role.
 """
@@ -27,12 +29,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Message
+from mlpo_bench.engines import thought_marks, tokenizer_files
 from mlpo_bench.engines.quiet import quiet_transformers
 from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from mlpo_bench.engines.resolved import ResolvedModel
@@ -68,6 +71,11 @@ class ChatTokens:
         date: the day that a template is told.
         template_kwargs: what a template is told besides, such as `enable_thinking`.
 
+    Attributes:
+        tokenizer: the same.
+        mended: the folder of a copy that it was loaded from, where transformers misreads the model's own.
+        marks: the special tokens that set thoughts apart.
+
     Raises:
         UsageError: its template shows nothing of what a user asks.
     """
@@ -80,13 +88,18 @@ class ChatTokens:
         template_kwargs: Mapping[str, Any] = NOTHING,
     ) -> None:
         self.tokenizer = tokenizer
+        self.mended: Path | None = None
         self._has_template = bool(tokenizer.chat_template)
         self._date = date if self._has_template and _CLOCK in str(tokenizer.chat_template) else None
         self._told = dict(template_kwargs) | ({} if self._date is None else {_CLOCK: _clock(self._date)})
         self._takes_parts = self._has_template and self._wants_parts()
         self._has_system_role = self._has_template and self._fault(_PROBE, Message("system", _PROBE)) is None
-        special = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
-        self._special = re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))) or r"(?!)")
+        special = {str(token): number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+        self._special = _any_of(special)
+        self.marks = thought_marks.among(special)
+        self._unmarked = _any_of(special.keys() - self.marks)
+        self._hidden = {number for token, number in special.items() if token not in self.marks}
+        self._may_open = self._has_template and thought_marks.may_be_opened_by(str(tokenizer.chat_template))
 
     @classmethod
     def of_folder(
@@ -106,6 +119,9 @@ class ChatTokens:
 
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+            if mended := tokenizer_files.misread(folder, tokenizer):
+                folder = tokenizer_files.as_written(folder)
+                tokenizer = AutoTokenizer.from_pretrained(folder)
             with quiet_transformers():  # what it advises as it first decodes, it advises once
                 tokenizer.decode([])
         except Exception as error:  # whatever transformers meets in files that others wrote
@@ -114,9 +130,11 @@ class ChatTokens:
                 f"the tokenizer in {folder} cannot be read: {reason}; name the folder of another (`tokenizer`)."
             ) from error
         try:
-            return cls(tokenizer, date=date, template_kwargs=template_kwargs)
+            chats = cls(tokenizer, date=date, template_kwargs=template_kwargs)
         except UsageError as mistake:
             raise UsageError(f"the tokenizer in {folder} cannot be used: {mistake}") from None
+        chats.mended = folder if mended else None
+        return chats
 
     @classmethod
     def of_model(cls, model: ResolvedModel, spec: ModelSpec) -> ChatTokens:
@@ -135,8 +153,14 @@ class ChatTokens:
     @property
     def identity(self) -> tuple[str, ...]:
         """What of the rendering decides what is read, where it is not what messages and template alone say."""
-        parts = ("content parts",) if self._takes_parts else ()
-        return parts if self._date is None else (*parts, f"date {self._date}")
+        told = {
+            "tokenizer as written": self.mended is not None,
+            "content parts": self._takes_parts,
+            f"date {self._date}": self._date is not None,
+            "marks of thoughts": bool(self.marks),
+            "thought opened": bool(self.opened([Message("user", _ASKED)])),
+        }
+        return tuple(words for words, holds in told.items() if holds)
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -156,6 +180,25 @@ class ChatTokens:
         # Without a template nobody has written the tokens that a sequence starts with, so the tokenizer does.
         ids: list[int] = self.tokenizer.encode(self.text(messages), add_special_tokens=not self._has_template)
         return ids
+
+    def opened(self, messages: Sequence[Message]) -> str:
+        """Return the mark of a thought that a chat's prompt opens, and all behind it: the answer begins with it."""
+        if not self._may_open or not messages:
+            return ""
+        return thought_marks.opened(self.text(messages), messages[-1].content)
+
+    def decoded(self, ids: Sequence[int]) -> str:
+        """Return the text of an answer's tokens: of special ones, those that set thoughts apart alone."""
+        text: str
+        if self.marks:
+            text = self.tokenizer.decode([one for one in ids if one not in self._hidden], skip_special_tokens=False)
+        else:
+            text = self.tokenizer.decode(ids, skip_special_tokens=True)
+        return text
+
+    def without_hidden(self, text: str) -> str:
+        """Return a text that was decoded with all special tokens as `decoded` has it."""
+        return self._unmarked.sub("", text)
 
     def _spelled_out(self, messages: Sequence[Message]) -> list[int]:
         """Return the token ids of a chat whose messages spell special tokens, with the letters of these."""
@@ -235,6 +278,10 @@ class ChatTokens:
         except Exception as fault:  # noqa: BLE001 - whatever a template trips over, it has not shown the text
             return (str(fault).splitlines() or [type(fault).__name__])[0].rstrip(".")
         return None if shown else "it is left out"
+
+
+def _any_of(tokens: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, sorted(tokens, key=len, reverse=True))) or r"(?!)")
 
 
 def _clock(day: date) -> Callable[[str], str]:

@@ -9,6 +9,7 @@ index leaves out. So engines are shown a folder (`plain`) that holds the model a
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 from mlpo_bench.engines import adapters, json_files
@@ -19,6 +20,10 @@ from mlpo_bench.errors import UsageError
 INDEX, WHOLE = "model.safetensors.index.json", "model.safetensors"
 CONSOLIDATED = "consolidated*.safetensors"
 TOKENIZER_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
+_WRITES_NOTHING = re.compile(
+    r"For(?:SequenceClassification|TokenClassification|MaskedLM|QuestionAnswering|MultipleChoice|Embedding)$|RewardModel$"
+)
+_SENTENCE_TRANSFORMERS = "modules.json"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _DIGITS = 12
 
@@ -63,6 +68,7 @@ def check(name: str, folder: Path) -> None:
         if adapter:
             raise UsageError(f"{name} is an adapter, no model: {named}")
         raise UsageError(f"{name} is no model: {folder} holds no config.json.")
+    _check_kind(name, folder)
     if weight_files(folder):
         return
     if adapter:
@@ -75,6 +81,27 @@ def check(name: str, folder: Path) -> None:
     pickled = any(file for pattern in _PICKLED for file in folder.glob(pattern))
     held = " (only pickled weights, which can run code)" if pickled else ""
     raise UsageError(f"{name} holds no safetensors{held}; convert it if you trust its makers. Run: {_conversion(name)}")
+
+
+def _check_kind(name: str, folder: Path) -> None:
+    """Refuse models that do not write: transformers would load many of them, and draw what they lack at random."""
+    config = json_files.read_object(folder / "config.json")
+    architectures = config.get("architectures")
+    named = [str(each) for each in architectures] if isinstance(architectures, list) else []
+    if named and all(map(_WRITES_NOTHING.search, named)):
+        raise UsageError(
+            f"{name} is a model that judges or fills in texts ({named[0]}); a member of a team writes them."
+        )
+    if (folder / _SENTENCE_TRANSFORMERS).is_file():
+        raise UsageError(
+            f"{name} is a model for embeddings ({_SENTENCE_TRANSFORMERS} of sentence-transformers); a member of a team "
+            "writes texts."
+        )
+    if config.get("is_encoder_decoder") is True:
+        raise UsageError(
+            f"{name} is a model of an encoder and a decoder ({', '.join(named) or config.get('model_type')}), which no "
+            "engine here loads; a server may serve it."
+        )
 
 
 def _conversion(name: str) -> str:

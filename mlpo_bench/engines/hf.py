@@ -49,9 +49,10 @@ TOO_NEW = (5, 20)
 
 @dataclass(frozen=True, slots=True)
 class _Asker:
-    """Who waits for a row: since when, and where its answer is to go."""
+    """Who waits for a row: since when, what its prompt opened of the answer, and where that is to go."""
 
     since: float
+    opened: str
     answer: asyncio.Future[Completion]
 
 
@@ -115,7 +116,9 @@ class HFEngine:
         if self._chats.stops:
             sampling = replace(sampling, stop=sampling.stop + self._chats.stops)
         row = Row(ids, sampling, seed)
-        asker = self._askers[row] = _Asker(asked, asyncio.get_running_loop().create_future())
+        asker = self._askers[row] = _Asker(
+            asked, self._chats.opened(messages), asyncio.get_running_loop().create_future()
+        )
         self._admission.waiting.append(row)
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
@@ -216,13 +219,14 @@ class HFEngine:
     def _completion(self, row: Row) -> Completion:
         # The token that ends an answer is no part of it, whether or not its tokenizer calls it special.
         at_end = bool(row.written) and row.written[-1] in self._ends
-        text = self._chats.tokenizer.decode(row.written[:-1] if at_end else row.written, skip_special_tokens=True)
+        text = self._chats.decoded(row.written[:-1] if at_end else row.written)
         stops = [at for stop in row.sampling.stop if (at := text.find(stop)) >= 0]
         ended = bool(stops) or at_end
         reason: FinishReason = "stop" if ended else "length"
         text = text[: min(stops)] if stops else text
         usage = Usage(prompt=len(row.ids), completion=len(row.written))
-        return Completion(text, usage, reason, time.perf_counter() - self._askers[row].since)
+        asker = self._askers[row]
+        return Completion(asker.opened + text, usage, reason, time.perf_counter() - asker.since)
 
 
 def _bounds(model: Any) -> tuple[int, int]:  # noqa: ANN401 - transformers has no types

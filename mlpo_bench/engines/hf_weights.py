@@ -10,6 +10,8 @@ from mlpo_bench.errors import UsageError, unknown
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlpo_bench.engines.resolved import ResolvedModel
     from mlpo_bench.engines.spec import ModelSpec
 
@@ -74,8 +76,12 @@ def load(resolved: ResolvedModel, spec: ModelSpec, dtype: str) -> Any:  # noqa: 
 
     chosen = settings(spec, dtype)
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            resolved.folder, use_safetensors=True, trust_remote_code=resolved.trust_remote_code, **chosen
+        model, told = AutoModelForCausalLM.from_pretrained(
+            resolved.folder,
+            use_safetensors=True,
+            trust_remote_code=resolved.trust_remote_code,
+            output_loading_info=True,
+            **chosen,
         )
         if not {"device_map", "quantization_config"} & chosen.keys():
             model.to("cuda" if torch.cuda.is_available() else "cpu")
@@ -87,4 +93,16 @@ def load(resolved: ResolvedModel, spec: ModelSpec, dtype: str) -> Any:  # noqa: 
             ) from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UsageError(f"transformers cannot load {resolved.name}: {reason}") from error
+    _check_whole(resolved, sorted(told["missing_keys"]))
     return model
+
+
+def _check_whole(resolved: ResolvedModel, missing: Sequence[str]) -> None:
+    """Refuse a model of which weights are missing: transformers draws them at random, and only warns."""
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise UsageError(
+            f"{resolved.name} lacks weights ({missing[0]}{more}), which would be drawn at random: its files are not "
+            "whole, or in a form that its config.json does not tell, or it is no model that writes text (one for "
+            "embeddings or rewards)."
+        )

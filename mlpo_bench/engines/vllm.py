@@ -106,7 +106,10 @@ class VLLMEngine:
             raise EngineError(f"{facts.full_name}: vLLM ended a request with {made.finish_reason!r}.")
         cached = output.num_cached_tokens or 0
         usage = Usage(prompt=len(ids) - cached, cached=cached, completion=len(made.token_ids))
-        return Completion(made.text, usage, made.finish_reason, time.perf_counter() - asked)
+        text = self._chats.opened(messages) + (
+            self._chats.without_hidden(made.text) if self._chats.marks else made.text
+        )
+        return Completion(text, usage, made.finish_reason, time.perf_counter() - asked)
 
     def halt(self, reason: Exception) -> None:
         """Begin nothing more: what waits in vLLM's queue, or for the model's turn, gets `reason` instead."""
@@ -130,6 +133,7 @@ class VLLMEngine:
             stop=[*sampling.stop, *self._chats.stops],
             seed=None if sampling.greedy else seed,
             output_kind=self._whole,
+            skip_special_tokens=not self._chats.marks,
         )
 
     async def _unless_halted(self, ids: list[int], params: Any) -> Any:  # noqa: ANN401 - vLLM's own classes
@@ -215,7 +219,8 @@ def load(
         chats = ChatTokens.of_model(base, spec)
     drawing = generation.of(base, spec, FOLLOWED)
     note = f"vLLM on {place.kind}{', batch-invariant' if deterministic else ''}"
-    args = AsyncEngineArgs(**vllm_settings.arguments(models, spec, place, share, deterministic=deterministic))
+    told = vllm_settings.arguments(models, spec, place, share, deterministic=deterministic)
+    args = AsyncEngineArgs(**told | ({"tokenizer": str(chats.mended)} if chats.mended else {}))
     before = set(multiprocessing.active_children())
     try:
         # In no variable of this function: vLLM's optional imports fail with exceptions that are kept, and with them

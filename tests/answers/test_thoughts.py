@@ -56,3 +56,8 @@ def test_a_thought_whose_opening_stands_in_the_prompt_ends(opening: str, closing
 @pytest.mark.parametrize("text", ["I think (B).", "a < think > b of it", "The analysis> B", "Thinking... B it is"])
 def test_what_only_looks_like_a_mark_stays(text: str) -> None:
     assert without_thoughts(text.replace("< think >", "< thin >")) == text.replace("< think >", "< thin >")
+
+
+def test_gpt_oss_thoughts_that_are_cut_off_are_thoughts_without_their_marks_too() -> None:
+    assert without_thoughts("analysisWe need to pick. The answer is (A)") == ""
+    assert without_thoughts("analysis of it: B") == "analysis of it: B"

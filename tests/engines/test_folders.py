@@ -232,3 +232,62 @@ def test_a_tokenizer_that_is_none_is_a_sentence(tiny_folder: Path, tmp_path: Pat
         resolved(tiny_folder, tokenizer=str(tmp_path / "emty"))
     with pytest.raises(ValueError, match="tokenizer concerns weights on this machine"):
         ModelSpec(model="m", base_url="http://127.0.0.1:1/v1", tokenizer="x")
+
+
+# Models that do not write, and weights that are not there.
+
+
+def changed(folder: Path, tiny_folder: Path, **config: object) -> Path:
+    shutil.copytree(tiny_folder, folder)
+    told = json.loads((folder / "config.json").read_text()) | config
+    (folder / "config.json").write_text(json.dumps(told))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "architecture", ["Qwen3ForSequenceClassification", "ModernBertForMaskedLM", "Qwen2ForProcessRewardModel"]
+)
+def test_a_model_that_judges_or_fills_in_is_refused(architecture: str, tiny_folder: Path, tmp_path: Path) -> None:
+    folder = changed(tmp_path / "m", tiny_folder, architectures=[architecture])
+    with pytest.raises(UsageError, match=rf"judges or fills in texts \({architecture}\); a member of a team writes"):
+        resolved(folder)
+
+
+def test_a_model_for_embeddings_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
+    folder = changed(tmp_path / "m", tiny_folder)
+    (folder / "modules.json").write_text("[]")
+    with pytest.raises(UsageError, match="is a model for embeddings"):
+        resolved(folder)
+
+
+def test_a_model_of_encoder_and_decoder_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
+    folder = changed(tmp_path / "m", tiny_folder, architectures=None, is_encoder_decoder=True)
+    with pytest.raises(UsageError, match=r"a model of an encoder and a decoder \(llama\)"):
+        resolved(folder)
+
+
+@pytest.mark.parametrize(
+    ("lost", "told"),
+    [
+        (["lm_head.weight"], r"lacks weights \(lm_head\.weight\), which would be drawn at random"),
+        (
+            ["model.layers.1.mlp.up_proj.weight", "model.norm.weight"],
+            r"lacks weights \(model\.layers\.1\.mlp\.up_proj\.weight and 1 more\)",
+        ),
+    ],
+)
+def test_weights_that_are_missing_are_not_drawn_at_random(
+    lost: list[str], told: str, tiny_folder: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = changed(tmp_path / "m", tiny_folder)
+    weights = {name: held for name, held in load_file(folder / "model.safetensors").items() if name not in lost}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UsageError, match=told):
+        answered(folder)
+
+
+def test_tied_weights_are_not_missing(tiny: ModuleType, tmp_path: Path) -> None:
+    folder = tiny.save(tmp_path / "m", tie_word_embeddings=True)
+    assert answered(folder)[0].text

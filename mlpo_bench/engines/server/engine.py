@@ -269,7 +269,7 @@ class ServerEngine:
         usage = reply.usage or Usage(self.count_tokens(messages), 0, _estimate(written))
         reply = self._bounded(reply, sampling)
         return Completion(
-            text=reply.text,
+            text=self._builder.opened(messages) + reply.text,
             usage=usage,
             finish_reason=reply.finish_reason,
             seconds=seconds,

@@ -90,6 +90,11 @@ class RequestBuilder:
             body["stop"] = stops
         return _merged(body | self._added(), self._options.extra_body)
 
+    def opened(self, messages: Sequence[Message]) -> str:
+        """Return what a prompt that is written here opens of the answer: the mark of a thought."""
+        chat = without_system(messages) if self.fold_system else messages
+        return "" if self._chat is None or isinstance(self._chat, PlainChat) else self._chat.opened(chat)
+
     def sends(self, field: Sent) -> bool:
         """Whether a field goes with requests, where there is something in it."""
         return field not in self._options.omit
