@@ -29,8 +29,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Message
-from mlpo_bench.engines import thought_marks, tokenizer_files
-from mlpo_bench.engines.quiet import quiet_transformers
+from mlpo_bench.engines import thought_marks, tokenizer_files, turn_ends
 from mlpo_bench.errors import UsageError
 
 
@@ -45,8 +44,11 @@ DATE = date(2025, 1, 1)
 """The day that a template is told where nobody names another."""
 _PROBE = "a system message to look for"
 _ASKED = "a question to look for"
+_ANSWERED = "an answer to look for"
 _CLOCK = "strftime_now"
 """What templates call to learn the day, as transformers offers it."""
+_OURS = frozenset({"messages", "conversation", "tokenize", "add_generation_prompt", "continue_final_message"})
+"""What a template is told by whoever renders a chat."""
 _SPELLED = "\ue0f0{}\ue0f1"
 """Stands for what is spelled out while the rest is rendered: signs of the Unicode block that is nobody's."""
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -75,9 +77,10 @@ class ChatTokens:
         tokenizer: the same.
         mended: the folder of a copy that it was loaded from, where transformers misreads the model's own.
         marks: the special tokens that set thoughts apart.
+        turn_end: the token that ends a turn in the template, where the model's files do not name it.
 
     Raises:
-        UsageError: its template shows nothing of what a user asks.
+        UsageError: its template shows nothing of what a user asks, or not of what it is told.
     """
 
     def __init__(
@@ -89,9 +92,14 @@ class ChatTokens:
     ) -> None:
         self.tokenizer = tokenizer
         self.mended: Path | None = None
+        self.turn_end: int | None = None
         self._has_template = bool(tokenizer.chat_template)
+        _check_told(template_kwargs, tokenizer.chat_template)
         self._date = date if self._has_template and _CLOCK in str(tokenizer.chat_template) else None
         self._told = dict(template_kwargs) | ({} if self._date is None else {_CLOCK: _clock(self._date)})
+        # Made for training: what is read would be over before the answer begins.
+        ends = [] if self._has_template else tokenizer.encode("a")
+        self._appends_end = bool(ends) and ends[-1] == tokenizer.eos_token_id
         self._takes_parts = self._has_template and self._wants_parts()
         self._has_system_role = self._has_template and self._fault(_PROBE, Message("system", _PROBE)) is None
         special = {str(token): number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
@@ -115,25 +123,12 @@ class ChatTokens:
         Raises:
             UsageError: the folder holds no tokenizer that transformers can read, or its template drops questions.
         """
-        from transformers import AutoTokenizer
-
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
-            if mended := tokenizer_files.misread(folder, tokenizer):
-                folder = tokenizer_files.as_written(folder)
-                tokenizer = AutoTokenizer.from_pretrained(folder)
-            with quiet_transformers():  # what it advises as it first decodes, it advises once
-                tokenizer.decode([])
-        except Exception as error:  # whatever transformers meets in files that others wrote
-            reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-            raise UsageError(
-                f"the tokenizer in {folder} cannot be read: {reason}; name the folder of another (`tokenizer`)."
-            ) from error
+        tokenizer, mended = tokenizer_files.load(folder, trust_remote_code=trust_remote_code)
         try:
             chats = cls(tokenizer, date=date, template_kwargs=template_kwargs)
         except UsageError as mistake:
             raise UsageError(f"the tokenizer in {folder} cannot be used: {mistake}") from None
-        chats.mended = folder if mended else None
+        chats.mended = mended
         return chats
 
     @classmethod
@@ -143,12 +138,15 @@ class ChatTokens:
         Raises:
             UsageError: as for `of_folder`.
         """
-        return cls.of_folder(
+        chats = cls.of_folder(
             model.tokenizer_folder,
             trust_remote_code=model.trust_remote_code,
             date=spec.engine_options.date or DATE,
             template_kwargs=spec.engine_options.chat_template_kwargs,
         )
+        _, _, behind = (chats.answered([Message("user", _ASKED)], _ANSWERED) or "").rpartition(_ANSWERED)
+        chats.turn_end = turn_ends.not_named(model, chats.tokenizer, behind, chats.marks)
+        return chats
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -157,7 +155,9 @@ class ChatTokens:
             "tokenizer as written": self.mended is not None,
             "content parts": self._takes_parts,
             f"date {self._date}": self._date is not None,
+            "no end appended": self._appends_end,
             "marks of thoughts": bool(self.marks),
+            f"turn ends by {self.turn_end}": self.turn_end is not None,
             "thought opened": bool(self.opened([Message("user", _ASKED)])),
         }
         return tuple(words for words, holds in told.items() if holds)
@@ -178,8 +178,13 @@ class ChatTokens:
         if any(self._special.search(message.content) for message in messages):
             return self._spelled_out(messages)
         # Without a template nobody has written the tokens that a sequence starts with, so the tokenizer does.
-        ids: list[int] = self.tokenizer.encode(self.text(messages), add_special_tokens=not self._has_template)
-        return ids
+        return self._encoded(self.text(messages), first=True)
+
+    def _encoded(self, text: str, *, first: bool) -> list[int]:
+        """Return the ids of a text; `first` says that a sequence starts with it."""
+        starts = first and not self._has_template
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=starts)
+        return ids[:-1] if starts and self._appends_end else ids
 
     def opened(self, messages: Sequence[Message]) -> str:
         """Return the mark of a thought that a chat's prompt opens, and all behind it: the answer begins with it."""
@@ -220,7 +225,7 @@ class ChatTokens:
             if place % 2:
                 ids += self._letters(spelled[int(part)])
             else:
-                ids += self.tokenizer.encode(part, add_special_tokens=not (place or self._has_template))
+                ids += self._encoded(part, first=not place)
         return ids
 
     def _letters(self, token: str) -> list[int]:
@@ -238,12 +243,21 @@ class ChatTokens:
         None where that is not to be told: a model without a template, or one whose template shows a chat with its
         answer otherwise than the chat alone.
         """
-        if not self._has_template:
+        if (whole := self.answered(messages, answer)) is None:
             return None
-        answered = [*(messages if self._has_system_role else without_system(messages)), Message("assistant", answer)]
-        before, whole = self.text(messages), self._render(answered, prompted=False)
+        before = self.text(messages)
         behind = whole[len(before) :]
         return behind if whole.startswith(before) and behind.lstrip().startswith(answer.strip()) else None
+
+    def answered(self, messages: Sequence[Message], answer: str) -> str | None:
+        """Return a chat with its answer, as the template shows it; None without a template, or one that refuses it."""
+        if not self._has_template:
+            return None
+        chat = [*(messages if self._has_system_role else without_system(messages)), Message("assistant", answer)]
+        try:
+            return self._render(chat, prompted=False)
+        except Exception:  # noqa: BLE001 - whatever a template trips over
+            return None
 
     def _render(self, messages: Sequence[Message], *, prompted: bool = True) -> str:
         chat = [{"role": m.role, "content": self._content(m.content)} for m in messages]
@@ -278,6 +292,20 @@ class ChatTokens:
         except Exception as fault:  # noqa: BLE001 - whatever a template trips over, it has not shown the text
             return (str(fault).splitlines() or [type(fault).__name__])[0].rstrip(".")
         return None if shown else "it is left out"
+
+
+def _check_told(names: Iterable[str], template: str | None) -> None:
+    """Check that what a team file tells a chat template is something that it asks for.
+
+    Raises:
+        UsageError: it is not: a word that is misspelled would be passed over.
+    """
+    for name in names:
+        if name in _OURS:
+            raise UsageError(f"chat_template_kwargs name {name}, which is not the team file's to say.")
+        if not re.search(rf"\b{re.escape(name)}\b", str(template or "")):
+            what = "its chat template does not ask for it" if template else "it has no chat template"
+            raise UsageError(f"chat_template_kwargs name {name}, but {what}.")
 
 
 def _any_of(tokens: Iterable[str]) -> re.Pattern[str]:

@@ -12,7 +12,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from mlpo_bench.engines import adapters, json_files
+from mlpo_bench.engines import adapters, headers, json_files
 from mlpo_bench.engines.cache import cache_dir, made_once
 from mlpo_bench.errors import UsageError
 
@@ -23,6 +23,7 @@ TOKENIZER_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
 _WRITES_NOTHING = re.compile(
     r"For(?:SequenceClassification|TokenClassification|MaskedLM|QuestionAnswering|MultipleChoice|Embedding)$|RewardModel$"
 )
+_LARGE_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tekken.json")
 _SENTENCE_TRANSFORMERS = "modules.json"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _DIGITS = 12
@@ -67,9 +68,18 @@ def check(name: str, folder: Path) -> None:
     if not (folder / "config.json").is_file():
         if adapter:
             raise UsageError(f"{name} is an adapter, no model: {named}")
-        raise UsageError(f"{name} is no model: {folder} holds no config.json.")
+        snapshots = sorted(folder.glob("snapshots/*/config.json"))
+        inside = f" It is a folder of the hub's cache; the model in it is {snapshots[-1].parent}." if snapshots else ""
+        raise UsageError(f"{name} is no model: {folder} holds no config.json.{inside}")
     _check_kind(name, folder)
-    if weight_files(folder):
+    weights = weight_files(folder)
+    held = [*weights, *(folder / name for name in _LARGE_TOKENIZERS if (folder / name).is_file())]
+    if pointers := [file.name for file in held if headers.is_pointer(file)]:
+        raise UsageError(
+            f"{name} is not whole: {pointers[0]} is a pointer of Git LFS, whose content was not fetched. "
+            f"Run: git -C {folder} lfs pull"
+        )
+    if weights:
         return
     if adapter:
         raise UsageError(f"{name} is an adapter with the configuration of its base, but without its weights: {named}")

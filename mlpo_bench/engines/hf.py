@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Usage
-from mlpo_bench.engines import device_memory, generation, hf_weights, identity, lora, processor
+from mlpo_bench.engines import device_memory, generation, hf_fit, hf_weights, identity, lora, processor
 from mlpo_bench.engines.base import ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.engines.decoding.admission import Admission
@@ -43,6 +43,7 @@ CACHE_SHARE = 0.3
 # Tokens of prompts read in one pass. Reading keeps a CPU busy with few, and more would be padded; a GPU wants many.
 READ_TOGETHER, READ_TOGETHER_ELSEWHERE = 512, 65_536
 DEFAULT_CONTEXT = 4_096
+_ONCE_LOST_THEIR_STATE = frozenset({"mamba", "falcon_mamba", "recurrent_gemma"})
 TOO_NEW = (5, 20)
 """The first version of transformers that decoding has not been tried with and found right."""
 
@@ -82,7 +83,7 @@ class HFEngine:
 
         use_heads_as_queries(model)
         self._chats, self._facts, self._drawing = chats, facts, drawing
-        self._ends = _end_tokens(model, chats.tokenizer)
+        self._ends = hf_fit.ends(model, chats)
         self._decoder = Decoder(model, chats.tokenizer, self._ends, drawing)
         rows = batch_rows or BATCH_ROWS.get(model.device.type, BATCH_ROWS_ELSEWHERE)
         self._admission = Admission(rows, *_bounds(model), joins=self._decoder.joins)
@@ -250,13 +251,6 @@ def _free_cached() -> None:
     torch.cuda.empty_cache()
 
 
-def _end_tokens(model: Any, tokenizer: Any) -> list[int]:  # noqa: ANN401 - transformers has no types
-    """Return the ids of the tokens that end an answer."""
-    told = getattr(model.generation_config, "eos_token_id", None)
-    ends = told if isinstance(told, list) else [told]
-    return list(dict.fromkeys(end for end in (*ends, tokenizer.eos_token_id) if end is not None))
-
-
 def _check_transformers(installed: str) -> None:
     """Refuse a version with which the decoding was seen to crash, or to draw other tokens without a word (5.24)."""
     numbers = tuple(int(part) for part in re.findall(r"[0-9]+", installed)[:2])
@@ -286,6 +280,7 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
     with quiet_transformers():
         chats = ChatTokens.of_model(resolved, spec)
         model = hf_weights.load(resolved, spec, dtype)
+    hf_fit.check_vocabulary(model, chats, resolved)
     parameters = model.num_parameters()
     if resolved.adapter:
         model = lora.applied(model, resolved, resolved.adapter).get_base_model()
@@ -294,6 +289,7 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
         from mlpo_bench.engines import wide_products
 
         wide_products.widen(model)
+    rows = hf_fit.rows(model, chats, resolved, 1 if deterministic else spec.engine_options.max_num_seqs)
     facts = ModelFacts(
         name=resolved.name,
         engine="hf",
@@ -301,18 +297,32 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
         dtype=dtype,
         context=min(resolved.context or DEFAULT_CONTEXT, spec.context or resolved.context or DEFAULT_CONTEXT),
         parameters=parameters,
-        note="; ".join(filter(None, ["deterministic: one request at a time" if deterministic else "", resolved.note])),
+        note="; ".join(filter(None, [_pace(spec, rows, deterministic=deterministic), resolved.note])),
         adapter=resolved.adapter_facts,
         told=drawing.told,
     )
-    rows = 1 if deterministic else spec.engine_options.max_num_seqs
     return HFEngine(model, chats, facts, batch_rows=rows, drawing=drawing)
 
 
 def _once(resolved: ResolvedModel, spec: ModelSpec, drawing: Generation) -> list[str]:
-    """Return what this engine once did otherwise: it followed the makers' penalties, and applied adapters unasked."""
-    once = ["no penalties"] if spec.generation == "task" and drawing.forces else []
-    return [*once, "without the adapter beside it"] if resolved.note else once
+    """Return what this engine once did otherwise.
+
+    It followed the makers' penalties, applied adapters unasked, and lost what some models keep of a text.
+    """
+    once = {
+        "no penalties": spec.generation == "task" and drawing.forces,
+        "without the adapter beside it": bool(resolved.note),
+        "state kept": resolved.config.get("model_type") in _ONCE_LOST_THEIR_STATE,
+    }
+    return [words for words, holds in once.items() if holds]
+
+
+def _pace(spec: ModelSpec, rows: int | None, *, deterministic: bool) -> str:
+    """Return why requests are answered one at a time; nothing where they are not, or a team file says so."""
+    if deterministic:
+        return "deterministic: one request at a time"
+    alone = rows == 1 and spec.engine_options.max_num_seqs != 1
+    return "one request at a time: beside others it writes otherwise" if alone else ""
 
 
 def _dtype(spec: ModelSpec, resolved: ResolvedModel, *, deterministic: bool) -> str:

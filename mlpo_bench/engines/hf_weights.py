@@ -72,11 +72,10 @@ def load(resolved: ResolvedModel, spec: ModelSpec, dtype: str) -> Any:  # noqa: 
         UsageError: transformers cannot load them, or not in this way.
     """
     import torch
-    from transformers import AutoModelForCausalLM
 
     chosen = settings(spec, dtype)
     try:
-        model, told = AutoModelForCausalLM.from_pretrained(
+        model, told = _loader(resolved).from_pretrained(
             resolved.folder,
             use_safetensors=True,
             trust_remote_code=resolved.trust_remote_code,
@@ -92,9 +91,25 @@ def load(resolved: ResolvedModel, spec: ModelSpec, dtype: str) -> Any:  # noqa: 
                 "there, or spread it over devices (engine_options: {device_map: auto})."
             ) from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if "contains custom code" in reason:
+            raise UsageError(
+                f"{resolved.name} brings code of its own, which is not run unasked: where you trust its makers, say "
+                "`trust_remote_code: true` of the member."
+            ) from error
         raise UsageError(f"transformers cannot load {resolved.name}: {reason}") from error
     _check_whole(resolved, sorted(told["missing_keys"]))
     return model
+
+
+def _loader(resolved: ResolvedModel) -> Any:  # noqa: ANN401 - as above
+    """Return what loads a model of its kind: transformers knows some that see as these alone."""
+    import transformers
+
+    config = transformers.AutoConfig.from_pretrained(resolved.folder, trust_remote_code=resolved.trust_remote_code)
+    sees = type(config) in transformers.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+    if sees and type(config) not in transformers.MODEL_FOR_CAUSAL_LM_MAPPING:
+        return transformers.AutoModelForImageTextToText
+    return transformers.AutoModelForCausalLM
 
 
 def _check_whole(resolved: ResolvedModel, missing: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
 
     from mlpo_bench.engines.adapters import Adapter
     from mlpo_bench.engines.base import AdapterFacts
+
+
+_TYPES = {
+    "float32": "float32", "float": "float32", "fp32": "float32", "float16": "float16", "half": "float16",
+    "fp16": "float16", "bfloat16": "bfloat16", "bf16": "bfloat16",
+}  # fmt: skip
+"""The types that models are computed in, by the names that configurations have for them."""
+_HELD = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+"""The same by those of safetensors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +66,22 @@ class ResolvedModel:
 
     @property
     def dtype(self) -> str:
-        """The type the weights were published in, such as `bfloat16`."""
+        """The type the weights were published in, such as `bfloat16`: as the configuration says, else as they are."""
         config = self.config
         text = config.get("text_config") or {}
-        return str(next((c[k] for c in (config, text) for k in ("dtype", "torch_dtype") if c.get(k)), "float32"))
+        told = next((c[k] for c in (config, text) for k in ("dtype", "torch_dtype") if c.get(k)), None)
+        if isinstance(told, dict):  # a type for each part of the model
+            told = told.get("") or next(iter(told.values()), None)
+        named = str(told).removeprefix("torch.").lower()
+        return _TYPES.get(named) or self._held_in or "float32"
+
+    @property
+    def _held_in(self) -> str | None:
+        """The type of most numbers in its files, of those that are computed in."""
+        held = Counter[str]()
+        for file in self.weight_files:
+            held.update(headers.types(file))
+        return next((name for kind, _ in held.most_common() if (name := _HELD.get(kind))), None)
 
     def computed_in(self, asked: str) -> str:
         """The type it is computed in where a person asks for `asked`: under `auto` the weights' own."""

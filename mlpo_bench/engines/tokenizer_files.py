@@ -1,4 +1,4 @@
-"""A tokenizer as its own file has it, where transformers reads another out of it.
+"""Loading a model's tokenizer: as its own file has it, also where transformers reads another out of it.
 
 Many makers name LlamaTokenizer in tokenizer_config.json, whatever their tokenizer.json holds. From version 5 on
 transformers then puts Llama's way of splitting words in place of the file's, and spaces are lost in all that is read
@@ -16,6 +16,8 @@ from mlpo_bench.engines import json_files
 from mlpo_bench.engines.cache import cache_dir, made_once
 from mlpo_bench.engines.folders import TOKENIZER_FILES
 from mlpo_bench.engines.hashes import revision_of
+from mlpo_bench.engines.quiet import quiet_transformers
+from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
@@ -24,7 +26,30 @@ if TYPE_CHECKING:
 
 FILE, CONFIG = "tokenizer.json", "tokenizer_config.json"
 PLAIN_CLASS = "PreTrainedTokenizerFast"
+_OWN_CODE = "contains custom code"
+"""Words of transformers where a folder would run code."""
 _PROBE = "A question:\n\nHow much is 12 times 345? It's 4,140."
+
+
+def load(folder: Path, *, trust_remote_code: bool) -> tuple[Any, Path | None]:
+    """Return the tokenizer of a folder, and where a copy of it lies that it had to be loaded from.
+
+    Raises:
+        UsageError: the folder holds none that transformers can read.
+    """
+    from transformers import AutoTokenizer
+
+    mended = None
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        if misread(folder, tokenizer):
+            mended = as_written(folder)
+            tokenizer = AutoTokenizer.from_pretrained(mended)
+        with quiet_transformers():  # what it advises as it first decodes, it advises once
+            tokenizer.decode([])
+    except Exception as error:  # whatever transformers meets in files that others wrote
+        raise UsageError(_unread(folder, error)) from error
+    return tokenizer, mended
 
 
 def misread(folder: Path, tokenizer: Any) -> bool:  # noqa: ANN401 - transformers has no types
@@ -54,3 +79,22 @@ def as_written(folder: Path) -> Path:
         (place / CONFIG).write_text(json.dumps(told | {"tokenizer_class": PLAIN_CLASS}), encoding="utf-8")
 
     return made_once(cache_dir() / "tokenizers" / revision_of(files).removeprefix("sha256:"), copy)
+
+
+def _unread(folder: Path, error: Exception) -> str:
+    """Return why a tokenizer cannot be read, and what to do: reading one begins with the model's configuration."""
+    from transformers import AutoConfig
+
+    reason = " ".join(line.strip() for line in str(error).splitlines()[:2]).rstrip(".") or type(error).__name__
+    if _OWN_CODE in reason:
+        return (
+            f"the tokenizer in {folder} brings code of its own, which is not run unasked: where you trust its makers, "
+            "say `trust_remote_code: true` of the member, or name the folder of another (`tokenizer`)."
+        )
+    try:
+        if (folder / "config.json").is_file():
+            AutoConfig.from_pretrained(folder)
+    except Exception as fault:  # noqa: BLE001 - as above
+        if type(fault) is type(error) and str(fault) == str(error):
+            return f"transformers cannot read {folder / 'config.json'}: {reason}."
+    return f"the tokenizer in {folder} cannot be read: {reason}; name the folder of another (`tokenizer`)."

@@ -131,6 +131,7 @@ class VLLMEngine:
             min_tokens=min(drawing.more.get("min_new_tokens", 0), sampling.max_tokens),
             max_tokens=sampling.max_tokens,
             stop=[*sampling.stop, *self._chats.stops],
+            stop_token_ids=[] if self._chats.turn_end is None else [self._chats.turn_end],
             seed=None if sampling.greedy else seed,
             output_kind=self._whole,
             skip_special_tokens=not self._chats.marks,

@@ -143,3 +143,53 @@ def test_transformers_advice_on_decoding_is_kept_off_the_terminal(
     finally:
         logger.removeHandler(handler)
     assert [record.getMessage() for record in records] == []
+
+
+@pytest.mark.parametrize(
+    ("template", "kwargs", "told"),
+    [
+        ("TEMPLATE", {"enable_thinkng": False}, "name enable_thinkng, but its chat template does not ask for it"),
+        ("TEMPLATE", {"add_generation_prompt": False}, "add_generation_prompt, which is not the team file's to say"),
+        (None, {"enable_thinking": False}, "enable_thinking, but it has no chat template"),
+    ],
+)
+def test_what_a_template_does_not_ask_for_is_not_passed_over(
+    template: str | None, kwargs: dict[str, bool], told: str, tiny: ModuleType
+) -> None:
+    with pytest.raises(UsageError, match=told):
+        ChatTokens(tiny.tokenizer(template and getattr(tiny, template)), template_kwargs=kwargs)
+
+
+def test_a_base_models_prompt_does_not_end_before_the_answer(tiny: ModuleType) -> None:
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer = tiny.tokenizer(None)
+    expected = ChatTokens(tokenizer).ids(HOSTILE[:1])
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    chats = ChatTokens(tokenizer)
+    assert chats.ids([Message("user", "a b")])[-1] != 2
+    assert chats.identity == ("no end appended",)
+    assert chats.ids(HOSTILE[:1]) == expected
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        (
+            "tokenizer_config.json",
+            '{"tokenizer_class": "Xs", "auto_map": {"AutoTokenizer": ["x.Xs", null]}}',
+            "brings code of its own, which is not run unasked: .*trust_remote_code: true",
+        ),
+        ("config.json", '{"model_type": "llama", "dtype": "bf17"}', r"transformers cannot read .*config\.json: "),
+    ],
+)
+def test_a_tokenizer_that_cannot_be_read_is_told_by_what_is_at_fault(
+    file: str, content: str, told: str, tiny_folder: Path, tmp_path: Path
+) -> None:
+    for each in tiny_folder.glob("*.json"):
+        (tmp_path / each.name).write_bytes(each.read_bytes())
+    (tmp_path / file).write_text(content)
+    with pytest.raises(UsageError, match=told):
+        ChatTokens.of_folder(tmp_path)

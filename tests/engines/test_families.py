@@ -36,6 +36,8 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "Phi": {**LLAMA_LIKE, "num_key_value_heads": 4},
     "GPTNeoX": {**SHARED, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4},
     "GPT2LMHead": {**SHARED, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64},
+    "Mamba": {**SHARED, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 8, "time_step_rank": 4},
+    "FalconMamba": {**SHARED, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 8, "time_step_rank": 4},
     "OPT": {
         **SHARED, "hidden_size": 32, "ffn_dim": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
         "word_embed_proj_dim": 32, "max_position_embeddings": 64,

@@ -291,3 +291,57 @@ def test_weights_that_are_missing_are_not_drawn_at_random(
 def test_tied_weights_are_not_missing(tiny: ModuleType, tmp_path: Path) -> None:
     folder = tiny.save(tmp_path / "m", tie_word_embeddings=True)
     assert answered(folder)[0].text
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json"])
+def test_what_git_leaves_of_a_large_file_is_told(file: str, tiny_folder: Path, tmp_path: Path) -> None:
+    folder = changed(tmp_path / "m", tiny_folder)
+    (folder / file).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 34\n")
+    with pytest.raises(UsageError, match=rf"is not whole: {file} is a pointer of Git LFS.* Run: git -C .* lfs pull"):
+        resolved(folder)
+
+
+def test_a_folder_of_the_hubs_cache_names_the_model_in_it(tiny_folder: Path, tmp_path: Path) -> None:
+    changed(tmp_path / "models--a--b" / "snapshots" / "12", tiny_folder)
+    with pytest.raises(UsageError, match=r"a folder of the hub's cache; the model in it is .*snapshots/12\."):
+        resolved(tmp_path / "models--a--b")
+
+
+# What configurations say in odd ways.
+
+
+@pytest.mark.parametrize(
+    ("told", "dtype"),
+    [("torch.bfloat16", "bfloat16"), ("bf16", "bfloat16"), ({"": "float16"}, "float16"), ("auto", "float32"),
+     ("float8_e4m3fn", "float32"), (None, "float32")],
+)  # fmt: skip
+def test_types_are_known_by_their_many_names(told: object, dtype: str, tiny_folder: Path, tmp_path: Path) -> None:
+    assert resolved(changed(tmp_path / "m", tiny_folder, dtype=told)).dtype == dtype
+
+
+def test_a_type_that_is_not_told_is_that_of_the_weights(tiny_folder: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = changed(tmp_path / "m", tiny_folder, dtype=None)
+    weights = {name: held.bfloat16() for name, held in load_file(folder / "model.safetensors").items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    assert resolved(folder).dtype == "bfloat16"
+
+
+@pytest.mark.parametrize("ends", [[[2], [6]], ["</s>", "user"], ["2", "6"], [2.0, 6], [2, 6]])
+def test_ends_are_known_in_whatever_form(ends: object, tiny_folder: Path, tmp_path: Path) -> None:
+    folder = changed(tmp_path / "m", tiny_folder)
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": ends}))
+    spec = ModelSpec(model=str(folder), engine="hf")
+    engine = hf.load(models.resolve(spec), spec)
+    assert sorted(engine._ends) == [2, 6]
+
+
+def test_a_tokenizer_with_tokens_that_the_model_lacks_is_refused(
+    tiny: ModuleType, tiny_folder: Path, tmp_path: Path
+) -> None:
+    tokenizer = tiny.tokenizer("<x>" + tiny.TEMPLATE)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<x>"]})
+    tokenizer.save_pretrained(tmp_path / "other")
+    with pytest.raises(UsageError, match=r"writes the token <x> \(number 24\) into every prompt, but .* 24 tokens"):
+        answered(tiny_folder, tokenizer=str(tmp_path / "other"))

@@ -178,6 +178,9 @@ class Decoder:
             "use_cache": True,
             "logits_to_keep": 1,
         }
+        # A model that is a state alone has taken the mask into it, and would spread one token over all its columns.
+        if "cache_params" in self._takes and ids.shape[1] < read.shape[1]:
+            del told["attention_mask"]
         out = self._model(input_ids=ids, **{name: value for name, value in told.items() if name in self._takes})
         logits: torch.Tensor = out.logits[:, -1].float()
         return logits
