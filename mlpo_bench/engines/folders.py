@@ -73,8 +73,8 @@ def check(name: str, folder: Path) -> None:
         raise UsageError(f"{name} is no model: {folder} holds no config.json.{inside}")
     _check_kind(name, folder)
     weights = weight_files(folder)
-    held = [*weights, *(folder / name for name in _LARGE_TOKENIZERS if (folder / name).is_file())]
-    if pointers := [file.name for file in held if headers.is_pointer(file)]:
+    large = [*weights, *(folder / name for name in _LARGE_TOKENIZERS if (folder / name).is_file())]
+    if pointers := [file.name for file in large if headers.is_pointer(file)]:
         raise UsageError(
             f"{name} is not whole: {pointers[0]} is a pointer of Git LFS, whose content was not fetched. "
             f"Run: git -C {folder} lfs pull"
@@ -140,10 +140,12 @@ def plain(folder: Path, revision: str) -> Path:
     """
     weights = set(weight_files(folder))
     beside = {*folder.glob("*.safetensors")} - weights
-    indexed = (folder / INDEX).is_file() and not (folder / WHOLE).is_file()
-    if not holds_adapter_beside(folder) and (indexed or not beside):
+    index, whole = (folder / INDEX).is_file(), (folder / WHOLE).is_file()
+    if not holds_adapter_beside(folder) and (not whole if index else not beside):
         return folder
-    left_out = {file.name for file in beside} | {adapters.CONFIG, "adapter_model.bin"}
+    # An index that leads elsewhere would have vLLM leave the weights out.
+    misleading = {INDEX} if index and whole else set()
+    left_out = {file.name for file in beside} | {adapters.CONFIG, "adapter_model.bin"} | misleading
     place = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:_DIGITS]
     files = [file for file in folder.iterdir() if file.name not in left_out]
 

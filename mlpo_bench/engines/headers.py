@@ -23,7 +23,7 @@ def shapes(safetensors: Path) -> dict[str, tuple[int, ...]]:
     Raises:
         UsageError: it is no such file, or was cut off.
     """
-    return {name: tuple(tensor["shape"]) for name, tensor in _tensors(safetensors).items()}
+    return {name: tuple(tensor["shape"]) for name, tensor in tensors(safetensors).items()}
 
 
 def types(safetensors: Path) -> dict[str, int]:
@@ -33,26 +33,31 @@ def types(safetensors: Path) -> dict[str, int]:
         UsageError: as for `shapes`.
     """
     held: dict[str, int] = {}
-    for tensor in _tensors(safetensors).values():
+    for tensor in tensors(safetensors).values():
         held[str(tensor.get("dtype"))] = held.get(str(tensor.get("dtype")), 0) + prod(tensor["shape"])
     return held
 
 
-def _tensors(safetensors: Path) -> dict[str, dict[str, Any]]:
+def tensors(safetensors: Path) -> dict[str, dict[str, Any]]:
+    """Return what a file's header says of its tensors, by name.
+
+    Raises:
+        UsageError: as for `shapes`.
+    """
     try:
         with safetensors.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(_LENGTH))
             header = json_files.parsed(file.read(length))
-        tensors = {name: tensor for name, tensor in header.items() if name != "__metadata__"}
-        end = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
+        held = {name: tensor for name, tensor in header.items() if name != "__metadata__"}
+        end = max((tensor["data_offsets"][1] for tensor in held.values()), default=0)
         whole = safetensors.stat().st_size == _LENGTH + length + end
-        for tensor in tensors.values():
+        for tensor in held.values():
             tuple(tensor["shape"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, MemoryError, OverflowError, struct.error):
         raise UsageError(f"{safetensors} cannot be read as safetensors.") from None
     if not whole:
         raise UsageError(f"{safetensors} is cut off: it holds less than its header names; copy or save it again.")
-    return tensors
+    return held
 
 
 def is_pointer(file: Path) -> bool:

@@ -281,7 +281,7 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
         chats = ChatTokens.of_model(resolved, spec)
         model = hf_weights.load(resolved, spec, dtype)
     hf_fit.check_vocabulary(model, chats, resolved)
-    parameters = model.num_parameters()
+    parameters = resolved.parameters if resolved.is_quantised else model.num_parameters()
     if resolved.adapter:
         model = lora.applied(model, resolved, resolved.adapter).get_base_model()
     model.eval()
@@ -311,7 +311,7 @@ def _once(resolved: ResolvedModel, spec: ModelSpec, drawing: Generation) -> list
     """
     once = {
         "no penalties": spec.generation == "task" and drawing.forces,
-        "without the adapter beside it": bool(resolved.note),
+        "without the adapter beside it": bool(resolved.note) and resolved.adapter is None,
         "state kept": resolved.config.get("model_type") in _ONCE_LOST_THEIR_STATE,
     }
     return [words for words, holds in once.items() if holds]

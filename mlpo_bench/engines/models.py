@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from mlpo_bench.errors import UsageError, nearest
 
 
 if TYPE_CHECKING:
+    from mlpo_bench.engines.adapters import Adapter
     from mlpo_bench.engines.spec import ModelSpec
 
 # Weights in safetensors only; pickled ones can run code when they are read.
@@ -48,7 +50,19 @@ def resolve(spec: ModelSpec) -> ResolvedModel:
         return base
     adapter = adapters.find(spec.adapter)
     lora.check_context(base, adapter)
-    return replace(base, adapter=adapter, note="")
+    return replace(base, adapter=adapter, note="" if spec.tokenizer else _other_template(base, adapter))
+
+
+def _other_template(base: ResolvedModel, adapter: Adapter) -> str:
+    """Return what a person should know of an adapter that was trained with another chat template than its base's."""
+    with contextlib.suppress(OSError, ValueError):
+        own = adapters.chat_template(adapter.folder)
+        if own and own.strip() != adapters.chat_template(base.folder).strip():
+            return (
+                "the adapter's folder holds another chat template than its base's, which is the one that is used "
+                f"(tokenizer: {adapter.name} in the team file uses the adapter's)"
+            )
+    return ""
 
 
 def takes_time(spec: ModelSpec) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.engines import folders, headers, json_files
+from mlpo_bench.engines import folders, headers, json_files, packed
 
 
 if TYPE_CHECKING:
@@ -97,8 +97,16 @@ class ResolvedModel:
 
     @property
     def parameters(self) -> int:
-        """How many numbers the safetensors files hold, those of each weight once."""
+        """How many weights the safetensors files hold, each once, however many of them a number packs."""
+        if self.is_quantised:
+            how = self.config["quantization_config"]
+            return sum(packed.weights(headers.tensors(file), how) for file in self.weight_files)
         return sum(prod(shape) for file in self.weight_files for shape in headers.shapes(file).values())
+
+    @property
+    def is_quantised(self) -> bool:
+        """Whether its files hold weights in a form that packs several of them, or scales them."""
+        return isinstance(self.config.get("quantization_config"), dict)
 
     @property
     def weight_files(self) -> list[Path]:

@@ -77,7 +77,9 @@ class Policy:
         They are those behind the prompt in the whole chat, up to and with the first that ends a completion; where the
         template does not tell, the text's own and the tokenizer's end.
         """
-        behind = self.chats.behind(as_messages(messages), text)
+        chat = as_messages(messages)
+        text = text.removeprefix(self.chats.opened(chat))  # that stands in the prompt
+        behind = self.chats.behind(chat, text)
         ids: list[int] = self.tokenizer.encode(text if behind is None else behind, add_special_tokens=False)
         end = next((place for place, token in enumerate(ids) if token in self.ends), None)
         return [*ids, self.tokenizer.eos_token_id] if end is None else ids[: end + 1]

@@ -179,3 +179,20 @@ def test_without_peft_the_command_to_install_it_is_named(
     monkeypatch.setattr(lora, "find_spec", lambda name: None if name == "peft" else object())
     with pytest.raises(UsageError, match=r"needs peft\. Run: pip install peft"):
         resolve(tiny_folder, adapter)
+
+
+@pytest.mark.parametrize("file", ["chat_template.jinja", "tokenizer_config.json"])
+def test_a_chat_template_of_an_adapters_own_is_told_of(file: str, tiny_folder: Path, adapter: Path) -> None:
+    assert resolve(tiny_folder, adapter).note == ""
+    own = "{{ messages }}"
+    (adapter / file).write_text(own if file.endswith("jinja") else json.dumps({"chat_template": own}))
+    assert "holds another chat template than its base's" in resolve(tiny_folder, adapter).note
+    spec = ModelSpec(model=str(tiny_folder), adapter=str(adapter), tokenizer=str(tiny_folder))
+    assert models.resolve(spec).note == ""
+
+
+def test_a_chat_template_that_is_the_bases_own_is_not_told_of(tiny_folder: Path, adapter: Path) -> None:
+    for name in ("chat_template.jinja", "tokenizer_config.json"):
+        if (tiny_folder / name).is_file():
+            shutil.copy(tiny_folder / name, adapter / name)
+    assert resolve(tiny_folder, adapter).note == ""

@@ -345,3 +345,12 @@ def test_a_tokenizer_with_tokens_that_the_model_lacks_is_refused(
     tokenizer.save_pretrained(tmp_path / "other")
     with pytest.raises(UsageError, match=r"writes the token <x> \(number 24\) into every prompt, but .* 24 tokens"):
         answered(tiny_folder, tokenizer=str(tmp_path / "other"))
+
+
+def test_an_index_beside_whole_weights_misleads_no_engine(tiny_folder: Path, tmp_path: Path) -> None:
+    folder = changed(tmp_path / "m", tiny_folder)
+    (folder / folders.INDEX).write_text(json.dumps({"weight_map": {"a": "model-00001-of-00001.safetensors"}}))
+    shown = resolved(folder).folder
+    assert (shown / folders.WHOLE).is_file()
+    assert not (shown / folders.INDEX).exists()
+    assert answered(folder)[0].text == answered(tiny_folder)[0].text

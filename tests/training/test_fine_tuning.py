@@ -63,6 +63,18 @@ def test_a_template_that_shows_answers_otherwise_gets_the_plain_end(lessons: Les
     assert leader.tokenizer.decode(tokens) == "ok</s>"
 
 
+def test_what_a_prompt_opens_of_a_completion_is_not_learnt_twice(
+    lessons: Lessons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlpo_bench.training import policy
+
+    leader = policy.load(lessons.recipe())
+    messages = lessons.traces[0].messages
+    expected = leader.completion_ids(messages, "ok")
+    monkeypatch.setattr(leader.chats, "opened", lambda _: "<think>")
+    assert leader.completion_ids(messages, "<think>ok") == expected
+
+
 def test_traces_that_are_too_long_are_left_out_and_told(lessons: Lessons) -> None:
     training = lessons.training(method="sft", sft={"max_length": 47})
     lengths = sorted(len(prompt.messages[0]["content"]) for prompt in lessons.prompts)
