@@ -41,7 +41,7 @@ def _packs(name: str, tensor: Mapping[str, Any]) -> bool:
 def _bits(how: Mapping[str, Any]) -> int:
     """Return the bits of a weight, as the makers of a quantised model say it in their several ways."""
     groups = how.get("config_groups")
-    group = next(iter(groups.values()), {}) if isinstance(groups, dict) else {}
+    group: Any = next(iter(groups.values()), {}) if isinstance(groups, dict) else {}
     of_group = (group.get("weights") or {}).get("num_bits") if isinstance(group, dict) else None
     told = how.get("bits") or how.get("w_bit") or of_group or (8 if how.get("load_in_8bit") else None)
     return told if isinstance(told, int) and told in {1, 2, 3, 4, 8} else _USUAL

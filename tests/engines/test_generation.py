@@ -228,6 +228,7 @@ def test_vllm_is_told_the_same(tiny_folder: Path, tmp_path: Path) -> None:
 
     engine = vllm.VLLMEngine.__new__(vllm.VLLMEngine)
     engine._chats = ChatTokens.of_folder(tiny_folder)
+    engine._chats.turn_end = 9
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
@@ -242,6 +243,7 @@ def test_vllm_is_told_the_same(tiny_folder: Path, tmp_path: Path) -> None:
     asked, own = params("task", **advice), params("model", **advice)
     names = ("temperature", "top_p", "top_k", "repetition_penalty", "min_p", "min_tokens", "max_tokens", "seed")
     assert [getattr(asked, name) for name in names] == [0.9, 0.8, 7, 1.0, 0.0, 0, 5, 3]
+    assert (asked.stop_token_ids, asked.skip_special_tokens) == ([9], True)
     assert [getattr(own, name) for name in names] == [0.6, 0.8, 20, 1.2, 0.1, 2, 5, 3]
 
 

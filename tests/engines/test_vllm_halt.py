@@ -72,7 +72,9 @@ class Watchdog:
 
 
 def engine(llm: Frontend, turns: Turns | None = None) -> VLLMEngine:
-    chats = SimpleNamespace(ids=lambda _: [1, 2], stops=(), tokenizer=None)
+    chats = SimpleNamespace(
+        ids=lambda _: [1, 2], stops=(), tokenizer=None, marks=frozenset(), turn_end=7, opened=lambda _: ""
+    )
     served = Served(llm, Watchdog(), turns)  # type: ignore[arg-type]
     facts = ModelFacts(name="m", engine="vllm", revision="r", dtype="float32", context=64)
     return VLLMEngine(served, chats, facts)  # type: ignore[arg-type]
@@ -186,3 +188,18 @@ def test_refusing_many_requests_with_one_fault_does_not_pile_up_its_traceback() 
         assert len(refused.traceback) < 10
 
     asyncio.run(go())
+
+
+def test_what_a_prompt_opens_and_a_tokenizer_would_hide_stands_in_an_answer() -> None:
+    async def go() -> tuple[str, bool]:
+        llm = Frontend()
+        one = engine(llm)
+        one._chats = SimpleNamespace(  # type: ignore[assignment]
+            ids=lambda _: [1], stops=(), marks=frozenset({"[THINK]"}), turn_end=None, opened=lambda _: "<think>",
+            without_hidden=lambda text: text.replace("Yes", "No"),
+        )  # fmt: skip
+        llm.go.set()
+        made = await one.complete([Message("user", "?")], Sampling(max_tokens=4), 0)
+        return made.text, one.sampling_params(Sampling(), 0).skip_special_tokens
+
+    assert asyncio.run(go()) == ("<think>No.", False)

@@ -73,6 +73,7 @@ def test_a_death_is_told_with_its_reason_and_its_log_stays(tmp_path: Path, monke
             pass
 
     class Chats:
+        turn_end, marks = None, frozenset[str]()
         stops = ()
 
         def ids(self, _: object) -> list[int]:
