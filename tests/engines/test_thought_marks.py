@@ -12,11 +12,13 @@ from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.engines import thought_marks
 from mlpo_bench.engines.base import ModelFacts
 from mlpo_bench.engines.chats import ChatTokens
+from mlpo_bench.teams import ModelSpec
 
 
 pytest.importorskip("transformers")
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import ModuleType
 
 CHAT = [Message("user", "a b")]
@@ -111,3 +113,15 @@ def test_special_tokens_that_set_thoughts_apart_stand_in_an_answer(tiny: ModuleT
     chats = ChatTokens(made)
     assert chats.identity == ("marks of thoughts",)
     assert chats.without_hidden("[THINK] a [UNSEEN] b </s>") == "[THINK] a  b "
+
+
+def test_a_prompt_for_a_server_that_opens_a_thought_tells_so(tiny: ModuleType, tmp_path: Path) -> None:
+    from mlpo_bench.engines.server.request import RequestBuilder
+
+    opening(tiny).save_pretrained(tmp_path)
+    asked = {"endpoint": "completions", "template": str(tmp_path)}
+    spec = {"model": "m", "base_url": "http://127.0.0.1:1/v1"}
+    builder = RequestBuilder(ModelSpec.model_validate({**spec, "request": asked}))
+    assert builder.opened(CHAT) == "<think>"
+    assert RequestBuilder(ModelSpec.model_validate({**spec, "request": {"endpoint": "completions"}})).opened(CHAT) == ""
+    assert RequestBuilder(ModelSpec.model_validate(spec)).opened(CHAT) == ""
