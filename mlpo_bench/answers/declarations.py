@@ -9,14 +9,13 @@ Every function here takes time linear in the text, whatever it holds: patterns r
 
 from __future__ import annotations
 
-import json
 import re
 from collections import deque
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from mlpo_bench.answers import corrections, passages, quotations
+from mlpo_bench.answers import corrections, passages, quotations, structured
 from mlpo_bench.answers.declared import Declared
 
 
@@ -98,11 +97,7 @@ _ABBREVIATED = re.compile(
     re.MULTILINE,
 )
 _LETTER_A = re.compile(r"^[ \t]{0,4}a:[ \t]{1,4}(?=\S)", re.MULTILINE)
-_JSON = re.compile(
-    r"[\"'](?:(?:final|correct)[_ ]?)?(?:answer|choice|option|solution)[\"']\s{0,4}:\s{0,4}(?=[^\s])",
-    re.IGNORECASE,
-)
-_JSON_LONGEST = 5_000
+_BETWEEN_LONGEST = 5_000
 _ASIDE = 60
 
 _DENIED = re.compile(
@@ -178,7 +173,7 @@ def _closes(tag: re.Match[str]) -> bool:
 def boxed(text: str) -> Iterator[Declared]:
     r"""Yield what the last closed `\boxed{}` or `\fbox{}` of the writer's own holds."""
     doubtful = None
-    for start, end, content in passages.boxes(text):
+    for start, end, content in (*passages.open_box(text), *passages.boxes(text)):
         box = Declared("box", start, end, content)
         before = text[passages.sentence_start(text, start) : start].lower()
         if is_placeholder(content) or quotations.anothers(text, box) or quotations.rejected(text, box):
@@ -216,10 +211,7 @@ def phrased(text: str, *, letter_a: bool = True, unknown: bool = False) -> Itera
     declared = [
         Declared("phrase", start, end, _SHORT_NOT.sub("not", text[end:].strip())) for end, start in ends.items()
     ]
-    declared += [
-        Declared("phrase", mark.start(), mark.end(), _json_value(text[mark.end() :][:_JSON_LONGEST]))
-        for mark in deque(_JSON.finditer(text), maxlen=_TRIED)
-    ]
+    declared += structured.stated(text)
     doubtful: list[Declared] = []
     for one in _apart(text, sorted(declared, key=lambda one: one.end, reverse=True)):
         before = text[passages.sentence_start(text, one.start) : one.start].lower()
@@ -237,7 +229,7 @@ def _apart(text: str, declared: list[Declared]) -> Iterator[Declared]:
     """Yield declarations, the last one first, each up to the semicolon behind which its sentence declares another."""
     later = len(text)
     for one in declared:
-        between = text[one.end : later][:_JSON_LONGEST]
+        between = text[one.end : later][:_BETWEEN_LONGEST]
         mine, semicolon, rest = between.rpartition(";")
         joined = later < len(text) and semicolon and not re.search(r"[.!?]\s|\n", between) and len(rest) <= _ASIDE
         yield replace(one, passage=mine.strip()) if joined and one.passage.startswith(mine.strip()) else one
@@ -265,17 +257,6 @@ def _of_another_case(before: str, behind: str) -> bool:
     aside = before.rfind("(") > before.rfind(")")
     would = "would" in before[-20:] or "would" in behind[:24]
     return aside or would or _HYPOTHETICAL.match(before.lstrip("*_ -")) is not None
-
-
-def _json_value(written: str) -> str:
-    """Return what the JSON value that a text begins with says, a list by its entries; else the text up to a comma."""
-    try:
-        value, _ = json.JSONDecoder().raw_decode(written)
-    except (ValueError, RecursionError):
-        return re.split(r"[,}\n]", written, maxsplit=1)[0].strip(" \"'")
-    if isinstance(value, str) and re.search(r"[\x00-\x1f]", value):  # LaTeX whose backslashes were not escaped
-        return written[1:].partition('"')[0]
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def denied(before: str) -> bool:

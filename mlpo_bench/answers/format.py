@@ -121,7 +121,7 @@ class Format(ABC):
 
     def last_resort(self, text: str) -> str | None:
         """Return an answer from a text that declares none, or None. Never a guess: its closing line must state it."""
-        line = passages.last_line(text)
+        line = passages.unadorned(passages.last_line(text))
         if len(line) > self.longest:
             return None
         closing = passages.sentences(line)
@@ -133,7 +133,7 @@ class Format(ABC):
     def opening(self, text: str) -> str | None:
         """Return the answer that a text's first line consists of, where an explanation follows below it."""
         first, _, rest = text.strip().partition("\n")
-        return self.alone(first.strip()) if rest.strip() and len(first) <= self.longest else None
+        return self.alone(passages.unadorned(first.strip())) if rest.strip() and len(first) <= self.longest else None
 
     def _declared(self, text: str, declared: Declared, question: str) -> str | None:
         """Return the answer of a declaration: what its sentence says instead, where it only seemed to be another."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from mlpo_bench.answers import quantities
+
 
 FONT = (
     r"(?:text(?:bf|it|rm|tt|sf|sc|sl|up|md|normal)?|math(?:rm|bf|it|sf|tt|cal|normal)|bold(?:symbol)?|bm|pmb|[mh]box"
@@ -27,7 +29,7 @@ _UNSEEN = re.compile(
     rf"\\[hv]?phantom{_BRACED}|\\(?:tag|label)\*?{_BRACED}"
     rf"|\\(?:left|right|middle|[bB]ig{{1,2}}[lmr]?|mleft|mright){_END}\.?"
     r"|\\(?:(?:display|text|script|scriptscript)style|(?:no|display)?limits|(?:math)?strut|nonumber|notag|(?:allow|no)break"
-    r"|noindent|centering|relax|hline|neg(?:thin|med|thick)space|bf|rm|it|sf|tt|tiny|small|normalsize|[lL]arge|LARGE"
+    r"|noindent|centering|relax|hline|checkmark|qed(?:here|symbol)?|blacksquare|neg(?:thin|med|thick)space|bf|rm|it|sf|tt|tiny|small|normalsize|[lL]arge|LARGE"
     rf"|[hH]uge|boldmath){_END}"
     rf"|\\math(?:rm|bf|it|sf|normal|open|close|bin|rel|ord|punct|inner){_END}(?!\s?\{{)|(?<!\\)\\!"
 )
@@ -47,7 +49,7 @@ _ONE_NAME = (
     (re.compile(r"(?<![\\a-zA-Z])abs\s?\(([^()]{1,200})\)"), r"|\1|"),
     (re.compile(rf"\\norm\*?{_BRACED}"), r"\\|\1\\|"),
     (re.compile(r"\\math(?:open|close|bin|rel|ord|op|punct|inner)\s?\{([^{}]{0,200})\}"), r"\1"),
-    (re.compile(rf"\\colon{_END}|(?<!\\)\{{\s?:\s?\}}"), ":"),
+    (re.compile(rf"\\colon{_END}|(?<![\\a-zA-Z])\{{\s?:\s?\}}"), ":"),
     (re.compile(rf"{_DOTS}|\.{{3,6}}"), r"\\ldots "),
     (re.compile(rf"\\operatorname\*?\s?\{{\s?({_OPERATORS})\s?\}}"), r"\\\1 "),
     (re.compile(rf"\\(?:mathrm|text|textrm)\s?\{{\s?({_FUNCTIONS})\s?\}}"), r"\\\1 "),
@@ -76,7 +78,7 @@ def unset(text: str) -> str:
 
 def one_way(text: str) -> str:
     """Return an expression without what only sets it, each of its commands under one name."""
-    text = unset(rows_ended_alike(text))
+    text = unset(quantities.in_words(rows_ended_alike(text)))
     for pattern, replacement in _ONE_NAME:
         text = pattern.sub(replacement, text)
     return re.sub(r"[^\S\n]{2,40}", " ", text)

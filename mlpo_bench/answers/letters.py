@@ -31,7 +31,7 @@ LEAD_IN = re.compile(
 )
 STATED = re.compile(
     r"[*_`\"'$]{0,4}"
-    r"(?:[(\[{]\s?(?P<inside>[A-R])\s?[)\]}]"
+    r"(?:[(\[{]\s?(?P<inside>[A-R])\s?(?:[)\]}]|\Z)"
     r"|(?P<alone>[A-R])(?=[*_`\"'$]{0,4}\s{0,3}(?:\Z|[.,:;)!?*\]}\n]|[-\u2014]\s|\("
     r"|because\b|since\b|as\b|which\b|and\b|or\b|&|/)|[*_`\"'$]{0,4}\s?[\u3040-\u30ff\uac00-\ud7a3]))"
     r"[*_`\"'$]{0,4}",
@@ -68,6 +68,19 @@ RULED_OUT = re.compile(
     r"(?:not|false|wrong|incorrect|ruled out|out|taken|impossible|excluded|eliminated)\b"
     rf"|{_LETTER}\s(?:cannot|can't|can not|could not|isn't|is not|does not|doesn't)\b"
 )
+# "We have ruled out Riga (A)", "It cannot be Tallinn (B)": the name of an option stands between it and what denies it.
+DENYING = re.compile(
+    r"\b(?:not|cannot|never|neither|nor|rules?|ruled|rejects?|rejected|eliminates?|eliminated|excludes?|excluded|discard(?:ed)?"
+    r"|instead of|rather than|except|unlike|anything but|far from|no longer)\b[^.,;:!?()\n]{0,60}\([A-R]\)"
+    r"|n't\b[^.,;:!?()\n]{1,60}\([A-R]\)",
+    re.IGNORECASE,
+)
+# A name with its letter, as the last that is said: "The wren is the rightmost (C)."
+NAMED_AT_END = re.compile(
+    r"[\W_]{0,8}(?:the|this|that|it|its|so|hence|therefore|thus)\b[^\n.!?()]{0,120}?\b(?:is|are|was|were)\b"
+    r"[^\n.!?()]{1,80}\s[*_]{0,2}\((?P<at>[A-R])\)[*_.!\s]{0,6}",
+    re.IGNORECASE,
+)
 ENTRY = re.compile(r"[\s*_\-]{0,6}\(?[A-Z][).:]\s")
 ONE_ENTRY = re.compile(
     r"[*_`\s>-]{0,6}(?:(?:option|choice)\s(?=[A-R(]))?"
@@ -85,12 +98,6 @@ ALONE = re.compile(
     r"|[Cc]learly|[Dd]efinitely)\s?:?\s)?(?:[(\[]?([A-R])[)\]]?|\{([A-R])\})[.*_`\"'$\s]{0,6}"
     r"(?:,?\s(?:I|i)(?:'d|\s(?:would|am|'m))?\s(?:think|believe|guess|suppose|say|sure)\W{0,3}|\s\((?=(?:I|I'm|the|an?|not)\s|[A-Za-z][a-z]{3})[^()\n]{2,80}\)\.?"
     r"|(?:,|\s[-\u2014])\s(?:because|since)\s[^\n]{2,400})?"
-)
-# One of several lines that are judged, letter by letter: "C: correct".
-VERDICT_ON = re.compile(
-    r"[*_\-\s]{0,6}(?:[Oo]ption\s)?\(?(?P<letter>[A-R])[).:]{0,2}[*_]{0,2}\s(?:is\s|-\s|\u2014\s)?(?P<right>correct|right|true|yes)?"
-    r"(?P<wrong>incorrect|wrong|false|not\s\w{2,12}|no)?[*_.!\s]{0,4}",
-    re.IGNORECASE,
 )
 BRACKETED_ALONE = re.compile(r"[*_`\"'$\s]{0,6}(?:\(([a-r])\)|([b-hj-r])[.)])[.*_`\"'$\s]{0,6}")
 ALL_BUT = re.compile(
@@ -160,6 +167,12 @@ CONCLUDING = tuple(
             r"\A[\W_]{0,8}(?:and\s)?(?:therefore|thus|so|hence)\b[,:]?\s(?P<at>(?-i:[B-HJ-R]))\s(?:is|must be)\s"
             r"(?!(?-i:[A-R])\b)(?:(?!\b(?-i:[A-R])\b)[^.!?]){1,80}[.!]?\Z"
         ),
+        # which corresponds to (D); ... -> option C
+        (
+            r"\b(?:matches|(?:corresponds|corresponding|points) to|that is,|namely,?|i\.e\.,?)\s"
+            rf"(?P<at>{_MARKUP}{_BRACKETED})\W{{0,6}}\Z"
+        ),
+        rf"(?:[\u2192\u21d2]|->)\s?{_NOUN}\s(?P<at>{_CALLED})\W{{0,6}}\Z",
         # Hence, B.
         (
             r"\A[\W_]{0,8}(?:and\s)?(?:therefore|thus|so|hence|finally|overall|conclusion|consequently"
@@ -168,7 +181,7 @@ CONCLUDING = tuple(
         ),
         # The odd one out is (C).
         (
-            rf"\b(?:is|are|be|:|=|\u2192|->)\s?(?:{_NOUN}\s)?(?P<at>{_MARKUP}{_BRACKETED})"
+            rf"(?:\b(?:is|are|be|:)|[=\u2192\u21d2]|->)\s?(?:{_NOUN}\s)?(?P<at>{_MARKUP}{_BRACKETED})"
             r"(?:(?!\s\([A-R]\))[^.!?\n]){0,80}[.!]?\Z"
         ),
     )

@@ -64,6 +64,9 @@ _OF_A_THING = re.compile(
     r"\A(?:the|its|their)\s(?:[a-z]{1,15}\s){1,5}?(?:is|are|equals)\s(?=[-\\$0-9(])", re.IGNORECASE
 )
 _APPROXIMATED = re.compile(r"\s?(?:\\approx(?![a-zA-Z])|\u2248)\s?")
+_AND_IN_PER_CENT = re.compile(
+    r"(?P<said>(?:[^=%]{0,200}=)?[^=%]{0,200}[0-9][^=%]{0,200}?)\s?=\s?[0-9.]{1,20}\s?\\?%\s?"
+)  # 1/2 = 50 %
 _ONE_SIGN = "[\u00bc-\u00be\u2150-\u215e]"  # a fraction in one character
 _FRACTION = (
     r"(?:[0-9]{1,15}(?:\s{1,3}|\sand\s))?[0-9]{1,15}\s?[/\u2044]\s?[0-9]{1,15}(?![0-9/])"
@@ -254,6 +257,8 @@ def _text_unwrapped(passage: str) -> str:
 
 def _exact_side(passage: str) -> str:
     r"""Return what stands before "\approx", or behind it where a variable alone stands before it."""
+    if share := _AND_IN_PER_CENT.fullmatch(passage):
+        return share["said"]
     sides = _APPROXIMATED.split(passage)
     if len(sides) == 1:
         return passage

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from mlpo_bench.answers import number_words, passages
+from mlpo_bench.answers import number_words, parts, passages, quantities
 from mlpo_bench.answers.format import Format
 
 
@@ -55,7 +55,7 @@ _FOR_SO_MANY = re.compile(
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
-    rf"[-$]{{0,2}}{_DIGITS}(?:\s(?!is\b|are\b|was\b|were\b|and\b|or\b|more\b|less\b|fewer\b|of\b|times\b|plus\b|minus\b)[a-z]{{2,20}}){{1,3}}\.?"
+    rf"[-$]{{0,2}}{_DIGITS}(?:\s(?!is\b|are\b|was\b|were\b|and\b|or\b|more\b|less\b|fewer\b|of\b|times\b|plus\b|minus\b)[a-z]{{2,20}}){{1,3}}\.?|[-$]{{0,2}}{_DIGITS}\s(?:k?m/h|m/s|mph|km|cm|mm|kg|[mgLlsh])\.?"
 )
 # "That makes it twenty-four"
 _THAT_MAKES = re.compile(
@@ -100,8 +100,8 @@ _ABOUT = re.compile(
 _BESIDE = re.compile(r"(?<=[0-9])(?:\s\([^()\n]{1,60}\)|\s?(?:\\?%|[\u20ac\u00a3\u00a5]))\Z")
 _LONGEST_RESULT = 60
 _GETS = (
-    r"(?:has|have|had|gets?|receives?|earns?|needs?|takes?|pays?|spends?|saves?|sells?|buys?|eats?|reads?|uses?|contains?"
-    r"|holds?|weighs?|scores?|makes?|gives?|costs?|requires?|remains?|produces?|walks?|runs?|writes?|collects?|travels?"
+    r"(?:(?:has\s|have\s|had\s)?got|has|have|had|gets?|receives?|earns?|needs?|takes?|pays?|spends?|saves?|sells?|buys?|eats?|reads?|uses?|contains?"
+    r"|holds?|made|lost|gained|weighs?|scores?|makes?|gives?|costs?|requires?|remains?|produces?|walks?|runs?|writes?|collects?|travels?"
     r"|received|earned|needed|paid|spent|saved|sold|bought|ate|used|weighed|scored|produced|walked|ran|wrote|collected"
     r"|travel+ed|drove|baked|picked|planted|worked"
     r"|(?:needs?|has|have|had|will have|must|should|can|could|will)\s(?:to\s)?(?:pay|spend|save|buy|earn|sell"
@@ -126,10 +126,11 @@ _SAID_OF_RESULT = re.compile(
     r"|there\s(?:is|are|was|were|will be|would be)\s(?:exactly\s|only\s)?"
     r"|(?:the\s|our\s|her\s|his\s|their\s)?(?:\w{2,12}\s){0,2}?"
     r"(?:result|total|sum|number|value|cost|amount|count|difference|product)\b[^.:=?!]{0,80}?"
-    r"(?:\b(?:is|are|was|equals|comes to|amounts to)\b|:)"
-    rf"|(?:[A-Za-z][\w']{{0,20}}\s){{1,4}}?(?:will\s|would\s)?{_GETS}\s"
-    r"(?:him\s|her\s|them\s|it\s|us\s)?(?:exactly\s|only\s|a total of\s)?"
-    rf"(?=[-$]{{0,2}}{_DIGITS}(?:\s(?!and\b|or\b|but\b)[\w']{{1,20}}){{0,5}}(?:\s(?:at|in|from)\sthe(?:\s[\w']{{1,20}}){{1,3}})?\W{{0,3}}\Z)"
+    r"(?:\b(?:is|are|was|equals|(?:comes|works|adds)(?:\sout|\sup)?\sto|amounts to)\b|:)\s?(?:exactly\s)?"
+    rf"|(?:[A-Za-z][\w']{{0,20}},?\s){{1,6}}?(?:will\s|would\s)?{_GETS}\s"
+    r"(?:(?:him|her|them|it|us|(?:her|his|their|the)\s[a-z]{2,15}|(?-i:[A-Z])[a-z]{1,15})\s)?"
+    r"(?:exactly\s|only\s|a\s[a-z]{2,12}\sof\s)?"
+    rf"(?=[-$]{{0,2}}{_DIGITS}(?:\s(?!and\b|or\b|but\b)[\w']{{1,20}}){{0,5}}(?:\s(?:at|in|from)\sthe(?:\s[\w']{{1,20}}){{1,6}})?\W{{0,3}}\Z)"
     rf"|(?={_DIGITS}\s(?:\w{{1,20}}\s){{1,3}}(?:are|is|were|was|remain|remains)\b))\s{{0,3}}(?P<said>.{{1,200}})\Z",
     re.IGNORECASE | re.DOTALL,
 )
@@ -184,6 +185,10 @@ class Number(Format):
     def conclusion(self, sentence: str) -> str | None:
         """Return the number that a sentence comes to as a result or a conclusion, or states of its subject."""
         sentence = _in_decimals(sentence)
+        return self._comes_to(sentence) if (whole := parts.whole(sentence)) is None else whole
+
+    def _comes_to(self, sentence: str) -> str | None:
+        """Return the number of a sentence that does not count its parts."""
         if "=" in sentence:
             return self.parse(sentence) if len(sentence.rpartition("=")[2]) <= _LONGEST_RESULT else None
         if sentence.rstrip("*_ ").endswith("?"):
@@ -193,6 +198,7 @@ class Number(Format):
         said_in_words = passages.unemphasised(sentence)
         if words := _IN_WORDS.match(said_in_words) or _THAT_MAKES.match(said_in_words):
             return number_words.read(words["said"])
+        sentence = parts.without_aside(sentence)
         said = _IS_THE_ANSWER.match(sentence) or _THAT_IS.search(sentence) or _SAID_OF_RESULT.match(sentence)
         if said is None or len(_NUMBER.findall(_FOR_SO_MANY.sub("", said["said"]))) > 1:
             return None
@@ -216,6 +222,7 @@ class Number(Format):
         alone = passages.bare(line)
         alone = _ABOUT.sub("", alone).lstrip("\u20ac\u00a3\u00a5 ")
         alone = passages.bare(_SIGN_APART.sub(r"\1", _BESIDE.sub("", alone.rstrip(". "))))
+        alone = re.sub(r"\A\(\s?(-[^()\s]{1,40})\s?\)\Z", r"\1", alone)
         if re.fullmatch(r"[A-Za-z][a-z-]{2,60}(?:\s[a-z-]{2,20}){0,8}", alone):
             return number_words.whole(alone)
         return self.parse(alone) if _NUMBER.fullmatch(_THOUSANDS.sub(",", _in_decimals(alone))) else None
@@ -229,7 +236,11 @@ class Number(Format):
         """Return what the closing line states, unless it goes on with a list's numbering."""
         if passages.continues_a_list(text):
             return None
-        return self.parse(text) if _COUNTED.fullmatch(text.strip("*_ \n")) else super().last_resort(text)
+        above, _, line = text.strip("*_ \n").rpartition("\n")
+        another = any(_COUNTED.fullmatch(one.strip()) for one in above[-self.longest :].split("\n"))
+        apart = not above or (above.endswith("\n") and not another)
+        counted = apart and _COUNTED.fullmatch(passages.unadorned(line.strip("*_ ")))
+        return self.parse(counted.group()) if counted else super().last_resort(text)
 
     def key(self, answer: str) -> str:
         """Return the number without separators and needless zeros."""
@@ -238,6 +249,7 @@ class Number(Format):
 
 def _in_decimals(text: str) -> str:
     """Return a text with mixed numbers, points for thousands and `1e6` in decimals: `2 1/2`, `3.400,00`."""
+    text = quantities.with_points(text).replace("\\$", "$")
     text = re.sub(r"(?<=[0-9])\s?(?=[\u00bc-\u00be])", "", text).translate(_ONE_MARK)
     text = re.sub(
         r"(?<=10)([\u2070\u00b9\u00b2\u00b3\u2074-\u2079]{1,2})", lambda run: "^" + run.group().translate(_POWER), text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mlpo_bench.answers import declarations, letters, passages
+from mlpo_bench.answers import declarations, judgements, letters, passages
 from mlpo_bench.answers.format import Format
 
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlpo_bench.answers.declared import Declared
+
+
+_SHORT = 80
 
 
 class Option(Format):
@@ -86,6 +89,8 @@ class Option(Format):
             chosen = {re.sub(r"[^A-Za-z]", "", match["at"]).upper() for match in said}
             if len(chosen) == 1 and not _several(kept, chosen):
                 return _canonical(chosen.pop())
+        if letters.DENYING.search(kept):
+            return None
         return _only(kept) if passages.concludes(kept) and kept.rstrip().endswith((".", "!", ")", "*", '"')) else None
 
     def alone(self, line: str) -> str | None:
@@ -101,16 +106,17 @@ class Option(Format):
         before, _, line = text.strip().rpartition("\n")
         if re.fullmatch(r"[A-Rb-hj-r]", text.strip()):
             return _canonical(text.strip())
-        if judged := _judged_right(text):
+        if judged := judgements.judged_right(text):
             return _canonical(judged)
         *earlier, last = passages.sentences(line) or [""]
-        if _one_of_a_list(before, line) or (self.alone(last) and letters.IN_BRACKETS.search(" ".join(earlier))):
+        crossed = line.lstrip(" *_->").startswith(tuple(passages.WRONG_MARKS))
+        if (
+            crossed
+            or _one_of_a_list(before, line)
+            or (self.alone(last) and letters.IN_BRACKETS.search(" ".join(earlier)))
+        ):
             return None
-        if (answer := super().last_resort(text)) is not None:
-            return answer
-        announced = passages.last_line(before).endswith(":") and not any(map(letters.ENTRY.match, before.split("\n")))
-        one = letters.ONE_ENTRY.fullmatch(line.strip()) if announced or not before else None
-        return _canonical(one["letter"] or one["bare"]) if one and not letters.JUDGED.search(one["text"]) else None
+        return super().last_resort(text) or _named_last(text, last) or _closing_entry(before, passages.unadorned(line))
 
     def opening(self, text: str) -> str | None:
         """Return the option that the first line consists of, or that it names with its text: "B. Tallinn"."""
@@ -130,16 +136,26 @@ class Option(Format):
         return answer.strip("() .").upper()
 
 
-def _judged_right(text: str) -> str | None:
-    """Return the one letter that is called right where the closing lines call each letter right or wrong."""
-    verdicts: dict[str, bool] = {}
-    for line in reversed(text.strip().split("\n")):
-        judged = letters.VERDICT_ON.fullmatch(line)
-        if judged is None or not (judged["right"] or judged["wrong"]):
-            break
-        verdicts[judged["letter"].upper()] = bool(judged["right"])
-    right = [letter for letter, is_right in verdicts.items() if is_right]
-    return right[0] if len(verdicts) > 1 and len(right) == 1 else None
+def _named_last(text: str, last: str) -> str | None:
+    """Return the option whose name and letter a last sentence ends with, where none is named right before it."""
+    before = "\n".join(text.strip().removesuffix(last).rstrip().split("\n")[-2:])[-400:]
+    named = letters.NAMED_AT_END.fullmatch(last)
+    if named is None or any(one.search(last) for one in (letters.UNDECIDED, letters.DENYING)):
+        return None
+    return None if letters.IN_BRACKETS.search(before) else _canonical(named["at"])
+
+
+def _closing_entry(before: str, line: str) -> str | None:
+    """Return the option that the only entry of a text writes out: announced by a colon, set apart, or all there is."""
+    if any(map(letters.ENTRY.match, before.split("\n"))):
+        return None
+    apart = before.endswith("\n") and len(line) <= _SHORT and re.match(r"\([A-R]\)\s[^a-z]", line)
+    one = (
+        letters.ONE_ENTRY.fullmatch(line.strip())
+        if apart or not before or passages.last_line(before).endswith(":")
+        else None
+    )
+    return _canonical(one["letter"] or one["bare"]) if one and not letters.JUDGED.search(one["text"]) else None
 
 
 def _one_of_a_list(before: str, line: str) -> bool:

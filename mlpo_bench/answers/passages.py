@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 _READ_TO = 200_000
+RIGHT_MARKS = "\u2705\u2714\u2713\u2611"
+WRONG_MARKS = "\u274c\u2717\u2718\u2716\u274e\u2612"
 _FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # digits, letters, colon, brackets
 _PLAIN = str.maketrans(
     _FULL_WIDTH
@@ -30,6 +32,9 @@ _PLAIN = str.maketrans(
     | {0x3002: ". ", 0x3001: ", ", 0x2234: "So "}
 )
 _BOXES_TRIED = 20
+_PICTURE = rf"[{RIGHT_MARKS}\u27a1\u25b6\u2b50\u2728\U0001f300-\U0001faff]"
+_ADORNED = re.compile(rf"\A\s{{0,8}}(?:(?:{_PICTURE}|\u2192|\u21d2|[-=]>)\ufe0f?\s{{0,4}}){{1,4}}")
+_ADORNED_END = re.compile(rf"(?:\s{{0,4}}(?:{_PICTURE}|\u220e|\u25a0|\u25a1)\ufe0f?){{1,4}}\s{{0,4}}\Z")
 
 _FENCE = re.compile(r"^[ \t]{0,8}(?:```|~~~)[\w+-]{0,20}[ \t]{0,8}$", re.MULTILINE)
 _BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)([^*\n]{1,2000})(?<=\S)\*\*(?![\w*])")
@@ -38,8 +43,9 @@ _BOX = re.compile(
     r"\\(?:boxed|fbox|framebox)\s{0,3}(?:\{|(?P<number>-?[0-9][0-9.,/]{0,40}(?<![.,/]))"
     r"(?![0-9]|,?\s?(?:\.\.|\\[lc]?dots)))"  # "10, ..." goes on
 )
+_FORMULA_END = re.compile(r"\$|\\[)\]]|\n|</")
 _SENTENCE_END = re.compile(
-    r"[.!?](?=[\s*_\"')(\]$]{1,4}(?:[A-Z\s]|<[a-z]|\\(?:boxed|fbox))|[\s*_]{0,4}$)|\?(?=\s[0-9$\\-])"
+    r"[.!?](?=[\s*_\"')(\]$]{1,4}(?:[A-Z\s\u2705\u2714\u2713\u274c\u2717\u2718\U0001f300-\U0001faff]|<[a-z]|\\(?:boxed|fbox))|[\s*_]{0,4}$)|\?(?=\s[0-9$\\-])"
 )
 _CONCLUSION = re.compile(
     r"[\W_]{0,8}(?:(?:and|so|in)\s)?"
@@ -90,6 +96,17 @@ def boxes(text: str) -> Iterator[tuple[int, int, str]]:
         content = to_closing_brace(text, box.end())
         if content is not None and content.strip():
             yield box.start(), box.end() + len(content) + 1, content.strip()
+
+
+def open_box(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield the last box where its writer never closed it: what is in it up to the end of its formula or line."""
+    last = deque(_BOX.finditer(text), maxlen=1)
+    if not last or last[0].group()[-1] != "{" or to_closing_brace(text, last[0].end()) is not None:
+        return
+    content = _FORMULA_END.split(text[last[0].end() :][:_READ_TO], maxsplit=1)[0].rstrip(" .")
+    # A quotation of the command goes on with words.
+    if content.strip() and not re.search(r"(?:,|\.\.|\u2026|dots)\s?\Z|(?<![\\a-zA-Z])[a-z]{2,}\s[a-z]{2,}", content):
+        yield last[0].start(), last[0].end() + len(content), content.strip()
 
 
 def to_closing_brace(text: str, start: int) -> str | None:
@@ -159,6 +176,11 @@ def first_line(text: str) -> str:
 def last_line(text: str) -> str:
     """Return the last line that is not blank, or an empty string."""
     return text.rstrip().rpartition("\n")[2].strip()
+
+
+def unadorned(line: str) -> str:
+    """Return a line without the check marks, arrows and pictures at its ends; a cross at its beginning stays."""
+    return _ADORNED_END.sub("", _ADORNED.sub("", line))
 
 
 def without_closing_words(text: str) -> str:

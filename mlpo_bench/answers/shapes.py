@@ -165,6 +165,8 @@ def _bracketed(text: str, depth: int) -> Shape | None:
         return None
     pieces = _split(text[1:-1], re.compile(","))
     if len(pieces) == 1:
+        pieces = _split(text[1:-1], re.compile(";"))
+    if len(pieces) == 1:
         return taken_apart(pieces[0], depth) if text[0] + text[-1] == "()" else None
     return Shape("tuple", text, tuple(taken_apart(piece, depth) for piece in pieces), text[0] + text[-1])
 

@@ -31,6 +31,25 @@ _CLOSING = (
     "tag", "pipe", "thinking", "bracket", "triangle", "of", "channel", "stripped", "turned", "unused", "inner",
     "response", "done",
 )  # fmt: skip
+# Thoughts in Markdown's own blocks: "```thinking", `<details type="reasoning">`
+_BLOCK = re.compile(
+    r"^[ \t]{0,8}(?P<fence>```|~~~)[ \t]?"
+    r"(?:think(?:ing)?|thoughts?|reasoning|scratchpad|chain[_-]of[_-]thought)[ \t]{0,8}$"
+    r"|<details\s(?:[a-z]{1,20}=[^<>\s]{0,80}\s){0,4}"
+    r"(?:type|class)=[\"'](?:reasoning|thinking|thoughts?)[\"'][^<>\n]{0,200}>",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def _without_blocks(text: str) -> str:
+    """Return a text without blocks of Markdown that hold thoughts, and without what follows one that never closes."""
+    kept, start = [], 0
+    while block := _BLOCK.search(text, start):
+        kept.append(text[start : block.start()])
+        closing = f"\n{block['fence']}" if block["fence"] else "</details>"
+        end = text.find(closing, block.end())
+        start = len(text) if end < 0 else end + len(closing)
+    return "".join([*kept, text[start:]])
 
 
 def without_thoughts(text: str) -> str:
@@ -39,6 +58,7 @@ def without_thoughts(text: str) -> str:
     A block whose opening stands in the prompt (only `</think>` is seen) and one that was cut off before it closed are
     taken away too: a thought is no answer.
     """
+    text = _without_blocks(text)
     kept: list[str] = []
     start, depth = 0, 0
     for tag in _THOUGHT.finditer(text):

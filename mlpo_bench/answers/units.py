@@ -57,6 +57,13 @@ _QUANTITY = re.compile(
     re.DOTALL,
 )
 _PARTS = re.compile(r"([A-Za-z]{1,20})(?:\s?\^\s?\{?([23])\}?)?")
+# A noun in brackets behind its number: "5 (hours)", "6 (minimum)"
+_ASIDE = re.compile(r"(?<=[0-9}])\s{0,3}\((?P<said>[a-z]{3,20}(?:\s[a-z]{2,20}){0,3})\)\s?\Z")
+
+
+def _bare_noun(aside: re.Match[str]) -> str:
+    said = str(aside["said"])
+    return aside.group() if _MEANINGFUL & set(said.split()) else f" {said}"
 
 
 def without_unit(text: str) -> tuple[str, str]:
@@ -65,6 +72,7 @@ def without_unit(text: str) -> tuple[str, str]:
     A known unit is a unit; any other noun behind a number is taken off, too, and is called the empty string, as a
     count of things is the same count whatever they are called. What is no quantity comes back whole.
     """
+    text = _ASIDE.sub(_bare_noun, text)
     match = _QUANTITY.match(text.strip())
     if match is None:
         return text, ""

@@ -28,6 +28,9 @@ _UNDECIDED = re.compile(
 )
 
 
+_ARROW = re.compile(r"\u2192|\u21d2|[-=]>")  # "False and True → False"
+
+
 class Verdict(Format):
     """A choice between two words. `words` maps each way to say one to its canonical form.
 
@@ -70,7 +73,7 @@ class Verdict(Format):
             r"[*_\"')]{0,3}(?:[.,:;!](?:\s|\Z)|\s{0,2}(?:\u2014|-\s)|\Z)", sentence[opening.end("word") :]
         ):
             return self._said(opening["word"]) or None
-        left, _, result = sentence.rpartition("=")
+        left, _, result = _ARROW.sub("=", sentence).rpartition("=")
         if re.search(r"(?:\A|\W)[A-Z]\s{0,2}\Z", left) and not passages.concludes(sentence):
             return None  # "A = True" says what A is
         if passages.concludes(sentence) or passages.bare(result.rstrip(". *")).isalpha():
@@ -131,7 +134,13 @@ _IS_BACK = (
     r"(?:at\s(?:the|your|our)\s(?:original\s)?(?:starting\s(?:point|position|place)|origin|start)"
     r"|where\s(?:you|we)\s(?:started|began))"
 )
-_ASKED = re.compile(rf"{_SO}(?:{_PLAUSIBLE}|{_RETURNS}|{_IS_BACK})[^\w?]{{0,4}}\Z", re.IGNORECASE)
+# Where a walk ends, said with its coordinates: "You end at (3, 0), which is not the starting point".
+_WHICH_IS = (
+    r"(?:you|we)\s[^?!]{1,80},\s(?:and\s)?(?:which|this|that)\s(?:is|was)(?P<which_not>n't|\snot)?"
+    r"\s(?:the same as\s)?(?:(?:the|your|our)\s"
+    r"(?:original\s)?(?:starting|initial)\s(?:point|position|place|spot)|the\sorigin|where\s(?:you|we)\s(?:started|began))"
+)
+_ASKED = re.compile(rf"{_SO}(?:{_PLAUSIBLE}|{_RETURNS}|{_IS_BACK}|{_WHICH_IS})[^\w?]{{0,4}}\Z", re.IGNORECASE)
 _BECAUSE = re.compile(r",?\s(?:because|since)\s")
 _TELLS_THE_TRUTH = re.compile(
     rf"{_SO}(?P<who>[a-z]{{2,20}})\s(?:must\s|is\s)?(?:(?P<not>does(?:\snot|n't)\s)?(?P<truth>tell(?:s|ing)?\sthe\struth)"
@@ -156,7 +165,8 @@ class YesNo(Verdict):
     }
     opens = _opens("yes|yep|yeah|no|nope")
     stated = re.compile(
-        r"\b(?:answers?|say|says|reply|conclude|meant?)\W{1,4}((?:yes|no)\b.*)\Z"
+        r"\b(?:answers?|say|says|reply|conclude|meant?)\W{1,4}"
+        r"((?:yes|no)\b(?=[\"'*_)]{0,4}\s(?:here|in this case)\W{0,4}\Z)|(?:yes|no)\b.*\Z)"
         r"|,\s(yes|no)(?=,\s|,?\s(?:he|she|it|they|you|we|i)\s(?:do|does|did|will|would|is|are|can|has)\b)",
         re.IGNORECASE | re.DOTALL,
     )
@@ -179,7 +189,7 @@ class YesNo(Verdict):
         stated = _ASKED.match(_BECAUSE.split(sentence, maxsplit=1)[0])
         if stated is None or _UNDECIDED.search(sentence):
             return None
-        denials = [stated[name] for name in ("is_not", "im", "do_not", "are_not")]
+        denials = [stated[name] for name in ("is_not", "im", "do_not", "are_not", "which_not")]
         return "No" if sum(map(bool, denials)) % 2 else "Yes"
 
 
