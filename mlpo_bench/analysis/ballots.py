@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from mlpo_bench.analysis.sides import Side
-from mlpo_bench.log.ledger import Spent, read_ledger
+from mlpo_bench.log.ledger import Spent
 from mlpo_bench.stats import vote_score
 
 
@@ -140,7 +140,7 @@ def _draws(run: LoadedRun, row: ResultRow) -> bool:
 
 
 def _judged(run: LoadedRun, row: ResultRow) -> bool:
-    ledgers = (read_ledger(run.directory.ledger_path(cell.cell)) for cell in row.cells)
+    ledgers = (run.turns(cell.cell) for cell in row.cells)
     return all("answer" in ledger.column_names for ledger in ledgers)
 
 
@@ -150,7 +150,7 @@ def leader_of(run: LoadedRun, row: ResultRow) -> Member:
 
 
 def _box(run: LoadedRun, rows: Sequence[ResultRow], cells: Sequence[CellResult]) -> BallotBox:
-    ledgers = [read_ledger(run.directory.ledger_path(cell.cell)).select(_COLUMNS) for cell in cells]
+    ledgers = [run.turns(cell.cell).select(_COLUMNS) for cell in cells]
     subjects = {question: subject for row in rows for question, subject in row.subjects.items()}
     # Only greedy draws of one cell are one request.
     greedy = any(len(ledger) > len(ledger.group_by(["question", "request"]).aggregate([])) for ledger in ledgers)

@@ -12,7 +12,6 @@ import numpy as np
 from mlpo_bench.analysis.diagnostics import LEADER
 from mlpo_bench.analysis.round_table import UNREAD, RoundTable
 from mlpo_bench.errors import UsageError
-from mlpo_bench.log.ledger import read_ledger
 from mlpo_bench.protocols.seeding import shuffler
 
 
@@ -148,8 +147,7 @@ def seen_order(cell: Cell, question: str, number: int) -> tuple[int, ...]:
 
 
 def _turns(run: LoadedRun, cell: Cell) -> list[Turn]:
-    path = run.directory.ledger_path(cell.id)
-    ledger = read_ledger(path)
+    ledger = run.turns(cell.id)
     if not set(_NEEDED) <= set(ledger.column_names):
         raise UsageError(
             f"the run {run.path} was made before its ledger told which turns were right. Run its configuration "

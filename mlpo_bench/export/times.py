@@ -21,6 +21,7 @@ _KEY_DIGITS = 16
 
 def of_turns(run: LoadedRun, cell: Cell) -> dict[Place, Span]:
     """Return from when to when each turn of a cell was waited for; those of which that is not known are left out."""
+    run.turns(cell.id)  # says so where the ledger is not this cell's
     waits = read_waits(run.directory.ledger_path(cell.id))
     return {
         place: (began, began + timedelta(seconds=waited))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from mlpo_bench.log.files import damaged, digest, read_json, read_lines, read_table
-from mlpo_bench.log.ledger import check_ledger
-from mlpo_bench.log.records import check_records
+from mlpo_bench.log.ledger import Spent, by_seat, check_ledger, read_ledger
+from mlpo_bench.log.records import read_records
 from mlpo_bench.log.seals import read_sealed, write_sealed
 from mlpo_bench.log.transcripts import read_transcripts
 
@@ -16,9 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import pyarrow as pa
+
+    from mlpo_bench.log.records import Records
     from mlpo_bench.log.results import CellResult
 
 _DIGESTS = "files"
+_SEATS = TypeAdapter(dict[str, Spent])
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +55,75 @@ class CellFiles:
             ForeignSchema: another version wrote one in another form.
         """
         self.check_one(self.transcripts)
-        self.check_one(self.records)
         next(read_transcripts(self.transcripts), None)
-        check_records(self.records)
+        self.read_records()
         check_ledger(self.ledger)
+        self._check_turns()
         read_suite(self.suite)
         if self.calibration.exists():
-            _read_through(self.calibration)
+            deque(read_lines(self.calibration), maxlen=0)
+
+    def read_transcripts(self) -> Iterator[dict[str, Any]]:
+        """Yield the cell's conversations one by one.
+
+        Raises:
+            DamagedFile: the file is not what was written.
+        """
+        self.check_one(self.transcripts)
+        yield from self._conversations()
+
+    def _conversations(self) -> Iterator[dict[str, Any]]:
+        told: set[str] = set()
+        for line in read_transcripts(self.transcripts):
+            if line["question"] in told:
+                raise damaged(self.transcripts, f"is damaged: it has two conversations over {line['question']}")
+            told.add(line["question"])
+            yield line
+
+    def read_records(self) -> Records:
+        """Return the cell's records, at least one for each question that it counts.
+
+        Raises:
+            DamagedFile: the file is not what was written, or another cell's.
+        """
+        self.check_one(self.records)
+        records = read_records(self.records)
+        if self.result.exists():
+            told = read_sealed(self.result)
+            counted = [told.get("n"), told.get("errors")]
+            if not all(type(count) is int for count in counted):
+                raise damaged(self.result, "does not hold a cell's figures")
+            answered, asked = len(records.answered), len(set(records.column("question")))
+            if counted != [answered, asked - answered]:
+                raise damaged(self.records, "does not have a row for each question that its cell counts")
+        return records
+
+    def read_turns(self) -> pa.Table:
+        """Return the cell's ledger, a turn each.
+
+        Raises:
+            DamagedFile: the file is not what was written, or another cell's.
+        """
+        table = read_ledger(self.ledger)
+        self._check_turns()
+        return table
+
+    def _check_turns(self) -> None:
+        if told := self._seats():
+            held, counted = (
+                {seat: (spent.calls, spent.usage) for seat, spent in seats.items()}
+                for seats in (by_seat(self.ledger), told)
+            )
+            if held != counted:
+                raise damaged(self.ledger, "does not hold the turns that its cell counts")
+
+    def _seats(self) -> dict[str, Spent]:
+        """Return what the seats of a cell that has ended spent; nothing where an earlier version did not tell."""
+        told = read_sealed(self.result).get("seats") if self.result.exists() else None
+        try:
+            return _SEATS.validate_python(told or {})
+        except ValidationError:
+            raise damaged(self.result, "does not hold a cell's figures") from None
 
     def check_one(self, path: Path) -> None:
         """Check that a file is what was written; of a cell that has yet to end nothing is known.
@@ -66,7 +135,7 @@ class CellFiles:
             return
         told = read_sealed(self.result).get(_DIGESTS)
         if not isinstance(told, dict):  # an earlier version wrote it
-            read_table(path) if path == self.records else _read_through(path)
+            read_table(path) if path == self.records else deque(self._conversations(), maxlen=0)
         elif digest(path) != told.get(path.parent.name):
             raise damaged(path, "is not what was written: it was cut short or changed")
 
@@ -83,8 +152,3 @@ def read_suite(path: Path) -> dict[str, Any]:
     if not isinstance(content.get("source"), str) or not isinstance(content.get("lm_eval"), dict):
         raise damaged(path, "does not tell of a suite")
     return content
-
-
-def _read_through(path: Path) -> None:
-    for _ in read_lines(path):
-        pass

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from mlpo_bench.log.files import damaged, read_json
 from mlpo_bench.log.ledger import Spent
@@ -12,6 +12,9 @@ from mlpo_bench.log.ledger import Spent
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class CellPlan(BaseModel):
@@ -43,8 +46,8 @@ class Plan(BaseModel):
     cells: tuple[CellPlan, ...]
     alone: dict[str, Spent]
     paid: dict[str, Spent]
-    seconds: float | None
-    price: float | None
+    seconds: _Amount | None
+    price: _Amount | None
     basis: dict[str, str]
 
     @property

@@ -187,16 +187,6 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
         write_table(Records.of(records).table(), beside)
 
 
-def check_records(path: Path) -> None:
-    """Check that a cell's records are such.
-
-    Raises:
-        DamagedFile: the file is not what was written.
-    """
-    for _ in _parts(path):
-        pass
-
-
 def read_records(path: Path) -> Records:
     """Read a cell's records back.
 

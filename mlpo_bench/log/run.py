@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.log.directory import RunDirectory
 from mlpo_bench.log.files import DamagedFile
-from mlpo_bench.log.records import read_records
-from mlpo_bench.log.transcripts import read_transcripts
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from typing import Self
+
+    import pyarrow as pa
 
     from mlpo_bench.log.plan import Plan
     from mlpo_bench.log.records import Records
@@ -152,9 +152,7 @@ class LoadedRun:
         Raises:
             DamagedFile: the file is not what was written.
         """
-        files = self.directory.files(cell_id)
-        files.check_one(files.records)
-        return read_records(files.records)
+        return self.directory.files(cell_id).read_records()
 
     def transcripts(self, cell: Cell) -> Iterator[dict[str, Any]]:
         """Read a cell's conversations one by one.
@@ -162,9 +160,15 @@ class LoadedRun:
         Raises:
             DamagedFile: the file is not what was written.
         """
-        files = self.directory.files(cell.id)
-        files.check_one(files.transcripts)
-        return read_transcripts(files.transcripts)
+        return self.directory.files(cell.id).read_transcripts()
+
+    def turns(self, cell_id: str) -> pa.Table:
+        """Read a cell's ledger, a turn each.
+
+        Raises:
+            DamagedFile: the file is not what was written.
+        """
+        return self.directory.files(cell_id).read_turns()
 
 
 def find_cells(run: LoadedRun, part: str | None) -> list[Cell]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import asdict
+from itertools import chain
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -21,7 +24,22 @@ if TYPE_CHECKING:
     from mlpo_bench.protocols import Turn
 
 LEVEL = 6
-_TOLD = {"seat", "round", "read", "text"}
+# What a turn tells, and of which kind it is.
+_TOLD: dict[str, tuple[type, ...]] = {
+    "seat": (str,),
+    "round": (int,),
+    "stage": (int,),
+    "sample": (int,),
+    "read": (list,),
+    "text": (str,),
+    "answer": (str, NoneType),
+    "prompt_tokens": (int,),
+    "cached_tokens": (int,),
+    "completion_tokens": (int,),
+    "finish_reason": (str, NoneType),
+    "seconds": (int, float),
+    "request": (str,),
+}
 FRAME_BYTES = 1 << 18
 
 
@@ -137,12 +155,27 @@ def read_transcripts(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _is_conversation(line: object) -> bool:
-    """Whether a line holds what every reader relies on; what else there is, files of all versions have."""
+    """Whether a line holds what every reader relies on."""
     if not isinstance(line, dict) or not isinstance(line.get("question"), str):
         return False
-    turns = line.get("turns", [])
-    return "error" in line or (
+    if "error" in line:
+        return isinstance(line["error"], str)
+    made = [line.get("turns", []), line.get("drawn", [])]
+    return (
         isinstance(line.get("final"), str)
-        and isinstance(turns, list)
-        and all(isinstance(turn, dict) and turn.keys() >= _TOLD for turn in turns)
+        and all(isinstance(turns, list) for turns in made)
+        and all(map(_is_turn, chain(*made)))
     )
+
+
+def _is_turn(turn: object) -> bool:
+    if not isinstance(turn, dict):
+        return False
+    return all(
+        type(turn.get(name, _TOLD)) in kinds and (int not in kinds or 0 <= turn[name] < math.inf)
+        for name, kinds in _TOLD.items()
+    ) and all(isinstance(one, dict) and _is_said(one) for one in turn["read"])
+
+
+def _is_said(message: dict[str, Any]) -> bool:
+    return isinstance(message.get("role"), str) and isinstance(message.get("content"), str)

@@ -254,3 +254,81 @@ def test_a_run_with_a_file_of_another_version_is_listed_as_unreadable(
     assert "unreadable" not in mlpo_bench("runs").out
     _tell(tmp_path / "runs" / "mine", "results.json", 99)
     assert "unreadable" in mlpo_bench("runs").out
+
+
+def _another_cells(path: Path) -> None:
+    shutil.copy(path.with_name(path.name.replace("bbh.leader-1-round-3-peers", "bbh.solo")), path)
+
+
+def _without_rows(path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(pq.read_table(path).slice(0, 0), path)
+
+
+def _twice(path: Path) -> None:
+    path.write_bytes(path.read_bytes() * 2)
+
+
+def _turns(**changes: object) -> Callable[[Path], None]:
+    """Return what has each turn of a transcript tell something else; None leaves it out."""
+
+    def change(path: Path) -> None:
+        import zstandard
+
+        with zstandard.open(path, "rt", encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file]
+        for line in lines:
+            line["turns"] = [
+                {name: value for name, value in (turn | changes).items() if value is not None} for turn in line["turns"]
+            ]
+        path.write_bytes(zstandard.compress("".join(f"{json.dumps(line)}\n" for line in lines).encode()))
+
+    return change
+
+
+def _endless(path: Path) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), "seconds": "nan"}))
+
+
+TRANSCRIPTS = "transcripts/bbh.leader-1-round-3-peers.jsonl.zst"
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        (LEDGER, _another_cells, "does not hold the turns that its cell counts"),
+        (LEDGER, _without_rows, "does not hold the turns that its cell counts"),
+        (RECORDS, _without_rows, "does not have a row for each question that its cell counts"),
+        (TRANSCRIPTS, _twice, "has two conversations over bbh/navigate/"),
+        (TRANSCRIPTS, _turns(round=""), "line 1 is no conversation"),
+        (TRANSCRIPTS, _turns(stage=None), "line 1 is no conversation"),
+        (TRANSCRIPTS, _turns(completion_tokens={}), "line 1 is no conversation"),
+        (TRANSCRIPTS, _turns(prompt_tokens=-3), "line 1 is no conversation"),
+        (TRANSCRIPTS, _turns(read=[{"role": "user"}]), "line 1 is no conversation"),
+        ("plan.json", _endless, "is no plan"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_whole_and_not_the_cells_own_is_named_and_mended(
+    run: tuple[Path, list[str]], mlpo_bench: Cli, tmp_path: Path, name: str, change: Callable[[Path], None], says: str
+) -> None:
+    whole, words = run
+    spoiled = shutil.copytree(whole, tmp_path / "mine")
+    before = (spoiled / name).read_bytes()
+    change(spoiled / name)
+    assert (spoiled / name).read_bytes() != before
+    cell = spoiled / "cells" / "bbh.leader-1-round-3-peers.json"
+    told = json.loads(cell.read_text())
+    del told["files"]  # as earlier versions wrote it
+    cell.write_text(json.dumps(sealed(told)))
+    refusals = 0
+    for command in COMMANDS[:-1]:
+        said = mlpo_bench(*(word.replace("RUN", "mine") for word in command))
+        where = f"{' '.join(command)}: {said.err}"
+        assert "Traceback" not in said.out + said.err, where
+        assert said.code in {0, 2}, where
+        assert said.code == 0 or (Path(name).name in said.err and says in said.err), where
+        refusals += said.code == 2
+    assert refusals
+    assert mlpo_bench(*words, "--name", "mine", "--output", tmp_path).code == 0
+    assert mlpo_bench("export", "mine", "--format", "parquet", "-o", "whole").code == 0

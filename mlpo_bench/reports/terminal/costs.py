@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from mlpo_bench.errors import UsageError
-from mlpo_bench.log.ledger import Spent, read_ledger
 from mlpo_bench.reports.figures import count, duration, operations, price, short_names
 
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlpo_bench.log import CellResult, LoadedRun, Results
+    from mlpo_bench.log.ledger import Spent
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.teams import Price
 
@@ -105,7 +105,7 @@ def _ledger(cell: CellResult, run: LoadedRun) -> Table:
     ):
         named = place in _NAMES
         table.add_column(title, justify="left" if named else "right", overflow="fold" if named else "ellipsis")
-    turns = read_ledger(run.directory.ledger_path(cell.cell))
+    turns = run.turns(cell.cell)
     sums = turns.group_by(["round", "seat"], use_threads=False).aggregate(
         [("seat", "count"), *((c, "sum") for c in _SUMMED)]
     )
