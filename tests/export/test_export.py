@@ -152,6 +152,7 @@ def planted(run: RunDirectory, folder: Path, text: str, reasoning: str | None = 
         (folder / name).write_bytes((run.path / name).read_bytes())
     told = json.loads((folder / f"cells/{cell}.json").read_bytes())
     assert told.pop("files")  # the digests of what is about to be changed
+    told |= {"n": told["n"] - 1, "errors": told["errors"] + 1}
     (folder / f"cells/{cell}.json").write_bytes(orjson.dumps(sealed(told)))
     results = json.loads(run.results_path.read_bytes())
     results["cells"] = results["cells"][:1]
