@@ -231,7 +231,7 @@ def test_conversations_of_older_runs_leave_it_open_who_was_right(run: RunDirecto
                     del turn["right"], turn["key"]
                 yield line
 
-        patch.setattr("mlpo_bench.log.run.read_transcripts", older)
+        patch.setattr("mlpo_bench.log.cell_files.read_transcripts", older)
         portions = conversations(LoadedRun(run), rows[:1]).portions
     words = [word for portion in portions for question in json.loads(portion) for word in question["words"]]
     assert words
