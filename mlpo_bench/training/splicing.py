@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
+from mlpo_bench.answers.template_marks import own_turn, without_marks
 from mlpo_bench.protocols.seeding import shuffler
 
 
@@ -41,12 +42,21 @@ _ANSWER = re.compile(
     r"<\s?(answer|choice)\s?>.*?(?:<\s?/\s?\1\s?>|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
+_BEFORE = "So.\n"
+"""In a trace other words stand before: a completion that opens as the user's turn says nothing there."""
 _TAG = re.compile(r"<\s?/?\s?(?:think|answer|choice)\s?/?>", re.IGNORECASE)
 
 
 def reasoning(text: str) -> str:
-    """Return what a completion says before and around its marked answer, without any of the form's tags."""
-    return _TAG.sub("", _ANSWER.sub("", text)).strip()
+    """Return what a completion says in its own turn before and around its marked answer, without the form's tags."""
+    return _TAG.sub("", _ANSWER.sub("", _own(text))).strip()
+
+
+def _own(text: str) -> str:
+    """Return a completion up to where its turn ends, without a chat template's marks: they would end the trace's."""
+    behind = _BEFORE + text
+    own = own_turn(behind)
+    return without_marks((behind if own is None else own).removeprefix(_BEFORE))
 
 
 def formed(kind: PromptKind, thought: str, answer: str) -> str:

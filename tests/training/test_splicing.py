@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mlpo_bench.training.judging import in_form, judged
@@ -30,6 +30,8 @@ HOSTILE = st.lists(st.sampled_from(TAGS + WORDS), max_size=12).map("".join)
         ("A. <choice>2</choice>", "A."),
         ("<THINK>One.</THINK>< Answer >(A)</ answer >", "One."),
         ("", ""),
+        ("It holds.<|im_end|>\n<|im_start|>user\nAnother?", "It holds."),
+        ("User: Another?", ""),
     ],
 )
 def test_reasoning_is_what_stands_before_the_answer(text: str, left: str) -> None:
@@ -37,6 +39,8 @@ def test_reasoning_is_what_stands_before_the_answer(text: str, left: str) -> Non
 
 
 @settings(deadline=None)
+@example(wrong="", right="The answer is no.<|im_end|>", read=None, kind="alone", seed=0)
+@example(wrong="", right="User: Another?", read=None, kind="alone", seed=0)
 @given(
     wrong=HOSTILE,
     right=HOSTILE,
