@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.engines import folders, headers, json_files, packed
+from mlpo_bench.engines import folders, headers, json_files, quantised
 
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class ResolvedModel:
         """How many weights the safetensors files hold, each once, however many of them a number packs."""
         if self.is_quantised:
             how = self.config["quantization_config"]
-            return sum(packed.weights(headers.tensors(file), how) for file in self.weight_files)
+            return sum(quantised.weights(headers.tensors(file), how) for file in self.weight_files)
         return sum(prod(shape) for file in self.weight_files for shape in headers.shapes(file).values())
 
     @property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mlpo_bench.answers.thoughts import without_thoughts
 from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.engines import thought_marks
 from mlpo_bench.engines.base import ModelFacts
@@ -125,3 +126,27 @@ def test_a_prompt_for_a_server_that_opens_a_thought_tells_so(tiny: ModuleType, t
     assert builder.opened(CHAT) == "<think>"
     assert RequestBuilder(ModelSpec.model_validate({**spec, "request": {"endpoint": "completions"}})).opened(CHAT) == ""
     assert RequestBuilder(ModelSpec.model_validate(spec)).opened(CHAT) == ""
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [
+        ("<think>", "</think>"),
+        ("<seed:think>", "</seed:think>"),
+        ("<reasoning>", "</reasoning>"),
+        ("[THINK]", "[/THINK]"),
+        ("<|thinking|>", "<|/thinking|>"),
+        ("<|START_THINKING|>", "<|END_THINKING|>"),
+        ("<|begin_of_thought|>", "<|end_of_thought|>"),
+        ("<|inner_prefix|>", "<|inner_suffix|>"),
+        ("\u25c1think\u25b7", "\u25c1/think\u25b7"),
+        ("<|channel>thought", "<channel|>"),
+        ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
+        ("<unused94>thought", "<unused95>"),
+    ],
+)
+def test_whoever_reads_an_answer_knows_the_marks_that_are_kept_for_them(opening: str, closing: str) -> None:
+    assert thought_marks.opened(f"Q{opening}", "Q") == opening
+    assert thought_marks.opened(f"Q{opening}{closing}", "Q") == ""
+    assert without_thoughts(f"{opening}(A){closing}(B)").strip() == "(B)"
+    assert without_thoughts(f"{opening}(A)").strip() == ""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlpo_bench.engines import packed
+from mlpo_bench.engines import quantised
 
 
 WEIGHTS = 64 * 32
@@ -53,4 +53,4 @@ def test_weights_are_counted_whatever_packs_them(
     how: dict[str, Any], tensors: dict[str, tuple[str, list[int]]]
 ) -> None:
     held = {name: {"dtype": dtype, "shape": shape} for name, (dtype, shape) in tensors.items()}
-    assert packed.weights(held | BESIDE, how) == WEIGHTS + 32
+    assert quantised.weights(held | BESIDE, how) == WEIGHTS + 32
