@@ -18,7 +18,6 @@ answer is final, else the rounds begin.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -41,7 +40,6 @@ Share = Literal["whole", "without-thinking", "answer"]
 Order = Literal["fixed", "shuffled"]
 History = Literal["anew", "append"]
 
-_THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 UNREAD = "(no answer could be read)"
 
 
@@ -179,7 +177,7 @@ def passed_on(share: Share, text: str, answer: str | None) -> str:
 
 def without_thinking(text: str) -> str:
     """Return a text without its thinking, also where its opening stands in the prompt and only `</think>` is seen."""
-    return without_thoughts(_THINKING.sub("", text).rpartition("</think>")[2]).strip()
+    return without_thoughts(text).strip()
 
 
 def agree(turns: Sequence[Turn], room: Room) -> bool:
