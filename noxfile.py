@@ -155,7 +155,7 @@ def bench(session: nox.Session) -> None:
     with once(session) as needed:
         if needed:
             install_with_models(session, "bench")
-    for words in [session.posargs] if session.posargs else [["solo"], ["teams"]]:
+    for words in [session.posargs] if session.posargs else [["solo"], ["solo", "--engine", "vllm"], ["teams"]]:
         session.run("python", "-m", "benchmarks.peers", *words)
     if not session.posargs:
         session.run("python", "-m", "benchmarks.growth", success_codes=[0, 1])  # a bound that is missed is printed
