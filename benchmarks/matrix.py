@@ -96,7 +96,8 @@ class Bench:
 
     async def _matched(self, vote: Cell, answers: Answers, dispatch: Dispatch) -> Cell:
         budget = sum(_tokens(record) for (cell, _), record in answers.items() if cell == vote.matched_id)
-        return await matched(vote, budget, self.suites[vote.suite], dispatch)
+        cell, _ = await matched(vote, budget, self.suites[vote.suite], dispatch)
+        return cell
 
 
 async def sharing(data: Path | None, questions: int, tokens: int) -> bool:

@@ -11,7 +11,7 @@ records/*.parquet         a row for each question of a cell
 ledger/*.parquet          a row for each turn of a cell: what it cost
 cells/*.json              a cell's figures beside lm-eval's own results; written last, so a cell that has it is done
 results.json              all cells that are done, and what was paid for them together
-unused.jsonl.zst          completions that a re-scoring left without a conversation; a later one may need them
+unused.jsonl.zst          completions without a conversation: ballots beyond a matched vote, what a re-scoring left over
 """
 
 from __future__ import annotations

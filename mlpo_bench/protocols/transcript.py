@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.chat import MORE, Message, Usage, with_thinking
+from mlpo_bench.chat import MORE, Completion, Message, Usage, with_thinking
 
 
 if TYPE_CHECKING:
@@ -51,6 +51,13 @@ class Turn:
     def written(self) -> str:
         """All that was written, as others read it: thinking that a server told apart stands in front, in its tags."""
         return with_thinking(self.reasoning, self.text).strip()
+
+    @property
+    def completion(self) -> Completion:
+        """What the model wrote, as a store holds it."""
+        return Completion(
+            self.text, self.usage, self.finish_reason, self.seconds, **{name: getattr(self, name) for name in MORE}
+        )
 
     @property
     def more(self) -> dict[str, Any]:

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlpo_bench.log.completions import Kept
 from mlpo_bench.runs.scheduler import InFlight
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from mlpo_bench.chat import Usage
     from mlpo_bench.dispatch import Dispatch
     from mlpo_bench.harness.samples import Sample
     from mlpo_bench.harness.suite import SuiteTasks
     from mlpo_bench.matrix.cells import Cell
+    from mlpo_bench.protocols.transcript import Turn
 
 MOST_BALLOTS = 4096
 
@@ -57,8 +59,8 @@ async def matching_samples(budget: int, tokens_of: Callable[[int], Awaitable[np.
         count = min(count + max(1, ceil(missing)), MOST_BALLOTS)
 
 
-async def matched(cell: Cell, budget: int, suite: SuiteTasks, dispatch: Dispatch) -> Cell:
-    """Return a vote with as many ballots as take the tokens of another cell.
+async def matched(cell: Cell, budget: int, suite: SuiteTasks, dispatch: Dispatch) -> tuple[Cell, list[Kept]]:
+    """Return a vote with as many ballots as take the tokens of another cell, and the ballots drawn beyond them.
 
     Args:
         cell: the vote, with as many ballots as are drawn first.
@@ -70,19 +72,31 @@ async def matched(cell: Cell, budget: int, suite: SuiteTasks, dispatch: Dispatch
         EngineError: a ballot could not be had.
         Stopped: nothing more is asked.
     """
+    drawn = 0
 
-    async def tokens_of(count: int) -> np.ndarray:
-        totals = np.zeros(count, dtype=np.int64)
+    async def draw(count: int, seen: Callable[[Sequence[Turn]], None]) -> None:
         setting = cell.with_samples(count).setting
 
         async def vote(sample: Sample) -> None:
-            transcript = await setting.converse(sample.question, dispatch, sample.sampling)
-            totals[:] += [turn.usage.total for turn in transcript.turns]
+            seen((await setting.converse(sample.question, dispatch, sample.sampling)).turns)
 
         async with InFlight(dispatch.stop) as flights:
             for sample in suite.samples:
                 await flights.start(vote(sample))
+
+    async def tokens_of(count: int) -> np.ndarray:
+        nonlocal drawn
+        drawn, totals = count, np.zeros(count, dtype=np.int64)
+
+        def add(turns: Sequence[Turn]) -> None:
+            totals[:] += [turn.usage.total for turn in turns]
+
+        await draw(count, add)
         return totals
 
     assert cell.samples is not None
-    return cell.with_samples(await matching_samples(budget, tokens_of, first=cell.samples))
+    count = await matching_samples(budget, tokens_of, first=cell.samples)
+    beyond: list[Kept] = []
+    if drawn > count:  # they are told again rather than held from the first: most draws have none
+        await draw(drawn, lambda turns: beyond.extend(Kept(turn.request, turn.completion) for turn in turns[count:]))
+    return cell.with_samples(count), beyond

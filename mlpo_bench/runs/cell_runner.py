@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mlpo_bench.chat import Usage
 from mlpo_bench.errors import EngineError, Stopped
 from mlpo_bench.log.records import read_records
+from mlpo_bench.log.unused import add_unused, forget_used
 from mlpo_bench.runs.budget import CellSpent, matched
 from mlpo_bench.runs.progress import CellProgress
 from mlpo_bench.runs.scheduler import schedule
@@ -67,6 +68,8 @@ class CellRunner:
         """
         await self._hold([cell for cell in todo if cell.matched is None])
         await self._hold(await self._matched([cell for cell in todo if cell.matched is not None]))
+        if self.folder.unused_path.exists():
+            await asyncio.to_thread(forget_used, self.folder)
         await self.dispatch.landed()
         if self.dispatch.stopped:
             raise Stopped
@@ -113,12 +116,14 @@ class CellRunner:
             spent = self._spent(vote.matched_id)
             if vote.setting.protocol.spends:
                 return vote.with_samples(spent.of_a_question(vote))
-            return await matched(vote, spent.usage.total, self.suites[vote.suite], self.dispatch)
+            counted, beyond = await matched(vote, spent.usage.total, self.suites[vote.suite], self.dispatch)
         except Stopped:
             return None
         except EngineError as fault:
             self.observer.say(f"{vote.suite}, {vote.label}: not run. {fault}")
             return None
+        add_unused(self.folder, beyond)
+        return counted
 
     def _spent(self, cell_id: str) -> CellSpent:
         """Return the tokens that a cell took; one that lacks answers will have taken others when it has them."""

@@ -12,8 +12,9 @@ from mlpo_bench.chat import MORE, Completion, Message, Usage
 from mlpo_bench.engines import ModelFacts
 from mlpo_bench.engines.recorded import DEFAULT_CONTEXT
 from mlpo_bench.errors import UsageError
-from mlpo_bench.log.completions import Kept, read_completions
+from mlpo_bench.log.completions import Kept
 from mlpo_bench.log.transcripts import made_in, read_transcripts
+from mlpo_bench.log.unused import read_unused
 from mlpo_bench.runs.observer import counted
 from mlpo_bench.store import Maker, request_key, sound
 
@@ -99,9 +100,8 @@ def pour(folder: RunDirectory, cells: Iterable[Cell], layers: Layers) -> None:
     """
     for cell in cells:
         layers.pour(cell.id, partial(_completions_of, folder, cell))
-    if folder.unused_path.exists():
-        for one in read_completions(folder.unused_path):
-            layers.add(one)
+    for one in read_unused(folder):
+        layers.add(one)
 
 
 def restore(folder: RunDirectory, store: Store) -> int:
@@ -120,6 +120,8 @@ def kept(folder: RunDirectory) -> Iterator[Kept]:
         with contextlib.suppress(UsageError):  # damaged files are told of where the run is read
             folder.files(cell.id).check_one(folder.transcript_path(cell))
             yield from _completions_of(folder, cell, of_seats)
+    with contextlib.suppress(UsageError):
+        yield from read_unused(folder)
 
 
 def _makers(folder: RunDirectory) -> dict[str, Maker | None]:

@@ -20,12 +20,12 @@ from mlpo_bench.engines.recorded import RecordedEngine
 from mlpo_bench.errors import UsageError
 from mlpo_bench.harness.suite import quiet_lm_eval
 from mlpo_bench.log import replacement
-from mlpo_bench.log.completions import Layers, write_completions
+from mlpo_bench.log.completions import Layers
 from mlpo_bench.log.directory import PARTS, RunDirectory
 from mlpo_bench.log.ledger import keep_waits
 from mlpo_bench.log.manifest import note_rescoring
 from mlpo_bench.log.results import read_result
-from mlpo_bench.log.transcripts import made_in, read_transcripts
+from mlpo_bench.log.unused import used_requests, write_unused
 from mlpo_bench.runs.calibration import calibrated
 from mlpo_bench.runs.cell_runner import CellRunner
 from mlpo_bench.runs.interrupts import stopped_by_interrupts
@@ -223,14 +223,10 @@ def _moves(folder: RunDirectory, staged: RunDirectory, ended: Sequence[Cell], ob
 
 def _keep_unused(folder: RunDirectory, staged: RunDirectory, layers: Layers) -> None:
     """Keep the completions that no conversation uses now: the readers of another day may need them."""
-    used: set[bytes] = set()
-    for part in ("transcripts", "calibration"):
-        for path in (staged.path / part).iterdir():
-            for line in read_transcripts(path):
-                used.update(bytes.fromhex(turn["request"]) for turn in made_in(line))
+    used = set(used_requests(staged.path))
     unused = [one for one in layers if one.request not in used]
     if unused or folder.unused_path.exists():
-        write_completions(staged.unused_path, {"schema_version": 1, "run": folder.config.digest}, unused)
+        write_unused(staged, unused)
 
 
 def _pass_on(layers: Layers, path: Path) -> None:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.cli import app
 from mlpo_bench.errors import UsageError
-from mlpo_bench.log import LoadedRun
+from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.log.completions import read_completions
 from mlpo_bench.store import Maker, Store
 
@@ -94,6 +94,27 @@ def test_a_store_that_was_lost_is_rebuilt_from_runs(mlpo_bench: Cli, made_up: Pa
         path.write_bytes(path.read_bytes()[:-50])  # what is damaged is left out
     assert mlpo_bench("store", "rebuild", "first", "--store", "third.sqlite").code == 0
     assert count(Path("third.sqlite")) == 0
+    assert mlpo_bench(*options, "--store", "second.sqlite", "--name", "second").code == 0
+    assert LoadedRun.open("second").manifest["sessions"][0]["completions"]["made"] == 0
+
+
+@pytest.mark.parametrize(("words", "beyond"), [(32, True), (33, False)])
+def test_ballots_drawn_beyond_a_matched_vote_are_kept_with_the_run(
+    words: int, beyond: bool, mlpo_bench: Cli, made_up: Path
+) -> None:
+    """How many a vote lacks is reckoned from those before: with answers this long one too many is drawn, or none."""
+    Path("script.yaml").write_text(
+        f"- when: You lead a group\n  say: <answer>(A)</answer>\n- say: ['No.', {'word ' * words!r}]\n"
+    )
+    Path("team.yaml").write_text(
+        "leader: {model: script.yaml, engine: scripted}\npeers: [{model: script.yaml, engine: scripted, count: 3}]\n"
+    )
+    options = ("run", "--suite", "bbh", "--data", made_up, "--team", "team.yaml", "--limit", "4", "-q")
+    assert mlpo_bench(*options, "--store", "first.sqlite", "--name", "first").code == 0
+    assert RunDirectory.open("first").unused_path.exists() is beyond
+    assert mlpo_bench("store", "rebuild", "first", "--store", "second.sqlite").code == 0
+    with Store(Path("first.sqlite")) as first, Store(Path("second.sqlite")) as second:
+        assert dict(second.items()) == dict(first.items())
     assert mlpo_bench(*options, "--store", "second.sqlite", "--name", "second").code == 0
     assert LoadedRun.open("second").manifest["sessions"][0]["completions"]["made"] == 0
 

@@ -238,6 +238,7 @@ def test_what_was_never_asked_is_left_out_and_the_run_goes_on_with_that_alone(
     assert 0 < made < fresh.manifest()["sessions"][0]["completions"]["made"] / 4
     ours, theirs = contents(run.path), contents(fresh.path)
     assert ours.pop("unused.jsonl.zst")
+    theirs.pop("unused.jsonl.zst", None)
     assert ours == theirs
     assert len(run.manifest()["rescored"]) == 1  # a later session keeps that
 
@@ -260,6 +261,7 @@ def test_what_a_course_no_longer_needs_is_kept_for_readers_that_need_it_again(
     assert run.manifest()["sessions"][1:] == [] or run.manifest()["sessions"][1]["completions"]["made"] == 0
     after = contents(run.path)
     assert after.pop("unused.jsonl.zst")
+    before.pop("unused.jsonl.zst", None)
     assert after == before
 
 
