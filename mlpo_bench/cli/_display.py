@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from mlpo_bench.cli._pace import Pace
+from mlpo_bench.reports.figures import duration
 from mlpo_bench.reports.terminal.console import Console, shown
 from mlpo_bench.runs.observer import Silent
 from mlpo_bench.visible import visible
@@ -21,6 +24,7 @@ from mlpo_bench.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Self
 
     from rich.console import RenderableType
 
@@ -30,8 +34,13 @@ if TYPE_CHECKING:
     from mlpo_bench.matrix.cells import Cell
     from mlpo_bench.runs.observer import RunObserver
 
-PLAIN_LINE_EVERY_S = 10.0
+PLAIN_LINE_EVERY_S = 10.0, 60.0
+"""How often a log gets a line: at first, and in a run of hours, whose log people are to read as well."""
+LEFT_FROM = 0.05
+"""Share of a cell's conversations that have ended before it is told how long the others take: the first of many rounds
+end after minutes, and all others soon after."""
 BAR_WIDTH = 16
+WATCHED_EVERY_S = 1.0
 TOLD_AFTER_S = 2.0
 """How long something that is waited for takes before a person is told of it."""
 LINES_AROUND = 5
@@ -51,6 +60,7 @@ class _CellState:
     answered: int = 0
     right: int = 0
     errors: int = 0
+    calls: int = 0
     tokens: int = 0
     scored: bool = False
     seconds: float | None = None
@@ -62,6 +72,7 @@ class _CellState:
         self.errors += record.error is not None
         self.answered += record.error is None
         self.right += bool(record.right)
+        self.calls += record.calls
         self.tokens += record.completion_tokens
 
     @property
@@ -72,6 +83,15 @@ class _CellState:
         if self.scored:
             return "done"
         return "running" if self.done else "waiting"
+
+    @property
+    def expected_calls(self) -> int:
+        """How many requests it takes in all, as far as is known: at most as many as its protocol makes."""
+        return self.calls + (self.total - self.done) * self.cell.calls
+
+    def left(self, seconds: float) -> str:
+        """Return how long it still takes when its conversations end as they did in so many seconds."""
+        return time_left(seconds, self.done, self.total)
 
     @property
     def accuracy(self) -> str:
@@ -85,11 +105,13 @@ class _Board:
         self.states: dict[str, _CellState] = {}
         self.tally: Tally | None = None
         self.started = time.monotonic()
+        self.pace = Pace(self.started)
 
     def begin(self, cells: Sequence[Cell], questions: Mapping[str, int], tally: Tally) -> None:
-        self.states = {cell.id: _CellState(cell, questions[cell.suite]) for cell in cells}
         self.tally = tally
+        self.states = {cell.id: _CellState(cell, questions[cell.suite]) for cell in cells}
         self.started = time.monotonic()
+        self.pace = Pace(self.started)
 
     def conversed(self, cell: Cell, record: Record) -> None:
         self.states[cell.id].add(record, self.seconds)
@@ -109,12 +131,16 @@ class _Board:
     def total(self) -> int:
         return sum(s.total for s in self.states.values())
 
-    def time_left(self, done: int, total: int) -> str:
-        """Return the time left at the pace so far, as minutes and seconds."""
-        if not done:
-            return "-:--"
-        left = round(self.seconds / done * (total - done))
-        return f"{left // 60}:{left % 60:02}"
+    def left(self, asked: int) -> str:
+        """Return how long the run still takes at the pace of late, by the requests that it has not made yet.
+
+        Conversations would tell too late: where they are long, all are under way before the first has ended.
+        """
+        now = time.monotonic()
+        self.pace.see(now, asked)
+        calls = sum(state.expected_calls for state in self.states.values()) - asked
+        left = self.pace.left(now, asked, max(calls, self.total - self.done))
+        return "-" if left is None else duration(left)
 
     def summary(self) -> str:
         """Return one line on the whole run."""
@@ -127,8 +153,13 @@ class _Board:
             f"{_counted(self.states.values())} | {self.done}/{self.total} conversations, "
             f"{tally.made} completions made, {reused} reused ({_share(reused, tally.asked)}), "
             f"{tally.paid.completion / self.seconds:.0f} tokens/s written, "
-            f"{_share(tally.paid.cached, prompt)} of prompts cached, {self.time_left(self.done, self.total)} left"
+            f"{_share(tally.paid.cached, prompt)} of prompts cached, {self.left(tally.asked)} left"
         )
+
+
+def time_left(seconds: float, done: int, total: int) -> str:
+    """Return how long the rest of something takes of which so much was done in some seconds; `-` in its beginning."""
+    return duration(seconds / done * (total - done)) if done and done >= total * LEFT_FROM else "-"
 
 
 def _counted(states: Iterable[_CellState]) -> str:
@@ -178,7 +209,7 @@ class _Terminal(_Board):
                 f"{state.done / seconds:.1f}",
                 f"{state.tokens / seconds:.0f}",
                 state.accuracy,
-                self.time_left(state.done, state.total),
+                state.left(seconds),
             )
         return table
 
@@ -191,7 +222,7 @@ class _Terminal(_Board):
                 suite,
                 ProgressBar(total=total, completed=done, width=BAR_WIDTH),
                 f"{done}/{total}",
-                self.time_left(done, total),
+                time_left(self.seconds, done, total),
                 _counted(states).removeprefix("cells: "),
             )
         return table
@@ -207,11 +238,12 @@ def _table(first: str, *rest: str) -> Table:
 
 
 class _Plain(_Board):
-    """A line now and then, for logs."""
+    """A line now and then, for logs: also while no conversation ends, for others would take it for dead."""
 
     def __init__(self) -> None:
         super().__init__()
         self._last = time.monotonic()
+        self._ended = threading.Event()
 
     def say(self, text: str) -> None:
         sys.stderr.write(f"{visible(text)}\n")
@@ -223,9 +255,26 @@ class _Plain(_Board):
         if state.done == state.total:
             failed = f", {state.errors} failed" if state.errors else ""
             self.say(f"{cell.suite} {cell.label}: {state.done} done, accuracy {state.accuracy}{failed}")
-        if time.monotonic() - self._last >= PLAIN_LINE_EVERY_S:
+        self.tell()
+
+    def tell(self) -> None:
+        """Tell how far the run is, if it is time to."""
+        soonest, latest = PLAIN_LINE_EVERY_S
+        if self.states and time.monotonic() - self._last >= min(max(soonest, self.seconds / 10), latest):
             self._last = time.monotonic()
             self.say(self.summary())
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._watch, name="progress", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(WATCHED_EVERY_S):
+            with contextlib.suppress(OSError, ValueError):  # nobody reads any more
+                self.tell()
 
 
 @contextlib.contextmanager
@@ -238,7 +287,8 @@ def display(*, quiet: bool) -> Iterator[RunObserver]:
     if quiet:
         yield Silent()
     elif not console.is_terminal:
-        yield _Plain()
+        with _Plain() as plain:
+            yield plain
     else:
         board = _Terminal(console)
         with Live(board, console=console, refresh_per_second=4, get_renderable=lambda: board):

@@ -8,6 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 from mlpo_bench.cli._curves import curves, latest
+from mlpo_bench.cli._pace import Pace
+from mlpo_bench.reports.figures import duration
 from mlpo_bench.visible import visible
 
 
@@ -57,7 +59,7 @@ class _Lines:
     """A line now and then, for logs."""
 
     def __init__(self) -> None:
-        self._what, self._total, self._done, self._last, self._told = "", 0, 0, time.monotonic(), ""
+        self.begin("", 0)
 
     def say(self, text: str) -> None:
         sys.stderr.write(f"{visible(text)}\n")
@@ -65,12 +67,17 @@ class _Lines:
 
     def begin(self, what: str, total: int) -> None:
         self._what, self._total, self._done, self._last, self._told = what, total, 0, time.monotonic(), ""
+        self._pace = Pace(self._last)
 
     def advance(self, count: int = 1) -> None:
         self._done += count
-        if time.monotonic() - self._last >= PLAIN_LINE_EVERY_S:
-            self._last = time.monotonic()
-            self.say(f"{self._done}/{self._total} {self._what}{self._told}")
+        now = time.monotonic()
+        self._pace.see(now, self._done)
+        if now - self._last >= PLAIN_LINE_EVERY_S:
+            self._last = now
+            left = self._pace.left(now, self._done, self._total - self._done)
+            ahead = f", {duration(left)} left" if left else ""
+            self.say(f"{self._done}/{self._total} {self._what}{self._told}{ahead}")
 
     def figures(self, points: Sequence[Mapping[str, float]]) -> None:
         self._told = f": {latest(points)}"
