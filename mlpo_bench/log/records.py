@@ -156,7 +156,7 @@ class Records(Growing[Record]):
     def answered(self) -> Records:
         """Those that tell of no error."""
         errors = self._columns["error"]
-        if not any(errors):
+        if all(error is None for error in errors):
             return self
         return Records(record for record, error in zip(self, errors, strict=True) if error is None)
 

@@ -23,7 +23,7 @@ class CellProgress:
     """Takes a cell's conversations as they end.
 
     Conversations that end early wait in memory for their turn in the files. Leaving it unfinished leaves no files:
-    the next run writes them anew from the store.
+    the next run writes them anew from the store. So does what comes behind a conversation that could not be written.
 
     Args:
         cell: the cell.
@@ -38,7 +38,6 @@ class CellProgress:
         self.cell = cell
         self.total = total
         self.records = Records()
-        self._ended = 0
         self._waiting: dict[int, tuple[Record, bytes, Judged | None]] = {}
         self._next = 0
         self._transcripts = TranscriptWriter(folder.transcript_path(cell))
@@ -47,8 +46,8 @@ class CellProgress:
 
     @property
     def complete(self) -> bool:
-        """Whether every question has come to an end."""
-        return self._ended == self.total
+        """Whether every question has come to an end and was taken: one that could not be written leaves a gap."""
+        return self._next == self.total
 
     def put(self, place: int, conversation: Judged) -> Record:
         """Take a conversation that came to its end, the one over question `place` (from 0)."""
@@ -61,7 +60,6 @@ class CellProgress:
         return self._put(place, Record.failed(self.cell, question, str(fault)), line, None)
 
     def _put(self, place: int, record: Record, line: bytes, conversation: Judged | None) -> Record:
-        self._ended += 1
         self._waiting[place] = (record, line, conversation)
         while (ready := self._waiting.pop(self._next, None)) is not None:
             of_ready, told, judged = ready

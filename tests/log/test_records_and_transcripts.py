@@ -74,6 +74,12 @@ def test_a_fault_is_in_no_figure_but_its_own() -> None:
     assert result.calls == 6
 
 
+def test_a_fault_without_a_word_is_a_fault_all_the_same() -> None:
+    records = [record(right=True), Record.failed(CELL, QUESTION, "")]
+    result = CellResult.of(CELL, records, {}, {})
+    assert (result.n, result.right, result.errors, result.causes) == (1, 1, 1, {"": 1})
+
+
 def test_a_cell_without_any_answer_has_no_accuracy() -> None:
     result = CellResult.of(CELL, [Record.failed(CELL, QUESTION, "x")], {}, {})
     assert (result.accuracy, result.low, result.high, result.errors) == (None, None, None, 1)
@@ -121,6 +127,19 @@ def test_a_cell_that_did_not_end_leaves_no_file(tmp_path: Path) -> None:
         progress.put(0, unread(Transcript(question(0), (turn(long, 0, 0),), long)))
         assert list((tmp_path / "transcripts").iterdir()) != []
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_cell_whose_conversations_were_not_all_written_is_never_complete(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    with CellProgress(CELL, 3, folder) as progress:
+        place = tmp_path / "transcripts"
+        place.rename(tmp_path / "away")
+        with pytest.raises(FileNotFoundError):
+            progress.put(0, unread(Transcript(question(0), (turn("x" * FRAME_BYTES, 0, 0),), "x")))
+        (tmp_path / "away").rename(place)
+        for n in (1, 2):
+            progress.put(n, unread(Transcript(question(n), (turn("a", 0, 0),), "a")))
+        assert not progress.complete
 
 
 def test_transcripts_of_many_frames_are_read_whole(tmp_path: Path) -> None:

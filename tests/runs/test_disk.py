@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import sqlite3
@@ -17,6 +18,7 @@ import pytest
 from mlpo_bench.engines.scripted import ScriptedEngine
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log import RunDirectory
+from mlpo_bench.log.transcripts import TranscriptWriter
 from mlpo_bench.store import Store
 
 
@@ -133,6 +135,30 @@ def test_a_folder_that_is_taken_away_in_mid_run_is_a_sentence(carry: Runs) -> No
     team = {"leader": {"model": "m"}, "peers": []}
     with pytest.raises(UsageError, match=r"cannot be written or read: No such file.*to go on: mlpo-bench run --config"):
         carry("mine", protocols=["solo"], team=team, open_engines=open_engines)
+
+
+def test_a_conversation_that_could_not_be_written_is_not_lost_to_its_cell(
+    carry: Runs, answer_with: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others of the cell end after the fault, and are written no further: else the cell would be done too soon."""
+    monkeypatch.setattr("mlpo_bench.log.transcripts.FRAME_BYTES", 1)
+    append, tried = TranscriptWriter._append, []
+
+    def fails_once(writer: TranscriptWriter) -> None:
+        tried.append(writer)
+        if len(tried) == 2:
+            raise OSError(errno.EMFILE, "Too many open files", str(writer._beside))
+        append(writer)
+
+    monkeypatch.setattr(TranscriptWriter, "_append", fails_once)
+    answer_with(lambda *_: "The answer is yes.")
+    team = {"leader": {"model": "m"}, "peers": []}
+    with pytest.raises(UsageError, match="cannot be written or read: Too many open files.*to go on: mlpo-bench run"):
+        carry("mine", protocols=["solo"], team=team)
+    assert not list((carry.folder / "runs" / "mine" / "cells").iterdir())
+    run = carry("mine", protocols=["solo"], team=team)
+    whole = carry("undisturbed", protocols=["solo"], team=team)
+    assert [(cell.n, cell.errors) for cell in run.results().cells] == [(cell.n, 0) for cell in whole.results().cells]
 
 
 def test_a_damaged_store_is_rebuilt_from_the_run(carry: Runs, mixed_team: dict[str, Any]) -> None:
