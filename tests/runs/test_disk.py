@@ -153,7 +153,7 @@ def test_a_conversation_that_could_not_be_written_is_not_lost_to_its_cell(
     monkeypatch.setattr(TranscriptWriter, "_append", fails_once)
     answer_with(lambda *_: "The answer is yes.")
     team = {"leader": {"model": "m"}, "peers": []}
-    with pytest.raises(UsageError, match="cannot be written or read: Too many open files.*to go on: mlpo-bench run"):
+    with pytest.raises(UsageError, match=r"cannot be written or read: Too many open files.*to go on: mlpo-bench run"):
         carry("mine", protocols=["solo"], team=team)
     assert not list((carry.folder / "runs" / "mine" / "cells").iterdir())
     run = carry("mine", protocols=["solo"], team=team)
