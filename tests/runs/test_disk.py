@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import resource
@@ -15,6 +16,7 @@ from typing import Any
 import orjson
 import pytest
 
+from mlpo_bench.chat import Completion
 from mlpo_bench.engines.scripted import ScriptedEngine
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log import RunDirectory
@@ -138,9 +140,19 @@ def test_a_folder_that_is_taken_away_in_mid_run_is_a_sentence(carry: Runs) -> No
 
 
 def test_a_conversation_that_could_not_be_written_is_not_lost_to_its_cell(
-    carry: Runs, answer_with: Any, monkeypatch: pytest.MonkeyPatch
+    carry: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The others of the cell end after the fault, and are written no further: else the cell would be done too soon."""
+    """The others of the cell end after the fault, and none of them makes the cell complete."""
+    asked = asyncio.Barrier(4)
+
+    class Together(ScriptedEngine):
+        async def complete(self, *request: Any) -> Completion:
+            await asked.wait()
+            return await super().complete(*request)
+
+    async def open_engines(specs: Any, **_: object) -> dict[Any, ScriptedEngine]:
+        return dict.fromkeys(specs, Together(lambda *_: "The answer is yes.", name="m", fingerprint="m"))
+
     monkeypatch.setattr("mlpo_bench.log.transcripts.FRAME_BYTES", 1)
     append, tried = TranscriptWriter._append, []
 
@@ -151,14 +163,12 @@ def test_a_conversation_that_could_not_be_written_is_not_lost_to_its_cell(
         append(writer)
 
     monkeypatch.setattr(TranscriptWriter, "_append", fails_once)
-    answer_with(lambda *_: "The answer is yes.")
     team = {"leader": {"model": "m"}, "peers": []}
     with pytest.raises(UsageError, match=r"cannot be written or read: Too many open files.*to go on: mlpo-bench run"):
-        carry("mine", protocols=["solo"], team=team)
+        carry("mine", protocols=["solo"], team=team, open_engines=open_engines)
     assert not list((carry.folder / "runs" / "mine" / "cells").iterdir())
-    run = carry("mine", protocols=["solo"], team=team)
-    whole = carry("undisturbed", protocols=["solo"], team=team)
-    assert [(cell.n, cell.errors) for cell in run.results().cells] == [(cell.n, 0) for cell in whole.results().cells]
+    run = carry("mine", protocols=["solo"], team=team, open_engines=open_engines)
+    assert [(cell.n, cell.errors) for cell in run.results().cells] == [(4, 0)]
 
 
 def test_a_damaged_store_is_rebuilt_from_the_run(carry: Runs, mixed_team: dict[str, Any]) -> None:
