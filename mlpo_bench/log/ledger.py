@@ -316,11 +316,13 @@ class _Sum:
         self._calls += len(turns)
         for name in self._tokens:
             self._tokens[name] += pc.sum(turns[name]).as_py() or 0
-        self._seconds.setdefault(piece, []).extend(turns["seconds"].chunks)
+        if parts := turns["seconds"].chunks:
+            self._seconds.setdefault(piece, []).extend(parts)
         return self
 
     @property
     def spent(self) -> Spent:
         """The sum of all."""
-        pieces = pa.chunked_array([pa.concat_arrays(of_piece) for of_piece in self._seconds.values()])
-        return Spent(calls=self._calls, seconds=pc.sum(pieces).as_py() or 0, **self._tokens)
+        pieces = [pa.concat_arrays(of_piece) for of_piece in self._seconds.values()]
+        seconds = pc.sum(pa.chunked_array(pieces)).as_py() if pieces else None
+        return Spent(calls=self._calls, seconds=seconds or 0, **self._tokens)

@@ -13,7 +13,7 @@ from mlpo_bench.chat import Completion
 from mlpo_bench.engines.scripted import ScriptedEngine
 from mlpo_bench.log import LoadedRun
 from mlpo_bench.log.files import write_json
-from mlpo_bench.log.ledger import Shared, Spent, read_ledger
+from mlpo_bench.log.ledger import Shared, Spent, read_ledger, shared
 from mlpo_bench.log.records import read_records
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.matrix.cells import cells
@@ -164,6 +164,14 @@ def test_serial_tokens_are_those_of_the_longest_of_each_step(run: Any) -> None:
             longest[place] = max(longest.get(place, 0), turn["completion_tokens"])
         assert cell.serial_tokens == sum(longest.values())
         assert cell.serial_tokens <= cell.completion_tokens
+
+
+def test_a_model_that_sits_out_a_part_of_a_ledger_adds_nothing_there(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = run.results()
+    ledgers = [(run.ledger_path(cell.cell), cell.seats) for cell in results.cells]
+    monkeypatch.setattr("mlpo_bench.log.files.ROWS", 1)
+    monkeypatch.setattr("mlpo_bench.log.ledger._AT_ONCE", 1)
+    assert shared(ledgers) == results.shared  # scripts take no seconds, whose sums parts could round otherwise
 
 
 def test_how_long_engines_worked_is_noted_by_model(carry: Runs, answer_with: Any, own_text: Any) -> None:
