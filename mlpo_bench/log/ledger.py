@@ -163,6 +163,7 @@ class LedgerWriter:
             table = table.append_column(_CACHE_WRITES, pa.array(np.asarray(self._cache_writes), pa.int32()))
         with atomic.written(self._path) as beside:
             write_table(table, beside)
+        self._questions, self._seats, self._answers, self._cache_writes = [], {}, {}, array("i")
 
     def _column(self, name: str, values: NDArray[Any]) -> pa.Array:
         names = {"question": self._questions, "seat": list(self._seats), "answer": list(self._answers)}

@@ -78,7 +78,10 @@ def test_scoring_holds_no_more_than_a_few_documents(asked: Path) -> None:
     assert (every - few) / (QUESTIONS // 2) < 150
 
 
-def test_a_conversation_that_is_written_leaves_hardly_anything_behind(tmp_path: Path, asked: Path) -> None:
+@pytest.mark.parametrize(("ended", "most"), [(False, 700), (True, 20)])
+def test_a_conversation_that_is_written_leaves_hardly_anything_behind(
+    tmp_path: Path, asked: Path, most: int, *, ended: bool
+) -> None:
     suite = loaded(asked)
     config = RunConfig.model_validate({"suites": [str(asked)], "format": "number", "protocols": ["solo"]})
     folder = RunDirectory.for_run(config, tmp_path, "run")
@@ -92,7 +95,10 @@ def test_a_conversation_that_is_written_leaves_hardly_anything_behind(tmp_path: 
             done = Transcript(sample.question, (replace(turn, text=text),) * turns, text)
             verdict = Verdict("7", right=place % 100 == 7)
             progress.put(place, Judged(done, verdict, (TurnVerdict("7", right=False),) * turns))
+        if ended:
+            progress.finish()
+            progress.forget()
         return progress
 
     held, _ = bytes_of(hold, QUESTIONS)
-    assert held < 700
+    assert held < most
