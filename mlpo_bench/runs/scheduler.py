@@ -43,7 +43,7 @@ async def schedule(
     """
 
     async def converse(one: CellProgress, place: int, sample: Sample) -> None:
-        if error := failed.get((one.cell.id, sample.question.id)):
+        if (error := failed.get((one.cell.id, sample.question.id))) is not None:
             ended(one, one.fail(place, sample.question, EngineError(error)))
             return
         try:

@@ -279,12 +279,13 @@ def test_a_run_that_is_not_finished_is_judged_as_far_as_it_goes(
     assert contents(run.path) == contents(carry("fresh", team=team, **matrix).path)
 
 
+@pytest.mark.parametrize("fault", ["out of memory", ""])
 def test_what_the_machinery_failed_to_answer_stays_without_an_answer(
-    carry: Runs, answer_with: Any, reader: Reader
+    carry: Runs, answer_with: Any, reader: Reader, fault: str
 ) -> None:
     def answer(messages: Any, _sampling: object, _seed: int) -> str:
         if "number 1:" in messages[-1].content:
-            raise EngineError("out of memory", transient=False)
+            raise EngineError(fault, transient=False)
         return "The answer is yes."
 
     answer_with(answer)
