@@ -41,9 +41,11 @@ def add_unused(folder: RunDirectory, completions: Iterable[Kept]) -> None:
     with contextlib.suppress(UsageError):
         for one in read_unused(folder):
             kept[one.layer, one.request] = one
-    lacking = [one for one in completions if (one.layer, one.request) not in kept]
-    if lacking:
-        write_unused(folder, [*kept.values(), *lacking])
+    before = len(kept)
+    for one in completions:
+        kept.setdefault((one.layer, one.request), one)
+    if len(kept) > before:
+        write_unused(folder, kept.values())
 
 
 def used_requests(run: Path) -> Iterator[bytes]:
@@ -53,7 +55,7 @@ def used_requests(run: Path) -> Iterator[bytes]:
         UsageError: its transcripts cannot be read.
     """
     for part in ("transcripts", "calibration"):
-        for path in (run / part).glob("*.jsonl.zst"):
+        for path in (run / part).glob("[!.]*.jsonl.zst"):  # a point begins those of cells that have yet to end
             for line in read_transcripts(path):
                 yield from (bytes.fromhex(turn["request"]) for turn in made_in(line))
 

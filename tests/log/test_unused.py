@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlpo_bench.chat import Completion, Usage
+from mlpo_bench.harness.verdicts import Judged, TurnVerdict, Verdict
 from mlpo_bench.log.completions import Kept
-from mlpo_bench.log.unused import add_unused, read_unused, write_unused
+from mlpo_bench.log.transcripts import TranscriptWriter, to_line
+from mlpo_bench.log.unused import add_unused, forget_used, read_unused, write_unused
+from mlpo_bench.protocols import Transcript, Turn
+from mlpo_bench.questions import Question
 
 
 if TYPE_CHECKING:
@@ -29,7 +33,7 @@ def test_they_are_added_up_in_one_order_and_once_each(folder: Any) -> None:
     add_unused(folder, [])
     assert not folder.unused_path.exists()
     add_unused(folder, [THREE, ONE])
-    add_unused(folder, [TWO, THREE._replace(made=replace(MADE, text="Yes."))])
+    add_unused(folder, [TWO, TWO, THREE._replace(made=replace(MADE, text="Yes."))])
     assert list(read_unused(folder)) == [ONE, TWO, THREE]
     before = folder.unused_path.read_bytes()
     write_unused(folder, [TWO, ONE, THREE])
@@ -47,3 +51,18 @@ def test_a_damaged_file_is_begun_anew(folder: Any) -> None:
     folder.unused_path.write_bytes(b"nonsense")
     add_unused(folder, [ONE])
     assert list(read_unused(folder)) == [ONE]
+
+
+def test_what_a_cell_that_did_not_end_has_used_so_far_is_kept(folder: Any, tmp_path: Path) -> None:
+    add_unused(folder, [ONE, TWO])
+    folder.path = tmp_path
+    (tmp_path / "transcripts").mkdir()
+    writers = [TranscriptWriter(tmp_path / "transcripts" / f"{name}.jsonl.zst") for name in ("ended", "begun")]
+    for writer, one in zip(writers, (ONE, TWO), strict=True):
+        turn = Turn("leader", 0, 0, 0, (), "No.", None, MADE.usage, "stop", 0.5, one.request)
+        done = Transcript(Question("bbh", "navigate", "bbh/navigate/1", "?", "yes_no"), (turn,), "No.")
+        writer.put(to_line(Judged(done, Verdict(None, right=False), (TurnVerdict(None, right=False),))))
+    writers[0].finish()
+    writers[1]._append()  # as where there is much of it
+    forget_used(folder)
+    assert list(read_unused(folder)) == [TWO]
