@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-UNREAD = "[unread]"
-"""What the filter gives for a response no answer can be read from. No format reads it as an answer."""
-
 _FIELDS = ("id", "suite", "subject", "question", "instruction", "answer", "answer_format")
 
 
@@ -94,6 +91,16 @@ class Documents(Packed[dict[str, str]]):
         return len(self._items)
 
 
+class Unread(str):
+    """Told in place of an answer; an answer of the same words is a plain string."""
+
+    __slots__ = ()
+
+
+UNREAD = Unread("[unread]")
+"""What the filter gives for a response no answer can be read from."""
+
+
 class CutOff(str):
     """A response of which it is known that its model was cut off; a plain string tells only what it says."""
 
@@ -115,7 +122,7 @@ def _answer(doc: Mapping[str, Any], response: str) -> str | None:
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, int]:
     """Return `acc` and `unread` (each 0 or 1) of a filtered response: lm-eval's metrics for a document."""
     answer = results[0]
-    unread = answer == UNREAD
+    unread = isinstance(answer, Unread)
     right = not unread and answers.judge(doc["answer_format"], answer, doc["answer"])
     return {"acc": int(right), "unread": int(unread)}
 

@@ -99,6 +99,7 @@ def test_the_filter_reads_each_response_by_its_document_s_format() -> None:
         ("Yes", {"acc": 1, "unread": 0}),
         ("No", {"acc": 0, "unread": 0}),
         (documents.UNREAD, {"acc": 0, "unread": 1}),
+        ("[unread]", {"acc": 0, "unread": 0}),
     ],
 )
 def test_a_result_is_right_wrong_or_unread(answer: str, expected: dict[str, int]) -> None:

@@ -11,6 +11,7 @@ from lm_eval.api.model import LM
 from lm_eval.evaluator import evaluate
 from lm_eval.tasks import TaskManager
 
+from mlpo_bench import questions
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines.scripted import ScriptedEngine
 from mlpo_bench.harness import chats
@@ -82,6 +83,17 @@ def test_right_wrong_and_unread_are_told_apart_by_lm_eval_and_by_us(suite: Suite
     group = results["groups"]["mlpo_bbh"]
     assert group["acc,read"] == pytest.approx(right / len(mine))
     assert group["unread,read"] == pytest.approx(unread / len(mine))
+
+
+def test_an_answer_in_the_words_of_one_that_cannot_be_read_is_an_answer(tmp_path: Path) -> None:
+    (tmp_path / "own.jsonl").write_text('{"question": "What was it?", "answer": "[unread]", "split": "test"}\n')
+    with quiet_lm_eval():
+        own = SuiteTasks(questions.find(str(tmp_path / "own.jsonl"), "phrase"))
+    (sample,) = own.samples
+    for text, right in (("<answer>[unread]</answer>", True), ("", False)):
+        ours = own.judge(sample, text)
+        assert own.score([0], [text]).verdicts == [ours]
+        assert ours.right is right
 
 
 def test_scoring_twice_gives_the_same_and_questions_without_a_final_are_left_out(suite: SuiteTasks) -> None:
