@@ -48,6 +48,17 @@ def test_the_first_completion_of_a_request_stays(tmp_path: Path) -> None:
         assert other.get(key()) == MADE
 
 
+@pytest.mark.parametrize("committed", [False, True])
+def test_the_first_of_two_completions_stays_whenever_they_are_written(tmp_path: Path, *, committed: bool) -> None:
+    with Store(tmp_path / "store.sqlite") as store:
+        store.put(key(), MADE)
+        if committed:
+            store.commit()
+        store.put(key(), Completion("later", Usage(), "stop", 0))
+    with Store(tmp_path / "store.sqlite") as store:
+        assert store.get(key()) == MADE
+
+
 def test_a_store_looks_beyond_itself_and_writes_nothing_there(tmp_path: Path) -> None:
     path, other = tmp_path / "far.sqlite", Completion("near", Usage(), "stop", 0)
     with Store(path) as far:
@@ -236,6 +247,19 @@ def test_a_damaged_store_is_set_aside_and_a_new_one_begun(tmp_path: Path, damage
     with Store(path) as store:
         assert store.set_aside is None
         assert store.get(key()) == MADE
+
+
+def test_a_damaged_store_that_is_looked_into_beyond_another_is_named_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "far.sqlite"
+    fill(path)
+    scribble(path)
+    before = path.read_bytes()
+    with (
+        Store(tmp_path / "near.sqlite", beyond=[path]) as near,
+        pytest.raises(UsageError, match=r"the store .*far\.sqlite cannot be opened: .*malformed"),
+    ):
+        [near.get(n.to_bytes(32, "big")) for n in range(2_000)]
+    assert path.read_bytes() == before
 
 
 def test_a_store_that_turns_out_to_be_damaged_stops_who_asks_and_is_set_aside(

@@ -72,7 +72,8 @@ class Store:
         self._db, self.set_aside = database.opened(path)
         self._take_in_unsaved()
         log.info("completions are kept in %s", path or "memory")
-        self._beyond = [db for other in beyond if other.exists() and (db := database.to_read(other)) is not None]
+        there = ((other, database.to_read(other)) for other in beyond if other.exists())
+        self._beyond = [(other, db) for other, db in there if db is not None]
 
     def _take_in_unsaved(self) -> None:
         """Take in what this store could not take before."""
@@ -84,12 +85,21 @@ class Store:
                 place.unlink(missing_ok=True)
 
     def get(self, key: bytes) -> Completion | None:
-        """Return the completion of a request, or None where it was never made."""
+        """Return the completion of a request, or None where it was never made.
+
+        Raises:
+            UsageError: another store that is asked for it cannot be read.
+        """
         if (held := self.held(key)) is not None:
             return held
-        values = (_value(db, key) for db in self._beyond)
-        made = (rows.read(value) for value in values if value is not None)
-        return next((one for one in made if one is not None), None)
+        for path, db in self._beyond:
+            try:
+                value = _value(db, key)
+            except sqlite3.Error as error:
+                raise database.unopened(path, error) from None
+            if value is not None and (made := rows.read(value)) is not None:
+                return made
+        return None
 
     def held(self, key: bytes) -> Completion | None:
         """Return what this very file holds of a request; a row that holds no completion is dropped."""
@@ -165,9 +175,9 @@ class Store:
 
     def put(self, key: bytes, made: Completion, by: Maker | None = None) -> None:
         """Keep a completion, which must be `sound`, and who made it; the first one of a request stays."""
-        self._pending[key] = rows.written(made)
+        self._pending.setdefault(key, rows.written(made))
         if by is not None:
-            self._makers[key] = by
+            self._makers.setdefault(key, by)
         due = time.monotonic() - self._committed >= COMMIT_EVERY_S
         if due or (len(self._pending) >= COMMIT_EVERY_ROWS and self._locked_since is None):
             self.commit()
@@ -240,7 +250,7 @@ class Store:
         self._closed = True
         self.settle()
         self._db.close()
-        for db in self._beyond:
+        for _, db in self._beyond:
             db.close()
         if self._damaged and self.path is not None:
             with contextlib.suppress(OSError):
