@@ -122,8 +122,22 @@ def _find(suite: Suite, data: Path | None, must_have: bool) -> tuple[Entries, So
             if reasons:
                 level = logging.WARNING if lacks_it else logging.INFO
                 log.log(level, "%s comes from %s: %s", suite.name, source, "; ".join(reasons))
-            return entries if isinstance(entries, Entries) else Entries(entries), source
+            held = entries if isinstance(entries, Entries) else Entries(entries)
+            _check_ids(suite, held, source)
+            return held, source
     raise UsageError(f"no source of {suite.title} was found ({'; '.join(reasons)}){_with_data(suite)}.")
+
+
+def _check_ids(suite: Suite, entries: Entries, source: Source) -> None:
+    """Refuse two questions of one id, by which a run's files tell them apart."""
+    known: set[str] = set()
+    for entry in entries:
+        if entry.item.id in known:
+            raise UsageError(
+                f"{source.where} has two questions of {suite.title} with the id {entry.item.id}; give each one of its "
+                "own."
+            )
+        known.add(entry.item.id)
 
 
 def _check_folder(suite: Suite, data: Path, *, must_have: bool) -> None:

@@ -14,7 +14,7 @@ from fixtures.golds import gold  # type: ignore[import-not-found]
 
 from mlpo_bench import questions
 from mlpo_bench.errors import UsageError
-from mlpo_bench.questions import SUITES, Absent, Hub, Package, Repository, Source, hub, loading
+from mlpo_bench.questions import SUITES, Absent, Entry, Hub, Package, Place, Repository, Source, Suite, hub, loading
 from mlpo_bench.questions.gsm8k import entry
 from mlpo_bench.questions.splits import fingerprint
 
@@ -69,6 +69,23 @@ def test_bbh_is_read_from_a_folder(tmp_path: Path) -> None:
     assert {item.id.rpartition("/")[2] for item in loaded.items} == {"1"}
     assert (loaded.source.kind, loaded.source.where) == ("folder", str(tmp_path / "bbh"))
     assert not loaded.source.partial
+
+
+class Listed(Place):
+    """A place with some questions."""
+
+    def __init__(self, *entries: Entry) -> None:
+        self._entries = entries
+
+    def read(self, suite: str, data: Path | None) -> tuple[tuple[Entry, ...], Source]:  # noqa: ARG002
+        return self._entries, Source("wheel", "a list", "1")
+
+
+def test_two_questions_of_one_id_are_refused() -> None:
+    one, other = (Entry.of("s", "a", 1, text, "1", "number", tested=True) for text in ("What is 1?", "And 1?"))
+    suite = Suite("s", "S", ("a",), (Listed(one, other),))
+    with pytest.raises(UsageError, match=r"^a list has two questions of S with the id s/a/1; give each one of its own"):
+        questions.load(suite)
 
 
 def test_mmlu_is_read_from_a_folder(tmp_path: Path) -> None:
