@@ -140,5 +140,7 @@ class Samples(Packed[Sample]):
 
 
 def _wording(question: Question, item: Item) -> Wording:
-    before, stands_there, after = question.prompt.partition(item.text)
-    return question.preamble, before, after if stands_there else None
+    if not item.text or item.text not in question.prompt:
+        return question.preamble, question.prompt, None
+    before, _, after = question.prompt.partition(item.text)
+    return question.preamble, before, after

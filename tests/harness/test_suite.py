@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import lm_eval.utils
@@ -14,11 +15,13 @@ from lm_eval.tasks import TaskManager
 from mlpo_bench import questions
 from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines.scripted import ScriptedEngine
-from mlpo_bench.harness import chats
+from mlpo_bench.harness import chats, documents
 from mlpo_bench.harness._files import tasks_folder
+from mlpo_bench.harness.samples import Samples
 from mlpo_bench.harness.suite import SuiteTasks, quiet_lm_eval
 from mlpo_bench.protocols import Leader, Setting, Solo, Vote
-from mlpo_bench.questions import SUITES
+from mlpo_bench.questions import SUITES, Item
+from mlpo_bench.questions.packed import Items
 from mlpo_bench.store import Store
 from mlpo_bench.teams import Member, Team
 
@@ -94,6 +97,14 @@ def test_an_answer_in_the_words_of_one_that_cannot_be_read_is_an_answer(tmp_path
         ours = own.judge(sample, text)
         assert own.score([0], [text]).verdicts == [ours]
         assert ours.right is right
+
+
+def test_a_question_without_a_word_is_asked_as_it_is(suite: SuiteTasks) -> None:
+    item = Item("bbh", "navigate", "bbh/navigate/1", "", "Yes", "yes_no")
+    request = replace(suite.samples[0].request, doc=documents.document(item), arguments=("Say yes.", {}))
+    samples = Samples()
+    samples.add(Items.of([item]), [request])
+    assert [sample.question.prompt for sample in samples] == ["Say yes."]
 
 
 def test_scoring_twice_gives_the_same_and_questions_without_a_final_are_left_out(suite: SuiteTasks) -> None:
