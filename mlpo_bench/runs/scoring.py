@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from mlpo_bench.harness.documents import CutOff
@@ -15,7 +16,7 @@ from mlpo_bench.log.transcripts import read_transcripts
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from pathlib import Path
 
     from mlpo_bench.engines import Engine
@@ -35,7 +36,8 @@ def score(
     one.finish()
     records = one.records
     answered = array("I", (place for place, error in enumerate(records.column("error")) if error is None))
-    scores = suite.score(answered, _finals(folder.transcript_path(cell), records))
+    with closing(_finals(folder.transcript_path(cell), records)) as finals:
+        scores = suite.score(answered, finals)
     _check(records.answered, scores.verdicts)
     write_records(folder.records_path(cell.id), records)
     path = folder.ledger_path(cell.id)
@@ -48,7 +50,7 @@ def score(
     return result
 
 
-def _finals(path: Path, records: Records) -> Iterator[str]:
+def _finals(path: Path, records: Records) -> Generator[str]:
     """Yield the final texts of what was answered: of all that a run holds they can be the longest, so files keep them.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from mlpo_bench import dispatch
 from mlpo_bench.dispatch import FAULTS_UNTIL_DOWN, TRIES
 from mlpo_bench.errors import EngineError
 from mlpo_bench.log.records import read_records
+from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.runs.scheduler import InFlight
 
 
@@ -119,6 +121,34 @@ def test_what_a_failed_question_had_answered_is_asked_no_second_time(
     carry("mine", **MATRIX | {"protocols": ["oracle"], "peers": 2})
     assert broken[0]["p"] == 10
     assert run.results().failed == ()
+
+
+def test_no_file_stays_open_where_the_last_questions_failed(
+    carry: Runs, answer_with: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, open_files = read_transcripts, []
+
+    def noted(path: Path) -> Any:
+        open_files.append(path)
+        try:
+            yield from read(path)
+        finally:
+            open_files.remove(path)
+
+    def answer(messages: Any, *_: object) -> str:
+        if "snarks" in messages[-1].content:
+            raise EngineError("out of memory", transient=False)
+        return "The answer is yes."
+
+    monkeypatch.setattr("mlpo_bench.runs.scoring.read_transcripts", noted)
+    answer_with(answer)
+    gc.disable()  # it may close them, some time
+    try:
+        run = carry("mine", protocols=["solo"], team={"leader": {"model": "m"}, "peers": []})
+        assert open_files == []
+    finally:
+        gc.enable()
+    assert [(cell.n, cell.errors) for cell in run.results().cells] == [(2, 2)]
 
 
 def test_exit_codes_tell_of_the_cells_that_were_asked_for(
