@@ -162,7 +162,7 @@ def _box(run: LoadedRun, rows: Sequence[ResultRow], cells: Sequence[CellResult])
             seen.add((question, request))
             answers[question][answer, right] += 1
             spent = [total + more for total, more in zip(spent, tokens, strict=True)]
-    (seat,) = cells[0].seats.values()
+    seat = next(seat for cell in cells for seat in cell.seats.values())  # a cell without any answer has none
     prompt, cached, completion = spent
     return BallotBox(
         questions={question: _counted(answers[question]) for question in subjects if question in answers},

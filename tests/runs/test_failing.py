@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from mlpo_bench import dispatch
+from mlpo_bench.analysis.matches import verdicts
+from mlpo_bench.analysis.rows import read_rows
 from mlpo_bench.dispatch import FAULTS_UNTIL_DOWN, TRIES
 from mlpo_bench.errors import EngineError
+from mlpo_bench.log import LoadedRun
 from mlpo_bench.log.records import read_records
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.runs.scheduler import InFlight
@@ -121,6 +124,29 @@ def test_what_a_failed_question_had_answered_is_asked_no_second_time(
     carry("mine", **MATRIX | {"protocols": ["oracle"], "peers": 2})
     assert broken[0]["p"] == 10
     assert run.results().failed == ()
+
+
+def test_a_seed_without_any_answer_leaves_the_verdict_to_the_others(
+    carry: Runs, answer_with: Any, own_text: Any, mlpo_bench: Cli
+) -> None:
+    gone, sound = [True], own_text("yes no (A) (B)")
+
+    def answer(*request: Any) -> str:
+        if gone[0]:
+            raise EngineError("out of memory", transient=False)
+        return str(sound(*request))
+
+    answer_with(answer, parameters=1_000)
+    matrix = {"protocols": ["solo", {"vote": {"samples": 4}}, "leader"], "seeds": 2, "team": TEAM, "rounds": 1}
+    carry("mine", **matrix)
+    gone[0] = False
+    run = carry("mine", only=("seed-1",), **matrix)
+    loaded = LoadedRun(run)
+    (verdict,) = verdicts(loaded, read_rows(loaded)).led
+    alone = carry("alone", **matrix | {"seeds": [1]})
+    (other,) = verdicts(LoadedRun(alone), read_rows(LoadedRun(alone))).led
+    assert verdict.match.vote == other.match.vote
+    assert mlpo_bench("verdict", run.path).code == 0
 
 
 def test_no_file_stays_open_where_the_last_questions_failed(
