@@ -68,11 +68,11 @@ class CellRunner:
         """
         await self._hold([cell for cell in todo if cell.matched is None])
         await self._hold(await self._matched([cell for cell in todo if cell.matched is not None]))
-        if self.folder.unused_path.exists():
-            await asyncio.to_thread(forget_used, self.folder)
         await self.dispatch.landed()
         if self.dispatch.stopped:
             raise Stopped
+        if self.folder.unused_path.exists():  # not where it is stopped: all transcripts of a run are read for it
+            await asyncio.to_thread(forget_used, self.folder)
 
     async def _hold(self, some: Sequence[Cell]) -> None:
         progress = [
