@@ -89,10 +89,6 @@ class _CellState:
         """How many requests it takes in all, as far as is known: at most as many as its protocol makes."""
         return self.calls + (self.total - self.done) * self.cell.calls
 
-    def left(self, seconds: float) -> str:
-        """Return how long it still takes when its conversations end as they did in so many seconds."""
-        return time_left(seconds, self.done, self.total)
-
     @property
     def accuracy(self) -> str:
         return f"{self.right / self.answered:.1%}" if self.answered else "-"
@@ -209,7 +205,7 @@ class _Terminal(_Board):
                 f"{state.done / seconds:.1f}",
                 f"{state.tokens / seconds:.0f}",
                 state.accuracy,
-                state.left(seconds),
+                time_left(seconds, state.done, state.total),
             )
         return table
 

@@ -1,4 +1,8 @@
-"""How long what is left will take, at the pace of the last minutes."""
+"""How long what is left will take, at the pace of the last minutes.
+
+rich has such an estimate for its bars. It forgets all that is older than its period, so a training whose steps are
+longer has none, and one with a longer period takes answers that came out of a store for the pace of an engine.
+"""
 
 from __future__ import annotations
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mlpo_bench.training.observer import TrainingObserver
 
 PLAIN_LINE_EVERY_S = 10.0
+STEPS_WITHIN_S = 3_600.0
+"""What a bar's time left rests on: steps may take minutes each, and rich tells none where the period holds no two."""
 
 
 class _Bar:
@@ -104,6 +106,6 @@ def progress(*, quiet: bool) -> Iterator[TrainingObserver]:
             MofNCompleteColumn(),
             TimeRemainingColumn(),
         )
-        bar = _Bar(Progress(*columns, console=console))
+        bar = _Bar(Progress(*columns, console=console, speed_estimate_period=STEPS_WITHIN_S))
         with Live(bar, console=console):
             yield bar

@@ -28,6 +28,19 @@ def test_a_log_is_told_how_far_a_stage_is_and_what_is_left(
         assert capsys.readouterr().err == "2/2 questions\n"
 
 
+def test_a_terminal_tells_what_is_left_of_steps_that_take_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("rich.console.monotonic", lambda: now[0])
+    monkeypatch.setattr("mlpo_bench.reports.terminal.console.Console.is_terminal", True)
+    with progress(quiet=False) as observer:
+        observer.begin("steps", 24)
+        for _ in range(3):
+            now[0] += 300
+            observer.advance()
+        (task,) = observer._progress.tasks  # type: ignore[attr-defined]
+        assert task.time_remaining == 21 * 300
+
+
 def test_nothing_is_told_when_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     with progress(quiet=True) as observer:
         observer.begin("steps", 1)
