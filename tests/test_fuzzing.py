@@ -225,7 +225,7 @@ def told(path: Path) -> dict[str, Any]:
         "results": loaded.results.model_dump(),
         "manifest": [session["started"] for session in loaded.manifest["sessions"]],
         "plan": loaded.plan,
-        "records": [loaded.records(cell.id) for cell in loaded.ended],
+        "records": [list(loaded.records(cell.id)) for cell in loaded.ended],
         "transcripts": [list(loaded.transcripts(cell)) for cell in loaded.ended],
     }
 
@@ -247,6 +247,7 @@ def test_a_damaged_run_is_what_it_was_or_refused(run: RunDirectory, tmp_path: Pa
         st.binary(min_size=1, max_size=12),
         st.sampled_from(["cut", "put", "in"]),
     )
+    @example(names[-1], 0.0, contents[names[-1]][:1], "put")  # what stands there already
     def spoiled(name: str, where: float, put: bytes, how: str) -> None:
         content = contents[name]
         at = int(where * (len(content) - 1))
