@@ -129,8 +129,8 @@ class Place:
 
     def learning(self, leader: str) -> list[str]:
         """Return the options that say how a leader is trained."""
-        changes = list(SMALL_RECIPE) if self.small else []
-        changes += [f"{name}={json.dumps(value)}" for name, value in leaders()[leader].items()]
+        changes = [f"{name}={json.dumps(value)}" for name, value in leaders()[leader].items()]
+        changes += SMALL_RECIPE if self.small else ()
         changes += [f"name={leader}", f"export.folder={self.leaders}"]
         words = [word for change in changes for word in ("--set", change)]
         return ["--recipe", str(HERE / "recipe.yaml"), *words, *self._data(*leaders()[leader].get("suites", ["bbh"]))]

@@ -68,6 +68,14 @@ FURTHER = (
             ("that of half the steps", LED),
         )
     ),
+    *(
+        Question(f"each question once: trained leader against {words}", ("mlpo-more-questions", ONCE), b)
+        for words, b in (
+            ("the untrained model's vote at its tokens", ("untrained", VOTE)),
+            ("its own vote at its tokens", ("mlpo-more-questions", AT_TOKENS + ONCE)),
+            ("that of 465 questions", LED),
+        )
+    ),
     Question("MLPO against MLPO without SFT", LED, ("mlpo-without-sft", ONCE)),
     Question("MLPO against MLPO without a filter", LED, ("mlpo-without-filter", ONCE)),
     *(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlpo_bench import atomic
 from training.proof.place import leaders, mlpo_bench, told_by
@@ -109,9 +109,13 @@ def _others(place: Place) -> list[Path]:
 def _needed(place: Place, name: str) -> bool:
     """Return whether a training is still gone on from."""
     if name == SHARED:
-        after = [leader for leader in leaders() if leader.startswith("mlpo") and not leader.startswith("mlpo-without")]
-        return any(place.card(leader) is None for leader in after)
+        return any(place.card(leader) is None for leader, told in leaders().items() if _goes_on(leader, told))
     return place.card(name) is None
+
+
+def _goes_on(leader: str, told: dict[str, Any]) -> bool:
+    """Return whether a leader is made from the very training SHARED, and not from what that has left."""
+    return leader.startswith("mlpo") and not leader.startswith("mlpo-without") and "team" not in told
 
 
 def _begun(place: Place) -> Iterator[str]:

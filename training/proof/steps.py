@@ -175,6 +175,15 @@ STEPS = (
     ),
     Step(
         "3c",
+        "mlpo from sft, on questions that are each met once",
+        (
+            Training("mlpo-more-questions", 5200 * 3 * 35 + 2 * _MLPO_WRITTEN, 2 * _MLPO_READ + 24 * 32 * 450),
+            _led("mlpo-more-questions", "bbh"),
+            Evaluation("mlpo-more-questions", (AT_TOKENS + ONCE,), openings=6, suites=("bbh",)),
+        ),
+    ),
+    Step(
+        "3d",
         "mlpo without sft, and grpo on the other suites",
         (
             Training("mlpo-without-sft", _MLPO_WRITTEN, _MLPO_READ),
