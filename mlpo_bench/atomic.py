@@ -10,6 +10,7 @@ import errno
 import glob
 import os
 import shutil
+import signal
 import stat
 import time
 from typing import TYPE_CHECKING
@@ -22,6 +23,19 @@ if TYPE_CHECKING:
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 # A process on another machine may be writing to a folder that machines share: what is young may be its.
 _LEFT_BEHIND_AFTER_S = 60.0
+# What is being made right now, and the process that makes it: one that was forked knows of its parent's, too.
+_UNDER_WAY: dict[Path, int] = {}
+
+
+def end_by(signum: int, _frame: object) -> None:
+    """End this process as a signal does, but leave nothing behind that is half made: a handler of signals."""
+    for beside, maker in list(_UNDER_WAY.items()):
+        if maker == os.getpid():
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            shutil.rmtree(beside, ignore_errors=True)
+    signal.signal(signum, signal.SIG_DFL)
+    signal.raise_signal(signum)
 
 
 @contextlib.contextmanager
@@ -36,6 +50,7 @@ def written(path: Path) -> Iterator[Path]:
     """
     check_free(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
+    _UNDER_WAY[beside] = os.getpid()
     try:
         yield beside
         put_in_place(beside, path)
@@ -43,6 +58,8 @@ def written(path: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
+    finally:
+        _UNDER_WAY.pop(beside, None)
     _sweep(path)
 
 
@@ -141,11 +158,15 @@ def filled(folder: Path) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `folder` once it is filled. One process at a time may do so."""
     beside = folder.with_name(f".{folder.name}")
     shutil.rmtree(beside, ignore_errors=True)  # a process that was killed may have left one
-    beside.mkdir(parents=True)
+    _UNDER_WAY[beside] = os.getpid()
     try:
+        beside.mkdir(parents=True)
         yield beside
+        _UNDER_WAY.pop(beside, None)  # from here on there may be no other
         shutil.rmtree(folder, ignore_errors=True)
         beside.replace(folder)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
+    finally:
+        _UNDER_WAY.pop(beside, None)

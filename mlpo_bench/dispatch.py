@@ -232,6 +232,10 @@ class Dispatch:
         """Return what tells the model apart that answers for a member: members may differ, and this not."""
         return self._client_of(member).fingerprint
 
+    def maker(self, member: Member) -> Maker:
+        """Return who makes what a member answers."""
+        return self._client_of(member).maker
+
     def stop(self) -> None:
         """Send nothing more to any engine; what is in flight still arrives and is kept."""
         self.stopped = True

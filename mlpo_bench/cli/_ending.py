@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
+from mlpo_bench.atomic import end_by
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,7 +76,7 @@ def _interrupted(handler: Handler) -> Iterator[None]:
     That way, which asyncio knows and makes use of, is not set in a process that `mlpo_bench.__main__` began.
     """
     before = signal.getsignal(signal.SIGINT)
-    ours = before is signal.SIG_DFL and threading.current_thread() is threading.main_thread()
+    ours = before in {signal.SIG_DFL, end_by} and threading.current_thread() is threading.main_thread()
     if ours:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -81,7 +81,7 @@ class Layers:
         while one.layer >= len(self.stores):
             self._add()
         if self.stores[one.layer].held(one.request) is None:
-            self.stores[one.layer].put(one.request, one.made)
+            self.stores[one.layer].put(one.request, one.made, one.by)
 
     def commit(self) -> None:
         """Write what is pending, so that later layers see it."""
@@ -90,8 +90,8 @@ class Layers:
 
     def __iter__(self) -> Iterator[Kept]:
         for layer, store in enumerate(self.stores):
-            for request, made in store.items():
-                yield Kept(request, made, layer)
+            for request, made, by in store.part():
+                yield Kept(request, made, layer, by)
 
     def _add(self) -> None:
         self.commit()
@@ -110,7 +110,7 @@ def _poured(completions: Iterable[Kept], store: Store) -> bool:
     for one in completions:
         held = store.held(one.request)
         if held is None:
-            store.put(one.request, one.made)
+            store.put(one.request, one.made, one.by)
         elif held != one.made:
             return False
     return True

@@ -99,16 +99,21 @@ class RunDirectory:
     def _take_up(self, config: RunConfig, *, add: bool) -> None:
         with self.locked():
             self._put_right(None if add else config)
-        before = self.config
-        self._check_adapters()
-        if add:
-            self.left()  # reads all files: what another version wrote is refused before anything is changed
-            config = before.extended(config)
-        else:
-            self._check_same(config)
-        if config != before:  # more cells, or other prices
-            self._before = before, self.cells
-            self._decide(config, cells(config))
+            before = self.config
+            self._check_adapters()
+            if add:
+                self.left()  # reads all files: what another version wrote is refused before anything is changed
+                config = before.extended(config)
+            else:
+                self._check_same(config)
+            if config != before:  # more cells, or other prices
+                self._before = before, self.cells
+                self._write(config, cells(config))
+
+    def check_as_taken_up(self) -> None:
+        """Refuse a run that another process extended since. It must be this process's own by now (see `locked`)."""
+        if read_config(self.config_path) != self.config:
+            raise UsageError(f"another process has extended the run {self.path} meanwhile; give the command once more.")
 
     def take_back(self) -> None:
         """Leave the run as it was before it was taken up, for it cannot be gone on with as it was to be.
@@ -131,12 +136,8 @@ class RunDirectory:
             self.put_right.append(restored(self.config_path, config))
             self.config = config
 
-    def _decide(self, config: RunConfig, matrix: tuple[Cell, ...]) -> None:
-        """Write what decides the run. Its cells are known by then: what cannot be run spoils no folder."""
-        with self.locked():
-            self._write(config, matrix)
-
     def _write(self, config: RunConfig, matrix: tuple[Cell, ...]) -> None:
+        """Write what decides the run. Its cells are known by then: what cannot be run spoils no folder."""
         text = config.to_yaml()
         note_config(self.manifest_path, text)
         atomic.write(self.config_path, text.encode())
@@ -152,7 +153,7 @@ class RunDirectory:
                 (self.path / part).mkdir(parents=True, exist_ok=True)
             with self.locked():
                 self.put_right = put_right(self.path, PARTS)
-            self._decide(config, matrix)
+                self._write(config, matrix)
         except OSError as error:
             raise UsageError(
                 f"the run folder {self.path} cannot be written: {error.strerror}. Name another place with --output."

@@ -32,7 +32,8 @@ def read_unused(folder: RunDirectory) -> Iterator[Kept]:
 def write_unused(folder: RunDirectory, completions: Iterable[Kept]) -> None:
     """Keep these completions with a run and no others, in one order, whenever they were made."""
     ordered = sorted(completions, key=lambda one: (one.layer, one.request))
-    write_completions(folder.unused_path, {SCHEMA: 1, "run": folder.config.digest}, ordered)
+    makers = sorted({one.by for one in ordered if one.by is not None})
+    write_completions(folder.unused_path, {SCHEMA: 1, "run": folder.config.digest}, ordered, makers)
 
 
 def add_unused(folder: RunDirectory, completions: Iterable[Kept]) -> None:

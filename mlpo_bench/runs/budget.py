@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlpo_bench.errors import EngineError
 from mlpo_bench.log.completions import Kept
 from mlpo_bench.runs.scheduler import InFlight
 
@@ -49,12 +50,18 @@ async def matching_samples(budget: int, tokens_of: Callable[[int], Awaitable[np.
         tokens_of: draws n ballots for each question; returns the tokens of the first, second, ... n-th one, each
             summed over the questions.
         first: how many ballots to draw first. The result is the same for any number.
+
+    Raises:
+        EngineError: ballots are told to take no tokens at all, so none of their numbers reaches the budget.
     """
     count = first
     while True:
         spent = np.cumsum(await tokens_of(count))
         if spent[-1] >= budget or count == MOST_BALLOTS:
             return min(int(np.searchsorted(spent, budget)) + 1, count)
+        if not spent[-1]:
+            why = "the engine tells of no tokens, so how many ballots take as many as the other row is not known."
+            raise EngineError(why, transient=False)
         missing = (budget - spent[-1]) / (spent[-1] / count)
         count = min(count + max(1, ceil(missing)), MOST_BALLOTS)
 
@@ -98,5 +105,10 @@ async def matched(cell: Cell, budget: int, suite: SuiteTasks, dispatch: Dispatch
     count = await matching_samples(budget, tokens_of, first=cell.samples)
     beyond: list[Kept] = []
     if drawn > count:  # they are told again rather than held from the first: most draws have none
-        await draw(drawn, lambda turns: beyond.extend(Kept(turn.request, turn.completion) for turn in turns[count:]))
+        makers = {seat: dispatch.maker(member) for seat, member in cell.setting.team.seats.items()}
+
+        def keep(turns: Sequence[Turn]) -> None:
+            beyond.extend(Kept(turn.request, turn.completion, by=makers[turn.seat]) for turn in turns[count:])
+
+        await draw(drawn, keep)
     return cell.with_samples(count), beyond

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, field
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import MORE, Completion, Message, Usage
@@ -98,8 +97,9 @@ def pour(folder: RunDirectory, cells: Iterable[Cell], layers: Layers) -> None:
     Raises:
         UsageError: a file is missing or broken.
     """
+    makers = _makers(folder)
     for cell in cells:
-        layers.pour(cell.id, partial(_completions_of, folder, cell))
+        layers.pour(cell.id, partial(_completions_of, folder, cell, makers))
     for one in read_unused(folder):
         layers.add(one)
 
@@ -116,10 +116,9 @@ def kept(folder: RunDirectory) -> Iterator[Kept]:
     """Yield what a run's files hold, unless they are damaged; equal requests of several cells come several times."""
     makers = _makers(folder)
     for cell in folder.cells:
-        of_seats = {seat: makers.get(member.spec.name) for seat, member in cell.setting.team.seats.items()}
         with contextlib.suppress(UsageError):  # damaged files are told of where the run is read
             folder.files(cell.id).check_one(folder.transcript_path(cell))
-            yield from _completions_of(folder, cell, of_seats)
+            yield from _completions_of(folder, cell, makers)
     with contextlib.suppress(UsageError):
         yield from read_unused(folder)
 
@@ -134,12 +133,11 @@ def _makers(folder: RunDirectory) -> dict[str, Maker | None]:
     return makers
 
 
-def _completions_of(
-    folder: RunDirectory, cell: Cell, makers: Mapping[str, Maker | None] = MappingProxyType({})
-) -> Iterator[Kept]:
-    yield from _completions(folder.transcript_path(cell), makers)
+def _completions_of(folder: RunDirectory, cell: Cell, makers: Mapping[str, Maker | None]) -> Iterator[Kept]:
+    of_seats = {seat: makers.get(member.spec.name) for seat, member in cell.setting.team.seats.items()}
+    yield from _completions(folder.transcript_path(cell), of_seats)
     if (path := folder.calibration_path(cell.id)).exists():
-        yield from _completions(path, makers)
+        yield from _completions(path, of_seats)
 
 
 def _completions(path: Path, makers: Mapping[str, Maker | None]) -> Iterator[Kept]:

@@ -233,7 +233,7 @@ def _pass_on(layers: Layers, path: Path) -> None:
     """Put what was recorded into the store from which `mlpo-bench run` takes what it need not ask."""
     with Store(path) as known:
         for one in layers:
-            known.put(one.request, one.made)
+            known.put(one.request, one.made, one.by)
 
 
 def _gone(folder: RunDirectory, moves: Moves) -> Iterator[str]:

@@ -63,6 +63,7 @@ async def run_cells(
     folder.store = store.path if isinstance(store, Store) else store
     opened = nullcontext(store) if isinstance(store, Store) else Store(store)
     with _told_of_disks(folder), folder.locked(), opened as kept, quiet_lm_eval():
+        folder.check_as_taken_up()
         folder.sweep()
         for sentence in folder.put_right:
             observer.say(sentence)

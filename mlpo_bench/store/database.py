@@ -108,8 +108,13 @@ def to_read(path: Path) -> sqlite3.Connection | None:
         UsageError: it cannot be opened, or is no store of this version.
     """
     try:
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_OPENS_WITHIN_S)
-        return db if check(path, db) else None
+        with contextlib.ExitStack() as left:
+            db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_OPENS_WITHIN_S)
+            left.callback(db.close)
+            if not check(path, db):
+                return None
+            left.pop_all()  # it is the caller's to close
+            return db
     except sqlite3.Error as error:
         raise unopened(path, error) from None
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import typer
 
+from mlpo_bench.atomic import end_by
 from mlpo_bench.cli._ending import ending
 
 
@@ -346,6 +347,35 @@ def test_ctrl_c_is_heard_where_python_loses_what_it_raises(tmp_path: Path, modul
         assert process.returncode == -signal.SIGINT
 
 
+WRITING = """
+import time
+from pathlib import Path
+from mlpo_bench import atomic
+with atomic.written(Path("whole.txt")) as beside, atomic.filled(Path("folder")) as folder:
+    beside.write_text("half")
+    (folder / "one.txt").write_text("half")
+    print("WRITING", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing_behind_that_is_half_written(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "typer.py").write_text(WRITING)
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    here = tmp_path / "here"
+    here.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-m", "mlpo_bench"], cwd=here, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "WRITING\n"
+        assert len(list(here.iterdir())) == 2
+        process.send_signal(number)
+        assert process.wait(30) == -number
+    assert not list(here.iterdir())
+
+
 def test_an_interrupt_that_comes_out_as_another_fault_ends_a_command_likewise(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -356,11 +386,12 @@ def test_an_interrupt_that_comes_out_as_another_fault_ends_a_command_likewise(
         raise RuntimeError("another")
 
 
-def test_a_command_that_listens_has_python_s_own_ctrl_c() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+@pytest.mark.parametrize("outside", [signal.SIG_DFL, end_by])
+def test_a_command_that_listens_has_python_s_own_ctrl_c(outside: Any) -> None:
+    before = signal.signal(signal.SIGINT, outside)
     try:
         with ending("How to go on."):
             assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+        assert signal.getsignal(signal.SIGINT) is outside
     finally:
         signal.signal(signal.SIGINT, before)

@@ -115,6 +115,7 @@ def test_ballots_drawn_beyond_a_matched_vote_are_kept_with_the_run(
     assert mlpo_bench("store", "rebuild", "first", "--store", "second.sqlite").code == 0
     with Store(Path("first.sqlite")) as first, Store(Path("second.sqlite")) as second:
         assert dict(second.items()) == dict(first.items())
+        assert None not in second.contents().by_maker
     assert mlpo_bench(*options, "--store", "second.sqlite", "--name", "second").code == 0
     assert LoadedRun.open("second").manifest["sessions"][0]["completions"]["made"] == 0
 

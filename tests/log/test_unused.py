@@ -15,6 +15,7 @@ from mlpo_bench.log.transcripts import TranscriptWriter, to_line
 from mlpo_bench.log.unused import add_unused, forget_used, read_unused, write_unused
 from mlpo_bench.protocols import Transcript, Turn
 from mlpo_bench.questions import Question
+from mlpo_bench.store import Maker
 
 
 if TYPE_CHECKING:
@@ -45,6 +46,12 @@ def test_layers_keep_answers_of_their_own(folder: Any) -> None:
     add_unused(folder, [other])
     add_unused(folder, [ONE])
     assert list(read_unused(folder)) == [ONE, other]
+
+
+def test_who_made_them_is_kept(folder: Any) -> None:
+    by = Maker("org/one", "vllm", "sha256:0123456789abcdef")
+    add_unused(folder, [TWO._replace(by=by), ONE])
+    assert list(read_unused(folder)) == [ONE, TWO._replace(by=by)]
 
 
 def test_a_damaged_file_is_begun_anew(folder: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlpo_bench.errors import EngineError
 from mlpo_bench.log.ledger import read_ledger
 from mlpo_bench.matrix.cells import cells
 from mlpo_bench.runs.budget import MOST_BALLOTS, matching_samples
@@ -58,6 +59,12 @@ def test_ballots_end_somewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     assert samples(10**9, [1, 3])[0] == 50
     assert samples(10**9, [1, 3])[1][-1] == 50
     assert samples(75, [1, 3])[0] == 38
+
+
+def test_ballots_without_any_tokens_match_nothing() -> None:
+    assert samples(0, [0])[0] == 1
+    with pytest.raises(EngineError, match="tells of no tokens"):
+        samples(1, [0])
 
 
 def test_even_ballots_are_not_drawn_in_vain() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlpo_bench.errors import UsageError
+from mlpo_bench.log import RunDirectory
 from mlpo_bench.matrix.cells import cells
 from mlpo_bench.reports.terminal.table import suite_table
+from mlpo_bench.runs.observer import Silent
+from mlpo_bench.runs.runner import run_cells
 from mlpo_bench.teams import Team
 
 
@@ -112,6 +116,23 @@ def test_adding_what_is_there_changes_nothing(carry: Runs, mixed_team: dict[str,
     assert run.results().cells == results
     assert len(made(run)) == 1
     assert contents(run.path)["results.json"]
+
+
+def test_two_that_extend_a_run_at_once_lose_nothing_of_each_other(carry: Runs, mixed_team: dict[str, Any]) -> None:
+    place = carry("mine", protocols=["solo"], team=mixed_team).path
+    extended = [
+        RunDirectory.for_run(carry.config(protocols=[one], team=mixed_team), place.parent, "mine", add=True)
+        for one in ("debate", {"leader": {"rounds": 1}})
+    ]
+    matrix = RunDirectory.open(place).cells
+    assert {cell.setting.protocol.name for cell in matrix} == {"solo", "debate", "leader"}
+    with pytest.raises(
+        UsageError, match=r"another process has extended the run .* meanwhile; give the command once more"
+    ):
+        asyncio.run(run_cells(extended[0], place.parent / "mine.sqlite", Silent()))
+    assert RunDirectory.open(place).cells == matrix
+    asyncio.run(run_cells(extended[1], place.parent / "mine.sqlite", Silent()))
+    assert len(RunDirectory.open(place).results().cells) == len(matrix)
 
 
 @pytest.mark.parametrize(
