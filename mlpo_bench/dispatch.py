@@ -210,7 +210,7 @@ class Dispatch:
         self._store = store
         self._flights: dict[bytes, asyncio.Future[Completion]] = {}
         # A member's spec is built anew on every access; conversations ask for it some hundred thousand times.
-        self._by_member: dict[Member, EngineClient] = {}
+        self._by_member: dict[int, tuple[Member, EngineClient]] = {}
         self.stopped = False
         self.tally = Tally()
         self._landed = asyncio.Event()
@@ -303,10 +303,11 @@ class Dispatch:
         return Reply(made, key, time.perf_counter() - started, began)
 
     def _client_of(self, member: Member) -> EngineClient:
-        client = self._by_member.get(member)
-        if client is None:
-            client = self._by_member[member] = self.clients[member.spec]
-        return client
+        """Return what asks a member's engine; members go by their objects, for a hash of all their options is slow."""
+        known = self._by_member.get(id(member))
+        if known is None:
+            known = self._by_member[id(member)] = member, self.clients[member.spec]
+        return known[1]
 
     async def _fly(self, key: bytes, client: EngineClient, request: Request) -> Completion:
         if self.stopped:
