@@ -5,7 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from array import array
 from collections.abc import Hashable, Sequence
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, TypeVar, overload
+
+import zstandard
 
 
 if TYPE_CHECKING:
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 Word = TypeVar("Word", bound=Hashable)
+_TOGETHER, _LEVEL = 96, 1
 
 
 class Packed(Sequence[Made]):
@@ -48,44 +52,48 @@ class Growing(Packed[Made]):
             self.append(one)
 
 
-class Coded(Growing[Made]):
-    """Members as bytes, all in one piece of memory."""
+class Texts(Growing[str]):
+    """Texts in UTF-8, some neighbours compressed together; whoever looks at one mostly looks at the next."""
 
     def __init__(self) -> None:
-        self._held = bytearray()
-        self._ends = array("Q", [0])
+        self._packed: list[bytes] = []
+        self._open: list[str] = []
+        self._looked_at: tuple[int, list[str]] = -1, []
 
-    @abstractmethod
-    def encoded(self, one: Made) -> bytes:
-        """Return a member as bytes."""
+    def append(self, one: str) -> None:
+        """Take a further text."""
+        self._open.append(one)
+        if len(self._open) == _TOGETHER:
+            self._packed.append(_packed(self._open))
+            self._open = []
 
-    @abstractmethod
-    def decoded(self, held: bytes) -> Made:
-        """Return the member that was made bytes of."""
-
-    def append(self, one: Made) -> None:
-        """Take a further member."""
-        self._held += self.encoded(one)
-        self._ends.append(len(self._held))
-
-    def made(self, place: int) -> Made:
-        """Return the member at a place."""
-        return self.decoded(bytes(self._held[self._ends[place] : self._ends[place + 1]]))
+    def made(self, place: int) -> str:
+        """Return the text at a place."""
+        number, nth = divmod(place, _TOGETHER)
+        if number == len(self._packed):
+            return self._open[nth]
+        looked_at, texts = self._looked_at  # as one: threads may look at several places
+        if looked_at != number:
+            texts = _unpacked(self._packed[number])
+            self._looked_at = number, texts
+        return texts[nth]
 
     def __len__(self) -> int:
-        return len(self._ends) - 1
+        return len(self._packed) * _TOGETHER + len(self._open)
 
 
-class Texts(Coded[str]):
-    """Texts, in UTF-8."""
+def _packed(texts: Sequence[str]) -> bytes:
+    coded = [text.encode("utf-8", "surrogatepass") for text in texts]
+    lengths = array("Q", map(len, coded))
+    return zstandard.ZstdCompressor(level=_LEVEL).compress(b"".join([lengths.tobytes(), *coded]))
 
-    def encoded(self, one: str) -> bytes:
-        """Return a text as bytes."""
-        return one.encode("utf-8", "surrogatepass")
 
-    def decoded(self, held: bytes) -> str:
-        """Return bytes as the text that they were."""
-        return held.decode("utf-8", "surrogatepass")
+def _unpacked(packed: bytes) -> list[str]:
+    held = memoryview(zstandard.ZstdDecompressor().decompress(packed))
+    lengths = held[: _TOGETHER * array("Q").itemsize].cast("Q")
+    ends = [len(lengths) * lengths.itemsize, *lengths]
+    places = pairwise(accumulate(ends))
+    return [str(held[start:end], "utf-8", "surrogatepass") for start, end in places]
 
 
 class Words(Growing[Word]):

@@ -163,7 +163,10 @@ def over_seeds(questions: Sequence[str], scores: Sequence[float]) -> dict[str, f
     Raises:
         ValueError: There are not as many questions as scores.
     """
-    of_question: defaultdict[str, list[float]] = defaultdict(list)
-    for question, score in zip(questions, scores, strict=True):
-        of_question[question].append(float(score))
-    return {question: sum(each) / len(each) for question, each in of_question.items()}
+    place: dict[str, int] = {}
+    places = np.fromiter((place.setdefault(question, len(place)) for question in questions), np.int64)
+    given = np.fromiter(scores, np.float64)
+    if len(places) != len(given):
+        raise ValueError(f"{len(places)} questions cannot have {len(given)} scores.")
+    means = np.bincount(places, given) / np.bincount(places)
+    return dict(zip(place, means.tolist(), strict=True))

@@ -157,7 +157,7 @@ def test_every_question_has_a_subject() -> None:
 
 def test_seeds_of_a_question_are_averaged_first() -> None:
     assert over_seeds(["q1", "q2", "q1", "q1"], [1, 1, 0, 0]) == {"q1": pytest.approx(1 / 3), "q2": 1}
-    with pytest.raises(ValueError, match="longer"):
+    with pytest.raises(ValueError, match="1 questions cannot have 2 scores"):
         over_seeds(["q1"], [1, 0])
 
 
