@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from mlpo_bench import atomic
 from mlpo_bench.analysis.matches import verdicts
 from mlpo_bench.analysis.rows import by_name, read_rows
 from mlpo_bench.errors import UsageError, unknown
+from mlpo_bench.paths import expanded
 from mlpo_bench.questions import PAPER, SUITES, find
 from mlpo_bench.stats import ALPHA, interaction, stratified
 
@@ -208,7 +208,7 @@ def _known(run: LoadedRun, named: Sequence[str]) -> tuple[str, ...]:
 def suites_of_card(leader: Member) -> tuple[str, ...] | None:
     """Return the suites that a leader was trained on, as the card beside it tells; None where there is none."""
     for place in filter(None, (leader.adapter, leader.model)):
-        path = Path(place).expanduser() / CARD
+        path = expanded(place) / CARD
         try:
             card = json.loads(atomic.read(path))
             return tuple(card["data"]["questions"])

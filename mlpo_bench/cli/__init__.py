@@ -39,6 +39,7 @@ from mlpo_bench.cli import (
 from mlpo_bench.cli._app import App
 from mlpo_bench.cli._streams import steady
 from mlpo_bench.errors import EngineError, UsageError
+from mlpo_bench.paths import expanded
 from mlpo_bench.visible import visible
 
 
@@ -111,6 +112,7 @@ def main() -> None:
     with steady():
         try:
             _check_words(sys.argv)
+            sys.argv = [_at_home(word) for word in sys.argv]
             _carry_out()
         except UsageError as mistake:
             _say(str(mistake))
@@ -144,6 +146,12 @@ def _check_words(words: list[str]) -> None:
     for word in words:
         if any("\ud800" <= character <= "\udfff" for character in word):
             raise UsageError(f"{word!r} is not UTF-8 text; give it another name.")
+
+
+def _at_home(word: str) -> str:
+    """Return a word with the home folder in the place of `~`, as shells do, but not within `--option=~/folder`."""
+    option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return f"{option}{equals}{expanded(value)}" if value.startswith("~") else word
 
 
 def _say(words: str) -> None:

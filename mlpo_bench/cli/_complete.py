@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mlpo_bench.paths import expanded
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,7 +35,7 @@ def _in_list(incomplete: str, known: Iterable[str]) -> list[str]:
 def _files(incomplete: str, wanted: Callable[[Path], bool]) -> Iterator[str]:
     """Yield the files that are wanted, and folders on the way to them, as a person has begun to name them."""
     folder, _, begun = incomplete.rpartition("/")
-    root = Path(f"{folder}/" if incomplete.startswith("/") and not folder else folder or ".").expanduser()
+    root = expanded(f"{folder}/" if incomplete.startswith("/") and not folder else folder or ".")
     with contextlib.suppress(OSError):
         for path in sorted(root.iterdir()):
             if path.name.startswith(begun) and not path.name.startswith("."):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mlpo_bench.cli import _complete as complete
+from mlpo_bench.paths import expanded
 
 
 def models(
@@ -62,7 +63,7 @@ def _folder(name: str) -> Path:
     from mlpo_bench.engines import ModelSpec
     from mlpo_bench.engines.models import known, resolve
 
-    if name not in {model.name for model in known() if model.present} and not Path(name).expanduser().is_dir():
+    if name not in {model.name for model in known() if model.present} and not expanded(name).is_dir():
         typer.echo(f"Unpacking or fetching {name}", err=True)
     return resolve(ModelSpec(model=name)).folder
 

@@ -16,6 +16,7 @@ from mlpo_bench.engines.resolved import ResolvedModel
 from mlpo_bench.engines.server.listing import TRIAL, TRIAL_SAMPLING
 from mlpo_bench.engines.spec import DEFAULT_MODEL
 from mlpo_bench.errors import UsageError
+from mlpo_bench.paths import expanded
 
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _base(spec: ModelSpec) -> tuple[ResolvedModel | None, str]:
     if (file := gguf_files.find(spec.model)) is not None:
         gguf_files.check_packages(f"unpacking {spec.model}")
         return None, f"a GGUF file, {file.stat().st_size / GIB:,.2f} GiB; unpacked when it is first used"
-    if (folder := Path(spec.model).expanduser()).is_dir():
+    if (folder := expanded(spec.model)).is_dir():
         folders.check(spec.model, folder)
         return ResolvedModel(spec.model, folder.resolve(), ""), f"a folder, {_size(folder)}"
     if cached := hub.cached(spec.model, spec.revision, list(HUB_FILES), but=[folders.CONSOLIDATED]):
@@ -135,7 +136,7 @@ def _adapter(name: str, base: ResolvedModel | None) -> str:
     Raises:
         UsageError: it is none, or does not fit its base.
     """
-    here = Path(name).expanduser().is_dir() or hub.cached(name, None, [adapters.CONFIG, adapters.WEIGHTS])
+    here = expanded(name).is_dir() or hub.cached(name, None, [adapters.CONFIG, adapters.WEIGHTS])
     if not here:
         return f"the adapter {name} is on the hub; {hub.to_fetch(name, None) / GIB:,.2f} GiB are fetched"
     adapter = adapters.find(name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench import atomic
@@ -17,10 +16,12 @@ from mlpo_bench.engines import headers, hub, json_files
 from mlpo_bench.engines.base import AdapterFacts
 from mlpo_bench.engines.hashes import revision_of
 from mlpo_bench.errors import UsageError, nearest
+from mlpo_bench.paths import expanded
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PICKLED = "adapter_model.bin"
@@ -73,7 +74,7 @@ def find(name: str) -> Adapter:
     Raises:
         UsageError: there is none of that name, it is none, or of a kind that cannot be loaded here.
     """
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     folder = folder.resolve() if folder.is_dir() else _from_hub(name)
     _check_files(name, folder)
     for fault in _faults(_config(name, folder)):
@@ -83,7 +84,7 @@ def find(name: str) -> Adapter:
 
 def revision_here(name: str) -> str | None:
     """Return the revision of what a folder holds now; None where it holds no adapter, or the name is a hub's."""
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     files = [folder / CONFIG, folder / WEIGHTS]
     return revision_of(files) if all(file.is_file() for file in files) else None
 
@@ -110,7 +111,7 @@ def _from_hub(name: str) -> Path:
     try:
         return hub.downloaded(name, None, [CONFIG, WEIGHTS])
     except hub.NotThere as reason:
-        path = Path(name).expanduser()
+        path = expanded(name)
         beside = [str(other.parent) for other in sorted(path.parent.glob(f"*/{CONFIG}"))]
         hint = nearest(name, beside) or "."
         raise UsageError(f"no such adapter: {name!r} is no folder, and {reason}{hint}") from None

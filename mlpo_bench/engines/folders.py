@@ -10,11 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlpo_bench.engines import adapters, headers, json_files
 from mlpo_bench.engines.cache import cache_dir, made_once
 from mlpo_bench.errors import UsageError
+from mlpo_bench.paths import expanded
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 INDEX, WHOLE = "model.safetensors.index.json", "model.safetensors"
@@ -116,8 +121,8 @@ def _check_kind(name: str, folder: Path) -> None:
 
 def _conversion(name: str) -> str:
     """Return the command that writes a model's weights as safetensors: beside what it has, or in a new folder."""
-    if Path(name).expanduser().exists():
-        given = into = str(Path(name).expanduser())
+    if expanded(name).exists():
+        given = into = str(expanded(name))
         imported = tokenizer = ""
     else:
         given, into = name, name.rpartition("/")[2]

@@ -11,11 +11,16 @@ import contextlib
 import io
 import re
 from importlib.util import find_spec
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlpo_bench.engines.cache import cache_dir, made_once
 from mlpo_bench.engines.hashes import revision_of_file
 from mlpo_bench.errors import UsageError, nearest
+from mlpo_bench.paths import expanded
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
@@ -28,7 +33,7 @@ def find(name: str) -> Path | None:
     Raises:
         UsageError: the folder holds several, or the file is a part of one, or none at all.
     """
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.is_dir():
         if (path / "config.json").is_file() or not (files := sorted(path.glob("*.gguf"))):
             return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpo_bench.engines import adapters, folders, gguf_files, hub, lora, smollm2
@@ -13,9 +12,12 @@ from mlpo_bench.engines.hashes import revision_of, revision_of_file
 from mlpo_bench.engines.resolved import ResolvedModel
 from mlpo_bench.engines.spec import DEFAULT_MODEL
 from mlpo_bench.errors import UsageError, nearest
+from mlpo_bench.paths import expanded
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mlpo_bench.engines.adapters import Adapter
     from mlpo_bench.engines.spec import ModelSpec
 
@@ -81,7 +83,7 @@ def _base(spec: ModelSpec) -> ResolvedModel:
     if (file := gguf_files.find(spec.model)) is not None:
         folder = gguf_files.unpacked(spec.model, file, tokenizer=spec.tokenizer is None)
         return _checked(spec, ResolvedModel(spec.model, folder, revision_of_file(file)))
-    if (folder := Path(spec.model).expanduser()).is_dir():
+    if (folder := expanded(spec.model)).is_dir():
         return _from_folder(spec, folder.resolve())
     return _from_hub(spec)
 
@@ -98,7 +100,7 @@ def _tokenizer(name: str) -> Path:
     Raises:
         UsageError: there is none.
     """
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if not folder.is_dir():
         try:
             return hub.downloaded(name, None, list(folders.TOKENIZER_FILES))

@@ -31,8 +31,10 @@ def export_parquet(run: LoadedRun, target: Path, _data: Path | None = None) -> l
     with (
         atomic.written(paths[0]) as first,
         atomic.written(paths[1]) as second,
-        pq.ParquetWriter(first, QUESTIONS, compression="zstd") as of_questions,
-        pq.ParquetWriter(second, TURNS, compression="zstd") as of_turns,
+        first.open("wb") as to_first,  # of a path, Arrow takes `~` for a home and `a:b` for an address
+        second.open("wb") as to_second,
+        pq.ParquetWriter(to_first, QUESTIONS, compression="zstd") as of_questions,
+        pq.ParquetWriter(to_second, TURNS, compression="zstd") as of_turns,
     ):
         for cell in run.ended:
             of_questions.write_table(pa.Table.from_pylist(questions(run, cell), schema=QUESTIONS))
@@ -62,7 +64,11 @@ def export_csv(run: LoadedRun, target: Path, _data: Path | None = None) -> list[
 
     path, options = target / "questions.csv", csv.WriteOptions(quoting_style="all_valid")
     outputs.check(path, outputs.QUESTIONS_CSV)
-    with atomic.written(path) as beside, csv.CSVWriter(beside, QUESTIONS, write_options=options) as file:
+    with (
+        atomic.written(path) as beside,
+        beside.open("wb") as opened,
+        csv.CSVWriter(opened, QUESTIONS, write_options=options) as file,
+    ):
         for cell in run.ended:
             file.write_table(pa.Table.from_pylist(questions(run, cell), schema=QUESTIONS))
     return [path]

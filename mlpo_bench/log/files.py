@@ -19,7 +19,7 @@ from mlpo_bench.store import default_path
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mlpo_bench.log.columns import Columns
 
@@ -193,7 +193,8 @@ def read_table(
     """
     with _told_of_damage(path):
         wanted = _wanted(path, columns, needed, seldom, held)
-        table = pq.read_table(path, columns=wanted, page_checksum_verification=True)
+        with path.open("rb") as file:
+            table = pq.read_table(file, columns=wanted, page_checksum_verification=True)
     return _checked(table, path, held)
 
 
@@ -213,14 +214,17 @@ def read_parts(
     """
     with _told_of_damage(path):
         wanted = _wanted(path, columns, needed, seldom, held)
-        file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=_CHUNK_BYTES)
-        parts = file.iter_batches(ROWS, columns=wanted, use_threads=False)
-    while True:
+        opened = path.open("rb")
+    with opened:
         with _told_of_damage(path):
-            part = next(parts, None)
-        if part is None:
-            return
-        yield _checked(pa.Table.from_batches([part]), path, held)
+            file = pq.ParquetFile(opened, page_checksum_verification=True, pre_buffer=False, buffer_size=_CHUNK_BYTES)
+            parts = file.iter_batches(ROWS, columns=wanted, use_threads=False)
+        while True:
+            with _told_of_damage(path):
+                part = next(parts, None)
+            if part is None:
+                return
+            yield _checked(pa.Table.from_batches([part]), path, held)
 
 
 @contextlib.contextmanager
@@ -240,7 +244,8 @@ def _wanted(
     path: Path, columns: Sequence[str] | None, needed: Sequence[str], seldom: Sequence[str], held: Columns | None
 ) -> list[str] | None:
     """Return which columns of a file are read, all of which are what they should be."""
-    schema = pq.read_schema(path)
+    with path.open("rb") as file:
+        schema = pq.read_schema(file)
     names = schema.names
     if (told := (schema.metadata or {}).get(SCHEMA.encode())) is not None:
         check_schema(path, int(told) if told.isdigit() else told.decode(errors="replace"))
@@ -258,13 +263,23 @@ def _checked(table: pa.Table, path: Path, held: Columns | None) -> pa.Table:
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    """Write a table as Parquet whose pages tell when they were changed.
+    """Write a table as Parquet whose pages tell when they were changed."""
+    write_parts([table], table.schema, path)
 
-    Only words are counted in dictionaries: those of numbers take tens of megabytes while they are written, and as much
-    room on the disk.
+
+def write_parts(parts: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
+    """Write the parts of a table, each as a group of rows, as `write_table` does.
+
+    Only words are counted in dictionaries: those of numbers take tens of megabytes while they are written, and more
+    room on the disk than they save.
     """
-    words = [field.name for field in table.schema if pa.types.is_string(field.type)]
-    pq.write_table(table, path, compression="zstd", use_dictionary=words, write_page_checksum=True)
+    words = [field.name for field in schema if pa.types.is_string(field.type)]
+    with (
+        path.open("wb") as file,  # of a path, Arrow takes `~` for a home and `a:b` for an address
+        pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=words, write_page_checksum=True) as writer,
+    ):
+        for part in parts:
+            writer.write_table(part)
 
 
 def read_lines(path: Path) -> Iterator[Any]:

@@ -17,16 +17,14 @@ from pydantic import BaseModel, Field
 from mlpo_bench import atomic
 from mlpo_bench.chat import Usage
 from mlpo_bench.log.columns import Columns
-from mlpo_bench.log.files import ROWS, read_parts, read_table, write_table
+from mlpo_bench.log.files import ROWS, read_parts, read_table, write_parts
 
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator
+    from collections.abc import Hashable, Iterable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
     from typing import Self
-
-    from numpy.typing import NDArray
 
     from mlpo_bench.harness.verdicts import Judged
 
@@ -63,7 +61,8 @@ _CACHE_WRITES = "cache_write_tokens"
 _HELD = Columns(SCHEMA.append(pa.field(_CACHE_WRITES, pa.int32())), frozenset({"answer", "began", "waited"}))
 # Arrow adds up a piece of so many parts before it adds its sum to that of others, which decides what is rounded. Tables
 # that are read whole come in such pieces, so one that is read in parts is added up like them.
-_AT_ONCE = (1 << 17) // ROWS
+_TOGETHER = 1 << 17
+_AT_ONCE = _TOGETHER // ROWS
 _UNKNOWN = -1
 FLOPS_PER_PARAMETER = 2
 """Operations that a parameter takes part in for each token that a model reads or writes: a multiply and an add."""
@@ -157,20 +156,28 @@ class LedgerWriter:
 
     def finish(self) -> None:
         """Write the file, whole or not at all, and let go of what it holds."""
-        columns = [self._column(name, np.asarray(self._columns.pop(name))) for name in SCHEMA.names]
-        table = pa.Table.from_arrays(columns, schema=SCHEMA)
-        if any(self._cache_writes):
-            table = table.append_column(_CACHE_WRITES, pa.array(np.asarray(self._cache_writes), pa.int32()))
+        schema = _HELD.schema if any(self._cache_writes) else SCHEMA
         with atomic.written(self._path) as beside:
-            write_table(table, beside)
-        self._questions, self._seats, self._answers, self._cache_writes = [], {}, {}, array("i")
+            write_parts(self._parts(schema), schema, beside)
+        self._questions, self._seats, self._answers, self._columns, self._cache_writes = [], {}, {}, {}, array("i")
 
-    def _column(self, name: str, values: NDArray[Any]) -> pa.Array:
-        names = {"question": self._questions, "seat": list(self._seats), "answer": list(self._answers)}
-        if name in names:
-            return pa.DictionaryArray.from_arrays(values, pa.array(names[name], pa.string())).cast(pa.string())
-        known = values != _UNKNOWN if name == "began" else np.ones(len(values), dtype=bool)
-        return pa.array(values, mask=~known).cast(SCHEMA.field(name).type)
+    def _parts(self, schema: pa.Schema) -> Iterator[pa.Table]:
+        """Yield the turns, some at a time: as a table all of them take as much again."""
+        held = {"question": self._questions, "seat": list(self._seats), "answer": list(self._answers)}
+        names = {name: pa.array(words, pa.string()) for name, words in held.items()}
+        columns = {**self._columns, _CACHE_WRITES: self._cache_writes}
+        for first in range(0, max(len(self._cache_writes), 1), _TOGETHER):
+            some = [_part(schema.field(name), columns[name][first : first + _TOGETHER], names) for name in schema.names]
+            yield pa.Table.from_arrays(some, schema=schema)
+
+
+def _part(field: pa.Field, held: array[Any], names: Mapping[str, pa.Array]) -> pa.Array:
+    """Return some values of a column; words as `names` has them."""
+    values = np.asarray(held)
+    if field.name in names:
+        return pa.DictionaryArray.from_arrays(values, names[field.name]).cast(pa.string())
+    known = values != _UNKNOWN if field.name == "began" else np.ones(len(values), dtype=bool)
+    return pa.array(values, mask=~known).cast(field.type)
 
 
 def read_ledger(path: Path) -> pa.Table:
@@ -215,7 +222,8 @@ def keep_waits(before: Path, after: Path) -> None:
     for name, values in (("waited", [wait for wait, _ in waits]), ("began", [began for _, began in waits])):
         field = SCHEMA.field(name)
         table = table.set_column(SCHEMA.get_field_index(name), field, pa.array(values, field.type))
-    write_table(table, after)
+    parts = (table.slice(first, _TOGETHER) for first in range(0, max(len(table), 1), _TOGETHER))
+    write_parts(parts, table.schema, after)
 
 
 def shared(cells: Iterable[tuple[Path, dict[str, SeatCost]]]) -> Shared:

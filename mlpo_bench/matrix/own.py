@@ -137,7 +137,10 @@ def _found(reference: str, format_of: Any, context: Mapping[str, Path] | None) -
             raise UsageError(f"{reference} has the name of the suite {suite.name!r}; give it another.")
         return suite
     path = yamls.beside(reference, context)
-    return questions.find(str(path), format_of.get(path.stem) if isinstance(format_of, Mapping) else format_of)
+    form = format_of.get(path.stem) if isinstance(format_of, Mapping) else format_of
+    if not isinstance(form, str | None):
+        raise UsageError(f"format names how answers are read, such as number or choice; it is {yamls.shown(form)}.")
+    return questions.find(str(path), form)
 
 
 def _check_asked(written: Mapping[str, Any], names: Collection[str]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench import answers
 from mlpo_bench.errors import UsageError
+from mlpo_bench.yamls import short
 
 
 if TYPE_CHECKING:
@@ -46,10 +47,11 @@ def unanswerable(item: Item) -> str:
     if not item.gold.strip():
         return "its answer is empty"
     if not readable(item.answer_format, item.gold):
-        return f"its answer {item.gold!r} cannot be read as format {item.answer_format}, so that none would be right"
+        gold = short(repr(item.gold))
+        return f"its answer {gold} cannot be read as format {item.answer_format}, so that none would be right"
     offered = _LETTERED.findall(item.text) if item.answer_format == "option" else []
     if offered and item.gold not in offered:
-        return f"its answer {item.gold} is none of its options, {', '.join(offered)}"
+        return f"its answer {short(item.gold)} is none of its options, {short(', '.join(offered))}"
     return ""
 
 

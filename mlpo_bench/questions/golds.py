@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import UsageError
 from mlpo_bench.questions.reading import plain
+from mlpo_bench.yamls import short
 
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _lettered(place: int) -> str:
 
 
 def _no_choice(row: Row) -> ValueError:
-    offered = f"none of its choices ({' | '.join(row.choices)})" if row.choices else "no option's letter"
+    offered = f"none of its choices ({short(' | '.join(row.choices))})" if row.choices else "no option's letter"
     if row.labels:
         offered += f", nor one of their labels ({' | '.join(row.labels)})"
-    return ValueError(f"its answer {plain(row.cells['answer'])!r} is {offered}")
+    return ValueError(f"its answer {short(repr(plain(row.cells['answer'])))} is {offered}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpo_bench.errors import UsageError, unknown
+from mlpo_bench.paths import expanded
 from mlpo_bench.questions import own
 from mlpo_bench.questions.folder import Folder
 from mlpo_bench.questions.packed import Entries
@@ -88,8 +89,8 @@ def load(suite: Suite | str, split: str = "test", data: Path | None = None) -> L
         UsageError: A name is unknown, no place has the suite, or the place that has it lacks the split.
     """
     one = find(suite) if isinstance(suite, str) else suite
-    ambient = Path(value).expanduser().resolve() if (value := os.environ.get(DATA_VARIABLE)) else None
-    named = data.expanduser().resolve() if data else ambient
+    ambient = expanded(value).resolve() if (value := os.environ.get(DATA_VARIABLE)) else None
+    named = expanded(data).resolve() if data else ambient
     return _load(one, split, named, named != ambient and not _FROM_ELSEWHERE.get())
 
 

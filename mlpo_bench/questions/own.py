@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench import answers, yamls
 from mlpo_bench.errors import UsageError, nearest, unknown
+from mlpo_bench.paths import expanded
 from mlpo_bench.questions import golds, reading, table
 from mlpo_bench.questions.answerable import readable
 from mlpo_bench.questions.packed import Entries
@@ -27,6 +28,7 @@ from mlpo_bench.questions.reading import no_text
 from mlpo_bench.questions.source import Place, Source
 from mlpo_bench.questions.splits import fingerprint
 from mlpo_bench.questions.suite import SUITES, Suite
+from mlpo_bench.yamls import short
 
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ def suite_of(path: Path, answer_format: str | None = None) -> Suite:
     """
     if answer_format is not None and answer_format not in FORMATS:
         raise unknown("answer format", answer_format, FORMATS)
-    at = path.expanduser().resolve()
+    at = expanded(path).resolve()
     files = _files(at)
     return _suite(at, tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files), answer_format)
 
@@ -208,7 +210,7 @@ def _entry(name: str, row: Row, form: str, gold_of: Callable[[Row], str], *, sev
     text = with_options(question, row.choices) if row.choices else question
     gold = gold_of(row)
     if not readable(form, gold):
-        raise ValueError(f"its answer {gold!r} cannot be read as format {form}")
+        raise ValueError(f"its answer {short(repr(gold))} cannot be read as format {form}")
     said = _split_said(row, several=several)
     tested = int(fingerprint(text), 16) % _TRAINED_OF > 0 if said is None else said
     place = reading.plain(row.cells.get("id")) or (f"{row.file.stem}-{row.number}" if several else str(row.number))

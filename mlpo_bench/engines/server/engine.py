@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Completion, Usage
@@ -22,6 +21,7 @@ from mlpo_bench.engines.server.transport import Transport
 from mlpo_bench.engines.server.waits import told_wait
 from mlpo_bench.engines.spec import ASKED_ANEW, AUTO
 from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
+from mlpo_bench.paths import expanded
 
 
 if TYPE_CHECKING:
@@ -380,7 +380,7 @@ def _revision(spec: ModelSpec, listing: Listing, rendering: Sequence[str] = ()) 
     if spec.request.identity is not None:
         parts.append(f"request {spec.request.identity}")
     if spec.request.template is not None:
-        folder = Path(spec.request.template).expanduser()
+        folder = expanded(spec.request.template)
         parts.append(f"template {revision_of(file for name in _TOKENIZER for file in folder.glob(name))}")
         parts += rendering
     if spec.generation == "model":

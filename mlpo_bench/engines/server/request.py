@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.chat import Sampling
 from mlpo_bench.engines.chats import PlainChat, without_system
 from mlpo_bench.errors import UsageError
+from mlpo_bench.paths import expanded
 
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class RequestBuilder:
     def _templated(self, named: str) -> ChatTokens:
         from mlpo_bench.engines.chats import ChatTokens
 
-        folder = Path(named).expanduser()
+        folder = expanded(named)
         if not folder.is_dir():
             raise UsageError(f"the template of a server's model is a folder with its tokenizer, and {named} is none.")
         chat = ChatTokens.of_folder(folder)
