@@ -31,6 +31,7 @@ from mlpo_bench.log.cell_files import CellFiles, read_suite
 from mlpo_bench.log.files import DamagedFile, command
 from mlpo_bench.log.ledger import shared
 from mlpo_bench.log.manifest import CONFIG_FILES, note_config, read_manifest, text_digest
+from mlpo_bench.log.names import checked_name
 from mlpo_bench.log.plan import Plan, read_plan
 from mlpo_bench.log.repair import damaged_config, decided_by, put_right, restored
 from mlpo_bench.log.results import CellResult, Results, check_alike, read_result, read_results
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
 PARTS = ("suites", "transcripts", "calibration", "records", "ledger", "cells")
 _REPLACED_WITHIN_S = 60
-LONGEST_NAME = 200
 
 
 class RunDirectory:
@@ -63,6 +63,7 @@ class RunDirectory:
         self.results_path = path / "results.json"
         self.unused_path = path / "unused.jsonl.zst"
         self._before: tuple[RunConfig, tuple[Cell, ...]] | None = None
+        self._taken_up: tuple[int, int] | None = None
         self.store: Path | None = None
         """Where this process keeps answers; None where it is not known, and its last session's stands."""
         self.put_right: list[str] = []
@@ -79,7 +80,7 @@ class RunDirectory:
             UsageError: it cannot be written, is there but not to be resumed, or was made with another configuration
                 that cannot be extended.
         """
-        folder = cls(parent / _checked_name(name or config.default_name))
+        folder = cls(parent / checked_name(name or config.default_name))
         folder._settle()
         if folder.begun:
             if not resume:
@@ -109,11 +110,17 @@ class RunDirectory:
             if config != before:  # more cells, or other prices
                 self._before = before, self.cells
                 self._write(config, cells(config))
+            self._taken_up = self._state()
 
     def check_as_taken_up(self) -> None:
         """Refuse a run that another process extended since. It must be this process's own by now (see `locked`)."""
-        if read_config(self.config_path) != self.config:
+        if self._taken_up not in {None, self._state()}:
             raise UsageError(f"another process has extended the run {self.path} meanwhile; give the command once more.")
+
+    def _state(self) -> tuple[int, int]:
+        """Return what tells whether the configuration was written anew."""
+        state = self.config_path.stat()
+        return state.st_ino, state.st_mtime_ns
 
     def take_back(self) -> None:
         """Leave the run as it was before it was taken up, for it cannot be gone on with as it was to be.
@@ -154,6 +161,7 @@ class RunDirectory:
             with self.locked():
                 self.put_right = put_right(self.path, PARTS)
                 self._write(config, matrix)
+                self._taken_up = self._state()
         except OSError as error:
             raise UsageError(
                 f"the run folder {self.path} cannot be written: {error.strerror}. Name another place with --output."
@@ -375,22 +383,6 @@ class RunDirectory:
         if told and text_digest(text) not in told:
             raise damaged_config(self.path)
         self.config = parse_config(text, self.config_path)
-
-
-def _checked_name(name: str) -> str:
-    """Return a run's name, which names a folder in the one that holds the runs.
-
-    Raises:
-        UsageError: it would be another folder, or none.
-    """
-    elsewhere = name in {".", ".."} or {"/", "\\"} & set(name) or name != name.strip() or name[:1] in {"", "-"}
-    if elsewhere or not name.isprintable() or len(name.encode()) > LONGEST_NAME:
-        raise UsageError(
-            f"a run cannot be called {name[:LONGEST_NAME]!r}: a name is that of one folder, of {LONGEST_NAME} bytes at "
-            "most, on one line, without / in it, that begins with no dash and ends with no blank. --output names the "
-            "folder that holds the runs."
-        )
-    return name
 
 
 def _is_file(path: Path) -> bool:
