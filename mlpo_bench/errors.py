@@ -7,6 +7,8 @@ A person's mistake (`UsageError`) ends the command with one sentence and exit co
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +92,12 @@ def nearest(wrong: str, known: Iterable[str]) -> str:
     by_small_letters = {name.lower(): name for name in known}
     close = difflib.get_close_matches(wrong.lower(), list(by_small_letters), n=1, cutoff=0.5)
     return f"; did you mean {by_small_letters[close[0]]!r}?" if close else ""
+
+
+def reason(error: OSError) -> str:
+    """Return why the system cannot write; of a file in a folder's place it may say no more than that it exists."""
+    in_place_of_folder = error.strerror in {os.strerror(errno.EEXIST), os.strerror(errno.ENOTDIR)}
+    return "a file stands where a folder is needed" if in_place_of_folder else error.strerror or str(error)
 
 
 def digits_or(error: ValueError) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlpo_bench.errors import UsageError, unknown
+from mlpo_bench.errors import UsageError, reason, unknown
 from mlpo_bench.export.inspect_log import export_inspect
 from mlpo_bench.export.lm_eval_folder import export_lm_eval
 from mlpo_bench.export.tables import export_csv, export_jsonl, export_parquet
@@ -47,4 +47,4 @@ def export(run: LoadedRun, form: str, target: Path, data: Path | None = None) ->
         target.mkdir(parents=True, exist_ok=True)
         return FORMATS[form](run, target, data)
     except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror or error}.") from None
+        raise UsageError(f"{target} cannot be written: {reason(error)}.") from None

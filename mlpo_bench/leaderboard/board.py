@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mlpo_bench import atomic
-from mlpo_bench.errors import UsageError, nearest
+from mlpo_bench.errors import UsageError, nearest, reason
 from mlpo_bench.leaderboard.block import page_of, with_block
 from mlpo_bench.leaderboard.entry import read_entry, schema
 from mlpo_bench.leaderboard.page import page
@@ -181,7 +181,7 @@ def add(folder: Path, entries: Sequence[Entry], *, anyway: bool = False) -> list
         for path, entry in zip(paths, entries, strict=True):
             atomic.write(path, entry.to_json())
     except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
+        raise UsageError(f"{folder} cannot be written: {reason(error)}.") from None
     return paths
 
 
@@ -222,5 +222,5 @@ def build(folder: Path) -> list[Path]:
         for path, content in files.items():
             atomic.write(path, content)
     except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
+        raise UsageError(f"{folder} cannot be written: {reason(error)}.") from None
     return list(files)

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 
 from mlpo_bench import atomic, yamls
 from mlpo_bench.engines.adapters import revision_here
-from mlpo_bench.errors import UsageError, nearest
+from mlpo_bench.errors import UsageError, nearest, reason
 from mlpo_bench.log import listing, replacement
 from mlpo_bench.log.cell_files import CellFiles, read_suite
 from mlpo_bench.log.files import DamagedFile, command
@@ -164,7 +164,7 @@ class RunDirectory:
                 self._taken_up = self._state()
         except OSError as error:
             raise UsageError(
-                f"the run folder {self.path} cannot be written: {error.strerror}. Name another place with --output."
+                f"the run folder {self.path} cannot be written: {reason(error)}. Name another place with --output."
             ) from None
 
     @classmethod

@@ -43,7 +43,8 @@ class Folder(Place):
         if data is None:
             raise Absent("no --data FOLDER was named")
         if not data.is_dir():
-            raise UsageError(f"the data folder {data} does not exist.")
+            there = "is no folder" if data.exists() else "does not exist"
+            raise UsageError(f"the data folder {data} {there}.")
         root = next((data / name for name in (suite, *self.also) if (data / name).is_dir()), None)
         if root is None:
             if place := where_it_may_be(data, suite, self.marks):

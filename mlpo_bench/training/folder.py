@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from filelock import FileLock, Timeout
 
 from mlpo_bench import atomic
-from mlpo_bench.errors import UsageError, nearest
+from mlpo_bench.errors import UsageError, nearest, reason
 from mlpo_bench.log.files import DamagedFile, write_json
 from mlpo_bench.training import processes, recipe_file
 from mlpo_bench.training.recipe import STAGES, Recipe, Stage
@@ -128,7 +128,7 @@ class TrainingFolder:
                 recipe_file.write(folder.path, recipe)
         except OSError as error:
             raise UsageError(
-                f"the folder {folder.path} cannot be written: {error.strerror}. Name another place with --output."
+                f"the folder {folder.path} cannot be written: {reason(error)}. Name another place with --output."
             ) from None
         return folder
 

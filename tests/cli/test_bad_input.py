@@ -251,7 +251,7 @@ def test_a_folder_that_cannot_be_written(mlpo_bench: Cli, tmp_path: Path) -> Non
     (tmp_path / "taken").write_text("a file, where a folder would have to be made")
     said = mlpo_bench("run", "--suite", "bbh", "--output", tmp_path / "taken" / "runs")
     assert said.code == 2
-    assert "cannot be written: Not a directory" in said.err
+    assert "cannot be written: a file stands where a folder is needed" in said.err
     assert "--output" in said.err
 
 

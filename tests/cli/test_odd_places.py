@@ -57,3 +57,14 @@ def test_a_home_of_nobody_is_not_there(mlpo_bench: Cli, team_file: Path, line: s
     team = [] if "--team" in words else ["--team", team_file]
     said = mlpo_bench(*words, *team, "--suite", "bbh", "--protocol", "solo")
     assert (said.code, "~nobody-at-all" in said.err) == (2, True), said
+
+
+@pytest.mark.parametrize("line", ["run --output taken", "export mine --format csv -o taken"])
+def test_a_file_where_a_folder_is_needed_is_said(mlpo_bench: Cli, made_up: Path, team_file: Path, line: str) -> None:
+    options = ("--suite", "bbh", "--data", made_up, "--team", team_file, "--limit", "2", "--protocol", "solo", "-q")
+    assert mlpo_bench("run", *options, "--name", "mine").code == 0
+    Path("taken").touch()
+    said = mlpo_bench(*line.split(), *(options if line.startswith("run") else ()))
+    assert (said.code, "a file stands where a folder is needed" in said.err) == (2, True), said
+    said = mlpo_bench("plan", *options[:2], "--data", "taken", *options[4:-1])
+    assert (said.code, "taken is no folder.\n" in said.err) == (2, True), said
