@@ -129,7 +129,11 @@ class Place:
 
     def learning(self, leader: str) -> list[str]:
         """Return the options that say how a leader is trained."""
-        changes = [f"{name}={json.dumps(value)}" for name, value in leaders()[leader].items()]
+        told = dict(leaders()[leader])
+        if "team" in told:  # it goes on from a leader of this place
+            begins = told["team"]["leader"]
+            begins["adapter"] = str(self.leaders / Path(begins["adapter"]).name)
+        changes = [f"{name}={json.dumps(value)}" for name, value in told.items()]
         changes += SMALL_RECIPE if self.small else ()
         changes += [f"name={leader}", f"export.folder={self.leaders}"]
         words = [word for change in changes for word in ("--set", change)]
