@@ -13,20 +13,8 @@ Cli = Any
 
 @pytest.mark.parametrize("name", ["exp:1", "s3:x", "file:x", "~nobody-at-all", "split=test", "a b%20c"])
 def test_a_folder_s_name_is_no_address(mlpo_bench: Cli, made_up: Path, team_file: Path, name: str) -> None:
-    options = (
-        "--suite",
-        "bbh",
-        "--data",
-        made_up,
-        "--team",
-        team_file,
-        "--limit",
-        "2",
-        "--protocol",
-        "leader,vote",
-        "-q",
-    )
-    assert mlpo_bench("run", *options, "--output", name, "--name", "mine").code == 0
+    asked = ("--suite", "bbh", "--data", made_up, "--limit", "2", "--protocol", "leader,vote")
+    assert mlpo_bench("run", *asked, "--team", team_file, "--output", name, "--name", "mine", "-q").code == 0
     run = f"{name}/mine"
     assert {path.suffix for path in Path(run, "ledger").iterdir()} == {".parquet"}
     for line in (["show", run], ["compare", run, "--against", "vote of 8"], ["rescore", run, "--data", made_up]):

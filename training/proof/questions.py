@@ -69,7 +69,7 @@ FURTHER = (
         )
     ),
     *(
-        Question(f"each question once: trained leader against {words}", ("mlpo-more-questions", ONCE), b)
+        Question(f"more questions: trained leader against {words}", ("mlpo-more-questions", ONCE), b)
         for words, b in (
             ("the untrained model's vote at its tokens", ("untrained", VOTE)),
             ("its own vote at its tokens", ("mlpo-more-questions", AT_TOKENS + ONCE)),
