@@ -293,8 +293,12 @@ def audit(session: nox.Session) -> None:
     with once(session) as needed:
         if needed:
             install(session, "audit")
-    session.run("pip-audit", "--local", "--skip-editable", *session.posargs)
     session.run("zizmor", "--offline", ".github/workflows")
+    # Strict: what could not be looked up is a failure, or an index without the data would read as a clean bill.
+    frozen = Path(session.create_tmp()) / "installed.txt"
+    with frozen.open("w", encoding="utf-8") as file:
+        session.run("python", "-m", "pip", "freeze", "--exclude-editable", stdout=file)
+    session.run("pip-audit", "--strict", "--no-deps", "--disable-pip", "--requirement", str(frozen), *session.posargs)
 
 
 @nox.session
