@@ -35,7 +35,7 @@ def verdicts(run: LoadedRun, rows: Sequence[ResultRow], equal: Equal = "tokens")
         equal: What the vote takes as much of.
     """
     boxes = ballot_boxes(run, rows)
-    matches, without = [], []
+    matches, without, unknown = [], [], 0
     for row in rows:
         if row.alone or row.ceiling or row.family == "solo":
             continue
@@ -45,11 +45,20 @@ def verdicts(run: LoadedRun, rows: Sequence[ResultRow], equal: Equal = "tokens")
             matches.append(match)
         elif row.family == "led":
             without.append((row.suite, row.name))
+            unknown += box is not None and not _is_known(run, row, box, equal)
     made = judged(matches, without)
     suites = dict.fromkeys(one.suite for one in made.unread)
     guessed = {suite: share for suite in suites if (share := chance(run, suite)) is not None}
     unfinished = bool(run.results.unfinished or run.results.failed)
-    return replace(made, chance=guessed, limited=limits.of_rows(run, rows), unfinished=unfinished)
+    cost = equal if unknown and unknown == len(without) else None
+    return replace(made, chance=guessed, limited=limits.of_rows(run, rows), unfinished=unfinished, unknown=cost)
+
+
+def _is_known(run: LoadedRun, row: ResultRow, box: BallotBox, equal: Equal) -> bool:
+    """Whether it is known what a row and a ballot took of what the two are to have in common."""
+    side = _side(run, row)
+    known = {"operations": (side.operations, box.operations), "price": (side.price, box.cost)}
+    return None not in known.get(equal, ())
 
 
 def _match(run: LoadedRun, row: ResultRow, box: BallotBox, equal: Equal) -> Match | None:

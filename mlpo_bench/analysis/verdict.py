@@ -28,6 +28,10 @@ _EVEN, _MOSTLY = 0.01, 0.5
 _NAMED = 3
 """So many rows of whose answers many could not be read are named one by one."""
 _ADD_A_VOTE = "Add `vote: {samples: tokens}` to the matrix."
+_UNKNOWN = {
+    "operations": "Their operations are not known, for the size of a model is not.",
+    "price": "Their price is not known; prices stand in the team file under `prices`.",
+}
 MUCH_UNREAD = 0.2
 """Above this share of answers that could not be read, figures tell as much of the form of answers as of answers."""
 
@@ -215,6 +219,7 @@ class Verdicts:
         chance: By suite, the share of questions that guessing gets right; suites are left out where nobody reckoned it.
         limited: Suites that a limit cut, with their questions and subjects (see `limits`).
         unfinished: Whether something has yet to be answered, such as votes.
+        unknown: The cost by which all of `without` were to be held against votes, where they lack one for want of it.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -223,6 +228,7 @@ class Verdicts:
     chance: Mapping[str, float] = field(default_factory=dict)
     limited: Limited = field(default_factory=dict)
     unfinished: bool = False
+    unknown: Equal | None = None
 
     @property
     def without_vote(self) -> str | None:
@@ -231,6 +237,7 @@ class Verdicts:
             return None
         rows = "; ".join(f"{suite.upper()}: {name}" for suite, name in self.without)
         todo = "The run is not complete: the same command goes on with it." if self.unfinished else _ADD_A_VOTE
+        todo = todo if self.unknown is None else _UNKNOWN[self.unknown]
         return f"No vote to compare with: {rows}. {todo}"
 
     @property

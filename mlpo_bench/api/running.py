@@ -56,6 +56,7 @@ class Asked(TypedDict, total=False):
     calibration: int
     generation: Mapping[str, Any]
     deterministic: bool
+    interventions: Sequence[Mapping[str, Any]]
 
 
 def run(

@@ -257,6 +257,21 @@ def test_a_led_row_without_a_vote_says_what_to_add() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_cost_that_is_not_known_is_said() -> None:
+    run = asked(protocols=["leader", "vote"], rounds=1, peers=2)
+    row = "No vote to compare with: BBH: leader, 1 round, 2 peers."
+    assert f"{row} Their price is not known; prices stand in the team file under `prices`." in str(run.verdict("price"))
+    assert f"{row} Their operations are not known, for the size of" in str(run.verdict("operations"))
+    assert "No vote to compare with" not in str(run.verdict("calls"))
+
+
+@pytest.mark.usefixtures("folder")
+def test_interventions_are_named_as_in_a_matrix() -> None:
+    run = asked(protocols="leader", rounds=1, peers=2, interventions=[{"drop": 1}])
+    assert run.interventions["done"].tolist() == ["without peer 1", "without peer 2"]
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_greedy_run_is_held_against_the_one_answer_that_its_ballots_are() -> None:
     engines = Answering(right_leader, by_model=True)
     protocols = [{"leader": {"rounds": 1}}, {"vote": {"samples": 4}}]
