@@ -268,7 +268,7 @@ class Verdicts:
     @property
     def sentence(self) -> str:
         """The answer to whether the team beats what the same compute buys otherwise."""
-        return _sentence(self.led, self.without)
+        return _sentence(self.led, self.without, self.unknown)
 
     def to_json(self) -> dict[str, Any]:
         """Return all that it holds, unrounded, and the sentence."""
@@ -330,13 +330,12 @@ def _range(shares: Sequence[float]) -> str:
     return f"{low} %" if low == high else f"{low} to {high} %"
 
 
-def _sentence(led: Sequence[Verdict], without: Sequence[tuple[str, str]]) -> str:
+def _sentence(led: Sequence[Verdict], without: Sequence[tuple[str, str]], unknown: Equal | None) -> str:
+    if not led and not without:
+        return "No row is led by a leader: the run does not tell whether a team beats what the same compute buys."
     if not led:
-        return (
-            "The run cannot say whether the team beats what the same compute buys otherwise: no led row has a vote."
-            if without
-            else "No row is led by a leader: the run does not tell whether a team beats what the same compute buys."
-        )
+        why = "no led row has a vote" if unknown is None else f"nothing is known of led rows' {unknown}"
+        return f"The run cannot say whether the team beats what the same compute buys otherwise: {why}."
     answer, others = _answer(led, _vote(led)), len(without)
     if not others:
         return f"{answer}."

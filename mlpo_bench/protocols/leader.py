@@ -4,11 +4,12 @@ In the first round each peer sees the question alone. In every later one it sees
 and what the leader last wrote; peers see one another only through the leader. The leader reads the question and the
 peers' attempts of the current round, and writes `<think>...</think><answer>...</answer>`. Its last output is final.
 
-What the paper leaves open is a setting here: whether the leader's thinking travels to the peers (`share`), in which
-order the attempts stand (`order`), whether the leader reads its own last output (`memory`), and how later rounds are
-asked (`history`): in one prompt written `anew`, or by a message that is appended to the conversation that the seat has
-had. All that a seat has read and written then stands in its prompt as it stood before, so that a server that caches
-prefixes reads each of it once, and the leader reads its own outputs whatever `memory` says.
+What the paper leaves open is a setting here: what of a turn others read, the peers of the leader's and the leader of
+theirs (`share`), in which order the attempts stand (`order`), whether the leader reads its own last output
+(`memory`), and how later rounds are asked (`history`): in one prompt written `anew`, or by a message that is appended
+to the conversation that the seat has had. All that a seat has read and written then stands in its prompt as it stood
+before, so that a server that caches prefixes reads each of it once, and the leader reads its own outputs whatever
+`memory` says.
 
 Two settings beyond the paper, where the number of rounds is fixed, save calls. `early_stop` ends the conversation
 after a round in which leader and peers all give one answer. `adaptive` calls the team only where the leader wavers: it

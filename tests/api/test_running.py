@@ -262,6 +262,7 @@ def test_a_cost_that_is_not_known_is_said() -> None:
     row = "No vote to compare with: BBH: leader, 1 round, 2 peers."
     assert f"{row} Their price is not known; prices stand in the team file under `prices`." in str(run.verdict("price"))
     assert f"{row} Their operations are not known, for the size of" in str(run.verdict("operations"))
+    assert run.verdict("price").sentence.endswith("otherwise: nothing is known of led rows' price.")
     assert "No vote to compare with" not in str(run.verdict("calls"))
 
 
