@@ -315,6 +315,16 @@ def test_a_key_that_a_server_tells_back_is_in_no_answer() -> None:
     assert (made.text, made.reasoning) == ("You are Bearer ***.", "So Bearer ***")
 
 
+@pytest.mark.parametrize("escapes", [{"/": "\\/"}, {"/": "\\u002F", "+": "\\u002b"}, {"k": "\\u006b", "/": "\\\\\\/"}])
+def test_a_key_is_found_however_json_writes_it(monkeypatch: pytest.MonkeyPatch, escapes: dict[str, str]) -> None:
+    key = 'sk-made/up+and"secret'
+    monkeypatch.setenv("MADE_UP_KEY", key)
+    told = "".join(escapes.get(one, json.dumps(one)[1:-1]) for one in key)
+    with ImitatedServer(says(sent(json.dumps(chat("It is KEY.")).replace("KEY", told).encode()))) as server:
+        (made,) = ask(spec_of(server))
+    assert made.text == "It is ***."
+
+
 def test_words_that_are_no_keys_stay_in_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MADE_UP_KEY", "anything")
     with ImitatedServer(says(chat("It is anything."))) as server:

@@ -195,7 +195,7 @@ class Transport:
         """
         for secret in self.secrets:
             if len(secret) >= _SHORTEST_KEY:
-                body = body.replace(secret.encode(), b"***")
+                body = _in_json(secret).sub(b"***", body)
         return body
 
     def _why(self, error: Exception) -> str:
@@ -204,6 +204,12 @@ class Transport:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+
+def _in_json(secret: str) -> re.Pattern[bytes]:
+    r"""Return what finds a text however JSON may write it, also JSON within JSON: `a/b` is `a\/b` and `a\\u002fb`."""
+    forms = (rf"(?:\\{{0,8}}{re.escape(one)}|\\{{1,8}}u(?i:{ord(one):04x}))" for one in secret)
+    return re.compile("".join(forms).encode())
 
 
 async def _body(response: httpx.Response, url: str) -> bytes:
