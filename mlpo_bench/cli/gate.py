@@ -13,6 +13,7 @@ from mlpo_bench.cli import _complete as complete
 if TYPE_CHECKING:
     from mlpo_bench.gate.baseline import Baseline, Thresholds
     from mlpo_bench.gate.checks import Judgement
+    from mlpo_bench.log import LoadedRun
 
 OUTPUT, BASELINE = "Where it tells", "Baselines"
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
@@ -193,11 +194,11 @@ def _update(runs: list[str], path: Path | None, reason: str | None, chosen: dict
     from mlpo_bench.gate.baseline import baseline_of, pooled, read_model_baseline
     from mlpo_bench.gate.history import ratcheted
     from mlpo_bench.gate.power import check_promises
-    from mlpo_bench.log import LoadedRun, outputs
+    from mlpo_bench.log import outputs
 
     if record:
         raise UsageError(f"{runs[0]} is no recording: that is a folder with a config.yaml and a questions.yaml.")
-    loaded, path = [LoadedRun.open(run) for run in runs], _named(path)
+    loaded, path = _opened(runs), _named(path)
     before = read_model_baseline(path) if path.exists() else None
     outputs.check(path, outputs.BASELINE)
     made = pooled([baseline_of(each, reason, before, _thresholds(before, chosen)) for each in loaded])
@@ -249,10 +250,25 @@ def _judge(runs: list[str], path: Path | None, *, new_model: bool) -> Judgement:
 def _against(runs: list[str], path: Path | None, *, new_model: bool) -> Judgement:
     from mlpo_bench.gate.baseline import read_model_baseline
     from mlpo_bench.gate.drops import judge_runs
+
+    loaded = _opened(runs)
+    return judge_runs(loaded, read_model_baseline(_named(path)), new_model=new_model)
+
+
+def _opened(runs: list[str]) -> list[LoadedRun]:
+    """Return the runs that are taken together.
+
+    Raises:
+        UsageError: there is no such run, or one of them is named twice: its answers would count as those of two.
+    """
+    from mlpo_bench.errors import UsageError
     from mlpo_bench.log import LoadedRun
 
-    loaded = [LoadedRun.open(run) for run in runs]
-    return judge_runs(loaded, read_model_baseline(_named(path)), new_model=new_model)
+    loaded: dict[Path, LoadedRun] = {}
+    for run in map(LoadedRun.open, runs):
+        if loaded.setdefault(run.path.resolve(), run) is not run:
+            raise UsageError(f"the run {run.path} is named twice; its answers count once.")
+    return list(loaded.values())
 
 
 def _tell(judgement: Judgement, *, github: bool) -> None:

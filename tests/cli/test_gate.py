@@ -155,6 +155,20 @@ def test_several_runs_are_taken_together(call: Callable[..., Any], made: Callabl
     assert "All 8 checks passed." in call(runs[0], "--baseline", kept).output
 
 
+def test_a_run_counts_once(call: Callable[..., Any], made: Callable[..., Path], tmp_path: Path) -> None:
+    run, kept = made("one"), tmp_path / "baseline.json"
+    call(run, "--baseline", kept, "--update", "--reason", "r")
+    before = kept.read_bytes()
+    (tmp_path / "link").symlink_to(run.resolve())
+    for again in ("one", f"{run}/", tmp_path / "link"):
+        with pytest.raises(UsageError, match="named twice"):
+            call(run, again, "--baseline", kept, "--update", "--reason", "r")
+        judged = call(run, again, "--baseline", kept)
+        assert judged.exit_code == 2
+        assert "named twice; its answers count once" in judged.output
+    assert kept.read_bytes() == before
+
+
 def test_options_that_do_not_go_together_are_told(call: Callable[..., Any], made: Callable[..., Path]) -> None:
     run = made("one")
     assert "name it with --baseline FILE" in call(run).output
