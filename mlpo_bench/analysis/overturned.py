@@ -41,7 +41,7 @@ def conversations_found(
         wrong: Only those that ended wrong, unread ones among them.
     """
     for cell in cells:
-        if not run.directory.transcript_path(cell).exists():
+        if not run.has_conversed(cell):
             continue
         if overturned and cell.setting.protocol.family != "led":
             continue

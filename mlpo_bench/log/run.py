@@ -154,6 +154,10 @@ class LoadedRun:
         """
         return self.directory.files(cell_id).read_records()
 
+    def has_conversed(self, cell: Cell) -> bool:
+        """Whether a cell's conversations were written; where it has figures they were, though they may be lost."""
+        return self.directory.transcript_path(cell).exists() or self.directory.cell_path(cell.id).exists()
+
     def transcripts(self, cell: Cell) -> Iterator[dict[str, Any]]:
         """Read a cell's conversations one by one.
 
@@ -195,7 +199,7 @@ def find_transcripts(
     Raises:
         UsageError: the run has no such cell or question, or more than one question whose id ends so.
     """
-    written = [cell for cell in find_cells(run, part_of_cell) if run.directory.transcript_path(cell).exists()]
+    written = [cell for cell in find_cells(run, part_of_cell) if run.has_conversed(cell)]
     conversations, known = [], set()
     for cell in written:
         for line in run.transcripts(cell):

@@ -107,6 +107,16 @@ def test_a_run_that_was_cut_in_its_configuration_does_not_become_another(
     assert "the command that began the run writes it anew: mlpo-bench run --suite bbh" in said.err
 
 
+def test_conversations_that_were_lost_are_missed(run: tuple[Path, list[str]], mlpo_bench: Cli, tmp_path: Path) -> None:
+    shutil.copytree(run[0], tmp_path / "mine")
+    (tmp_path / "mine" / "transcripts" / "bbh.solo.jsonl.zst").unlink()
+    for words in ((), ("--cell", "solo"), ("--wrong",), ("navigate/6",)):
+        said = mlpo_bench("transcript", "mine", *words)
+        assert said.code == 2, (words, said.out)
+        assert "bbh.solo.jsonl.zst is missing; `mlpo-bench run --config" in said.err
+    assert mlpo_bench("transcript", "mine", "--cell", "leader").code == 0
+
+
 def test_a_configuration_may_be_extended(run: tuple[Path, list[str]], mlpo_bench: Cli, tmp_path: Path) -> None:
     shutil.copytree(run[0], tmp_path / "mine")
     words = [word for word in run[1] if word != "solo,leader"]
