@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_SIZE = re.compile("0*[1-9][0-9]{0,8}")
 
 
 class _Unheeded:
@@ -38,7 +42,9 @@ def steady() -> Iterator[None]:
 
     Characters that a stream's encoding lacks are written by their numbers; a stream that was closed before the command
     began swallows all; what goes to a standard error that nobody reads is lost, and no more than that.
+    A terminal that the environment gives no width or height is as large as it says itself.
     """
+    _forget_odd_sizes()
     before = sys.stdout, sys.stderr
     out = _open(sys.stdout)
     sys.stdout, sys.stderr = out, cast("TextIO", _Unheeded(_open(sys.stderr)))
@@ -47,6 +53,13 @@ def steady() -> Iterator[None]:
     finally:
         _let_go(out)
         sys.stdout, sys.stderr = before
+
+
+def _forget_odd_sizes() -> None:
+    """Forget sizes of the terminal that are none: on `COLUMNS=0` nothing at all would be shown."""
+    for name in ("COLUMNS", "LINES"):
+        if not _SIZE.fullmatch(os.environ.get(name, "80")):
+            del os.environ[name]
 
 
 def _let_go(stream: TextIO) -> None:

@@ -6,11 +6,16 @@ import contextlib
 import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mlpo_bench.cli import _streams
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -56,6 +61,22 @@ def test_what_cannot_be_printed_is_said_once_and_in_a_sentence(line: str, code: 
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.stderr == said
     assert done.returncode in (code if isinstance(code, set) else {code})
+
+
+@pytest.mark.parametrize(
+    "size", [{"COLUMNS": "0"}, {"COLUMNS": "\u00b2"}, {"COLUMNS": "9" * 5000}, {"COLUMNS": "00", "LINES": "-1"}]
+)
+@pytest.mark.parametrize("line", [["protocols"], ["show", "--help"], ["no-such-command"]])
+def test_a_terminal_of_no_size_is_shown_all(
+    mlpo_bench: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, line: list[str], size: dict[str, str]
+) -> None:
+    monkeypatch.delenv("COLUMNS")
+    monkeypatch.delenv("LINES", raising=False)
+    expected = mlpo_bench(*line)
+    for name, value in size.items():
+        monkeypatch.setenv(name, value)
+    assert mlpo_bench(*line) == expected
+    assert expected.out + expected.err
 
 
 @pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "2>/dev/full", "2> >(exec true)"])
