@@ -165,7 +165,7 @@ def read_completions(path: Path) -> Iterator[Kept]:
             request, text, prompt, cached, written, finish_reason, seconds, *further = line
             more = dict(next((each for each in further if isinstance(each, dict)), {}))
             layer = next((each for each in further if not isinstance(each, dict)), 0)
-            by = None if (place := more.pop("by", None)) is None else makers[place]
+            by = None if (place := more.pop("by", None)) is None else makers[_place(place)]
             made = Completion(text, Usage(prompt, cached, written), finish_reason, seconds, **more)
             one = Kept(bytes.fromhex(request), made, layer, by)
         except (TypeError, ValueError, IndexError):
@@ -173,6 +173,13 @@ def read_completions(path: Path) -> Iterator[Kept]:
         if not (sound(made) and type(layer) is int and 0 <= layer < _MOST_LAYERS):
             raise _none(path, number)
         yield one
+
+
+def _place(told: object) -> int:
+    """Return a place in a list; from behind, and as true or false, none is told."""
+    if type(told) is not int or told < 0:
+        raise ValueError("no place")
+    return told
 
 
 def _none(path: Path, number: int) -> UsageError:

@@ -266,6 +266,9 @@ def test_a_rebuilt_store_tells_who_wrote_what(mlpo_bench: Cli, made_up: Path, te
         ["aa", "t", 1, 0, 1, "stop", 0.1, 10**9],
         ["aa", "t", 1, 0, 1, "stop", 0.1, -1],
         ["aa", "t", 1, 0, 1, "stop", 0.1, "layer"],
+        ["aa", "t", 1, 0, 1, "stop", 0.1, {"by": -1}],
+        ["aa", "t", 1, 0, 1, "stop", 0.1, {"by": True}],
+        ["aa", "t", 1, 0, 1, "stop", 0.1, {"by": 2}],
         ["no hex", "t", 1, 0, 1, "stop", 0.1],
         {"aa": "t"},
         None,
@@ -273,7 +276,8 @@ def test_a_rebuilt_store_tells_who_wrote_what(mlpo_bench: Cli, made_up: Path, te
 )
 def test_what_is_no_completion_is_not_taken_in(mlpo_bench: Cli, tmp_path: Path, line: object) -> None:
     file = tmp_path / "given.zst"
-    file.write_bytes(zstandard.compress(b"".join(orjson.dumps(each) + b"\n" for each in ({"store": 1}, line))))
+    header = {"store": 1, "makers": [["one", "hf", "1"], ["two", "hf", "2"]]}
+    file.write_bytes(zstandard.compress(b"".join(orjson.dumps(each) + b"\n" for each in (header, line))))
     said = mlpo_bench("store", "import", file, "--store", "store.sqlite")
     assert (said.code, said.out) == (2, "")
     assert f"{file}, line 2, is no completion." in said.err
