@@ -118,3 +118,10 @@ def test_killed_and_moved_it_ends_the_same(tiny_leader: ModuleType, tmp_path: Pa
     again = broken("--until", "2a")
     assert "$ mlpo-bench run" not in again
     assert "$ mlpo-bench train" not in again
+
+    matrix = broken.here / "matrix.yaml"  # one that grows, as by a leader that is tried later
+    matrix.write_text(matrix.read_text().replace("\nteams:\n", "\nteams:\n  another: team.yaml\n"))
+    for done in (broken.work / "done").glob("bbh.mlpo.*"):
+        done.unlink()
+    assert "--add" in broken("--until", "2a")
+    assert broken.result == whole.result

@@ -102,6 +102,8 @@ def _do(part: Part, place: Place) -> bool:
     only = ",".join(f"{suite}.{part.team}.{row}" for row in part.rows)
     words = ["run", "--matrix", str(place.matrix), *place.asking(suite), "--only", only]
     where = ["--name", suite, "--output", str(place.runs), "--store", str(place.store)]
+    # The matrix grows with each leader that is tried; what was run by an earlier one stays as it is.
+    where += ["--add"] if (place.runs / suite / "config.yaml").exists() else []
     whole = mlpo_bench(*words, *where, ends=(0, FAILED_IN_PART)) == 0
     if whole:
         stamp = _stamp(part, place)
