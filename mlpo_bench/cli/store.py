@@ -209,9 +209,16 @@ def rebuild(
 
 
 def _put(store: Store, completions: Iterable[Kept]) -> None:
+    from mlpo_bench.errors import UsageError
+
     before = len(store)
-    for one in completions:
-        store.put(one.request, one.made, one.by)
+    try:
+        for one in completions:
+            store.put(one.request, one.made, one.by)
+    except UsageError as fault:  # what was paid for is not thrown away for what is damaged behind it
+        if taken := len(store) - before:
+            raise UsageError(f"{fault} What stands before it was taken: {taken:,} completions are new.") from None
+        raise
     typer.echo(f"{len(store) - before:,} completions are new in {store.path}; it holds {len(store):,}.")
 
 

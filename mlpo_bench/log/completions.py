@@ -21,7 +21,7 @@ from mlpo_bench import atomic
 from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log.files import SCHEMA, check_schema, read_lines
-from mlpo_bench.store import Maker, Store, sound
+from mlpo_bench.store import KEY_BYTES, Maker, Store, sound
 
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def read_completions(path: Path) -> Iterator[Kept]:
             one = Kept(bytes.fromhex(request), made, layer, by)
         except (TypeError, ValueError, IndexError):
             raise _none(path, number) from None
-        if not (sound(made) and type(layer) is int and 0 <= layer < _MOST_LAYERS):
+        if not (sound(made) and len(one.request) == KEY_BYTES and type(layer) is int and 0 <= layer < _MOST_LAYERS):
             raise _none(path, number)
         yield one
 

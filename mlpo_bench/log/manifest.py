@@ -22,7 +22,8 @@ from mlpo_bench import yamls
 from mlpo_bench.engines import ModelFacts
 from mlpo_bench.harness import readers
 from mlpo_bench.log import answerers, hardware
-from mlpo_bench.log.files import DamagedFile, damaged, read_json, write_json
+from mlpo_bench.log.files import DamagedFile, damaged
+from mlpo_bench.log.seals import read_sealed, write_sealed
 from mlpo_bench.store import default_path
 
 
@@ -127,7 +128,7 @@ class Manifest:
         return [*(model for model in self._before if ModelFacts.of(model) not in known), *models]
 
     def _write(self) -> None:
-        write_json(self._path, self._content | {"sessions": [*self._sessions, self._session]})
+        write_sealed(self._path, self._content | {"sessions": [*self._sessions, self._session]})
 
 
 def _still(before: Mapping[str, Any], answered: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -164,7 +165,7 @@ def note_rescoring(path: Path, into: Path, moved: Mapping[str, Any]) -> None:
     """Write a manifest with one more re-scoring of its run: when, by which code, and what moved."""
     content = read_manifest(path)
     noted = {"command": sys.argv, **circumstances(), "readers": readers.identity(), **moved}
-    write_json(into, content | {"rescored": [*content.get("rescored", ()), noted]})
+    write_sealed(into, content | {"rescored": [*content.get("rescored", ()), noted]})
 
 
 class _Told(BaseModel):
@@ -256,7 +257,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     Raises:
         DamagedFile: it is not what was written.
     """
-    content = read_json(path)
+    content = read_sealed(path)
     try:
         _Manifest.model_validate(content)
         for model in content["models"]:
@@ -273,7 +274,7 @@ def note_config(path: Path, text: str) -> None:
     if path.is_file():
         with contextlib.suppress(DamagedFile):
             content = read_manifest(path)
-            write_json(path, content | {CONFIG_FILES: [*content.get(CONFIG_FILES, ()), text_digest(text)]})
+            write_sealed(path, content | {CONFIG_FILES: [*content.get(CONFIG_FILES, ()), text_digest(text)]})
 
 
 def text_digest(text: str) -> str:

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from mlpo_bench.chat import Message, Sampling
 
 
+KEY_BYTES = 32
+"""How long the identity of a request is."""
+
+
 def request_key(fingerprint: str, messages: Sequence[Message], sampling: Sampling, sample: int, seed: int) -> bytes:
-    """Return the identity of a request, 32 bytes.
+    """Return the identity of a request, `KEY_BYTES` long.
 
     A greedy request is the same for every sample index and seed, so both are left out of its identity.
     """

@@ -107,6 +107,45 @@ def test_a_run_that_was_cut_in_its_configuration_does_not_become_another(
     assert "the command that began the run writes it anew: mlpo-bench run --suite bbh" in said.err
 
 
+def _another_revision(manifest: dict[str, Any]) -> None:
+    manifest["models"][0]["revision"] = "sha256:0123456789abcdef"
+
+
+def _answered_by_another(manifest: dict[str, Any]) -> None:
+    manifest["answered"][0]["identity"] = "0123456789abcdef"
+
+
+def _in_a_commit(manifest: dict[str, Any]) -> None:
+    manifest["git"] = {"commit": "c" * 40, "dirty": False}
+
+
+@pytest.mark.parametrize("change", [_another_revision, _answered_by_another, _in_a_commit])
+def test_a_manifest_that_was_changed_by_hand_is_refused_and_mended(
+    run: tuple[Path, list[str]],
+    mlpo_bench: Cli,
+    tmp_path: Path,
+    contents: Contents,
+    change: Callable[[dict[str, Any]], None],
+) -> None:
+    whole, words = run
+    shutil.copytree(whole, tmp_path / "mine")
+    path = tmp_path / "mine" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+    for command in (
+        ("report", "mine", "-o", "page.html"),
+        ("leaderboard", "add", "mine", "--folder", "board", "--anyway"),
+    ):
+        said = mlpo_bench(*command)
+        assert (said.code, said.out) == (2, ""), command
+        assert "mine/manifest.json is not what was written: it was changed; `mlpo-bench run" in said.err
+    assert mlpo_bench(*words, "--name", "mine", "--output", tmp_path).code == 0
+    mended = {name: content for name, content in contents(tmp_path / "mine").items() if ".damaged-" not in name}
+    assert mended == contents(whole)
+    assert json.loads(path.read_text())["models"] == json.loads((whole / "manifest.json").read_text())["models"]
+
+
 def test_conversations_that_were_lost_are_missed(run: tuple[Path, list[str]], mlpo_bench: Cli, tmp_path: Path) -> None:
     shutil.copytree(run[0], tmp_path / "mine")
     (tmp_path / "mine" / "transcripts" / "bbh.solo.jsonl.zst").unlink()

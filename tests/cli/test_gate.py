@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from mlpo_bench.cli.gate import gate
 from mlpo_bench.errors import UsageError
+from mlpo_bench.log.seals import sealed
 
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def test_a_run_is_held_to_a_baseline(call: Callable[..., Any], made: Callable[..
     assert Path("s.md").read_text().count("### Gate") == 2
     manifest = json.loads((run / "manifest.json").read_text())
     judged = {"rescored": [{"date": "2026-01-01", "versions": {}, "git": {"commit": "e" * 40, "dirty": True}}]}
-    (run / "manifest.json").write_text(json.dumps(manifest | judged))
+    (run / "manifest.json").write_text(json.dumps(sealed(manifest | judged)))
     call(run, "--baseline", kept, "--update", "--reason", "a better reader")
     file = json.loads(kept.read_text())
     assert [making["reason"] for making in file["history"]] == ["the first", "a better reader"]

@@ -23,6 +23,7 @@ from mlpo_bench.leaderboard.entry import read_entry
 from mlpo_bench.leaderboard.verdicts import judge
 from mlpo_bench.log import LoadedRun
 from mlpo_bench.log.completions import read_completions, read_header
+from mlpo_bench.log.seals import sealed
 
 
 Cli = Any
@@ -69,7 +70,8 @@ def committed(run: Path) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
     clean = {"commit": "c" * 40, "dirty": False}
     noted = [one | {"git": clean} for one in manifest.get("rescored", [])]
-    (run / "manifest.json").write_text(json.dumps(manifest | {"git": clean} | ({"rescored": noted} if noted else {})))
+    told = manifest | {"git": clean} | ({"rescored": noted} if noted else {})
+    (run / "manifest.json").write_text(json.dumps(sealed(told)))
 
 
 @pytest.fixture
@@ -294,7 +296,7 @@ def test_code_in_no_commit_that_judged_a_run_anew_is_refused(
     assert mlpo_bench("rescore", "mine", "-q").code == 0
     manifest = json.loads((run / "manifest.json").read_text())
     manifest["rescored"][0]["git"] = {"commit": "d" * 40, "dirty": True}
-    (run / "manifest.json").write_text(json.dumps(manifest))
+    (run / "manifest.json").write_text(json.dumps(sealed(manifest)))
     with pytest.raises(UsageError, match=r"in no commit \(after dddddddd\)"):
         told("add", run)
     told("add", run, "--anyway")
@@ -305,7 +307,7 @@ def test_where_it_cannot_be_told_who_answered_nothing_is_kept_and_that_is_said(r
     manifest = json.loads((run / "manifest.json").read_text())
     (model,) = manifest["models"]
     manifest["models"].append(model | {"revision": "sha256:other"})
-    (run / "manifest.json").write_text(json.dumps(manifest))
+    (run / "manifest.json").write_text(json.dumps(sealed(manifest)))
     said = told("add", run)
     assert "What runs/mine was answered is not kept: script.yaml was served in 2 ways" in said
     assert not (FOLDER / "completions").exists()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mlpo_bench.log.seals import sealed
 from mlpo_bench.matrix.config import RunConfig
 from mlpo_bench.questions import Entry, Generated, Suite, load
 
@@ -51,7 +52,8 @@ def test_a_file_is_run_resumed_compared_and_published(mlpo_bench: Cli, mine: Pat
         said = mlpo_bench(*command)
         assert said.code == 0, (command, said.err, said.out)
     manifest = run / "manifest.json"
-    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"git": {"commit": "c" * 40, "dirty": False}}))
+    told = json.loads(manifest.read_text()) | {"git": {"commit": "c" * 40, "dirty": False}}
+    manifest.write_text(json.dumps(sealed(told)))
     said = mlpo_bench("leaderboard", "add", run)
     assert said.code == 0, said.err
     entry = json.loads(min(Path("leaderboards/entries").iterdir()).read_text())

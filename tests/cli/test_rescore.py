@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mlpo_bench import answers
+from mlpo_bench.log.seals import sealed
 
 
 Cli = Any
@@ -125,7 +126,7 @@ def test_questions_that_are_not_at_hand_are_asked_for(mlpo_bench: Cli, made_up: 
     manifest = Path("runs/mine/manifest.json")
     told = json.loads(manifest.read_text())
     assert told.pop("config_files")  # else it is told that the configuration was changed
-    manifest.write_text(json.dumps(told))
+    manifest.write_text(json.dumps(sealed(told)))
     said = mlpo_bench("rescore", "mine")
     assert said.code == 2
     assert "Name its folder with --data." in said.err.splitlines()[-1]

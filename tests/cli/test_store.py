@@ -20,10 +20,11 @@ from mlpo_bench.cli import app
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.log.completions import read_completions
-from mlpo_bench.store import Maker, Store
+from mlpo_bench.store import KEY_BYTES, Maker, Store
 
 
 Cli = Any
+KEY = "aa" * KEY_BYTES
 MADE = {bytes([n]) * 32: Completion(f"text {n} \u2713", Usage(n, 1, 2), "stop", 0.5) for n in range(5)}
 
 
@@ -255,20 +256,21 @@ def test_a_rebuilt_store_tells_who_wrote_what(mlpo_bench: Cli, made_up: Path, te
 @pytest.mark.parametrize(
     "line",
     [
-        ["aa", 5, 1, 0, 1, "stop", 0.1],
-        ["aa", "t", "1", 0, 1, "stop", 0.1],
-        ["aa", "t", 1, 0, 2**40, "stop", 0.1],
-        ["aa", "t", -1, 0, 1, "stop", 0.1],
-        ["aa", "t", 1, 0, 1, "soon", 0.1],
-        ["aa", "t", 1, 0, 1, "stop", None],
-        ["aa", "t", 1, 0, 1, "stop", 0.1, {"asked_at": "today"}],
-        ["aa", "t", 1, 0, 1, "stop", 0.1, {"asked_at": 1e300}],
-        ["aa", "t", 1, 0, 1, "stop", 0.1, 10**9],
-        ["aa", "t", 1, 0, 1, "stop", 0.1, -1],
-        ["aa", "t", 1, 0, 1, "stop", 0.1, "layer"],
-        ["aa", "t", 1, 0, 1, "stop", 0.1, {"by": -1}],
-        ["aa", "t", 1, 0, 1, "stop", 0.1, {"by": True}],
-        ["aa", "t", 1, 0, 1, "stop", 0.1, {"by": 2}],
+        [KEY, 5, 1, 0, 1, "stop", 0.1],
+        [KEY, "t", "1", 0, 1, "stop", 0.1],
+        [KEY, "t", 1, 0, 2**40, "stop", 0.1],
+        [KEY, "t", -1, 0, 1, "stop", 0.1],
+        [KEY, "t", 1, 0, 1, "soon", 0.1],
+        [KEY, "t", 1, 0, 1, "stop", None],
+        [KEY, "t", 1, 0, 1, "stop", 0.1, {"asked_at": "today"}],
+        [KEY, "t", 1, 0, 1, "stop", 0.1, {"asked_at": 1e300}],
+        [KEY, "t", 1, 0, 1, "stop", 0.1, 10**9],
+        [KEY, "t", 1, 0, 1, "stop", 0.1, -1],
+        [KEY, "t", 1, 0, 1, "stop", 0.1, "layer"],
+        [KEY, "t", 1, 0, 1, "stop", 0.1, {"by": -1}],
+        [KEY, "t", 1, 0, 1, "stop", 0.1, {"by": True}],
+        [KEY, "t", 1, 0, 1, "stop", 0.1, {"by": 2}],
+        ["aa", "t", 1, 0, 1, "stop", 0.1],
         ["no hex", "t", 1, 0, 1, "stop", 0.1],
         {"aa": "t"},
         None,
@@ -282,6 +284,16 @@ def test_what_is_no_completion_is_not_taken_in(mlpo_bench: Cli, tmp_path: Path, 
     assert (said.code, said.out) == (2, "")
     assert f"{file}, line 2, is no completion." in said.err
     assert count(tmp_path / "store.sqlite") == 0
+
+
+def test_what_stands_before_a_damaged_line_is_taken_and_counted(mlpo_bench: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "given.zst"
+    lines = ({"store": 1}, [KEY, "t", 1, 0, 1, "stop", 0.1], ["bb" * KEY_BYTES, "t", 1, 0, 1, "stop", 0.1], "garbage")
+    file.write_bytes(zstandard.compress(b"".join(orjson.dumps(each) + b"\n" for each in lines)))
+    said = mlpo_bench("store", "import", file, "--store", "store.sqlite")
+    assert (said.code, said.out) == (2, "")
+    assert "line 4, is no completion. What stands before it was taken: 2 completions are new." in said.err
+    assert count(tmp_path / "store.sqlite") == 2
 
 
 def test_a_pipe_is_no_file_of_completions(mlpo_bench: Cli, tmp_path: Path) -> None:
