@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -117,7 +118,7 @@ def read_baseline(path: Path, model: type[Model], made_by: str = "--update --rea
         UsageError: it cannot be read, or is no baseline of this version.
     """
     try:
-        content = atomic.read(path)
+        content = atomic.read(path).removeprefix(BOM_UTF8)  # its bounds are edited by hand, in any editor
     except OSError as error:
         told = f"the baseline {path} cannot be read: {error.strerror}."
         raise UsageError(f"{told} Make one with {made_by}.") from None

@@ -101,6 +101,8 @@ def check_folder(folder: Path, names: Iterable[str] | None = None) -> None:
         UsageError: a run or a training keeps its own files there; or it holds others than those.
     """
     _check_place(folder, folder.resolve() / "any")
+    if _is_run(folder.resolve()):
+        raise _refused(folder, "it is a run, which keeps its own files there; name another folder")
     if names is not None and folder.is_dir() and (others := {path.name for path in folder.iterdir()} - set(names)):
         raise _refused(folder, f"it holds {min(others)}, which would be lost; name a folder that is empty or not there")
 

@@ -98,6 +98,8 @@ def test_a_row_that_was_cut_or_changed_is_refused(tmp_path: Path, change: dict[s
     path = tmp_path / "baseline.json"
     path.write_text(json.dumps(told))
     assert read_model_baseline(path) == baseline(row("011"))
+    path.write_text(json.dumps(told), encoding="utf-8-sig")  # as an editor of Windows saves it
+    assert read_model_baseline(path) == baseline(row("011"))
     told["rows"]["mmlu.0"] |= change
     path.write_text(json.dumps(told))
     with pytest.raises(UsageError, match="is no baseline of this kind") as refused:

@@ -108,6 +108,9 @@ def test_a_run_keeps_its_own_places(run: Path, place: str) -> None:
             outputs.check_appended(folder / place)
     with pytest.raises(UsageError, match="mine is a run"):
         outputs.check_folder(run / "cells")
+    with pytest.raises(UsageError, match=r"mine cannot be written: it is a run, .*; name another folder"):
+        outputs.check_folder(run)
+    outputs.check_folder(run / "tables")
     outputs.write(run / "report.html", b"<!doctype html>", outputs.PAGE)  # beside them there is room for it
     outputs.write(run / "report.html", b"<!doctype html>", outputs.PAGE)
 
