@@ -175,7 +175,7 @@ STEPS = (
     ),
     Step(
         "3c",
-        "mlpo from sft, on so many questions that few are met twice",
+        "mlpo from sft, on nearly three times the prompts",
         (
             Training("mlpo-more-questions", 5200 * 3 * 35 + 2 * _MLPO_WRITTEN, 2 * _MLPO_READ + 24 * 32 * 450),
             _led("mlpo-more-questions", "bbh"),
