@@ -37,6 +37,7 @@ from mlpo_bench.cli import (
     verdict,
 )
 from mlpo_bench.cli._app import App
+from mlpo_bench.cli._memory import check_limit, short_of_memory
 from mlpo_bench.cli._streams import steady
 from mlpo_bench.errors import EngineError, UsageError
 from mlpo_bench.paths import expanded
@@ -104,6 +105,7 @@ def _main(
     from mlpo_bench.cli._logging import set_up_logging
 
     del version  # it was printed, and the command has ended
+    check_limit()
     set_up_logging(verbose)
 
 
@@ -122,7 +124,10 @@ def main() -> None:
             sys.exit(1)
         except BrokenPipeError:  # whoever read it has read enough
             sys.exit(1)
-        except RuntimeError as fault:
+        except (RuntimeError, MemoryError, ImportError) as fault:
+            if (short := short_of_memory(fault)) is not None:
+                _say(short)
+                sys.exit(1)
             if not str(fault).startswith("Symlink loop"):  # as Python calls a circle of links before 3.13
                 raise
             _say(f"{str(fault).removeprefix('Symlink loop from ')} is a circle of links.")

@@ -30,7 +30,7 @@ _MENDS = (
     ),
     (re.compile(r"answered 5\d\d\b"), "see the log of what serves {url}"),
     (
-        re.compile("no server answers|cannot be reached|did not answer within"),
+        re.compile("no server answers|cannot be reached|broke the connection off|not speak HTTP|did not answer within"),
         "start what serves {url}, or correct base_url in the team file",
     ),
 )

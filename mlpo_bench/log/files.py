@@ -128,6 +128,8 @@ def read_bytes(path: Path) -> bytes:
     """
     try:
         return atomic.read(path)
+    except PermissionError as error:  # nothing is wrong with the file: to make it anew would help nobody
+        raise UsageError(f"{path} cannot be read: {error.strerror}; see who may (ls -l).") from None
     except OSError as error:
         raise damaged(path, unreadable(error)) from None
 

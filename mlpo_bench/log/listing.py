@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,14 +51,33 @@ class Summary:
 
 
 def summaries(parent: Path) -> list[Summary]:
-    """Return the runs in a folder, the latest first."""
-    runs = [_summary(path.parent) for path in parent.glob("*/config.yaml")]
+    """Return the runs in a folder, the latest first; what may not be looked into is told as unreadable.
+
+    Raises:
+        UsageError: the folder is none, or may not be read.
+    """
+    try:
+        folders = [path for path in parent.iterdir() if _may_be_run(path)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UsageError(f"{parent} cannot be read: {error.strerror}.") from None
+    runs = [_summary(path) for path in folders]
     return sorted(runs, key=lambda run: (run.date, run.name), reverse=True)
 
 
 def names(parent: Path) -> list[str]:
     """Return the names of the runs in a folder."""
     return sorted(path.parent.name for path in parent.glob("*/config.yaml"))
+
+
+def _may_be_run(folder: Path) -> bool:
+    try:
+        return stat.S_ISREG((folder / "config.yaml").stat().st_mode)
+    except PermissionError:
+        return True
+    except OSError:  # no folder, or one without it
+        return False
 
 
 def told(folder: Path) -> str:

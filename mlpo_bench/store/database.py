@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from mlpo_bench import atomic
-from mlpo_bench.errors import UsageError
+from mlpo_bench.errors import UsageError, reason
 
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _OPENS_WITHIN_S, _WRITES_WITHIN_MS = 20.0, 250
 _CHECKED_WHOLE = 256 << 20
 _HEADER = struct.Struct(">60xI4xI")
 _MAGIC = b"SQLite format 3\0"
-_SQLITE_BUSY, _SQLITE_LOCKED, _SQLITE_CORRUPT, _SQLITE_NOTADB = 5, 6, 11, 26
+_SQLITE_BUSY, _SQLITE_LOCKED, _SQLITE_READONLY, _SQLITE_CORRUPT, _SQLITE_NOTADB = 5, 6, 8, 11, 26
 _UNSAVED, _MOST_PARTS = ".unsaved-", 32
 
 
@@ -143,8 +143,14 @@ def unopened(path: Path | None, error: Exception) -> UsageError:
     """Return the fault of a store that cannot be opened."""
     if isinstance(error, sqlite3.Error) and is_locked(error):
         return UsageError(f"the store {path} is locked by another program: end that, or name another with --store.")
-    why = getattr(error, "strerror", None) or error
-    return UsageError(f"the store {path} cannot be opened: {why}. Move it away, or name another with --store.")
+    if isinstance(error, sqlite3.Error) and _code(error) == _SQLITE_READONLY:
+        return UsageError(
+            f"the store {path} cannot be opened: it or its folder may not be written to. Copy it to a folder that may, "
+            "or name another with --store."
+        )
+    why = reason(error) if isinstance(error, OSError) else error
+    instead = "Move it away, or name" if path is not None and os.path.lexists(path) else "Name"
+    return UsageError(f"the store {path} cannot be opened: {why}. {instead} another with --store.")
 
 
 def is_locked(error: sqlite3.Error) -> bool:

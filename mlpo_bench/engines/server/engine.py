@@ -156,13 +156,19 @@ class ServerEngine:
         except ValueError as error:
             raise self._worded(replies.unreadable(answer.body, error)) from None
         try:
-            return replies.read(content)
+            return self._without_keys(replies.read(content))
         except RateLimited as fault:
             return self._asked_to_wait(answer, fault)
         except EngineError as fault:
             if too_long(answer.status, str(fault), content):  # an error that comes with status 200
                 raise overflow(self._transport.cleaned(str(fault)), content, asked) from None
             raise self._worded(fault) from None
+
+    def _without_keys(self, reply: Reply) -> Reply:
+        """Return an answer without keys that stood in pieces in several parts of it."""
+        hidden = self._transport.without_keys
+        reasoning = None if reply.reasoning is None else hidden(reply.reasoning)
+        return replace(reply, text=hidden(reply.text), reasoning=reasoning)
 
     def _asked_to_wait(self, answer: Answer, fault: EngineError) -> _Wait:
         body = answer.body[:_READ_FOR_A_WAIT].decode("utf-8", "replace")  # its words alone may be cut before that

@@ -77,12 +77,13 @@ class Listing:
         vLLM and its like tell the time at which they were asked, which says nothing of the model.
         """
         created = self.model.get("created")
-        return created if type(created) is int and created > 0 and self.owner not in {"vllm", "sglang"} else None
+        told = type(created) is int and 0 < created <= _LAST_S  # no time, and too large for a file, beyond that
+        return created if told and self.owner not in {"vllm", "sglang"} else None
 
     @property
     def created_at(self) -> str | None:
         """The same as a time in UTC; None where the server does not tell, or tells no time."""
-        if self.created is None or self.created > _LAST_S:
+        if self.created is None:
             return None
         return datetime.fromtimestamp(self.created, UTC).isoformat(timespec="seconds")
 

@@ -103,8 +103,7 @@ def refusal(answer: Answer, asked: Asked) -> EngineError:
     """Return the fault of an answer whose status is none of success; its message completes `the server ...`."""
     content, raw = _content(answer)
     told = said(content, raw)
-    if answer.status in REDIRECTS:
-        target = answer.headers.get("location", "nowhere")
+    if answer.status in REDIRECTS and (target := answer.headers.get("location")):
         return EngineError(
             f"answered {answer.status}: it sends on to {said(target)}, which is not followed. Is that the base_url?",
             transient=False,

@@ -5,33 +5,38 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 import orjson
 
+from mlpo_bench.engines.server.bodies import whole_body
+from mlpo_bench.engines.server.proxies import Proxy, proxy_for
 from mlpo_bench.engines.server.words import one_line, without
 from mlpo_bench.engines.server_options import on_this_machine
-from mlpo_bench.errors import EngineError, Unreachable, UsageError
+from mlpo_bench.errors import EngineError, Unreachable, UsageError, reason
 
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
     from mlpo_bench.engines.spec import ModelSpec
 
 MOST_BYTES = 16 * 2**20
 """What a reply may hold, as it is sent and unpacked: several times the longest that any model writes."""
-_MOST = f"{MOST_BYTES >> 20} MiB"
 CONNECT_TIMEOUT_S = 20.0
 DEFAULT_KEY = "OPENAI_API_KEY"
 _VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")
 _AUTHORIZATION = "authorization"
 _SHORTEST_KEY = 16
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_LONGEST_TOLD = 160
+_CLOSED = re.compile(r"disconnected|peer closed connection|incomplete")
+_TLS = r"bytearray(b'\x15\x03"
+"""How h11 tells of a server that answers with an alert of TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,36 +66,51 @@ class Transport:
         self.secrets: list[str] = []
         self.withheld = self.has_key = False
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip, identity", **self._headers()}
+        self._proxy: Proxy | None = None
         try:
+            self._proxy = proxy_for(url)
             self._base = httpx.URL(url)
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=spec.concurrency)
-            timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S)
-            self._client = httpx.AsyncClient(headers=headers, limits=limits, timeout=timeout, follow_redirects=False)
+            self._client = self._opened(headers)
         except ImportError:
+            assert self._proxy is not None
             raise UsageError(
-                f"a proxy is set ({self._proxy()}) that speaks SOCKS, for which a package is missing: "
+                f"a proxy is set ({self._proxy.shown}) that speaks SOCKS, for which a package is missing: "
                 "pip install 'httpx[socks]'. "
                 f"Or keep {self._host} out of it: NO_PROXY={self._host}."
             ) from None
         except (httpx.InvalidURL, ValueError) as error:
-            if proxy := self._proxy():  # what is wrong may be a piece of its password
-                raise UsageError(
-                    f"the server {self.url} cannot be asked: what is set as the proxy {proxy} is no address."
-                ) from None
             raise UsageError(f"the server {self.url} cannot be asked: {self.cleaned(str(error))}.") from None
+
+    def _opened(self, headers: Mapping[str, str]) -> httpx.AsyncClient:
+        concurrency, proxy = self._spec.concurrency, self._proxy
+        return httpx.AsyncClient(
+            headers=headers,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=concurrency),
+            timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT_S),
+            follow_redirects=False,
+            trust_env=False,  # what of the environment concerns this server is told here
+            proxy=proxy.url if proxy else None,
+            verify=self._trusted() if self.url.startswith("https:") else True,
+        )
+
+    def _trusted(self) -> ssl.SSLContext:
+        """Return what a server's certificate is held against.
+
+        Raises:
+            UsageError: the environment names certificates that are none.
+        """
+        try:
+            return httpx.create_ssl_context()
+        except OSError as error:  # of SSL's own, too
+            told = [f"{name}={value}" for name in _CERTIFICATES if (value := os.environ.get(name))]
+            where = f" from {' and '.join(told)}" if told else ""
+            raise UsageError(
+                f"the server {self.url} cannot be asked: certificates cannot be read{where}: {reason(error)}."
+            ) from None
 
     @property
     def _host(self) -> str:
         return urlsplit(self.url).hostname or self.url
-
-    def _proxy(self) -> str:
-        """Return the proxy that requests go through, without a password; nothing where there is none."""
-        proxies = getproxies()
-        proxy = proxies.get(urlsplit(self.url).scheme) or proxies.get("all") or ""
-        if not proxy or proxy_bypass(self._host):
-            return ""
-        scheme, _, address = proxy.rpartition("://")
-        return f"{scheme or 'http'}://{address.rpartition('@')[2]}"  # a password may hold any character
 
     @property
     def which_key(self) -> str:
@@ -105,7 +125,7 @@ class Transport:
     @property
     def through(self) -> str:
         """` through the proxy ...`, for messages; nothing where there is none."""
-        return f" through the proxy {proxy}" if (proxy := self._proxy()) else ""
+        return f" through the proxy {self._proxy.shown}" if self._proxy else ""
 
     def _headers(self) -> dict[str, str]:
         options = self._spec.request
@@ -175,30 +195,60 @@ class Transport:
                 asyncio.timeout(within),
                 self._client.stream(method, url, content=content, headers=headers) as response,
             ):
-                body = self._without_keys(await _body(response, self.url))
+                body = self._without_keys(await whole_body(response, MOST_BYTES))
+                await _drop_if_more_came(response)
         except TimeoutError:
             raise EngineError(f"the server {self.url} did not answer within {within:g} s.") from None
         except httpx.ConnectError as error:
             raise Unreachable(f"no server answers at {self.url}{self.through}: {self._why(error)}.") from None
+        except httpx.NetworkError as error:
+            raise self._broken_off(error) from None
+        except httpx.ProtocolError as error:
+            raise self._no_http(error) from None
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
             raise Unreachable(f"the server {self.url} cannot be reached{self.through}: {self._why(error)}.") from None
-        except EngineError:
-            raise
+        except EngineError as fault:
+            raise EngineError(f"the server {self.url} {self.cleaned(str(fault))}", transient=fault.transient) from None
         except Exception as error:  # noqa: BLE001 - the layers below httpx raise their own, which it lets through
-            raise EngineError(f"the server {self.url} cannot be asked: {self._why(error)}.", transient=False) from None
-        return Answer(response.status_code, dict(response.headers.items()), body)
+            why = f"{self._why(error)}{self.through}"
+            raise EngineError(f"the server {self.url} cannot be asked: {why}.", transient=False) from None
+        headers = {name: without(self.secrets, value) for name, value in response.headers.items()}
+        return Answer(response.status_code, headers, body)
+
+    def _broken_off(self, error: Exception) -> Unreachable:
+        why = self.cleaned(str(error)).rstrip(".")
+        return Unreachable(f"the server {self.url} broke the connection off{self.through}{why and f': {why}'}.")
+
+    def _no_http(self, error: httpx.ProtocolError) -> Unreachable:
+        """Return the fault of a reply that is not HTTP, or not whole."""
+        told = str(error)
+        if _CLOSED.search(told):
+            return self._broken_off(error)
+        if _TLS in told:
+            return Unreachable(f"the server {self.url} speaks TLS: its base_url begins with https.")
+        why = one_line(self.cleaned(told), _LONGEST_TOLD).rstrip(".")
+        return Unreachable(f"what answers at {self.url}{self.through} does not speak HTTP as it should: {why}.")
 
     def _without_keys(self, body: bytes) -> bytes:
         """Return a reply without the keys that went to the server: what it tells of them is in nothing we keep.
 
         Words that are no keys are sent in their place now and then, and models write them.
         """
-        for secret in self.secrets:
-            if len(secret) >= _SHORTEST_KEY:
-                body = _in_json(secret).sub(b"***", body)
+        for secret in self._keys:
+            body = _in_json(secret).sub(b"***", body)
         return body
 
-    def _why(self, error: Exception) -> str:
+    def without_keys(self, text: str) -> str:
+        """Return a text of an answer without them: parts of a reply that are put together may come to one."""
+        return without(self._keys, text)
+
+    @property
+    def _keys(self) -> list[str]:
+        return [secret for secret in self.secrets if len(secret) >= _SHORTEST_KEY]
+
+    def _why(self, error: BaseException) -> str:
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
         return self.cleaned(f"{type(error).__name__}, {error}".rstrip(", .")) or type(error).__name__
 
     async def close(self) -> None:
@@ -212,57 +262,13 @@ def _in_json(secret: str) -> re.Pattern[bytes]:
     return re.compile("".join(forms).encode())
 
 
-async def _body(response: httpx.Response, url: str) -> bytes:
-    """Return a reply's body, unpacked.
+async def _drop_if_more_came(response: httpx.Response) -> None:
+    """Close a reply's connection where the server sent more behind it: that would be read as the answer to the next.
 
-    Raises:
-        EngineError: it is too large, or packed in a way that was not asked for.
+    httpx tells nobody of it, so it is looked up in h11's own state, as far as it lies where it does.
     """
-    packed = response.headers.get("content-encoding", "").strip().lower()
-    parts: list[bytes] = []
-    left = MOST_BYTES
-    async for part in response.aiter_raw():
-        left -= len(part)
-        if left < 0:
-            raise EngineError(
-                f"the server {url} sent more than {MOST_BYTES >> 20} MiB for one answer.", transient=False
-            )
-        parts.append(part)
-    body = b"".join(parts)
-    charset = response.headers.get("content-type", "")
-    if packed in _UNPACKED or not body:
-        return _in_utf8(body, charset)
-    if packed not in {"gzip", "x-gzip", "deflate"}:
-        raise EngineError(f"the server {url} packed its answer as {one_line(packed, 40)}, which was not asked for.")
-    return _in_utf8(_unpacked(body, url), charset)
-
-
-_UNPACKED = {"", "identity", "none", "binary", "utf-8", "utf8", "aws-chunked"}
-"""What servers say of a body that is not packed, some of them by mistake."""
-_CHARSET = re.compile(r"charset\s{0,3}=\s{0,3}[\"']?([\w.:-]{1,40})", re.IGNORECASE)
-
-
-def _in_utf8(body: bytes, content_type: str) -> bytes:
-    """Return a text's bytes in UTF-8, where its header names another encoding that it has indeed."""
-    if (named := _CHARSET.search(content_type)) is None:
-        return body
-    for encoding in ("utf-8", named[1]):
-        try:
-            text = body.decode(encoding)
-        except (LookupError, ValueError):
-            continue
-        return body if encoding == "utf-8" else text.removeprefix("\ufeff").encode()
-    return body
-
-
-def _unpacked(body: bytes, url: str) -> bytes:
-    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: whether gzip or zlib, its header tells
-    try:
-        whole = unpacking.decompress(body, MOST_BYTES + 1)
-    except zlib.error:
-        raise EngineError(f"the server {url} sent an answer that cannot be unpacked.") from None
-    if len(whole) > MOST_BYTES:
-        raise EngineError(f"the server {url} sent an answer of more than {_MOST}, unpacked.", transient=False)
-    if not unpacking.eof:
-        raise EngineError(f"the server {url} sent an answer that was cut short.")
-    return whole
+    held: Any = response.stream
+    for name in ("_stream", "_httpcore_stream", "_stream", "_connection", "_h11_state"):
+        held = getattr(held, name, None)
+    if held is not None and held.trailing_data[0]:
+        await response.extensions["network_stream"].aclose()
