@@ -85,7 +85,8 @@ class Texts(Growing[str]):
 def _packed(texts: Sequence[str]) -> bytes:
     coded = [text.encode("utf-8", "surrogatepass") for text in texts]
     lengths = array("Q", map(len, coded))
-    return zstandard.ZstdCompressor(level=_LEVEL).compress(b"".join([lengths.tobytes(), *coded]))
+    packed = zstandard.ZstdCompressor(level=_LEVEL).compress(b"".join([lengths.tobytes(), *coded]))
+    return bytes(memoryview(packed))  # a copy: zstandard's own keeps the room of what might not have been compressed
 
 
 def _unpacked(packed: bytes) -> list[str]:

@@ -163,10 +163,13 @@ def over_seeds(questions: Sequence[str], scores: Sequence[float]) -> dict[str, f
     Raises:
         ValueError: There are not as many questions as scores.
     """
-    place: dict[str, int] = {}
-    places = np.fromiter((place.setdefault(question, len(place)) for question in questions), np.int64)
+    mean: dict[str, float] = {}  # first the place of each question, so that large runs hold one table and not two
+    places = np.fromiter((mean.setdefault(question, len(mean)) for question in questions), np.int64)
     given = np.fromiter(scores, np.float64)
     if len(places) != len(given):
         raise ValueError(f"{len(places)} questions cannot have {len(given)} scores.")
     means = np.bincount(places, given) / np.bincount(places)
-    return dict(zip(place, means.tolist(), strict=True))
+    equal: dict[float, float] = {}  # and each score that there is once
+    for question, score in zip(mean, means, strict=True):
+        mean[question] = equal.setdefault(score, float(score))
+    return mean
