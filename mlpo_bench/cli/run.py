@@ -114,11 +114,12 @@ def carried_out(
     from mlpo_bench import engines
     from mlpo_bench.cli._display import display
     from mlpo_bench.cli._ending import ending
+    from mlpo_bench.cli._memory import sparing
     from mlpo_bench.runs.runner import run_cells
     from mlpo_bench.store import default_path
 
     folder.store = store or default_path()
-    opening = open_engines or engines.open_engines
+    opening = sparing(open_engines or engines.open_engines)
     words = f"Interrupted. What was answered is kept; to go on: {folder.command}"
     with ExitStack() as shown, ending(words, leave=shown.close), shown:
         observer = shown.enter_context(display(quiet=quiet))

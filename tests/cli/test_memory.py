@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from mlpo_bench.cli import _memory
 from mlpo_bench.cli._memory import short_of_memory
 
 
@@ -46,3 +49,33 @@ def test_what_libraries_say_of_memory_is_a_sentence() -> None:
     for fault in (MemoryError(), RuntimeError("can't start new thread"), ImportError("x.so: failed to map segment")):
         assert short_of_memory(fault) == told
     assert short_of_memory(RuntimeError("something else")) is None
+
+
+@pytest.mark.parametrize(("engine", "given_back"), [("hf", False), ("openai", True), ("scripted", True)])
+def test_freed_memory_goes_back_unless_a_model_computes_here(
+    engine: str, given_back: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(_memory, "give_back_large_blocks", lambda: called.append(engine))
+    opened: Any = {"spec": SimpleNamespace(facts=SimpleNamespace(engine=engine))}
+
+    async def opening(*_: Any, **__: Any) -> Any:
+        return opened
+
+    assert asyncio.run(_memory.sparing(opening)([])) is opened
+    assert called == [engine] * given_back
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_large_block_lies_by_itself_once_blocks_are_given_back() -> None:
+    """By itself glibc puts a block of 4 MiB into the heap after one of 8 MiB was freed there."""
+    program = (
+        "import ctypes\nfrom mlpo_bench.cli._memory import give_back_large_blocks\ngive_back_large_blocks()\n"
+        "libc = ctypes.CDLL(None)\nlibc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]\n"
+        "libc.free.argtypes = [ctypes.c_void_p]\n"
+        "libc.free(libc.malloc(8 << 20))\nat = libc.malloc(4 << 20)\n"
+        "heap = next(line.split()[0] for line in open('/proc/self/maps') if '[heap]' in line)\n"
+        "first, last = (int(end, 16) for end in heap.split('-'))\nprint(first <= at < last)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -152,8 +152,9 @@ def test_its_processes_die_with_a_killed_parent_and_nothing_is_said_on_the_termi
         assert process.stderr is not None
         children = [int(pid) for pid in process.stdout.readline().split()]
         process.send_signal(signal.SIGKILL)
-        assert process.stderr.read() == ""
-    assert children
+        said = process.stderr.read()
+    assert children, said  # it did not start, and says why
+    assert said == ""
     deadline = time.monotonic() + 30
     while any(map(alive, children)) and time.monotonic() < deadline:
         time.sleep(0.2)
