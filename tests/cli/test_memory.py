@@ -19,6 +19,11 @@ from mlpo_bench.cli._memory import short_of_memory
 Cli = Any
 
 
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 def limited(kibibytes: int, *words: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mlpo_bench", *map(str, words)]
     return subprocess.run(
