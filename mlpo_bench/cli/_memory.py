@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 _LEAST = 1_400 << 20
 """What a run on a server's answers needs of addresses, in bytes: numpy, Arrow and lm-eval, and threads' stacks."""
 _TOLD = re.compile("can't start new thread|failed to map segment|cannot allocate memory", re.IGNORECASE)
-
-
 _M_MMAP_THRESHOLD = -3
 _LARGE = 1 << 20
 
@@ -48,7 +46,7 @@ def short_of_memory(fault: BaseException) -> str | None:
         return None
     limit = _limit()
     of_limit = "" if limit is None else f": this process may have {limit >> 20:,} MiB (ulimit -v)"
-    return f"the memory does not suffice{of_limit}. What was answered is kept; the same command goes on."
+    return f"the memory does not suffice{of_limit}. A run keeps what was answered, and its command goes on with it."
 
 
 def sparing(opening: OpenEngines) -> OpenEngines:
@@ -72,7 +70,7 @@ def give_back_large_blocks() -> None:
     """Have large blocks of memory go back to the system as soon as they are freed.
 
     The C library keeps blocks of up to 32 MiB once one of them was freed, and Arrow keeps its own; what is small and
-    stays comes to lie between them, and a run of 100,000 questions ends in 28 MiB more.
+    stays comes to lie between them, and a run of 100,000 questions ends in some 25 MiB more.
     """
     import pyarrow as pa
 

@@ -125,13 +125,19 @@ def read_bytes(path: Path) -> bytes:
 
     Raises:
         DamagedFile: it is not there, or cannot be read.
+        UsageError: it may not be read.
     """
     try:
         return atomic.read(path)
-    except PermissionError as error:  # nothing is wrong with the file: to make it anew would help nobody
-        raise UsageError(f"{path} cannot be read: {error.strerror}; see who may (ls -l).") from None
     except OSError as error:
-        raise damaged(path, unreadable(error)) from None
+        raise unread(path, error) from None
+
+
+def unread(path: Path, error: OSError) -> UsageError:
+    """Return the fault of a file that cannot be read: damaged, unless this person alone may not."""
+    if isinstance(error, PermissionError):  # to make it anew would help nobody
+        return UsageError(f"{path} cannot be read: {error.strerror}; see who may (ls -l).")
+    return damaged(path, unreadable(error))
 
 
 def unreadable(error: OSError) -> str:
@@ -235,9 +241,11 @@ def _told_of_damage(path: Path) -> Iterator[None]:
     try:
         atomic.check_regular(path)
     except OSError as error:
-        raise damaged(path, unreadable(error)) from None
+        raise unread(path, error) from None
     try:
         yield
+    except PermissionError as error:
+        raise unread(path, error) from None
     except (OSError, ValueError, pa.ArrowException):
         raise damaged(path, "is damaged" if path.stat().st_size else "is empty") from None
 
@@ -295,7 +303,7 @@ def read_lines(path: Path) -> Iterator[Any]:
         for number, line in enumerate(_lines(path), start=1):  # noqa: B007 - told where it goes wrong
             yield orjson.loads(line)
     except OSError as error:
-        raise damaged(path, unreadable(error)) from None
+        raise unread(path, error) from None
     except zstandard.ZstdError:
         raise damaged(
             path, f"is damaged after its line {number}" if number else "has no line that can be read"
@@ -345,4 +353,4 @@ def digest(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise damaged(path, unreadable(error)) from None
+        raise unread(path, error) from None

@@ -50,7 +50,7 @@ def test_a_run_fits_the_limit_that_is_asked_for(made_up: Path, team_file: Path) 
 
 
 def test_what_libraries_say_of_memory_is_a_sentence() -> None:
-    told = "the memory does not suffice. What was answered is kept; the same command goes on."
+    told = "the memory does not suffice. A run keeps what was answered, and its command goes on with it."
     for fault in (MemoryError(), RuntimeError("can't start new thread"), ImportError("x.so: failed to map segment")):
         assert short_of_memory(fault) == told
     assert short_of_memory(RuntimeError("something else")) is None

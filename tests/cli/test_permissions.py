@@ -51,18 +51,19 @@ def test_a_place_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path, place: 
     assert why in " ".join(said.stderr.replace("│", " ").split())
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "records/bbh.solo.parquet", "transcripts/bbh.solo.jsonl.zst"])
 @pytest.mark.parametrize("command", ["report RUN -o page.html", "leaderboard add RUN --folder board --anyway", "run"])
-def test_a_manifest_that_may_not_be_read_is_not_damaged(
-    run: Path, command: str, made_up: Path, team_file: Path
+def test_a_file_of_a_run_that_may_not_be_read_is_not_damaged(
+    run: Path, name: str, command: str, made_up: Path, team_file: Path
 ) -> None:
     words = ("--suite", "bbh", "--limit", "2", "--protocol", "solo", "--data", made_up, "--team", team_file)
     again = (*words, "--name", "mine", "--store", "store.sqlite") if command == "run" else ()
-    (run / "manifest.json").chmod(0)
+    (run / name).chmod(0)
     said = bound(*command.replace("RUN", str(run)).split(), *again)
-    assert said.returncode == 2
-    assert f"{run}/manifest.json cannot be read: Permission denied; see who may (ls -l)." in said.stderr
+    assert said.returncode == 2, said
+    assert f"{run}/{name} cannot be read: Permission denied; see who may (ls -l)." in said.stderr
     assert "Traceback" not in said.stderr
-    assert not list(run.glob("*.damaged-*"))
+    assert not list(run.rglob("*.damaged-*"))
 
 
 def test_a_store_that_may_not_be_written_to_is_not_to_be_moved_away(run: Path) -> None:  # noqa: ARG001 - makes one

@@ -139,7 +139,7 @@ def test_a_key_told_back_is_in_no_answer(body: bytes) -> None:
 def test_half_a_character_in_an_odd_charset_is_a_question_mark() -> None:
     body = json.dumps(chat("caf\ud800")).encode().replace(b"\\ud800", b"\xe9\\ud800")
     (made,) = answers(reply(body).replace(b"application/json", b"application/json; charset=unicode_escape"))
-    assert made.text.startswith("caf")
+    assert made.text == "caf\u00e9?"
 
 
 @pytest.mark.parametrize(
@@ -154,6 +154,11 @@ def test_half_a_character_in_an_odd_charset_is_a_question_mark() -> None:
 def test_what_was_packed_as_was_asked_for_is_unpacked(body: bytes, packed: str) -> None:
     (made,) = answers(reply(body, f"Content-Encoding: {packed}"))
     assert made.text == "Yes."
+
+
+def test_an_answer_in_millions_of_empty_members_is_a_fault_at_once() -> None:
+    body = gzip.compress(b"") * 500_000
+    assert "in more than 64 members of gzip." in fault_of(reply(body, "Content-Encoding: gzip"))
 
 
 @pytest.mark.parametrize(

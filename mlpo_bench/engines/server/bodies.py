@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _NOT_PACKED = {"", "identity", "none", "binary", "utf-8", "utf8", "aws-chunked"}
 """What servers say of a body that is not packed, some of them by mistake."""
 _PACKED = {"gzip", "x-gzip", "deflate"}
+_MOST_MEMBERS = 64
 _CHARSET = re.compile(r"charset\s{0,3}=\s{0,3}[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 
 
@@ -51,6 +52,8 @@ def _unpacked(body: bytes, most: int) -> bytes:
     parts: list[bytes] = []
     left = most
     while body:
+        if len(parts) == _MOST_MEMBERS:  # what is left is copied for each, and millions of empty ones fit
+            raise EngineError(f"packed its answer in more than {_MOST_MEMBERS} members of gzip.", transient=False)
         unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: whether gzip or zlib, its header tells
         try:
             part = unpacking.decompress(body, left + 1)

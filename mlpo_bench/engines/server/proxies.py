@@ -30,11 +30,6 @@ class Proxy:
     url: str
     shown: str
 
-    @property
-    def is_socks(self) -> bool:
-        """Whether it speaks SOCKS, for which httpx needs a further package."""
-        return self.url.startswith("socks")
-
 
 def proxy_for(url: str) -> Proxy | None:
     """Return the proxy that requests to an address go through; None where they go straight there.
