@@ -64,8 +64,11 @@ _CHOICE_IS = re.compile(
     rf"(?:\ here)?[ \t*_]{{0,4}}{_IS}"
 )
 _ABROAD = re.compile(
-    r"(?:\u7b54\u6848|\u7b54\u3048|\u6b63\u89e3|\u6b63\u786e\u9009\u9879|\u9009\u62e9|\u6545\u9009|\uc815\ub2f5|(?<![\uac00-\ud7a3])\ub2f5(?=\s?(?::|\uc740)))"
-    r"\s{0,2}(?:\u5e94\u8be5\u662f|\u662f|\u4e3a|\u70ba|\u9009|\u9078|\u306f|\uc740|:|(?=[a-z(]))\s{0,2}:?"
+    r"(?:\u7b54\u6848|\u7b54\u3048|\u6b63\u89e3|\u6b63\u786e(?:\u7684)?\u9009\u9879|\u9009\u62e9"
+    r"|(?:\u6545|\u56e0\u6b64|\u6240\u4ee5|\u672c\u9898|(?<!\u4e0d)\u5e94\u8be5?)\u9009"
+    r"|\uc815\ub2f5|(?<![\uac00-\ud7a3])\ub2f5(?=\s?(?::|\uc740)))"
+    r"\s{0,2}(?:\u5e94\u8be5?[\u662f\u4e3a]|\u662f|\u4e3a|\u70ba|\u9009|\u9078|\u306f|\uc740|:|(?=[a-z(]))\s{0,2}:?"
+    r"|\u9009\u9879(?=\s?\(?[a-z]\)?\s?\u662f?(?:\u6b63\u786e|\u5bf9))"  # "option B is right"
     r"|\b(?:antwort|l\u00f6sung|r\u00e9ponse|reponse|respuesta|risposta|resposta|\u043e\u0442\u0432\u0435\u0442)"
     r"(?:\s(?:correcta|correcte|corretta|correta|final[ae]?|richtige))?\s{0,2}(?:(?:ist|lautet|est|es|\u00e8|\u00e9)\b|:|-|\u2014)"
     r"\s{0,2}:?(?:\s?(?:la|a|die|der|l')?\s?(?:letra|lettre|opci\u00f3n|op\u00e7\u00e3o|lettera|option|buchstabe)\b"
@@ -189,7 +192,7 @@ def boxed(text: str) -> Iterator[Declared]:
 def phrased(text: str, *, letter_a: bool = True, unknown: bool = False) -> Iterator[Declared]:
     """Yield what follows "the answer is" and its kin, the last one first.
 
-    Those about some other case, and what several others say, stand at the end: a writer that says no more goes by it.
+    Those about some other case, and what several others say, are doubtful and stand at the end.
 
     Args:
         text: Prepared text.
@@ -219,7 +222,7 @@ def phrased(text: str, *, letter_a: bool = True, unknown: bool = False) -> Itera
         if not one.passage or _in_passing(one, before, behind, unknown=unknown) or quotations.anothers(text, one):
             continue
         if _of_another_case(before, behind) or of_several(text, one) or corrections.seems(before):
-            doubtful.append(one)
+            doubtful.append(replace(one, doubtful=True))
         else:
             yield one
     yield from doubtful

@@ -70,12 +70,20 @@ class Format(ABC):
     def _read(self, text: str, question: str, *, cut_off: bool) -> str | None:
         """Return the canonical answer in a text, wherever it ends."""
         text = passages.prepared(declarations.with_tags_unescaped(text))
+        doubted = None
         for declared in self.declared(text):
-            if (answer := self._declared(text, declared, question)) is not None:
-                return self._revised(text, declared, question, answer) or answer
-        if not cut_off and (answer := self.last_resort(passages.without_closing_words(text))) is not None:
-            return answer
-        return self.opening(text)
+            if (answer := self._declared(text, declared, question)) is None:
+                continue
+            answer = self._revised(text, declared, question, answer) or answer
+            if not declared.doubtful:
+                return answer
+            doubted = doubted or (declared, answer)
+        closing = passages.without_closing_words(text)
+        if not cut_off and (doubted is None or passages.closes_apart(closing, doubted[0].end)):
+            answer = self.last_resort(closing)
+            if answer is not None:
+                return answer
+        return doubted[1] if doubted else self.opening(text)
 
     def declared(self, text: str) -> Iterator[Declared]:
         """Yield the places where a prepared text declares its answer, the strongest first."""

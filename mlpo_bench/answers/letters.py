@@ -33,7 +33,7 @@ STATED = re.compile(
     r"[*_`\"'$]{0,4}"
     r"(?:[(\[{]\s?(?P<inside>[A-R])\s?(?:[)\]}]|\Z)"
     r"|(?P<alone>[A-R])(?=[*_`\"'$]{0,4}\s{0,3}(?:\Z|[.,:;)!?*\]}\n]|[-\u2014]\s|\("
-    r"|because\b|since\b|as\b|which\b|and\b|or\b|&|/)|[*_`\"'$]{0,4}\s?[\u3040-\u30ff\uac00-\ud7a3]))"
+    r"|because\b|since\b|as\b|which\b|and\b|or\b|&|/)|[*_`\"'$]{0,4}\s?(?:[\u3040-\u30ff\uac00-\ud7a3]|\u662f?(?:\u6b63\u786e|\u5bf9))))"
     r"[*_`\"'$]{0,4}",
     re.IGNORECASE,
 )
@@ -81,7 +81,7 @@ NAMED_AT_END = re.compile(
     r"[^\n.!?()]{1,80}\s[*_]{0,2}\((?P<at>[A-R])\)[*_.!\s]{0,6}",
     re.IGNORECASE,
 )
-ENTRY = re.compile(r"[\s*_\-]{0,6}\(?[A-Z][).:]\s")
+ENTRY = re.compile(r"[\s*_\-]{0,6}\(?([A-Z])[).:]\s")
 ONE_ENTRY = re.compile(
     r"[*_`\s>-]{0,6}(?:(?:option|choice)\s(?=[A-R(]))?"
     r"(?:\(?(?P<letter>[A-Ra-r])\s?(?:[).:][):]?|-(?=\s))\s{1,3}|(?-i:(?P<bare>[B-HJ-R])\s(?=[A-Z0-9])))(?P<text>\S[^\n]{0,300})",
@@ -95,7 +95,9 @@ JUDGED = re.compile(
 JSON_VALUE = re.compile(r"\{\s?[\"']\w{1,20}[\"']\s?:\s?[\"']?([^\"'}]{1,200})")
 ALONE = re.compile(
     r"(?:=>|->|\u2192|>)?[*_`\"'$\s]{0,6}(?:(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Ss]election|[Cc]orrect|[Pp]robably|[Ll]ikely"
-    r"|[Cc]learly|[Dd]efinitely)\s?:?\s)?(?:[(\[]?([A-R])[)\]]?|\{([A-R])\})[.*_`\"'$\s]{0,6}"
+    r"|[Cc]learly|[Dd]efinitely)\s?:?\s"
+    r"|(?:[Mm]y\s|[Oo]ur\s)?(?:[Ff]inal|[Ss]olution|[Rr]esponse|[Dd]ecision|[Cc]onclusion|[Rr]esult|[Vv]ote|[Pp]ick)"
+    r"[*_]{0,2}\s?:[*_]{0,2}\s)?(?:[(\[]?([A-R])[)\]]?|\{([A-R])\})[.*_`\"'$\s]{0,6}"
     r"(?:,?\s(?:I|i)(?:'d|\s(?:would|am|'m))?\s(?:think|believe|guess|suppose|say|sure)\W{0,3}|\s\((?=(?:I|I'm|the|an?|not)\s|[A-Za-z][a-z]{3})[^()\n]{2,80}\)\.?"
     r"|(?:,|\s[-\u2014])\s(?:because|since)\s[^\n]{2,400})?"
 )
@@ -120,6 +122,18 @@ CONCLUDING = tuple(
             r"(?:only\s|most\s|more\s)?"
             r"(?:one\s(?:that|left)|(?<=\smost\s)\w{4,14}|(?<=\smore\s)\w{4,14}|correct|right|true|best|closest|nearest|intended|exception|better\s(?:one|choice|option|answer|fit)|answer|left|likely|plausible|(?<=\sonly\s)(?:option|choice|statement))\b"
         ),
+        # option B (Tallinn) is correct; (B), Tallinn, is the right choice
+        (
+            rf"\b{_NOUN}\s(?P<at>{_CALLED}|{_MARKUP}{_BRACKETED})[*_]{{0,2}}"
+            r"(?:\s?\((?!(?:or\s|and\s)?\s?[A-R]\s?\))[^()\n]{1,60}\)|,\s[^,.;:!?()\n]{1,60},)\s"
+            r"(?:is|must be|seems|remains)\s(?:clearly\s|therefore\s|thus\s|indeed\s|the\s|our\s|my\s|only\s){0,3}"
+            r"(?:correct|right|true|best|answer|left|choice|option)\b"
+        ),
+        # I change my answer from A to B
+        (
+            r"\b(?:updat|chang|switch|revis|mov|correct)(?:e|ed|ing)?\b[^.!?\n]{0,40}\bfrom\s"
+            rf"(?:{_NOUN}\s)?(?:{_MARKUP}{_BRACKETED}|(?-i:[A-R])\b)\sto\s(?:{_NOUN}\s)?(?P<at>{_LETTER}|{_CALLED}|(?-i:A)\Z)"
+        ),
         # option B fits best
         rf"(?:\A|[\s,:;*]){_NOUN}\s(?P<at>{_LETTER})\s(?:fits|works|matches|holds|remains|stands|follows)\b",
         # B fits best; D satisfies every clue
@@ -137,7 +151,8 @@ CONCLUDING = tuple(
             r"\b(?:prefer|pick|picks|picking|choose|choosing|selecting|mean|meant|makes it|select"
             r"|go with|going with|opt for"
             r"|settle on|settle for|lean to|lean towards?"
-            r"|leaves|leaving|left with|left is|remains|vote for|think|believe|guess|say|answer|chosen|picked|selected"
+            r"|(?:leaves|leaving)(?:\s(?:us|me)\swith)?|left with|left is|remains|vote for|think|believe|guess|say"
+            r"|answer|chosen|picked|selected|conclude"
             r"|stick with|stay with|keep|(?:answer|change|switch|changing|switching) to)\s(?:only\s|just\s|that\s)?"
             rf"(?:it is\s|it's\s)?(?:{_NOUN}\s(?:is\s)?)?(?P<at>{_CALLED}|{_LETTER}|(?-i:A)(?=\sas\s(?:the|my)\b))"
         ),

@@ -34,9 +34,12 @@ class Option(Format):
         if (answer := super().read(text, question=question, cut_off=cut_off)) is not None or not question:
             return answer
         text = passages.prepared(text)
-        if sum(letters.ENTRY.match(line) is not None for line in text.split("\n")) > 1:
-            return None  # a list of options
-        lines = [passages.first_line(text), *([] if cut_off else [passages.last_line(text)])]
+        first, _, rest = text.strip().partition("\n")
+        named = [listed.group(1) for line in text.split("\n") if (listed := letters.ENTRY.match(line))]
+        if len(named) > 1:  # a list of options, unless those below the first are the others
+            apart = rest.startswith("\n") and named[0] not in named[1:] and letters.ENTRY.match(rest.strip()) is None
+            return _entry_of(first, question) if apart else None
+        lines = [first, *([] if cut_off else [passages.last_line(text)])]
         return next((entry for line in lines if (entry := _entry_of(line, question))), None)
 
     def declared(self, text: str) -> Iterator[Declared]:
@@ -216,7 +219,7 @@ def _several(sentence: str, chosen: set[str]) -> bool:
     """Return whether a sentence joins the chosen letter to another by "or" or "and"."""
     letter = next(iter(chosen))
     before = rf"\b[A-R]\b[)\]]?\s?(?:or|and|/)\s?[(\[]?{letter}\b"
-    behind = rf"[(\[]?\b{letter}\b[)\]]?\s?(?:,|or|and|/)\s?[(\[]?[A-R]\b[)\]]?(?!\w)"
+    behind = rf"[(\[]?\b{letter}\b[)\]]?\s?\(?(?:,|or|and|/)\s?[(\[]?[A-R]\b[)\]]?(?!\w)"
     return re.search(f"{before}|{behind}", sentence) is not None
 
 

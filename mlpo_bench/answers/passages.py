@@ -148,12 +148,15 @@ def sentences(line: str) -> list[str]:
 
 
 def sentence_start(text: str, at: int) -> int:
-    """Return where the sentence (or line) that holds position `at` begins, looking back at most 400 characters."""
+    """Return where the sentence (or line) that holds position `at` begins, looking back at most 400 characters.
+
+    Right behind the end of a sentence that is the beginning of this one.
+    """
     start = max(0, at - 400)
     before = text[start:at]
     line = before.rfind("\n") + 1
-    ends = deque(_SENTENCE_END.finditer(before, line), maxlen=1)
-    return start + (ends[0].end() if ends and ends[0].end() < len(before.rstrip()) else line)
+    ends = [end.end() for end in deque(_SENTENCE_END.finditer(before, line), maxlen=2)]
+    return start + max((end for end in ends if end < len(before.rstrip())), default=line)
 
 
 def without_last_sentence(text: str) -> str:
@@ -222,6 +225,12 @@ def conclusion_of(sentence: str) -> str:
 def concludes(line: str) -> bool:
     """Return whether a line opens as a conclusion does: "Therefore", "So", "Thus"."""
     return _CONCLUSION.match(line) is not None
+
+
+def closes_apart(text: str, at: int) -> bool:
+    """Return whether a text closes on a line of its own behind position `at`, or with a conclusion."""
+    behind = text[at:].strip()
+    return "\n" in behind or concludes(["", *sentences(behind)][-1])
 
 
 def bare(text: str) -> str:

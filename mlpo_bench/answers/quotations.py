@@ -124,11 +124,7 @@ def anothers(text: str, one: Declared) -> bool:
     behind a whole sentence on somebody and ends the text.
     """
     before = _before(text, one)
-    if (
-        one.kind != "phrase"
-        and _WHOLE.search(text, max(0, one.start - 8), one.start)
-        and not text[one.end :].strip("$.*_` \n")
-    ):
+    if _stands_alone_at_the_end(text, one):
         return False
     if one.kind != "phrase" and _ASCRIBED_AFTER.match(text, one.end):
         return True
@@ -147,11 +143,20 @@ def named_of_several(text: str, one: Declared) -> bool:
     return _others(text, one, _OF_SEVERAL_LAST)
 
 
+def _stands_alone_at_the_end(text: str, one: Declared) -> bool:
+    """Return whether a tag or a box stands behind a whole sentence and ends the text."""
+    return (
+        one.kind != "phrase"
+        and _WHOLE.search(text, max(0, one.start - 8), one.start) is not None
+        and not text[one.end :].strip("$.*_` \n")
+    )
+
+
 def _others(text: str, one: Declared, naming: re.Pattern[str]) -> bool:
     before = _before(text, one)
     for own in _OWN_PART.finditer(before):
         before = " " * own.end() + before[own.end() :]
-    if _ENDORSED.search(before) or not naming.search(before):
+    if _stands_alone_at_the_end(text, one) or _ENDORSED.search(before) or not naming.search(before):
         return False
     return one.kind == "phrase" or not _ENDORSED_AFTER.match(text, one.end)
 

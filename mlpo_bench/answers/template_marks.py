@@ -41,6 +41,21 @@ _MARK = re.compile(
 )
 
 _USER_SPEAKS = re.compile(r"^[ \t]{0,3}(?:\#{1,4}\s?)?\*{0,2}(?:Human|User)\*{0,2}\s?:", re.MULTILINE)
+# A model that was not taught turns goes on with the next question of a list: behind its answer, and once.
+_ASKED_ANEW = re.compile(r"\n[ \t]*\n[ \t]{0,3}(?:#{1,4}\s?)?\*{0,2}(?:Question|Q)\s?:")
+_ANSWERED = re.compile(
+    r"(?:</answer>|\\boxed|\banswer\b[^\n]{0,20}(?:\bis\b|:))[^\n]{0,200}\Z"
+    r"|\A\W{0,6}(?:[a-r]|-?[0-9][0-9.,]{0,20}|yes|no|true|false|(?:in)?valid)\W{0,4}\Z",
+    re.IGNORECASE,
+)
+
+
+def _of_the_user(text: str) -> re.Match[str] | None:
+    """Return where a text goes on as the user, or with another question behind the answer to its own."""
+    if user := _USER_SPEAKS.search(text):
+        return user
+    anew = _ASKED_ANEW.search(text)
+    return anew if anew and _ANSWERED.search(text[max(0, anew.start() - 300) : anew.start()].rstrip()) else None
 
 
 def own_turn(text: str) -> str | None:
@@ -48,7 +63,7 @@ def own_turn(text: str) -> str | None:
 
     None where it ends by neither. What a thought quotes ends no turn.
     """
-    if _END.search(text) is None and _USER_SPEAKS.search(text) is None:
+    if _END.search(text) is None and _USER_SPEAKS.search(text) is None and _ASKED_ANEW.search(text) is None:
         return None
     text = without_thoughts(text)
     opened = _OPENING_S.search(text)
@@ -59,7 +74,7 @@ def own_turn(text: str) -> str | None:
         # What stands between <s> and </s> is struck out, as HTML has it, or is a sequence that is marked as a whole.
         if written and not (end["s"] and opened and opened.start() < start):
             return text[:start]
-    user = _USER_SPEAKS.search(text)
+    user = _of_the_user(text)
     return text[: user.start()] if user and text[: user.start()].strip() else None
 
 

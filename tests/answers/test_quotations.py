@@ -46,6 +46,16 @@ QUOTED = [
     "<answer>{own}</answer>\nThe peers' <answer>{other}</answer> is wrong.",
     "<answer>{own}</answer>\nThe majority wrote <answer>{other}</answer>.",
 ]
+AND_THEN_ITS_OWN = [
+    "Both peers say the answer is {other}. This is wrong. I checked it. <answer>{own}</answer>",
+    "Peers 1 and 3 say {own}. Peer 2 says {other}. I checked it. <answer>{own}</answer>",
+    "Peer 1 answered {other}. This is wrong. I checked it. <answer>{own}</answer> I am sure.",
+    "Peers 1 and 2 answered {other}. This is wrong. I checked it. <answer>{own}</answer> I am sure.",
+    "Most peers voted {other}. <answer>{own}</answer>",
+    "Peer 1 and Peer 2 both say {other}. <answer>{own}</answer>",
+    "Three of four proposals say {other}. <answer>{own}</answer>",
+    "Both peers said {other}. Answer: {own}",
+]
 QUOTED_BOXES = [
     r"I get \boxed{{{own}}}. Both attempts gave \boxed{{{other}}}.",
     r"I get \boxed{{{own}}}; attempts 1 and 2 gave \boxed{{{other}}}.",
@@ -112,11 +122,29 @@ SHAPED = [form for form in EVERY if not answers.FORMATS[form].free]
     ("form", "text", "own"),
     [
         *filled(QUOTED, EVERY),
+        *filled(AND_THEN_ITS_OWN, EVERY),
         *filled(QUOTED_BOXES, BOXED),
         ("option", "Peers 1 and 2 say (A), but peer 3 is right: (B).", "(B)"),
     ],
 )
 def test_what_several_peers_said_is_not_the_leaders_answer(form: str, text: str, own: str) -> None:
+    assert answers.read(form, text) == own
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "own"),
+    [
+        ("option", "Both peers say the answer is (A). This is wrong: Riga is in Latvia.\n\n**(B)**", "(B)"),
+        ("option", "Both peers say the answer is (A). This is wrong: Riga is in Latvia. Therefore (B).", "(B)"),
+        ("number", "Peers 1 and 2 say the answer is 40. They forgot the tax.\n\nThe total is **42**.", "42"),
+        ("yes_no", "All peers say the answer is Yes. They walk in a circle.\n\nNo", "No"),
+        # What stands beside it on its line says nothing else.
+        ("number", "Both peers say the answer is 40. They each use 3 steps.", "40"),
+        ("number", "Both peers say the answer is 40. I agree.", "40"),
+        ("option", "Both peers say the answer is (A). Riga lies in Latvia, and (B) lies in Estonia.", "(A)"),
+    ],
+)
+def test_a_leaders_own_close_goes_before_what_several_peers_said(form: str, text: str, own: str) -> None:
     assert answers.read(form, text) == own
 
 

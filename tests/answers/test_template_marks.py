@@ -56,6 +56,10 @@ def test_the_marks_that_open_a_turn_are_no_part_of_the_answer(start: str) -> Non
         "The answer is C.</s> [INST] Which? [/INST] The answer is A.",
         "The answer is C\n<|user|>\nWhich?\n<|assistant|>\nThe answer is A",
         "The answer is C.\n\nHuman: And this one?\n\nAssistant: The answer is A.",
+        "The answer is (C).\n\nQuestion: What comes next?\nOptions:\n(A) Riga\n(B) Tallinn\nAnswer: (A)",
+        "<answer>C</answer>\n\n**Question:** What comes next?\n<answer>A</answer>",
+        "So it is \\boxed{C}.\n\nQ: What comes next?\nIt is \\boxed{A}.",
+        "(C)\n\nQ: What comes next?\nThe answer is A.",
     ],
 )
 def test_what_stands_behind_the_end_of_a_turn_is_another_conversation(text: str) -> None:
@@ -75,6 +79,8 @@ def test_a_turn_that_ended_was_not_cut_off_whatever_ran_on_behind_it() -> None:
         "The token <|im_end|> is a stop. The answer is (C).",
         "It is not <s>A</s>. The answer is (C).",
         "Let me restate it.\n\nQuestion: which one is last?\nAnswer: C",
+        "Solution:\n\nQuestion: which one is last?\nAnswer: C",
+        "I give the answer below.\n\nQ: which one is last?\nThe answer is C",
         "Q1: Who is first?\nA1: B\n\nQ2: Who is last?\nA2: C\n\nThe answer is (C).",
         "The user: nobody. The answer is (C).",
     ],
