@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar
 
-from mlpo_bench.answers import passages
+from mlpo_bench.answers import booleans, denials, passages
 from mlpo_bench.answers.format import Format
 
 
@@ -28,6 +28,7 @@ _UNDECIDED = re.compile(
 )
 
 
+_THEREFORE = re.compile(r"\A[\W_]{0,8}(?:so|therefore|thus|hence)[,:]?\s", re.IGNORECASE)
 _ARROW = re.compile(r"\u2192|\u21d2|[-=]>")  # "False and True → False"
 
 
@@ -77,9 +78,7 @@ class Verdict(Format):
         if re.search(r"(?:\A|\W)[A-Z]\s{0,2}\Z", left) and not passages.concludes(sentence):
             return None  # "A = True" says what A is
         if passages.concludes(sentence) or passages.bare(result.rstrip(". *")).isalpha():
-            return self.parse(
-                re.sub(r"\A[\W_]{0,8}(?:so|therefore|thus|hence)[,:]?\s", "", result, flags=re.IGNORECASE)
-            )
+            return self.parse(_THEREFORE.sub("", result))
         stated = self.stated.search(sentence)
         if stated is None or _UNDECIDED.search(sentence[: stated.end()].partition(",")[0]):
             return None
@@ -141,6 +140,10 @@ _WHICH_IS = (
     r"(?:original\s)?(?:starting|initial)\s(?:point|position|place|spot)|the\sorigin|where\s(?:you|we)\s(?:started|began))"
 )
 _ASKED = re.compile(rf"{_SO}(?:{_PLAUSIBLE}|{_RETURNS}|{_IS_BACK}|{_WHICH_IS})[^\w?]{{0,4}}\Z", re.IGNORECASE)
+# "It is not the case that the sentence is plausible"
+_NOT_THAT = re.compile(
+    r"(?:\bnot|n't)\s(?:the\scase|true|seem|appear|look|so|likely)\s(?:that|as\sif|like)\b", re.IGNORECASE
+)
 _BECAUSE = re.compile(r",?\s(?:because|since)\s")
 _TELLS_THE_TRUTH = re.compile(
     rf"{_SO}(?P<who>[a-z]{{2,20}})\s(?:must\s|is\s)?(?:(?P<not>does(?:\snot|n't)\s)?(?P<truth>tell(?:s|ing)?\sthe\struth)"
@@ -189,8 +192,9 @@ class YesNo(Verdict):
         stated = _ASKED.match(_BECAUSE.split(sentence, maxsplit=1)[0])
         if stated is None or _UNDECIDED.search(sentence):
             return None
-        denials = [stated[name] for name in ("is_not", "im", "do_not", "are_not", "which_not")]
-        return "No" if sum(map(bool, denials)) % 2 else "Yes"
+        negations = [stated[name] for name in ("is_not", "im", "do_not", "are_not", "which_not")]
+        denied = sum(map(bool, (*negations, _NOT_THAT.search(stated.group())))) % 2
+        return "No" if denied else "Yes"
 
 
 class TrueFalse(Verdict):
@@ -208,9 +212,21 @@ class TrueFalse(Verdict):
     )
     # "`not True and False` is `False`"
     _expression = re.compile(r"`[^`\n]{0,200}\b(?:not|and|or)\b[^`\n]{0,200}`(?=\s\w)", re.IGNORECASE)
+    # "True and not False is ..." begins with no answer, as "True and not False." does.
+    _goes_on = re.compile(
+        r"\sand\snot\b[^.,;:!?]{0,200}?\b(?:is|equals|becomes|gives|yields|(?:evaluates|simplifies|reduces|comes)\sto)\b",
+        re.IGNORECASE,
+    )
 
     def conclusion(self, sentence: str) -> str | None:
-        """Return what a sentence comes to, whatever is said in the expression that it quotes."""
+        """Return what a sentence comes to, whatever is said in the expression that it quotes or spells out."""
+        opening = self.opens.match(sentence)
+        set_off = opening is not None and sentence[opening.end("word") :].startswith((",", ":", ";", ".", "!"))
+        if not set_off and (said := booleans.result(sentence)) and not _UNDECIDED.search(sentence):
+            return self._said(said)
+        opening = self.opens.match(plain := _THEREFORE.sub("", sentence))
+        if opening and passages.concludes(sentence) and self._goes_on.match(plain, opening.end("word")):
+            return None
         return super().conclusion(self._expression.sub("it", sentence))
 
 
@@ -240,19 +256,20 @@ class ValidInvalid(Verdict):
         r"(?:the|these|those|its|our|what)\s(?:\w{1,12}\s)?(?:premises?|statements|information|arguments?|given))?\W{0,4}\Z",
         re.IGNORECASE,
     )
-    _denied = re.compile(
-        r"(?<![\w'-])(?:not(?!\sonly)|lacks?|never|cannot|can't|neither|nor|isn't|aren't|wasn't|doesn't|don't"
-        r"|(?:wrong|incorrect|a mistake)(?=\sto\b)"
-        r"|fails to be|far from|no(?!,|\.|:|;))(?![\w'-])[^.,;:!?\n]{0,60}\Z",
-        re.IGNORECASE,
-    )
+
+    def parse(self, passage: str) -> str | None:
+        """Return the verdict of a passage; else of the consequence that it draws: "..., making it invalid"."""
+        answer = super().parse(passage)
+        if answer is not None or _UNDECIDED.search(passage):
+            return answer
+        return self._said(denials.consequence(passages.bare(passages.unwrapped(passage))))
 
     def of_statement(self, sentence: str, stated: re.Match[str]) -> str:
         """Return the clause that says the word: "it would be wrong to call this valid" denies it from before."""
         before = sentence[: stated.start(1)]
         denying = sentence[max(map(before.rfind, ",;:.")) + 1 :]
         clause = _GIVEN.sub("", stated.group(1), count=1)
-        return denying if _DENYING.search(before) else clause
+        return denying if _DENYING.search(before) or denials.reaches(before) else clause
 
     def conclusion(self, sentence: str) -> str | None:
         """Return the verdict of a sentence; one on whether the conclusion follows from the premises is one, too."""
@@ -264,10 +281,10 @@ class ValidInvalid(Verdict):
     def _said(self, passage: str) -> str | None:
         """Return the verdict that a passage comes to where all its words for one agree, denials counted."""
         said = set()
+        passage = denials.without_asides(passage)
         if " but " in passage:
             passage = passage.rpartition(" but ")[2]
         for word in self._verdict.finditer(passage):
             valid = word.group().casefold() != "invalid"
-            denied = self._denied.search(passage, max(0, word.start() - 80), word.start()) is not None
-            said.add("valid" if valid != denied else "invalid")
+            said.add("valid" if valid != denials.denied(passage, word) else "invalid")
         return said.pop() if len(said) == 1 else None

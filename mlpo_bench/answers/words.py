@@ -22,6 +22,19 @@ _AROUND = '*_`"[](){}$.:!?'
 _WORD = re.compile(r"[\w&'-]+")
 _LETTERED = re.compile(r"(?:(?<=\s)|\A)\(?[a-hA-H][.)]\s")
 _LISTS = re.compile(r"sorted|in (?:\w+ )?order|alphabetical|list|result|final|answer", re.IGNORECASE)
+# What names a list less surely; what follows must look like one.
+_ORDERED = re.compile(
+    r"\b(?:order(?:ed|ing)?|sequence|after sorting|together|combin(?:ed?|ing)|arrang(?:ed?|ing|ement)"
+    r"|alphabeti[sz]\w{1,4}|conclusion|solution)\b",
+    re.IGNORECASE,
+)
+_OTHER_LIST = re.compile(
+    r"\b(?:original(?:ly)?|unsorted|given|input|initial|before|remaining|starting|start|begin\w{0,5}|first|group\w{0,3}"
+    r"|compar\w{1,4}|letters?|need|question|task|problem|incorrect|wrong|out of)\b",
+    re.IGNORECASE,
+)
+# A line above a list, marked as a heading or so short that it can only be one.
+_HEADING = re.compile(r"[ \t]{0,8}(?:#{1,6}[ \t]{1,4}[^\n]{1,100}|(?:[\w'-]{1,20}[ \t]){1,6}[\w'-]{1,20}[ \t]{0,8})")
 _ANNOUNCED = re.compile(
     r"\A[\W_]{0,8}(?:so|thus|therefore|hence|finally"
     r"|(?:sorted|arranged|ordered|listed)\s(?:alphabetically|in alphabetical order))?,?\s?"
@@ -96,8 +109,11 @@ class Words(Format):
             return None
         if rows := _rows(text):
             return self.parse(rows)
+        if below := _below_heading(text, self.longest):
+            return self._closing(below)
         announced, colon, after = text.rstrip().rpartition(":")
-        if colon and len(after) <= self.longest and _LISTS.search(passages.last_line(announced)[-200:]):
+        title = passages.last_line(announced)[-200:]
+        if colon and len(after) <= self.longest and (_LISTS.search(title) or _names_one(title, after)):
             return self._closing(after)
         line = passages.last_line(text)
         if len(line) <= self.longest and (match := _ANNOUNCED.match(line)) and _LISTS.search(match.group()):
@@ -132,8 +148,7 @@ class Words(Format):
             text = _INLINE_NUMBER.sub("", text)
         text = passages.bare(text).strip("[]").removesuffix(".")
         words = re.sub(r"\s(?:[<>]|[-=]>|\u2192)\s|\|", " ", text).split()
-        plain = all(re.fullmatch(r"[a-z][a-z'&-]*,?", word) and word not in _OF_SENTENCES for word in words)
-        return self.parse(text) if len(words) >= _FEWEST and plain else None
+        return self.parse(text) if len(words) >= _FEWEST and all(map(_is_plain, words)) else None
 
 
 def _speaks_of(remark: str, listed: str) -> bool:
@@ -155,6 +170,41 @@ def _listed(text: str) -> str:
         if len(taken) >= _FEWEST:
             return "\n".join(taken)
     return ""
+
+
+def _names_one(title: str, below: str) -> bool:
+    """Return whether a title names the sorted list, however loosely, and what stands below it looks like one."""
+    title = (passages.sentences(title) or [""])[-1]
+    named = _LISTS.search(title) or _ORDERED.search(title)
+    return named is not None and _OTHER_LIST.search(title) is None and _looks_listed(below)
+
+
+def _below_heading(text: str, longest: int) -> str:
+    """Return the list below the last heading that names one, or an empty string."""
+    lines = text[-longest:].rstrip().split("\n")
+    for at in range(len(lines) - 2, -1, -1):
+        if lines[at].lstrip().startswith("#") or (_HEADING.fullmatch(lines[at]) and _LISTS.search(lines[at])):
+            below = "\n".join(lines[at + 1 :])
+            return below if _HEADING.fullmatch(lines[at]) and _names_one(lines[at], below) else ""
+    return ""
+
+
+def _looks_listed(text: str) -> bool:
+    """Return whether a text opens with a list: marked entries, a word a line, or words that make no sentence."""
+    if entries := _listed(text):
+        return all(len(_BULLET.sub("", entry).split()) == 1 for entry in entries.split("\n"))
+    line = _INLINE_NUMBER.sub("", passages.first_line(text))
+    line = passages.bare(_LIST_END.split(line, maxsplit=1)[0].strip("[]")).removesuffix(".")
+    parts = [part.removeprefix("and ") for part in re.split(r"\s?[,<>|\u2192]\s?", line)]
+    if len(parts) > 1 and all(_WORD.fullmatch(part.strip(_AROUND)) for part in parts):
+        return True
+    words = line.split()
+    return len(words) >= _FEWEST and all(_is_plain(word) for word in words)
+
+
+def _is_plain(word: str) -> bool:
+    """Return whether a word may stand in a bare list: in lower case, and none that sentences are made of."""
+    return re.fullmatch(r"[a-z][a-z'&-]*,?", word) is not None and word not in _OF_SENTENCES
 
 
 def _rows(text: str) -> str:

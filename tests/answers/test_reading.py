@@ -120,6 +120,162 @@ def test_reads_nothing_out_of_nothing(form: str, text: str) -> None:
     assert answers.read(form, text) is None
 
 
+DENIED = [
+    "The conclusion does not follow from the premises and the argument is invalid.",
+    "The argument is not logically sound and is therefore invalid.",
+    "The argument does not hold and is **invalid**.",
+    "<answer>The argument does not follow and is invalid</answer>",
+    "Since the conclusion is not supported by the premises the argument is invalid.",
+    "It does not follow from the premises, making the argument invalid.",
+    "<answer>It does not follow from the premises, making the argument invalid</answer>",
+    "<answer>The conclusion does not follow, so the argument is invalid</answer>",
+    "The conclusion does not follow so the argument is invalid.",
+    "The conclusion does not follow and we conclude that the argument is invalid.",
+    "The argument does not hold therefore invalid.",
+    "The argument does not follow and therefore invalid.",
+    "The argument is not sound and invalid.",
+    "The conclusion is not true and the argument is invalid.",
+    "The argument isn't sound and isn't valid.",
+    "The argument is not valid.",
+    "It is neither sound nor valid.",
+    "The argument is not, in fact, valid.",
+    "<answer>not, strictly speaking, valid</answer>",
+    "It cannot be called valid.",
+    "The argument is not deductively valid.",
+    "The argument is not true and valid.",
+    "So it is not the case that the argument is valid.",
+    "It does not follow from the first and second premise that the argument is valid.",
+    "It does not follow that it is therefore valid.",
+    "The argument cannot therefore be considered valid.",
+    "There is no reason to think that the argument is valid.",
+    "There is no way it is valid.",
+    "The premises do not make the argument valid.",
+    "It is not something we can call valid.",
+]
+NOT_DENIED = [
+    "Thus, there is no contradiction and the argument is valid.",
+    "Therefore, whoever is not an aunt of Ida is a cousin of Bo and the argument is deductively valid.",
+    "There is no contradiction, making the argument valid.",
+    "There is no gap so the argument is valid.",
+    "The conclusion cannot be false and the argument is valid.",
+    "The argument does not commit any fallacy and therefore is deductively valid.",
+    "<answer>There is no doubt that the argument is valid</answer>",
+    "There is no way to make the argument invalid.",
+    "The premise that no one is both an aunt and an uncle makes the argument valid.",
+    "The argument is not only sound but valid.",
+    "The argument isn't invalid.",
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [(text, "invalid") for text in DENIED] + [(text, "valid") for text in NOT_DENIED]
+)
+def test_a_denial_reaches_as_far_as_its_clause(text: str, expected: str) -> None:
+    assert answers.read("valid_invalid", text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Does it not follow, making the argument invalid?",
+        "An argument cannot be both valid and invalid.",
+        "The argument's validity is not certain, making it valid or invalid at once.",
+        "While it is so, the argument's validity is not guaranteed because deduction and induction are not twins.",
+    ],
+)
+def test_a_denial_of_neither_word_is_no_verdict(text: str) -> None:
+    assert answers.read("valid_invalid", text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("It is not the case that the sentence is plausible.", "No"),
+        ("So it is not true that the sentence is implausible.", "Yes"),
+        ("The sentence that he does not bat is plausible.", "Yes"),
+        ("The player does not bat and so the sentence is plausible.", "Yes"),
+    ],
+)
+def test_what_is_not_the_case_is_denied(text: str, expected: str) -> None:
+    assert answers.read("yes_no", text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Therefore, not (True and False) evaluates to True.", "True"),
+        ('Therefore, the expression "not False or True" is True.', "True"),
+        ("So, True and (not True) is False.", "False"),
+        ("Thus, not not ( not ( False ) ) and True simplifies to **True**.", "True"),
+        ("Thus, True and not True and True is False.", "False"),
+        ("So the original expression simplifies to True and False, which is False.", "False"),
+        ("Therefore, since True and False is False, the result is False.", "False"),
+        ("Therefore, (True and False) or not False = True", "True"),
+        ("Therefore, the whole expression, (not True) and (False or True), simplifies to False.", "False"),
+        ("So, True and not False.", "True"),
+        ("False and not False is False and False is False.", "False"),
+        ("True: its negation, not not False, is False and not True is False.", "True"),
+        ("So the expression, which is True and False.", None),
+        ("So not True and (True and False) simplifies to False and False.", None),
+        ("Therefore, True and not False simplifies to True and True.", None),
+        ("Therefore, A is True and B is False.", None),
+        ("So A is True and True is True.", None),
+        ("Therefore, A and True is True.", None),
+        ("So not (True and False is False.", None),
+        ("So the result is not True.", None),
+        ("Therefore, either True or False is True?", None),
+        ("Thus, whether not True is False", None),
+    ],
+)
+def test_a_sentence_says_what_its_expression_comes_to(text: str, expected: str | None) -> None:
+    assert answers.read("true_false", text) == expected
+
+
+LISTS = [
+    "ape, bat, cat",
+    "ape bat cat",
+    "1. ape\n2. bat\n3. cat",
+    "- ape\n- bat\n- cat",
+    "ape\nbat\ncat",
+    "Ape, Bat, Cat",
+]
+ABOVE = [
+    "### Final Sorted List\n\n", "**Final Sorted List**\n\n", "## Conclusion\n\n", "### Step 3: Combine\n",
+    "I compare b and a: a.\n\n### Sorted Order\n\n", "Putting it all together:\n\n", "The correct order:\n",
+    "After sorting:\n\n", "Arranged in order:\n", "The correct sequence is:\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("above", ABOVE)
+@pytest.mark.parametrize("listed", LISTS)
+def test_a_list_stands_below_what_names_it(above: str, listed: str) -> None:
+    assert answers.read("words", above + listed) == "ape bat cat"
+    assert answers.read("words", f"{above}{listed}\n\nI sorted them by their first letters.") == "ape bat cat"
+
+
+@pytest.mark.parametrize("text", ["The correct order: ape, bat, cat", "After sorting: ape bat cat"])
+def test_a_list_stands_behind_what_names_it(text: str) -> None:
+    assert answers.read("words", text) == "ape bat cat"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "### Original List\n\nbat, ape",
+        "### Words to sort\n\nI cannot sort the words",
+        "Putting it all together: the words are not sorted",
+        "## Putting it together\n\n1. Compare the first letters\n2. Sort them",
+        "The order: I cannot say.",
+        "### Original order\n- bat\n- ape",
+        "Ordering by the first letter: bat, bee",
+        "Out of order: bat, ape",
+        "## Sorted List\n\nape, bat, and",
+    ],
+)
+def test_what_is_below_another_name_or_no_list_is_not_read(text: str) -> None:
+    assert answers.read("words", text) is None
+
+
 @pytest.mark.parametrize(
     "text",
     [
