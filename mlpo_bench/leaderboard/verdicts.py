@@ -76,7 +76,7 @@ def _judged(model: str, group: Sequence[Entry], entries: Sequence[Entry]) -> Jud
             name = names[suite, row.questions.sha256]
             drawn = _votes_for(entry, suite, votes)
             match = _counted(entry, suite, name, drawn)
-            if match is None and (match := _between(entry, suite, name, drawn)) is not None:
+            if match is None and _uncounted(drawn, suite) and (match := _between(entry, suite, name, drawn)):
                 between += 1
             if match is not None:
                 matches.append(match)
@@ -135,14 +135,17 @@ def _same_model(one: Seat | None, other: Seat) -> bool:
 
 
 def _counted(entry: Entry, suite: str, name: str, votes: Sequence[Entry]) -> Match | None:
-    """Hold a row against the mean over votes of the ballots of the entry that has most; None where none has counts."""
+    """Hold a row against the mean over votes of the ballots of the entry that has most; None where none has counts.
+
+    One answer alone has as many as a vote of greedy ones, which goes before it.
+    """
     boxes = [box for vote in votes if (box := _box(vote, suite)) is not None]
     row = entry.suites[suite]
     if not boxes:
         return None
     return matched(
         _side(entry.name, row),
-        max(boxes, key=lambda box: box.most),
+        max(boxes, key=lambda box: (box.most, box.greedy)),
         "tokens",
         suite=name,
         calls=row.cost.calls,
@@ -151,14 +154,20 @@ def _counted(entry: Entry, suite: str, name: str, votes: Sequence[Entry]) -> Mat
     )
 
 
+def _uncounted(votes: Sequence[Entry], suite: str) -> bool:
+    """Whether some votes were added before ballots were counted."""
+    return any(vote.suites[suite].ballots is None for vote in votes)
+
+
 def _box(vote: Entry, suite: str) -> BallotBox | None:
     """Return the ballots of a vote; None where they were not counted."""
     row = vote.suites[suite]
     if row.ballots is None:
         return None
     asked = row.questions.n * len(row.answers)
+    questions = dict(zip(_ids(row), counts.read(row.ballots), strict=True))
     return BallotBox(
-        questions=dict(zip(_ids(row), counts.read(row.ballots), strict=True)),
+        questions=questions,
         subjects=dict(zip(_ids(row), row.questions.labels, strict=True)),
         spent=Spent(
             calls=round(row.cost.calls * asked),
@@ -168,6 +177,8 @@ def _box(vote: Entry, suite: str) -> BallotBox | None:
         ),
         parameters=vote.models[0].parameters,
         price=None,
+        # Equal requests are one ballot, and of one vote only greedy ones are equal.
+        greedy=row.cost.calls > 1 and all(each.total == 1 for each in questions.values()),
     )
 
 

@@ -616,6 +616,33 @@ def test_a_row_that_took_more_than_all_ballots_is_held_against_all_and_that_is_t
     assert "that it is held against" in sentence([found])
 
 
+def greedy(rows: list[Entry], *, solo: bool) -> list[Entry]:
+    """A led row, one answer alone, if it is wanted, and a vote of four, both drawn greedily and counted."""
+    told = ["1//0"] * 16 + ["/1/0"] * 44
+    led, _, vote = counted(rows, told)
+    once = suite_row(bits(16)).model_copy(update={"ballots": " ".join(told)})
+    return [led, *([entry("solo", {"bbh": once})] if solo else []), vote]
+
+
+@pytest.mark.parametrize("solo", [False, True])
+def test_a_led_row_is_held_against_the_one_answer_of_greedy_ballots(*, solo: bool) -> None:
+    (found,) = judge(greedy(led_and_votes(), solo=solo))
+    (verdict,) = found.verdicts.led
+    assert (found.between, verdict.match.greedy, verdict.match.ballots) == (0, True, 1)
+    assert verdict.vote_accuracy == pytest.approx(16 / N)
+    (warning,) = [said for said in found.verdicts.warnings if "greedy" in said]
+    assert warning.startswith("BBH: greedy ballots are all one answer")
+    assert len(notes([found])) == 1
+
+
+def test_one_answer_alone_is_no_vote_and_is_not_told_as_uncounted() -> None:
+    led, *alone = greedy(led_and_votes(), solo=True)[:-1]
+    one = entry("vote of 1", alone[0].suites, name="vote", settings={"samples": 1})
+    (found,) = judge([led, *alone, one])
+    assert found.verdicts.without == (("bbh", led.label),)
+    assert found.between == 0
+
+
 @given(
     st.lists(
         st.tuples(st.lists(st.integers(1, 5000)), st.lists(st.integers(1, 5000)), st.integers(0, 5000)), min_size=1
