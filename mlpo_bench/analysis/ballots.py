@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from mlpo_bench.analysis.sides import Side
-from mlpo_bench.log.ledger import Spent
+from mlpo_bench.log.ledger import CACHE_WRITES, Spent, with_cache_writes
 from mlpo_bench.stats import vote_score
 
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.teams import Member, Price
 
-_COLUMNS = ["question", "answer", "right", "request", "prompt_tokens", "cached_tokens", "completion_tokens"]
+_TOKENS = ["prompt_tokens", "cached_tokens", "completion_tokens", CACHE_WRITES]
+_COLUMNS = ["question", "answer", "right", "request", *_TOKENS]
 FEWEST = 2
 """Fewer ballots than these are no vote."""
 _SPARE = 10  # one question of so many may be left out for want of ballots
@@ -150,24 +151,23 @@ def leader_of(run: LoadedRun, row: ResultRow) -> Member:
 
 
 def _box(run: LoadedRun, rows: Sequence[ResultRow], cells: Sequence[CellResult]) -> BallotBox:
-    ledgers = [run.turns(cell.cell).select(_COLUMNS) for cell in cells]
+    ledgers = [with_cache_writes(run.turns(cell.cell)).select(_COLUMNS) for cell in cells]
     subjects = {question: subject for row in rows for question, subject in row.subjects.items()}
     # Only greedy draws of one cell are one request.
     greedy = any(len(ledger) > len(ledger.group_by(["question", "request"]).aggregate([])) for ledger in ledgers)
     seen: set[tuple[str, int]] = set()
     answers: defaultdict[str, Counter[tuple[str | None, bool]]] = defaultdict(Counter)
-    spent = [0, 0, 0]
+    spent = [0] * len(_TOKENS)
     for question, answer, right, request, *tokens in zip(*pa.concat_tables(ledgers).to_pydict().values(), strict=True):
         if question in subjects and (question, request) not in seen:
             seen.add((question, request))
             answers[question][answer, right] += 1
             spent = [total + more for total, more in zip(spent, tokens, strict=True)]
     seat = next(seat for cell in cells for seat in cell.seats.values())  # a cell without any answer has none
-    prompt, cached, completion = spent
     return BallotBox(
         questions={question: _counted(answers[question]) for question in subjects if question in answers},
         subjects=subjects,
-        spent=Spent(calls=len(seen), prompt_tokens=prompt, cached_tokens=cached, completion_tokens=completion),
+        spent=Spent(calls=len(seen), **dict(zip(_TOKENS, spent, strict=True))),
         parameters=seat.parameters,
         price=run.config.prices.get(seat.model),
         greedy=greedy,

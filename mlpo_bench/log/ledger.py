@@ -57,8 +57,8 @@ SCHEMA = pa.schema(
 _PLACE = ("question", "seat", "round", "stage", "sample", "request")
 _TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
 _COUNTED = ["request", *_TOKENS, "seconds"]
-_CACHE_WRITES = "cache_write_tokens"
-_HELD = Columns(SCHEMA.append(pa.field(_CACHE_WRITES, pa.int32())), frozenset({"answer", "began", "waited"}))
+CACHE_WRITES = "cache_write_tokens"
+_HELD = Columns(SCHEMA.append(pa.field(CACHE_WRITES, pa.int32())), frozenset({"answer", "began", "waited"}))
 # Arrow adds up a piece of so many parts before it adds its sum to that of others, which decides what is rounded. Tables
 # that are read whole come in such pieces, so one that is read in parts is added up like them.
 _TOGETHER = 1 << 17
@@ -165,7 +165,7 @@ class LedgerWriter:
         """Yield the turns, some at a time: as a table all of them take as much again."""
         held = {"question": self._questions, "seat": list(self._seats), "answer": list(self._answers)}
         names = {name: pa.array(words, pa.string()) for name, words in held.items()}
-        columns = {**self._columns, _CACHE_WRITES: self._cache_writes}
+        columns = {**self._columns, CACHE_WRITES: self._cache_writes}
         for first in range(0, max(len(self._cache_writes), 1), _TOGETHER):
             some = [_part(schema.field(name), columns[name][first : first + _TOGETHER], names) for name in schema.names]
             yield pa.Table.from_arrays(some, schema=schema)
@@ -236,7 +236,7 @@ def shared(cells: Iterable[tuple[Path, dict[str, SeatCost]]]) -> Shared:
         parts: dict[str, list[pa.Table]] = {model: [] for model in models}
         for piece, table in _counted(path):
             for model, names in sitting.items():
-                part = table.filter(pc.is_in(table["seat"], value_set=names)).select([*_COUNTED, _CACHE_WRITES])
+                part = table.filter(pc.is_in(table["seat"], value_set=names)).select([*_COUNTED, CACHE_WRITES])
                 alone.setdefault(model, _Sum()).add(part, piece)
                 parts[model].append(part)
         for model, of_cell in parts.items():
@@ -264,10 +264,15 @@ def by_seat(path: Path) -> dict[str, Spent]:
 def _counted(path: Path) -> Iterator[tuple[Hashable, pa.Table]]:
     """Yield what a ledger counts, by seat, with its piece; to caches nothing was written where none tells."""
     columns = ["seat", *_COUNTED]
-    for part, table in enumerate(read_parts(path, columns, needed=_PLACE, seldom=[_CACHE_WRITES], held=_HELD)):
-        if _CACHE_WRITES not in table.column_names:
-            table = table.append_column(_CACHE_WRITES, pa.array(np.zeros(len(table), dtype=np.int32)))  # noqa: PLW2901
-        yield (path, part // _AT_ONCE), table
+    for part, table in enumerate(read_parts(path, columns, needed=_PLACE, seldom=[CACHE_WRITES], held=_HELD)):
+        yield (path, part // _AT_ONCE), with_cache_writes(table)
+
+
+def with_cache_writes(turns: pa.Table) -> pa.Table:
+    """Return turns with what of each prompt was written to a cache: nothing where their ledger tells of none."""
+    if CACHE_WRITES in turns.column_names:
+        return turns
+    return turns.append_column(CACHE_WRITES, pa.array(np.zeros(len(turns), dtype=np.int32)))
 
 
 def serial_tokens(path: Path) -> int:
@@ -317,7 +322,7 @@ class _Sum:
 
     def __init__(self) -> None:
         self._calls = 0
-        self._tokens = dict.fromkeys((*_TOKENS, _CACHE_WRITES), 0)
+        self._tokens = dict.fromkeys((*_TOKENS, CACHE_WRITES), 0)
         self._seconds: dict[Hashable, list[pa.Array]] = {}
 
     def add(self, turns: pa.Table, piece: Hashable) -> Self:

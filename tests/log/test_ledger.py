@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mlpo_bench.analysis.ballots import ballot_boxes
 from mlpo_bench.analysis.rows import read_rows
 from mlpo_bench.chat import Completion
 from mlpo_bench.engines.scripted import ScriptedEngine
@@ -207,6 +208,9 @@ def test_what_servers_write_to_their_caches_has_its_price(carry: Runs) -> None:
         written = sum(turn["cache_write_tokens"] for turn in ledger)
         assert written == cell.seats["leader"].cache_write_tokens > 0
         assert row.price(loaded.config.prices) == pytest.approx((cell.prompt_tokens + written) / 1e6 / cell.n)
+    (box,) = ballot_boxes(loaded, read_rows(loaded)).values()
+    solo = next(row for row in read_rows(loaded) if row.protocol == "solo")
+    assert box.cost == pytest.approx(solo.price(loaded.config.prices))  # a ballot costs what one answer alone does
     paid, alone = loaded.results.shared.paid["m"], loaded.results.shared.alone["m"]
     assert 0 < paid.cache_write_tokens < alone.cache_write_tokens
     again = carry("again", protocols=["solo"], team=team, open_engines=opened, store="cached")
