@@ -136,7 +136,7 @@ def _over(reader: RoundReader, row: ResultRow, others: Sequence[ResultRow]) -> I
         return Gain.of(other.name, kind, compared(row, other), row.cost.tokens, other.cost.tokens)
 
     for other in others:
-        if other.family == "solo" and other.alone and other.team == row.team:
+        if other.family == "solo" and other.alone and other.member == row.leader:
             yield gain(other, "solo")
     protocol = cell.setting.protocol
     if (depth := protocol.depth) is not None and row.settings[depth] > 1:
@@ -164,6 +164,10 @@ def _other_order(reader: RoundReader, row: ResultRow, others: Sequence[ResultRow
 
 
 def _led(other: Cell, cell: Cell, protocol: Protocol) -> bool:
-    """Return whether another cell is under this protocol, by the same leader as a cell, of any number of its peers."""
-    same_leader = (other.team, other.setting.team.leader) == (cell.team, cell.setting.team.leader)
-    return same_leader and other.setting.protocol == protocol
+    """Return whether another cell is under this protocol, by the same leader as a cell, of the first of its peers.
+
+    It may stand under another team's name: what teams have in common stands under the first of them.
+    """
+    team, whole = other.setting.team, cell.setting.team
+    same_members = team.leader == whole.leader and team.peers == whole.peers[: len(team.peers)]
+    return same_members and other.setting.protocol == protocol

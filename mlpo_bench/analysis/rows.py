@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError
+from mlpo_bench.matrix.cells import teams
 from mlpo_bench.matrix.config import TEAM
 from mlpo_bench.stats import accuracy, compare, macro, over_seeds
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from mlpo_bench.log.run import LoadedRun
     from mlpo_bench.protocols.base import Family
     from mlpo_bench.stats import Comparison, Estimate
-    from mlpo_bench.teams import Price
+    from mlpo_bench.teams import Member, Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,10 @@ class ResultRow:
 
     `scores` holds a question's score by its id: 0 or 1, or the mean over seeds. A question that a fault of the
     machinery left unanswered in every seed is not there. `subjects` names each question's subject.
+
+    `leader` leads its team, and `member` sits in the leader's seat: another where a protocol has a row for each member,
+    or asks peers alone. `leads` tells whether that one leads a team of the run, be it another: rows that teams share
+    stand under the first of them.
     """
 
     suite: str
@@ -59,6 +64,9 @@ class ResultRow:
     cells: tuple[CellResult, ...]
     scores: dict[str, float]
     subjects: dict[str, str]
+    leader: Member | None = None
+    member: Member | None = None
+    leads: bool = False
 
     @property
     def name(self) -> str:
@@ -87,8 +95,8 @@ class ResultRow:
 
     @property
     def alone(self) -> bool:
-        """Whether it is what the leader's model does alone: one answer, or a vote of its own answers."""
-        return self.cells[0].alone
+        """Whether it is what a leader's model does alone: one answer, or a vote of its own answers."""
+        return self.cells[0].alone or (self.leads and self.family in {"solo", "vote"} and not self.peers)
 
     @property
     def peers(self) -> int:
@@ -180,6 +188,7 @@ def intervened_rows(run: LoadedRun) -> list[ResultRow]:
 
 
 def _rows(run: LoadedRun, cells: Sequence[CellResult]) -> list[ResultRow]:
+    leaders = {name: team.leader for name, team in teams(run.config)}
 
     def place(cell: CellResult) -> tuple[str, str, str]:
         return cell.suite, cell.team, cell.label
@@ -187,11 +196,11 @@ def _rows(run: LoadedRun, cells: Sequence[CellResult]) -> list[ResultRow]:
     # A matrix holds a row's seeds one after the other; a run that was extended need not.
     first = {place(cell): number for number, cell in reversed(list(enumerate(cells)))}
     ordered = sorted(cells, key=lambda cell: first[place(cell)])
-    rows = [_outcomes(run, list(seeds)) for _, seeds in groupby(ordered, key=place)]
+    rows = [_outcomes(run, list(seeds), leaders) for _, seeds in groupby(ordered, key=place)]
     return [row for row in rows if row.scores]
 
 
-def _outcomes(run: LoadedRun, seeds: list[CellResult]) -> ResultRow:
+def _outcomes(run: LoadedRun, seeds: list[CellResult], leaders: Mapping[str, Member]) -> ResultRow:
     questions, subjects, verdicts = list[str](), list[str](), array("d")
     for cell in seeds:
         answered = run.records(cell.cell).answered
@@ -199,6 +208,7 @@ def _outcomes(run: LoadedRun, seeds: list[CellResult]) -> ResultRow:
         subjects += answered.column("subject")
         verdicts.extend(map(float, answered.column("right")))
         del answered  # the other columns take a hundred bytes a question
+    member = run.cell[seeds[0].cell].setting.team.leader
     return ResultRow(
         suite=seeds[0].suite,
         team=seeds[0].team,
@@ -206,6 +216,9 @@ def _outcomes(run: LoadedRun, seeds: list[CellResult]) -> ResultRow:
         cells=tuple(seeds),
         scores=over_seeds(questions, verdicts),
         subjects=dict(zip(questions, subjects, strict=True)),
+        leader=leaders[seeds[0].team],
+        member=member,
+        leads=member in leaders.values(),
     )
 
 

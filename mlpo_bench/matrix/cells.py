@@ -213,9 +213,9 @@ def _distinct(rows: Iterable[_Row]) -> list[_Row]:
 
 
 def _rows(config: RunConfig) -> Iterator[_Row]:
-    teams = dict(_teams(config))
+    by_name = dict(teams(config))
     for sweep in config.sweeps:
-        for name, team in teams.items():
+        for name, team in by_name.items():
             if sweep.teams is None or name in sweep.teams:
                 rows = _alone(sweep, name, team) if sweep.kind.each_member else _swept(config, sweep, name, team)
                 yield from (replace(row, seeds=sweep.seeds or ()) for row in rows)
@@ -229,7 +229,7 @@ def _altered(config: RunConfig, row: _Row) -> Iterator[_Row]:
         yield replace(row, label=label, intervention=intervention, plain=row.label)
 
 
-def _teams(config: RunConfig) -> Iterator[tuple[str, Team]]:
+def teams(config: RunConfig) -> Iterator[tuple[str, Team]]:
     """Yield every team, and after a trained one what it was before its training."""
     for name, team in config.teams.items():
         unpriced = team.model_copy(update={"prices": {}, "untrained": None})

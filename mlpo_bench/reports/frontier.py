@@ -95,7 +95,7 @@ def placed(
     places = []
     for row, point in sorted(points, key=lambda each: each[1].cost):
         others = [point, *rivals]
-        votes = [vote for rival, vote in points if rival.alone and rival.team == row.team]
+        votes = [vote for rival, vote in points if rival.alone and rival.member == row.leader]
         vote = None if row.alone else vote_at(point.cost, votes)
         beaten, surely = dominated(others)[0], surely_dominated(others)[0]
         places.append(Placed(row, point, beaten, surely, chances.get(row.name), vote))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
+from mlpo_bench.analysis.ballots import ballot_boxes
 from mlpo_bench.analysis.diagnostics import LeaderDiagnostics
 from mlpo_bench.analysis.leaders import diagnose, diagnose_all, leader_rows
 from mlpo_bench.analysis.rounds import RoundReader, seen_order
@@ -20,6 +22,7 @@ from mlpo_bench.log import LoadedRun
 from mlpo_bench.log.records import read_records
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.matrix.cells import cells
+from mlpo_bench.reports.frontier import placed
 from mlpo_bench.testing import Answering
 
 
@@ -254,3 +257,54 @@ def test_leaders_without_figures_are_left_out_with_the_reason(
     assert left_out == [
         "leader, 2 rounds, adaptive 1, 3 peers on bbh: the leader never asked its peers, so there is nothing to tell."
     ]
+
+
+@pytest.fixture(scope="module")
+def swapped(carry_for_all: Runs) -> LoadedRun:
+    """Teams that share their members: `b` is led by a peer of `a`, `c` by its leader, and `d` is `a` with one more."""
+    bold, meek, odd = ({"model": name, "engine": "scripted"} for name in ("bold", "meek", "odd"))
+    teams = {
+        "a": {"leader": bold, "peers": [meek]},
+        "b": {"leader": meek, "peers": [bold]},
+        "c": {"leader": bold, "peers": [odd]},
+        "d": {"leader": bold, "peers": [meek, odd]},
+    }
+    protocols = [{"solo": {"seeds": 2}}, {"leader": {"rounds": 1, "peers": [1, 2]}}, {"vote": {"samples": 5}}]
+    engines = Answering(answer, by_model=True)
+    return LoadedRun(carry_for_all("swapped", protocols=protocols, teams=teams, open_engines=engines))
+
+
+def test_a_leader_is_held_against_itself_and_fewer_of_its_peers_in_whichever_team(swapped: LoadedRun) -> None:
+    rows = {row.name: row for row in read_rows(swapped)}
+    found = {name: [gain.over for gain in diagnose(swapped, rows[name]).over] for name in rows if "leader" in name}
+    assert found == {
+        "a: leader, 1 round, 1 peer": ["a: solo"],
+        "a: leader, 1 round, 2 peers": ["a: solo", "a: leader, 1 round, 1 peer"],
+        "b: leader, 1 round, 1 peer": ["a: solo, peer 1 (meek)"],
+        "b: leader, 1 round, 2 peers": ["a: solo, peer 1 (meek)", "b: leader, 1 round, 1 peer"],
+        "c: leader, 1 round, 1 peer": ["a: solo"],
+        "c: leader, 1 round, 2 peers": ["a: solo", "c: leader, 1 round, 1 peer"],
+        "d: leader, 1 round, 2 peers": ["a: solo", "a: leader, 1 round, 1 peer"],
+    }
+    assert [name for name, row in rows.items() if row.alone] == [
+        "a: solo", "a: solo, peer 1 (meek)", "a: vote of 5", "b: vote of 5",
+    ]  # fmt: skip
+
+
+def test_a_leader_s_ballots_are_those_of_all_teams(swapped: LoadedRun) -> None:
+    boxes = ballot_boxes(swapped, read_rows(swapped))
+    # The first ballot is the answer alone, which has a seed more.
+    assert {member.model: box.most for (_, member), box in boxes.items()} == {"bold": 6, "meek": 6}
+
+
+def test_votes_at_a_led_row_s_cost_are_its_leader_s(swapped: LoadedRun) -> None:
+    rows = {row.name: row for row in read_rows(swapped)}
+    votes = {one.row.name: one.vote for one in placed(list(rows.values()), "calls")}
+    ends = {"a": ("a: solo", "a: vote of 5"), "b": ("a: solo, peer 1 (meek)", "b: vote of 5")}
+    ends["c"] = ends["a"]
+    for team, (solo, vote) in ends.items():
+        low, high = (rows[name].accuracy.value for name in (solo, vote))
+        told = votes[f"{team}: leader, 1 round, 1 peer"]
+        assert told is not None
+        assert told.accuracy == approx(low + (high - low) * math.log(2) / math.log(5))
+    assert votes["a: solo, peer 1 (meek)"] is votes["b: vote of 5"] is None
