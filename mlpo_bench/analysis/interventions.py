@@ -59,7 +59,8 @@ class Effect:
         follows: How often it is the answer of a text that was read in another's place.
         followed_before: How often it is that same answer without it.
         follows_more: The one less the other.
-        tokens: What a question took: read and written. What nobody read is not counted.
+        tokens: What a question took: read and written. What nobody read is not counted; who goes on from its own turn
+            reads that.
         tokens_before: What it took without it.
     """
 
@@ -107,10 +108,11 @@ def effects(run: LoadedRun, word: str | None = None) -> list[Effect]:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """A conversation under an intervention, and the same without it."""
+    """A conversation under an intervention, and the same without it; whether seats go on from their own turns."""
 
     after: Line
     before: Line
+    goes_on: bool
 
     @property
     def altered(self) -> list[Line]:
@@ -125,9 +127,22 @@ class _Pair:
     @property
     def tokens(self) -> tuple[int, int]:
         """What it took, less what was written for nobody to read, and what it took before."""
-        dropped = [one for one in self.altered if one["text"] is None]
-        unread = sum(_tokens(_unread(self.after["turns"], one)) for one in dropped)
-        return sum(map(_tokens, self.after["turns"])) - unread, sum(map(_tokens, self.before["turns"]))
+        after, before = (sum(map(_tokens, line["turns"])) for line in (self.after, self.before))
+        return after - sum(map(_tokens, self._unread())), before
+
+    def _unread(self) -> list[Line]:
+        """Return the turns that nobody read: left out, and led by their authors to none that counts or is read."""
+        turns = self.after["turns"]
+        dropped = [_left_out(turns, one) for one in self.altered if one["text"] is None]
+        if not self.goes_on:
+            return dropped
+        last = {turn["seat"]: turn["round"] for turn in turns}
+        places = {(turn["seat"], turn["round"]) for turn in dropped}
+        return [
+            turn
+            for turn in dropped
+            if all((turn["seat"], later) in places for later in range(turn["round"] + 1, last[turn["seat"]] + 1))
+        ]
 
 
 class _Held:
@@ -141,12 +156,13 @@ class _Held:
         """Yield the conversations of a row, and the same without its intervention."""
         for cell in row.cells:
             assert cell.plain is not None
+            goes_on = self._run.cell[cell.cell].setting.protocol.goes_on
             if not self._run.done(cell.plain) and cell.plain not in self._run.result:
                 continue
             before = self._lines(cell.plain)
             for line in self._run.transcripts(self._run.cell[cell.cell]):
                 if "turns" in line and line["question"] in before:
-                    yield _Pair(line, before[line["question"]])
+                    yield _Pair(line, before[line["question"]], goes_on)
 
     def _lines(self, cell: str) -> dict[str, Line]:
         """Return a cell's conversations by question; rows that are held against one cell follow one another."""
@@ -204,7 +220,7 @@ def _final_key(line: Line) -> str | None:
     return next((one["key"] for one in reversed(texts) if one["text"] == line["final"]), None)
 
 
-def _unread(turns: Sequence[Line], dropped: Line) -> Line:
+def _left_out(turns: Sequence[Line], dropped: Line) -> Line:
     """Return the turn that was left out of what others read."""
     here = [turn for turn in turns if turn["round"] == dropped["round"]]
     peers: Sequence[Line] = [turn for turn in here if turn["seat"] != LEADER] or here

@@ -93,6 +93,10 @@ class Protocol(ABC):
     each_member: ClassVar[bool] = False
     """Whether a run makes a row of it for each distinct member of a team, seated as the leader."""
 
+    goes_on: ClassVar[bool] = False
+    """Whether a seat that others read goes on, in its next round, from its own last turn, whatever others read of it:
+    then that turn was not written in vain where an intervention leaves it out of what they read."""
+
     weighs: ClassVar[bool] = False
     """Whether it needs the members' scores on the train split (`Room.weight`)."""
 

@@ -34,6 +34,7 @@ class Debate(Protocol):
 
     name: ClassVar[str] = "debate"
     depth: ClassVar[str] = "rounds"
+    goes_on: ClassVar[bool] = True
 
     def calls(self, peers: int) -> int:
         """Every seat speaks once a round."""

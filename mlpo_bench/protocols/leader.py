@@ -59,6 +59,7 @@ class Leader(Protocol):
     name: ClassVar[str] = "leader"
     family: ClassVar[Family] = "led"
     depth: ClassVar[str] = "rounds"
+    goes_on: ClassVar[bool] = True
 
     @property
     def recorded(self) -> dict[str, Any]:

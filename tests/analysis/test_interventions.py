@@ -172,6 +172,36 @@ def test_a_peer_left_out_saves_its_tokens(told: Any, carry_for_all: Runs) -> Non
     assert one.saved == pytest.approx(sum(peers_own) / len(peers_own) + read + 2)  # its heading
 
 
+@pytest.mark.parametrize(
+    ("protocol", "which", "unread"),
+    [
+        ({"leader": {"rounds": 2}}, "last", {1}),
+        ({"leader": {"rounds": 2}}, "first", set()),
+        ({"leader": {"rounds": 2}}, "every", {0, 1}),
+        ({"debate": {"rounds": 2}}, "last", set()),
+        ({"debate": {"rounds": 3}}, "every", set()),
+        ({"critique": {"rounds": 2}}, "first", {1}),
+        ({"mixture": {"layers": 2}}, "first", {0}),
+    ],
+)
+def test_what_its_author_goes_on_from_is_not_saved(carry: Runs, protocol: Any, which: str, unread: set[int]) -> None:
+    engines = Answering(team(majority), by_model=True)
+    some = {"protocols": [protocol], "interventions": [{"drop": 1, "round": which}]}
+    run = carry("drops", split="all", subjects=["object_counting"], team=TEAM, open_engines=engines, **some)
+    loaded = LoadedRun(run)
+    plain, *altered = loaded.cells
+
+    def tokens(cell: str, seat: str | None = None) -> int:
+        turns = read_ledger(run.ledger_path(cell)).to_pylist()
+        kept = [turn for turn in turns if seat is None or (turn["seat"] == seat and turn["round"] in unread)]
+        return sum(turn["prompt_tokens"] + turn["cached_tokens"] + turn["completion_tokens"] for turn in kept)
+
+    for cell, one in zip(altered, effects(loaded), strict=True):
+        (seat,) = one.seats or ()
+        took = tokens(cell.id) - tokens(cell.id, f"peer {seat}")
+        assert one.saved == pytest.approx((tokens(plain.id) - took) / one.conversations)
+
+
 def test_only_the_leader_is_asked_again(carry_for_all: Runs) -> None:
     engines = Answering(team(majority), by_model=True)
     shared = {"split": "all", "subjects": ["object_counting"], "team": TEAM, "open_engines": engines}
