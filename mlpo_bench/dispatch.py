@@ -353,6 +353,8 @@ class Dispatch:
     async def at_work(self) -> AsyncIterator[None]:
         """Commit the store regularly while inside, and once more on the way out, whatever happens."""
         self._store.when_failing = self.stop  # what cannot be kept is not paid for
+        if self._store.trouble is not None:  # met before anybody was to be told of it
+            self.stop()
         committing = asyncio.create_task(self._commit_regularly())
         try:
             yield

@@ -463,6 +463,20 @@ def test_the_store_is_committed_while_conversations_are_held_and_stops_them_wher
         asyncio.run(scenario(store))
 
 
+def test_a_store_that_was_in_trouble_before_anybody_asked_is_asked_for_nothing_new(tmp_path: Path) -> None:
+    engine = Counting()
+
+    async def scenario(store: Store) -> None:
+        store._fail(sqlite3.OperationalError("database or disk is full"))
+        dispatch = Dispatch({MEMBER.spec: engine}, store)
+        async with dispatch.at_work():
+            await ask(dispatch)
+
+    with pytest.raises(UsageError, match="database or disk is full"), Store(tmp_path / "store.sqlite") as store:
+        asyncio.run(scenario(store))
+    assert engine.calls == 0
+
+
 def test_an_answer_from_before_is_counted_with_when_it_was_made(store: Store) -> None:
     async def keys() -> list[bytes]:
         dispatch = Dispatch({MEMBER.spec: Counting()}, store)

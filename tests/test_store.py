@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from mlpo_bench.chat import Completion, Message, Sampling, Usage
 from mlpo_bench.errors import UsageError
-from mlpo_bench.store import Store, database, derived_seed, request_key
+from mlpo_bench.store import Store, database, derived_seed, request_key, rows
 
 
 MADE = Completion("text\x00 with \N{SNOWMAN}", Usage(3, 2, 1), "length", 0.25)
@@ -473,3 +473,66 @@ def test_a_file_that_cannot_be_filled_is_not_left_behind(tmp_path: Path) -> None
     place = tmp_path / "store.sqlite.unsaved-1-1"
     assert not database._saved(place, [(b"key", object())])  # type: ignore[list-item]
     assert not place.exists()
+
+
+def no_room(_store: Store) -> None:
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+def kept_beside(path: Path, *samples: int) -> list[Path]:
+    """Make a store, and beside it the files of two runs that met a full disk."""
+    fill(path, 1)
+    places: list[Path] = []
+    for sample in samples:
+        places += database.save_elsewhere(path, [(key(sample=sample), rows.written(MADE))], part=sample)
+    return places
+
+
+def test_what_cannot_be_taken_in_now_either_stays_where_it_lies_and_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "store.sqlite"
+    places = kept_beside(path, 1, 2)
+    with monkeypatch.context() as full:
+        full.setattr(Store, "_write", no_room)
+        store = Store(path)
+    said = str(store.trouble)
+    assert said.startswith(f"the store {path} cannot be written or read: database or disk is full. 2 answers that it")
+    assert all(str(place) in said for place in places)
+    assert [store.get(key(sample=n)) for n in (1, 2)] == [MADE, MADE]
+    assert store.settle() == said
+    store.close()
+    assert sorted(tmp_path.glob("*.unsaved-*")) == sorted(places)  # and written nowhere else again
+    with Store(path) as store:
+        assert [store.get(key(sample=n)) for n in (1, 2)] == [MADE, MADE]
+        assert len(store) == 3
+    assert not list(tmp_path.glob("*.unsaved-*"))
+
+
+def test_a_store_that_is_locked_as_it_is_opened_leaves_what_lies_beside_it_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_WRITES_WITHIN_MS", 1)
+    monkeypatch.setattr("mlpo_bench.store.store.LOCKED_FOR_S", 0.2)
+    path = tmp_path / "store.sqlite"
+    places = kept_beside(path, 1)
+    unsaved = database.unsaved
+    with sqlite3.connect(path, isolation_level=None) as other:
+
+        def found(path: Path) -> Iterator[tuple[Path, list[database.Row]]]:
+            other.execute("BEGIN IMMEDIATE")
+            yield from unsaved(path)
+
+        monkeypatch.setattr(database, "unsaved", found)
+        with Store(path) as store:
+            assert store.get(key(sample=1)) == MADE
+            time.sleep(0.3)
+            store.put(key(sample=2), MADE)
+            store.commit()
+            assert store.trouble is None  # that lock began now
+            other.execute("COMMIT")
+    other.close()
+    assert sorted(tmp_path.glob("*.unsaved-*")) == places
+    monkeypatch.setattr(database, "unsaved", unsaved)
+    with Store(path) as store:
+        assert len(store) == 3

@@ -84,16 +84,17 @@ class TeamLM(LM):
         return asyncio.run(self._generate(requests))
 
     async def _generate(self, requests: Sequence[Instance]) -> list[str]:
-        engines = await open_engines(self.setting.team.specs, deterministic=self._deterministic)
-        try:
-            with Store(self._store) as store:
+        with Store(self._store) as store:
+            store.check()
+            engines = await open_engines(self.setting.team.specs, deterministic=self._deterministic)
+            try:
                 dispatch = Dispatch(engines, store)
                 async with dispatch.at_work():
                     return await asyncio.gather(
                         *(self._converse(request, dispatch, nth) for request, nth in _repeated(requests))
                     )
-        finally:
-            await close_engines(engines)
+            finally:
+                await close_engines(engines)
 
     async def _converse(self, request: Instance, dispatch: Dispatch, repetition: int) -> str:
         context, generation = request.args

@@ -71,6 +71,7 @@ async def run_cells(
             _restore(kept, folder, observer)
         try:
             if todo := folder.left(only):
+                kept.check()
                 await _run_cells(todo, folder, kept, observer, open_engines)
         except Stopped as stop:
             if trouble := kept.settle():

@@ -20,7 +20,7 @@ from mlpo_bench.store import contents, database, rows
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -64,6 +64,7 @@ class Store:
         self.trouble: str | None = None
         self.when_failing: Callable[[], None] | None = None
         self._pending: dict[bytes, bytes] = {}
+        self._beside: dict[bytes, bytes] = {}  # what files beside this one hold still
         self._makers: dict[bytes, Maker] = {}
         self._dropped: list[bytes] = []
         self._committed = time.monotonic()
@@ -76,13 +77,30 @@ class Store:
         self._beyond = [(other, db) for other, db in there if db is not None]
 
     def _take_in_unsaved(self) -> None:
-        """Take in what this store could not take before."""
+        """Take in what this store could not take before; what it cannot take now either stays where it lies."""
+        left: dict[Path, int] = {}
         for place, kept in database.unsaved(self.path) if self.path else ():
             self._pending |= kept
             self.commit()
             if not self._pending:
                 log.info("%d completions of %s are taken in", len(kept), place)
                 place.unlink(missing_ok=True)
+                continue
+            left[place] = len(kept)
+            self._beside |= kept
+            self._pending.clear()
+            self._locked_since = None  # nothing waits to be written any more
+        if left and self.trouble is not None:
+            self.trouble += self._kept_in(left)
+
+    def check(self) -> None:
+        """Check that answers can be kept, before anything is asked or an engine started for it.
+
+        Raises:
+            Stopped: there is trouble already. On the way out of a `with` block of the store it becomes a sentence.
+        """
+        if self.trouble is not None:
+            raise Stopped
 
     def get(self, key: bytes) -> Completion | None:
         """Return the completion of a request, or None where it was never made.
@@ -103,7 +121,7 @@ class Store:
 
     def held(self, key: bytes) -> Completion | None:
         """Return what this very file holds of a request; a row that holds no completion is dropped."""
-        value = self._pending.get(key)
+        value = self._pending.get(key) or self._beside.get(key)
         if value is None:
             try:
                 value = _value(self._db, key)
@@ -114,6 +132,7 @@ class Store:
         made = rows.read(value)
         if made is None:
             self._pending.pop(key, None)
+            self._beside.pop(key, None)
             self._dropped.append(key)
         return made
 
@@ -235,13 +254,18 @@ class Store:
             count, places = len(self._pending), database.save_elsewhere(self.path, list(self._pending.items()))
             self._pending.clear()
             if places:
-                beside = all(database.is_beside(self.path, place) for place in places)
-                listed = " ".join(shlex.quote(str(place)) for place in places)
-                taken = "the next run takes them in" if beside else f"`mlpo-bench store import {listed}` takes them in"
-                self.trouble += f" {sum(places.values())} answers that it could not take are in {listed}; {taken}."
+                self.trouble += self._kept_in(places)
             if lost := count - sum(places.values()):
                 self.trouble += f" {lost} answers could be written nowhere and are lost: there is no room."
         return self.trouble
+
+    def _kept_in(self, places: Mapping[Path, int]) -> str:
+        """Return in a sentence how many answers lie in which files, and what takes them in."""
+        assert self.path is not None
+        beside = all(database.is_beside(self.path, place) for place in places)
+        listed = " ".join(shlex.quote(str(place)) for place in places)
+        taken = "the next run takes them in" if beside else f"`mlpo-bench store import {listed}` takes them in"
+        return f" {sum(places.values())} answers that it could not take are in {listed}; {taken}."
 
     def close(self) -> None:
         """Commit and let go of the file; one that turned out to be damaged is set aside."""

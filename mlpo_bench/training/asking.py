@@ -148,6 +148,7 @@ async def table(
     """
     async with contextlib.AsyncExitStack() as closing:
         store = closing.enter_context(Store(store_path))
+        store.check()
         engines = await open_engines(specs, deterministic=deterministic, on_event=observer.say)
         closing.push_async_callback(close_engines, engines)
         dispatch = Dispatch(engines, store)

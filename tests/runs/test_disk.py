@@ -16,17 +16,18 @@ from typing import Any
 import orjson
 import pytest
 
-from mlpo_bench.chat import Completion
+from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.engines.scripted import ScriptedEngine
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log import RunDirectory
 from mlpo_bench.log.transcripts import TranscriptWriter
-from mlpo_bench.store import Store
+from mlpo_bench.store import Store, database, rows
 
 
 Runs = Any
 Read = Any
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+MADE = Completion("text " * 100, Usage(3, 0, 5), "stop", 0.1)
 LONG = "I think about it at length. " * 40
 
 
@@ -89,6 +90,23 @@ def test_files_that_may_not_grow_stop_the_asking_and_lose_nothing(
     assert run().returncode == 0
     assert contents(tmp_path / "runs" / "mine") == contents(tmp_path / "undisturbed" / "mine")
     assert answers(tmp_path / "s" / "store.sqlite") == answers(tmp_path / "other.sqlite")
+    assert not unsaved(tmp_path)
+
+
+def test_what_finds_too_little_room_for_what_is_kept_beside_the_store_asks_nothing(run: Run, tmp_path: Path) -> None:
+    store = tmp_path / "s" / "store.sqlite"
+    with Store(store):
+        pass
+    unkept = [(number.to_bytes(32, "big"), rows.written(MADE)) for number in range(400)]
+    (place,) = database.save_elsewhere(store, unkept)
+    limited = run(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
+    said = only_sentence(limited)
+    assert f"400 answers that it could not take are in {place}; the next run takes them in. Nothing more was" in said
+    assert (answers(store), answers(place)) == (0, 400)
+    assert not (tmp_path / "runs" / "mine" / "manifest.json").exists()
+    again = run()
+    assert again.returncode == 0, again.stderr
+    assert answers(store) > 400
     assert not unsaved(tmp_path)
 
 
