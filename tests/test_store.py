@@ -289,6 +289,65 @@ def test_a_store_that_turns_out_to_be_damaged_stops_who_asks_and_is_set_aside(
     assert not list(tmp_path.glob("*.unsaved-*"))
 
 
+def met_damage(store: Store) -> Store:
+    """Look up all that a store held, which turns out to be damaged."""
+    for n in range(2_000):
+        store.get(n.to_bytes(32, "big"))
+    assert "is damaged" in str(store.trouble)
+    return store
+
+
+def test_only_the_damaged_file_itself_is_set_aside_and_never_the_one_that_took_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "store.sqlite"
+    fill(path)
+    with monkeypatch.context() as large:
+        large.setattr(database, "_CHECKED_WHOLE", 0)  # nothing of it is in memory yet
+        one, other = Store(path), Store(path)
+    for offset in range(8_192, path.stat().st_size, 4_096):
+        with path.open("r+b") as file:
+            file.seek(offset)
+            file.write(b"\xff" * 4_096)
+    met_damage(other)
+    met_damage(one).close()
+    with Store(path) as healthy:
+        healthy.put(key(), MADE)
+        healthy.commit()
+        other.close()
+        healthy.put(key(sample=1), MADE)
+    assert str(one.trouble).endswith(f"It is set aside as {next(tmp_path.glob('*.damaged-*[!lm]'))}.")
+    assert str(other.trouble).endswith("Another process has set it aside.")
+    assert len(list(tmp_path.glob("*.damaged-*[!lm]"))) == 1  # beside its log and index
+    with Store(path) as store:
+        assert dict(store.items()) == {key(): MADE, key(sample=1): MADE}
+
+
+def test_where_a_file_is_replaced_as_it_is_opened_none_is_taken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "store.sqlite"
+    fill(path)
+    connected = database._connected
+
+    def replaced(path: Path | str) -> sqlite3.Connection:
+        db = connected(path)
+        Path(path).rename(tmp_path / "away.sqlite")
+        connected(path).close()
+        return db
+
+    monkeypatch.setattr(database, "_connected", replaced)
+    assert database.opened(path).file is None
+
+
+def test_stores_that_are_set_aside_within_a_second_are_all_kept(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    for n in range(3):
+        path.write_text(f"{n}")
+        database.set_aside(path)
+    assert sorted(each.read_text() for each in tmp_path.iterdir()) == ["0", "1", "2"]
+
+
 @pytest.mark.parametrize("content", [b"SQLite format 3\0" + bytes(84), b"x" * 5_000, b"SQLite format 3\0"])
 def test_what_is_not_known_to_be_a_store_is_never_moved(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "store.sqlite"

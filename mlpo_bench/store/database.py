@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import secrets
 import sqlite3
 import struct
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from filelock import FileLock
 
@@ -43,37 +44,67 @@ _SQLITE_BUSY, _SQLITE_LOCKED, _SQLITE_READONLY, _SQLITE_CORRUPT, _SQLITE_NOTADB 
 _UNSAVED, _MOST_PARTS = ".unsaved-", 32
 
 
+class Opened(NamedTuple):
+    """A store as it was opened: where a damaged one in its place was put, and which file it is (see `identity`)."""
+
+    db: sqlite3.Connection
+    set_aside: Path | None = None
+    file: tuple[int, int] | None = None
+
+
 class Damaged(sqlite3.DatabaseError):
     """A file was found to be damaged."""
 
 
-def opened(path: Path | None) -> tuple[sqlite3.Connection, Path | None]:
-    """Open a store to read and write it (None: in memory); also return where a damaged one in its place was put.
+def opened(path: Path | None) -> Opened:
+    """Open a store to read and write it (None: in memory); a damaged one in its place is set aside.
 
     Raises:
         UsageError: it cannot be opened, or is no store of this version.
     """
     if path is None:
-        return _connected(":memory:"), None
+        return Opened(_connected(":memory:"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             atomic.check_regular(path)  # beside a device or a pipe SQLite would leave its journal
         try:
-            return _connected(path), None
+            return _opened(path)
         except sqlite3.DatabaseError as error:
             if not (is_damaged(error) and is_store(path)):
                 raise
-        with FileLock(path.with_name(f".{path.name}.lock")):  # of two processes that meet it, one sets it aside
+        with _alone(path):  # of two processes that meet it, one sets it aside
             try:
-                return _connected(path), None
+                return _opened(path)
             except sqlite3.DatabaseError as error:
                 if not is_damaged(error):
                     raise
             aside = set_aside(path)
-            return _connected(path), aside
+            return _opened(path)._replace(set_aside=aside)
     except (OSError, sqlite3.Error) as error:
         raise unopened(path, error) from None
+
+
+def _opened(path: Path) -> Opened:
+    before = identity(path)
+    db = _connected(path)
+    now = identity(path)
+    # Where another process put a new file there in between, nobody can tell which of both this is.
+    return Opened(db, file=now if before in {None, now} else None)
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells the file at a path apart from every other that lies, or comes to lie, there; None for none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _alone(path: Path) -> FileLock:
+    """Return what holds off other processes that would set a store aside."""
+    return FileLock(path.with_name(f".{path.name}.lock"))
 
 
 def _connected(path: Path | str) -> sqlite3.Connection:
@@ -183,12 +214,23 @@ def is_store(path: Path) -> bool:
 
 def set_aside(path: Path) -> Path:
     """Give a damaged store another name, so that a new one can take its place; return that name."""
-    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}")
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}")
     path.replace(aside)
     for end in ("-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + end).replace(aside.with_name(aside.name + end))
     return aside
+
+
+def closed_and_set_aside(path: Path, opened: Opened) -> Path | None:
+    """Close a store that turned out to be damaged and set it aside; return its new name.
+
+    None where it lies there no longer: another process has set it aside, and what lies there now is a healthy one.
+    """
+    with _alone(path):
+        still = opened.file is not None and identity(path) == opened.file  # asked while no other file can be that one
+        opened.db.close()
+        return set_aside(path) if still else None
 
 
 def save_elsewhere(path: Path, rows: Sequence[Row], part: int = 1) -> dict[Path, int]:

@@ -70,7 +70,8 @@ class Store:
         self._committed = time.monotonic()
         self._locked_since: float | None = None
         self._damaged = self._closed = False
-        self._db, self.set_aside = database.opened(path)
+        self._opened = database.opened(path)
+        self._db, self.set_aside = self._opened.db, self._opened.set_aside
         self._take_in_unsaved()
         log.info("completions are kept in %s", path or "memory")
         there = ((other, database.to_read(other)) for other in beyond if other.exists())
@@ -273,13 +274,14 @@ class Store:
             return
         self._closed = True
         self.settle()
-        self._db.close()
         for _, db in self._beyond:
             db.close()
         if self._damaged and self.path is not None:
             with contextlib.suppress(OSError):
-                aside = database.set_aside(self.path)
-                self.trouble = f"{self.trouble} It is set aside as {aside}."
+                aside = database.closed_and_set_aside(self.path, self._opened)
+                told = f"It is set aside as {aside}." if aside else "Another process has set it aside."
+                self.trouble = f"{self.trouble} {told}"
+        self._db.close()
 
     def __enter__(self) -> Self:
         return self
