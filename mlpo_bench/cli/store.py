@@ -77,7 +77,7 @@ def show(
     from mlpo_bench.store import Store
 
     path = _existing(store)
-    with _at_work(path), Store(path) as opened:
+    with _at_work(path), Store(path, leave_damaged=True) as opened:
         contents = opened.contents()
     if json:
         by_maker = [
@@ -107,7 +107,7 @@ def prune(
     if not (model or older_than or run):
         raise UsageError("name what is to be deleted: --model, --older-than or --run. `mlpo-bench store` shows it.")
     path = _existing(store)
-    with Store(path) as opened:
+    with Store(path, leave_damaged=True) as opened:
         with _at_work(path):
             part = _part(opened, model, older_than, run)
             size = opened.size(part)
@@ -150,7 +150,7 @@ def export(
     _check_export(file, path, beyond or ())
     held = {one.request for other in beyond or () for one in read_completions(other)}
     file.parent.mkdir(parents=True, exist_ok=True)
-    with _at_work(path), Store(path) as opened:
+    with _at_work(path), Store(path, leave_damaged=True) as opened:
         part = _part(opened, model, older_than, run)
         kept = (Kept(key, made, by=by) for key, made, by in opened.part(part) if key not in held)
         count = write_completions(file, {"store": SCHEMA_VERSION}, kept, opened.makers())
@@ -183,10 +183,10 @@ def import_(
     for file in files:
         if not is_store(file) and read_header(file).get("store") != SCHEMA_VERSION:
             raise UsageError(f"{file} was not written by `mlpo-bench store export` of this version.")
-    with Store(store or default_path()) as opened:
+    with Store(store or default_path(), leave_damaged=True) as opened:
         for file in files:
             if is_store(file):
-                with Store(file) as other:
+                with Store(file, leave_damaged=True) as other:
                     _put(opened, (Kept(key, made, by=by) for key, made, by in other.part()))
             else:
                 _put(opened, read_completions(file))

@@ -56,8 +56,8 @@ class Damaged(sqlite3.DatabaseError):
     """A file was found to be damaged."""
 
 
-def opened(path: Path | None) -> Opened:
-    """Open a store to read and write it (None: in memory); a damaged one in its place is set aside.
+def opened(path: Path | None, *, leave_damaged: bool = False) -> Opened:
+    """Open a store to read and write it (None: in memory); a damaged one in its place is set aside, or else refused.
 
     Raises:
         UsageError: it cannot be opened, or is no store of this version.
@@ -69,9 +69,9 @@ def opened(path: Path | None) -> Opened:
         with contextlib.suppress(FileNotFoundError):
             atomic.check_regular(path)  # beside a device or a pipe SQLite would leave its journal
         try:
-            return _opened(path)
+            return _opened(path, leave_damaged=leave_damaged)
         except sqlite3.DatabaseError as error:
-            if not (is_damaged(error) and is_store(path)):
+            if leave_damaged or not (is_damaged(error) and is_store(path)):
                 raise
         with _alone(path):  # of two processes that meet it, one sets it aside
             try:
@@ -85,9 +85,11 @@ def opened(path: Path | None) -> Opened:
         raise unopened(path, error) from None
 
 
-def _opened(path: Path) -> Opened:
+def _opened(path: Path, *, leave_damaged: bool = False) -> Opened:
+    if leave_damaged:
+        _check_sound(path)
     before = identity(path)
-    db = _connected(path)
+    db = _connected(path, untouched=leave_damaged)
     now = identity(path)
     # Where another process put a new file there in between, nobody can tell which of both this is.
     return Opened(db, file=now if before in {None, now} else None)
@@ -107,18 +109,20 @@ def _alone(path: Path) -> FileLock:
     return FileLock(path.with_name(f".{path.name}.lock"))
 
 
-def _connected(path: Path | str) -> sqlite3.Connection:
+def _connected(path: Path | str, *, untouched: bool = False) -> sqlite3.Connection:
+    """Connect to a store; `untouched` to one that was found to be sound, and is not written for being opened."""
     db = sqlite3.connect(path, timeout=_OPENS_WITHIN_S, isolation_level=None)
     try:
-        check(path, db)
-        if isinstance(path, Path) and path.stat().st_size <= _CHECKED_WHOLE:
-            _check_whole(db)
+        version = check(path, db)
+        if isinstance(path, Path) and not untouched:
+            _check_whole(path, db)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")  # what is committed outlives a power cut
         for table in (TABLE, *MAKERS):
             db.execute(table)
-        db.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        if not (untouched and version):
+            db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         db.execute(f"PRAGMA busy_timeout={_WRITES_WITHIN_MS}")
     except BaseException:
         db.close()
@@ -126,7 +130,25 @@ def _connected(path: Path | str) -> sqlite3.Connection:
     return db
 
 
-def _check_whole(db: sqlite3.Connection) -> None:
+def _check_sound(path: Path) -> None:
+    """Check that a store is not damaged, and write nothing: who opens it to write may move what its log holds into it.
+
+    What else may be amiss with it is told as it is opened.
+    """
+    if not is_store(path):
+        return
+    try:
+        with contextlib.closing(_reading(path)) as db:
+            check(path, db)
+            _check_whole(path, db)
+    except sqlite3.Error as error:
+        if is_damaged(error):
+            raise
+
+
+def _check_whole(path: Path, db: sqlite3.Connection) -> None:
+    if path.stat().st_size > _CHECKED_WHOLE:
+        return
     (said,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if said != "ok":
         raise Damaged(said)
@@ -140,7 +162,7 @@ def to_read(path: Path) -> sqlite3.Connection | None:
     """
     try:
         with contextlib.ExitStack() as left:
-            db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_OPENS_WITHIN_S)
+            db = _reading(path)
             left.callback(db.close)
             if not check(path, db):
                 return None
@@ -148,6 +170,10 @@ def to_read(path: Path) -> sqlite3.Connection | None:
             return db
     except sqlite3.Error as error:
         raise unopened(path, error) from None
+
+
+def _reading(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_OPENS_WITHIN_S)
 
 
 def check(path: Path | str, db: sqlite3.Connection) -> int:
@@ -178,6 +204,12 @@ def unopened(path: Path | None, error: Exception) -> UsageError:
         return UsageError(
             f"the store {path} cannot be opened: it or its folder may not be written to. Copy it to a folder that may, "
             "or name another with --store."
+        )
+    if path is not None and isinstance(error, sqlite3.Error) and is_damaged(error) and is_store(path):
+        return UsageError(
+            f"the store {path} is damaged ({error}), and is left as it is. `mlpo-bench run` sets it aside and goes on "
+            "with a new one; or move it away, and `mlpo-bench store rebuild RUN` takes what runs were answered from "
+            "their transcripts."
         )
     why = reason(error) if isinstance(error, OSError) else error
     instead = "Move it away, or name" if path is not None and os.path.lexists(path) else "Name"

@@ -47,6 +47,7 @@ class Store:
         path: The file; None for a store in memory, which ends with the process.
         beyond: Other stores, which are asked for what this one lacks, in this order. They are never written, and
             those that are not there hold nothing.
+        leave_damaged: Refuse a damaged file and leave it as it is, rather than set it aside and begin a new one.
 
     Attributes:
         trouble: Why the file cannot be read or written, in a sentence; None while it can.
@@ -57,7 +58,7 @@ class Store:
         UsageError: a file cannot be opened, or is no store of this version.
     """
 
-    def __init__(self, path: Path | None, beyond: Sequence[Path] = ()) -> None:
+    def __init__(self, path: Path | None, beyond: Sequence[Path] = (), *, leave_damaged: bool = False) -> None:
         if path is not None and str(path) == ":memory:":
             raise UsageError("the store :memory: would keep nothing; name a file with --store.")
         self.path = path
@@ -70,7 +71,8 @@ class Store:
         self._committed = time.monotonic()
         self._locked_since: float | None = None
         self._damaged = self._closed = False
-        self._opened = database.opened(path)
+        self._leave_damaged = leave_damaged
+        self._opened = database.opened(path, leave_damaged=leave_damaged)
         self._db, self.set_aside = self._opened.db, self._opened.set_aside
         self._take_in_unsaved()
         log.info("completions are kept in %s", path or "memory")
@@ -170,6 +172,8 @@ class Store:
     def _looked_through(self) -> Iterator[None]:
         """Write what is pending, and say what is wrong with a file whose rows cannot be gone through while inside."""
         self.commit()
+        if self._damaged and self.trouble is not None:
+            raise UsageError(self.trouble)
         try:
             yield
         except sqlite3.Error as error:
@@ -269,14 +273,14 @@ class Store:
         return f" {sum(places.values())} answers that it could not take are in {listed}; {taken}."
 
     def close(self) -> None:
-        """Commit and let go of the file; one that turned out to be damaged is set aside."""
+        """Commit and let go of the file; one that turned out to be damaged is set aside, unless it is to be left."""
         if self._closed:
             return
         self._closed = True
         self.settle()
         for _, db in self._beyond:
             db.close()
-        if self._damaged and self.path is not None:
+        if self._damaged and self.path is not None and not self._leave_damaged:
             with contextlib.suppress(OSError):
                 aside = database.closed_and_set_aside(self.path, self._opened)
                 told = f"It is set aside as {aside}." if aside else "Another process has set it aside."

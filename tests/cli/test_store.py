@@ -301,3 +301,50 @@ def test_a_pipe_is_no_file_of_completions(mlpo_bench: Cli, tmp_path: Path) -> No
     said = mlpo_bench("store", "import", "pipe", "--store", "store.sqlite")
     assert said.code == 2
     assert "pipe cannot be read: it is a pipe, not a file." in said.err
+
+
+def damaged(path: Path) -> bytes:
+    """Make a store of 2,000 completions, and write over a third of it; return what it is then."""
+    filled(
+        path, {n.to_bytes(32, "big"): Completion(f"text {n} " * 20, Usage(1, 1, 2), "stop", 0.5) for n in range(2_000)}
+    )
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3 : 2 * len(content) // 3] = b"\xff" * (2 * len(content) // 3 - len(content) // 3)
+    path.write_bytes(content)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["show", "--store", "bad.sqlite"],
+        ["show", "--json", "--store", "bad.sqlite"],
+        ["export", "all.zst", "--store", "bad.sqlite"],
+        ["prune", "--older-than", "1d", "--yes", "--store", "bad.sqlite"],
+        ["import", "bad.sqlite", "--store", "good.sqlite"],
+    ],
+)
+def test_a_damaged_store_is_told_and_left_as_it_is(
+    mlpo_bench: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], large: bool
+) -> None:
+    bad = tmp_path / "bad.sqlite"
+    before = damaged(bad)
+    if large:  # as one that is not read through as it is opened
+        monkeypatch.setattr("mlpo_bench.store.database._CHECKED_WHOLE", 0)
+    said = mlpo_bench("store", *words)
+    assert (said.code, said.out) == (2, "")
+    assert "bad.sqlite is damaged (" in said.err
+    assert "is left as it is. `mlpo-bench run` sets it aside and goes on with a new one; or move it away" in said.err
+    assert bad.read_bytes() == before
+    assert not list(tmp_path.glob("*.damaged-*"))
+    assert not (tmp_path / "all.zst").exists()
+
+
+def test_nothing_is_imported_into_a_damaged_store(mlpo_bench: Cli, tmp_path: Path) -> None:
+    filled(tmp_path / "good.sqlite", MADE)
+    before = damaged(tmp_path / "bad.sqlite")
+    said = mlpo_bench("store", "import", "good.sqlite", "--store", "bad.sqlite")
+    assert (said.code, said.out) == (2, "")
+    assert "bad.sqlite is damaged (" in said.err
+    assert (tmp_path / "bad.sqlite").read_bytes() == before
