@@ -595,3 +595,49 @@ def test_a_store_that_is_locked_as_it_is_opened_leaves_what_lies_beside_it_to_th
     monkeypatch.setattr(database, "unsaved", unsaved)
     with Store(path) as store:
         assert len(store) == 3
+
+
+def test_what_is_being_written_beside_a_store_is_not_taken_for_complete(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    fill(path, 1)
+
+    class Opening(list[tuple[bytes, bytes]]):
+        def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
+            for n in range(100):
+                if n == 50:
+                    Store(path).close()  # as another process does meanwhile
+                yield key(sample=n), rows.written(MADE)
+
+    (place,) = database.save_elsewhere(path, Opening([(b"", b"")] * 100))
+    assert [each.name for each in tmp_path.iterdir() if "unsaved" in each.name] == [place.name]
+    with Store(path) as store:
+        assert len(store) == 101
+    assert not place.exists()
+
+
+def test_a_file_beside_a_store_that_holds_nothing_yet_is_left_to_whoever_writes_it(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    place = tmp_path / "store.sqlite.unsaved-1-1"
+    fill(place, 0)
+    Store(path).close()
+    assert place.exists()
+    fill(place, 3)
+    with Store(path) as store:
+        assert len(store) == 3
+    assert not place.exists()
+
+
+def test_rows_are_on_the_disk_before_the_next_run_can_find_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[int] = []
+    path = tmp_path / "store.sqlite"
+    fsync = os.fsync
+
+    def looked_at(file: int) -> None:
+        found.append(len(list(database.unsaved(path))))
+        fsync(file)
+
+    monkeypatch.setattr("os.fsync", looked_at)
+    database.save_elsewhere(path, [(key(), rows.written(MADE))])
+    assert found == [0, 1]  # the file, then the folder with its name

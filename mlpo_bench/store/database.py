@@ -298,8 +298,12 @@ def is_beside(path: Path, place: Path) -> bool:
 
 
 def _saved(place: Path, rows: Sequence[Row]) -> bool:
+    """Write rows into a file that gets its name, by which `unsaved` finds it, once it is complete; return whether."""
     try:
-        with contextlib.closing(sqlite3.connect(place, isolation_level=None)) as db:
+        with (
+            atomic.written(place) as beside,
+            contextlib.closing(sqlite3.connect(beside, isolation_level=None)) as db,
+        ):
             db.execute("PRAGMA journal_mode=OFF")
             db.execute(f"PRAGMA application_id={APPLICATION_ID}")
             db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
@@ -308,17 +312,20 @@ def _saved(place: Path, rows: Sequence[Row]) -> bool:
             db.executemany(INSERT, rows)
             db.execute("COMMIT")
     except (OSError, sqlite3.Error):
-        with contextlib.suppress(OSError):
-            place.unlink()
         return False
     return True
 
 
 def unsaved(path: Path) -> Iterator[tuple[Path, list[Row]]]:
-    """Yield the files beside a store with rows that it could not take, and the rows."""
+    """Yield the files beside a store with rows that it could not take, and the rows.
+
+    One without any is left out, and so is never removed: an earlier version may be writing it.
+    """
     for place in sorted(path.parent.glob(f"{glob.escape(path.name)}{_UNSAVED}*")):
         with contextlib.suppress(sqlite3.Error, UsageError):
             db = to_read(place)
             if db is not None:
                 with contextlib.closing(db):
-                    yield place, db.execute("SELECT key, value FROM completions").fetchall()
+                    rows = db.execute("SELECT key, value FROM completions").fetchall()
+                if rows:
+                    yield place, rows
