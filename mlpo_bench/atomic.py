@@ -9,6 +9,7 @@ import contextlib
 import errno
 import glob
 import os
+import secrets
 import shutil
 import signal
 import stat
@@ -49,7 +50,8 @@ def written(path: Path) -> Iterator[Path]:
         OSError: something else than a file stands there (a link, a device, a folder), which is left as it is.
     """
     check_free(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    # In containers that share a folder the process is 1 in each of them, and was 1 in each one before.
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.{os.getpid()}")
     _UNDER_WAY[beside] = os.getpid()
     try:
         yield beside
@@ -116,11 +118,14 @@ def _sweep(path: Path) -> None:
         number = other.name.rpartition(".")[2]
         with contextlib.suppress(OSError):
             old = time.time() - other.stat().st_mtime > _LEFT_BEHIND_AFTER_S
-            if number.isdigit() and old and not _runs(int(number)):
+            if number.isdigit() and old and other not in _UNDER_WAY and not _runs(int(number)):
                 other.unlink()
 
 
 def _runs(process: int) -> bool:
+    """Whether another process is at work; what is named after this one and is not under way, an earlier one left."""
+    if process == os.getpid():
+        return False
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -78,7 +79,34 @@ def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypat
 
     monkeypatch.setattr("os.fsync", fsync)
     atomic.write(path, b"whole")
-    assert synced == [f".a.txt.{os.getpid()}, nameless", f"{tmp_path.name}, named"]
+    first, then = synced
+    assert re.fullmatch(rf"\.a\.txt\.[0-9a-f]{{8}}\.{os.getpid()}, nameless", first)
+    assert then == f"{tmp_path.name}, named"
+
+
+def test_processes_of_one_number_write_a_file_side_by_side(tmp_path: Path) -> None:
+    """In two containers that share a folder, each may be the first."""
+    path = tmp_path / "a.txt"
+    with atomic.written(path) as one:
+        one.write_text("one")
+        with atomic.written(path) as other:
+            other.write_text("other")
+        assert path.read_text() == "other"
+    assert path.read_text() == "one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_an_earlier_process_of_this_number_left_is_removed_and_what_this_one_writes_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    left = tmp_path / f".a.txt.0a1b2c3d.{os.getpid()}"
+    left.write_text("half")
+    with atomic.written(path) as slow:
+        slow.write_text("slow")
+        for other in (left, slow):
+            os.utime(other, (0, 0))
+        atomic.write(path, b"quick")
+        assert (left.exists(), slow.exists()) == (False, True)
+    assert path.read_text() == "slow"
 
 
 @pytest.mark.parametrize("kind", ["link", "lost link", "pipe", "folder"])

@@ -543,7 +543,7 @@ def kept_beside(path: Path, *samples: int) -> list[Path]:
     fill(path, 1)
     places: list[Path] = []
     for sample in samples:
-        places += database.save_elsewhere(path, [(key(sample=sample), rows.written(MADE))], part=sample)
+        places += database.save_elsewhere(path, [(key(sample=sample), rows.written(MADE))])
     return places
 
 
@@ -641,3 +641,16 @@ def test_rows_are_on_the_disk_before_the_next_run_can_find_them(
     monkeypatch.setattr("os.fsync", looked_at)
     database.save_elsewhere(path, [(key(), rows.written(MADE))])
     assert found == [0, 1]  # the file, then the folder with its name
+
+
+def test_what_processes_of_one_number_could_not_keep_lies_in_files_of_their_own(tmp_path: Path) -> None:
+    """As in containers, or after the machine was started anew."""
+    path = tmp_path / "store.sqlite"
+    (first,) = kept_beside(path, 1)
+    before = first.read_bytes()
+    assert not database.save_elsewhere(path, [(key(sample=2), object())])  # type: ignore[list-item]
+    assert first.read_bytes() == before
+    (second,) = database.save_elsewhere(path, [(key(sample=3), rows.written(MADE))])
+    assert second != first
+    with Store(path) as store:
+        assert [store.get(key(sample=n)) for n in (1, 2, 3)] == [MADE, None, MADE]

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+import secrets
 import signal
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
@@ -32,12 +33,14 @@ SPINS = "10000"
 # How much of a log is read from its end, in bytes, and how much of that is told, in lines and characters.
 _TAIL, _LINES, _LONGEST = 65_536, 2, 400
 _ERROR = re.compile(r"(?:^|[\s)])((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt): \S.*|Killed\b.*)")
+# Containers that share a cache have processes of one number, and earlier ones had it: their logs are not this one's.
+_STARTED = secrets.token_hex(4)
 _INVARIANT_ANYWAY = os.environ.get("VLLM_BATCH_INVARIANT", "0")
 
 
 def log_file() -> Path:
     """Return where this process's vLLM engines write what they have to say; it stays where one of them died."""
-    return cache_dir() / "logs" / f"vllm-{os.getpid()}.log"
+    return cache_dir() / "logs" / f"vllm-{os.getpid()}-{_STARTED}.log"
 
 
 def last_words(log: Path) -> str:

@@ -272,7 +272,7 @@ def save_elsewhere(path: Path, rows: Sequence[Row], part: int = 1) -> dict[Path,
         The files, each with how many rows it holds: all of them, unless there is no room anywhere.
     """
     for folder in _folders(path):
-        place = folder / f"{path.name}{_UNSAVED}{os.getpid()}-{part}"
+        place = folder / f"{path.name}{_UNSAVED}{secrets.token_hex(8)}"
         if _saved(place, rows):
             return {place: len(rows)}
     if part >= _MOST_PARTS or len(rows) == 1:

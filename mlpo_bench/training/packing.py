@@ -8,7 +8,7 @@ made again by the same command, out of the completions that `store export` carri
 from __future__ import annotations
 
 import io
-import os
+import secrets
 import shutil
 import tarfile
 from contextlib import suppress
@@ -84,8 +84,7 @@ def unpack(file: Path, parent: Path) -> TrainingFolder:
     Raises:
         UsageError: the file is none of `pack`, there is no room for it, or there is such a training.
     """
-    beside, made = parent / f".{file.name}.{os.getpid()}", not parent.exists()
-    shutil.rmtree(beside, ignore_errors=True)
+    beside, made = parent / f".{file.name}.{secrets.token_hex(4)}", not parent.exists()
     try:
         archives.unpack(file, beside)
         place = parent / _recipe(file, beside).name
