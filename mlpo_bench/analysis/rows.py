@@ -105,7 +105,7 @@ class ResultRow:
 
     @property
     def matched(self) -> str | None:
-        """The name of the cell whose tokens this vote was made to match."""
+        """The name of the cell whose tokens this row, a vote or a budget, was made to match."""
         return self.cells[0].matched
 
     @property

@@ -215,13 +215,14 @@ def _print_areas(places: Sequence[Placed], console: Console) -> None:
         "led teams": [one.point for one in places if one.row.family == "led"],
         "everything": [one.point for one in places if not one.row.ceiling],
     }
-    present = {name: points for name, points in groups.items() if points}
-    low = max(min(point.cost for point in points) for points in present.values())
-    high = max(point.cost for point in present.get("everything", []))
-    if len(present) < len(groups) or low >= high:
+    if not all(groups.values()):
         return
-    rows = min(len(points) for points in present.values())
-    areas = ", ".join(f"{name} {mean_area(points, rows, low, high):.3f}" for name, points in present.items())
+    low = max(min(point.cost for point in points) for points in groups.values())
+    high = max(point.cost for point in groups["everything"])
+    if low >= high:
+        return
+    rows = min(len(points) for points in groups.values())
+    areas = ", ".join(f"{name} {mean_area(points, rows, low, high):.3f}" for name, points in groups.items())
     counted = f"{rows} {'row' if rows == 1 else 'rows'} of each, over all choices, for more rows alone reach higher"
     console.print(
         f"Area under the frontier (mean of the best accuracy for the cost, from {_amount(low)} to {_amount(high)} on a "

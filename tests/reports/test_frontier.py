@@ -81,6 +81,15 @@ def test_what_is_printed_can_be_read_row_by_row() -> None:
     assert "solo and votes 0.100, led teams 0.500, everything 0.188" in " ".join(console.file.getvalue().split())
 
 
+def test_where_only_ceilings_are_done_there_are_no_areas() -> None:
+    console = Console(file=io.StringIO(), width=140)
+    print_frontier("bbh", ROWS[-1:], "tokens", {}, console)
+    assert isinstance(console.file, io.StringIO)
+    printed = console.file.getvalue()
+    assert "oracle, 3 peers" in printed
+    assert "Area under" not in printed
+
+
 def test_prices_go_by_model_and_are_asked_for_where_they_are_not_known() -> None:
     (cheap,) = placed(ROWS[:1], "price", {"m": Price(prompt=1, completion=10)})
     assert cheap.point.cost == pytest.approx(100 * 10 / 1e6)

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -272,6 +273,26 @@ def test_differences_are_those_of_paired_comparisons(rows: list[ResultRow]) -> N
     assert {row["name"] for row in found["solo"]} == set(named) - {"solo"}
 
 
+def test_a_row_s_own_vote_is_of_its_leader_s_own_answers(rows: list[ResultRow]) -> None:
+    """Budgets and votes of a whole team are made to match a leader's tokens as well, and come after its vote."""
+    vote = next(row for row in rows if row.name == "vote at the tokens of leader, 1 round, 3 peers")
+    assert (vote.alone, vote.family) == (True, "vote")
+    wrong = {**dict.fromkeys(vote.scores, 0.0), next(iter(vote.scores)): 1.0}
+    think = {"protocol": "think", "family": "other", "settings": {"budget": 100, "counts": "all"}}
+    team_vote = {"peers": 3, "settings": {"samples": 4, "over": "team"}}
+    others = [
+        replace(vote, label=label, scores=wrong, cells=tuple(cell.model_copy(update=changed) for cell in vote.cells))
+        for label, changed in {"think": think, "team vote": team_vote, "weighted": {"peers": 3}}.items()
+    ]
+    assert [own_vote(some) for some in ([*rows, *others], [*others, *rows])] == [own_vote(rows)] * 2
+    without = [row for row in rows if row.matched is None]
+    assert OWN_VOTE not in {one["reference"] for one in differences([*without, *others])}
+
+
+def own_vote(rows: list[ResultRow]) -> dict[str, Any]:
+    return next(one for one in differences(rows) if one["reference"] == OWN_VOTE)
+
+
 def test_means_over_suites_stand_behind_the_suites(run: RunDirectory, rows: list[ResultRow]) -> None:
     twice = [*rows, *(_elsewhere(row) for row in rows)]
     means = [row for row in row_figures(LoadedRun(run), twice) if row["suite"] == OVER_SUITES]
@@ -284,10 +305,8 @@ def test_means_over_suites_stand_behind_the_suites(run: RunDirectory, rows: list
     assert {row["name"] for row in solo["rows"]} == {row.name for row in rows} - {"solo"}
 
 
-def _elsewhere(row: ResultRow) -> ResultRow:
-    from dataclasses import replace
-
-    return replace(row, suite="mmlu")
+def _elsewhere(row: ResultRow, suite: str = "mmlu") -> ResultRow:
+    return replace(row, suite=suite)
 
 
 def test_a_run_with_unfinished_cells_says_so(run: RunDirectory, tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ def _meet(a: ResultRow, b: ResultRow) -> bool:
 
 
 def _references(rows: Sequence[ResultRow]) -> Iterator[tuple[str, Pairs]]:
-    votes = {row.matched: row for row in rows if row.matched}
+    # Budgets of `think` and `extend`, and votes of whole teams, are made to match a leader's tokens as well.
+    votes = {row.matched: row for row in rows if row.matched and row.alone and row.family == "vote"}
     matched = {row.name: (row, votes[row.cells[0].cell]) for row in rows if row.cells[0].cell in votes}
     if matched:
         yield OWN_VOTE, matched
