@@ -9,7 +9,7 @@ from statistics import mean
 from typing import TYPE_CHECKING
 
 from mlpo_bench.analysis.verdict import MUCH_UNREAD, Unread, Verdict, Verdicts
-from mlpo_bench.stats import ALPHA, compare, holm, questions_needed
+from mlpo_bench.stats import ALPHA, compare, fewest_questions, holm, questions_by_p, questions_needed
 
 
 if TYPE_CHECKING:
@@ -65,7 +65,18 @@ def _family(matches: Sequence[Match]) -> list[Verdict]:
 
 
 def _needed(comparison: Comparison, tests: int) -> int | None:
-    return questions_needed(comparison.difference.value, comparison.deviation, tests)
+    """Return how many questions would tell a difference that is open: more than were asked.
+
+    Where the normal curve asks for no more than these, the test that counted asks for more than it does: its p says how
+    many.
+    """
+    asked, value = comparison.difference.questions, comparison.difference.value
+    if value == 0:
+        return None
+    needed = questions_needed(value, comparison.deviation, tests) if comparison.deviation else asked
+    if needed is not None and needed <= asked:
+        needed = questions_by_p(asked, comparison.p, tests)
+    return None if needed is None else max(needed, asked + 1, fewest_questions(tests))
 
 
 def _common(match: Match) -> tuple[list[float], list[float], list[str]]:

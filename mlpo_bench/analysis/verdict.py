@@ -47,8 +47,8 @@ class Verdict:
         comparison: The row's accuracy less the vote's.
         adjusted: `comparison.p` after Holm over the verdicts of its kind: those on led rows, or those on others.
         adjusted_subjects: `comparison.p_subjects` likewise, over those that have one; None without subjects.
-        needed: How many questions would tell, in four samples of five, were the difference what it is here; None
-            where the verdict is clear, or no number below ten million would.
+        needed: How many questions would tell, in four samples of five, were the difference what it is here: more than
+            were asked. None where the verdict is clear, or no number below ten million would.
     """
 
     match: Match

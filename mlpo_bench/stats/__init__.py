@@ -17,7 +17,9 @@ from mlpo_bench.stats.paired import Comparison, Sampled, compare, difference, ov
 from mlpo_bench.stats.power import (
     detectable,
     detectable_mean,
+    fewest_questions,
     mcnemar_power,
+    questions_by_p,
     questions_needed,
     questions_to_detect,
 )
@@ -44,6 +46,7 @@ __all__ = [
     "difference",
     "dominated",
     "exchange",
+    "fewest_questions",
     "frontier",
     "holm",
     "interaction",
@@ -53,6 +56,7 @@ __all__ = [
     "mean_area",
     "over_seeds",
     "over_suites",
+    "questions_by_p",
     "questions_needed",
     "questions_to_detect",
     "rank_intervals",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, floor, log2
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from mlpo_bench.stats.significance import ALPHA
 
 # Numbers of pairs rarer than this add nothing to a power.
 _UNHEARD_OF = 1e-12
-_FEWEST_DIFFERING = 6  # with fewer, no exact test comes below 5 %
 _MOST_QUESTIONS = 10_000_000
 
 
@@ -99,7 +98,7 @@ def questions_to_detect(difference: float, discordant: float, tests: int = 1) ->
     if not 0 < difference <= discordant <= 1:
         raise ValueError(f"A difference of {difference} needs that share of questions to differ, and not {discordant}.")
     deviation = (discordant - difference**2) ** 0.5
-    return max(questions_needed(difference, deviation, tests) or 0, _FEWEST_DIFFERING)
+    return max(questions_needed(difference, deviation, tests) or 0, fewest_questions(tests))
 
 
 def questions_needed(mean: float, deviation: float, tests: int = 1, power: float = 0.8) -> int | None:
@@ -113,10 +112,38 @@ def questions_needed(mean: float, deviation: float, tests: int = 1, power: float
         tests: Among how many tests it is to be found: at the level of Holm's first step.
         power: The chance of finding it.
     """
-    from scipy.special import ndtri
-
     if mean == 0 or deviation == 0:
         return None
-    reach = float(ndtri(1 - ALPHA / (2 * tests)) + ndtri(power))
-    questions = (reach * deviation / mean) ** 2
+    return _whole((_reach(tests, power) * deviation / mean) ** 2)
+
+
+def questions_by_p(asked: int, p: float, tests: int = 1, power: float = 0.8) -> int | None:
+    """Return how many questions would find what these showed with too large a p; None where ten million would not.
+
+    The z that stands for p grows with the root of questions: ((z of the level + z of the power) / z of p)**2 as many.
+
+    Args:
+        asked: How many were asked.
+        p: What a test of these came to, two-sided.
+        tests: Among how many tests it is to be found: at the level of Holm's first step.
+        power: The chance of finding it.
+    """
+    from scipy.special import ndtri
+
+    reached = -float(ndtri(p / 2))
+    return _whole(asked * (_reach(tests, power) / reached) ** 2) if reached > 0 else None
+
+
+def fewest_questions(tests: int = 1) -> int:
+    """Return how many questions it takes, all to one side, for an exact test below the level of Holm's first step."""
+    return floor(log2(2 * tests / ALPHA)) + 1
+
+
+def _reach(tests: int, power: float) -> float:
+    from scipy.special import ndtri
+
+    return float(ndtri(1 - ALPHA / (2 * tests)) + ndtri(power))
+
+
+def _whole(questions: float) -> int | None:
     return ceil(questions) if questions <= _MOST_QUESTIONS else None

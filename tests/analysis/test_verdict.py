@@ -5,21 +5,25 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from itertools import product
+from math import ceil
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.special import ndtri
 
 from mlpo_bench.analysis.ballots import BallotBox, Ballots
 from mlpo_bench.analysis.chance import of_prompt
 from mlpo_bench.analysis.judging import judged
 from mlpo_bench.analysis.matches import matched
 from mlpo_bench.analysis.sides import Match, Side
-from mlpo_bench.analysis.verdict import Verdicts
+from mlpo_bench.analysis.verdict import Verdict, Verdicts
 from mlpo_bench.answers import FORMATS
 from mlpo_bench.log.ledger import Spent
 from mlpo_bench.reports.terminal.console import Console
 from mlpo_bench.reports.terminal.verdict import print_verdict
-from mlpo_bench.stats import Sampled, questions_needed, vote_score
+from mlpo_bench.stats import ALPHA, Sampled, questions_needed, vote_score
 
 
 N = 120
@@ -75,6 +79,57 @@ def test_what_cannot_be_told_says_how_many_questions_would() -> None:
     )
     assert f"{verdict.needed:,} questions would tell" in str(verdict)
     assert judged([match("leader", BETTER)]).verdicts[0].needed is None
+
+
+def open_verdict(row: list[float], vote: list[float], drawn: Sampled | None = None, tests: int = 1) -> Verdict:
+    """A verdict on a row that is held against a vote, among so many: all others are of the vote itself."""
+    subjects = {f"q{n}": f"s{n % 4}" for n in range(len(row))}
+    sides = [
+        Side(name, dict(zip(subjects, each, strict=True)), subjects, 100)
+        for name, each in zip("rv", (row, vote), strict=True)
+    ]
+    matches = [Match("bbh", side, sides[1], "tokens", 5, 5, drawn) for side in (sides[0], *[sides[1]] * (tests - 1))]
+    verdict = judged(matches).verdicts[0]
+    assert verdict.outcome == "cannot be told from"
+    return verdict
+
+
+def test_with_an_open_verdict_more_questions_would_tell_than_were_asked() -> None:
+    """Where the test that counted asks for more than a normal curve does, it says how many."""
+    few = open_verdict([1.0] * 6 + [0.0], [0.0] * 7, tests=5)
+    reach, reached = ndtri(1 - ALPHA / 10) + ndtri(0.8), ndtri(1 - few.comparison.p / 2)
+    assert questions_needed(few.comparison.difference.value, few.comparison.deviation, 5) == 3
+    assert few.needed == ceil(7 * (reach / reached) ** 2) == 18
+    assert "7 questions); 18 questions would tell" in str(few)
+    assert open_verdict([1.0] * 5, [0.0] * 5).needed == 12
+    scores = np.random.default_rng(1).choice([0.015, 0.03, 0.045], 200).tolist()
+    drawn = open_verdict([0.0] * 200, scores, Sampled(1, 1.0))
+    assert drawn.needed is not None
+    assert 200 < drawn.needed < 2_000
+    # What has nothing to be told by its test is told by no number.
+    assert open_verdict([0.0] * 50, [0.0001 + 0.0001 * (n % 2) for n in range(50)], Sampled(1, 1.0)).needed is None
+
+
+def test_so_few_questions_as_no_exact_test_tells_by_are_not_named() -> None:
+    lucky = open_verdict([1.0, 1.0], [0.0, 0.0], tests=20)
+    assert lucky.needed is not None
+    assert lucky.needed > 2
+    assert 2 / 2**lucky.needed < ALPHA / 20
+
+
+def test_no_open_verdict_names_as_few_questions_as_were_asked() -> None:
+    named = 0
+    for n, tests, share in product((1, 3, 6, 7, 50, 200), (1, 5, 20), (0.03, 0.2, 1.0)):
+        sides = [Side("row", scores(0.0, n), scores("s", n), 100), Side("vote", scores(share, n), scores("s", n), 100)]
+        for drawn in (None, Sampled(1, 1.0), Sampled(1, 2.5)):
+            verdict, *_ = judged([Match("bbh", *sides, "tokens", 5, 5, drawn)] * tests).verdicts
+            named += verdict.needed is not None
+            assert verdict.needed is None or verdict.needed > n
+    assert named > 20
+
+
+def scores(value: Any, n: int) -> dict[str, Any]:
+    return {f"q{place}": value for place in range(n)}
 
 
 def test_the_answer_names_what_the_two_have_in_common() -> None:

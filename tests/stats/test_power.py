@@ -94,5 +94,8 @@ def test_questions_to_detect_a_difference_find_it_in_four_samples_of_five() -> N
     assert 0.72 < found < 0.87
     assert questions_to_detect(0.05, 0.2, tests=27) > n
     assert 0 < questions_to_detect(0.4, 1) < questions_to_detect(0.3, 1)
+    # Six that differ one way have a p of 0.031; at the level of twenty tests it takes ten.
+    assert [questions_to_detect(1, 1, tests) for tests in (1, 20)] == [6, 10]
+    assert 2 / 2**10 < ALPHA / 20 < 2 / 2**9
     with pytest.raises(ValueError, match="needs that share"):
         questions_to_detect(0.3, 0.2)
