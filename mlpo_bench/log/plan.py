@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from mlpo_bench.log.files import damaged, read_json
 from mlpo_bench.log.ledger import Spent
+from mlpo_bench.matrix.config import TEAM
 
 
 if TYPE_CHECKING:
@@ -21,12 +22,14 @@ class CellPlan(BaseModel):
     """What one cell will take, alone.
 
     `fewest_calls` and `calls` are those of one question, at least and at most; tokens are the whole cell's.
-    `samples` is the expected number of ballots where it follows from another cell's tokens.
+    `samples` is the expected number of ballots where it follows from another cell's tokens. Earlier versions' plans do
+    not name the `team`.
     """
 
     cell: str
     suite: str
     label: str
+    team: str = TEAM
     questions: int
     fewest_calls: int
     calls: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import floor, log10
 from typing import TYPE_CHECKING
 
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _UNITS = ((1e21, "Z"), (1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
+_MILLIONTH = 1e-6
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3_600, 86_400, 365 * 86_400
 
 
@@ -40,10 +42,14 @@ def operations(count: float | None) -> str:
 
 
 def price(amount: float | None) -> str:
-    """Return a price with as many digits as it needs; `-` where it is not known."""
+    """Return a price with as many digits as it needs, at least two that are not 0; `-` where it is not known."""
     if amount is None:
         return "-"
-    return f"{amount:,.2f}" if amount >= 1 else f"{amount:.4f}"
+    if amount >= 1:
+        return f"{amount:,.2f}"
+    if 0 < amount < _MILLIONTH:
+        return f"{amount:.1e}"
+    return f"{amount:.{max(4, 1 - floor(log10(amount or 1)))}f}"
 
 
 def short_names(models: Iterable[str]) -> dict[str, str]:

@@ -160,6 +160,7 @@ class _Rehearsed:
             cell=cell.id,
             suite=cell.suite,
             label=cell.label,
+            team=cell.team,
             questions=questions,
             fewest_calls=protocol.fewest_calls(cell.peers),
             calls=cell.calls,

@@ -120,9 +120,9 @@ def test_so_few_questions_as_no_exact_test_tells_by_are_not_named() -> None:
 def test_no_open_verdict_names_as_few_questions_as_were_asked() -> None:
     named = 0
     for n, tests, share in product((1, 3, 6, 7, 50, 200), (1, 5, 20), (0.03, 0.2, 1.0)):
-        sides = [Side("row", scores(0.0, n), scores("s", n), 100), Side("vote", scores(share, n), scores("s", n), 100)]
+        row, vote = (Side(name, scores(right, n), scores("s", n), 100) for name, right in (("r", 0.0), ("v", share)))
         for drawn in (None, Sampled(1, 1.0), Sampled(1, 2.5)):
-            verdict, *_ = judged([Match("bbh", *sides, "tokens", 5, 5, drawn)] * tests).verdicts
+            verdict, *_ = judged([Match("bbh", row, vote, "tokens", 5, 5, drawn)] * tests).verdicts
             named += verdict.needed is not None
             assert verdict.needed is None or verdict.needed > n
     assert named > 20

@@ -151,6 +151,14 @@ def test_show_ledger_has_a_row_for_each_round_and_seat(mlpo_bench: Cli, run: Any
     assert said.out.count("Longest chain: 4.0 turns") == 2
 
 
+def test_show_ledger_tells_teams_apart(mlpo_bench: Cli, carry: Runs, mixed_team: dict[str, Any]) -> None:
+    other = mixed_team | {"leader": mixed_team["peers"][0]}
+    run = carry("teams", protocols=["leader"], rounds=1, teams={"team": mixed_team, "other": other})
+    said = mlpo_bench("show", run.path, "--ledger", "leader")
+    titles = [line.strip() for line in said.out.splitlines() if line.strip().startswith("BBH, ")]
+    assert titles == ["BBH, leader, 1 round, 3 peers", "BBH, other: leader, 1 round, 3 peers"]
+
+
 def test_show_ledger_names_the_cells_there_are(mlpo_bench: Cli, run: Any) -> None:
     said = mlpo_bench("show", run.path, "--ledger", "deb8")
     assert said.code == 2

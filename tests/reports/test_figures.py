@@ -30,7 +30,21 @@ def test_operations_are_told_in_thousands_of_thousands(count: float | None, told
     assert operations(count) == told
 
 
-@pytest.mark.parametrize(("amount", "told"), [(None, "-"), (0.00123, "0.0012"), (0.5, "0.5000"), (1234.5, "1,234.50")])
+@pytest.mark.parametrize(
+    ("amount", "told"),
+    [
+        (None, "-"),
+        (0.0, "0.0000"),
+        (4e-7, "4.0e-07"),
+        (1e-6, "0.0000010"),
+        (0.00003, "0.000030"),
+        (0.00123, "0.0012"),
+        (0.00999, "0.0100"),
+        (0.01, "0.0100"),
+        (0.5, "0.5000"),
+        (1234.5, "1,234.50"),
+    ],
+)
 def test_a_small_price_has_more_digits(amount: float | None, told: str) -> None:
     assert price(amount) == told
 

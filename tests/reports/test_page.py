@@ -35,6 +35,7 @@ from mlpo_bench.reports.html import assemble, page, write_page
 from mlpo_bench.reports.html.conversations import CUT_OFF, OVERTURNED, RIGHT, UNREAD, conversations
 from mlpo_bench.reports.html.differences import OWN_VOTE, differences
 from mlpo_bench.reports.html.figures import OVER_SUITES, row_figures
+from mlpo_bench.reports.html.header import header
 from mlpo_bench.runs.runner import run_cells
 
 
@@ -278,11 +279,14 @@ def test_a_row_s_own_vote_is_of_its_leader_s_own_answers(rows: list[ResultRow]) 
     vote = next(row for row in rows if row.name == "vote at the tokens of leader, 1 round, 3 peers")
     assert (vote.alone, vote.family) == (True, "vote")
     wrong = {**dict.fromkeys(vote.scores, 0.0), next(iter(vote.scores)): 1.0}
-    think = {"protocol": "think", "family": "other", "settings": {"budget": 100, "counts": "all"}}
-    team_vote = {"peers": 3, "settings": {"samples": 4, "over": "team"}}
+    kinds: dict[str, dict[str, Any]] = {
+        "think": {"protocol": "think", "family": "other", "settings": {"budget": 100, "counts": "all"}},
+        "team vote": {"peers": 3, "settings": {"samples": 4, "over": "team"}},
+        "weighted vote": {"protocol": "weighted", "peers": 3},
+    }
     others = [
-        replace(vote, label=label, scores=wrong, cells=tuple(cell.model_copy(update=changed) for cell in vote.cells))
-        for label, changed in {"think": think, "team vote": team_vote, "weighted": {"peers": 3}}.items()
+        replace(vote, label=label, scores=wrong, cells=tuple(cell.model_copy(update=kind) for cell in vote.cells))
+        for label, kind in kinds.items()
     ]
     assert [own_vote(some) for some in ([*rows, *others], [*others, *rows])] == [own_vote(rows)] * 2
     without = [row for row in rows if row.matched is None]
@@ -305,6 +309,28 @@ def test_means_over_suites_stand_behind_the_suites(run: RunDirectory, rows: list
     assert {row["name"] for row in solo["rows"]} == {row.name for row in rows} - {"solo"}
 
 
+def test_means_are_placed_among_those_of_the_same_suites(run: RunDirectory, rows: list[ResultRow]) -> None:
+    """A mean over two easy suites and one over a hard one as well are no rivals: on the easy ones both are right."""
+    solo, led = (next(row for row in rows if row.name.startswith(name)) for name in ("solo", "leader, 1"))
+    other = replace(led, label="leader, 2 rounds, 3 peers")
+    all_right, all_wrong = (dict.fromkeys(solo.scores, right) for right in (1.0, 0.0))
+    made = [
+        *(replace(solo, suite=suite, scores=all_right) for suite in ("bbh", "mmlu")),
+        *(replace(row, suite=suite, scores=all_right) for row in (led, other) for suite in ("bbh", "mmlu")),
+        replace(led, suite="math", scores=all_wrong),
+    ]
+    means = {row["name"]: row for row in row_figures(LoadedRun(run), made) if row["suite"] == OVER_SUITES}
+    assert {name: row["suites"] for name, row in means.items()} == {
+        "solo": ["bbh", "mmlu"],
+        led.name: ["bbh", "mmlu", "math"],
+        other.name: ["bbh", "mmlu"],
+    }
+    # On two suites solo is as good for less; the row on three has none to be held against.
+    assert {name: row["beaten"]["tokens"] > 0 for name, row in means.items()} == {
+        "solo": False, led.name: False, other.name: True,
+    }  # fmt: skip
+
+
 def _elsewhere(row: ResultRow, suite: str = "mmlu") -> ResultRow:
     return replace(row, suite=suite)
 
@@ -320,6 +346,14 @@ def test_a_run_with_unfinished_cells_says_so(run: RunDirectory, tmp_path: Path) 
     head = data(page(LoadedRun(copied)))["run"]
     assert (head["done"], head["cells"]) == (len(cells) - 1, len(cells))
     assert head["notes"] == [f"1 of {len(cells)} cells have yet to be run; this page shows those that are done."]
+
+
+def test_what_could_not_be_asked_is_told_with_its_team(run: RunDirectory) -> None:
+    loaded = LoadedRun(run)
+    cell = loaded.results.cells[0].model_copy(update={"team": "untrained", "errors": 2})
+    assert header(loaded, loaded.results.model_copy(update={"cells": (cell,)}))["notes"] == [
+        "BBH, untrained: solo: 2 of 24 questions could not be asked; they are in no figure."
+    ]
 
 
 def test_leaders_are_drawn_from_their_diagnostics(made: bytes) -> None:

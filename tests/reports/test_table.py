@@ -10,7 +10,7 @@ from mlpo_bench.analysis.rows import ResultRow
 from mlpo_bench.log.ledger import SeatCost
 from mlpo_bench.log.results import CellResult
 from mlpo_bench.reports.terminal.console import Console
-from mlpo_bench.reports.terminal.table import legend, macro_table, suite_table
+from mlpo_bench.reports.terminal.table import _print_failed, legend, macro_table, suite_table
 from mlpo_bench.stats import Estimate
 from mlpo_bench.teams import Price
 
@@ -73,6 +73,19 @@ def test_the_interval_over_seeds_is_that_of_the_questions() -> None:
     )
 
 
+def test_what_seeds_with_faults_reached_lies_within_its_interval_and_tells_what_each_answered() -> None:
+    pooled = {("bbh", "team", "solo"): Estimate(0.5, 0.404, 0.596, 100, 5, "logit", None)}
+    seeds = [cell(seed=s, n=n, right=n, accuracy=a) for s, n, a in ((0, 100, 0.5), (1, 10, 1.0))]
+    assert row(printed(seeds, pooled=pooled), "solo")[1:5] == [
+        "0.500", "0.404 - 0.596", "0.500, 1.000, 0.354", "100+10",
+    ]  # fmt: skip
+    assert row(printed([cell(seed=s, n=100) for s in range(2)], pooled=pooled), "solo")[4] == "2 x 100"
+    many = printed([cell("leader, 2 rounds, 3 peers", seed=s, n=1303 - s) for s in range(5)], 80, pooled=pooled)
+    assert "5 x 1299 to 1303" in many
+    assert "\u2026" not in many
+    assert max(map(len, many.splitlines())) <= 80
+
+
 def test_an_interval_that_may_be_too_narrow_is_marked() -> None:
     assert row(printed([cell(caution="2 subjects")]), "solo")[2] == "~ 0.100 - 0.600"
 
@@ -98,6 +111,16 @@ def test_a_matched_vote_tells_how_many_ballots_it_came_to() -> None:
 
 def test_another_team_than_the_first_is_named() -> None:
     assert "untrained: solo" in printed([cell(), cell(team="untrained")])
+
+
+def test_questions_that_could_not_be_asked_are_told_with_their_team() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    _print_failed([cell(errors=2), cell(team="untrained", errors=3)], console)
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines()[:2] == [
+        "bbh, solo: 2 of 12 questions could not be asked.",
+        "bbh, untrained: solo: 3 of 13 questions could not be asked.",
+    ]
 
 
 def test_a_cell_without_answers_has_no_figures() -> None:

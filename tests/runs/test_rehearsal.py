@@ -95,6 +95,13 @@ def test_a_plan_is_never_of_the_cells_that_are_left_alone(carry: Runs, mixed_tea
     assert in_parts.plan_path.stat().st_mtime_ns == written
 
 
+def test_a_plan_tells_teams_apart(carry: Runs, mixed_team: dict[str, Any]) -> None:
+    other = mixed_team | {"leader": mixed_team["peers"][0]}
+    run = carry("mine", protocols=["leader"], rounds=1, teams={"team": mixed_team, "other": other})
+    label = "leader, 1 round, 3 peers"
+    assert [(cell.team, cell.label) for cell in run.plan().cells] == [("team", label), ("other", label)]
+
+
 def test_an_extended_run_is_planned_anew_and_whole(carry: Runs, mixed_team: dict[str, Any]) -> None:
     carry("mine", protocols=["solo"], team=mixed_team)
     run = carry("mine", protocols=["solo", "debate"], team=mixed_team, seeds=2, add=True)

@@ -38,8 +38,12 @@ def row_figures(run: LoadedRun, rows: Sequence[ResultRow]) -> list[dict[str, Any
             if len(suites) > 1:
                 parts = [figures[places[suite, name]] for suite in suites]
                 figures.append(_over_suites(parts, over_suites(suites)))
-    for suite in {row["suite"] for row in figures}:
-        _place([row for row in figures if row["suite"] == suite])
+    # Rows over several suites are rivals where these are the same: another suite may be harder or dearer than they are.
+    rivals: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for figure in figures:
+        rivals[figure["suite"], *sorted(figure.get("suites", ()))].append(figure)
+    for some in rivals.values():
+        _place(some)
     return figures
 
 
@@ -119,7 +123,7 @@ def _over_suites(parts: Sequence[dict[str, Any]], over: Estimate) -> dict[str, A
         **{name: parts[0][name] for name in ("name", "protocol", "kind", "series", "depth", "peers", "counted")},
         "ballots": parts[0]["ballots"] if len({part["ballots"] for part in parts}) == 1 else None,
         "suite": OVER_SUITES,
-        "suites": len(parts),
+        "suites": [part["suite"] for part in parts],
         "n": over.questions,
         "seeds": max(part["seeds"] for part in parts),
         "errors": sum(part["errors"] for part in parts),
@@ -138,7 +142,7 @@ def _mean_of(parts: Sequence[dict[str, Any]], name: str) -> float | None:
 
 
 def _place(rows: Sequence[dict[str, Any]]) -> None:
-    """Tell of each of a suite's rows, by kind of cost, whether another reaches no less for no more: 2 if surely so.
+    """Tell of each of some rivals, by kind of cost, whether another reaches no less for no more: 2 if surely so.
 
     What the harness alone can do, an oracle, is no rival: it beats nobody.
     """

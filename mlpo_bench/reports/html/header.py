@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from mlpo_bench.analysis.rows import row_name
 from mlpo_bench.protocols.base import counted
 from mlpo_bench.reports.figures import duration
 
@@ -95,7 +96,8 @@ def _missing(results: Results) -> Iterator[str]:
         every = len(results.unfinished) + len(results.cells)
         yield f"{len(results.unfinished)} of {every} cells have yet to be run; this page shows those that are done."
     for cell in results.failed:
+        name = row_name(cell.team, cell.label)
         yield (
-            f"{cell.suite.upper()}, {cell.label}: {cell.errors} of {cell.n + cell.errors} questions could not be "
-            "asked; they are in no figure."
+            f"{cell.suite.upper()}, {name}: {cell.errors} of {cell.n + cell.errors} questions could not be asked; they "
+            "are in no figure."
         )

@@ -139,12 +139,17 @@ function frontierPlot() {
     };
   }).filter((trace) => trace.x.length);
   const best = rows.filter((row) => !row.beaten[cost] && row.kind !== "oracle").sort((a, b) => a[cost] - b[cost]);
-  const line = {
-    x: best.map((row) => row[cost]), y: best.map((row) => row.value), mode: "lines", type: "scatter", hoverinfo: "skip",
-    line: {shape: "hv", width: 1.5, color: colour("--muted"), dash: "dot"}, name: "frontier",
-  };
+  // Means over other suites are no rivals: each set of suites has a frontier of its own.
+  const lines = [...new Set(best.map((row) => String(row.suites)))].map((suites, place) => {
+    const on = best.filter((row) => String(row.suites) === suites);
+    return {
+      x: on.map((row) => row[cost]), y: on.map((row) => row.value), mode: "lines", type: "scatter", hoverinfo: "skip",
+      line: {shape: "hv", width: 1.5, color: colour("--muted"), dash: "dot"}, name: "frontier", legendgroup: "frontier", showlegend: !place,
+    };
+  });
+  const highest = best.toSorted((a, b) => a.value - b.value).at(-1);
   return {
-    traces: [line, ...traces], label: `Accuracy against ${COST_TITLES[cost]}: ${best.length} of ${rows.length} rows are on the frontier, the most accurate of them ${best.at(-1)?.name ?? "none"}.`,
+    traces: [...lines, ...traces], label: `Accuracy against ${COST_TITLES[cost]}: ${best.length} of ${rows.length} rows are on the frontier, the most accurate of them ${highest?.name ?? "none"}.`,
     layout: {
       xaxis: {title: {text: COST_TITLES[cost], standoff: 12}, type: log ? "log" : "linear", showline: true, ...(log && rows.length ? ticks(rows.map((row) => row[cost])) : {})},
       yaxis: {title: {text: "accuracy"}, tickformat: ".2f"},

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from mlpo_bench.analysis.rows import row_name
 from mlpo_bench.errors import UsageError
 from mlpo_bench.reports.figures import count, duration, operations, price, short_names
 
@@ -99,7 +100,8 @@ def print_ledger(run: LoadedRun, word: str, console: Console) -> None:
 
 def _ledger(cell: CellResult, run: LoadedRun) -> Table:
     seed = f", seed {cell.seed}" if cell.seed else ""
-    table = Table(title=f"{cell.suite.upper()}, {cell.label}{seed}", title_justify="left", header_style="bold")
+    title = f"{cell.suite.upper()}, {row_name(cell.team, cell.label)}{seed}"
+    table = Table(title=title, title_justify="left", header_style="bold")
     for place, title in enumerate(
         ("round", "seat", "model", "calls", "tokens in", "cached", "tokens out", "engine s", "waited s")
     ):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from mlpo_bench.analysis.rows import row_name
 from mlpo_bench.reports.figures import duration, price, short_names
 from mlpo_bench.stats import questions_to_detect
 
@@ -51,10 +52,10 @@ def _suite(suite: str, cells: Iterable[CellPlan]) -> Table:
         table.add_column(title, justify="left" if place == 0 else "right")
     rows: dict[str, list[CellPlan]] = {}
     for cell in cells:
-        rows.setdefault(cell.label, []).append(cell)
-    for label, seeds in rows.items():
+        rows.setdefault(row_name(cell.team, cell.label), []).append(cell)
+    for name, seeds in rows.items():
         table.add_row(
-            label,
+            name,
             f"{len(seeds)} x {seeds[0].questions:,}" if len(seeds) > 1 else f"{seeds[0].questions:,}",
             _each(seeds[0]),
             f"{sum(cell.calls * cell.questions for cell in seeds):,}",

@@ -33,6 +33,8 @@ _COLUMNS = (
     "cached", "tokens out", "seconds", "operations", "price",
 )  # fmt: skip
 _CAUSES_SHOWN = 8
+_SEEDS_TOLD = 3
+"""Of more seeds that faults left with unlike numbers of questions, the fewest and the most are told."""
 _OVER_SEEDS = {"accuracy": "mean", "over seeds": "smallest, largest, sd", "n": "seeds x n"}
 # What a narrow terminal does without, first to last.
 _SPARED = ("operations", "cached", "seconds", "cut off", "tokens in", "unread", "refused", "tokens out", "over seeds")
@@ -84,7 +86,8 @@ def _print_failed(failed: Sequence[CellResult], console: Console) -> None:
     """Print which rows have questions that could not be asked, and why."""
     for cell in failed:
         console.print(
-            f"{cell.suite}, {cell.label}: {cell.errors} of {cell.n + cell.errors} questions could not be asked.",
+            f"{cell.suite}, {row_name(cell.team, cell.label)}: {cell.errors} of {cell.n + cell.errors} questions could "
+            "not be asked.",
             style="red",
         )
     if failed:
@@ -205,13 +208,14 @@ def _row(
     n = sum(cell.n for cell in answered)
     if not answered:
         return [label, "no answers", *["-"] * (len(_COLUMNS) - 2)]
+    over_all = pooled.get((seeds[0].suite, seeds[0].team, seeds[0].label))
     done = [cell.operations for cell in answered]
     return [
         label,
-        f"{mean(cell.accuracy or 0 for cell in answered):.3f}",
-        _bounds(answered, pooled.get((seeds[0].suite, seeds[0].team, seeds[0].label))),
+        f"{mean(cell.accuracy or 0 for cell in answered) if over_all is None else over_all.value:.3f}",
+        _bounds(answered, over_all),
         _spread(answered),
-        str(answered[0].n) if len(answered) == 1 else f"{len(answered)} x {n // len(answered)}",
+        _questions([cell.n for cell in answered]),
         str(sum(cell.unread for cell in answered)),
         str(sum(cell.refused for cell in answered)),
         str(sum(cell.cut_off for cell in answered)),
@@ -224,6 +228,16 @@ def _row(
         operations(None if None in done else sum(d or 0 for d in done) / n),
         _price(answered, prices, n),
     ]
+
+
+def _questions(of_seeds: Sequence[int]) -> str:
+    """Return how many questions each seed answered: `100`, `2 x 100`, `100+98`, and of many `5 x 96 to 100`."""
+    fewest, most = min(of_seeds), max(of_seeds)
+    if fewest == most:
+        return str(most) if len(of_seeds) == 1 else f"{len(of_seeds)} x {most}"
+    if len(of_seeds) <= _SEEDS_TOLD:
+        return "+".join(map(str, of_seeds))
+    return f"{len(of_seeds)} x {fewest} to {most}"
 
 
 def _price(answered: Sequence[CellResult], prices: Mapping[str, Price], n: int) -> str:
