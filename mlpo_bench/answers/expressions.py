@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mlpo_bench.answers import latex
+from mlpo_bench.answers import equations, latex
 from mlpo_bench.answers.shapes import DEEPEST, MOST_PARTS, Shape, taken_apart
-from mlpo_bench.answers.values import same_value
+from mlpo_bench.answers.values import has_digits_of, same_value
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mlpo_bench.answers.values import Same
 
@@ -27,7 +27,15 @@ _LETTERED = re.compile(
     r"\s?\\(?:text|textbf|textrm|mathrm|mathbf)\s?\{\s?(?P<letter>\([A-F]\)|[A-F][.)])[\s~:]{0,3}\}"
     r"[\s~:]{0,3}(?:\\[ ,;:]|\\q?quad\s?){0,3}(?=[^\s}])"
 )
-_OF_NUMBERS = re.compile(r"\\(?:frac|binom|sqrt|cdot|pi|log|ln|sin|cos|tan|lfloor|rfloor|lceil|rceil)(?![a-zA-Z])")
+_OF_NUMBERS = re.compile(
+    r"\\(?:frac|binom|sqrt|cdot|pi|log|ln|sin|cos|tan|lfloor|rfloor|lceil|rceil|gcd|lcm|bmod|pmod|mod)(?![a-zA-Z])"
+)
+# "x+5, x \neq 3": where an expression is defined says nothing else than the expression.
+_WHERE_DEFINED = re.compile(
+    r"(?:[,(]\s?|(?<![a-zA-Z\\])(?=(?:for|where|when|with|if)\s)|\s)(?:(?:for|where|when|with|if)\s)?"
+    r"(?P<name>[a-zA-Z])\s?\\neq\s?[-0-9a-zA-Z/\\{}]{1,30}\)?\Z"
+)
+_LIST_OR_NUMBER = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){1,6}")
 
 
 def equal(answer: str, gold: str, same: Same) -> bool:
@@ -48,9 +56,33 @@ def equal(answer: str, gold: str, same: Same) -> bool:
     if lettered := _LETTERED.match(answer):
         return any(equal(side, gold, same) for side in (lettered["letter"], answer[lettered.end() :]))
     one, other = latex.canonical(answer), latex.canonical(gold)
-    if one == other or _alike(taken_apart(one), taken_apart(other), same, DEEPEST):
+    # Gold `70,110` may be one number or two, which `70, 110` is.
+    if one == other or has_digits_of(one, other) or (_LIST_OR_NUMBER.fullmatch(gold) and one == gold):
         return True
-    return latex.is_percentage(answer) != latex.is_percentage(gold) and _as_share(answer, gold, same)
+    return _same_said(one, other, [latex.is_percentage(side) for side in (answer, gold)], same)
+
+
+def _same_said(answer: str, gold: str, in_per_cent: list[bool], same: Same) -> bool:
+    """Return whether a canonical answer, or the value that it states, is gold."""
+    for said in _sayings(answer, gold):
+        if _alike(taken_apart(said), taken_apart(gold), same, DEEPEST):
+            return True
+        per_cent, number = (said, gold) if in_per_cent[0] else (gold, said)
+        if len(set(in_per_cent)) > 1 and _as_share(per_cent, number, same):
+            return True
+    return False
+
+
+def _sayings(answer: str, gold: str) -> Iterator[str]:
+    """Yield what a canonical answer may say: as it stands, and the value that it states where a value is asked for."""
+    yield answer
+    if equations.is_relation(gold):
+        return
+    if (stated := equations.value(answer)) is not None:
+        yield stated
+    defined = _WHERE_DEFINED.search(answer)
+    if defined and re.search(rf"(?<![a-zA-Z\\]){defined['name']}(?![a-zA-Z])", gold):
+        yield answer[: defined.start()]
 
 
 def _units_differ(answer: str, gold: str) -> bool:
@@ -58,12 +90,9 @@ def _units_differ(answer: str, gold: str) -> bool:
     return len(units) > 1
 
 
-def _as_share(answer: str, gold: str, same: Same) -> bool:
-    """Return whether one side is in per cent of what the other says as a number: 15 % and 0.15."""
-    if not latex.is_percentage(answer):
-        answer, gold = gold, answer
-    share = f"\\frac{{{latex.canonical(answer)}}}{{100}}"
-    return same_value(share, latex.canonical(gold), same)
+def _as_share(per_cent: str, number: str, same: Same) -> bool:
+    """Return whether so much per cent is what a number says: 15 % and 0.15."""
+    return same_value(f"\\frac{{{per_cent}}}{{100}}", number, same)
 
 
 def _alike(answer: Shape, gold: Shape, same: Same, depth: int) -> bool:

@@ -121,8 +121,12 @@ _ALL_REALS = re.compile(
     re.IGNORECASE,
 )
 _GROUPED = re.compile(
-    r"(?P<sign>[-+]?)\\?\$?\s?(?P<digits>[0-9]{1,3}(?:(?:,\s?|\{,\}|\\,|\\!|,\\!|\x20)[0-9]{3}){1,20}(?:\.[0-9]{1,60})?)(?![0-9])"
+    r"(?P<sign>[-+]?)\\?\$?\s?(?P<digits>[0-9]{1,3}(?:(?:,|\{,\}|\\,|\\!|,\\!|\x20)[0-9]{3}){1,20}(?:\.[0-9]{1,60})?)(?![0-9])"
 )
+# "15, \\! 600" is one number, and its comma closed up; "15, 600" are two.
+_CLOSED_UP = re.compile(r"(?<=[0-9]),\s?\\[!,]\s?(?=[0-9]{3}(?![0-9]))")
+# "3/4 \\pi", set apart, is three quarters of it.
+_PART_OF = re.compile(r"\A(-?)([0-9]{1,15})\s?/\s?([0-9]{1,15})\s(?=\\(?:pi(?![a-zA-Z])|sqrt\{)[^/]{0,60}\Z)")
 _SHORT_FRACTION = re.compile(r"\\(frac|binom)\s?([0-9a-zA-Z])\s?([0-9a-zA-Z])(?![{0-9])")
 _HALF_FRACTION = re.compile(
     r"\\(frac|binom)\s?(?:([0-9a-zA-Z])\s?(\{[^{}]{1,300}\})|(\{[^{}]{1,300}\})\s?([0-9a-zA-Z]))"
@@ -164,7 +168,8 @@ def unit(expression: str) -> str:
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _quantity(expression: str) -> tuple[str, str]:
     """Return a quantity's canonical value and its unit."""
-    text = _as_latex(_grouped(layout.one_way(passages.plain(expression[:_LONGEST]))))
+    text = _CLOSED_UP.sub(",", passages.plain(expression[:_LONGEST]))
+    text = _as_latex(_grouped(layout.one_way(text)))
     degrees = _DEGREES.search(text)
     for pattern, replacement in _SAME:
         text = pattern.sub(replacement, text)
@@ -275,7 +280,7 @@ def _fractions(text: str) -> str:
     """Return a text in which fractions and roots have their parts in braces."""
     text = _SHORT_FRACTION.sub(r"\\\1{\2}{\3}", re.sub(r"\\frac\s{1,3}", r"\\frac ", text))
     text = _HALF_FRACTION.sub(_braced, re.sub(r"\\frac\s?\\pi\s?([0-9a-zA-Z])", r"\\frac{\\pi}{\1}", text))
-    text = re.sub(r"\}\s{1,3}\{", "}{", text)
+    text = _PART_OF.sub(r"\1\\frac{\2}{\3}", re.sub(r"\}\s{1,3}\{", "}{", text))
     return _SHORT_POWER.sub(r"^\1", _SHORT_ROOT.sub(r"\1{\2}", text))
 
 

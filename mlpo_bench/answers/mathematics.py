@@ -55,7 +55,7 @@ _OF_RESULT = re.compile(
 )
 _ABOUT = re.compile(
     r"\s?\((?:about|approximately|approx\.?|roughly|or about|i\.e\.|\\approx|\u2248|=|not\b|by\b|using\b"
-    r"|which\b|[0-9.]{1,9}\\?%)"
+    r"|which\b|(?:or\s)?[0-9.]{1,9}\s?\\?%)"
     r"[^()]{0,80}\)\Z|,\s(?:approximately|about|or about|roughly|not|which is)\b.{0,80}\Z",
     re.IGNORECASE,
 )

@@ -13,7 +13,7 @@ from mlpo_bench.answers import values
 MOST_PARTS = 40
 DEEPEST = 6
 _OPENING, _CLOSING = "([{", ")]}"
-_OR = re.compile(r"(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])|\\lor(?![a-zA-Z])|\\(?:text|mathrm)\{\s?(?:and|or)\s?\}")
+OR = re.compile(r"(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])|\\lor(?![a-zA-Z])|\\(?:text|mathrm)\{\s?(?:and|or)\s?\}")
 _NAME = (
     r"(?:\\?[a-zA-Z]{1,7}(?:_\{?[a-zA-Z0-9]{1,3}\}?)?'?(?:\((?:\\?[a-zA-Z]{1,6}|-?[0-9.]{1,9})\))?"
     r"|\((?:\\?[a-zA-Z]{1,6},){1,3}\\?[a-zA-Z]{1,6}\)|\\angle\s?[A-Z]{1,3}|\\(?:overline|overrightarrow)\{[A-Z]{1,2}\})"
@@ -28,6 +28,12 @@ _ALL_BUT = re.compile(
 )
 _MATRIX = re.compile(r"\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
 _NESTED = re.compile(r"\[\[([^\[\]]{1,200}(?:\],\s?\[[^\[\]]{1,200}){0,19})\]\]")  # [[1,2],[3,4]]
+_BEGINS_MATRIX = re.compile(r"\\begin\{pmatrix\}|\\langle(?![a-zA-Z])|\[\[")
+# A number or a letter before a matrix: \frac{1}{13}, -, 2\sqrt{3}, t; no capital, which is a matrix itself.
+_SCALAR = re.compile(
+    r"-?(?:[0-9./()\s]|(?<![a-z])[a-z](?![a-z])|\\(?:frac|sqrt|pi|cdot)(?![a-zA-Z])"
+    r"|\{(?:[^{}]|\{[^{}]{1,20}\}){1,40}\}){0,40}"
+)
 _ANGLED = re.compile(r"\\langle(?![a-zA-Z])(.*)\\rangle", re.DOTALL)
 
 
@@ -51,7 +57,7 @@ def taken_apart(text: str, depth: int = DEEPEST) -> Shape:
     text = text.strip()
     if depth == 0:
         return Shape("value", text)
-    for take in (_matrix, _angled, _all_but, _union, _bounds, _list, _interval, _assigned, _bracketed, _both_signs):
+    for take in _TAKES:
         if (shape := take(text, depth - 1)) is not None:
             return shape
     return Shape("value", text)
@@ -59,10 +65,10 @@ def taken_apart(text: str, depth: int = DEEPEST) -> Shape:
 
 def _union(text: str, depth: int) -> Shape | None:
     """Take apart a union of intervals, and inequalities joined by "or"."""
-    pieces = _split(text, re.compile(r"\\cup(?![a-zA-Z])"))
+    pieces = split(text, re.compile(r"\\cup(?![a-zA-Z])"))
     name = ""
     if len(pieces) == 1:
-        pieces = _split(text, re.compile(r"(?<![a-zA-Z\\])or(?![a-zA-Z])|\\lor(?![a-zA-Z])"))
+        pieces = split(text, re.compile(r"(?<![a-zA-Z\\])or(?![a-zA-Z])|\\lor(?![a-zA-Z])"))
         if len(pieces) == 1 or not all(_RELATION.search(piece) for piece in pieces):
             return None
     elif (assigned := _ASSIGNED.match(pieces[0])) and "\\in" in pieces[0]:
@@ -82,8 +88,8 @@ def _all_but(text: str, depth: int) -> Shape | None:
 
 def _bounds(text: str, depth: int) -> Shape | None:
     """Take apart two inequalities in one variable: what both allow, or either where a comma joins what excludes it."""
-    both = _split(text, re.compile(r"(?<![a-zA-Z\\])and(?![a-zA-Z])|\\land(?![a-zA-Z])"))
-    pieces = both if len(both) > 1 else _split(text, re.compile(","))
+    both = split(text, re.compile(r"(?<![a-zA-Z\\])and(?![a-zA-Z])|\\land(?![a-zA-Z])"))
+    pieces = both if len(both) > 1 else split(text, re.compile(","))
     shapes = [_interval(piece.strip(), depth) for piece in pieces]
     if len(shapes) != 2 or None in shapes:  # noqa: PLR2004
         return None
@@ -109,7 +115,7 @@ def _plain_value(text: str) -> Fraction | None:
 
 def _list(text: str, depth: int) -> Shape | None:
     """Take apart what stands between commas, semicolons, line breaks, "and" and "or"."""
-    pieces = [piece for part in _split(text, re.compile(r",|;|\n")) for piece in _split(part, _OR)]
+    pieces = [piece for part in split(text, re.compile(r",|;|\n")) for piece in split(part, OR)]
     pieces = [piece for piece in pieces if piece.strip()]
     if len(pieces) < 2:  # noqa: PLR2004
         return None
@@ -159,13 +165,13 @@ def _bracketed(text: str, depth: int) -> Shape | None:
     braced = text.startswith("\\{") and text.endswith("\\}")
     if braced or (text.startswith("{") and text.endswith("}") and _closes_at_end(text)):
         inside = text[2:-2] if braced else text[1:-1]
-        pieces = [piece for part in _split(inside, re.compile(r",|;")) for piece in _split(part, _OR)]
+        pieces = [piece for part in split(inside, re.compile(r",|;")) for piece in split(part, OR)]
         return Shape("set", text, tuple(taken_apart(piece, depth) for piece in pieces if piece.strip()))
     if len(text) < 2 or text[0] not in "([" or text[-1] not in ")]" or not _closes_at_end(text):  # noqa: PLR2004
         return None
-    pieces = _split(text[1:-1], re.compile(","))
+    pieces = split(text[1:-1], re.compile(","))
     if len(pieces) == 1:
-        pieces = _split(text[1:-1], re.compile(";"))
+        pieces = split(text[1:-1], re.compile(";"))
     if len(pieces) == 1:
         return taken_apart(pieces[0], depth) if text[0] + text[-1] == "()" else None
     return Shape("tuple", text, tuple(taken_apart(piece, depth) for piece in pieces), text[0] + text[-1])
@@ -182,12 +188,29 @@ def _matrix(text: str, depth: int) -> Shape | None:
     return Shape("matrix", text, tuple(Shape("row", row, cells) for row, cells in zip(rows, parts, strict=True)))
 
 
+def _scaled(text: str, depth: int) -> Shape | None:
+    r"""Take apart a matrix or vector behind a number, `\frac{1}{13}\begin{pmatrix}...`: so many times each cell."""
+    begins = _BEGINS_MATRIX.search(text)
+    if begins is None or text.count("\\begin") > 1 or not _SCALAR.fullmatch(text[: begins.start()]):
+        return None
+    by = text[: begins.start()].strip().removesuffix("\\cdot").strip()
+    matrix = _matrix(text[begins.start() :], depth) or _angled(text[begins.start() :], depth)
+    if matrix is None or not by:
+        return None
+    times = "-1" if by == "-" else f"({by})" if "/" in by else by
+    rows = tuple(
+        Shape("row", row.text, tuple(taken_apart(f"{times}\\cdot({cell.text})", depth) for cell in row.parts))
+        for row in matrix.parts
+    )
+    return Shape("matrix", text, rows)
+
+
 def _angled(text: str, depth: int) -> Shape | None:
     """Take a vector between angle brackets for a column."""
     match = _ANGLED.fullmatch(text)
     if match is None or "\\langle" in match.group(1):
         return None
-    pieces = _split(match.group(1), re.compile(","))
+    pieces = split(match.group(1), re.compile(","))
     return Shape("matrix", text, tuple(Shape("row", piece, (taken_apart(piece, depth),)) for piece in pieces))
 
 
@@ -204,7 +227,7 @@ def _both_signs(text: str, depth: int) -> Shape | None:
     return Shape("list", text, tuple(taken_apart(one, depth) for one in both))
 
 
-def _split(text: str, separator: re.Pattern[str]) -> list[str]:
+def split(text: str, separator: re.Pattern[str]) -> list[str]:
     """Return the parts of a text between separators that stand outside all brackets."""
     if not separator.search(text):
         return [text]
@@ -230,3 +253,8 @@ def _closes_at_end(text: str) -> bool:
         if depth == 0:
             return at == len(text) - 1
     return False
+
+
+_TAKES = (
+    _matrix, _angled, _scaled, _all_but, _union, _bounds, _list, _interval, _assigned, _bracketed, _both_signs,
+)  # fmt: skip

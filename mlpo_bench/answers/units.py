@@ -50,7 +50,7 @@ _MEANINGFUL_WORDS = (
     "factorial union intersect above below greater smaller larger fewer around nearly almost only in of either "
     "neither nor frac cdot le ge neq pm"
 )
-_MEANINGFUL = frozenset(_MEANINGFUL_WORDS.split())
+MEANINGFUL = frozenset(_MEANINGFUL_WORDS.split())
 _LONGEST_NOUN = 4
 _QUANTITY = re.compile(
     r"(?P<value>.{0,400}?(?:[0-9)}]|\\pi|(?<=[0-9])[a-z](?=\s)))(?P<space>\s{0,3})(?P<unit>[A-Za-z][A-Za-z\s./^0-9{}-]{0,80})\Z",
@@ -63,7 +63,7 @@ _ASIDE = re.compile(r"(?<=[0-9}])\s{0,3}\((?P<said>[a-z]{3,20}(?:\s[a-z]{2,20}){
 
 def _bare_noun(aside: re.Match[str]) -> str:
     said = str(aside["said"])
-    return aside.group() if _MEANINGFUL & set(said.split()) else f" {said}"
+    return aside.group() if MEANINGFUL & set(said.split()) else f" {said}"
 
 
 def without_unit(text: str) -> tuple[str, str]:
@@ -85,7 +85,7 @@ def without_unit(text: str) -> tuple[str, str]:
         and len(words) <= _LONGEST_NOUN
     )
     plain = not any(
-        word.endswith(("ths", "th")) or word.casefold() in _MEANINGFUL - {"of", "in", "per"} for word in words
+        word.endswith(("ths", "th")) or word.casefold() in MEANINGFUL - {"of", "in", "per"} for word in words
     )
     if nouns and plain and match["space"] and re.search(r"[0-9]", value) and words[0] not in {"of", "in"}:
         return value, ""

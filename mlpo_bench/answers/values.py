@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     Same = Callable[[str, str], bool]
 
 _BASED = re.compile(r"\(?(-?[0-9A-Fa-f.]+)\)?_\{?(?:\\?[a-z]*\s?)?([0-9]{1,3}|two|ten)\}?")
+# Of a number's base, ten is the one that need not be told.
+_TEN = re.compile(r"\A\s?(-?[0-9]{1,60}(?:\.[0-9]{1,60})?)_(?:10|\{\s?(?:10|ten)\s?\})\s?\Z")
+_DIGITS = re.compile(r"-?[0-9][0-9A-F]*")
 _CLOCK = re.compile(r"([0-9]{1,4}\s?:\s?[0-9]{1,4}(?::[0-9]{1,4})*)\s?([ap])?\.?\s?(?:m\b)?\.?", re.IGNORECASE)
 _GREEK_LETTERS = "alpha beta gamma delta epsilon theta lambda mu rho sigma tau phi omega psi Delta Omega"
 GREEK = frozenset(_GREEK_LETTERS.split())
@@ -37,6 +40,7 @@ _NOTHING_BUT_LETTERS = 3
 
 def same_value(answer: str, gold: str, same: Same) -> bool:
     """Return whether two single values are equal; those that a referee may not understand whole, by their text."""
+    answer, gold = _TEN.sub(r"\1", answer), _TEN.sub(r"\1", gold)
     if answer == gold:
         return True
     if all(re.fullmatch(r"[A-Za-z][a-zA-Z' -]+", side) for side in (answer, gold)):
@@ -67,6 +71,12 @@ def _same_in_base(one: re.Match[str], other: re.Match[str]) -> bool:
     """Return whether two numbers have the same digits in the same base."""
     digits = {side.group(1).upper().lstrip("0") for side in (one, other)}
     return len(digits) == 1 and one.group(2) == other.group(2)
+
+
+def has_digits_of(answer: str, gold: str) -> bool:
+    """Return whether bare digits are those of a number that was asked for in a base: `1011` for `1011_2`."""
+    digits, mark, base = gold.partition("_")
+    return bool(mark) and base.strip("{}").isdigit() and answer == digits and _DIGITS.fullmatch(digits) is not None
 
 
 def _same_time(one: re.Match[str], other: re.Match[str]) -> bool:

@@ -16,6 +16,9 @@ from mlpo_bench.answers.spans import accepted
 from mlpo_bench.errors import EngineError, UsageError
 
 
+WHOLE, THIRTEENTHS = r"\begin{pmatrix}9&6\\6&4\end{pmatrix}", r"\begin{pmatrix}9/13&6/13\\6/13&4/13\end{pmatrix}"
+
+
 @pytest.mark.parametrize(
     ("answer", "gold", "equal"),
     [
@@ -107,6 +110,61 @@ from mlpo_bench.errors import EngineError, UsageError
         (r"\Delta+\Delta", r"2\Delta", True),
         (r"2\Omega", r"2\Delta", False),
         ("5 apples in boxes", "5", True),
+        (
+            rf"\frac{{1}}{{13}}{WHOLE}",
+            THIRTEENTHS,
+            True,
+        ),
+        (
+            THIRTEENTHS,
+            rf"\frac{{1}}{{13}}{WHOLE}",
+            True,
+        ),
+        (
+            rf"\frac{{1}}{{12}}{WHOLE}",
+            THIRTEENTHS,
+            False,
+        ),
+        (r"\frac{1}{13}\begin{pmatrix}9\\6\end{pmatrix}", r"\begin{pmatrix}9\\6\end{pmatrix}", False),
+        (r"\begin{pmatrix}9\\6\end{pmatrix}", r"\frac{1}{13}\begin{pmatrix}9\\6\end{pmatrix}", False),
+        (r"\frac17\begin{bmatrix}2\\3\end{bmatrix}", "(2/7,3/7)", True),
+        (r"\frac17\langle 2,3\rangle", r"\begin{pmatrix}2/7\\3/7\end{pmatrix}", True),
+        (r"-\begin{pmatrix}2\\-3\end{pmatrix}", r"\begin{pmatrix}-2\\3\end{pmatrix}", True),
+        (r"-\begin{pmatrix}2\\-3\end{pmatrix}", r"\begin{pmatrix}2\\-3\end{pmatrix}", False),
+        (r"\mathbf{v}=2\begin{pmatrix}2\\-3\end{pmatrix}", r"\begin{pmatrix}4\\-6\end{pmatrix}", True),
+        (r"\sqrt{2}\cdot\begin{pmatrix}2\\1\end{pmatrix}", r"\begin{pmatrix}2\sqrt2\\\sqrt2\end{pmatrix}", True),
+        ("1/2[[1,2],[3,4]]", r"\begin{pmatrix}1/2&1\\3/2&2\end{pmatrix}", True),
+        (r"2-\begin{pmatrix}2\\4\end{pmatrix}", r"\begin{pmatrix}-4\\-8\end{pmatrix}", False),
+        (r"2+\begin{pmatrix}2\\4\end{pmatrix}", r"\begin{pmatrix}4\\8\end{pmatrix}", False),
+        (r"A\begin{pmatrix}2\\4\end{pmatrix}", r"\begin{pmatrix}2\\4\end{pmatrix}", False),
+        (
+            r"2\begin{pmatrix}1\\2\end{pmatrix}+\begin{pmatrix}1\\2\end{pmatrix}",
+            r"\begin{pmatrix}2\\4\end{pmatrix}",
+            False,
+        ),
+        ("279_{10}", "279", True),
+        ("279", "279_{10}", True),
+        ("279_{10}", "278", False),
+        ("279_{9}", "279", False),
+        ("1011", "1011_2", True),
+        ("1011_2", "1011", False),
+        ("1011_3", "1011_2", False),
+        ("1011_{10}", "1011_2", False),
+        ("11", "1011_2", False),
+        ("a", "a_2", False),
+        ("3, 125", "3125", False),
+        ("3, 125", r"3,\!125", False),
+        ("3, 125", "125, 3", True),
+        (r"3,\! 125", "3125", True),
+        ("3125", r"3, \! 125", True),
+        ("3 125", "3125", True),
+        ("70, 110", "70,110", True),
+        ("70,110", "70,110", True),
+        ("70, 111", "70,110", False),
+        ("3/4 \\pi", r"\frac{3\pi}{4}", True),
+        ("3/4 \u03c0", r"\frac{3\pi}{4}", True),
+        ("3/4 \\pi", r"\frac{3}{4\pi}", False),
+        ("1/2 sqrt(3)", r"\frac{\sqrt{3}}{2}", True),
     ],
 )
 def test_expressions_are_equal_or_not(answer: str, gold: str, equal: bool) -> None:
@@ -123,6 +181,8 @@ LIAR = "Ann says that Bob lies. Does Ann tell the truth?"
     [
         ("maths", r"So we get \boxed{1} and \boxed{2}", "", "1, 2"),
         ("maths", "**x = 10**", "", "10"),
+        ("maths", r"\boxed{1/2 (or 50%)}", "", "1/2"),
+        ("maths", r"\boxed{1/2 (or 1/3)}", "", "1/2 (or 1/3)"),
         ("maths", r"\boxed{x \approx 2.718}", "", "2.718"),
         ("maths", r"\boxed{e \approx 2.718}", "", "e"),
         ("maths", r"\boxed{\sqrt{2} \approx 1.41}", "", r"\sqrt{2}"),
