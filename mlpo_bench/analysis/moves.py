@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from mlpo_bench.analysis.rows import row_name
 from mlpo_bench.log.ledger import read_places
 from mlpo_bench.log.records import read_records
+from mlpo_bench.matrix.config import row_name
 
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError
 from mlpo_bench.matrix.cells import teams
-from mlpo_bench.matrix.config import TEAM
+from mlpo_bench.matrix.config import row_name
 from mlpo_bench.stats import accuracy, compare, macro, over_seeds
 
 
@@ -160,11 +160,6 @@ def _whole(values: Sequence[float | None]) -> float | None:
     """Return the sum of some values; None where one is not known."""
     known = [value for value in values if value is not None]
     return sum(known) if len(known) == len(values) else None
-
-
-def row_name(team: str, label: str) -> str:
-    """Return what a row is called: its label, after its team's name where that is not the only one."""
-    return label if team == TEAM else f"{team}: {label}"
 
 
 def read_rows(run: LoadedRun) -> list[ResultRow]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
-from mlpo_bench.analysis.rows import row_name
 from mlpo_bench.export.rows import QUESTIONS, TURNS, questions, turns
+from mlpo_bench.matrix.config import row_name
 
 
 if TYPE_CHECKING:

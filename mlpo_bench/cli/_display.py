@@ -199,7 +199,7 @@ class _Terminal(_Board):
             cell = state.cell
             seed = f", seed {cell.setting.seed}" if cell.setting.seed else ""
             table.add_row(
-                shown(f"{cell.suite}  {cell.label}{seed}", _STYLES[state.state]),
+                shown(f"{cell.suite}  {cell.name}{seed}", _STYLES[state.state]),
                 ProgressBar(total=state.total, completed=state.done, width=BAR_WIDTH),
                 f"{state.done}/{state.total}" + (f" ({state.errors} failed)" if state.errors else ""),
                 f"{state.done / seconds:.1f}",
@@ -250,7 +250,7 @@ class _Plain(_Board):
         state = self.states[cell.id]
         if state.done == state.total:
             failed = f", {state.errors} failed" if state.errors else ""
-            self.say(f"{cell.suite} {cell.label}: {state.done} done, accuracy {state.accuracy}{failed}")
+            self.say(f"{cell.suite} {cell.name}: {state.done} done, accuracy {state.accuracy}{failed}")
         self.tell()
 
     def tell(self) -> None:

@@ -61,7 +61,7 @@ def _list(run: LoadedRun, part_of_cell: str | None, *, overturned: bool, wrong: 
     console, count = Console(), 0
     cells = find_cells(run, part_of_cell)
     for cell, question in conversations_found(run, cells, overturned=overturned, wrong=wrong):
-        console.print(f"{question}  {cell.label}", soft_wrap=True)
+        console.print(f"{question}  {cell.name}", soft_wrap=True)
         count += 1
     found = "1 conversation" if count == 1 else f"{count:,} conversations"
     typer.echo(f"{found}; `mlpo-bench transcript {run.path} ID` prints those over a question.", err=True)

@@ -104,7 +104,7 @@ def _spec(run: LoadedRun, cell: Cell, questions: list[str]) -> EvalSpec:
         created=manifest["sessions"][0]["started"],
         task=cell.suite,
         task_id=_identity(cell.suite, cell.label, cell.team),
-        task_display_name=f"{cell.suite}: {cell.label}",
+        task_display_name=f"{cell.suite}: {cell.name}",
         task_args={"seed": setting.seed, **settings(cell), "settings": setting.protocol.settings},
         solver=cell.label,
         dataset=EvalDataset(

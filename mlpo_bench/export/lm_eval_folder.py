@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from mlpo_bench.analysis.rows import row_name
 from mlpo_bench.export import times
 from mlpo_bench.export.rows import settings
 from mlpo_bench.harness.documents import UNREAD
 from mlpo_bench.log import outputs
 from mlpo_bench.log.cell_files import read_suite
+from mlpo_bench.matrix.config import row_name
 from mlpo_bench.runs.gold import load_asked
 
 

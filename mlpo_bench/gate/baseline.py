@@ -13,8 +13,8 @@ from mlpo_bench import yamls
 from mlpo_bench.engines import ModelFacts
 from mlpo_bench.engines.spec import ASKED_ANEW
 from mlpo_bench.errors import UsageError
-from mlpo_bench.gate.checks import row_name
 from mlpo_bench.gate.history import Kept, Made, read_baseline
+from mlpo_bench.matrix.config import row_name
 from mlpo_bench.stats import ALPHA
 
 

@@ -5,16 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mlpo_bench.matrix.config import TEAM
-
 
 PASSED, REGRESSION, CANNOT_JUDGE = 0, 1, 2
 """The exit codes of a gate."""
-
-
-def row_name(team: str, label: str) -> str:
-    """Return what tells a cell apart in its suite: its label, after its team where a run has several."""
-    return label if team == TEAM else f"{team}: {label}"
 
 
 class Outcome(StrEnum):

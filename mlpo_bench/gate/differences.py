@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlpo_bench import answers
 from mlpo_bench.engines.recorded import missing
-from mlpo_bench.gate.checks import Check, Outcome, row_name
+from mlpo_bench.gate.checks import Check, Outcome
 from mlpo_bench.gate.prompt_diff import closest, told_apart
+from mlpo_bench.matrix.config import row_name
 
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mlpo_bench import atomic, yamls
-from mlpo_bench.analysis.rows import row_name
 from mlpo_bench.engines.names import full_name, short_name
 from mlpo_bench.errors import UsageError
 from mlpo_bench.leaderboard.counts import COUNTS
@@ -37,6 +36,7 @@ from mlpo_bench.leaderboard.fields import (
 )
 from mlpo_bench.log.files import check_schema_of
 from mlpo_bench.log.schemas import json_schema
+from mlpo_bench.matrix.config import row_name
 from mlpo_bench.protocols.base import Family
 from mlpo_bench.teams import SamplingChoice
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.harness.chats import settings as overrides
 from mlpo_bench.matrix import interventions
-from mlpo_bench.matrix.config import TEAM
+from mlpo_bench.matrix.config import TEAM, row_name
 from mlpo_bench.matrix.sweeps import matchable
 from mlpo_bench.protocols import Setting, build
 from mlpo_bench.teams import LEADER, Team
@@ -53,6 +53,11 @@ class Cell:
     seat: str = LEADER
     plain: str | None = None
     matched_team: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What its row is called: its label, after its team's name where that is not the only one."""
+        return row_name(self.team, self.label)
 
     @property
     def id(self) -> str:

@@ -59,6 +59,11 @@ Ballots = Annotated[Annotated[yamls.Whole, Field(ge=1, le=MOST_BALLOTS)] | Match
 """How many a vote has, or what of each led row they are to match."""
 
 
+def row_name(team: str, label: str) -> str:
+    """Return what a row is called: its label, after its team's name where that is not the only one."""
+    return label if team == TEAM else f"{team}: {label}"
+
+
 class RunConfig(BaseModel):
     """What a run asks, of whom, and how.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlpo_bench.analysis.rows import compared
+from mlpo_bench.errors import UsageError
 from mlpo_bench.reports.grids import Grid, markdown
 from mlpo_bench.stats import wilson
 
@@ -56,6 +57,9 @@ class Bounded:
 
 def grids(of: Reproduction, rows: Sequence[ResultRow]) -> list[Grid]:
     """Return what was printed and what these rows came to, row by row, and the differences between rows."""
+    teams = sorted({row.team for row in rows})
+    if len(teams) > 1:
+        raise UsageError(f"a paper's rows are of one team, and these are of {len(teams)}: {', '.join(teams)}.")
     ours = {(row.suite, row.label): row for row in rows}
     tables = [
         Grid(

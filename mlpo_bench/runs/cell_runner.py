@@ -101,7 +101,7 @@ class CellRunner:
             self._fault = self._fault or fault
             self.dispatch.stop()
         except EngineError as fault:  # of a judge, who could not be asked once more
-            self.observer.say(f"{suite.name}, {one.cell.label}: not scored. {fault}")
+            self.observer.say(f"{suite.name}, {one.cell.name}: not scored. {fault}")
         else:
             one.forget()
 
@@ -120,7 +120,7 @@ class CellRunner:
         except Stopped:
             return None
         except EngineError as fault:
-            self.observer.say(f"{vote.suite}, {vote.label}: not run. {fault}")
+            self.observer.say(f"{vote.suite}, {vote.name}: not run. {fault}")
             return None
         add_unused(self.folder, beyond)
         return counted

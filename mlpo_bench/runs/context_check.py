@@ -57,13 +57,13 @@ def _check(cell: Cell, member: Member, longest: Sequence[Sample], engine: Engine
         return
     if answer != usual:
         raise UsageError(
-            f"{cell.label!r} on {cell.suite} may need {need} tokens, but {engine.facts.name} holds "
+            f"{cell.name!r} on {cell.suite} may need {need} tokens, but {engine.facts.name} holds "
             f"{engine.facts.context}: {question} for the longest question, {answer} for its own words. Let it hold "
             f"fewer of them: -P {cell.setting.protocol.name}.holds={max(1, answer - need + engine.facts.context)}."
         )
     attempts = f", {reads} x {read} for the answers that it reads, {WORDING} for wording" if reads else ""
     raise UsageError(
-        f"{cell.label!r} on {cell.suite} may need {need} tokens, but {engine.facts.name} holds "
+        f"{cell.name!r} on {cell.suite} may need {need} tokens, but {engine.facts.name} holds "
         f"{engine.facts.context}: {question} for the longest question{attempts}, {answer} to answer. Lower the "
         "answers' length (--gen-kwargs max_gen_toks=N), ask fewer peers (--peers), or take a model with a longer "
         "context; questions are never cut."

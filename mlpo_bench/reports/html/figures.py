@@ -6,7 +6,8 @@ from collections import defaultdict
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.analysis.rows import by_name, over_suites, row_name
+from mlpo_bench.analysis.rows import by_name, over_suites
+from mlpo_bench.matrix.config import row_name
 from mlpo_bench.reports.cost import COSTS as EVERY_COST
 from mlpo_bench.reports.frontier import cost_of
 from mlpo_bench.stats import Point, dominated, surely_dominated

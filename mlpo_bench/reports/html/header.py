@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench.analysis.rows import row_name
+from mlpo_bench.matrix.config import row_name
 from mlpo_bench.protocols.base import counted
 from mlpo_bench.reports.figures import duration
 

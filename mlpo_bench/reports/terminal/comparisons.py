@@ -7,8 +7,9 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.analysis import limits
-from mlpo_bench.analysis.rows import common, compared, read_rows, row_name
+from mlpo_bench.analysis.rows import common, compared, read_rows
 from mlpo_bench.errors import UsageError, nearest, unknown
+from mlpo_bench.matrix.config import row_name
 from mlpo_bench.reports.grids import NARROW, Grid, narrowed
 from mlpo_bench.stats import ALPHA, holm, over_suites
 

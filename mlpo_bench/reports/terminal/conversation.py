@@ -25,7 +25,7 @@ def print_conversation(
 
     `gold` is the right answer; None where the suite's data are not at hand.
     """
-    console.print(Rule(shown(f"{conversation['question']}  {cell.label}", "bold")))
+    console.print(Rule(shown(f"{conversation['question']}  {cell.name}", "bold")))
     if "error" in conversation:
         console.print(f"Not answered: {conversation['error']}", style="red")
         return

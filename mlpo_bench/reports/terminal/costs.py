@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from mlpo_bench.analysis.rows import row_name
 from mlpo_bench.errors import UsageError
+from mlpo_bench.matrix.config import row_name
 from mlpo_bench.reports.figures import count, duration, operations, price, short_names
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from mlpo_bench.analysis.rows import row_name
+from mlpo_bench.matrix.config import row_name
 from mlpo_bench.reports.figures import duration, price, short_names
 from mlpo_bench.stats import questions_to_detect
 

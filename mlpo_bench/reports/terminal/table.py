@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from mlpo_bench.analysis import limits
-from mlpo_bench.analysis.rows import by_name, over_suites, read_rows, row_name
+from mlpo_bench.analysis.rows import by_name, over_suites, read_rows
 from mlpo_bench.log.files import in_store
+from mlpo_bench.matrix.config import row_name
 from mlpo_bench.reports.figures import operations
 from mlpo_bench.reports.grids import LABEL_WIDTH, fitting
 from mlpo_bench.reports.terminal.costs import print_costs
