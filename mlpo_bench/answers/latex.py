@@ -96,6 +96,10 @@ _SAME = (
         r"\\\1(\\frac{\2\\pi}{180})",
     ),
     (re.compile(rf"(?:{_DEGREES.pattern})\s?(?:\\(?:text|mathrm|textrm)\s?\{{\s?[CF]\s?\}}|[CF](?![a-zA-Z]))"), ""),
+    (
+        re.compile(rf"(?:{_DEGREES.pattern})\s?,\s?|,\s?(?=\\?\$)"),
+        ", ",
+    ),  # another number follows
     (_DEGREES, ""),
     (re.compile(r"\+\s?\\infty"), r"\\infty"),
     (re.compile(r"\\(?:textcolor|color|f?colorbox)\s?(?:\[[a-zA-Z]{1,9}\])?\{[#a-zA-Z!0-9,.]{1,30}\}"), ""),
