@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from dataclasses import dataclass, field, replace
@@ -102,7 +103,8 @@ class Reply:
 class EngineClient:
     """Asks one engine, and counts how it has been doing.
 
-    `at_once` is how many requests it answers side by side; `made` and `written` count its completions and their tokens;
+    `at_once` is how many requests it answers side by side; `as_asked` says whether it draws at the temperature that a
+    request names (see `ModelSpec.draws_as_asked`). `made` and `written` count its completions and their tokens;
     `busy` is for how many seconds of wall time it had something to do, until the last completion of each such time: an
     engine that hangs until it is given up has worked on nothing.
     """
@@ -110,6 +112,7 @@ class EngineClient:
     engine: Engine
     fingerprint: str
     at_once: int = AT_ONCE
+    as_asked: bool = True
     made: int = 0
     written: int = 0
     busy: float = 0.0
@@ -203,12 +206,12 @@ class Dispatch:
 
     def __init__(self, engines: Mapping[ModelSpec, Engine], store: Store) -> None:
         clients = {
-            id(engine): EngineClient(engine, engine.facts.fingerprint, _at_once(spec, engine))
+            id(engine): EngineClient(engine, engine.facts.fingerprint, _at_once(spec, engine), spec.draws_as_asked)
             for spec, engine in engines.items()
         }
         self.clients = {spec: clients[id(engine)] for spec, engine in engines.items()}
         self._store = store
-        self._flights: dict[bytes, asyncio.Future[Completion]] = {}
+        self._flights: dict[bytes, asyncio.Task[Completion]] = {}
         # A member's spec is built anew on every access; conversations ask for it some hundred thousand times.
         self._by_member: dict[int, tuple[Member, EngineClient]] = {}
         self.stopped = False
@@ -222,7 +225,9 @@ class Dispatch:
 
     async def hungry(self) -> None:
         """Wait until an engine has less ahead than it could take: then a further conversation may begin."""
-        for _ in range(2):  # let those that were begun ask: a task for the conversation, one for each request
+        for _ in range(
+            3
+        ):  # let those that were begun ask: a task for the conversation, for each request, for its flight
             await asyncio.sleep(0)
         while not self.stopped and self.clients and all(client.full for client in self.clients.values()):
             self._landed.clear()
@@ -270,7 +275,7 @@ class Dispatch:
         """
         clients = [self._client_of(r.member) for r in requests]
         keys = [
-            request_key(client.fingerprint, r.messages, r.sampling, r.sample, seed)
+            request_key(client.fingerprint, r.messages, r.sampling, r.sample, seed, client.as_asked)
             for client, r in zip(clients, requests, strict=True)
         ]
         replies = [self._known(key) for key in keys]
@@ -299,7 +304,7 @@ class Dispatch:
         elif (known := self._known(key)) is not None:  # it landed before this task began
             return known
         else:
-            made = await self._fly(key, client, request)
+            made = await asyncio.shield(self._flown(key, client, request))
         return Reply(made, key, time.perf_counter() - started, began)
 
     def _client_of(self, member: Member) -> EngineClient:
@@ -309,28 +314,35 @@ class Dispatch:
             known = self._by_member[id(member)] = member, self.clients[member.spec]
         return known[1]
 
-    async def _fly(self, key: bytes, client: EngineClient, request: Request) -> Completion:
+    def _flown(self, key: bytes, client: EngineClient, request: Request) -> asyncio.Task[Completion]:
+        """Send a request. Who asked for it may give up: others may wait for it, and what was asked is paid for."""
         if self.stopped:
             raise Stopped
-        flight: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
-        self._flights[key] = flight
-        try:
-            made = await self._complete(client, request, derived_seed(key))
-            self._store.put(key, made, client.maker)
-        except asyncio.CancelledError:
-            flight.cancel()
-            raise
-        except BaseException as error:
-            flight.set_exception(error)
-            flight.exception()  # nobody may be waiting for it
-            raise
-        finally:
-            del self._flights[key]
-            self._landed.set()
-        flight.set_result(made)
+        flight = self._flights[key] = asyncio.create_task(self._fly(key, client, request))
+        flight.add_done_callback(functools.partial(self._has_landed, key))
+        return flight
+
+    async def _fly(self, key: bytes, client: EngineClient, request: Request) -> Completion:
+        made = await self._complete(client, request, derived_seed(key))
+        self._store.put(key, made, client.maker)
+        del self._flights[key]  # whoever asks from now on finds it in the store
         self.tally.made += 1
         self.tally.paid += made.usage
         return made
+
+    def _has_landed(self, key: bytes, flight: asyncio.Task[Completion]) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+        if not flight.cancelled():
+            flight.exception()  # nobody may be waiting for it
+        self._landed.set()
+
+    async def _call_off(self) -> None:
+        """End what is still under way."""
+        flights = list(self._flights.values())
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
 
     async def _complete(self, client: EngineClient, request: Request, seed: int) -> Completion:
         for attempt in range(TRIES):
@@ -351,7 +363,10 @@ class Dispatch:
 
     @contextlib.asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
-        """Commit the store regularly while inside, and once more on the way out, whatever happens."""
+        """Commit the store regularly while inside, and once more on the way out, whatever happens.
+
+        What is under way then, although nobody waits for it any more, is called off: see `landed`.
+        """
         self._store.when_failing = self.stop  # what cannot be kept is not paid for
         if self._store.trouble is not None:  # met before anybody was to be told of it
             self.stop()
@@ -362,6 +377,7 @@ class Dispatch:
             committing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await committing
+            await self._call_off()
             self._store.commit()
             self._store.when_failing = None
 

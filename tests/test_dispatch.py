@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -501,15 +501,86 @@ def test_an_answer_from_before_is_counted_with_when_it_was_made(store: Store) ->
     assert (tally.found, tally.earlier, tally.oldest, tally.newest) == (3, 3, 1_000.0, 2_000.0)
 
 
-def test_what_was_called_off_is_asked_again(store: Store) -> None:
-    async def scenario() -> int:
+SERVED = {"base_url": "http://127.0.0.1:9/v1"}
+OMITS = {**SERVED, "request": {"omit": ["temperature"]}}
+OVERRIDES = {**SERVED, "request": {"omit": ["temperature"], "extra_body": {"temperature": 0.8}}}
+
+
+@pytest.mark.parametrize(
+    ("options", "drawn"),
+    [({}, 1), (SERVED, 1), (OMITS, 4), (OVERRIDES, 4), ({"generation": "model"}, 4)],
+)
+def test_a_greedy_request_is_one_for_all_draws_where_it_is_drawn_greedily(
+    store: Store, options: dict[str, Any], drawn: int
+) -> None:
+    member = Member.model_validate({"model": "m", **options})
+    engine = Counting()
+    dispatch = Dispatch({member.spec: engine}, store)
+
+    async def scenario() -> None:
+        for sample, seed in ((0, 0), (1, 0), (0, 1), (1, 1)):
+            await dispatch.ask(member, (Message("user", "Why?"),), Sampling(temperature=0.0), sample=sample, seed=seed)
+
+    asyncio.run(scenario())
+    assert engine.calls == drawn == len(set(engine.seeds))
+
+
+def test_who_gives_up_on_a_request_takes_nobody_along_and_what_was_asked_is_kept(store: Store) -> None:
+    async def scenario() -> tuple[list[str], int]:
         engine = Gated()
+        dispatch = Dispatch({MEMBER.spec: engine}, store)
+        impatient = asyncio.create_task(ask(dispatch))
+        await engine.until_asked(1)
+        patient = asyncio.create_task(ask(dispatch))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await impatient
+        alone = asyncio.create_task(ask(dispatch, "How?"))
+        await engine.until_asked(2)
+        alone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await alone
+        engine.gate.set()
+        await dispatch.landed()
+        return [(await patient).text, (await ask(dispatch, "How?")).text], engine.calls
+
+    (why, how), calls = asyncio.run(scenario())
+    assert why.startswith("Why?")
+    assert how.startswith("How?")
+    assert calls == 2
+
+
+def test_a_fault_that_nobody_waits_for_any_more_is_nobodys(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(dispatching, "FIRST_WAIT_S", 0.0)
+
+    async def scenario() -> None:
+        engine = Gated(lambda call: EngineError("gone", transient=False) if call == 1 else None)
         dispatch = Dispatch({MEMBER.spec: engine}, store)
         first = asyncio.create_task(ask(dispatch))
         await engine.until_asked(1)
         first.cancel()
+        engine.gate.set()
+        await dispatch.landed()
+        assert (await ask(dispatch)).text.startswith("Why?")
+
+    asyncio.run(scenario())
+    assert not caplog.records
+
+
+def test_what_was_called_off_is_asked_again(store: Store) -> None:
+    async def scenario() -> int:
+        engine = Gated()
+        dispatch = Dispatch({MEMBER.spec: engine}, store)
+        async with dispatch.at_work():
+            first = asyncio.create_task(ask(dispatch))
+            await engine.until_asked(1)
+            first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
+        assert dispatch.in_flight == 0
         engine.gate.set()
         assert (await ask(dispatch)).text.startswith("Why?")
         return engine.calls

@@ -38,6 +38,13 @@ def test_a_completion_comes_back_as_it_was(tmp_path: Path) -> None:
         assert store.get(key()) == MADE
 
 
+def test_a_key_is_what_it_was_unless_a_greedy_request_is_not_drawn_as_asked() -> None:
+    drawn, greedy = Sampling(temperature=0.5), Sampling(temperature=0.0)
+    assert key(sampling=drawn, as_asked=False) == key(sampling=drawn)
+    assert key(sampling=greedy, sample=1, seed=2) == key(sampling=greedy)
+    assert len({key(sampling=greedy, sample=n, as_asked=False) for n in range(3)} | {key(sampling=greedy)}) == 4
+
+
 def test_the_first_completion_of_a_request_stays(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     with Store(path) as one, Store(path) as other:

@@ -323,6 +323,12 @@ class ModelSpec(BaseModel):
         """Whether it is served from weights on this machine, not by a server, a script or a recording."""
         return self.kind is None or self.kind.needs_weights
 
+    @property
+    def draws_as_asked(self) -> bool:
+        """Whether its answers are drawn at the temperature that a request names, and at no other that nobody tells."""
+        own = "temperature" in self.request.omit or "temperature" in self.request.extra_body
+        return self.generation == "task" and not own
+
     def may_be_served_by(self, engine: str) -> bool:
         """Whether an engine of this name, as facts tell it, may be the one that is meant."""
         return self.kind is None or self.kind.name == engine

@@ -203,9 +203,11 @@ class _Check:
         read = [Message(message["role"], message["content"]) for message in turn["read"]]
         sampling = setting.sampling(setting.team.seats[turn["seat"]], asked.sampling, turn.get("max_tokens"))
         for facts in self.models:
-            key = request_key(facts.fingerprint, read, sampling, turn["sample"], setting.seed)
-            if key.hex() == turn["request"]:
-                return facts
+            # Of what is not drawn as asked, earlier versions took greedy requests for one.
+            for as_asked in {setting.team.seats[turn["seat"]].spec.draws_as_asked, True}:
+                key = request_key(facts.fingerprint, read, sampling, turn["sample"], setting.seed, as_asked)
+                if key.hex() == turn["request"]:
+                    return facts
         raise UsageError(
             f"{self.path}: none of the run's models was asked {asked.question.id} as it is asked today. Only code that "
             "asks so can judge its answers anew."

@@ -18,12 +18,15 @@ KEY_BYTES = 32
 """How long the identity of a request is."""
 
 
-def request_key(fingerprint: str, messages: Sequence[Message], sampling: Sampling, sample: int, seed: int) -> bytes:
+def request_key(
+    fingerprint: str, messages: Sequence[Message], sampling: Sampling, sample: int, seed: int, as_asked: bool = True
+) -> bytes:
     """Return the identity of a request, `KEY_BYTES` long.
 
-    A greedy request is the same for every sample index and seed, so both are left out of its identity.
+    A greedy request is the same for every sample index and seed, so both are left out of its identity, unless it is not
+    drawn `as_asked`: whoever answers it may draw at a temperature of its own.
     """
-    if sampling.greedy:
+    if sampling.greedy and as_asked:
         drawn = ["greedy", sampling.max_tokens, sampling.stop]
     else:
         s = sampling

@@ -39,9 +39,11 @@ def _embedded_model_if_asked(request: pytest.FixtureRequest) -> None:
 def in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """A key in the environment, no proxy, and failures that are soon tried again."""
     from mlpo_bench.engines.server import engine as server_engine
+    from mlpo_bench.engines.server import listing as server_listing
     from tests.engines.asking import KEY
 
     monkeypatch.setenv("MADE_UP_KEY", KEY)
     monkeypatch.setattr(server_engine, "FIRST_RETRY_S", 0.01)
+    monkeypatch.setattr(server_listing, "LISTED_AGAIN_AFTER_S", (0.01, 0.02))
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)

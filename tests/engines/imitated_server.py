@@ -83,11 +83,15 @@ Answering = "Callable[[ImitatedServer, Asked], Sent]"
 
 @dataclass
 class Mode:
-    """A behaviour: what a question is answered with, what the list of models is, and where questions are taken."""
+    """A behaviour: what a question is answered with, what the list of models is, and where questions are taken.
+
+    `busy` is what comes in the list's place at first.
+    """
 
     answer: Callable[[ImitatedServer, Asked], Sent] = lambda _server, asked: sent(answer_to(asked))
     models: Sent = field(default_factory=lambda: sent(listing()))
     base: str = "/v1"
+    busy: list[Sent] = field(default_factory=list)
 
 
 def answer_to(asked: Asked) -> dict[str, Any]:
@@ -427,7 +431,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.listed.append(self._asked({}))
-        self._send(self.server.mode.models)
+        mode = self.server.mode
+        self._send(mode.busy.pop(0) if mode.busy else mode.models)
 
     def do_POST(self) -> None:
         server = self.server

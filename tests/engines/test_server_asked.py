@@ -23,6 +23,7 @@ from tests.engines.imitated_server import (
     Mode,
     Sent,
     chat,
+    listing,
     refused,
     says,
     sent,
@@ -200,6 +201,31 @@ def test_the_list_of_models_is_optional(mode: str, monkeypatch: pytest.MonkeyPat
     warned = mode not in {"models_bare_list", "models_context_nan", "models_context_list", "models_context_text"}
     assert any("a trial question was answered" in s for s in said) == warned
     assert len(server.asked) == 1 + warned
+
+
+BUSY = [sent(b"", 503), refused("too many requests", 429), sent(b"", 500), sent(b"", 502)]
+
+
+def listed_by_vllm(*busy: Sent) -> Mode:
+    return Mode(models=sent(listing(owned_by="vllm")), busy=list(busy))
+
+
+def test_a_list_of_models_that_can_only_not_be_had_now_is_asked_for_again() -> None:
+    with ImitatedServer(listed_by_vllm()) as ready, ImitatedServer(listed_by_vllm(*BUSY[:2])) as busy:
+        engines = [opened(spec_of(server)) for server in (ready, busy)]
+        assert [len(server.listed) for server in (ready, busy)] == [1, 3]
+    assert engines[0].facts.told == engines[1].facts.told
+    assert engines[1].facts.revision == f"{busy.url} {MODEL}"
+
+
+def test_who_was_never_told_the_list_is_another_model_as_it_is_asked_otherwise() -> None:
+    with ImitatedServer(listed_by_vllm(*BUSY)) as server:
+        said: list[str] = []
+        missed, told = opened(spec_of(server), said), opened(spec_of(server))
+        absent = opened(spec_of(server))
+    assert missed.facts.revision == f"{server.url} {MODEL} list of models not had"
+    assert told.facts.revision == absent.facts.revision == f"{server.url} {MODEL}"
+    assert any("it is asked again" in sentence for sentence in said)
 
 
 def test_a_model_that_is_not_served_is_named_with_the_nearest() -> None:

@@ -11,7 +11,7 @@ from mlpo_bench.engines.base import UNTOLD_CONTEXT, ModelFacts
 from mlpo_bench.engines.hashes import revision_of
 from mlpo_bench.engines.server import reply as replies
 from mlpo_bench.engines.server.failures import RateLimited
-from mlpo_bench.engines.server.listing import listed, tried
+from mlpo_bench.engines.server.listing import listed_in_the_end, tried
 from mlpo_bench.engines.server.pace import LONGEST_WAIT_S, Pace
 from mlpo_bench.engines.server.refusals import ANSWERED, TOO_MANY, Asked, overflow, refusal, too_long
 from mlpo_bench.engines.server.request import RequestBuilder
@@ -326,7 +326,7 @@ async def connect(
                 f"the key in {spec.api_key_env} is not sent to {transport.url}, which is neither https nor this "
                 "machine; if it belongs there, name a variable of its own as api_key_env."
             )
-        listing = await listed(transport, spec)
+        listing = await listed_in_the_end(transport, spec, say)
         builder = RequestBuilder(spec, listing.owner)
         if spec.deployment == AUTO and listing.created_at is None:
             say(
@@ -335,8 +335,8 @@ async def connect(
             )
         if listing.hindrance:
             await _try(transport, builder, spec, listing, say)
-        facts, hindrance = _facts(spec, listing, builder.rendering), _hindrance(transport, listing)
-        return ServerEngine(transport, builder, spec, facts, say, retries, hindrance)
+        facts = _facts(spec, listing, builder.rendering)
+        return ServerEngine(transport, builder, spec, facts, say, retries, _hindrance(transport, listing))
     except BaseException:
         await transport.close()
         raise
@@ -345,8 +345,7 @@ async def connect(
 async def _try(
     transport: Transport, builder: RequestBuilder, spec: ModelSpec, listing: Listing, say: Callable[[str], None]
 ) -> None:
-    where = f"the server {transport.url}"
-    hindrance = _hindrance(transport, listing)
+    where, hindrance = f"the server {transport.url}", _hindrance(transport, listing)
     try:
         odd = await tried(transport, builder, Asked(spec.model, 0, 0, spec.request.max_tokens_field))
     except UsageError as mistake:
@@ -379,6 +378,7 @@ def _revision(spec: ModelSpec, listing: Listing, rendering: Sequence[str] = ()) 
     Where several servers answer for one model, the first address stands for all.
     """
     parts = [f"{spec.address} {listing.root or spec.model}"]
+    parts += ["list of models not had"] * listing.passing  # what it would have told decides how requests are written
     if spec.revision is not None:
         parts.append(f"revision {spec.revision}")
     if (deployment := listing.created_at if spec.deployment == AUTO else spec.deployment) is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ from mlpo_bench.engines.server.refusals import (
     OK,
     REDIRECTS,
     UNAUTHORIZED,
+    may_pass,
     refusal,
 )
 from mlpo_bench.engines.server.reply import parsed, read, unreadable
@@ -22,7 +25,7 @@ from mlpo_bench.errors import EngineError, UsageError, nearest
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mlpo_bench.engines.server.refusals import Asked
     from mlpo_bench.engines.server.request import RequestBuilder
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
     from mlpo_bench.engines.spec import ModelSpec
 
 OPEN_TIMEOUT_S = 20.0
+LISTED_AGAIN_AFTER_S = (1.0, 2.0, 4.0)
+_LISTED_WITHIN_S = 30.0
+"""What is not had by then is not asked for again."""
 TRIAL_TIMEOUT_S = 120.0
 TRIAL = Message("user", "Say yes.")
 TRIAL_SAMPLING = Sampling(temperature=1.0, max_tokens=16)
@@ -47,12 +53,14 @@ class NoServer(UsageError):
 class Listing:
     """A server's list of models.
 
-    `hindrance` says in a few words why there is none, or why the model does not stand in it.
+    `hindrance` says in a few words why there is none, or why the model does not stand in it; `passing`, that the list
+    can only not be had now, so that what it would tell is not known.
     """
 
     names: tuple[str, ...] = ()
     model: Mapping[str, Any] = field(default_factory=dict)
     hindrance: str = ""
+    passing: bool = False
 
     @property
     def context(self) -> int | None:
@@ -92,6 +100,22 @@ class Listing:
         return one_line(told, 300).replace("|", "/") if isinstance(told, str) and told.strip() else None
 
 
+async def listed_in_the_end(transport: Transport, spec: ModelSpec, say: Callable[[str], None]) -> Listing:
+    """Ask a server for its models, several times where its list can only not be had now. See `listed`.
+
+    How requests are written, and who answers them, follows from the list: one that was missed once would mix both.
+    """
+    began = time.monotonic()
+    for seconds in LISTED_AGAIN_AFTER_S:
+        listing = await listed(transport, spec)
+        if not listing.passing or time.monotonic() - began > _LISTED_WITHIN_S:
+            return listing
+        if seconds > LISTED_AGAIN_AFTER_S[0]:
+            say(f"the server {transport.url}: {transport.cleaned(listing.hindrance).rstrip('.')}; it is asked again.")
+        await asyncio.sleep(seconds)
+    return await listed(transport, spec)
+
+
 async def listed(transport: Transport, spec: ModelSpec) -> Listing:
     """Ask a server for its models. Not every one has a list, shows it to everybody, or names all in it.
 
@@ -103,9 +127,10 @@ async def listed(transport: Transport, spec: ModelSpec) -> Listing:
     except EngineError as fault:
         if "no server answers" in str(fault):
             raise NoServer(f"{str(fault).rstrip('.')}; start it, or correct the base_url.") from None
-        return Listing(hindrance=f"its list of models cannot be had: {fault}")
+        return Listing(hindrance=f"its list of models cannot be had: {fault}", passing=fault.transient)
     if answer.status != OK:
-        return Listing(hindrance=f"it answers {answer.status} when asked for its models")
+        hindrance = f"it answers {answer.status} when asked for its models"
+        return Listing(hindrance=hindrance, passing=may_pass(answer.status))
     try:
         models = _models(parsed(answer.body))
     except ValueError:

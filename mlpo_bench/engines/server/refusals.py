@@ -99,6 +99,11 @@ class Asked:
     length_field: str = "max_tokens"
 
 
+def may_pass(status: int) -> bool:
+    """Return whether a server that answers with a status may answer otherwise when it is asked again."""
+    return (status >= _SERVER_FAILED or status in _MAY_PASS) and status not in _WILL_NOT_PASS
+
+
 def refusal(answer: Answer, asked: Asked) -> EngineError:
     """Return the fault of an answer whose status is none of success; its message completes `the server ...`."""
     content, raw = _content(answer)
@@ -110,7 +115,7 @@ def refusal(answer: Answer, asked: Asked) -> EngineError:
         )
     if too_long(answer.status, told, content):
         return overflow(told, content, asked)
-    passes = (answer.status >= _SERVER_FAILED or answer.status in _MAY_PASS) and answer.status not in _WILL_NOT_PASS
+    passes = may_pass(answer.status)
     words = f": {told.rstrip('.')}" if told else ""
     passes = passes and not wants_money(content)
     option = hint(told, asked.length_field) if BAD_REQUEST <= answer.status < _SERVER_FAILED and not passes else ""
