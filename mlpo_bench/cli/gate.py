@@ -96,7 +96,7 @@ def gate(
     """
     changes = {"max_drop": max_drop, "max_tokens_rise": max_tokens_rise}
     chosen = {name: value for name, value in changes.items() if value is not None}
-    _check_usage(update=update, record=record, reason=reason, chosen=chosen)
+    _check_usage(update=update, record=record, new_model=new_model, reason=reason, chosen=chosen)
     _check_files(junit, summary, baseline)
     if _is_recording(runs):
         _check_no_model(baseline, chosen, runs, new_model=new_model)
@@ -115,12 +115,14 @@ def _is_recording(runs: list[str]) -> bool:
     return Recording.here(Path(runs[0]))
 
 
-def _check_usage(*, update: bool, record: bool, reason: str | None, chosen: dict[str, float]) -> None:
+def _check_usage(*, update: bool, record: bool, new_model: bool, reason: str | None, chosen: dict[str, float]) -> None:
     from mlpo_bench.errors import UsageError
 
     if (update or record) and not (reason or "").strip():
         option = "--record" if record else "--update"
         raise UsageError(f"{option} changes what later runs are held to; say why with --reason TEXT.")
+    if new_model and update:
+        raise UsageError("--new-model compares with a baseline; --update makes a new one, whatever models answered.")
     if reason is not None and not (update or record):
         raise UsageError("--reason goes with --update or --record; without them nothing is written.")
     if chosen and not update:
@@ -191,7 +193,7 @@ def _remake(path: Path, reason: str | None, *, anew: bool) -> None:
 
 def _update(runs: list[str], path: Path | None, reason: str | None, chosen: dict[str, float], *, record: bool) -> None:
     from mlpo_bench.errors import UsageError
-    from mlpo_bench.gate.baseline import baseline_of, pooled, read_model_baseline
+    from mlpo_bench.gate.baseline import read_model_baseline, together
     from mlpo_bench.gate.history import ratcheted
     from mlpo_bench.gate.power import check_promises
     from mlpo_bench.log import outputs
@@ -201,7 +203,7 @@ def _update(runs: list[str], path: Path | None, reason: str | None, chosen: dict
     loaded, path = _opened(runs), _named(path)
     before = read_model_baseline(path) if path.exists() else None
     outputs.check(path, outputs.BASELINE)
-    made = pooled([baseline_of(each, reason, before, _thresholds(before, chosen)) for each in loaded])
+    made = together(loaded, reason, before, _thresholds(before, chosen))
     check_promises(made)
     made.write(path)
     typer.echo(f"Wrote {path}: {len(made.rows)} rows of {', '.join(str(each.path) for each in loaded)}.")

@@ -105,8 +105,26 @@ class Baseline(Kept):
     rows: dict[str, Row]
 
 
+def together(
+    runs: Sequence[LoadedRun], reason: str | None, before: Baseline | None, thresholds: Thresholds
+) -> Baseline:
+    """Make the baseline of a finished run, or of several that asked the same in the same way, as one.
+
+    Raises:
+        UsageError: as `baseline_of` and `pooled` say; or they are of different configurations.
+    """
+    first, *others = runs
+    for other in others:
+        if changed := _compared(first.config).changed(_compared(other.config)):
+            raise UsageError(
+                f"{other.path.name} has another configuration than {first.path.name} (not the same: "
+                f"{', '.join(changed)}); only runs of the same are pooled."
+            )
+    return pooled([baseline_of(run, reason, before, thresholds) for run in runs])
+
+
 def pooled(baselines: Sequence[Baseline]) -> Baseline:
-    """Return several runs of the same configuration, but for seeds, as one: each question counts with its mean.
+    """Return several runs of the same configuration as one: each question counts with its mean.
 
     Raises:
         UsageError: they are too many, or asked different questions or rows.

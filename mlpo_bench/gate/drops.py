@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlpo_bench.errors import UsageError
-from mlpo_bench.gate.baseline import baseline_of, pooled
+from mlpo_bench.gate.baseline import together
 from mlpo_bench.gate.checks import Check, Judgement, Outcome
 from mlpo_bench.gate.power import broken_promise, check_promises, finds
 from mlpo_bench.log.manifest import reused_in
@@ -56,7 +56,7 @@ def judge_runs(runs: Sequence[LoadedRun], baseline: Baseline, *, new_model: bool
     check_promises(baseline)
     for run in runs:
         _check_asked(run)
-    now = pooled([baseline_of(run, "compared", None, baseline.thresholds) for run in runs])
+    now = together(runs, "compared", None, baseline.thresholds)
     if new_model:
         baseline = _in_common(now, baseline)
     _check_same(now, baseline, new_model=new_model)

@@ -12,7 +12,7 @@ from mlpo_bench.visible import visible, visible_line
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mlpo_bench.gate.checks import Check, Judgement
     from mlpo_bench.reports.terminal.console import Console
@@ -51,7 +51,17 @@ def workflow_commands(judgement: Judgement) -> Iterator[str]:
     for check in shown:
         yield _annotation(check)
     if len(shown) < len(telling):
-        yield f"::error title={_property('gate')}::{_data(f'{len(telling) - len(shown)} more checks failed.')}"
+        yield _rest(telling[len(shown) :])
+
+
+def _rest(checks: Sequence[Check]) -> str:
+    """Return the command for those that have none of their own: what failed makes it an error."""
+    failed = sum(check.outcome is Outcome.FAILED for check in checks)
+    refused = len(checks) - failed
+    told = {"failed": failed, "could not be judged": refused}
+    parts = [f"{count} {'check' if count == 1 else 'checks'} {what}" for what, count in told.items() if count]
+    level = "error" if failed else "warning"
+    return f"::{level} title={_property('gate')}::{_data('Beside these, ' + ' and '.join(parts) + '.')}"
 
 
 def _annotation(check: Check) -> str:

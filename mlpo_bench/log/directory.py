@@ -186,15 +186,11 @@ class RunDirectory:
         raise UsageError(f"there is no run {str(run)!r}{hint}")
 
     def _check_same(self, config: RunConfig) -> None:
-        before = self.config
-        if before.digest == config.digest:
-            return
-        was, now = before.model_dump(mode="json"), config.model_dump(mode="json")
-        changed = [name for name in now if was.get(name) != now[name]]
-        raise UsageError(
-            f"the run folder {self.path} was made with another configuration (not the same: {', '.join(changed)}). "
-            "Choose another --name, repeat that run with --config, or extend it with --add."
-        )
+        if changed := self.config.changed(config):
+            raise UsageError(
+                f"the run folder {self.path} was made with another configuration (not the same: {', '.join(changed)}). "
+                "Choose another --name, repeat that run with --config, or extend it with --add."
+            )
 
     def _settle(self) -> None:
         """Finish what a process that was killed had begun to replace."""

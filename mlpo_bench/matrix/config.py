@@ -219,6 +219,13 @@ class RunConfig(BaseModel):
             content["own"] = {name: one.identity for name, one in self.own.items()}
         return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
+    def changed(self, other: RunConfig) -> list[str]:
+        """Return what of another configuration is not the same, if that decides anything: the names of its fields."""
+        if self.digest == other.digest:
+            return []
+        mine, its = self.model_dump(mode="json"), other.model_dump(mode="json")
+        return [name for name in its if mine.get(name) != its[name]]
+
     @property
     def default_name(self) -> str:
         """A run's name where nobody gives one: what it is about, and enough of its digest to tell it apart."""

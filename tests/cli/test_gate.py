@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -156,6 +157,23 @@ def test_several_runs_are_taken_together(call: Callable[..., Any], made: Callabl
     assert "All 8 checks passed." in call(runs[0], "--baseline", kept).output
 
 
+def test_runs_of_two_configurations_are_never_one(
+    call: Callable[..., Any], made: Callable[..., Path], tmp_path: Path
+) -> None:
+    plain, other, kept = made("one"), made("two", "--gen-kwargs", "temperature=0"), tmp_path / "baseline.json"
+    call(plain, "--baseline", kept, "--update", "--reason", "r")
+    before = kept.read_bytes()
+    for runs in ((plain, other), (other, plain)):
+        says = rf"{runs[1].name} has another configuration than {runs[0].name} \(not the same: generation\)"
+        for more in ((), ("--new-model",)):
+            judged = call(*runs, "--baseline", kept, *more)
+            assert judged.exit_code == 2
+            assert re.search(says, " ".join(judged.output.split()))
+        with pytest.raises(UsageError, match=says):
+            call(*runs, "--baseline", kept, "--update", "--reason", "r")
+    assert kept.read_bytes() == before
+
+
 def test_a_run_counts_once(call: Callable[..., Any], made: Callable[..., Path], tmp_path: Path) -> None:
     run, kept = made("one"), tmp_path / "baseline.json"
     call(run, "--baseline", kept, "--update", "--reason", "r")
@@ -177,6 +195,7 @@ def test_options_that_do_not_go_together_are_told(call: Callable[..., Any], made
         (("--reason", "r"), "--reason goes with"),
         (("--max-drop", "0.3"), "goes with --update"),
         (("--record", "--reason", "r"), "is no recording"),
+        (("--update", "--reason", "r", "--new-model"), "--new-model compares with a baseline"),
         (("--update", "--reason", " "), "say why"),
         (("--update", "--reason", "r", "--baseline", "b.json", "--max-drop", "3"), "--max-drop: "),
     ):

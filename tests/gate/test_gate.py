@@ -330,6 +330,20 @@ def test_annotations_are_a_line_each_and_never_another_command(judgement: Judgem
         line.encode()
 
 
+@pytest.mark.parametrize(
+    ("failed", "refused", "last"),
+    [
+        (0, 12, "::warning title=gate::Beside these, 3 checks could not be judged."),
+        (12, 0, "::error title=gate::Beside these, 3 checks failed."),
+        (10, 2, "::error title=gate::Beside these, 1 check failed and 2 checks could not be judged."),
+        (1, 11, "::warning title=gate::Beside these, 3 checks could not be judged."),
+    ],
+)
+def test_the_rest_of_many_annotations_is_told_for_what_it_is(failed: int, refused: int, last: str) -> None:
+    checks = [Check("g", "n", Outcome.FAILED, "m")] * failed + [Check("g", "n", Outcome.CANNOT_JUDGE, "m")] * refused
+    assert list(workflow_commands(Judgement("t", tuple(checks))))[-1] == last
+
+
 def test_an_annotation_escapes_as_github_asks() -> None:
     check = Check.of("bbh", "a, b", "50 %\n::set-output name=x::y", failed=True)
     (line,) = workflow_commands(Judgement("t", (check,)))
