@@ -9,7 +9,7 @@ import typer
 
 from mlpo_bench.cli import _complete as complete
 from mlpo_bench.cli._options import WHERE, Chosen, configured
-from mlpo_bench.cli.run import carried_out
+from mlpo_bench.cli.run import FAILED_IN_PART, carried_out
 
 
 if TYPE_CHECKING:
@@ -43,7 +43,10 @@ def reproduce(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=WHERE)] = False,
 ) -> None:
-    """Make a published table again, and print both side by side: figures, intervals, n, tokens, and what differs."""
+    """Make a published table again, and print both side by side: figures, intervals, n, tokens, and what differs.
+
+    Exit codes: 0 done, 1 the run is not complete, 2 bad usage, 130 interrupted.
+    """
     from mlpo_bench.log import LoadedRun, RunDirectory, outputs
     from mlpo_bench.matrix.reproductions import reproduction
 
@@ -62,6 +65,8 @@ def reproduce(
         carried_out(folder, (), store, quiet=quiet)
         run = LoadedRun(folder)
     _tell(of, run, page)
+    if run is not None and run.directory.left():
+        raise typer.Exit(FAILED_IN_PART)
 
 
 def _list() -> None:
@@ -100,14 +105,29 @@ def _tell(of: Reproduction, run: LoadedRun | None, page: Path | None) -> None:
         console.print(f"Not run: it takes {of.needs}. To run it:", style="yellow")
         for command in of.commands:
             console.print(f"  {command}", soft_wrap=True)
+    lacking = None if run is None else _lacking(run)
+    if lacking is not None:
+        console.print(f"Not complete. {lacking}", style="yellow", soft_wrap=True)
     made = (
         []
         if run is None
         else [f"`{shlex.join(['mlpo-bench', *run.manifest['sessions'][-1]['command'][1:]])}`", *_facts(run)]
     )
     if page is not None:
-        outputs.write(page, reproduction.page(of, rows, made).encode(), outputs.REPRODUCED)
+        outputs.write(page, reproduction.page(of, rows, made, lacking).encode(), outputs.REPRODUCED)
         console.print(f"Page: {page}", style="dim", soft_wrap=True)
+
+
+def _lacking(run: LoadedRun) -> str | None:
+    """Say what the figures leave out, and which command goes on with it; None where the run is complete."""
+    if not (left := run.directory.left()):
+        return None
+    failed = run.results.failed
+    parts = [f"{sum(cell.errors for cell in failed):,} questions have no answer"] if failed else []
+    if others := len(left) - len(failed):
+        parts.append(f"{others:,} of {len(run.cells):,} cells have yet to be run")
+    told = ", and ".join(parts)
+    return f"{told}. Figures are of the answered questions alone; `{run.command}` goes on with the others."
 
 
 def _facts(run: LoadedRun) -> list[str]:

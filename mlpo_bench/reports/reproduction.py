@@ -115,10 +115,19 @@ def _printed(of: Reproduction, source: str, suite: str, row: str, over: str) -> 
     return Bounded.printed(figures[0]).less(Bounded.printed(figures[1]))
 
 
-def page(of: Reproduction, rows: Sequence[ResultRow], made: Sequence[str]) -> str:
-    """Return all of it as a page of Markdown; `made` says how our figures were made, a line each."""
+def page(of: Reproduction, rows: Sequence[ResultRow], made: Sequence[str], lacking: str | None = None) -> str:
+    """Return all of it as a page of Markdown.
+
+    Args:
+        of: What is made again.
+        rows: Ours.
+        made: How they were made, a line each.
+        lacking: What they leave out of a run that is not complete.
+    """
     parts = [f"# {of.title}", of.paper, f"*What it says.* {of.claim}"]
-    if of.needs and not rows:
+    if lacking is not None:
+        parts.append(f"**Not complete.** {lacking}")
+    elif of.needs and not rows:
         parts.append(f"**Not run.** It takes {of.needs}, and nobody has run it here.")
     parts += [markdown(grid).rstrip() for grid in grids(of, rows)]
     parts.append(_listed("Who says what was printed", [f"{name}: {source}" for name, source in of.sources.items()]))

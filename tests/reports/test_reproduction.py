@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 
 from mlpo_bench.analysis.rows import compared, read_rows
-from mlpo_bench.errors import UsageError
+from mlpo_bench.chat import Completion, Message, Sampling
+from mlpo_bench.engines.scripted import ScriptedEngine
+from mlpo_bench.errors import EngineError, UsageError
 from mlpo_bench.log import LoadedRun
 from mlpo_bench.matrix.cells import cells
 from mlpo_bench.matrix.reproductions import Reproduction, names, reproduction
@@ -113,6 +116,42 @@ def test_the_command_lists_tells_and_compares(mlpo_bench: Cli, made_up: Path, te
     beside = mlpo_bench("reproduce", "debate-or-vote", "--compare", "mine", "--page", page)
     assert beside.code == 0
     assert "## What differs in the set-up" in page.read_text()
+
+
+def test_a_run_that_is_not_complete_is_told(
+    mlpo_bench: Cli, made_up: Path, team_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete = ScriptedEngine.complete
+
+    async def on_fire(engine: ScriptedEngine, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:
+        if "navigate" in messages[-1].content:
+            raise EngineError("the machine is on fire", transient=False)
+        return await complete(engine, messages, sampling, seed)
+
+    page = tmp_path / "page.md"
+    asked = ("--suite", "bbh", "--subjects", "navigate,snarks", "--limit", "9", "--data", made_up, "--team", team_file)
+    some = ("debate-or-vote", *asked, "--page", page)
+    with monkeypatch.context() as patched:
+        patched.setattr(ScriptedEngine, "complete", on_fire)
+        done = mlpo_bench("reproduce", *some, "-q")
+    assert done.code == 1, done.err
+    (run,) = Path("runs").iterdir()
+    again = mlpo_bench("reproduce", "debate-or-vote", "--compare", run)
+    assert again.code == 1
+    unanswered = sum(cell.errors for cell in LoadedRun.open(run).results.cells)
+    told = (
+        f"{unanswered} questions have no answer. Figures are of the answered questions alone; `mlpo-bench run --config"
+    )
+    for text in (done.out, again.out, page.read_text()):
+        assert f"Not complete. {told}" in text.replace("**", "")
+    mended = mlpo_bench("reproduce", *some, "-q")
+    assert mended.code == 0, mended.err
+    assert "Not complete" not in mended.out + page.read_text()
+    only = mlpo_bench("run", *asked, "--protocol", "solo,vote", "--only", "solo", "--name", "part", "-q")
+    assert only.code == 0, only.err
+    unfinished = mlpo_bench("reproduce", "debate-or-vote", "--compare", "part")
+    assert unfinished.code == 1
+    assert "Not complete. 1 of 2 cells have yet to be run. Figures are" in unfinished.out
 
 
 def test_the_command_runs_it(mlpo_bench: Cli, team_file: Path, tmp_path: Path) -> None:
