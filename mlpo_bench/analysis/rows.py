@@ -14,7 +14,7 @@ from mlpo_bench.stats import accuracy, compare, macro, over_seeds
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from mlpo_bench.log.results import CellResult
     from mlpo_bench.log.run import LoadedRun
@@ -162,15 +162,17 @@ def _whole(values: Sequence[float | None]) -> float | None:
     return sum(known) if len(known) == len(values) else None
 
 
-def read_rows(run: LoadedRun) -> list[ResultRow]:
+def read_rows(run: LoadedRun, only: Container[str] | None = None) -> list[ResultRow]:
     """Return the rows of a run in the order of its matrix: those with answers to show.
 
-    What came of interventions is no row among others: see `intervened_rows`.
+    What came of interventions is no row among others: see `intervened_rows`. Where `only` names cells, rows are what
+    these alone came to.
 
     Raises:
         UsageError: no cell of the run has come to its end.
     """
-    return _rows(run, [cell for cell in run.results.cells if cell.plain is None])
+    named = [cell for cell in run.results.cells if only is None or cell.cell in only]
+    return _rows(run, [cell for cell in named if cell.plain is None])
 
 
 def intervened_rows(run: LoadedRun) -> list[ResultRow]:

@@ -49,6 +49,7 @@ def add(
     entries = entries_of(of_run, tuple(only or ()), anyway=anyway)
     if not anyway:
         board.check_nothing_lost(folder, entries)
+    before = board.kept_files(folder)
     kept = kept_with(folder, of_run, entries)
     if isinstance(kept, str):
         typer.echo(f"{kept}, so these rows can be judged anew by running them again alone.", err=True)
@@ -56,6 +57,8 @@ def add(
         entries = kept
     for path in board.add(folder, entries, anyway=anyway):
         typer.echo(path)
+    for path in board.forget(folder, before):
+        typer.echo(f"{path} was deleted: all rows that it was kept for have been replaced.")
     build(folder)
 
 

@@ -185,6 +185,26 @@ def add(folder: Path, entries: Sequence[Entry], *, anyway: bool = False) -> list
     return paths
 
 
+def kept_files(folder: Path) -> set[str]:
+    """Return the files of completions that a leaderboard's entries name."""
+    return {entry.completions.file for entry in map(read_entry, entry_paths(folder)) if entry.completions}
+
+
+def forget(folder: Path, before: set[str]) -> list[Path]:
+    """Delete the files of completions that entries named before and none names now, and return them.
+
+    Raises:
+        UsageError: one cannot be deleted.
+    """
+    left = [folder / name for name in sorted(before - kept_files(folder)) if (folder / name).is_file()]
+    try:
+        for path in left:
+            path.unlink()
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {reason(error)}.") from None
+    return left
+
+
 def _path(folder: Path, entry: Entry) -> Path:
     return folder / "entries" / entry.filename
 

@@ -14,7 +14,7 @@ from mlpo_bench.leaderboard.board import Board, entry_paths
 from mlpo_bench.leaderboard.completions import KeptRun, digest
 from mlpo_bench.leaderboard.entry import flags, read_entry
 from mlpo_bench.leaderboard.figures import of_answers, over_suites
-from mlpo_bench.leaderboard.from_run import entries_of_cells
+from mlpo_bench.leaderboard.from_run import entries_of_cells, made_from
 from mlpo_bench.leaderboard.reported import read_reported
 from mlpo_bench.leaderboard.verdicts import votes_of
 from mlpo_bench.log.completions import read_completions
@@ -85,7 +85,7 @@ def _completions(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
                 yield str(mistake)
     for path in sorted((folder / "completions").glob("*")):
         if path.relative_to(folder).as_posix() not in {one.file for one in named}:
-            yield f"{path.relative_to(folder)} belongs to no entry."
+            yield f"{path.relative_to(folder)} belongs to no entry; add its run anew, or delete the file."
 
 
 def _faults_of(entry: Entry, name: str) -> Iterator[str]:
@@ -164,10 +164,18 @@ def faults_against(folder: Path, run: LoadedRun) -> Iterator[str]:
     Raises:
         UsageError: no entry was made from it, or it has no results.
     """
-    digest = run.config.digest
-    entries = [entry for entry in map(read_entry, entry_paths(folder)) if entry.run.config_sha256 == digest]
+    entries = [entry for entry in map(read_entry, entry_paths(folder)) if made_from(run, entry)]
     if not entries:
-        raise UsageError(f"no entry in {folder} was made from {run.path}, whose configuration is {digest[:8]}.")
+        raise UsageError(
+            f"no entry in {folder} was made from {run.path}, whose configuration is {run.config.digest[:8]}."
+        )
+    while entries:  # rows of the same name have other seeds, and are made of other cells: one after the other
+        some = {(entry.team, entry.label): entry for entry in reversed(entries)}
+        entries = [entry for entry in entries if some[entry.team, entry.label] is not entry]
+        yield from _faults_against(list(reversed(some.values())), run)
+
+
+def _faults_against(entries: Sequence[Entry], run: LoadedRun) -> Iterator[str]:
     matrix = run.cell
     ids = [answers.cell for entry in entries for row in entry.suites.values() for answers in row.answers]
     finished = [matrix[cell] for cell in dict.fromkeys(ids) if cell in matrix and run.done(cell)]

@@ -72,7 +72,7 @@ def entries_of_cells(run: LoadedRun, finished: Sequence[Cell]) -> list[Entry]:
     check_alike(run.result[cell.id] for cell in finished)
     origins.check_published(manifest, finished, run.cells)
     facts = _run_facts(run, manifest)
-    rows = {(row.suite, row.team, row.label): row for row in read_rows(run)}
+    rows = {(row.suite, row.team, row.label): row for row in read_rows(run, {cell.id for cell in finished})}
     cells: dict[tuple[str, str], dict[str, list[Cell]]] = {}
     for cell in finished:
         cells.setdefault((cell.team, cell.label), {}).setdefault(cell.suite, []).append(cell)
@@ -81,6 +81,15 @@ def entries_of_cells(run: LoadedRun, finished: Sequence[Cell]) -> list[Entry]:
         _entry(run, by_suite, {suite: rows[suite, *of_row] for suite in by_suite}, manifest, facts, guessed)
         for of_row, by_suite in cells.items()
     ]
+
+
+def made_from(run: LoadedRun, entry: Entry) -> bool:
+    """Return whether an entry was made from a run as it is now, or as it was before more cells were added to it."""
+    if entry.run.config_sha256 == run.config.digest:
+        return True
+    sessions = run.manifest["sessions"]
+    ends = {when for session in sessions for when in (session["started"], session["ended"])}
+    return entry.run.date in ends and entry.run.commands[0] == _command(sessions[0]["command"])
 
 
 def _check_finished(run: LoadedRun, wanted: Sequence[Cell]) -> None:

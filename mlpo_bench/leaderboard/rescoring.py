@@ -159,12 +159,12 @@ def _named(entry: Entry) -> str:
 
 def _suites(entry: Entry, run: LoadedRun) -> Mapping[str, SuiteRow]:
     every = run.cell
-    rows = {(row.suite, row.team, row.label): row for row in read_rows(run)}
+    asked = {one.cell for row in entry.suites.values() for one in row.answers}
+    rows = {row.suite: row for row in read_rows(run, asked)}
     made = {}
     for suite, row in entry.suites.items():
         seeds = [every[one.cell] for one in row.answers]
-        row_now = rows[suite, entry.team, entry.label]
-        made[suite] = suite_row(run, seeds, row_now, row.source.model_dump(), row.chance)
+        made[suite] = suite_row(run, seeds, rows[suite], row.source.model_dump(), row.chance)
         if made[suite].questions != row.questions:
             raise UsageError(f"{entry.filename}: {suite} is not asked the questions today that it answered.")
     return made

@@ -115,6 +115,62 @@ def test_adding_again_replaces_and_only_chooses(run: Path) -> None:
     assert len(entries()) == 5
 
 
+def test_a_row_of_some_seeds_costs_what_these_cost(run: Path) -> None:
+    told("add", run, "--only", "seed-1")
+    results = {result.cell: result for result in LoadedRun.open(run).results.cells}
+    for entry in entries().values():
+        (answers,) = entry.suites["bbh"].answers
+        (cell, cost) = results[answers.cell], entry.suites["bbh"].cost
+        assert (entry.seeds, cell.seed) == ((1,), 1)
+        assert cost.completion_tokens == pytest.approx(cell.completion_tokens / cell.n, abs=1e-5)
+        assert cost.prompt_tokens == pytest.approx(cell.prompt_tokens / cell.n, abs=1e-5)
+    assert told("check", "--run", run) == "leaderboards: 5 entries, and tables that match.\n"
+    told("add", run)  # rows of the same names, with other seeds
+    told("add", run, "--only", "bbh.solo.seed-1")
+    assert told("check", "--run", run) == "leaderboards: 10 entries, and tables that match.\n"
+
+
+def test_completions_go_with_the_last_row_that_they_were_kept_for(
+    mlpo_bench: Cli, run: Path, made_up: Path, team_file: Path
+) -> None:
+    folder = Path("leaderboards/completions")
+    told("add", run)
+    (before,) = folder.iterdir()
+    stranger = folder / "mine.jsonl.zst"
+    stranger.write_bytes(b"mine")
+    what = ("--matrix", team_file.parent / "matrix.yaml", "--data", made_up)
+    assert mlpo_bench("run", *what, "--name", "again").code == 0
+    edit(Path("runs/again/manifest.json"), git={"commit": "c" * 40, "dirty": False})
+    said = told("add", "again", "--only", "solo")
+    assert "was deleted" not in said
+    assert before in folder.iterdir()
+    said = told("add", "again")
+    assert f"{before} was deleted: all rows that it was kept for have been replaced." in said
+    assert before not in folder.iterdir()
+    assert stranger.read_bytes() == b"mine"
+    assert told("check", code=1).splitlines() == [
+        "completions/mine.jsonl.zst belongs to no entry; add its run anew, or delete the file."
+    ]
+    stranger.unlink()
+    assert told("check", "--run", "again") == "leaderboards: 5 entries, and tables that match.\n"
+
+
+def test_entries_are_held_against_their_run_that_was_extended_since(mlpo_bench: Cli, run: Path) -> None:
+    told("add", run)
+    said = mlpo_bench("run", "--name", "mine", "--add", "--protocol", "refine", "--seeds", "3", "-q")
+    assert said.code == 0, said.err
+    edit(run / "manifest.json", git={"commit": "c" * 40, "dirty": False})
+    assert told("check", "--run", run) == "leaderboards: 5 entries, and tables that match.\n"
+    told("add", run, "--only", "refine")  # of another configuration than the others, and of the same run
+    assert told("check", "--run", run) == "leaderboards: 7 entries, and tables that match.\n"
+    path = next(Path("leaderboards/entries").glob("*.solo.*"))
+    earlier = read_entry(path)
+    suites = {"bbh": earlier.suites["bbh"].model_copy(update={"chance": 0.987})}
+    path.write_bytes(earlier.model_copy(update={"suites": suites}).signed().to_json())
+    told("build")
+    assert "bbh: chance is not what runs/mine holds." in told("check", "--run", run, code=1)
+
+
 def test_code_in_no_commit_is_refused(run: Path) -> None:
     edit(run / "manifest.json", git={"commit": "c" * 40, "dirty": True})
     with pytest.raises(UsageError, match=r"code with changes that are in no commit \(after cccccccc\)"):

@@ -259,7 +259,7 @@ def test_a_file_that_is_not_the_one_is_noticed(run: Path) -> None:
     path.rename(path.with_name("other.zst"))
     assert told("check", code=1).splitlines() == [
         f"completions/{path.name} is not there, so the rows that name it cannot be judged anew.",
-        "completions/other.zst belongs to no entry.",
+        "completions/other.zst belongs to no entry; add its run anew, or delete the file.",
     ]
     with pytest.raises(UsageError, match="is not there; the rows that came of it cannot be judged anew"):
         told("rescore")
