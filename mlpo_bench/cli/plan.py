@@ -36,6 +36,7 @@ def plan(
     import asyncio
 
     from mlpo_bench.cli._display import display
+    from mlpo_bench.errors import UsageError
     from mlpo_bench.harness.suite import quiet_lm_eval
     from mlpo_bench.matrix.cells import cells
     from mlpo_bench.reports.terminal.console import Console
@@ -43,6 +44,8 @@ def plan(
     from mlpo_bench.runs.rehearsal import plan as reckon
     from mlpo_bench.runs.runner import load_suites
 
+    if json and detect is not None:
+        raise UsageError("--detect adds a sentence to the tables, which --json has not; give one of the two.")
     config = chosen.build()
     every = cells(config)
     with display(quiet=json) as observer, quiet_lm_eval():

@@ -24,12 +24,15 @@ def show(
     """Print a run's table again, what it cost, how far its plan was off, and whether the team beats a vote."""
     from mlpo_bench.analysis.matches import verdicts
     from mlpo_bench.analysis.rows import read_rows
+    from mlpo_bench.errors import UsageError
     from mlpo_bench.log import LoadedRun
     from mlpo_bench.reports.terminal.console import Console
     from mlpo_bench.reports.terminal.costs import print_ledger
     from mlpo_bench.reports.terminal.table import print_results
     from mlpo_bench.reports.terminal.verdict import print_answer
 
+    if json and ledger is not None:
+        raise UsageError("--ledger is a table, and --json prints all results, each cell's seats among them; take one.")
     loaded = LoadedRun.open(run)
     if json:
         print_json(loaded.results)

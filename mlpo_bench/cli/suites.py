@@ -11,6 +11,8 @@ from mlpo_bench.cli import _complete as complete
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlpo_bench.questions import Suite
 
 
@@ -44,11 +46,7 @@ def suites(
 
     chosen = named_suites(suite or ",".join(questions.in_order()), answers)
     if tasks is not None:
-        from mlpo_bench.harness.tasks import group_name, write
-
-        for one in chosen:
-            write(one, tasks)
-            typer.echo(f"{tasks / one.name}: the task {group_name(one)} and those of its {len(one.subjects)} subjects")
+        _write(chosen, tasks)
         return
 
     faults: list[str] = []
@@ -65,6 +63,22 @@ def suites(
     console.print(table)
     for fault in faults:
         console.print(fault, style="red", soft_wrap=True)
+
+
+def _write(chosen: Sequence[Suite], folder: Path) -> None:
+    """Write the tasks of some suites, each into its own folder; none where something else stands in their place."""
+    from mlpo_bench.harness.tasks import files, group_name
+    from mlpo_bench.log import outputs
+
+    written = {one.name: {folder / name: content for name, content in files(one).items()} for one in chosen}
+    for name, of_suite in written.items():
+        outputs.check_folder(folder / name)
+        for path in of_suite:
+            outputs.check(path, outputs.TASK)
+    for one in chosen:
+        for path, content in written[one.name].items():
+            outputs.write(path, content, outputs.TASK, folders=True)
+        typer.echo(f"{folder / one.name}: the task {group_name(one)} and those of its {len(one.subjects)} subjects")
 
 
 def _at_hand(suite: Suite, data: Path | None, faults: list[str]) -> tuple[str, str, str]:

@@ -61,15 +61,20 @@ def load(suite: Suite, split: str, data: Path | None) -> tuple[Group, dict[str, 
 
 
 def write(suite: Suite, folder: Path) -> None:
-    """Write a suite's tasks as files for `lm-eval --include_path`, into a folder of their own inside `folder`."""
-    place = folder / suite.name
-    place.mkdir(parents=True, exist_ok=True)
-    _write(
-        place / "_base", f"What every task of {suite.title} shares. Each subject's file adds its name.", _shared(suite)
-    )
-    _write(place / "_group.yaml", None, _group(suite))
+    """Write a suite's tasks into a folder that nobody else writes to, as `files` names them."""
+    for name, content in files(suite).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def files(suite: Suite) -> dict[str, bytes]:
+    """Return a suite's tasks as files for `lm-eval --include_path`, in a folder of their own."""
+    shared = f"# What every task of {suite.title} shares. Each subject's file adds its name."
+    texts = {"_base": f"{shared}\n{_yaml(_shared(suite))}", "_group.yaml": _yaml(_group(suite))}
     for subject in suite.subjects:
-        _write(place / f"{subject}.yaml", None, {"include": "_base"} | _own(suite, subject))
+        texts[f"{subject}.yaml"] = _yaml({"include": "_base"} | _own(suite, subject))
+    return {f"{suite.name}/{name}": text.encode() for name, text in texts.items()}
 
 
 def _shared(suite: Suite) -> dict[str, Any]:
@@ -144,6 +149,5 @@ _Dumper.add_multi_representer(type(_function), _function)
 _Dumper.add_representer(str, _text)
 
 
-def _write(path: Path, comment: str | None, content: Mapping[str, Any]) -> None:
-    text = yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
-    path.write_text(f"# {comment}\n{text}" if comment else text, encoding="utf-8")
+def _yaml(content: Mapping[str, Any]) -> str:
+    return yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)

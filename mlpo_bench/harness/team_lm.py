@@ -67,7 +67,7 @@ class TeamLM(LM):
         super().__init__()
         seated = read_team(Path(team)) if isinstance(team, str) else team or Team()
         self.setting = Setting(
-            seated.with_peers(peers) if peers else seated,
+            seated.with_peers(peers) if peers is not None else seated,
             build(protocol, settings) if isinstance(protocol, str) else protocol,
             seed,
         )

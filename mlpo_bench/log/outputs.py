@@ -66,6 +66,9 @@ QUESTIONS_CSV = Kind("table of questions", lambda head: head.startswith(b'"label
 EVALUATION = Kind("log of inspect_ai", lambda head: head.startswith(b"PK"))
 RESULTS = Kind("file of lm-eval's results", lambda head: head.startswith(b'{\n  "results": '))
 SAMPLES = Kind("file of lm-eval's samples", lambda head: head.startswith(b'{"doc_id":'))
+TASK = Kind(
+    "task of a suite", lambda head: head.startswith((b"include: _base\n", b"group: mlpo_", b"# What every task of "))
+)
 QUESTIONS_JSON = Kind("table of questions", lambda head: head.startswith(b'{"label":'))
 
 

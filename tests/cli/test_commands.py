@@ -143,6 +143,14 @@ def test_json_is_all_that_goes_to_standard_output(mlpo_bench: Cli, run: tuple[ob
     assert {c["label"] for c in json.loads(said.out)["cells"]} >= {"solo", "vote of 8"}
 
 
+def test_what_json_does_not_hold_is_refused_beside_it(mlpo_bench: Cli, run: tuple[object, ...]) -> None:
+    assert mlpo_bench(*run, "--protocol", "solo", "--name", "mine", "-q").code == 0
+    for command in (("show", "mine", "--ledger", "solo"), ("plan", *run[1:], "--detect", 0.05)):
+        said = mlpo_bench(*command, "--json")
+        assert (said.code, said.out) == (2, "")
+        assert f"{command[-2]} " in said.err
+
+
 def test_quiet_says_nothing_but_the_table(mlpo_bench: Cli, run: tuple[object, ...]) -> None:
     said = mlpo_bench(*run, "--quiet")
     assert said.err == ""

@@ -138,6 +138,29 @@ def test_lm_eval_asks_a_file_by_the_tasks_written_for_it(mlpo_bench: Cli, mine: 
     assert json.loads(results.read_text())["n-samples"]["mlpo_mine_part_0"]["effective"] == 3
 
 
+def test_tasks_take_the_place_of_tasks_and_of_nothing_else(mlpo_bench: Cli, mine: Path, tmp_path: Path) -> None:
+    write = ("suites", "--suite", mine, "--tasks", "tasks")
+    assert mlpo_bench(*write).code == 0
+    folder = tmp_path / "tasks" / "mine"
+    first = {path: path.read_bytes() for path in folder.iterdir()}
+    assert mlpo_bench(*write).code == 0
+    assert {path: path.read_bytes() for path in folder.iterdir()} == first
+    (folder / "_base").unlink()
+    (folder / "part_1.yaml").write_text("task: my_own\n")
+    said = mlpo_bench(*write)
+    assert (said.code, said.out) == (2, "")
+    assert "part_1.yaml cannot be written: what stands there is no task of a suite, and is not replaced" in said.err
+    assert (folder / "part_1.yaml").read_text() == "task: my_own\n"
+    assert not (folder / "_base").exists()
+    (folder / "part_1.yaml").unlink()
+    (folder / "part_1.yaml").symlink_to(tmp_path / "elsewhere.yaml")
+    assert mlpo_bench(*write).code == 2
+    assert not (tmp_path / "elsewhere.yaml").exists()
+    (tmp_path / "file").write_text("mine")
+    said = mlpo_bench("suites", "--suite", mine, "--tasks", "file")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+
+
 def test_two_suites_of_one_name_are_refused(mlpo_bench: Cli, mine: Path) -> None:
     (mine.parent / "other").mkdir()
     (mine.parent / "other" / "mine.csv").write_text(mine.read_text().replace("Made", "Thought"))
