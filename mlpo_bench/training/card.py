@@ -65,7 +65,7 @@ def of(
         "data": _data(folder),
         "spent": folder.ledger,
         "facts": {stage: folder.facts(stage) for stage in recipe.stages if stage != "export"},
-        "curves": {stage: _ends(steps) for stage, steps in curves.items()},
+        "curves": {stage: ends(steps) for stage, steps in curves.items()},
         "made_with": {name: installed for name in _MADE_WITH if (installed := _version(name))},
         "files": {file.name: _sha256(file) for file in sorted(files.iterdir())},
     }
@@ -163,16 +163,21 @@ def _data(folder: TrainingFolder) -> dict[str, Any]:
     }
 
 
-def _ends(steps: Sequence[Point]) -> dict[str, Any]:
-    """Return how many steps there were, and each figure at the beginning and at the end."""
+def ends(steps: Sequence[Point]) -> dict[str, Any]:
+    """Return how many steps there were, and each figure at the beginning and at the end.
+
+    A figure that is not measured at every step, as `kl`, may have no value in the steps that are averaged: the one
+    measured nearest to them stands there.
+    """
     averaged = max(min(_AVERAGED, len(steps) // 4), 1)
-    ends = {}
+    told = {}
     for name in _TOLD:
         values = [step[name] for step in steps if name in step]
         if values:
-            first, last = values[:averaged], values[-averaged:]
-            ends[name] = [sum(first) / len(first), sum(last) / len(last)]
-    return {"steps": len(steps), "averaged": averaged, "ends": ends}
+            first = [step[name] for step in steps[:averaged] if name in step] or values[:1]
+            last = [step[name] for step in steps[-averaged:] if name in step] or values[-1:]
+            told[name] = [sum(first) / len(first), sum(last) / len(last)]
+    return {"steps": len(steps), "averaged": averaged, "ends": told}
 
 
 def _sha256(file: Path) -> str:

@@ -103,6 +103,22 @@ def test_the_card_tells_what_the_leader_was_made_of(lessons: Lessons, base_folde
     assert card["recipe_sha256"][:16] in text
 
 
+@pytest.mark.parametrize(
+    ("measured", "first", "last"),
+    [({1: 0.0, 11: 0.04, 21: 0.08}, 0.0, 0.08), ({11: 0.04}, 0.04, 0.04), ({1: 0.0, 3: 0.1, 18: 0.5}, 0.05, 0.5)],
+)
+def test_a_figure_that_is_measured_now_and_then_is_of_the_first_and_last_steps(
+    measured: dict[int, float], first: float, last: float
+) -> None:
+    from mlpo_bench.training import card
+
+    steps = [{"step": n, "loss": float(n)} | ({"kl": measured[n]} if n in measured else {}) for n in range(1, 25)]
+    told = card.ends(steps)
+    assert told["averaged"] == 6
+    assert told["ends"]["loss"] == [3.5, 21.5]
+    assert told["ends"]["kl"] == pytest.approx([first, last])
+
+
 def test_the_recipe_beside_a_leader_repeats_it(lessons: Lessons) -> None:
     from mlpo_bench.training.recipe import read_recipe
 
