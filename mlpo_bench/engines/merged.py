@@ -16,6 +16,7 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from mlpo_bench import atomic
 from mlpo_bench.engines import json_files, lora
 from mlpo_bench.engines.cache import cache_dir, made_once, size
 from mlpo_bench.engines.names import short_name
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from mlpo_bench.engines.adapters import Adapter
     from mlpo_bench.engines.resolved import ResolvedModel
 
-_ABOUT = "merged.json"
+ABOUT = "merged.json"
+"""The file in a copy that tells what it was made of; it names places on this machine."""
 _WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin", ".gguf")
 
 
@@ -67,13 +69,13 @@ def folder() -> Path:
 
 def copies() -> list[Copy]:
     """Return the copies that are here, none that is half made, or whose note of what it is cannot be read."""
-    folders = [path.parent for path in sorted(folder().glob(f"*/{_ABOUT}")) if ".part-" not in path.parent.name]
+    folders = [path.parent for path in sorted(folder().glob(f"*/{ABOUT}")) if ".part-" not in path.parent.name]
     return [Copy(about(path), path, size(path)) for path in folders if _is_told(path)]
 
 
 def about(copy: Path) -> About:
     """Return what a copy was made of."""
-    return About(**json_files.read(copy / _ABOUT))
+    return About(**json_files.read(copy / ABOUT))
 
 
 def _is_told(copy: Path) -> bool:
@@ -105,6 +107,7 @@ def copy_of(model: ResolvedModel, dtype: str) -> ResolvedModel:
             "Take engine hf, or the model as it was before it was quantised."
         )
     place = made_once(_place(model, dtype), lambda beside: _merge(model, dtype, beside))
+    _say_type(place / "config.json", dtype)  # copies of earlier versions say what their base was published in
     return replace(model, folder=place, merged=True)
 
 
@@ -139,10 +142,11 @@ def _merge(model: ResolvedModel, dtype: str, beside: Path) -> None:
         loaded.config.tie_word_embeddings = tied and _tied_again(loaded)
         loaded.save_pretrained(beside)
     _take_the_rest(model.folder, beside)
+    _say_type(beside / "config.json", dtype)
     if tied and not loaded.config.tie_word_embeddings:
         _say_untied(beside / "config.json")
     told = About(model.name, model.revision, adapter.name, adapter.revision, dtype, rounding)
-    (beside / _ABOUT).write_text(json.dumps(asdict(told)), encoding="utf-8")
+    (beside / ABOUT).write_text(json.dumps(asdict(told)), encoding="utf-8")
 
 
 def _into_weights(loaded: Any, model: ResolvedModel, adapter: Adapter) -> float:  # noqa: ANN401 - transformers has no types
@@ -205,6 +209,19 @@ def _take_the_rest(base: Path, beside: Path) -> None:
     for file in base.iterdir():
         if file.is_file() and not file.name.endswith(_WEIGHTS):
             shutil.copyfile(file, beside / file.name)
+
+
+def _say_type(config: Path, dtype: str) -> None:
+    """Name the type that the weights were written in, lest they be rounded to their base's when they are loaded."""
+    told = json.loads(config.read_text(encoding="utf-8"))
+    before = json.dumps(told)
+    told["dtype"] = dtype
+    for part in (told, *(part for name, part in told.items() if name.endswith("_config") and part)):
+        if {"dtype", "torch_dtype"} & part.keys():
+            part.pop("torch_dtype", None)
+            part["dtype"] = dtype
+    if json.dumps(told) != before:
+        atomic.write(config, json.dumps(told, indent=2).encode())
 
 
 def _say_untied(config: Path) -> None:

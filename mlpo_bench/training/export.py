@@ -75,7 +75,8 @@ def _weights(recipe: Recipe, base: ResolvedModel, trained: Path, into: Path) -> 
     dtype = base.dtype if recipe.export.dtype == "auto" else recipe.export.dtype
     copy = merged.copy_of(replace(base, adapter=adapters.find(str(trained))), dtype).folder
     for file in copy.iterdir():
-        shutil.copyfile(file, into / file.name)
+        if file.name != merged.ABOUT:  # it names folders of this machine; the card tells all of it
+            shutil.copyfile(file, into / file.name)
     return merged.about(copy).rounding
 
 

@@ -144,6 +144,25 @@ def test_a_copy_is_made_once_and_found_again_wherever_its_adapter_lies(
     assert len(merged.copies()) == 2
 
 
+def test_a_copy_says_which_type_it_was_written_in(tiny_folder: Path, tiny_adapter: Path, tmp_path: Path) -> None:
+    base = tmp_path / "coarse"
+    base.mkdir()
+    for name, content in contents(tiny_folder).items():
+        (base / name).write_bytes(content)
+    config = json.loads((base / "config.json").read_text())
+    config.pop("dtype", None)
+    coarse = {**config, "torch_dtype": "bfloat16", "text_config": {"dtype": "bfloat16"}}
+    model = resolve(base, tiny_adapter)
+    (base / "config.json").write_text(json.dumps(config))
+    copy = merged.copy_of(model, "float32")
+    assert json.loads((copy.folder / "config.json").read_text()) == {**config, "dtype": "float32"}
+    (copy.folder / "config.json").write_text(json.dumps(coarse))  # as earlier versions left it
+    again = merged.copy_of(model, "float32")
+    named = {**config, "dtype": "float32", "text_config": {"dtype": "float32"}}
+    assert json.loads((again.folder / "config.json").read_text()) == named
+    assert again.dtype == "float32"
+
+
 def test_a_quantised_base_and_an_adapter_without_numbers_are_refused(
     tiny: ModuleType, tiny_folder: Path, tmp_path: Path
 ) -> None:

@@ -64,6 +64,9 @@ def test_a_merged_leader_is_a_model_that_writes_as_base_and_adapter_do(
     card = json.loads((training.export / "card.json").read_text())
     assert card["form"] == "merged"
     assert 0 <= card["rounding"] < 0.1
+    assert json.loads((training.export / "config.json").read_text())["dtype"] == "float32"
+    assert "merged.json" not in card["files"]  # it names folders of this machine
+    assert not [file.name for file in training.export.iterdir() if str(lessons.folder).encode() in file.read_bytes()]
 
 
 def test_a_leader_trained_on_all_weights_is_a_model(lessons: Lessons, base_folder: Path) -> None:
