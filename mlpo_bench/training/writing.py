@@ -2,7 +2,8 @@
 
 What transformers' own `generate` does for a group costs a reading of the prompt for each of its completions, and copies
 all keys and values at each token. Here a row that ends leaves the batch, and an adapter is folded into the weights
-for the time of writing, which are put back exactly as they were.
+for the time of writing, which are put back exactly as they were. One that does more than add to them (DoRA, modules
+that are trained whole) stays beside them.
 """
 
 from __future__ import annotations
@@ -88,10 +89,14 @@ def _ready(model: Untyped) -> Iterator[Untyped]:
 def folded(model: Untyped) -> Iterator[Untyped]:
     """Yield a PEFT model's inner model with its active adapter added to the weights, and put these back, bit by bit.
 
-    The weights are exchanged, not added to and subtracted from, which would wear them down by rounding.
+    The weights are exchanged, not added to and subtracted from, which would wear them down by rounding. An adapter that
+    does more than add to weights stays at work beside them.
     """
     if not hasattr(model, "peft_config"):
         yield model
+        return
+    if not _only_adds(model.peft_config[model.active_adapter]):
+        yield model.get_base_model()
         return
     from peft.tuners.lora import LoraLayer
 
@@ -108,6 +113,12 @@ def folded(model: Untyped) -> Iterator[Untyped]:
     finally:
         for weight, data in kept:
             weight.data = data
+
+
+def _only_adds(adapter: Untyped) -> bool:
+    """Whether an adapter's change of the model is no more than a matrix that is added to each weight it changes."""
+    beyond = ("use_dora", "lora_bias", "modules_to_save", "trainable_token_indices", "target_parameters")
+    return not any(getattr(adapter, name, None) for name in beyond)
 
 
 def _batches(

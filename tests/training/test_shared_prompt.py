@@ -153,6 +153,27 @@ def test_an_adapter_is_folded_in_and_taken_out_bit_by_bit(tiny: Any) -> None:
     assert model.training
 
 
+@pytest.mark.parametrize("changes", [{"use_dora": True}, {"modules_to_save": ["lm_head"]}])
+def test_an_adapter_that_does_more_than_add_writes_as_it_is_trained(tiny: Any, changes: dict[str, Any]) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    from mlpo_bench.training.writing import folded, write
+
+    kind = LoraConfig(task_type="CAUSAL_LM", r=2, target_modules=["q_proj", "up_proj"], **changes)
+    model = get_peft_model(tiny, kind)
+    torch.manual_seed(3)
+    for weight in model.parameters():
+        if weight.requires_grad:
+            weight.data += 0.3 * torch.randn_like(weight)
+    ids = torch.tensor([PROMPT])
+    with torch.no_grad():
+        plain = model(input_ids=ids).logits
+        with folded(model) as inner:
+            torch.testing.assert_close(inner(input_ids=ids).logits, plain, rtol=1e-4, atol=1e-4)
+    (written,) = write(model, [PROMPT], greedy()).completions
+    assert written[0] == int(plain[0, -1].argmax())
+
+
 def test_drawing_follows_the_chances_and_their_bound() -> None:
     from mlpo_bench.training.writing import How, draw
 
