@@ -57,7 +57,7 @@ class ContextOverflow(EngineError):
 
     Sizes are in tokens: `prompt` as the model's chat template renders it, `answer` the most that may be written,
     `context` what the model holds (None where a server does not tell). `said` is how a server puts it: its words stand
-    where its figures alone do not show that it is too much.
+    where its figures alone do not show that it is too much. `told` is the message without what may be done about it.
     """
 
     def __init__(self, *, model: str, prompt: int, answer: int, context: int | None, said: str = "") -> None:
@@ -75,6 +75,7 @@ class ContextOverflow(EngineError):
             transient=False,
             own=True,
         )
+        self.told = told
         self.model, self.prompt, self.answer, self.context = model, prompt, answer, context
         self._made_of = {"model": model, "prompt": prompt, "answer": answer, "context": context, "said": said}
 

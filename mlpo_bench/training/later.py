@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlpo_bench.chat import Message, Usage
+from mlpo_bench.errors import ContextOverflow, UsageError
 from mlpo_bench.protocols import Leader, Setting
 from mlpo_bench.protocols.seeding import shuffler
 from mlpo_bench.questions import Question
@@ -34,16 +35,23 @@ if TYPE_CHECKING:
     from mlpo_bench.training.rows import ChatRow
     from mlpo_bench.training.sections import Drawing, Mlpo
 
+    Conversation = tuple[list[Prompt], Cost]
+
 _LEADER = "leader"
+_REMEDY = "Lower mlpo.max_tokens, rollouts.max_tokens or mlpo.rounds, or ask fewer peers."
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What conversations came to: prompts of their later rounds, and the calls and tokens that they took."""
+    """What conversations came to: prompts of their later rounds, and the calls and tokens that they took.
+
+    `left_out` is how many did not fit the context of a model, of which nothing is kept.
+    """
 
     prompts: list[Prompt]
     calls: int
     usage: Usage
+    left_out: int
 
 
 def make(
@@ -60,7 +68,7 @@ def make(
         observer: is told how far it is.
 
     Raises:
-        UsageError: a model cannot be served.
+        UsageError: a model cannot be served, or none of the conversations fits what the models hold.
         EngineError: an engine failed for good.
         Stopped: a person wants an end.
     """
@@ -92,10 +100,27 @@ async def _make(
     team = seating(recipe, leader)
     async with table(team.specs, store_path, observer, deterministic=recipe.deterministic) as asked:
         made = await later_prompts(recipe, openings, team, refresh, asked)
-    prompts = {prompt.prompt_id: prompt for of_one, _ in made for prompt in of_one}
-    costs = [cost for _, cost in made]
+    fitting = _fitting(made, observer)
+    prompts = {prompt.prompt_id: prompt for of_one, _ in fitting for prompt in of_one}
+    costs = [cost for _, cost in fitting]
     usage = sum((cost.usage for cost in costs), Usage())
-    return Held(list(prompts.values()), sum(cost.calls for cost in costs), usage)
+    return Held(list(prompts.values()), sum(cost.calls for cost in costs), usage, len(made) - len(fitting))
+
+
+def _fitting(made: Sequence[Conversation | ContextOverflow], observer: TrainingObserver) -> list[Conversation]:
+    """Return the conversations that fitted the contexts of their models, and tell of the others.
+
+    Raises:
+        UsageError: none did.
+    """
+    fitting = [one for one in made if not isinstance(one, ContextOverflow)]
+    overflows = [one for one in made if isinstance(one, ContextOverflow)]
+    if overflows and not fitting:
+        raise UsageError(f"None of the {len(made)} conversations fits: {overflows[0].told} {_REMEDY}")
+    if overflows:
+        told = f"{len(overflows)} of {len(made)} conversations do not fit what a model holds, and are left out"
+        observer.say(f"{told}: {overflows[0].told}")
+    return fitting
 
 
 def seating(recipe: Recipe, leader: Member) -> Team:
@@ -113,18 +138,24 @@ def _drawing(member: Member, drawing: Drawing | Mlpo) -> Member:
 
 async def later_prompts(
     recipe: Recipe, openings: Sequence[Opening], team: Team, refresh: int, asked: Table
-) -> list[tuple[list[Prompt], Cost]]:
-    """Return the prompts of later rounds of a conversation on each of these openings' questions, and its cost."""
+) -> list[Conversation | ContextOverflow]:
+    """Return the prompts of later rounds of a conversation on each of these openings' questions, and its cost.
+
+    In place of a conversation that did not fit a model's context stands how far it did not.
+    """
     order = recipe.prompts.order
     protocol = Leader(rounds=recipe.mlpo.rounds, share=recipe.prompts.share, order=order)
     setting = Setting(team, protocol, recipe.seed_of("mlpo") + refresh)
 
-    async def converse(opening: Opening) -> tuple[list[Prompt], Cost]:
+    async def converse(opening: Opening) -> Conversation | ContextOverflow:
         preamble = tuple(Message(m["role"], m["content"]) for m in opening.preamble)  # type: ignore[arg-type]
         question = Question(
             opening.suite, opening.subject, opening.question_id, opening.prompt, opening.answer_format, preamble
         )
-        held = await setting.converse(question, asked.dispatch, opening.sampling)
+        try:
+            held = await setting.converse(question, asked.dispatch, opening.sampling)
+        except ContextOverflow as overflow:  # one that is long is no reason to end a training
+            return overflow
         prompts = [await _prompt(opening, held, n, setting) for n in range(1, recipe.mlpo.rounds)]
         return prompts, held.cost
 

@@ -5,7 +5,8 @@ on at its last checkpoint, and ends where it would have ended without.
 
 With `contexts: rounds` the training goes in legs. Before each, conversations are held with the leader as it is by
 then, and the leg trains on what it read in their later rounds and on prompts of the first round, each round as often
-as the others: `contexts-N.parquet` keeps them, and `contexts-N.json` what the conversations took.
+as the others: `contexts-N.parquet` keeps them, and `contexts-N.json` what the conversations took, and how many were
+left out, as they did not fit a model's context.
 """
 
 from __future__ import annotations
@@ -123,7 +124,8 @@ def _prompts(
         observer.say(f"Conversations with the leader after {leg.first} steps")
         wanted = _wanted(folder.recipe, leg)
         held = later.make(folder, member, leg.number, wanted, store_path, observer)
-        write_json(folder.mlpo / CONTEXTS.format(leg.number, "json"), {"calls": held.calls, **asdict(held.usage)})
+        took = {"calls": held.calls, "left_out": held.left_out, **asdict(held.usage)}
+        write_json(folder.mlpo / CONTEXTS.format(leg.number, "json"), took)
         write_rows(kept, Prompt, [*_first_rounds(folder.recipe, openings, held.prompts, leg), *held.prompts])
     processes.agreed(kept)
     return read_rows(kept, Prompt)

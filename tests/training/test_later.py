@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mlpo_bench.errors import UsageError
+from mlpo_bench.errors import ContextOverflow, UsageError
+from mlpo_bench.protocols import Setting
 from mlpo_bench.runs.observer import Silent
 from mlpo_bench.training import later
 from mlpo_bench.training.recipe import Recipe
@@ -65,6 +66,30 @@ def test_what_conversations_take_is_counted(train: Trainings, tmp_path: Path) ->
     held = later.make(folder, folder.recipe.leader, 0, 4, tmp_path / "mine.sqlite", Silent())
     assert held.calls == 2 * 3 * (3 + 1)
     assert held.usage.prompt > held.usage.completion > 0
+
+
+def test_conversations_that_do_not_fit_are_left_out_and_told(
+    train: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = train("mine", filter={"rule": "off"}, mlpo=ROUNDS, until="filter")
+    whole = made(folder, tmp_path)
+    long = {"bbh/navigate/0", "bbh/navigate/3"}
+    converse = Setting.converse
+
+    async def converses(self: Setting, question: Any, *others: Any) -> Any:
+        if question.id in long:
+            raise ContextOverflow(model="it", prompt=90, answer=20, context=100)
+        return await converse(self, question, *others)
+
+    monkeypatch.setattr(Setting, "converse", converses)
+    heard = train.heard
+    held = later.make(folder, folder.recipe.leader, 0, 100, tmp_path / "mine.sqlite", heard)
+    assert held.left_out == 2
+    assert held.prompts == [prompt for prompt in whole if prompt.question_id not in long]
+    assert "2 of 9 conversations do not fit what a model holds, and are left out: it holds 100 tokens" in heard.said[-1]
+    long |= {prompt.question_id for prompt in whole}
+    with pytest.raises(UsageError, match=r"None of the 9 conversations fits: it holds .* too many\. Lower mlpo\."):
+        made(folder, tmp_path)
 
 
 @pytest.mark.parametrize("change", [{"method": "grpo"}, {"method": "select"}, {"prompts": {"attempts": 4}}])

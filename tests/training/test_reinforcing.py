@@ -334,6 +334,7 @@ def test_later_rounds_are_trained_on_with_the_leader_as_it_is_by_then(
     assert [point["step"] for point in points(training)] == [1, 2, 3, 4]
     assert work.spent["calls"] == 2 * 2 * 2 * 3  # legs, questions, rounds, seats
     assert work.spent["prompt_tokens"] > work.spent["completion_tokens"] > 0
+    assert json.loads((training.mlpo / "contexts-0.json").read_text())["left_out"] == 0
     legs = [read_rows(training.mlpo / f"contexts-{n}.parquet", Prompt) for n in range(2)]
     for prompts in legs:
         assert Counter(prompt.round for prompt in prompts) == {0: 2, 1: 2}
