@@ -144,7 +144,6 @@ class LeaderTrainer(trl.GRPOTrainer):
 
     def _reward(
         self,
-        completions: list[list[dict[str, str]]],
         completion_ids: list[list[int]],
         place: list[int],
         log_metric: Untyped,
@@ -152,7 +151,9 @@ class LeaderTrainer(trl.GRPOTrainer):
     ) -> list[float]:
         prompts = [self.task.prompts[n] for n in place]
         cut_off = [ids[-1] not in self.eos_token_ids for ids in completion_ids]
-        earnings = earned(prompts, [completion[-1]["content"] for completion in completions], cut_off)
+        # TRL's own text lacks what the prompt opened, and marks that the tokenizer holds as special tokens.
+        texts = [self.policy.text(one.messages, ids) for one, ids in zip(prompts, completion_ids, strict=True)]
+        earnings = earned(prompts, texts, cut_off)
         log_metric(RIGHT, sum(one.right for one in earnings) / len(earnings))
         log_metric(FORMED, sum(one.formed for one in earnings) / len(earnings))
         return [one.right + self.task.form * one.formed for one in earnings]

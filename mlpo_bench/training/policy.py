@@ -19,6 +19,7 @@ from mlpo_bench.training.libraries import calm, trl
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from mlpo_bench.engines.resolved import ResolvedModel
@@ -83,6 +84,11 @@ class Policy:
         ids: list[int] = self.tokenizer.encode(text if behind is None else behind, add_special_tokens=False)
         end = next((place for place, token in enumerate(ids) if token in self.ends), None)
         return [*ids, self.tokenizer.eos_token_id] if end is None else ids[: end + 1]
+
+    def text(self, messages: ChatRow, ids: Sequence[int]) -> str:
+        """Return what the leader has written to a prompt, as the engines return it; `ids` with their end or without."""
+        written = ids[:-1] if ids and ids[-1] in self.ends else ids
+        return self.chats.opened(as_messages(messages)) + self.chats.decoded(written)
 
 
 def as_messages(rows: ChatRow) -> list[Message]:

@@ -56,9 +56,10 @@ def hand_over(folder: TrainingFolder, into: Path, *, nodes: int, gpus: int) -> i
     outputs.check_folder(into, (ROWS, COMMAND))
     _check(folder)
     prompts = read_rows(folder.prompts, Prompt)
-    told = settings(folder, into.resolve(), _longest(recipe, prompts), len(prompts))
+    chats = _chats(recipe)
+    told = settings(folder, into.resolve(), _longest(chats, prompts), len(prompts))
     told |= {"trainer.nnodes": nodes, "trainer.n_gpus_per_node": gpus}
-    rows = [verl_reward.row(recipe, prompt, index) for index, prompt in enumerate(prompts)]
+    rows = [verl_reward.row(recipe, prompt, index, _opened(chats, prompt)) for index, prompt in enumerate(prompts)]
     with atomic.filled(into) as beside:
         with (beside / ROWS).open("wb") as file:
             pq.write_table(pa.Table.from_pylist(rows), file, compression="zstd")
@@ -90,10 +91,18 @@ def _check(folder: TrainingFolder) -> None:
             raise UsageError(f"the stage {stage} of {recipe.name} has yet to be done: mlpo-bench train {stage} ...")
 
 
-def _longest(recipe: Recipe, prompts: Sequence[Prompt]) -> int:
+def _chats(recipe: Recipe) -> ChatTokens:
+    return ChatTokens.of_model(models.resolve(recipe.leader.spec), recipe.leader)
+
+
+def _longest(chats: ChatTokens, prompts: Sequence[Prompt]) -> int:
     """Return how many tokens the longest prompt has."""
-    chats = ChatTokens.of_model(models.resolve(recipe.leader.spec), recipe.leader)
     return max((len(chats.ids(as_messages(prompt.messages))) for prompt in prompts), default=1)
+
+
+def _opened(chats: ChatTokens, prompt: Prompt) -> str:
+    """Return what a prompt opens of its completion, nothing where verl's text would lack the mark that closes it."""
+    return "" if chats.marks else chats.opened(as_messages(prompt.messages))
 
 
 def settings(folder: TrainingFolder, place: Path, longest: int, prompts: int) -> Settings:

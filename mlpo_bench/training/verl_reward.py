@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from mlpo_bench.training.recipe import Recipe
 
 
-def row(recipe: Recipe, prompt: Prompt, index: int) -> dict[str, Any]:
-    """Return a prompt as verl's Parquet files have it: a chat, the gold answer, and what the judge reads beside it."""
+def row(recipe: Recipe, prompt: Prompt, index: int, opened: str = "") -> dict[str, Any]:
+    """Return a prompt as verl's Parquet files have it: a chat, the gold answer, and what the judge reads beside it.
+
+    `opened` is what the leader's chat template opens of the completion, which the judge reads in front of it.
+    """
     judged_by = {
         "index": index,
         "prompt_id": prompt.prompt_id,
@@ -30,6 +33,7 @@ def row(recipe: Recipe, prompt: Prompt, index: int) -> dict[str, Any]:
         "question": prompt.question,
         "attempts_right": list(prompt.attempts_right),
         "form_reward": recipe.mlpo.form_reward,
+        "opened": opened,
     }
     return {
         "data_source": prompt.suite,
@@ -71,5 +75,5 @@ def compute_score(
         sampling=Sampling(),
         question=extra_info["question"],
     )
-    (one,) = earned([prompt], [solution_str], [False])
+    (one,) = earned([prompt], [extra_info.get("opened", "") + solution_str], [False])
     return {"score": one.right + extra_info["form_reward"] * one.formed, "right": one.right, "formed": one.formed}

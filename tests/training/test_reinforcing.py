@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlpo_bench.errors import UsageError
+from mlpo_bench.training.rewards import NOTHING
 from mlpo_bench.training.rows import Kept, Opening, Prompt, read_rows, write_rows
 
 
@@ -81,6 +82,23 @@ def test_the_divergence_is_measured_now_and_then_where_it_is_not_weighed(lessons
     lessons("mlpo", never)
     same = "adapter_model.safetensors"
     assert contents(never.mlpo)[same] == contents(training.mlpo)[same]
+
+
+def test_what_is_judged_is_what_the_engines_return(lessons: Lessons, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlpo_bench.engines.chats import ChatTokens
+
+    judged: list[str] = []
+
+    def earned(_prompts: Any, texts: list[str], _cut_off: Any) -> list[Any]:
+        judged.extend(texts)
+        return [NOTHING for _ in texts]
+
+    monkeypatch.setattr("mlpo_bench.training.leader_trainer.earned", earned)
+    monkeypatch.setattr(ChatTokens, "opened", lambda _self, _messages: "<think>")
+    monkeypatch.setattr(ChatTokens, "decoded", lambda _self, ids: f"{len(ids)} tokens")
+    lessons("mlpo", lessons.training(mlpo={"steps": 1}))
+    assert len(judged) == 4
+    assert all(text.startswith("<think>") and text.endswith(" tokens") for text in judged)
 
 
 def test_all_weights_can_be_trained(lessons: Lessons, base_folder: Path) -> None:

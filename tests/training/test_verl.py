@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -21,9 +22,9 @@ from mlpo_bench.training.verl_reward import compute_score
 
 Trainings = Any
 TEXTS = (
-    "<think>Even.</think><answer>Yes</answer>",
-    "<think>Odd.</think><answer>No</answer>",
-    "So the answer is No.",
+    "Even.</think><answer>Yes</answer>",
+    "Odd.</think><answer>No</answer>",
+    "So.</think>The answer is No.",
     "<answer>Yes</answer> or <answer>No</answer>",
     "I cannot tell.",
 )
@@ -32,7 +33,8 @@ TEXTS = (
 @pytest.fixture
 def handed(train: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Path]:
     """A training of a made-up leader, and what of it was handed over for two machines of four GPUs."""
-    monkeypatch.setattr(verl, "_longest", lambda _recipe, _prompts: 321)
+    monkeypatch.setattr(verl, "_longest", lambda _chats, _prompts: 321)
+    monkeypatch.setattr(verl, "_chats", lambda _recipe: SimpleNamespace(marks=frozenset(), opened=lambda _: "<think>"))
     monkeypatch.setattr(verl, "_leader", lambda _folder: {"actor_rollout_ref.model.path": "/the leader"})
     folder, into = (
         train("mine", method="mlpo", mlpo={"steps": 30, "prompts_per_step": 4, "form_reward": 0.1}),
@@ -59,11 +61,11 @@ def test_rows_earn_what_they_earn_here(handed: tuple[Any, Path]) -> None:
             # as verl calls a reward, with what else it hands over
             given = compute_score(
                 data_source=row["data_source"],
-                solution_str=text,
+                solution_str=text,  # without what the prompt opens
                 ground_truth=row["reward_model"]["ground_truth"],
                 extra_info={**row["extra_info"], "num_turns": 2},
             )
-            (one,) = earned([prompt], [text], [False])
+            (one,) = earned([prompt], [f"<think>{text}"], [False])
             assert given == {"score": one.right + 0.1 * one.formed, "right": one.right, "formed": one.formed}
             seen.add(given["score"])
     assert seen == {0.0, 0.1, 1.0, 1.1}
