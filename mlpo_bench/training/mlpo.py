@@ -177,6 +177,8 @@ def make_trainer(
     chosen = recipe.mlpo
     groups = grouped(prompts, chosen.group, chosen.generations)
     args = settings.for_mlpo(recipe, folder, groups)
+    if args.use_vllm and leader.chats.turn_end is not None:  # vLLM knows the ends that the model's files name
+        args.generation_kwargs = {"stop_token_ids": [leader.chats.turn_end]}
     once = chosen.once and not processes.sharded() and shared_prompt.supports(leader.inner)
     task = Task(
         prompts=prompts,

@@ -52,10 +52,11 @@ class Policy:
 
     @property
     def ends(self) -> tuple[int, ...]:
-        """The tokens that end a completion."""
+        """The tokens that end a completion: those that the engines end an answer by."""
         told = self.inner.generation_config.eos_token_id
         ends = told if isinstance(told, list) else [told]
-        return tuple(dict.fromkeys(end for end in (self.tokenizer.eos_token_id, *ends) if end is not None))
+        every = (self.tokenizer.eos_token_id, *ends, self.chats.turn_end)
+        return tuple(dict.fromkeys(end for end in every if end is not None))
 
     @property
     def weights(self) -> int:
@@ -115,6 +116,7 @@ def load(recipe: Recipe, start: Path | None = None, seed: int | None = None) -> 
         if not chats.tokenizer.chat_template:
             raise UsageError(f"{base.name} has no chat template, so it cannot be trained to lead; take a chat model.")
         model = _loaded(recipe, base, start, recipe.seed if seed is None else seed)
+    _end_turns(model, chats.turn_end)
     if chats.tokenizer.pad_token is None:
         chats.tokenizer.pad_token = chats.tokenizer.eos_token
     return Policy(model, chats, base)
@@ -181,6 +183,14 @@ def _weights(recipe: Recipe, base: ResolvedModel, folder: Path) -> Untyped:
     model.generation_config = type(model.generation_config)(eos_token_id=ends, pad_token_id=pad)
     model.config.use_cache = False
     return model
+
+
+def _end_turns(model: Untyped, end: int | None) -> None:
+    """Have whatever trains and writes end a turn by a token that the model's files do not name."""
+    if end is not None:
+        told = model.generation_config.eos_token_id
+        named = told if isinstance(told, list) else [] if told is None else [told]
+        model.generation_config.eos_token_id = list(dict.fromkeys([*named, end]))
 
 
 def _with_new_adapter(model: Untyped, recipe: Recipe, seed: int) -> Untyped:

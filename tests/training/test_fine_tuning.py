@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from mlpo_bench.errors import UsageError
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
+transformers = pytest.importorskip("transformers")
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +75,36 @@ def test_what_a_prompt_opens_of_a_completion_is_not_learnt_twice(
     expected = leader.completion_ids(messages, "ok")
     monkeypatch.setattr(leader.chats, "opened", lambda _: "<think>")
     assert leader.completion_ids(messages, "<think>ok") == expected
+
+
+def test_a_turn_ends_where_the_template_ends_it(lessons: Lessons, base_folder: Path, tmp_path: Path) -> None:
+    from mlpo_bench.training import mlpo, policy
+
+    ended = tmp_path / "ended"
+    shutil.copytree(base_folder, ended)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(ended)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["~"]})
+    tokenizer.chat_template = tokenizer.chat_template.replace("eos_token", "'~'")
+    tokenizer.save_pretrained(ended)
+    end = tokenizer.convert_tokens_to_ids("~")
+    lessons.base = ended
+    recipe = lessons.recipe()
+    leader = policy.load(recipe)
+    assert leader.ends == (tokenizer.eos_token_id, end)
+    ids = leader.completion_ids(lessons.traces[0].messages, "ok")
+    assert leader.tokenizer.decode(ids) == "ok~"
+    trainer = mlpo.make_trainer(recipe, leader, lessons.prompts, tmp_path / "out", [], mlpo.Leg(0, 0, 3))
+    assert set(trainer.eos_token_ids) == set(leader.ends)
+    assert leader.text(lessons.traces[0].messages, ids) == "ok"
+
+
+def test_a_leader_whose_end_is_named_stays_as_it_is(lessons: Lessons) -> None:
+    from mlpo_bench.training import policy
+
+    leader = policy.load(lessons.recipe())
+    assert leader.chats.turn_end is None
+    assert leader.ends == (leader.tokenizer.eos_token_id,)
+    assert leader.model.generation_config.eos_token_id == leader.tokenizer.eos_token_id
 
 
 def test_traces_that_are_too_long_are_left_out_and_told(lessons: Lessons) -> None:
