@@ -67,10 +67,11 @@ async def run_cells(
         folder.sweep()
         for sentence in folder.put_right:
             observer.say(sentence)
-        if kept.set_aside is not None:
+        todo = folder.left(only)
+        if todo or kept.set_aside is not None:
             _restore(kept, folder, observer)
         try:
-            if todo := folder.left(only):
+            if todo:
                 kept.check()
                 await _run_cells(todo, folder, kept, observer, open_engines)
         except Stopped as stop:
@@ -99,12 +100,16 @@ def _told_of_disks(folder: RunDirectory) -> Iterator[None]:
 
 
 def _restore(store: Store, folder: RunDirectory, observer: Listener) -> None:
-    """Fill a store that was begun in place of a damaged one with what the run's own files hold."""
+    """Fill a store that is new with what the run's own files hold: the one before was damaged, lost, or is another."""
+    if store.path is None or store.trouble is not None or not (store.set_aside or store.empty):
+        return
     restored = restore(folder, store)
-    observer.say(
-        f"The store {store.path} was damaged and is set aside as {store.set_aside}; {restored:,} answers of this run "
-        "are taken from its transcripts. `mlpo-bench store rebuild RUN` takes those of another."
-    )
+    if restored or store.set_aside:
+        before = f"was damaged and is set aside as {store.set_aside}" if store.set_aside else "is new"
+        observer.say(
+            f"The store {store.path} {before}; {restored:,} answers of this run are taken from its transcripts. "
+            "`mlpo-bench store rebuild RUN` takes those of another."
+        )
 
 
 async def _run_cells(

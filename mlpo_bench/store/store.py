@@ -246,6 +246,12 @@ class Store:
         if self.when_failing is not None:
             self.when_failing()
 
+    @property
+    def empty(self) -> bool:
+        """Whether it knows of nothing: as it was begun anew, with no other store beyond it."""
+        with self._looked_through():
+            return not self._beyond and self._db.execute("SELECT 1 FROM completions LIMIT 1").fetchone() is None
+
     def __len__(self) -> int:
         with self._looked_through():
             (count,) = self._db.execute("SELECT COUNT(*) FROM completions").fetchone()

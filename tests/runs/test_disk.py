@@ -201,6 +201,18 @@ def test_a_damaged_store_is_rebuilt_from_the_run(carry: Runs, mixed_team: dict[s
     assert made(run.path)[1] == made(undisturbed.path)[0] - before
 
 
+def test_a_store_that_was_lost_is_filled_from_the_run(carry: Runs, mixed_team: dict[str, Any]) -> None:
+    carry("mine", protocols=["solo", "debate"], team=mixed_team)
+    store = carry.folder / "mine.sqlite"
+    before = answers(store)
+    store.unlink()
+    run = carry("mine", protocols=["leader"], team=mixed_team, add=True)
+    (said,) = [line for line in carry.said if "are taken from its transcripts" in line]
+    assert f"{store} is new; {before} answers of this run" in said
+    undisturbed = carry("undisturbed", protocols=["solo", "debate", "leader"], team=mixed_team)
+    assert made(run.path)[1] == made(undisturbed.path)[0] - before
+
+
 def test_half_written_files_of_killed_processes_are_removed(carry: Runs, mixed_team: dict[str, Any]) -> None:
     run: RunDirectory = carry("mine", protocols=["solo"], team=mixed_team)
     left = [
