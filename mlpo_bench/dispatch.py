@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.engines import processor
-from mlpo_bench.engines.base import Halting
+from mlpo_bench.engines.base import Halting, caller_cancelled
 from mlpo_bench.engines.late import LateEngine
 from mlpo_bench.errors import EngineError, Stopped, UsageError
 from mlpo_bench.store import COMMIT_EVERY_S, Maker, derived_seed, request_key, sound
@@ -169,6 +169,10 @@ class EngineClient:
             made = await self.engine.complete(messages, sampling, seed)
         except (EngineError, UsageError, Stopped):
             raise
+        except asyncio.CancelledError:
+            if caller_cancelled():
+                raise
+            raise EngineError(f"{self.engine.facts.name} gave a request up.", transient=False) from None
         except Exception as fault:
             reason = f"{type(fault).__name__}: {fault}".removesuffix(": ")
             raise EngineError(f"{self.engine.facts.name} failed with {reason}", transient=False) from fault

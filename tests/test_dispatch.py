@@ -570,6 +570,18 @@ def test_a_fault_that_nobody_waits_for_any_more_is_nobodys(
     assert not caplog.records
 
 
+def test_a_request_that_its_engine_gives_up_is_a_fault_and_cancels_nobody(store: Store) -> None:
+    class GivesUp(Counting):
+        async def complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Completion:  # noqa: ARG002
+            raise asyncio.CancelledError
+
+    async def scenario() -> list[Completion | BaseException]:
+        dispatch = Dispatch({MEMBER.spec: GivesUp()}, store)
+        return await asyncio.gather(*(ask(dispatch) for _ in range(2)), return_exceptions=True)
+
+    assert [str(fault) for fault in asyncio.run(scenario())] == ["m gave a request up."] * 2
+
+
 def test_what_was_called_off_is_asked_again(store: Store) -> None:
     async def scenario() -> int:
         engine = Gated()

@@ -6,6 +6,7 @@ import asyncio
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from mlpo_bench.engines.base import caller_cancelled
 from mlpo_bench.errors import EngineError, Stopped
 from mlpo_bench.runs import stand_ins
 from mlpo_bench.runs.grading import judged
@@ -13,7 +14,7 @@ from mlpo_bench.runs.grading import judged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-    from typing import Any, Self
+    from typing import Any, Self, TypeVar
 
     from mlpo_bench.dispatch import Dispatch
     from mlpo_bench.harness.samples import Sample
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     Failed = Mapping[tuple[str, str], str]
     """Why conversations ended with a fault of the machinery, by cell and question."""
+    Held = TypeVar("Held")
 
 # Enough for an engine's batches to stay full while conversations wait for their slowest peer; more costs memory.
 CONVERSATIONS_IN_FLIGHT = 1_024
@@ -47,7 +49,7 @@ async def schedule(
             ended(one, one.fail(place, sample.question, EngineError(error)))
             return
         try:
-            transcript = await stand_ins.converse(one.cell, suites[one.cell.suite], sample, dispatch)
+            transcript = await _whole(stand_ins.converse(one.cell, suites[one.cell.suite], sample, dispatch))
             conversation = await judged(one.cell, suites[one.cell.suite], sample, transcript)
         except EngineError as fault:
             ended(one, one.fail(place, sample.question, fault))
@@ -62,6 +64,20 @@ async def schedule(
             if dispatch.stopped:
                 return
             await flights.start(converse(*conversation))
+
+
+async def _whole(conversation: Coroutine[Any, Any, Held]) -> Held:
+    """Hold a conversation to its end.
+
+    Raises:
+        EngineError: something in it was cancelled that it waited for: as cancelled it would end without a word.
+    """
+    try:
+        return await conversation
+    except asyncio.CancelledError:
+        if caller_cancelled():
+            raise
+        raise EngineError("the conversation was given up within its protocol.", transient=False) from None
 
 
 def _longest_first(
@@ -112,7 +128,7 @@ class InFlight:
     async def _held(self, conversation: Coroutine[Any, Any, None]) -> None:
         if self._fault is None:
             try:
-                await conversation
+                await _whole(conversation)
             except (EngineError, Stopped) as fault:
                 self._fault = self._fault or fault
             except OSError as fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from mlpo_bench import dispatch
 from mlpo_bench.analysis.matches import verdicts
 from mlpo_bench.analysis.rows import read_rows
 from mlpo_bench.dispatch import FAULTS_UNTIL_DOWN, TRIES
+from mlpo_bench.engines import ScriptedEngine
 from mlpo_bench.errors import EngineError
 from mlpo_bench.log import LoadedRun
 from mlpo_bench.log.records import read_records
 from mlpo_bench.log.transcripts import read_transcripts
+from mlpo_bench.protocols import PROTOCOLS, Room, Solo
+from mlpo_bench.questions import Question
 from mlpo_bench.runs.scheduler import InFlight
 
 
@@ -193,3 +197,34 @@ def test_exit_codes_tell_of_the_cells_that_were_asked_for(
     weighted = mlpo_bench(*run[:-3], "-q", "--peers", "1", "--protocol", "weighted", "--name", "weighted")
     assert weighted.code == 1
     assert "1 of 1 cells have yet to be run: bbh.weighted-vote-of-5-1-peer" in weighted.out
+
+
+class Slow(ScriptedEngine):
+    """Takes longer than some wait."""
+
+    async def __call__(self, specs: Any, **_: object) -> dict[Any, Any]:
+        return dict.fromkeys(specs, self)
+
+    async def complete(self, *asked: Any) -> Any:
+        await asyncio.sleep(0.3)
+        return await super().complete(*asked)
+
+
+def test_who_gives_up_on_an_answer_takes_no_other_conversation_along(
+    carry: Runs, own_text: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PROTOCOLS, "_added", dict(PROTOCOLS._added))
+
+    class Impatient(Solo):
+        name = "impatient"
+
+        async def solve(self, question: Question, room: Room) -> str:
+            asking = asyncio.create_task(room.ask(room.leader, question.prompt, round=0))
+            await asyncio.sleep(0.05)
+            asking.cancel()
+            return (await asking).text
+
+    slow = Slow(own_text("yes no (A) (B)"))
+    run = carry("mine", team=TEAM, protocols=["impatient", "solo"], subjects=["navigate"], open_engines=slow)
+    errors = {cell.cell: cell.errors for cell in run.results().cells}
+    assert (errors["bbh.impatient"], errors["bbh.solo"]) == (2, 0)

@@ -51,6 +51,28 @@ def test_what_is_under_way_ends_before_a_fault_is_raised(fault: Exception) -> No
     assert done == ["under way"]
 
 
+def test_a_conversation_that_something_in_it_cancelled_is_a_fault_of_its_own() -> None:
+    done = []
+
+    async def gives_itself_up() -> None:
+        nothing = asyncio.get_running_loop().create_future()
+        nothing.cancel()
+        await nothing
+
+    async def answers() -> None:
+        await asyncio.sleep(0.01)
+        done.append(True)
+
+    async def go() -> None:
+        async with InFlight() as flights:
+            await flights.start(answers())
+            await flights.start(gives_itself_up())
+
+    with pytest.raises(EngineError, match="was given up within its protocol"):
+        asyncio.run(go())
+    assert done
+
+
 def test_a_mistake_of_ours_ends_all_at_once_as_it_is() -> None:
     done = []
 
