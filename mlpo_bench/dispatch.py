@@ -341,13 +341,6 @@ class Dispatch:
             flight.exception()  # nobody may be waiting for it
         self._landed.set()
 
-    async def _call_off(self) -> None:
-        """End what is still under way."""
-        flights = list(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
-
     async def _complete(self, client: EngineClient, request: Request, seed: int) -> Completion:
         for attempt in range(TRIES):
             if attempt and self.stopped:
@@ -378,10 +371,10 @@ class Dispatch:
         try:
             yield
         finally:
-            committing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await committing
-            await self._call_off()
+            under_way = [committing, *self._flights.values()]
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
             self._store.commit()
             self._store.when_failing = None
 
