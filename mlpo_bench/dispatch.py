@@ -343,7 +343,7 @@ class Dispatch:
 
     async def _complete(self, client: EngineClient, request: Request, seed: int) -> Completion:
         for attempt in range(TRIES):
-            if attempt and self.stopped:
+            if self.stopped:  # since it was launched, or tried
                 raise Stopped
             try:
                 made = await client.complete(request.messages, request.sampling, seed)
