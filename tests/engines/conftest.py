@@ -44,6 +44,6 @@ def in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setenv("MADE_UP_KEY", KEY)
     monkeypatch.setattr(server_engine, "FIRST_RETRY_S", 0.01)
-    monkeypatch.setattr(server_listing, "LISTED_AGAIN_AFTER_S", (0.01, 0.02))
+    monkeypatch.setattr(server_listing, "FIRST_RETRY_S", 0.01)
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)

@@ -85,13 +85,13 @@ Answering = "Callable[[ImitatedServer, Asked], Sent]"
 class Mode:
     """A behaviour: what a question is answered with, what the list of models is, and where questions are taken.
 
-    `busy` is what comes in the list's place at first.
+    Who asks for the list gets `before` first, one after the other.
     """
 
     answer: Callable[[ImitatedServer, Asked], Sent] = lambda _server, asked: sent(answer_to(asked))
     models: Sent = field(default_factory=lambda: sent(listing()))
+    before: tuple[Sent, ...] = ()
     base: str = "/v1"
-    busy: list[Sent] = field(default_factory=list)
 
 
 def answer_to(asked: Asked) -> dict[str, Any]:
@@ -430,9 +430,9 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        mode, earlier = self.server.mode, len(self.server.listed)
         self.server.listed.append(self._asked({}))
-        mode = self.server.mode
-        self._send(mode.busy.pop(0) if mode.busy else mode.models)
+        self._send(mode.before[earlier] if earlier < len(mode.before) else mode.models)
 
     def do_POST(self) -> None:
         server = self.server

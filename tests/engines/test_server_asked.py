@@ -203,29 +203,73 @@ def test_the_list_of_models_is_optional(mode: str, monkeypatch: pytest.MonkeyPat
     assert len(server.asked) == 1 + warned
 
 
-BUSY = [sent(b"", 503), refused("too many requests", 429), sent(b"", 500), sent(b"", 502)]
+OF_VLLM = sent(listing(owned_by="vllm"))
+BUSY = refused("busy", 503)
+HALF = Sent(b"[" + b" " * 10_000, drip=0.05)
 
 
-def listed_by_vllm(*busy: Sent) -> Mode:
-    return Mode(models=sent(listing(owned_by="vllm")), busy=list(busy))
+@pytest.mark.parametrize("failure", [BUSY, refused("slow down", 429), refused("oops", 500), Sent(dies=True), HALF])
+def test_a_list_of_models_that_fails_in_passing_is_asked_for_again(
+    failure: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_listing, "OPEN_TIMEOUT_S", 0.5)
+    with ImitatedServer(Mode(models=OF_VLLM, before=(failure,) * 2)) as server:
+        spec = spec_of(server)
+        ask(spec)
+        assert len(server.listed) == 3
+        assert server.asked[-1].body["top_k"] == -1
+        assert opened(spec).facts.fingerprint == f"{MODEL}|{server.url} {MODEL}|unknown|openai"
+    assert len(server.asked) == 1
 
 
-def test_a_list_of_models_that_can_only_not_be_had_now_is_asked_for_again() -> None:
-    with ImitatedServer(listed_by_vllm()) as ready, ImitatedServer(listed_by_vllm(*BUSY[:2])) as busy:
-        engines = [opened(spec_of(server)) for server in (ready, busy)]
-        assert [len(server.listed) for server in (ready, busy)] == [1, 3]
-    assert engines[0].facts.told == engines[1].facts.told
-    assert engines[1].facts.revision == f"{busy.url} {MODEL}"
+def test_a_server_says_when_its_list_of_models_may_be_asked_for_again() -> None:
+    later = sent({}, 429, Retry_After="1.2")
+    with ImitatedServer(Mode(models=OF_VLLM, before=(later,))) as server:
+        opened(spec_of(server))
+    first, second = (asked.at for asked in server.listed)
+    assert 1.2 <= second - first < 10
 
 
-def test_who_was_never_told_the_list_is_another_model_as_it_is_asked_otherwise() -> None:
-    with ImitatedServer(listed_by_vllm(*BUSY)) as server:
-        said: list[str] = []
-        missed, told = opened(spec_of(server), said), opened(spec_of(server))
-        absent = opened(spec_of(server))
-    assert missed.facts.revision == f"{server.url} {MODEL} list of models not had"
-    assert told.facts.revision == absent.facts.revision == f"{server.url} {MODEL}"
-    assert any("it is asked again" in sentence for sentence in said)
+@pytest.mark.parametrize("bound", [{"timeout": 1}, {"max_wait": 1}, {}])
+def test_a_list_of_models_is_not_waited_for_longer_than_a_person_allows(bound: dict[str, Any]) -> None:
+    later = sent({}, 429, Retry_After="2" if bound else "86400")
+    with ImitatedServer(Mode(models=OF_VLLM, before=(later,))) as server:
+        opened(spec_of(server, request=bound))
+    assert len(server.listed) == 1
+
+
+def test_a_list_of_models_that_is_waited_for_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_listing, "SAID_AFTER_S", 0.1)
+    monkeypatch.setattr(server_listing, "FIRST_RETRY_S", 0.5)
+    said: list[str] = []
+    with ImitatedServer(Mode(models=OF_VLLM, before=(BUSY,))) as server:
+        opened(spec_of(server), said)
+        monkeypatch.setattr(server_listing, "SAID_AFTER_S", 60.0)
+        opened(spec_of(server), said)
+    assert said.count(f"waiting for the server {server.url} to list its models.") == 1
+
+
+@pytest.mark.parametrize(
+    ("models", "known"),
+    [
+        (BUSY, False),
+        (refused("slow down", 429), False),
+        (Sent(dies=True), False),
+        (refused("not found", 404), True),
+        (refused("not allowed", 405), True),
+        (refused("no right to list", 403), True),
+        (sent(b"", 501), True),
+        (sent(b"<html>"), True),
+        (sent(listing("another")), True),
+    ],
+)
+def test_answers_of_a_server_whose_list_of_models_cannot_be_had_now_are_kept_apart(models: Sent, known: bool) -> None:
+    said: list[str] = []
+    with ImitatedServer(Mode(models=models)) as server:
+        engine = opened(spec_of(server, asked_anew="now"), said)
+    apart = "" if known else " without its list of models"
+    assert engine.facts.revision == f"{server.url} {MODEL}{apart} asked anew now"
+    assert any("its answers are kept apart" in one for one in said) != known
 
 
 def test_a_model_that_is_not_served_is_named_with_the_nearest() -> None:

@@ -9,7 +9,7 @@ Servers differ in all that the protocol leaves open, and in much that it does no
 - `stops`: where a text ends though its server wrote on.
 - `refusals`: what a server says when it does not answer, in its own words; `hints`: which option would help.
 - `pace`: how fast a server may be asked; `waits`: how long it asks to wait.
-- `listing`: what a server tells of itself and its models.
+- `listing`: what a server tells of itself and its models; `facts`: what is kept of that, and enters identities.
 - `engine`: puts them together, and asks again where that may help.
 - `several`: several servers of one model, asked as one.
 """

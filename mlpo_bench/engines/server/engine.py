@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlpo_bench.chat import Completion, Usage
-from mlpo_bench.engines.base import UNTOLD_CONTEXT, ModelFacts
-from mlpo_bench.engines.hashes import revision_of
 from mlpo_bench.engines.server import reply as replies
+from mlpo_bench.engines.server.facts import facts_of
 from mlpo_bench.engines.server.failures import RateLimited
-from mlpo_bench.engines.server.listing import listed_in_the_end, tried
+from mlpo_bench.engines.server.listing import listed, tried
 from mlpo_bench.engines.server.pace import LONGEST_WAIT_S, Pace
 from mlpo_bench.engines.server.refusals import ANSWERED, TOO_MANY, Asked, overflow, refusal, too_long
 from mlpo_bench.engines.server.request import RequestBuilder
@@ -19,22 +18,20 @@ from mlpo_bench.engines.server.stops import ended
 from mlpo_bench.engines.server.system_role import refuses_system_role
 from mlpo_bench.engines.server.transport import Transport
 from mlpo_bench.engines.server.waits import told_wait
-from mlpo_bench.engines.spec import ASKED_ANEW, AUTO
+from mlpo_bench.engines.spec import AUTO
 from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
-from mlpo_bench.paths import expanded
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mlpo_bench.chat import Message, Sampling
+    from mlpo_bench.engines.base import ModelFacts
     from mlpo_bench.engines.server.listing import Listing
     from mlpo_bench.engines.server.reply import Reply
     from mlpo_bench.engines.server.transport import Answer
     from mlpo_bench.engines.spec import ModelSpec
 
-# Where neither the server nor the spec tells the context: large enough not to stand in the way of a server's own.
-DEFAULT_CONTEXT = 131_072
 RETRIES = 5
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 8.0
 # Rough figures for texts in English, where nothing better is to be had.
@@ -45,7 +42,6 @@ _LEAST_WAIT_S = 0.05
 _SERVICE_UNAVAILABLE = 503
 _READ_FOR_A_WAIT = 20_000
 _FINGERPRINTS_KEPT = 20
-_TOKENIZER = ("*.json", "*.jinja", "*.model", "*.txt")
 # A prompt of which a server counts so small a part of the estimate was cut, unless its tokens are very long.
 _CUT_BELOW, _CUT_FROM = 0.4, 1_000
 
@@ -326,7 +322,7 @@ async def connect(
                 f"the key in {spec.api_key_env} is not sent to {transport.url}, which is neither https nor this "
                 "machine; if it belongs there, name a variable of its own as api_key_env."
             )
-        listing = await listed_in_the_end(transport, spec, say)
+        listing = await listed(transport, spec, say)
         builder = RequestBuilder(spec, listing.owner)
         if spec.deployment == AUTO and listing.created_at is None:
             say(
@@ -335,8 +331,8 @@ async def connect(
             )
         if listing.hindrance:
             await _try(transport, builder, spec, listing, say)
-        facts = _facts(spec, listing, builder.rendering)
-        return ServerEngine(transport, builder, spec, facts, say, retries, _hindrance(transport, listing))
+        facts, hindrance = facts_of(spec, listing, builder.rendering), _hindrance(transport, listing)
+        return ServerEngine(transport, builder, spec, facts, say, retries, hindrance)
     except BaseException:
         await transport.close()
         raise
@@ -345,55 +341,20 @@ async def connect(
 async def _try(
     transport: Transport, builder: RequestBuilder, spec: ModelSpec, listing: Listing, say: Callable[[str], None]
 ) -> None:
-    where, hindrance = f"the server {transport.url}", _hindrance(transport, listing)
+    where = f"the server {transport.url}"
+    hindrance = _hindrance(transport, listing)
     try:
         odd = await tried(transport, builder, Asked(spec.model, 0, 0, spec.request.max_tokens_field))
     except UsageError as mistake:
         key = f" {transport.which_key}" if "refuses the key" in str(mistake) else ""
         raise UsageError(f"{where} cannot be asked: {str(mistake).rstrip('.')}.{key} ({hindrance}.)") from None
     say(f"{where}: {hindrance}; " + (f"a trial question failed: {odd}" if odd else "a trial question was answered."))
+    if listing.unknown:
+        say(f"{where} may have a list of models at another time: its answers are kept apart from those under that.")
 
 
 def _hindrance(transport: Transport, listing: Listing) -> str:
     return transport.cleaned(listing.hindrance).rstrip(".")
-
-
-def _facts(spec: ModelSpec, listing: Listing, rendering: Sequence[str] = ()) -> ModelFacts:
-    told = [bound for bound in (listing.context, spec.context) if bound]
-    served: dict[str, Any] = {"owned_by": listing.owner, "created": listing.created}
-    return ModelFacts(
-        name=spec.model,
-        engine="openai",
-        revision=_revision(spec, listing, rendering),
-        dtype="unknown",
-        context=min(told) if told else DEFAULT_CONTEXT,
-        note="" if told else UNTOLD_CONTEXT,
-        told={name: value for name, value in served.items() if value is not None},
-    )
-
-
-def _revision(spec: ModelSpec, listing: Listing, rendering: Sequence[str] = ()) -> str:
-    """Return all that is known of which answers a server gives: its address, its model, and what a team file says.
-
-    Where several servers answer for one model, the first address stands for all.
-    """
-    parts = [f"{spec.address} {listing.root or spec.model}"]
-    parts += ["list of models not had"] * listing.passing  # what it would have told decides how requests are written
-    if spec.revision is not None:
-        parts.append(f"revision {spec.revision}")
-    if (deployment := listing.created_at if spec.deployment == AUTO else spec.deployment) is not None:
-        parts.append(f"deployment {deployment}")
-    if spec.request.identity is not None:
-        parts.append(f"request {spec.request.identity}")
-    if spec.request.template is not None:
-        folder = expanded(spec.request.template)
-        parts.append(f"template {revision_of(file for name in _TOKENIZER for file in folder.glob(name))}")
-        parts += rendering
-    if spec.generation == "model":
-        parts.append("generation model")
-    if spec.asked_anew is not None:
-        parts.append(f"{ASKED_ANEW}{spec.asked_anew}")
-    return " ".join(parts)
 
 
 def _estimate(text: str) -> int:

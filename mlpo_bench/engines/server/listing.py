@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from mlpo_bench.engines.server.refusals import (
     refusal,
 )
 from mlpo_bench.engines.server.reply import parsed, read, unreadable
+from mlpo_bench.engines.server.waits import told_wait
 from mlpo_bench.engines.server.words import one_line
 from mlpo_bench.errors import EngineError, UsageError, nearest
 
@@ -33,15 +33,17 @@ if TYPE_CHECKING:
     from mlpo_bench.engines.spec import ModelSpec
 
 OPEN_TIMEOUT_S = 20.0
-LISTED_AGAIN_AFTER_S = (1.0, 2.0, 4.0)
-_LISTED_WITHIN_S = 30.0
-"""What is not had by then is not asked for again."""
+TRIES, FIRST_RETRY_S = 5, 0.5
+WITHIN_S = 45.0
+"""How long after the first try another may begin: three of them where a server is silent, or drips."""
+SAID_AFTER_S = 2.0
 TRIAL_TIMEOUT_S = 120.0
 TRIAL = Message("user", "Say yes.")
 TRIAL_SAMPLING = Sampling(temperature=1.0, max_tokens=16)
 _CONTEXTS = ("max_model_len", "context_length", "context_window", "max_context_length")
 _LEAST_CONTEXT, _MOST_CONTEXT = 16, 2**31 - 1
 _NAMES_SHOWN = 12
+_READ_FOR_A_WAIT = 20_000
 _LAST_S = 253_402_300_799  # the end of the year 9999
 
 
@@ -53,14 +55,20 @@ class NoServer(UsageError):
 class Listing:
     """A server's list of models.
 
-    `hindrance` says in a few words why there is none, or why the model does not stand in it; `passing`, that the list
-    can only not be had now, so that what it would tell is not known.
+    `hindrance` says in a few words why there is none, or why the model does not stand in it. `again_after` is in how
+    many seconds it may be had where it cannot be had now: 0 where the server does not say, None where that is no matter
+    of time.
     """
 
     names: tuple[str, ...] = ()
     model: Mapping[str, Any] = field(default_factory=dict)
     hindrance: str = ""
-    passing: bool = False
+    again_after: float | None = None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether there may well be a list, which could not be had."""
+        return self.again_after is not None
 
     @property
     def context(self) -> int | None:
@@ -100,37 +108,52 @@ class Listing:
         return one_line(told, 300).replace("|", "/") if isinstance(told, str) and told.strip() else None
 
 
-async def listed_in_the_end(transport: Transport, spec: ModelSpec, say: Callable[[str], None]) -> Listing:
-    """Ask a server for its models, several times where its list can only not be had now. See `listed`.
-
-    How requests are written, and who answers them, follows from the list: one that was missed once would mix both.
-    """
-    began = time.monotonic()
-    for seconds in LISTED_AGAIN_AFTER_S:
-        listing = await listed(transport, spec)
-        if not listing.passing or time.monotonic() - began > _LISTED_WITHIN_S:
-            return listing
-        if seconds > LISTED_AGAIN_AFTER_S[0]:
-            say(f"the server {transport.url}: {transport.cleaned(listing.hindrance).rstrip('.')}; it is asked again.")
-        await asyncio.sleep(seconds)
-    return await listed(transport, spec)
-
-
-async def listed(transport: Transport, spec: ModelSpec) -> Listing:
+async def listed(
+    transport: Transport, spec: ModelSpec, say: Callable[[str], None] | None = None, tries: int = TRIES
+) -> Listing:
     """Ask a server for its models. Not every one has a list, shows it to everybody, or names all in it.
+
+    Args:
+        transport: the way to the server.
+        spec: says which model is meant, and how long a server may take or ask to wait.
+        say: is told what is waited for where that takes long.
+        tries: how often it is asked while it fails in passing.
 
     Raises:
         NoServer: nothing answers at the address.
     """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + min(WITHIN_S, spec.request.timeout)
+    told = f"waiting for the server {transport.url} to list its models."
+    telling = say and loop.call_later(SAID_AFTER_S, say, told)
+    try:
+        for attempt in range(tries):
+            listing = await _listed_once(transport, spec)
+            asked, wait = listing.again_after, FIRST_RETRY_S * 2**attempt
+            if asked is None or asked > spec.request.max_wait or loop.time() + max(asked, wait) > until:
+                break
+            if attempt < tries - 1:
+                await asyncio.sleep(max(asked, wait))
+        return listing
+    finally:
+        if telling:
+            telling.cancel()
+
+
+async def _listed_once(transport: Transport, spec: ModelSpec) -> Listing:
     try:
         answer = await transport.get("/models", OPEN_TIMEOUT_S)
     except EngineError as fault:
         if "no server answers" in str(fault):
             raise NoServer(f"{str(fault).rstrip('.')}; start it, or correct the base_url.") from None
-        return Listing(hindrance=f"its list of models cannot be had: {fault}", passing=fault.transient)
+        passes = 0.0 if fault.transient else None
+        return Listing(hindrance=f"its list of models cannot be had: {fault}", again_after=passes)
     if answer.status != OK:
-        hindrance = f"it answers {answer.status} when asked for its models"
-        return Listing(hindrance=hindrance, passing=may_pass(answer.status))
+        wait = told_wait(answer.headers, answer.body[:_READ_FOR_A_WAIT].decode("utf-8", "replace")) or 0.0
+        return Listing(
+            hindrance=f"it answers {answer.status} when asked for its models",
+            again_after=wait if may_pass(answer.status) else None,
+        )
     try:
         models = _models(parsed(answer.body))
     except ValueError:

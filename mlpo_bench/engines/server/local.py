@@ -33,7 +33,7 @@ async def _listed(url: str) -> tuple[str, ...]:
     transport = Transport(spec)
     try:
         async with asyncio.timeout(_WITHIN_S):
-            return (await listed(transport, spec)).names
+            return (await listed(transport, spec, tries=1)).names
     except (UsageError, TimeoutError):
         return ()
     finally:

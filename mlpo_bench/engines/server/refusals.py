@@ -99,11 +99,6 @@ class Asked:
     length_field: str = "max_tokens"
 
 
-def may_pass(status: int) -> bool:
-    """Return whether a server that answers with a status may answer otherwise when it is asked again."""
-    return (status >= _SERVER_FAILED or status in _MAY_PASS) and status not in _WILL_NOT_PASS
-
-
 def refusal(answer: Answer, asked: Asked) -> EngineError:
     """Return the fault of an answer whose status is none of success; its message completes `the server ...`."""
     content, raw = _content(answer)
@@ -120,6 +115,11 @@ def refusal(answer: Answer, asked: Asked) -> EngineError:
     passes = passes and not wants_money(content)
     option = hint(told, asked.length_field) if BAD_REQUEST <= answer.status < _SERVER_FAILED and not passes else ""
     return EngineError(f"answered {answer.status}{words}.{option}", transient=passes)
+
+
+def may_pass(status: int) -> bool:
+    """Whether a refusal is one of the moment, by its status."""
+    return (status >= _SERVER_FAILED or status in _MAY_PASS) and status not in _WILL_NOT_PASS
 
 
 def too_long(status: int, told: str, content: Any = None) -> bool:  # noqa: ANN401 - whatever JSON holds
