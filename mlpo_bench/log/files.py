@@ -103,11 +103,11 @@ def in_store(run: Path, store: Path | None = None) -> tuple[str, ...]:
         run: The run's folder.
         store: Where they are kept; None for where its last session kept them.
     """
-    kept = _noted_store(run) if store is None else str(store)
+    kept = noted_store(run) if store is None else str(store)
     return () if kept is None or Path(kept).absolute() == default_path().absolute() else ("--store", kept)
 
 
-def _noted_store(run: Path) -> str | None:
+def noted_store(run: Path) -> str | None:
     """Return the store that a run's manifest notes, as far as it can be read: who asks may have found it damaged."""
     with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
         noted = orjson.loads(atomic.read(run / "manifest.json"))["sessions"][-1]["store"]

@@ -13,7 +13,7 @@ from mlpo_bench.engines.late import start_of
 from mlpo_bench.errors import Stopped, StoppedAtOnce, UsageError, unknown
 from mlpo_bench.harness.suite import SuiteTasks, quiet_lm_eval
 from mlpo_bench.log import origins
-from mlpo_bench.log.files import write_json
+from mlpo_bench.log.files import noted_store, write_json
 from mlpo_bench.log.manifest import Manifest
 from mlpo_bench.questions import from_elsewhere
 from mlpo_bench.runs import throughput
@@ -23,7 +23,7 @@ from mlpo_bench.runs.context_check import check_context
 from mlpo_bench.runs.interrupts import stopped_by_interrupts
 from mlpo_bench.runs.recollection import restore
 from mlpo_bench.runs.rehearsal import plan
-from mlpo_bench.store import Store
+from mlpo_bench.store import Store, default_path
 
 
 if TYPE_CHECKING:
@@ -100,14 +100,18 @@ def _told_of_disks(folder: RunDirectory) -> Iterator[None]:
 
 
 def _restore(store: Store, folder: RunDirectory, observer: Listener) -> None:
-    """Fill a store that is new with what the run's own files hold: the one before was damaged, lost, or is another."""
-    if store.path is None or store.trouble is not None or not (store.set_aside or store.empty):
+    """Fill a store that is new with what the run's own files hold, where the one before was damaged, or was lost."""
+    if store.path is None or store.trouble is not None:
+        return
+    before = noted_store(folder.path) or default_path()
+    lost = Path(before).absolute() == store.path.absolute() and store.empty
+    if not (store.set_aside or lost):
         return
     restored = restore(folder, store)
     if restored or store.set_aside:
-        before = f"was damaged and is set aside as {store.set_aside}" if store.set_aside else "is new"
+        why = f"was damaged and is set aside as {store.set_aside}" if store.set_aside else "is new"
         observer.say(
-            f"The store {store.path} {before}; {restored:,} answers of this run are taken from its transcripts. "
+            f"The store {store.path} {why}; {restored:,} answers of this run are taken from its transcripts. "
             "`mlpo-bench store rebuild RUN` takes those of another."
         )
 
