@@ -95,6 +95,14 @@ def test_both_stand_side_by_side(carry: Runs, mixed_team: dict[str, Any]) -> Non
         assert words in text
 
 
+def test_rows_of_several_teams_are_no_papers(carry: Runs, mixed_team: dict[str, Any]) -> None:
+    teams = {"one": mixed_team, "two": {**mixed_team, "peers": mixed_team["peers"][:1]}}
+    run = carry("mine", protocols=["debate"], teams=teams, limit=2)
+    assert {cell.name.partition(":")[0] for cell in run.cells} == {"one", "two"}
+    with pytest.raises(UsageError, match="are of one team, and these are of 2: one, two"):
+        grids(made_up(), read_rows(LoadedRun(run)))
+
+
 def test_a_difference_of_two_figures_has_the_interval_of_both() -> None:
     apart = Bounded(0.6, 0.5, 0.7).less(Bounded(0.4, 0.3, 0.5))
     assert apart.value == pytest.approx(0.2)
