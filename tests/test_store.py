@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -491,14 +492,47 @@ def test_what_is_no_file_is_no_store_and_is_left_alone(tmp_path: Path, what: str
     assert path.lstat().st_mode == before
 
 
-def locked_for_good(path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """Return a store that holds a completion which its file, another's at the moment, cannot take."""
+@contextlib.contextmanager
+def locked_for_good(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """Give a store that holds a completion which its file, another's in the meantime, cannot take."""
     monkeypatch.setattr(database, "_WRITES_WITHIN_MS", 1)
     store = Store(path)
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        store.put(key(), MADE)
+        yield store
+
+
+@pytest.mark.parametrize(
+    ("becomes", "why"),
+    [
+        ("removed", "it was removed or renamed in the meantime"),
+        ("renamed", "it was removed or renamed in the meantime"),
+        ("replaced", "another file has taken its place"),
+    ],
+)
+def test_a_store_that_was_taken_away_while_in_use_is_not_written_on(tmp_path: Path, becomes: str, why: str) -> None:
+    path = tmp_path / "store.sqlite"
+    stopped: list[str] = []
+    store = Store(path)
+    store.when_failing = lambda: stopped.append("stopped")
     store.put(key(), MADE)
-    return store
+    store.commit()
+    away = tmp_path / "away"
+    away.mkdir()
+    for each in tmp_path.glob("store.sqlite*"):
+        each.rename(away / each.name)
+    if becomes == "replaced":
+        fill(path, 3)
+    before = path.read_bytes() if becomes == "replaced" else b""
+    store.put(key(sample=1), MADE)
+    said = str(store.settle())
+    store.close()
+    assert stopped == ["stopped"]
+    assert said.startswith(f"the store {path} cannot be written or read: {why}. 1 answers that it could not take are")
+    assert not path.exists() or path.read_bytes() == before
+    with Store(path) as now:
+        assert now.get(key(sample=1)) == MADE  # what it could not take is taken in
 
 
 def test_where_the_working_folder_is_gone_answers_are_kept_elsewhere(
@@ -509,12 +543,12 @@ def test_where_the_working_folder_is_gone_answers_are_kept_elsewhere(
     temporary.mkdir()
     monkeypatch.chdir(gone)
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(temporary))
-    store = locked_for_good(Path("store.sqlite"), monkeypatch)
-    for path in gone.iterdir():
-        path.unlink()
-    gone.rmdir()
-    said = store.settle()
-    store.close()
+    with locked_for_good(Path("store.sqlite"), monkeypatch) as store:
+        for path in gone.iterdir():
+            path.unlink()
+        gone.rmdir()
+        said = store.settle()
+        store.close()
     (kept,) = temporary.iterdir()
     assert said is not None
     assert f"1 answers that it could not take are in {kept}; `mlpo-bench store import {kept}` takes them in." in said
@@ -524,9 +558,9 @@ def test_where_the_working_folder_is_gone_answers_are_kept_elsewhere(
 
 
 def test_answers_that_nothing_can_take_are_told_as_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = locked_for_good(tmp_path / "store.sqlite", monkeypatch)
-    monkeypatch.setattr(database, "_saved", lambda *_: False)
-    said = store.settle()
+    with locked_for_good(tmp_path / "store.sqlite", monkeypatch) as store:
+        monkeypatch.setattr(database, "_saved", lambda *_: False)
+        said = store.settle()
     assert said is not None
     assert said.endswith(" 1 answers could be written nowhere and are lost: there is no room.")
     assert "could not take are in" not in said

@@ -56,6 +56,10 @@ class Damaged(sqlite3.DatabaseError):
     """A file was found to be damaged."""
 
 
+class Moved(sqlite3.OperationalError):
+    """A file lies no longer where it was opened: what is written to it is found by nobody."""
+
+
 def opened(path: Path | None, *, leave_damaged: bool = False) -> Opened:
     """Open a store to read and write it (None: in memory); a damaged one in its place is set aside, or else refused.
 
@@ -102,6 +106,17 @@ def identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def check_unmoved(path: Path, opened: Opened) -> None:
+    """Check that a store lies where it was opened.
+
+    Raises:
+        Moved: it was removed or renamed, or another file has taken its place.
+    """
+    if opened.file is None or (now := identity(path)) == opened.file:
+        return
+    raise Moved("it was removed or renamed in the meantime" if now is None else "another file has taken its place")
 
 
 def _alone(path: Path) -> FileLock:

@@ -226,6 +226,8 @@ class Store:
             self._dropped.clear()
 
     def _write(self) -> None:
+        if self.path is not None:
+            database.check_unmoved(self.path, self._opened)
         self._db.execute("BEGIN IMMEDIATE")
         self._db.executemany("DELETE FROM completions WHERE key = ?", [(key,) for key in self._dropped])
         self._db.executemany(database.INSERT, self._pending.items())
