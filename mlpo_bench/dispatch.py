@@ -188,7 +188,7 @@ class EngineClient:
 
     def failed(self, fault: EngineError) -> None:
         """Count a request that failed for good; after many in a row nobody waits for this engine any longer."""
-        self._faults += fault.transient
+        self._faults += fault.transient or fault.barred
         if self._down is None and self._faults >= FAULTS_UNTIL_DOWN:
             log.info("%s is taken to be down after %d faults", self.engine.facts.name, self._faults)
             self._down = EngineError(f"{self.engine.facts.name} is taken to be down: {fault}", transient=False)

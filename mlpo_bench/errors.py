@@ -25,12 +25,17 @@ class EngineError(Exception):
     """An engine failed to answer.
 
     `transient` says whether asking again may help; `tried` that the engine itself has asked again, in vain; `own` that
-    it is the request's own fault, or the model's: whatever serves that model would fail alike.
+    it is the request's own fault, or the model's: whatever serves that model would fail alike; `barred` that it has
+    nothing to do with the request: all are refused until a person does something. `spent` is how many seconds asking
+    took, where waiting for a turn is not to be counted; None where it is not told.
     """
 
-    def __init__(self, message: str, *, transient: bool = True, tried: bool = False, own: bool = False) -> None:
+    def __init__(
+        self, message: str, *, transient: bool = True, tried: bool = False, own: bool = False, barred: bool = False
+    ) -> None:
         super().__init__(message)
-        self.transient, self.tried, self.own = transient, tried, own
+        self.transient, self.tried, self.own, self.barred = transient, tried, own, barred
+        self.spent: float | None = None
 
 
 class Unreachable(EngineError):

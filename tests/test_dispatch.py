@@ -203,6 +203,19 @@ def test_faults_that_asking_again_cannot_mend_do_not_take_an_engine_down(store: 
     assert engine.calls == 2 * FAULTS_UNTIL_DOWN
 
 
+def test_an_account_that_is_refused_again_and_again_takes_an_engine_down(store: Store) -> None:
+    engine = Counting(lambda _: EngineError("nothing left", transient=False, barred=True))
+    dispatch = Dispatch({MEMBER.spec: engine}, store)
+
+    async def go() -> None:
+        for n in range(2 * FAULTS_UNTIL_DOWN):
+            with pytest.raises(EngineError, match=r"nothing left$"):
+                await ask(dispatch, str(n))
+
+    asyncio.run(go())
+    assert engine.calls == FAULTS_UNTIL_DOWN
+
+
 def test_one_engine_that_is_down_leaves_the_others_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatching, "FIRST_WAIT_S", 0.0)
     other = Member(model="other")

@@ -126,17 +126,18 @@ class ReplicatedEngine:
             ContextOverflow: the prompt and `sampling.max_tokens` exceed the context.
             EngineError: no replica answered.
         """
-        began, tries, avoided = time.monotonic(), 0, -1
+        spent, tries, avoided = 0.0, 0, -1
         refusals: _Refusals = {}
         while True:
             replica = await self._chosen(messages, avoided, refusals)
+            began = time.monotonic()
             try:
                 completion = await self._ask(replica, messages, sampling, seed)
             except _LeftOut:
                 continue
             except EngineError as fault:
                 tries += 1
-                spent = time.monotonic() - began
+                spent += time.monotonic() - began if fault.spent is None else fault.spent
                 if fault.own or (not fault.transient and tries >= TRIES):
                     raise
                 if not fault.transient:

@@ -100,6 +100,12 @@ def test_what_only_money_mends_is_not_waited_for() -> None:
     assert not fault.transient
 
 
+def test_what_stands_behind_a_gateway_is_read_in_an_answer_too() -> None:
+    behind = {"raw": '{"error":{"message":"Developer instruction is not enabled for m"}}'}
+    told = str(fault_of({"error": {"message": "Provider returned error", "code": 400, "metadata": behind}}))
+    assert "Provider returned error: Developer instruction is not enabled for m" in told
+
+
 @pytest.mark.parametrize(
     ("content", "form"),
     [

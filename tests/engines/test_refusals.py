@@ -65,6 +65,19 @@ def fault_of(error: dict[str, Any], status: int = 400) -> EngineError:
         ("Prompt too long", 5_000, None),
         ("Range of input length should be [1, 30720]", 5_000, None),
         ("Request body too large for gpt-4o model. Max size: 8000 tokens. (tokens_limit_reached)", 5_000, 8_000),
+        (
+            "The sum of prompt length (9001.0), query length (0) should not exceed max_num_tokens (8192)",
+            9_001,
+            8_192,
+        ),
+        ("Request prompt has 9001 tokens in total, larger than the model input length limit 8192.", 9_001, 8_192),
+        ("Number of prompt tokens: 9001 exceeds model max length: 8192", 9_001, 8_192),
+        ("Prompt length (9001) exceeds maximum input length (8192)", 9_001, 8_192),
+        (
+            "The estimated number of input and maximum output tokens (9000) exceeded this model context window (8192).",
+            5_000,
+            8_192,
+        ),
     ],
 )
 def test_a_prompt_that_does_not_fit_is_known_by_its_words(told: str, prompt: int, holds: int | None) -> None:
@@ -115,8 +128,79 @@ def test_what_speaks_of_a_context_may_be_something_else(status: int, error: dict
 
 @pytest.mark.parametrize("named", [{"code": "insufficient_quota"}, {"type": "exceeded_current_quota_error"}])
 def test_a_429_that_only_money_mends_is_final(named: dict[str, str]) -> None:
+    assert fault_of({"message": "You exceeded your current quota.", **named}, 429).barred
     assert not fault_of({"message": "You exceeded your current quota.", **named}, 429).transient
     assert fault_of({"message": "You exceeded your current quota.", "status": "RESOURCE_EXHAUSTED"}, 429).transient
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": "1113", "message": "Please recharge."},
+        {"message": "Insufficient balance or no resource package."},
+        {"message": "\u8d26\u6237\u4f59\u989d\u4e0d\u8db3"},
+        {"message": "Your team has either used all available credits or reached its monthly spending limit."},
+        {"message": "Your credit balance is too low to access the API."},
+    ],
+)
+def test_money_is_known_by_its_words_as_well(error: dict[str, Any]) -> None:
+    assert not fault_of(error, 429).transient
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "You exceeded your current quota, please check your plan and billing details.",
+        "Resource has been exhausted (e.g. check quota).",
+        "Rate limit reached for m: quota is exhausted for this minute. Add a payment method to raise your limits.",
+    ],
+)
+def test_a_quota_of_the_moment_is_waited_for(told: str) -> None:
+    assert fault_of({"message": told}, 429).transient
+
+
+@pytest.mark.parametrize(("status", "barred"), [(401, True), (402, True), (403, False), (400, False), (429, False)])
+def test_what_refuses_the_account_refuses_everything(status: int, barred: bool) -> None:
+    assert fault_of({"message": "no"}, status).barred == barred
+
+
+UPSTREAM = {"message": "Provider returned error", "code": 400}
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ('{"error":{"message":"seed is not supported"}}', "Provider returned error: seed is not supported"),
+        ("seed is not supported", "Provider returned error: seed is not supported"),
+        ("<html><title>502 Bad Gateway</title></html>", "Provider returned error: 502 Bad Gateway"),
+        ({"error": "busy"}, "Provider returned error: busy"),
+        ("", "Provider returned error"),
+        ("[" * 100_000, "Provider returned error: [[["),
+        (None, "Provider returned error"),
+        (7, "Provider returned error"),
+    ],
+)
+def test_what_the_server_behind_a_gateway_said_is_told(raw: Any, words: str) -> None:
+    fault = fault_of({**UPSTREAM, "metadata": {"raw": raw, "provider_name": "P"}})
+    assert str(fault).startswith(f"answered 400: {words}")
+
+
+def test_what_the_server_behind_a_gateway_said_is_understood() -> None:
+    raw = json.dumps({"error": {"message": "maximum context length is 8192 tokens, your prompt has 9001 tokens"}})
+    fault = fault_of({**UPSTREAM, "metadata": {"raw": raw}})
+    assert isinstance(fault, ContextOverflow)
+    assert (fault.prompt, fault.context) == (9_001, 8_192)
+    unpaid = fault_of({**UPSTREAM, "metadata": {"raw": '{"error":{"code":"insufficient_quota"}}'}}, 429)
+    assert not unpaid.transient
+
+
+def test_requests_that_outgrow_a_shared_context_together_may_fit_one_by_one() -> None:
+    told = {"code": 500, "message": "Context size has been exceeded.", "type": "server_error"}
+    fault = fault_of(told, 500)
+    assert fault.transient
+    assert not fault.own
+    assert "with less concurrency each has more of it" in str(fault)
+    assert isinstance(fault_of(told), ContextOverflow)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.engines import open_engine, replicas
 from mlpo_bench.engines.server import engine as server_engine
+from mlpo_bench.engines.server import listing as server_listing
 from mlpo_bench.errors import ContextOverflow, EngineError, Stopped, UsageError
 from mlpo_bench.log.answerers import told
 from mlpo_bench.matrix.config import RunConfig
@@ -33,7 +34,7 @@ from tests.engines.imitated_server import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mlpo_bench.chat import Completion
     from mlpo_bench.engines import Engine
@@ -227,6 +228,17 @@ def test_what_a_dead_server_was_asked_is_asked_of_another() -> None:
     assert any(f"the server {dying.url} is left out until it answers: " in sentence for sentence in said), said
 
 
+def heard(said: list[str], back: asyncio.Event) -> Callable[[str], None]:
+    """Return what keeps the sentences that an engine says, and tells when a server is back."""
+
+    def hear(sentence: str) -> None:
+        said.append(sentence)
+        if sentence.endswith("answers."):
+            back.set()
+
+    return hear
+
+
 def test_a_server_that_was_down_at_the_start_joins_when_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replicas, "LONGEST_AWAY_S", 0.05)
     said: list[str] = []
@@ -238,13 +250,7 @@ def test_a_server_that_was_down_at_the_start_joins_when_it_answers(monkeypatch: 
 
         async def go() -> ImitatedServer:
             back = asyncio.Event()
-
-            def heard(sentence: str) -> None:
-                said.append(sentence)
-                if sentence.endswith("answers."):
-                    back.set()
-
-            engine = await open_engine(spec, on_event=heard)
+            engine = await open_engine(spec, on_event=heard(said, back))
             await asked(engine, range(4))
             assert len(sound.asked) == 4
             with ImitatedServer(port=port) as here:
@@ -257,6 +263,78 @@ def test_a_server_that_was_down_at_the_start_joins_when_it_answers(monkeypatch: 
     assert len(here.asked) >= 3
     assert len(here.asked) + len(sound.asked) == 12
     assert any("so it is left out until one does" in sentence for sentence in said)
+
+
+LOADING = refused("Loading model", 503)
+
+
+@pytest.mark.parametrize("shown", [LOADING, sent(b"<html><title>502 Bad Gateway</title></html>", 502), Sent(dies=True)])
+def test_a_server_that_serves_nothing_yet_joins_later(shown: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replicas, "LONGEST_AWAY_S", 0.05)
+    monkeypatch.setattr(server_listing, "FIRST_RETRY_S", 0.001)
+    said: list[str] = []
+    with ImitatedServer() as sound, ImitatedServer(Mode(lambda *_: shown, models=shown)) as loading:
+
+        async def go() -> None:
+            back = asyncio.Event()
+            engine = await open_engine(spec_of(loading, sound), on_event=heard(said, back))
+            await asked(engine, range(4))
+            assert len(sound.asked) == 4
+            loading.mode = Mode()
+            await asyncio.wait_for(back.wait(), 20)
+            before = len(loading.asked)
+            await asked(engine, range(4, 12))
+            assert len(loading.asked) >= before + 3
+            await engine.close()
+
+        asyncio.run(go())
+    assert any(f"no server answers at {loading.url}, so it is left out until one does" in one for one in said)
+    assert not any("serves something else" in one for one in said)
+
+
+def test_a_server_that_comes_back_and_is_still_loading_is_not_taken_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replicas, "LONGEST_AWAY_S", 0.05)
+    monkeypatch.setattr(server_listing, "FIRST_RETRY_S", 0.001)
+    said: list[str] = []
+    with ImitatedServer() as sound, ImitatedServer() as flapping:
+
+        async def go() -> None:
+            back = asyncio.Event()
+            engine = await open_engine(spec_of(flapping, sound), on_event=heard(said, back))
+            flapping.mode = Mode(lambda *_: LOADING, models=LOADING)
+            for n in range(6):
+                await asked(engine, range(8 * n, 8 * n + 8))
+                await asyncio.sleep(0.05)
+            flapping.mode = Mode()
+            await asyncio.wait_for(back.wait(), 20)
+            await engine.close()
+
+        asyncio.run(go())
+    assert said[-1] == f"the server {flapping.url} answers."
+    assert any("is left out until it answers" in one for one in said)
+    assert not any("serves something else" in one for one in said)
+
+
+def test_where_all_serve_nothing_yet_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_listing, "FIRST_RETRY_S", 0.001)
+    loading = Mode(lambda *_: LOADING, models=LOADING)
+    with (
+        ImitatedServer(loading) as one,
+        ImitatedServer(loading) as another,
+        pytest.raises(UsageError, match=f"the server {one.url} serves nothing yet: it answers 503 when asked for its"),
+    ):
+        ask(spec_of(one, another), 1)
+
+
+def test_waiting_as_a_server_asks_takes_nothing_from_the_tries() -> None:
+    """One asks to wait for longer than an answer may take, then one fails in passing."""
+    replies = iter([sent({"error": {"message": "slow"}}, 429, Retry_After="1.5"), refused("passing", 502)])
+    mode = Mode(lambda _, asked: next(replies, None) or sent(answer_to(asked)))
+    with ImitatedServer(mode) as one, ImitatedServer(mode) as another:
+        (made,) = ask(spec_of(one, another, request={"timeout": 1}), 1)
+    assert made.text == "fine"
 
 
 def test_a_server_that_fails_again_and_again_is_left_out() -> None:

@@ -18,15 +18,19 @@ from tests.engines.imitated_server import (
     MODEL,
     MODES,
     ImitatedServer,
+    Mode,
     Sent,
+    answer_to,
     listing,
     lists,
+    refused,
     says,
+    sent,
 )
 
 
 if TYPE_CHECKING:
-    pass
+    from tests.engines.imitated_server import Asked
 
 pytestmark = pytest.mark.usefixtures("in_no_hurry")
 
@@ -300,6 +304,24 @@ def test_requests_a_minute_are_spread() -> None:
         ask(spec_of(server, request={"requests_per_minute": 600}), count=4)
     times = sorted(a.at for a in server.asked)
     assert times[-1] - times[0] >= 0.25
+
+
+def test_waiting_for_a_turn_takes_nothing_from_the_tries() -> None:
+    """The third request waits longer for its turn than an answer may take, and fails once in passing."""
+
+    def answer(server: ImitatedServer, asked: Asked) -> Sent:
+        return refused("passing", 502) if len(server.asked) == 3 else sent(answer_to(asked))
+
+    with ImitatedServer(Mode(answer)) as server:
+        made = ask(spec_of(server, request={"requests_per_minute": 60, "timeout": 1}), count=3)
+    assert [one.text for one in made] == ["fine"] * 3
+    assert len(server.asked) == 4
+
+
+def test_an_answer_that_was_cut_off_before_it_began_is_no_fault() -> None:
+    told = "Could not finish the message because max_tokens or model output limit was reached. Please try again."
+    made = ask_one(says(refused(told)))
+    assert (made.text, made.finish_reason, made.estimated, made.usage.completion) == ("", "length", True, 5)
 
 
 def test_what_waits_for_its_turn_ends_when_a_person_stops() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import socket
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +16,7 @@ import pytest
 from mlpo_bench.chat import Completion, Message
 from mlpo_bench.engines import open_engine
 from mlpo_bench.engines.server import listing as server_listing
+from mlpo_bench.engines.server import transport
 from mlpo_bench.errors import EngineError, UsageError
 from mlpo_bench.teams import ModelSpec
 from tests.engines.asking import FIVE_TOKENS, KEY, ask, ask_one, body_of, fault_of, opened, spec_of
@@ -270,6 +274,36 @@ def test_answers_of_a_server_whose_list_of_models_cannot_be_had_now_are_kept_apa
     apart = "" if known else " without its list of models"
     assert engine.facts.revision == f"{server.url} {MODEL}{apart} asked anew now"
     assert any("its answers are kept apart" in one for one in said) != known
+
+
+@contextlib.contextmanager
+def full() -> Iterator[str]:
+    """Give the address of a port on which connections wait for ever, as behind a firewall that drops them."""
+    with contextlib.ExitStack() as held:
+        listening = held.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):  # what the system keeps waiting is full after these
+            waiting = held.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+
+
+def test_a_server_that_takes_no_connection_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "CONNECT_TIMEOUT_S", 0.3)
+    with full() as url, pytest.raises(UsageError, match=f"no server answers at {url}: ConnectTimeout; start it, or"):
+        opened(ModelSpec(model="m", base_url=url))
+
+
+def test_a_server_that_breaks_every_connection_off_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_listing, "FIRST_RETRY_S", 0.01)
+    dies = Sent(dies=True)
+    with (
+        ImitatedServer(Mode(models=dies, answer=lambda *_: dies)) as server,
+        pytest.raises(UsageError, match=f"the server {server.url} broke the connection off.*; start it, or correct"),
+    ):
+        opened(spec_of(server))
 
 
 def test_a_model_that_is_not_served_is_named_with_the_nearest() -> None:

@@ -18,6 +18,7 @@ REFUSED = [
     "`system` role is unsupported",
     "This model does not support system messages.",
     "The model doesn't support the system role",
+    "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
     "Developer instruction is not enabled for models/gemma-3-27b-it",
     "Unexpected role 'system'",
     'Invalid role: "system"',

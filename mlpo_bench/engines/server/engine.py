@@ -10,16 +10,16 @@ from mlpo_bench.chat import Completion, Usage
 from mlpo_bench.engines.server import reply as replies
 from mlpo_bench.engines.server.facts import facts_of
 from mlpo_bench.engines.server.failures import RateLimited
-from mlpo_bench.engines.server.listing import listed, tried
+from mlpo_bench.engines.server.listing import NoServer, listed, tried
 from mlpo_bench.engines.server.pace import LONGEST_WAIT_S, Pace
-from mlpo_bench.engines.server.refusals import ANSWERED, TOO_MANY, Asked, overflow, refusal, too_long
+from mlpo_bench.engines.server.refusals import ANSWERED, TOO_MANY, Asked, cut_off, overflow, refusal, too_long
 from mlpo_bench.engines.server.request import RequestBuilder
 from mlpo_bench.engines.server.stops import ended
 from mlpo_bench.engines.server.system_role import refuses_system_role
 from mlpo_bench.engines.server.transport import Transport
 from mlpo_bench.engines.server.waits import told_wait
 from mlpo_bench.engines.spec import AUTO
-from mlpo_bench.errors import ContextOverflow, EngineError, UsageError
+from mlpo_bench.errors import ContextOverflow, EngineError, Unreachable, UsageError
 
 
 if TYPE_CHECKING:
@@ -48,9 +48,12 @@ _CUT_BELOW, _CUT_FROM = 0.4, 1_000
 
 @dataclass(slots=True)
 class _Tries:
-    """What one request has been through: its failures, how often the server asked to wait, and for how long in all."""
+    """What one request has been through: seconds of asking, failures, how often the server asked to wait and how long.
 
-    began: float
+    For its turn it may wait for as long as it takes: a slow pace is what a person, or the server, wants.
+    """
+
+    asked: float = 0.0
     failures: int = 0
     refusals: int = 0
     waited: float = 0.0
@@ -75,6 +78,7 @@ class ServerEngine:
         say: takes a sentence on what a person should know.
         retries: how often a request that failed in passing is asked again.
         hindrance: why its list of models does not show the model, in a few words.
+        unready: why it may not serve anything yet: neither its list could be had nor a question was answered.
     """
 
     def __init__(
@@ -86,9 +90,10 @@ class ServerEngine:
         say: Callable[[str], None],
         retries: int = RETRIES,
         hindrance: str = "",
+        unready: str = "",
     ) -> None:
         self._transport, self._builder, self._spec, self._facts, self._say = transport, builder, spec, facts, say
-        self._retries, self.hindrance = retries, hindrance
+        self._retries, self.hindrance, self.unready = retries, hindrance, unready
         self._pace = Pace(spec.concurrency, spec.request.requests_per_minute)
         self._fingerprints: dict[str, None] = {}
         self._told: set[str] = set()
@@ -113,7 +118,7 @@ class ServerEngine:
             ContextOverflow: the server says that prompt and answer exceed the context.
             EngineError: the server failed or refused; transient where asking again may help.
         """
-        tries = _Tries(time.monotonic())
+        tries = _Tries()
         while True:
             folded, body = self._builder.fold_system, self._builder.body(messages, sampling, seed)
             field = self._spec.request.max_tokens_field
@@ -121,7 +126,10 @@ class ServerEngine:
             try:
                 async with self._pace.slot():
                     started = time.perf_counter()
-                    answer = await self._transport.post(self._builder.path, body, self._spec.request.timeout)
+                    try:
+                        answer = await self._transport.post(self._builder.path, body, self._spec.request.timeout)
+                    finally:
+                        tries.asked += time.perf_counter() - started
                     outcome = self._found(answer, asked)
             except EngineError as fault:
                 if not folded and self._folds_instead(fault, messages):
@@ -146,7 +154,9 @@ class ServerEngine:
                 raise self._worded(fault)
             return self._asked_to_wait(answer, fault)
         if answer.status not in ANSWERED:
-            raise self._worded(refusal(answer, asked))
+            if cut_off(answer.status, str(fault := refusal(answer, asked))):
+                return replies.Reply("", "length", None)
+            raise self._worded(fault)
         try:
             content = replies.parsed(answer.body)
         except ValueError as error:
@@ -176,7 +186,7 @@ class ServerEngine:
         if isinstance(fault, ContextOverflow):  # it speaks of the model
             fault.args = (text,)
             return fault
-        return EngineError(f"{self._where} {text}", transient=fault.transient, own=fault.own)
+        return EngineError(f"{self._where} {text}", transient=fault.transient, own=fault.own, barred=fault.barred)
 
     def _folds_instead(self, fault: EngineError, messages: Sequence[Message]) -> bool:
         """Whether to ask again with the persona in the user's turn: the server will not take one of its own.
@@ -197,10 +207,10 @@ class ServerEngine:
             EngineError: the fault itself, where there is to be none.
         """
         tries.failures += 1
-        spent = time.monotonic() - tries.began - tries.waited
+        fault.spent = tries.asked
         if not fault.transient:
             raise fault
-        if tries.failures > self._retries or spent >= self._spec.request.timeout:
+        if tries.failures > self._retries or tries.asked >= self._spec.request.timeout:
             fault.tried = True
             raise fault
         await self._pace.rest(min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (tries.failures - 1)))
@@ -268,7 +278,9 @@ class ServerEngine:
         if reply.fingerprint and len(self._fingerprints) < _FINGERPRINTS_KEPT:
             self._fingerprints[self._transport.cleaned(reply.fingerprint)] = None
         written = reply.text + (reply.reasoning or "")  # whole: what is cut off was written, and is paid for
-        usage = reply.usage or Usage(self.count_tokens(messages), 0, _estimate(written))
+        hidden = reply.finish_reason == "length" and not written  # it wrote all it might, and showed none of it
+        length = sampling.max_tokens if hidden else _estimate(written)
+        usage = reply.usage or Usage(self.count_tokens(messages), 0, length)
         reply = self._bounded(reply, sampling)
         return Completion(
             text=self._builder.opened(messages) + reply.text,
@@ -329,10 +341,9 @@ async def connect(
                 f"the server {transport.url} does not tell when its model was made, so that `deployment: auto` keeps "
                 "nothing apart; name its deployment yourself."
             )
-        if listing.hindrance:
-            await _try(transport, builder, spec, listing, say)
+        unready = await _try(transport, builder, spec, listing, say) if listing.hindrance else ""
         facts, hindrance = facts_of(spec, listing, builder.rendering), _hindrance(transport, listing)
-        return ServerEngine(transport, builder, spec, facts, say, retries, hindrance)
+        return ServerEngine(transport, builder, spec, facts, say, retries, hindrance, unready)
     except BaseException:
         await transport.close()
         raise
@@ -340,7 +351,8 @@ async def connect(
 
 async def _try(
     transport: Transport, builder: RequestBuilder, spec: ModelSpec, listing: Listing, say: Callable[[str], None]
-) -> None:
+) -> str:
+    """Ask a server a trial question, and tell how that went; return why it may not serve anything yet, if so."""
     where = f"the server {transport.url}"
     hindrance = _hindrance(transport, listing)
     try:
@@ -348,9 +360,12 @@ async def _try(
     except UsageError as mistake:
         key = f" {transport.which_key}" if "refuses the key" in str(mistake) else ""
         raise UsageError(f"{where} cannot be asked: {str(mistake).rstrip('.')}.{key} ({hindrance}.)") from None
+    if listing.unknown and isinstance(odd, Unreachable):
+        raise NoServer(f"{str(odd).rstrip('.')}; start it, or correct the base_url.")
     say(f"{where}: {hindrance}; " + (f"a trial question failed: {odd}" if odd else "a trial question was answered."))
     if listing.unknown:
         say(f"{where} may have a list of models at another time: its answers are kept apart from those under that.")
+    return f"{hindrance}; {odd}" if listing.unknown and odd is not None and odd.transient else ""
 
 
 def _hindrance(transport: Transport, listing: Listing) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mlpo_bench.engines.server.words import one_line
+from mlpo_bench.engines.server.words import behind, one_line
 from mlpo_bench.engines.server.words import said as words_of
 from mlpo_bench.errors import EngineError
 
@@ -24,15 +24,23 @@ _FINAL = {
 }  # fmt: skip
 """Names of errors that stay however often is asked, where servers give a name in place of HTTP's number."""
 _MONEY = {
-    "arrearage", "billing_hard_limit_reached", "billing_not_active", "credit_balance_too_low",
+    "1113", "arrearage", "billing_hard_limit_reached", "billing_not_active", "credit_balance_too_low",
     "exceeded_current_quota_error", "insufficient_balance", "insufficient_credits", "insufficient_funds",
     "insufficient_quota", "payment_required",
 }  # fmt: skip
+_NOTHING_LEFT = (
+    r"insufficient (?:\w{1,20} )?(?:balance|credits?|funds)|\b(?:no|out of) credits?\b"
+    r"|\b(?:credits?|balance) (?:is |are |has been |have )?(?:used up|run out|exhausted|too low)"
+    r"|\bused (?:up )?all (?:of )?(?:your |its |the )?(?:available )?credits\b|\b(?:monthly )?spending limit\b"
+    r"|\u4f59\u989d\u4e0d\u8db3|\u6b20\u8d39"
+)
+_NOTHING_LEFT_IN_WORDS = re.compile(_NOTHING_LEFT, re.IGNORECASE)
 _MONEY_IN_WORDS = re.compile(
-    r"insufficient (?:\w{1,20} )?(?:balance|quota|credits?|funds)|\b(?:no|out of) credits?\b"
-    r"|\b(?:quota|credits?|balance) (?:is |are |has been |have )?(?:used up|run out|exhausted|too low)",
+    rf"{_NOTHING_LEFT}|insufficient (?:\w{{1,20}} )?quota"
+    r"|\bquota (?:is |are |has been |have )?(?:used up|run out|exhausted|too low)",
     re.IGNORECASE,
 )
+"""Where it comes with no number of HTTP's. Beside a 429 a quota may be a minute's."""
 _HASTE_IN_WORDS = re.compile(
     r"\brate.?limit(?:s|ed|ing)?\b(?! (?:is|was) not)|too many requests|requests? limit reached|\bthrottl(?:ed|ing)\b",
     re.IGNORECASE,
@@ -104,13 +112,13 @@ def failed(error: Any) -> EngineError:  # noqa: ANN401
 
 def wants_money(content: Any) -> bool:  # noqa: ANN401
     """Whether an error says that nothing is left to pay with: no wait mends that."""
-    return bool(codes_of(content) & _MONEY)
+    return bool(codes_of(content) & _MONEY) or _NOTHING_LEFT_IN_WORDS.search(words_of(content)) is not None
 
 
 def codes_of(error: Any, *, deep: bool = True) -> set[str]:  # noqa: ANN401
     """Return what an error calls itself, in small letters with `_` between them.
 
-    A number stands there as text with some servers, and the names in an error inside it with others.
+    A number stands there as text with some servers, and the names in an error inside it, or behind it, with others.
     """
     if isinstance(error, list) and error:
         error = error[0]
@@ -124,7 +132,8 @@ def codes_of(error: Any, *, deep: bool = True) -> set[str]:  # noqa: ANN401
         for one in told
         if isinstance(one, int | float | str) and not isinstance(one, bool)
     }
-    return {re.sub(r"[\s-]+", "_", code) for code in codes}.union(*(codes_of(one, deep=False) for one in inner))
+    within = (codes_of(one, deep=False) for one in inner)
+    return {re.sub(r"[\s-]+", "_", code) for code in codes}.union(*within, codes_of(behind(error)))
 
 
 def blocked(content: dict[str, Any]) -> EngineError | None:

@@ -21,7 +21,7 @@ from mlpo_bench.engines.server.refusals import (
 from mlpo_bench.engines.server.reply import parsed, read, unreadable
 from mlpo_bench.engines.server.waits import told_wait
 from mlpo_bench.engines.server.words import one_line
-from mlpo_bench.errors import EngineError, UsageError, nearest
+from mlpo_bench.errors import EngineError, Unreachable, UsageError, nearest
 
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from mlpo_bench.engines.server.transport import Answer, Transport
     from mlpo_bench.engines.spec import ModelSpec
 
-OPEN_TIMEOUT_S = 20.0
+OPEN_TIMEOUT_S = 25.0
+"""Longer than a connection may take, so that one which does not come about is told as such."""
 TRIES, FIRST_RETRY_S = 5, 0.5
 WITHIN_S = 45.0
 """How long after the first try another may begin: three of them where a server is silent, or drips."""
@@ -180,11 +181,11 @@ def _models(content: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - whatev
     return models
 
 
-async def tried(transport: Transport, builder: RequestBuilder, asked: Asked) -> str:
+async def tried(transport: Transport, builder: RequestBuilder, asked: Asked) -> EngineError | None:
     """Ask a server one small question, where its list does not show that it serves the model.
 
     Returns:
-        What was odd about its answer, though questions may well be answered; nothing where it answered.
+        What was odd about its answer, though questions may well be answered; None where it answered.
 
     Raises:
         UsageError: no question can be answered in this way.
@@ -193,7 +194,7 @@ async def tried(transport: Transport, builder: RequestBuilder, asked: Asked) -> 
     try:
         answer = await transport.post(builder.path, body, TRIAL_TIMEOUT_S)
     except EngineError as fault:
-        return transport.cleaned(str(fault))
+        return _retold(fault, transport.cleaned(str(fault)))
     if answer.status not in ANSWERED:
         return _refused(answer, transport, asked, builder)
     try:
@@ -206,8 +207,8 @@ async def tried(transport: Transport, builder: RequestBuilder, asked: Asked) -> 
     return _odd(content, transport)
 
 
-def _odd(content: Any, transport: Transport) -> str:  # noqa: ANN401 - whatever JSON holds
-    """Return what is odd about a trial's answer, read as every other; nothing where it is an answer.
+def _odd(content: Any, transport: Transport) -> EngineError | None:  # noqa: ANN401 - whatever JSON holds
+    """Return what is odd about a trial's answer, read as every other; None where it is an answer.
 
     Raises:
         UsageError: no question will be answered otherwise.
@@ -219,16 +220,22 @@ def _odd(content: Any, transport: Transport) -> str:  # noqa: ANN401 - whatever 
         if fault.transient and not isinstance(content, dict):
             raise UsageError(_NO_PROTOCOL) from None
         if fault.transient or fault.own:  # another question may well be answered
-            return told
+            return _retold(fault, told)
         raise UsageError(told) from None
-    return ""
+    return None
+
+
+def _retold(fault: EngineError, words: str) -> EngineError:
+    kind = Unreachable if isinstance(fault, Unreachable) else EngineError
+    return kind(words, transient=fault.transient)
 
 
 _NO_PROTOCOL = "what answers there does not speak OpenAI's protocol; a base_url ends in /v1 with most servers"
 
 
-def _refused(answer: Answer, transport: Transport, asked: Asked, builder: RequestBuilder) -> str:
-    told = transport.cleaned(str(refusal(answer, asked)))
+def _refused(answer: Answer, transport: Transport, asked: Asked, builder: RequestBuilder) -> EngineError:
+    fault = refusal(answer, asked)
+    told = transport.cleaned(str(fault))
     if answer.status in {UNAUTHORIZED, FORBIDDEN}:
         raise UsageError(f"it refuses the key: it {told}")
     if answer.status in {NOT_FOUND, 405, 410} or answer.status in REDIRECTS:
@@ -236,4 +243,4 @@ def _refused(answer: Answer, transport: Transport, asked: Asked, builder: Reques
             f"asked at {builder.path}, it {told} A base_url is what stands before {builder.path}, and ends in /v1 with "
             "most servers"
         )
-    return f"it {told}"
+    return _retold(fault, f"it {told}")

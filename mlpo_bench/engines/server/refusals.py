@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlpo_bench.engines.server.transport import Answer
 
 OK, BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TOO_MANY = 200, 400, 401, 403, 404, 429
+_PAYMENT_REQUIRED = 402
 ANSWERED = range(200, 300)
 """Statuses under which a completion may come: a gateway may say 201 or 203 where servers say 200."""
 REDIRECTS = range(300, 400)
@@ -29,7 +30,7 @@ _SERVER_FAILED = 500
 
 # Any of these tells that a prompt and its answer are too long. Sources: vLLM, llama.cpp, LM Studio, TGI, SGLang,
 # Groq, Mistral, OpenRouter, Anthropic, Gemini, Ollama, DeepSeek, xAI, Cohere, Moonshot, TensorRT-LLM, LMDeploy, GitHub,
-# Qwen, Zhipu, MiniMax, Volcengine, Databricks, LoRAX.
+# Qwen, Zhipu, MiniMax, Volcengine, Databricks, LoRAX, MLC, OpenVINO.
 _TOO_LONG = re.compile(
     r"context.{0,3}(?:length|size|window|limit)|max_model_len|maximum context|exceed_context|context the overflows"
     r"|prompt (?:is )?too long|input is too long|too large for model|longer than the model|maximum input length"
@@ -42,12 +43,16 @@ _TOO_LONG = re.compile(
     r"(?:exceeds?|is (?:longer|larger|greater) than) (?:the )?(?:max|limit|configured|allowed|context)"
     r"|tokens? in (?:the )?prompt \(?[\d,]{1,12}\)? exceeds? |exceeds? max message tokens"
     r"|maximum supported sequence length"
-    r"|longer than the maximum model length"
+    r"|longer than the maximum model length|model input length limit|exceeds model max length"
+    r"|prompt length\b.{0,60}should not exceed max_num_tokens"
     r"|max_total_tokens exceeded|token count exceeds|conversation is too long|string_above_max_length"
     r"|must be at least 1, got -\d|input is too large to process|\u4e0a\u4e0b\u6587\u957f\u5ea6|\u8d85\u957f",
     re.IGNORECASE,
 )
 # What speaks of a context, or of something too large, though another prompt would be refused alike.
+_SHARED_CACHE_FULL = re.compile(r"\W*context size has been exceeded\W*", re.IGNORECASE)
+"""What llama.cpp says to every request under way where they outgrow together the context that its slots share."""
+_CUT_OFF = re.compile(r"could not finish the message because max_tokens\b.{0,40} was reached", re.IGNORECASE)
 _NOT_TOO_LONG = re.compile(
     r"(?:tokens|requests) per (?:second|minute|hour|day)|\bTPM\b"
     r"|un(?:supported|recogni[sz]ed|known|expected) (?:request )?(?:parameter|argument|field|keyword)"
@@ -65,6 +70,7 @@ _HOLDS = (
     ),
     rf"\({_N} tokens\), try increasing",
     rf"(?:maximum allowed length \(|maximum prompt length is|cannot exceed|model token limit:|max size:) ?{_N}",
+    rf"max_num_tokens \({_N}",
     rf"{_N} maximum context length",
     rf"(?:must be <=|must have less than|maximum number of tokens allowed \(?|tokens >) ?{_N}",
     rf"(?:configured limit of|maximum supported sequence length is(?: just)?) {_N}",
@@ -73,14 +79,15 @@ _PROMPT = (
     rf"{_N}\s+(?:tokens )?(?:in (?:the messages|the prompt|your prompt)|of text input|from the input)",
     rf"{_N}\s+(?:input|`?inputs`?) tokens",
     rf"(?:prompt contains|passed|input \(|request \(|first|messages resulted in|given:|count \(|long:)\s*{_N}",
-    rf"(?:input length \(|received)\s*{_N}",
+    rf"(?:(?<!maximum )input length \(|prompt length \(|received)\s*{_N}",
     rf"request contains {_N} tokens",
     rf"exceed context limit: {_N} \+",
     rf"(?:prompt|input) (?:has|is|of) {_N} tokens",
 )
-# "Input length 9001 exceeds maximum length 8192"
+# "Input length 9001 exceeds maximum length 8192"; of "input and output tokens" the first is no prompt's alone.
 _BOTH = re.compile(
-    rf"(?:prompt|input|messages)\b[^.\d]{{0,40}}?{_N}[^.\d]{{0,40}}?(?:exceed|longer|larger|greater|too long|>|max)"
+    rf"(?:prompt|input|messages)\b(?![^.\d]{{0,40}}\boutput\b)[^.\d]{{0,40}}?{_N}[^.\d]{{0,40}}?"
+    r"(?:exceed|longer|larger|greater|too long|>|max)"
     rf"[^.\d]{{0,60}}?{_N}",
     re.IGNORECASE,
 )
@@ -112,9 +119,18 @@ def refusal(answer: Answer, asked: Asked) -> EngineError:
         return overflow(told, content, asked)
     passes = may_pass(answer.status)
     words = f": {told.rstrip('.')}" if told else ""
-    passes = passes and not wants_money(content)
+    unpaid = wants_money(content)
+    passes = passes and not unpaid
     option = hint(told, asked.length_field) if BAD_REQUEST <= answer.status < _SERVER_FAILED and not passes else ""
-    return EngineError(f"answered {answer.status}{words}.{option}", transient=passes)
+    if shared_cache_full(answer.status, told):
+        option = " With llama.cpp what is asked at once shares one context: with less concurrency each has more of it."
+    barred = unpaid or answer.status in {UNAUTHORIZED, _PAYMENT_REQUIRED}
+    return EngineError(f"answered {answer.status}{words}.{option}", transient=passes, barred=barred)
+
+
+def cut_off(status: int, told: str) -> bool:
+    """Whether a refusal says that an answer was cut off before anything but thoughts was written, as OpenAI does."""
+    return status == BAD_REQUEST and _CUT_OFF.search(told) is not None
 
 
 def may_pass(status: int) -> bool:
@@ -127,9 +143,14 @@ def too_long(status: int, told: str, content: Any = None) -> bool:  # noqa: ANN4
 
     Some say so in the name of their error alone, which stands in `content`.
     """
-    if status == TOO_MANY or _NOT_TOO_LONG.search(told):
+    if status == TOO_MANY or _NOT_TOO_LONG.search(told) or shared_cache_full(status, told):
         return False
     return any(_TOO_LONG.search(text) for text in (told, *codes_of(content)))
+
+
+def shared_cache_full(status: int, told: str) -> bool:
+    """Whether requests that were under way together did not fit, each of which may by itself."""
+    return status >= _SERVER_FAILED and _SHARED_CACHE_FULL.fullmatch(told) is not None
 
 
 def overflow(told: str, content: Any, asked: Asked) -> ContextOverflow:  # noqa: ANN401

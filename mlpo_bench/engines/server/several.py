@@ -27,7 +27,7 @@ async def connect_each(
         UsageError: none answers, one cannot be asked, or they serve different models.
     """
     say = on_event or (lambda _: None)
-    once = partial(connect, spec, deterministic=deterministic, on_event=on_event, retries=0)
+    once = partial(_ready, spec, deterministic=deterministic, on_event=on_event)
     outcomes = await asyncio.gather(*(once(url=url) for url in spec.addresses), return_exceptions=True)
     engines = {url: one for url, one in zip(spec.addresses, outcomes, strict=True) if isinstance(one, ServerEngine)}
     try:
@@ -39,14 +39,29 @@ async def connect_each(
         if url not in engines:
             say(f"no server answers at {url}, so it is left out until one does.")
 
-    quiet = partial(connect, spec, retries=0)
     return ReplicatedEngine(
         engines=[engines.get(url) for url in spec.addresses],
         names=[f"the server {url}" for url in spec.addresses],
-        reopen=lambda place: quiet(url=spec.addresses[place]),
+        reopen=lambda place: _ready(spec, url=spec.addresses[place]),
         limits=Limits(capacity=spec.concurrency, answer=spec.request.timeout),
         say=say,
     )
+
+
+async def _ready(
+    spec: ModelSpec, *, url: str, deterministic: bool = False, on_event: Callable[[str], None] | None = None
+) -> ServerEngine:
+    """Connect to a server that serves already: one that is still loading its model shows neither list nor answer.
+
+    Raises:
+        NoServer: it cannot be reached, or does not serve anything yet.
+        UsageError: it cannot be asked.
+    """
+    engine = await connect(spec, deterministic=deterministic, on_event=on_event, retries=0, url=url)
+    if engine.unready:
+        await engine.close()
+        raise NoServer(f"the server {url} serves nothing yet: {engine.unready.rstrip('.')}.")
+    return engine
 
 
 def _check(outcomes: Sequence[ServerEngine | BaseException], engines: Mapping[str, ServerEngine]) -> None:

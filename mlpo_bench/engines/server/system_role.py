@@ -23,7 +23,7 @@ _ONE_OF = (
 
 _REFUSES = re.compile(
     rf"{_AFTER}|{_BEFORE}"
-    r"|\brole\W{1,4}system\b"
+    r"|\brole\W{1,4}system\b|\brole\W{1,3}(?:does not|doesn't) (?:support|accept|allow)\W{1,3}(?:system|developer)\b"
     r"|\bsystem\W{1,3}is (?:not (?:one of|in\b|(?:an? )?(?:valid|supported|allowed))|an? (?:invalid|unknown))"
     r"|unknown variant\W{1,3}system\b|\btag\W{1,3}system\W{1,3}found using"
     r"|\broles must alternate"

@@ -199,7 +199,7 @@ class Transport:
                 await _drop_if_more_came(response)
         except TimeoutError:
             raise EngineError(f"the server {self.url} did not answer within {within:g} s.") from None
-        except httpx.ConnectError as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise Unreachable(f"no server answers at {self.url}{self.through}: {self._why(error)}.") from None
         except httpx.NetworkError as error:
             raise self._broken_off(error) from None

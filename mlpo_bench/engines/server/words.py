@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +33,31 @@ def _text_in(content: Any, depth: int) -> str:  # noqa: ANN401
         return content
     if depth and isinstance(content, dict):
         texts = (_text_in(content[place], depth - 1) for place in _PLACES if place in content)
-        return next((text for text in texts if text.strip()), "")
+        told = next((text for text in texts if text.strip()), "")
+        return _with_behind(told, _text_in(behind(content), depth - 1))
     if depth and isinstance(content, list):
         parts = [_located(part, depth - 1) for part in content[:5]]
         return "; ".join(part for part in parts if part)
     return ""
+
+
+def behind(content: Any) -> Any:  # noqa: ANN401
+    """Return what the server behind a gateway said, which OpenRouter hands on as it came; None where nothing is."""
+    metadata = content.get("metadata") if isinstance(content, dict) else None
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    if not isinstance(raw, str):
+        return raw
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return _without_tags(raw)
+
+
+def _with_behind(told: str, behind: str) -> str:
+    """Return a gateway's words ("Provider returned error") with those of the server behind it."""
+    if not behind.strip() or behind in told:
+        return told
+    return f"{told.rstrip(' .')}: {behind}" if told.strip() else behind
 
 
 def _located(part: Any, depth: int) -> str:  # noqa: ANN401
