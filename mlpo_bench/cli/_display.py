@@ -226,7 +226,7 @@ class _Terminal(_Board):
 
 def _table(first: str, *rest: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(first)
+    table.add_column(first, overflow="fold")
     table.add_column("")
     for title in rest:
         table.add_column(title, justify="right")

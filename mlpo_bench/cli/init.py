@@ -14,7 +14,7 @@ from mlpo_bench.cli import _complete as complete
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mlpo_bench.starter.choices import Choices
+    from mlpo_bench.starter.choices import Choices, Seats
     from mlpo_bench.starter.here import Candidate
 
 Value = TypeVar("Value")
@@ -95,7 +95,7 @@ def init(
     files.check(choices)
     beside = team_file.name if team_file.parent == matrix_file.parent else str(team_file.resolve())
     team = files.team_text(choices, str(team_file))
-    matrix = files.matrix_text(choices, str(matrix_file), beside)
+    matrix = files.matrix_text(choices, matrix_file, beside)
     for path, text, kind in ((team_file, team, files.TEAM), (matrix_file, matrix, files.MATRIX)):
         outputs.write(path, text.encode(), kind, folders=True)
     _say_next(team_file, matrix_file)
@@ -139,7 +139,7 @@ def _show(candidates: Sequence[Candidate], console: Any) -> None:  # noqa: ANN40
 def _chosen(given: dict[str, str | None], candidates: Sequence[Candidate], *, asking: bool) -> Choices:
     """Return what was given, and asked for, or else the defaults."""
     from mlpo_bench.doctor.machine import gpus
-    from mlpo_bench.starter.choices import KEY, Choices, seats, several
+    from mlpo_bench.starter.choices import KEY, Choices, one_seat, several
     from mlpo_bench.starter.here import adapters
 
     def answer(name: str, question: str, default: str, read: Callable[[str], Value]) -> Value:
@@ -148,7 +148,7 @@ def _chosen(given: dict[str, str | None], candidates: Sequence[Candidate], *, as
             return read(told)
         return _asked(question, default, read) if asking else read(default)
 
-    leader = answer("leader", "Who leads?", _default_leader(candidates), lambda text: seats(text, candidates))
+    leader = answer("leader", "Who leads?", _default_leader(candidates), lambda text: one_seat(text, candidates))
     same = f"{leader.model}@{leader.base_url}" if leader.base_url else leader.model
     team = answer("peers", "Who are the peers?", f"{same}*3", lambda text: several(text, candidates))
     adapter = None
@@ -156,6 +156,7 @@ def _chosen(given: dict[str, str | None], candidates: Sequence[Candidate], *, as
         shown = f" ({', '.join(here)})" if not given["adapter"] else ""
         adapter = answer("adapter", f"What training changed of the leader{shown}?", "none", _or_none)
     served = any(one.base_url for one in (leader, *team))
+    _check_needed(given, leader, served=served)
     key = answer("key", "The variable with the servers' key?", KEY, _key) if served or given["key"] else KEY
     slow = not gpus() and not all(one.base_url for one in (leader, *team))
     return Choices(
@@ -163,11 +164,21 @@ def _chosen(given: dict[str, str | None], candidates: Sequence[Candidate], *, as
         peers=team,
         adapter=adapter,
         key=key,
-        suites=answer("suites", "Which suites?", "bbh,mmlu,math", lambda text: _field("suites", _names(text))),
+        suites=answer("suites", "Which suites?", "bbh,mmlu,math", _suites),
         limit=answer("limit", "Questions a suite (0: all)?", str(_WITHOUT_GPU if slow else 100), _limit),
         protocols=answer("protocols", "Which protocols?", "solo,vote,leader", _protocols),
         rounds=answer("rounds", "Rounds?", "1,2", lambda text: _field("rounds", _numbers(text))),
     )
+
+
+def _check_needed(given: dict[str, str | None], leader: Seats, *, served: bool) -> None:
+    """Refuse an option that nothing written would make use of."""
+    from mlpo_bench.errors import UsageError
+
+    if given["adapter"] and leader.base_url is not None:
+        raise UsageError("--adapter: an adapter belongs to its server: serve it there, and give its name as the model.")
+    if given["key"] and not served:
+        raise UsageError("--key: no server is in this team (NAME@http://host/v1), so no key goes anywhere.")
 
 
 def _default_leader(candidates: Sequence[Candidate]) -> str:
@@ -227,6 +238,11 @@ def _limit(text: str) -> int | None:
     if not text.strip().isdecimal():
         raise UsageError(f"questions a suite are a whole number, 0 for all of them, not {text!r}.")
     return int(text) or None
+
+
+def _suites(text: str) -> tuple[str, ...]:
+    _field("suites", _names(text))
+    return tuple(_names(text))
 
 
 def _protocols(text: str) -> tuple[str, ...]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import yaml
 from filelock import FileLock, Timeout
 
-from mlpo_bench import atomic, yamls
+from mlpo_bench import yamls
 from mlpo_bench.errors import UsageError
+from mlpo_bench.log.seals import read_sealed
 
 
 if TYPE_CHECKING:
@@ -118,10 +119,7 @@ def _summary(folder: Path) -> Summary:
 
 
 def _json(path: Path, schemas: Sequence[int] = (1,)) -> dict[str, Any]:
-    content: dict[str, Any] = orjson.loads(atomic.read(path)) if path.exists() else {}
-    if content.get("schema_version", 1) not in schemas:
-        raise UsageError(f"{path} is of another version.")
-    return content
+    return read_sealed(path, schemas) if os.path.lexists(path) else {}
 
 
 def _state(folder: Path, ended: int, unfinished: int, faults: int) -> str:

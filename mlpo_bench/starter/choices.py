@@ -50,6 +50,18 @@ class Choices:
     rounds: tuple[int, ...] = (1, 2)
 
 
+def one_seat(text: str, candidates: Sequence[Candidate]) -> Seats:
+    """Return the leader that a person means; see `seats`.
+
+    Raises:
+        UsageError: It is none, or several.
+    """
+    one = seats(text, candidates)
+    if one.count > 1:
+        raise UsageError(f"a team has one leader, not {one.count}.")
+    return one
+
+
 def seats(text: str, candidates: Sequence[Candidate]) -> Seats:
     """Return the seats that a person means.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,9 @@ from mlpo_bench import yamls
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log.outputs import Kind
 from mlpo_bench.matrix.config import RunConfig, read_config
+from mlpo_bench.questions import own
 from mlpo_bench.teams import Team, read_team
+from mlpo_bench.visible import visible
 
 
 if TYPE_CHECKING:
@@ -64,7 +67,7 @@ def team_text(choices: Choices, name: str) -> str:
         leader.append(("  # adapter: FOLDER", "what training changed of it (LoRA): a folder or a hub id"))
     priced = _scalar(choices.peers[0].model)
     return _text(
-        (f"{_TEAM_HEAD} Does it work here? mlpo-bench doctor {name}", ""),
+        (f"{_TEAM_HEAD} Does it work here? mlpo-bench doctor {_named(name)}", ""),
         ("# Every field is described in docs/configuration.md, and a server's own in docs/servers.md.", ""),
         ("leader:", ""),
         *leader,
@@ -78,15 +81,17 @@ def team_text(choices: Choices, name: str) -> str:
     )
 
 
-def matrix_text(choices: Choices, name: str, team: str) -> str:
-    """Return the text of the matrix, which is called `name`, for the team file `team`."""
+def matrix_text(choices: Choices, path: Path, team: str) -> str:
+    """Return the text of the matrix at `path`, for the team file `team`, which is named as from beside it."""
+    name = _named(str(path))
+    suites = (_scalar(_from_beside(suite, path)) for suite in choices.suites)
     limit = "# limit: 100" if choices.limit is None else f"limit: {choices.limit}"
     return _text(
         (_MATRIX_HEAD, ""),
         (f"# What it takes: mlpo-bench plan --matrix {name}. To run it: mlpo-bench run --matrix {name}", ""),
         ("# Every field is described in docs/configuration.md.", ""),
         (f"team: {_scalar(team)}", ""),
-        (f"suites: [{', '.join(map(_scalar, choices.suites))}]", "the others: mlpo-bench suites"),
+        (f"suites: [{', '.join(suites)}]", "the others: mlpo-bench suites"),
         (limit, "questions a suite, spread evenly over its subjects; left out: all"),
         ("# data: FOLDER", "with the suites' files (docs/data.md)"),
         ("protocols:", "the others: mlpo-bench protocols"),
@@ -100,6 +105,16 @@ def matrix_text(choices: Choices, name: str, team: str) -> str:
         ("# seeds: 3", "tables then show means and their spread"),
         ("# generation: {max_gen_toks: 512}", "goes before what tasks and members say"),
     )
+
+
+def _named(name: str) -> str:
+    """Return a file's name as a shell takes it, on one line whatever it holds."""
+    return " ".join(visible(shlex.quote(name)).split("\n"))
+
+
+def _from_beside(suite: str, path: Path) -> str:
+    """Return a suite as a matrix at a path names it: a file of questions, which is named from here, from beside it."""
+    return os.path.relpath(suite, path.parent) if own.is_table(suite) else suite
 
 
 def _text(*lines: Line) -> str:
@@ -116,7 +131,7 @@ def check(choices: Choices) -> None:
     with tempfile.TemporaryDirectory(prefix="mlpo-bench-init-") as folder:
         team, matrix = Path(folder) / "team.yaml", Path(folder) / "matrix.yaml"
         team.write_text(team_text(choices, team.name), encoding="utf-8")
-        matrix.write_text(matrix_text(choices, matrix.name, team.name), encoding="utf-8")
+        matrix.write_text(matrix_text(choices, matrix, team.name), encoding="utf-8")
         try:
             read_team(team)
             read_config(matrix)

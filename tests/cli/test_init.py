@@ -128,6 +128,10 @@ def test_every_option_is_written_and_nothing_more_is_asked(mlpo_bench: Cli, monk
         (("--limit", "-1"), "a whole number, 0 for all of them, not '-1'"),
         (("--rounds", "99"), "rounds"),
         (("--peers", "7"), "7 is none of them"),
+        (("--leader", "smollm2-135m*3"), "a team has one leader, not 3"),
+        (("--leader", "m@http://127.0.0.1:9/v1", "--adapter", "mine"), "--adapter: an adapter belongs to its server"),
+        (("--leader", "smollm2-135m", "--peers", "smollm2-135m", "--key", "MINE"), "--key: no server is in this team"),
+        (("--suite", "mine.csv"), "mine.csv"),
     ],
 )
 def test_a_wrong_option_writes_nothing(mlpo_bench: Cli, options: tuple[str, ...], message: str) -> None:
@@ -136,6 +140,21 @@ def test_a_wrong_option_writes_nothing(mlpo_bench: Cli, options: tuple[str, ...]
     assert message in said.err
     assert not Path("team.yaml").exists()
     assert not Path("matrix.yaml").exists()
+
+
+def test_a_file_of_questions_is_named_from_beside_the_matrix(mlpo_bench: Cli) -> None:
+    Path("capitals.csv").write_text("question,answer\nTwo and two?,4\nTwo and three?,5\n")
+    said = mlpo_bench("init", "-y", "--suite", "bbh,capitals.csv", "--matrix-file", "there/m.yaml")
+    assert said.code == 0, said.err
+    assert "suites: [bbh, ../capitals.csv]" in Path("there/m.yaml").read_text()
+    assert read_config(Path("there/m.yaml")).suites == ("bbh", "capitals")
+
+
+def test_whatever_the_files_are_called_they_can_be_read(mlpo_bench: Cli) -> None:
+    said = mlpo_bench("init", "-y", "--team-file", "t\nx: 1.yaml", "--matrix-file", "a m\n.yaml")
+    assert said.code == 0, said.err
+    assert read_config(Path("a m\n.yaml")).team.peers
+    assert "mlpo-bench plan --matrix 'a m" in Path("a m\n.yaml").read_text()
 
 
 def test_files_that_are_there_are_kept_unless_one_says_otherwise(mlpo_bench: Cli) -> None:

@@ -29,19 +29,27 @@ def run(mlpo_bench: Cli, made_up: Path, team_file: Path) -> Callable[..., Any]:
 def test_runs_are_listed_with_what_they_ask_and_how_far_they_are(run: Any, mlpo_bench: Cli) -> None:
     assert run("whole").code == 0
     assert run("part", "--only", "solo").code == 0
-    for name in ("broken", "begun", "going"):
+    for name in ("broken", "begun", "going", "changed", "looped"):
         shutil.copytree("runs/part", f"runs/{name}")
     Path("runs/broken/results.json").write_text("{")
     Path("runs/begun/results.json").unlink()
+    changed = Path("runs/changed/results.json")
+    held = json.loads(changed.read_text())
+    held["cells"][0]["n"] = 4_000
+    changed.write_text(json.dumps(held))  # with the seal of what it held before
+    Path("runs/looped/results.json").unlink()
+    Path("runs/looped/results.json").symlink_to("results.json")
     Path("runs/notes").mkdir()
     with FileLock("runs/going/.lock"):
         listed = {one["name"]: one for one in json.loads(mlpo_bench("runs", "--json").out)}
-    assert set(listed) == {"whole", "part", "broken", "begun", "going"}
+    assert set(listed) == {"whole", "part", "broken", "begun", "going", "changed", "looped"}
     told = {name: (one["state"], one["rows"], one["cells"], one["of_cells"]) for name, one in listed.items()}
     assert told == {
         "whole": ("done", 4, 4, 4),
         "part": ("stopped", 1, 1, 4),
         "broken": ("unreadable", 0, 0, None),
+        "changed": ("unreadable", 0, 0, None),
+        "looped": ("unreadable", 0, 0, None),
         "begun": ("empty", 0, 0, None),
         "going": ("running", 1, 1, 4),
     }

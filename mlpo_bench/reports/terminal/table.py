@@ -173,7 +173,10 @@ def suite_table(
     columns = fitting({name: widths[name] for name in _COLUMNS if name not in left_out}, width, _SPARED)
     for name in columns:
         first = name == _COLUMNS[0]
-        table.add_column(titles[name], justify="left" if first else "right", no_wrap=not first)
+        if first:
+            table.add_column(titles[name], overflow="fold")  # a name is never cut
+        else:
+            table.add_column(titles[name], justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*(row[name] for name in columns))
     return table
@@ -182,7 +185,7 @@ def suite_table(
 def macro_table(rows: Iterable[ResultRow]) -> Table:
     """Return the table of means over suites, each counted the same, of the rows that were asked of more than one."""
     table = Table(title="Mean over suites", title_justify="left", header_style="bold")
-    table.add_column("protocol")
+    table.add_column("protocol", overflow="fold")
     for title in ("accuracy", "95 % interval", "suites", "n", "calls", "tokens"):
         table.add_column(title, justify="right")
     for name, suites in by_name(rows).items():
