@@ -10,7 +10,6 @@ A team file can name a script instead (`engine: scripted`, see `docs/python.md`)
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from mlpo_bench.chat import Sampling
@@ -18,6 +17,7 @@ from mlpo_bench.dispatch import Dispatch
 from mlpo_bench.engines import ModelSpec, ScriptedEngine
 from mlpo_bench.protocols import Setting
 from mlpo_bench.questions import Question
+from mlpo_bench.shared import waited_for
 from mlpo_bench.store import Store
 from mlpo_bench.teams import Member, Team
 
@@ -111,4 +111,4 @@ def hold(
         with memory_store() as store:
             return await setting.converse(question, Dispatch({member.spec: ScriptedEngine(answer)}, store), Sampling())
 
-    return asyncio.run(held())
+    return waited_for(held)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from mlpo_bench.analysis.interventions import effects
 from mlpo_bench.analysis.matches import verdicts
 from mlpo_bench.analysis.rows import read_rows
+from mlpo_bench.analysis.sides import Equal
 from mlpo_bench.api import frames
+from mlpo_bench.errors import unknown
 from mlpo_bench.log import LoadedRun
+from mlpo_bench.paths import expanded
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from mlpo_bench.analysis.rows import ResultRow
-    from mlpo_bench.analysis.sides import Equal
     from mlpo_bench.analysis.verdict import Verdicts
     from mlpo_bench.matrix.config import RunConfig
 
@@ -114,7 +117,12 @@ class Run:
 
         Args:
             equal: what the vote takes as much of: `tokens`, `operations`, `price` or `calls`.
+
+        Raises:
+            UsageError: it is none of these.
         """
+        if equal not in get_args(Equal):
+            raise unknown("measure of a vote", str(equal), get_args(Equal))
         return Verdict(verdicts(self._loaded, self._rows, equal))
 
     def compare(self, row: str) -> pd.DataFrame:
@@ -138,8 +146,8 @@ class Run:
         """
         from mlpo_bench.reports.html import write_page
 
-        write_page(self._loaded, Path(path))
-        return Path(path)
+        write_page(self._loaded, expanded(path))
+        return expanded(path)
 
     def __repr__(self) -> str:
         results = self._loaded.results
@@ -156,4 +164,4 @@ def load_run(run: str | Path) -> Run:
     Raises:
         UsageError: there is no such run.
     """
-    return Run(LoadedRun.open(run))
+    return Run(LoadedRun.open(expanded(run)))

@@ -18,9 +18,12 @@ from mlpo_bench.engines import executor as named_executor
 from mlpo_bench.errors import Stopped, StoppedAtOnce, UsageError
 from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.matrix.config import TEAM, RunConfig, read_config
+from mlpo_bench.paths import expanded
 from mlpo_bench.protocols import PROTOCOLS, Protocol
+from mlpo_bench.questions import Suite
 from mlpo_bench.runs.observer import Silent
 from mlpo_bench.runs.runner import run_cells
+from mlpo_bench.shared import loop_is_running
 from mlpo_bench.store import Store, default_path
 from mlpo_bench.teams import Team, read_team
 
@@ -30,10 +33,9 @@ if TYPE_CHECKING:
 
     from mlpo_bench.engines import Engine, ModelSpec, OpenEngines
     from mlpo_bench.matrix.sweeps import Match
-    from mlpo_bench.questions import Suite
     from mlpo_bench.runs.observer import RunObserver
 
-SuiteLike: TypeAlias = "str | Suite"
+SuiteLike: TypeAlias = "str | Path | Suite"
 """A suite: its name, `module:NAME`, a file of one's own (`mine.csv`), or an object."""
 ProtocolLike: TypeAlias = "str | Protocol | type[Protocol] | Mapping[str, Any]"
 """A protocol: its name, an instance, its class, or `{name: {setting: value or values}}` as a matrix has it."""
@@ -104,19 +106,11 @@ def run(
         KeyboardInterrupt: it was stopped; what was answered is kept.
         SystemExit: the same, by SIGTERM or SIGHUP.
     """
-    if _loop_is_running():
+    if loop_is_running():
         raise UsageError("an event loop is running here, as in a notebook: write `await mlpo_bench.arun(...)`.")
     every = {"config": config, "name": name, "folder": folder, "only": only, "add": add, "store": store}
     hooks = {"observer": observer, "executor": executor, "open_engines": open_engines}
     return asyncio.run(arun(suites, protocols, team, **every, **hooks, **asked))  # type: ignore[arg-type]
-
-
-def _loop_is_running() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 async def arun(
@@ -137,10 +131,10 @@ async def arun(
 ) -> Run:
     """Do what `run` does where an event loop is running, as in a notebook: `await mlpo_bench.arun(...)`."""
     opening = open_engines or named_executor(executor)
-    before = RunDirectory.open(Path(folder) / name).config if add and name else None
-    base = read_config(Path(config)) if config else before
-    directory = RunDirectory.for_run(_configured(base, suites, protocols, team, asked), Path(folder), name, add=add)
-    kept = store if isinstance(store, Store) else Path(store or default_path())
+    before = RunDirectory.open(expanded(folder) / name).config if add and name else None
+    base = read_config(expanded(config)) if config else before
+    directory = RunDirectory.for_run(_configured(base, suites, protocols, team, asked), expanded(folder), name, add=add)
+    kept = store if isinstance(store, Store) else expanded(store or default_path())
     engines: dict[ModelSpec, Engine] = {}
 
     async def opened(specs: Iterable[ModelSpec], **options: Any) -> Mapping[ModelSpec, Engine]:  # noqa: ANN401
@@ -172,9 +166,10 @@ def _configured(
     """
     given: dict[str, Any] = {**asked}
     if given.get("data") is not None:
-        given["data"] = str(Path(given["data"]).resolve())
+        given["data"] = str(expanded(given["data"]).resolve())
     if suites is not None:
-        given["suites"] = suites
+        every_suite = [suites] if isinstance(suites, (str, Path, Suite)) else suites
+        given["suites"] = [str(one) if isinstance(one, Path) else one for one in every_suite]
     if protocols is not None:
         one = isinstance(protocols, (str, Protocol, type, Mapping))
         every = cast("Sequence[ProtocolLike]", [protocols] if one else protocols)
@@ -206,9 +201,9 @@ def _protocol(given: ProtocolLike) -> object:
 
 def _teams(given: TeamLike) -> dict[str, object]:
     if isinstance(given, (str, Path)):
-        return {TEAM: read_team(Path(given))}
+        return {TEAM: read_team(expanded(given))}
     if isinstance(given, Team):
         return {TEAM: given}
     if "leader" in given:
         return {TEAM: dict(given)}
-    return {name: read_team(Path(each)) if isinstance(each, (str, Path)) else each for name, each in given.items()}
+    return {name: read_team(expanded(each)) if isinstance(each, (str, Path)) else each for name, each in given.items()}

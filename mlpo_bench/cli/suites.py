@@ -67,9 +67,10 @@ def suites(
 
 def _write(chosen: Sequence[Suite], folder: Path) -> None:
     """Write the tasks of some suites, each into its own folder; none where something else stands in their place."""
-    from mlpo_bench.harness.tasks import files, group_name
+    from mlpo_bench.harness.tasks import check_names, files, group_name
     from mlpo_bench.log import outputs
 
+    check_names(chosen, folder)
     written = {one.name: {folder / name: content for name, content in files(one).items()} for one in chosen}
     for name, of_suite in written.items():
         outputs.check_folder(folder / name)

@@ -15,6 +15,7 @@ from mlpo_bench import answers, questions
 from mlpo_bench.errors import UsageError
 from mlpo_bench.packed import Packed
 from mlpo_bench.questions.packed import Items
+from mlpo_bench.questions.splits import fingerprint
 
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def build(
         format: How the questions of a file are answered.
 
     Returns:
-        The documents, as `test`; and as `train` what worked examples may be drawn from, where the source has any.
+        The documents, as `test`; and as `train` what worked examples may be drawn from, where the source has any: none
+        of it is among the documents.
 
     Raises:
         UsageError: A name is unknown, no source has the suite, or no document is left.
@@ -68,7 +70,13 @@ def build(
     shots = Items.of(())
     with contextlib.suppress(UsageError):  # what is asked was found, so all that can be missing is a train split
         shots = Items.of(questions.load(one, "train", folder).items).of_subject(subject)
-    return {"test": Documents(chosen), "train": Documents(shots)}
+    return {"test": Documents(chosen), "train": Documents(_others(shots, chosen))}
+
+
+def _others(shots: Items, asked: Items) -> Items:
+    """Return worked examples less what is asked: lm-eval leaves it out only where both splits have one name."""
+    known = {fingerprint(item.text) for item in asked}
+    return Items.of([item for item in shots if fingerprint(item.text) not in known])
 
 
 class Documents(Packed[dict[str, str]]):

@@ -21,6 +21,7 @@ from mlpo_bench.harness import chats, documents, tasks
 from mlpo_bench.harness.lm_eval_scoring import AT_A_TIME, Answered, Finished, Part
 from mlpo_bench.harness.samples import Samples
 from mlpo_bench.harness.verdicts import Verdict
+from mlpo_bench.shared import while_any
 
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ def _without_addresses(configs: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
+@while_any
 @contextlib.contextmanager
 def _templates_compiled_once() -> Iterator[None]:
     """Let lm-eval compile a template of a task file once, instead of once for each document it renders."""
@@ -156,6 +158,7 @@ def _templates_compiled_once() -> Iterator[None]:
         environment.from_string = compiled
 
 
+@while_any
 @contextlib.contextmanager
 def quiet_lm_eval() -> Iterator[None]:
     """Keep what lm-eval and our tasks tell of every single task (warnings, a progress bar) off a live display."""

@@ -5,6 +5,7 @@ What `tasks/` holds is what `write` makes of the suites that are built in; a tes
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -12,11 +13,13 @@ from lm_eval.api.group import Group
 from lm_eval.config.group import GroupConfig
 from lm_eval.tasks import TaskManager
 
+from mlpo_bench.errors import UsageError
 from mlpo_bench.harness import documents
+from mlpo_bench.questions import SUITES
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from lm_eval.api.task import ConfigurableTask
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 VERSION = 2.0
 """The version of every task, which lm-eval prints: another one when prompts or readers change what scores mean."""
 
+_NAME = re.compile(r"^(?:task|group): (mlpo_[\w-]+)$", re.MULTILINE)
 _METRICS = {"acc": True, "unread": False}  # and whether more of it is better
 
 
@@ -58,6 +62,37 @@ def load(suite: Suite, split: str, data: Path | None) -> tuple[Group, dict[str, 
         task.sampler = None  # it holds every worked example that there could be, and a run shows none
         group.add(task)
     return group, tasks
+
+
+def check_names(suites: Iterable[Suite], folder: Path) -> None:
+    """Check that lm-eval knows no other suite's task or group by the name of one of these.
+
+    Args:
+        suites: Those that are to be written.
+        folder: Where to; it may hold tasks of others, each suite's in its own folder.
+
+    Raises:
+        UsageError: It does: of two tasks of one name it would ask whichever it comes to first.
+    """
+    known = {name: each.name for each in SUITES.values() for name in _all_names(each)}
+    for path in sorted(folder.glob("*/*.yaml")):
+        known |= dict.fromkeys(_told_in(path), path.parent.name)
+    for suite in suites:
+        for name in _all_names(suite):
+            if (owner := known.setdefault(name, suite.name)) != suite.name:
+                raise UsageError(
+                    f"lm-eval would know tasks of {owner!r} and of {suite.name!r} by one name, {name}; rename the file "
+                    "of one of the two."
+                )
+
+
+def _all_names(suite: Suite) -> list[str]:
+    return [group_name(suite), *names(suite).values()]
+
+
+def _told_in(path: Path) -> list[str]:
+    """Return what a task file calls its task or its group."""
+    return _NAME.findall(path.read_text(encoding="utf-8", errors="replace"))
 
 
 def write(suite: Suite, folder: Path) -> None:

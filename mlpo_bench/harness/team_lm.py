@@ -22,6 +22,7 @@ from mlpo_bench.harness import chats
 from mlpo_bench.harness.documents import CutOff
 from mlpo_bench.harness.samples import as_question
 from mlpo_bench.protocols import Setting, build
+from mlpo_bench.shared import waited_for
 from mlpo_bench.store import Store, default_path
 from mlpo_bench.teams import Team, read_team
 
@@ -81,7 +82,7 @@ class TeamLM(LM):
         A task's `repeats` come as one request several times over: each is held with the next seed, as equal seeds come
         to equal answers.
         """
-        return asyncio.run(self._generate(requests))
+        return waited_for(lambda: self._generate(requests))
 
     async def _generate(self, requests: Sequence[Instance]) -> list[str]:
         with Store(self._store) as store:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError
-from mlpo_bench.questions.reading import blank, plain
+from mlpo_bench.questions.reading import blank, once, plain
+from mlpo_bench.yamls import short
 
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ LETTERS = "abcdefghijklmnopqr"
 _LABELS = ("label", "labels", "key", "keys")
 _PREFIXED = re.compile(r"(?:options?|choices?)_?([a-r]|\d+)")
 _MEANT = re.compile(r"option(?!al)|choice")
+_PYTHONS = re.compile(r"\s*(?:\[\s*['\"]|\{\s*['\"]|\[?array\()")
+"""So begins a list, or an object, as Python or JSON writes it; an option may well begin with a bracket."""
 _OWN_LETTER = re.compile(r"(?:\(([A-Ra-r])\)|([A-Ra-r])[.):])\s*(\S.*)", re.DOTALL)
 
 
@@ -107,17 +110,28 @@ def offered(given: object, cells: Mapping[str, Any], one_each: Columns) -> Choic
 
 def _listed(given: object) -> Choices:
     if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except (ValueError, RecursionError):
-            given = str(given).split("\n" if "\n" in str(given).strip() else "|")
+        given = _written(given)
     if isinstance(given, dict):
         return _labelled(given)
     if not isinstance(given, list):
-        return Choices((plain(given),))
+        return Choices(_texts([given]))
+    if given and all(isinstance(one, tuple) and len(one) == 2 for one in given):  # noqa: PLR2004 - a map, by Parquet
+        return _labelled(dict(given))
     if any(isinstance(one, dict) for one in given):
         return _objects(given)
     return Choices(_texts(given))
+
+
+def _written(given: str) -> object:
+    """Return the options that a cell of text holds: as JSON, or one on each line, or with | between them."""
+    try:
+        return json.loads(given, object_pairs_hook=once)
+    except (ValueError, RecursionError) as error:
+        if _PYTHONS.match(given):
+            raise ValueError(
+                f"its choices {short(repr(given))} are no JSON ({error}); they look as Python prints a list"
+            ) from None
+    return given.split("\n" if "\n" in given.strip() else "|")
 
 
 def _labelled(given: Mapping[str, Any]) -> Choices:
@@ -145,7 +159,7 @@ def _objects(given: Sequence[object]) -> Choices:
 def _texts(given: Iterable[object]) -> tuple[str, ...]:
     values = tuple(given)
     for one in values:
-        if isinstance(one, (dict, list)):
+        if isinstance(one, (dict, list, tuple, bytes)):
             raise ValueError(f"a choice and its label are texts, not {str(one)[:60]}")  # noqa: TRY004 - rows tell ValueErrors
     return tuple(map(plain, values))
 

@@ -95,7 +95,7 @@ class Files:
             UsageError: It cannot be read, or is no CSV.
             ValueError: A row has another number of columns.
         """
-        reader = csv.reader(io.StringIO(self.text(name), newline=""))
+        reader = csv.reader(io.StringIO(self.text(name), newline=""), strict=True)
         try:
             rows = [row for row in reader if any(cell.strip() for cell in row)]
         except csv.Error as error:

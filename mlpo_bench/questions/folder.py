@@ -28,8 +28,8 @@ class Folder(Place):
 
     Attributes:
         entries: Makes the questions of the folder's files. What it lets through of `KeyError`, `TypeError`,
-            `ValueError` and `IndexError` is told as a fault of the layout. A question that no answer would be right
-            for is refused by its id, unless `answerable.checked` has told where it stands before.
+            `ValueError`, `IndexError` and `AttributeError` is told as a fault of the layout. A question that no answer
+            would be right for is refused by its id, unless `answerable.checked` has told where it stands before.
         marks: Patterns of files that only this suite's folder has, by which it is known under another name.
         also: Further names of the suite's folder.
     """
@@ -57,7 +57,7 @@ class Folder(Place):
             if self._holds_none(root) and (place := where_it_may_be(root, suite, self.marks)):
                 raise UsageError(f"{root} does not hold the files of {suite}. {place}") from None
             raise fault from None
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise UsageError(
                 f"{root} is not laid out as {suite} is published ({type(error).__name__}: {error})."
             ) from error

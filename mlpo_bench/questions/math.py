@@ -42,6 +42,7 @@ _SUBJECTS = (
     "prealgebra",
     "precalculus",
 )
+_PROBLEMS, _TESTED = 5_000, 500
 _REPOSITORY = Repository("EleutherAI/hendrycks_math", "21a5633873b6a120296cce3e2df9d5550074f4a3")
 _REPOSITORY_500 = Repository("HuggingFaceH4/MATH-500", "6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be")
 
@@ -96,10 +97,17 @@ def _from_folder(files: Files) -> Iterator[Entry]:
     if not listed:
         raise UsageError(f"{files.root} has no test.jsonl: MATH-500, which says what of MATH is tested.")
     tested = _fingerprints(row for _, row in listed)
+    count = 0
     for subject in _SUBJECTS:
         rows = _by_json(files, subject) if by_json else _by_parquet(files, subject)
         for index, (place, row) in enumerate(rows):
+            count += 1
             yield checked(place, entry(subject, index, row, tested))
+    if count == _PROBLEMS and len(listed) != _TESTED:
+        raise UsageError(
+            f"{files.root} holds all of MATH, and {len(listed)} of the {_TESTED} problems of MATH-500, which says what "
+            "of it is tested: the rest would be trained on. Fetch it whole."
+        )
 
 
 def _names_of_500(files: Files) -> list[str]:
@@ -178,7 +186,7 @@ MATH = Suite(
     name="math",
     title="MATH",
     subjects=_SUBJECTS,
-    size=5_000,
+    size=_PROBLEMS,
     licence="MIT",
     published="github.com/hendrycks/math",
     sources=(

@@ -21,7 +21,7 @@ from mlpo_bench import answers, yamls
 from mlpo_bench.errors import UsageError, nearest, unknown
 from mlpo_bench.paths import expanded
 from mlpo_bench.questions import golds, reading, table
-from mlpo_bench.questions.answerable import readable
+from mlpo_bench.questions.answerable import readable, unanswerable
 from mlpo_bench.questions.packed import Entries
 from mlpo_bench.questions.question import Entry, with_options
 from mlpo_bench.questions.reading import no_text
@@ -85,9 +85,12 @@ def suite_of(path: Path, answer_format: str | None = None) -> Suite:
     """
     if answer_format is not None and answer_format not in FORMATS:
         raise unknown("answer format", answer_format, FORMATS)
-    at = expanded(path).resolve()
-    files = _files(at)
-    return _suite(at, tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files), answer_format)
+    try:
+        at = expanded(path).resolve()
+        files = tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in _files(at))
+    except (OSError, RuntimeError) as error:  # RuntimeError: a circle of links, before Python 3.13
+        raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    return _suite(at, files, answer_format)
 
 
 def digest(suite: Suite) -> str:
@@ -214,17 +217,23 @@ def _entry(name: str, row: Row, form: str, gold_of: Callable[[Row], str], *, sev
     said = _split_said(row, several=several)
     tested = int(fingerprint(text), 16) % _TRAINED_OF > 0 if said is None else said
     place = reading.plain(row.cells.get("id")) or (f"{row.file.stem}-{row.number}" if several else str(row.number))
-    return Entry.of(name, _subject(row, name), place, text, gold, form, tested=tested)
+    entry = Entry.of(name, _subject(row, name), place, text, gold, form, tested=tested)
+    if fault := unanswerable(entry.item):
+        raise ValueError(fault)
+    return entry
 
 
 def _check_texts(row: Row) -> None:
-    """Check that a row's question, answer and choices are texts, numbers or truth values, none of them empty."""
+    """Check that what a row holds are texts, numbers or truth values, and none of them empty where there is one."""
     for column in ("question", "answer"):
         if fault := _fault(row.cells[column]):
             raise ValueError(f"its {column} {fault}")
     for choice in row.choices:
         if fault := no_text(choice):
             raise ValueError(f"a choice of it {fault}")
+    for column in ("id", "subject"):
+        if not reading.blank(row.cells.get(column)) and (fault := _fault(row.cells[column])):
+            raise ValueError(f"its {column} {fault}")
 
 
 def _answer_fault(row: Row) -> str:

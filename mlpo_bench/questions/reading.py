@@ -32,13 +32,13 @@ _NEVER_BLANK = {*QUESTIONS, *ANSWERS, "answerKey"}
 
 
 def blank(value: object) -> bool:
-    """Whether a cell holds nothing."""
-    return value is None or (isinstance(value, str) and not value.strip()) or value == []
+    """Whether a cell holds nothing: NaN is what pandas makes of that."""
+    return value is None or value != value or (isinstance(value, str) and not value.strip()) or value == []  # noqa: PLR0124
 
 
 def plain(value: object) -> str:
     """Return a cell as text: whole numbers without a point, nothing for nothing."""
-    if value is None:
+    if blank(value):
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -96,14 +96,14 @@ def parsed(text: str, place: str) -> Any:  # noqa: ANN401 - whatever JSON holds
         UsageError: It is no JSON.
     """
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        return json.loads(text, object_pairs_hook=once)
     except ValueError as error:
         raise UsageError(f"{place} is no JSON ({digits_or(error)}).") from None
     except RecursionError:
         raise UsageError(f"{place} is nested too deep to be read.") from None
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object of JSON none of whose names stands twice: of two values, nobody can tell which is meant."""
     held = dict(pairs)
     if len(held) < len(pairs):

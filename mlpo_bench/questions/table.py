@@ -61,10 +61,11 @@ class Rows:
             raise UsageError(f"{path} is no table of questions: these end in {', '.join(READERS)}.")
         self._path, self._reader = path, READERS[kind]
         names: dict[str, None] = {}
-        count = 0
-        for count, (_, cells) in enumerate(self._reader(path), start=1):  # noqa: B007 - whether there is any
+        held = False
+        for _, cells in self._reader(path):
             names.update(dict.fromkeys(cells))
-        if not count:
+            held = held or any(not blank(value) for value in cells.values())
+        if not held:
             raise UsageError(f"{path} holds no question.")
         self._columns = _columns(path, names)
         self._one_each = choices.columns(path, _named(names), self._columns.values())

@@ -66,6 +66,11 @@ def run(name: str = "mine") -> dict[str, Any]:
 @pytest.mark.parametrize(("name", "protocol", "calls", "last"), PROTOCOLS, ids=[name for name, *_ in PROTOCOLS])
 def test_each_protocol_makes_its_calls(name: str, protocol: mb.Protocol, calls: int, last: str) -> None:
     transcript = hold(protocol, five)
+
+    async def notebook() -> mb.Transcript:
+        return hold(protocol, five)
+
+    assert asyncio.run(notebook()).final == transcript.final
     assert type(protocol) is getattr(mb, name)
     assert (protocol.calls(3), len(transcript.turns)) == (calls, calls)
     assert (transcript.turns[-1].seat, transcript.turns[-1].answer) == (last, "5")

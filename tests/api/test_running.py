@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -127,6 +128,28 @@ def test_where_a_loop_runs_it_is_arun() -> None:
         return await mb.arun("bbh", "solo", TEAM, data="data", limit=2, open_engines=SAY_A, name="inside")
 
     assert len(asyncio.run(notebook()).records) == 2
+
+
+@pytest.mark.usefixtures("folder")
+def test_paths_are_paths_and_begin_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    shutil.copytree("data", "home/data")
+    Path("home/mine.csv").write_text("question,answer\n" + "".join(f"{n}?,{n}\n" for n in range(6)))
+    more: dict[str, Any] = {
+        "folder": "~/runs",
+        "store": "~/st.db",
+        "name": "one",
+        "open_engines": SAY_A,
+        "data": "~/data",
+    }
+    run = mb.run(Path("home/mine.csv"), "solo", TEAM, **more)
+    assert run.path == tmp_path / "home" / "runs" / "one"
+    assert run.config.suites == ("mine",)
+    assert mb.load_run("~/runs/one").config == run.config
+    assert Path("home/st.db").exists()
+    assert not Path("~").exists()
+    with pytest.raises(mb.UsageError, match="no measure of a vote is called 'token'; did you mean 'tokens'"):
+        run.verdict("token")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,20 @@ def mine(tmp_path: Path) -> Path:
     return path
 
 
+def test_two_suites_whose_tasks_would_have_one_name_are_refused(mlpo_bench: Cli) -> None:
+    Path("a.csv").write_text("question,answer,subject\n1?,1,b_c\n2?,2,b_c\n")
+    Path("a_b.csv").write_text("question,answer,subject\n3?,3,c\n4?,4,c\n")
+    Path("bbh_navigate.csv").write_text("question,answer\n5?,5\n6?,6\n")
+    assert mlpo_bench("suites", "--suite", "a.csv", "--tasks", "tk").code == 0
+    assert mlpo_bench("suites", "--suite", "a.csv", "--tasks", "tk").code == 0  # once more is the same
+    said = mlpo_bench("suites", "--suite", "a_b.csv", "--tasks", "tk")
+    assert said.code == 2
+    assert "lm-eval would know tasks of 'a' and of 'a_b' by one name, mlpo_a_b_c; rename the file" in said.err
+    assert not Path("tk/a_b").exists()
+    said = mlpo_bench("suites", "--suite", "bbh_navigate.csv", "--tasks", "tk")
+    assert "tasks of 'bbh' and of 'bbh_navigate' by one name, mlpo_bbh_navigate" in said.err
+
+
 def asked(run: Path) -> list[str]:
     return [cell["suite"] for cell in json.loads((run / "results.json").read_text())["cells"]]
 

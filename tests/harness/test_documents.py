@@ -51,6 +51,16 @@ def test_the_split_can_be_chosen_and_examples_come_from_train_alone(made_up: Pat
     assert not asked & shown
 
 
+@pytest.mark.parametrize("split", ["train", "test", "all"])
+def test_no_worked_example_is_what_is_asked(made_up: Path, split: str) -> None:
+    """lm-eval leaves out what it asks only where its own names of both splits are one."""
+    tasks = documents.build("bbh", "navigate", split=split, data=made_up, limit=100)
+    asked, shown = ([doc["question"] for doc in tasks[one]] for one in ("test", "train"))
+    assert asked
+    assert not {*asked} & {*shown}
+    assert shown or split != "test"
+
+
 def test_a_limit_is_of_the_whole_suite(made_up: Path) -> None:
     counts = [
         len(documents.build("bbh", subject, data=made_up, limit=40)["test"]) for subject in SUITES["bbh"].subjects

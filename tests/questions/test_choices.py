@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mlpo_bench import questions
@@ -132,6 +134,51 @@ def test_columns_that_are_called_options_and_are_not_read_are_named(tmp_path: Pa
     path.write_text(f"question,{header}\n?,{','.join('x' * header.count(','))},1\n".replace("x,x,1", "x,y,1"))
     with pytest.raises(UsageError, match=message):
         questions.find(str(path))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "['a long option'\n 'another one'\n 'a third']",
+        "{'text': array(['one',\n 'two'], dtype=object)}",
+        "['a | c', 'b']",
+        '{"A": "x", "A": "y", "B": "z"}',
+        '["x", "y"',
+        "array(['x',\n 'y'])",
+    ],
+)
+def test_a_list_that_is_no_json_is_not_cut_into_options(tmp_path: Path, cell: str) -> None:
+    with pytest.raises(UsageError, match=r"line 1: its choices .* are no JSON .*; they look as Python prints a list"):
+        asked(write(tmp_path, [(cell, "x")]))
+
+
+def test_an_option_may_begin_with_a_bracket(tmp_path: Path) -> None:
+    assert asked(write(tmp_path, [("[1, 2] | [3, 4]", "B")])) == [("(A) [1, 2]\n(B) [3, 4]", "(B)")]
+
+
+def test_what_pandas_leaves_of_a_missing_option_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"question": "?", "a": "x", "b": "y", "c": NaN, "answer": "B"}\n')
+    assert asked(path) == [(XY, "(B)")]
+
+
+@pytest.mark.parametrize(
+    ("choices", "kind", "message"),
+    [
+        ([("A", "x"), ("B", "y")], pa.map_(pa.string(), pa.string()), ""),
+        ([b"x", b"y"], pa.list_(pa.binary()), "a choice and its label are texts, not b'x'"),
+        (b"x | y", pa.binary(), "a choice and its label are texts, not b'x | y'"),
+    ],
+)
+def test_what_parquet_holds_is_read_or_refused(tmp_path: Path, choices: Any, kind: Any, message: str) -> None:
+    path = tmp_path / "mine.parquet"
+    columns = {"question": pa.array(["?"]), "choices": pa.array([choices], kind), "answer": pa.array(["B"])}
+    pq.write_table(pa.table(columns), path)
+    if not message:
+        assert asked(path) == [(XY, "(B)")]
+        return
+    with pytest.raises(UsageError, match=message):
+        asked(path)
 
 
 def test_a_column_that_only_begins_like_options_is_left_alone(tmp_path: Path) -> None:

@@ -171,7 +171,8 @@ def test_subjects_that_are_missing_are_counted(tmp_path: Path) -> None:
     [
         ("Made-up?,one,two,three,four,5\n", "row 1: its answer '5' is none of A, B, C, D."),
         ("0,Made-up?,one,two,three,four,A\n", "row 1 of test/abstract_algebra_test.csv has 7 columns)."),
-        ('"Made-up?,one,two,three,four,A\n', "row 1 of test/abstract_algebra_test.csv has 1 columns)."),
+        ('"Made-up?,one,two,three,four,A\n', "is no CSV (line 1: unexpected end of data)."),
+        ('"One,a,b,c,d,A\nTwo "x",a,b,c,d,B\nThree,a,b,c,d,C\n', "is no CSV (line 2: ',' expected after '\"')."),
     ],
 )
 def test_a_table_of_another_form_is_told(tmp_path: Path, text: str, message: str) -> None:

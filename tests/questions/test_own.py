@@ -164,6 +164,7 @@ def test_a_file_that_changes_is_read_anew(tmp_path: Path) -> None:
         ("question,answer\n1?,yes\n2?,\n", None, "mine.csv, line 3: its answer is empty"),
         ("question,answer,a,b\n1?,1,x,y\n", None, "mine.csv: its answers are positions, which count from 0, and none"),
         ("question,answer,a,b,c\n1?,1,x,y,z\n2?,3,x,y,z\n3?,2,x,y,z\n", None, "write the options' letters .A, B, ...."),
+        ('question,answer\n"Which?\n(A) x\n(B) y",(D)\n', "option", r"line 2: its answer \(D\) is none of its opt"),
         ("question,answer\n" + "?,\n" * 5, "number", r"line 2: .*; line 3: .*; line 4: .*; and 2 more\.$"),
     ],
 )  # fmt: skip
@@ -228,12 +229,33 @@ def test_a_question_may_stand_there_twice_with_one_answer(tmp_path: Path) -> Non
         ('{"question": "a?", "answer": NaN}', "line 1: its answer is no text, but nan"),
         ('{"question": "a?", "answer": null}', "line 1: its answer is empty"),
         ('{"question": Infinity, "answer": "1"}', "line 1: its question is no text, but inf"),
+        ('{"question": "a?", "answer": "1", "id": {"a": 1}}', "line 1: its id is no text, but {'a': 1}"),
+        ('{"question": "a?", "answer": "1", "subject": [1]}', "line 1: its subject is no text, but \\[1\\]"),
+        ('{"question": "a?", "answer": "1", "id": "a\\ud800"}', "line 1: its id holds half of a surrogate pair"),
+        ('{"question": "", "answer": ""}', "holds no question"),
     ],
 )
 def test_what_json_leaves_open_is_refused(tmp_path: Path, line: str, fault: str) -> None:
     (tmp_path / "mine.jsonl").write_text(line + "\n")
     with pytest.raises(UsageError, match=fault):
         questions.find(str(tmp_path / "mine.jsonl"), "literal")
+
+
+def test_what_pandas_leaves_of_a_missing_id_or_subject_is_none(tmp_path: Path) -> None:
+    (tmp_path / "mine.jsonl").write_text('{"question": "a?", "answer": "Yes", "id": NaN, "subject": NaN}\n')
+    assert items(tmp_path / "mine.jsonl") == [("mine/mine/1", "a?", "Yes", "yes_no")]
+
+
+@pytest.mark.parametrize("name", ["loop.csv", "a" * 300 + ".csv", "dangling"])
+def test_what_a_path_leads_to_nowhere_is_told(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "loop.csv":
+        path.symlink_to(path)
+    elif name == "dangling":
+        path.mkdir()
+        (path / "bad.csv").symlink_to("nowhere.csv")
+    with pytest.raises(UsageError, match="cannot be read: "):
+        questions.find(str(path))
 
 
 def test_bytes_are_no_text(tmp_path: Path) -> None:
