@@ -247,8 +247,18 @@ def _found(tree: yaml.Node | None, location: Location) -> tuple[int, yaml.Node |
 def _name_of(node: yaml.Node | None, value: object) -> tuple[int, yaml.Node] | None:
     """Return the line of a name that YAML takes for a value, and the name."""
     names = [name for name, _ in node.value] if isinstance(node, yaml.MappingNode) else []
-    taken = (name for name in names if isinstance(name, yaml.ScalarNode) and yaml.safe_load(name.value) == value)
+    taken = (name for name in names if isinstance(name, yaml.ScalarNode) and _is_taken_for(name, value))
     return next(((name.start_mark.line + 1, name) for name in taken), None)
+
+
+def _is_taken_for(name: yaml.ScalarNode, value: object) -> bool:
+    """Whether YAML takes a name for a value that is no text, as none in quotation marks is."""
+    if name.style:
+        return False
+    try:
+        return bool(yaml.safe_load(name.value) == value)
+    except yaml.YAMLError:  # `<<` and `=` mean something else by themselves
+        return False
 
 
 def _text(node: yaml.Node | None) -> str:

@@ -103,6 +103,10 @@ EXACT = {
         "teams:\n  x: {leader: {}}\n  on: {leader: {}}\n",
         "3: field 'teams.true': input should be text (it is true); YAML reads on as true: put it in quotes.",
     ),
+    "a name that is a yes beside names in quotation marks": (
+        'teams:\n  "@x": {leader: {}}\n  "on": {leader: {}}\n  =: {leader: {}}\n  on: {leader: {}}\n',
+        "5: field 'teams.true': input should be text (it is true); YAML reads on as true: put it in quotes.",
+    ),
     "a match without ballots": (
         "protocols: [leader, {solo: {match: [leader]}}]\n",
         "1: field 'protocols.1': `match` says which rows' calls or tokens are matched, and 'solo' matches none.",
