@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.harness.chats import settings as overrides
-from mlpo_bench.matrix import interventions
-from mlpo_bench.matrix.config import TEAM, row_name
+from mlpo_bench.matrix import interventions, matching
+from mlpo_bench.matrix.config import TEAM, row_name, untrained_name
 from mlpo_bench.matrix.sweeps import matchable
 from mlpo_bench.protocols import Setting, build
 from mlpo_bench.teams import LEADER, Team
@@ -142,7 +142,7 @@ def cells(config: RunConfig) -> tuple[Cell, ...]:
     Raises:
         UsageError: the configuration asks for peers that its team does not have, or for a vote that matches nothing.
     """
-    _check_matched(config)
+    matching.check(config.sweeps)
     _check_suites(config)
     rows = _distinct(_rows(config))
     _check_seeds(config, rows)
@@ -221,7 +221,7 @@ def _rows(config: RunConfig) -> Iterator[_Row]:
     by_name = dict(teams(config))
     for sweep in config.sweeps:
         for name, team in by_name.items():
-            if sweep.teams is None or name in sweep.teams:
+            if sweep.asks(_written(config, name)):
                 rows = _alone(sweep, name, team) if sweep.kind.each_member else _swept(config, sweep, name, team)
                 yield from (replace(row, seeds=sweep.seeds or ()) for row in rows)
 
@@ -240,7 +240,12 @@ def teams(config: RunConfig) -> Iterator[tuple[str, Team]]:
         unpriced = team.model_copy(update={"prices": {}, "untrained": None})
         yield name, unpriced
         if (before := team.before_training) is not None:
-            yield "untrained" if name == TEAM else f"{name} untrained", before.model_copy(update={"prices": {}})
+            yield untrained_name(name), before.model_copy(update={"prices": {}})
+
+
+def _written(config: RunConfig, name: str) -> str:
+    """Return what a configuration calls a team: a trained one and what it was before have one name there."""
+    return name if name in config.teams else next(one for one in config.teams if untrained_name(one) == name)
 
 
 def _alone(sweep: Sweep, name: str, team: Team) -> Iterator[_Row]:
@@ -280,22 +285,8 @@ def _swept(config: RunConfig, sweep: Sweep, name: str, team: Team) -> Iterator[_
 def _matched(config: RunConfig, vote: Sweep, name: str, team: Team) -> Iterator[_Row]:
     """Yield the rows of a team that a vote's ballots match: those that a leader leads in rounds, or those it names."""
     for sweep in config.sweeps:
-        if vote.matched(sweep) and (sweep.teams is None or name in sweep.teams):
+        if vote.matched(sweep) and sweep.asks(_written(config, name)):
             yield from _swept(config, sweep, name, team)
-
-
-def _check_matched(config: RunConfig) -> None:
-    """Check that every vote that is to match other rows has some.
-
-    Raises:
-        UsageError: one has none.
-    """
-    for sweep in config.sweeps:
-        if sweep.matches and not any(map(sweep.matched, config.sweeps)):
-            asked = f"{sweep.protocol}: {{{matchable(sweep.kind)[0]}: {sweep.matches[0]}}}"
-            if sweep.match is None:
-                raise UsageError(_unmatched(sweep, asked))
-            raise UsageError(f"`{asked}` is to match {', '.join(sweep.match)}, and the run has no such protocol.")
 
 
 def _check_seeds(config: RunConfig, rows: Iterable[_Row]) -> None:
@@ -311,17 +302,6 @@ def _check_seeds(config: RunConfig, rows: Iterable[_Row]) -> None:
                 f"{led.label!r}, whose tokens {row.label!r} is to reach seed by seed, has no seed "
                 f"{', '.join(map(str, lacking))}; give it these (`seeds`), or the other one fewer."
             )
-
-
-def _unmatched(sweep: Sweep, asked: str) -> str:
-    what = sweep.matches[0]
-    number = "how many ballots (`--samples 8`)" if sweep.kind.ballots else "how many tokens (`budget: 2048`)"
-    of_each = f"a vote at each led row's {what}" if sweep.kind.ballots else "a budget that matches each led row"
-    whose = what if sweep.kind.ballots else "tokens"
-    return (
-        f"`{asked}` asks for {of_each}, and no leader is in the run; add one (`--protocol leader,{sweep.protocol}`), "
-        f"say {number}, or whose {whose} (`match: [debate]`)."
-    )
 
 
 def _calls(row: _Row) -> int:

@@ -64,6 +64,25 @@ def row_name(team: str, label: str) -> str:
     return label if team == TEAM else f"{team}: {label}"
 
 
+def untrained_name(team: str) -> str:
+    """Return what a team is called before its leader was trained."""
+    return "untrained" if team == TEAM else f"{team} untrained"
+
+
+def _check_untrained(teams: Mapping[str, Team]) -> None:
+    """Refuse a team that has the name of what another one was before training: one would stand for both.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for name, team in teams.items():
+        if (before := untrained_name(name)) in teams and team.before_training is not None:
+            raise UsageError(
+                f"the team {before!r} would have the name of what the leader of {name!r} was before training; "
+                "give it another."
+            )
+
+
 class RunConfig(BaseModel):
     """What a run asks, of whom, and how.
 
@@ -158,6 +177,13 @@ class RunConfig(BaseModel):
     def _a_model_has_one_price(self) -> RunConfig:
         check_prices(self.teams)
         return self
+
+    @field_validator("teams")
+    @classmethod
+    def _each_team_has_its_name(cls, teams: dict[str, Team], info: ValidationInfo) -> dict[str, Team]:
+        with yamls.of_a_field(info.context):
+            _check_untrained(teams)
+        return teams
 
     @model_validator(mode="after")
     def _is_of_a_size(self) -> RunConfig:
@@ -275,6 +301,7 @@ class RunConfig(BaseModel):
             if self.teams.get(name, team) != team:
                 raise UsageError(f"the run has another team called {name!r}; give the new one another name.")
         check_prices(self.teams | other.teams)
+        _check_untrained(self.teams | other.teams)
         return self.model_copy(
             update={
                 "suites": tuple(dict.fromkeys(self.suites + other.suites)),

@@ -18,7 +18,7 @@ def rows_as_written(sweeps: Iterable[Sweep], teams: Mapping[str, Team]) -> int:
     """Return how many rows settled sweeps spell out; those that would ask the same are not yet taken together."""
     rows = 0
     for name, team in teams.items():
-        asked = [sweep for sweep in sweeps if sweep.teams is None or name in sweep.teams]
+        asked = [sweep for sweep in sweeps if sweep.asks(name)]
         of_team = sum(
             _alone(sweep, team)
             if sweep.kind.each_member

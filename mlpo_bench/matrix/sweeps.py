@@ -156,6 +156,14 @@ class Sweep(BaseModel):
             return other.kind.family == "led"
         return not other.matches and (other.protocol in self.match or other.kind.name in self.match)
 
+    def asks(self, team: str) -> bool:
+        """Whether its rows are a team's, by the name that the configuration has for it."""
+        return self.teams is None or team in self.teams
+
+    def shares_team(self, other: Sweep) -> bool:
+        """Whether a team has rows of both."""
+        return self.teams is None or other.teams is None or not {*self.teams}.isdisjoint(other.teams)
+
     def check_match(self) -> None:
         """Refuse a settled sweep that names protocols to match, and matches nothing of them.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError
+from mlpo_bench.protocols import _asked
 from mlpo_bench.protocols.room import Room, seated
 from mlpo_bench.protocols.transcript import NOTHING_READY
 
@@ -59,10 +60,7 @@ class Setting:
         room = self.room(question, dispatch, sampling)
         room.intervention, room.stand_ins = self.intervention, stand_ins
         final: object = await self.protocol.solve(question, room)
-        if not isinstance(final, str):  # a protocol may be anybody's
-            kind = type(final).__name__
-            raise UsageError(f"protocol {self.protocol.name!r} ends with a {kind}, not with a text (a turn's `text`).")
-        held = room.transcript(final)
+        held = room.transcript(_asked.text(self.protocol.name, "ends with", final, "a text (a turn's `text`)"))
         if not held.turns:
             raise UsageError(f"protocol {self.protocol.name!r} has asked nobody: its text would be no model's answer.")
         return held
@@ -80,4 +78,13 @@ class Setting:
 
     def room(self, question: Question, dispatch: Dispatch, sampling: Sampling) -> Room:
         """Return a room for a question, in which nothing has been said."""
-        return Room(question, self._seats, dispatch, sampling, self.overrides, self.seed, self.weights)
+        return Room(
+            question,
+            self._seats,
+            dispatch,
+            sampling,
+            self.overrides,
+            self.seed,
+            self.weights,
+            protocol=self.protocol.name,
+        )

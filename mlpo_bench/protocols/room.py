@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlpo_bench import answers
 from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.dispatch import Request
+from mlpo_bench.protocols import _asked
 from mlpo_bench.protocols.draws import numbered
 from mlpo_bench.protocols.faults import Scene
 from mlpo_bench.protocols.interventions import Alteration
@@ -53,6 +54,7 @@ class Room:
         weights: the members' scores on the train split, for protocols that weigh.
         intervention: what is altered of what others get to read.
         stand_ins: what the harness has ready for it.
+        protocol: what the protocol is called by which they confer.
     """
 
     question: Question
@@ -64,6 +66,7 @@ class Room:
     weights: Mapping[Member, float] = field(default_factory=dict)
     intervention: Intervention | None = None
     stand_ins: StandIns = NOTHING_READY
+    protocol: str = "?"
     _turns: list[Turn | None] = field(default_factory=list, init=False)
     _stages: int = field(default=0, init=False)
     _passed_on: dict[tuple[int, ...], list[Turn | None]] = field(default_factory=dict, init=False)
@@ -189,6 +192,7 @@ class Room:
         samples: Sequence[int] | None,
         max_tokens: int | None = None,
     ) -> list[Turn]:
+        _asked.check(self.protocol, [chat[-1].content for chat in chats], round, samples or (), max_tokens)
         stage = self._stages
         self._stages += 1
         drawn = self._drawn(seats, max_tokens)

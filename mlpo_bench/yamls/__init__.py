@@ -10,11 +10,11 @@ from __future__ import annotations
 from mlpo_bench.yamls.document import DEEPEST, MOST_VALUES, OF_64_BITS, load, one_line, short
 from mlpo_bench.yamls.faults import Fault, Location, all_of, listed, message, sentences, shown
 from mlpo_bench.yamls.fields import JsonObject, Real, Tokens, Whole
-from mlpo_bench.yamls.files import FOLDER, MOST_BYTES, beside, is_there, parsed, read, read_text
+from mlpo_bench.yamls.files import FOLDER, MOST_BYTES, beside, is_there, of_a_field, parsed, read, read_text
 
 
 __all__ = [
     "DEEPEST", "FOLDER", "MOST_BYTES", "MOST_VALUES", "OF_64_BITS", "Fault", "JsonObject", "Location", "Real", "Tokens",
-    "Whole", "all_of", "beside", "is_there", "listed", "load", "message", "one_line", "parsed", "read", "read_text",
-    "sentences", "short", "shown",
+    "Whole", "all_of", "beside", "is_there", "listed", "load", "message", "of_a_field", "one_line", "parsed", "read",
+    "read_text", "sentences", "short", "shown",
 ]  # fmt: skip

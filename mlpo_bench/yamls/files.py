@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import yaml
@@ -15,7 +16,7 @@ from mlpo_bench.yamls.document import load, one_line
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -84,6 +85,17 @@ def parsed(text: str, path: Path, model: type[Model], kind: str) -> Model:
         raise UsageError(faults.listed(told)) from None
     except UsageError as mistake:  # a validator that knows the right names
         raise UsageError(f"{path}: {mistake}") from None
+
+
+@contextmanager
+def of_a_field(context: Mapping[str, Path] | None) -> Iterator[None]:
+    """Let a person's mistake be told with file, line and field where a file is read (a validator's context)."""
+    try:
+        yield
+    except UsageError as mistake:
+        if context is None:
+            raise
+        raise ValueError(str(mistake).removesuffix(".")) from None
 
 
 def beside(named: str, context: Mapping[str, Path] | None) -> Path:

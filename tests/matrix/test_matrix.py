@@ -371,3 +371,56 @@ def test_a_vote_cannot_have_seeds_that_the_row_it_matches_lacks() -> None:
     with pytest.raises(UsageError, match=r"leader, 1 round, 3 peers.*has no seed 1, 2; give it"):
         cells(config(protocols=["leader", vote], rounds=[1]))
     assert len(cells(config(protocols=[{"leader": {"seeds": 3}}, vote], rounds=[1]))) == 6
+
+
+TRAINED = Team(leader=Member(model="m", adapter="mine"), peers=(Member(model="p"),))
+
+
+@pytest.mark.parametrize(("trained", "before"), [("team", "untrained"), ("a", "a untrained")])
+def test_no_team_has_the_name_of_what_another_was_before_training(trained: str, before: str) -> None:
+    says = f"the team '{before}' would have the name of what the leader of '{trained}' was before training; give it"
+    other = Team(leader=Member(model="n"))
+    for teams in ({trained: TRAINED, before: other}, {before: other, trained: TRAINED}):
+        with pytest.raises(UsageError, match=says):
+            config(protocols=["solo"], teams=teams)
+    with pytest.raises(UsageError, match=says):
+        config(protocols=["solo"], teams={trained: TRAINED}).extended(config(protocols=["solo"], teams={before: other}))
+    assert config(protocols=["solo"], teams={trained: other, before: other})
+
+
+def test_a_file_with_such_a_team_is_told_where(tmp_path: Path) -> None:
+    path = tmp_path / "matrix.yaml"
+    path.write_text("data: x\nteams:\n  a: {leader: {model: m, adapter: x}}\n  a untrained: {leader: {model: n}}\n")
+    with pytest.raises(UsageError, match=r"matrix.yaml:2: field 'teams': the team 'a untrained' would .*another\.$"):
+        read_config(path)
+
+
+TWO_TEAMS = {"a": Team(leader=Member(model="m")), "b": Team(leader=Member(model="n"))}
+
+
+@pytest.mark.parametrize(
+    "matching",
+    [
+        {"vote": {"samples": "tokens", "teams": ["b"]}},
+        {"vote": {"samples": "calls", "teams": ["b"]}},
+        {"think": {"budget": "written", "teams": ["b"]}},
+        {"extend": {"budget": "tokens", "teams": ["b"], "match": ["leader"]}},
+    ],
+)
+def test_what_matches_rows_of_no_team_of_its_own_is_refused(matching: dict[str, object]) -> None:
+    says = r"\{.*\}` of the team 'b' has no row to match: leader is of the team 'a' alone. Give both a team in common"
+    with pytest.raises(UsageError, match=says):
+        labels(protocols=[{"leader": {"teams": ["a"]}}, matching], teams=TWO_TEAMS)
+    assert labels(protocols=[{"leader": {"teams": ["a", "b"]}}, matching], teams=TWO_TEAMS, rounds=1)[-1:]
+
+
+def test_a_row_that_matches_others_is_not_matched_itself() -> None:
+    protocols = ["leader", {"think": {"budget": "written"}}, {"extend": {"budget": "tokens", "match": ["think"]}}]
+    with pytest.raises(UsageError, match=r"is to match think, and `think: \{budget: written\}` is to match other rows"):
+        labels(protocols=protocols)
+
+
+def test_a_team_stands_for_what_its_leader_was_before_training_too() -> None:
+    protocols = [{"leader": {"teams": ["a"]}}, {"vote": {"samples": "tokens", "teams": ["a"]}}]
+    found = cells(config(protocols=protocols, rounds=1, peers=1, teams={"a": TRAINED, "b": TWO_TEAMS["b"]}))
+    assert [cell.team for cell in found] == ["a", "a untrained", "a", "a untrained"]

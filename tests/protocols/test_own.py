@@ -205,3 +205,62 @@ def test_what_ends_without_having_asked_anybody_is_said(hold: Hold) -> None:
 
     with pytest.raises(UsageError, match="protocol 'silent' has asked nobody"):
         hold(Silent())
+
+
+HALF = "a\ud800b"
+WRONGLY_ASKED: dict[str, tuple[dict[str, Any], str]] = {
+    "a round below 0": ({"round": -1}, "round=-1, which should be a whole number from 0 to 2147483647"),
+    "a round that is too large": ({"round": 2**70}, "round=1180591620717411303424, which"),
+    "a round of letters": ({"round": "a"}, "round='a', which"),
+    "a round that is true": ({"round": True}, "round=True, which"),
+    "a sample below 0": ({"sample": -3}, "sample=-3, which"),
+    "a sample that is no whole number": ({"sample": 1.0}, r"sample=1\.0, which"),
+    "no tokens": ({"max_tokens": 0}, "max_tokens=0, which should be a whole number from 1"),
+    "tokens of letters": ({"max_tokens": "9"}, "max_tokens='9', which"),
+    "nothing": ({"prompt": None}, "a NoneType, not with a prompt"),
+    "half a character": ({"prompt": HALF}, r"half of a surrogate pair \(U\+D800\), which is no character"),
+}
+
+
+def asking(**more: Any) -> Protocol:
+    class Asking(Solo):
+        name = "asking"
+
+        async def solve(self, question: Question, room: Room) -> str:
+            given = {"prompt": question.prompt, "round": 0, **more}
+            return (await room.ask(room.leader, given.pop("prompt"), **given)).text
+
+    return Asking()
+
+
+@pytest.mark.parametrize(("more", "says"), WRONGLY_ASKED.values(), ids=WRONGLY_ASKED)
+def test_what_cannot_be_kept_is_not_asked(hold: Hold, more: dict[str, Any], says: str) -> None:
+    def answer(*_: object) -> str:
+        raise AssertionError("it was asked")
+
+    with pytest.raises(UsageError, match=f"^protocol 'asking' asks with {says}"):
+        hold(asking(**more), answer=answer)
+
+
+def test_side_by_side_it_is_not_asked_either(hold: Hold) -> None:
+    class Aside(Solo):
+        name = "aside"
+
+        async def solve(self, question: Question, room: Room) -> str:
+            turns = await room.ask_each(room.seats, [question.prompt] * 3 + [HALF], round=0)
+            return turns[0].text
+
+    with pytest.raises(UsageError, match=r"^protocol 'aside' asks with half of a surrogate pair"):
+        hold(Aside())
+
+
+def test_what_ends_with_half_a_character_is_said(hold: Hold) -> None:
+    class Halved(Solo):
+        name = "halved"
+
+        async def solve(self, question: Question, room: Room) -> str:
+            await room.ask(room.leader, question.prompt, round=2**31 - 1, sample=0)
+            return HALF
+
+    with pytest.raises(UsageError, match=r"^protocol 'halved' ends with half of a surrogate pair \(U\+D800\)"):
+        hold(Halved())
