@@ -271,7 +271,7 @@ def _swept(config: RunConfig, sweep: Sweep, name: str, team: Team) -> Iterator[_
                 for led in sorted(_matched(config, sweep, name, team), key=_calls):
                     yield _row(build(sweep.protocol, combination | {setting: _calls(led)}), name, led.team)
             case "tokens" | "written" as way:
-                open_ended = build(sweep.protocol, combination | sweep.kind.until_matched(way))
+                open_ended = build(sweep.protocol, sweep.until_matched(combination, way))
                 for led in _matched(config, sweep, name, team):
                     row = _row(open_ended, name, led.team)
                     spent = "tokens" if way == "tokens" else "written tokens"

@@ -205,7 +205,7 @@ class RunConfig(BaseModel):
             UsageError: it is a file that is gone or has other questions now.
         """
         if name in self.own:
-            return self.own[name].suite(Path(self.data) if self.data else None)
+            return self.own[name].suite(name, Path(self.data) if self.data else None)
         return SUITES[name]
 
     @property

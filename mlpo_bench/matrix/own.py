@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,20 +45,25 @@ class OwnSuite(BaseModel):
         """It without the folder where a file lies on this machine."""
         return self.model_copy(update={"at": Path(self.at).name}) if self.sha256 else self
 
-    def suite(self, data: Path | None = None) -> Suite:
+    def suite(self, name: str, data: Path | None = None) -> Suite:
         """Return the suite, the same as when the run was made.
 
         Args:
+            name: What it is called.
             data: Where the file is looked for by its name, if it is no longer where it was.
 
         Raises:
-            UsageError: It is gone, or a file has other questions now.
+            UsageError: It is gone, has another name, or a file has other questions now.
         """
         path = Path(self.at)
         if self.sha256 and not path.exists() and data and (data / path.name).exists():
             path = data / path.name
         suite = questions.find(str(path) if self.sha256 else self.at, self.format)
-        if self.sha256 and (now := own.digest(suite)) != self.sha256:
+        if suite.name != name:
+            raise UsageError(_misnamed(name, self.at, suite.name))
+        if self.sha256 is None:
+            _check_new(suite)
+        elif (now := own.digest(suite)) != self.sha256:
             raise UsageError(
                 f"{path} no longer has the questions that the run was made with (they were sha256:{self.sha256[:16]}, "
                 f"and are sha256:{now[:16]} now); choose another --name for the new ones, or put the old file back."
@@ -86,7 +91,7 @@ def spelled_out(given: dict[str, Any], context: Mapping[str, Path] | None) -> di
         _check_asked(written, PAPER)
     if not suites or not _are_told(written):
         return given
-    known = {name: dict(one) for name, one in written.items()}
+    known = _told(written, suites)
     kept: dict[str, Any] = {}
     names = []
     for one in suites:
@@ -105,7 +110,7 @@ def spelled_out(given: dict[str, Any], context: Mapping[str, Path] | None) -> di
                 raise UsageError(f"two suites are called {name!r}; {suite.reference} needs another name.")
             kept[name] = OwnSuite.of(suite)
         names.append(name)
-    _check_formats(format_of, kept)
+    _check_formats(format_of, kept, "--format" if context is None else "format")
     if context is not None:
         _check_asked(written, names)
     return given | {"suites": names, "own": kept} if kept or "own" in given else given | {"suites": names}
@@ -121,6 +126,15 @@ def _are_told(written: object) -> bool:
     )
 
 
+def _told(written: Mapping[str, Any], asked: Iterable[object]) -> dict[str, dict[str, Any]]:
+    """Return what is told of suites of one's own; those that are asked have their own names."""
+    known = {name: dict(one) for name, one in written.items()}
+    for name in asked:
+        if isinstance(name, str) and name in known:
+            _check_name(name, known[name])
+    return known
+
+
 def _added(suite: Suite) -> str:
     """Return the name of a suite that code hands over, which is registered by it in this process."""
     if suite.reference:
@@ -130,11 +144,34 @@ def _added(suite: Suite) -> str:
     return suite.name
 
 
+def _check_name(name: str, written: Mapping[str, Any]) -> None:
+    """Refuse a file under another name than its own, or under that of a suite that everybody has.
+
+    Where a run was made, which the digest tells, its suite may have got a namesake since.
+    """
+    at = written["at"]
+    if ":" in at and not own.is_table(at):
+        return  # its name is known when the module is imported
+    if (its := own.name_of(Path(at))) != name:
+        raise UsageError(_misnamed(name, at, its))
+    if name in SUITES and not written.get("sha256"):
+        raise UsageError(f"own gives {at} the name of the suite {name!r}; rename the file, and call it so.")
+
+
+def _check_new(suite: Suite) -> None:
+    """Refuse a suite that goes by the name of another."""
+    if suite.name in SUITES and replace(SUITES[suite.name], reference=suite.reference) != suite:
+        raise UsageError(f"{suite.reference} has the name of the suite {suite.name!r}; give it another.")
+
+
+def _misnamed(name: str, at: str, its: str) -> str:
+    return f"own says that {at} is the suite {name!r}, and its name is {its!r}: call it so, or rename it."
+
+
 def _found(reference: str, format_of: Any, context: Mapping[str, Path] | None) -> Suite:  # noqa: ANN401
     if not own.is_table(reference):
         suite = questions.find(reference)
-        if suite.name in SUITES and replace(SUITES[suite.name], reference=reference) != suite:
-            raise UsageError(f"{reference} has the name of the suite {suite.name!r}; give it another.")
+        _check_new(suite)
         return suite
     path = yamls.beside(reference, context)
     form = format_of.get(path.stem) if isinstance(format_of, Mapping) else format_of
@@ -151,11 +188,11 @@ def _check_asked(written: Mapping[str, Any], names: Collection[str]) -> None:
             raise UsageError(f"own tells where the suite {name!r} is found, which is none of suites{hint}")
 
 
-def _check_formats(format_of: Any, kept: Mapping[str, Any]) -> None:  # noqa: ANN401
+def _check_formats(format_of: Any, kept: Mapping[str, Any], field: str) -> None:  # noqa: ANN401
     files = [name for name, one in kept.items() if own.is_table(dict(one)["at"])]
     if format_of is not None and not files:
-        raise UsageError("--format is for files of questions; the suites asked for know their own.")
+        raise UsageError(f"{field} is for files of questions; the suites asked for know their own.")
     for name in format_of if isinstance(format_of, Mapping) else ():
         if name not in files:
-            hint = nearest(name, files) or "."
+            hint = nearest(str(name), files) or "."
             raise UsageError(f"a format is named for {name!r}, which is no file of questions here{hint}")

@@ -86,7 +86,10 @@ class Sweep(BaseModel):
             ((name, settings),) = given.items()
             if not isinstance({} if settings is None else settings, dict):
                 raise ValueError(f"the settings of {name!r} are written as name: value")
-            settings = {key: _as_list(_seeds(key, value)) for key, value in (settings or {}).items()}
+            settings = {
+                key: _counted(name, value) if key == "seeds" else _as_list(value)
+                for key, value in (settings or {}).items()
+            }
             own = {key: settings.pop(key) for key in RESERVED if key in settings}
             return {"protocol": name, "settings": settings, **own}
         return given
@@ -195,7 +198,23 @@ class Sweep(BaseModel):
                 f"the setting {setting!r} of protocol {self.protocol!r} should be a whole number, or "
                 f"{' or '.join(ways)}, not {way!r}{hint}"
             )
-        return build(self.protocol, combination | (self.kind.until_matched(str(way)) if way in ways else {}))
+        return build(self.protocol, self.until_matched(combination, way) if way in ways else combination)
+
+    def until_matched(self, combination: dict[str, Value], way: Value | None) -> dict[str, Value]:
+        """Return the settings of a combination that matches other rows, until it is known how much those spend.
+
+        Raises:
+            UsageError: one of them is not what such a match makes of it.
+        """
+        setting, _ = matchable(self.kind)
+        implied: dict[str, Value] = self.kind.until_matched(str(way))
+        for name, value in implied.items():
+            if name != setting and combination.get(name, value) != value:
+                raise UsageError(
+                    f"`{self.protocol}: {{{setting}: {way}}}` has {name} at {value}, and this one at "
+                    f"{combination[name]}: take {name} out, or let {setting} be a number."
+                )
+        return combination | implied
 
     @property
     def size(self) -> int:
@@ -221,10 +240,16 @@ def matchable(kind: type[Protocol]) -> tuple[str | None, tuple[Match, ...]]:
     return (kind.spends, BUDGETS) if kind.spends is not None else (None, ())
 
 
-def _seeds(key: str, value: object) -> object:
-    """Return so many seeds where a number of them is given; lists and all else stay."""
-    counted = key == "seeds" and isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_SEEDS
-    return list(range(value)) if counted else value  # type: ignore[call-overload]
+def _counted(protocol: object, value: object) -> object:
+    """Return so many seeds where a number of them is given; lists stay, and all else, which is refused as no list."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    if not 1 <= value <= MAX_SEEDS:
+        raise ValueError(
+            f"`seeds` of {protocol!r} repeats its rows with 1 to {MAX_SEEDS} seeds, not {value}; one seed of that "
+            f"number is [{value}]"
+        )
+    return list(range(value))
 
 
 def _as_list(value: object) -> list[object]:

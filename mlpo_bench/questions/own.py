@@ -93,6 +93,11 @@ def suite_of(path: Path, answer_format: str | None = None) -> Suite:
     return _suite(at, files, answer_format)
 
 
+def name_of(path: Path) -> str:
+    """Return what the suite of a file, or of a folder, is called."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem).strip("_-")
+
+
 def digest(suite: Suite) -> str:
     """Return the SHA-256 of what a table's questions are, in hex: the same in whatever kind of file they stand."""
     (place,) = suite.sources
@@ -117,7 +122,7 @@ def _files(path: Path) -> tuple[Path, ...]:
 @functools.lru_cache(maxsize=16)
 def _suite(path: Path, files: tuple[tuple[Path, int, int], ...], given: str | None) -> Suite:
     """Return a table's suite, read once in a process unless its files change."""
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem).strip("_-")
+    name = name_of(path)
     if not name or not name[0].isalpha():
         raise UsageError(f"a suite is named after its file, and {path.name} gives no name; begin it with a letter.")
     if name in SUITES:

@@ -186,7 +186,7 @@ class Recipe(BaseModel):
             UsageError: it is a file that is gone or has other questions now.
         """
         if name in self.own:
-            return self.own[name].suite(Path(self.questions.data) if self.questions.data else None)
+            return self.own[name].suite(name, Path(self.questions.data) if self.questions.data else None)
         return SUITES[name]
 
     @property

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from mlpo_bench.chat import Usage
@@ -424,3 +425,32 @@ def test_a_team_stands_for_what_its_leader_was_before_training_too() -> None:
     protocols = [{"leader": {"teams": ["a"]}}, {"vote": {"samples": "tokens", "teams": ["a"]}}]
     found = cells(config(protocols=protocols, rounds=1, peers=1, teams={"a": TRAINED, "b": TWO_TEAMS["b"]}))
     assert [cell.team for cell in found] == ["a", "a untrained", "a", "a untrained"]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "says"),
+    [
+        (200, r"`seeds` of 'leader' repeats its rows with 1 to 100 seeds, not 200; one seed of that number is \[200\]"),
+        (0, "not 0; one seed"),
+        ("3", "field 'protocols.0.leader.seeds': input should be a list \\(it is '3'\\)"),
+        (2.0, "input should be a list"),
+        (True, "input should be a list"),
+    ],
+)
+def test_a_bare_number_of_seeds_is_how_many(tmp_path: Path, seeds: object, says: str) -> None:
+    path = tmp_path / "matrix.yaml"
+    path.write_text(yaml.safe_dump({"protocols": [{"leader": {"seeds": seeds}}]}))
+    with pytest.raises(UsageError, match=says):
+        read_config(path)
+    assert config(protocols=[{"leader": {"seeds": [200]}}]).protocols[0].seeds == (200,)
+
+
+def test_what_is_counted_goes_with_the_tokens_that_are_matched() -> None:
+    def asked(budget: object, counts: object) -> list[str]:
+        return labels(protocols=["leader", {"think": {"budget": budget, "counts": counts}}], rounds=1)
+
+    assert asked("written", "written")[1:] == ["think at the written tokens of leader, 1 round, 3 peers"]
+    assert asked("tokens", "all")[1:] == ["think at the tokens of leader, 1 round, 3 peers"]
+    for budget, counts in (("written", "all"), ("tokens", "written"), ("tokens", ["all", "written"])):
+        with pytest.raises(UsageError, match=r"`think: \{budget: \w+\}` has counts at .*: take counts out, or let bud"):
+            asked(budget, counts)
