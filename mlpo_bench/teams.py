@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from mlpo_bench import yamls
 from mlpo_bench.chat import Sampling
@@ -85,6 +85,18 @@ class Member(ModelSpec):
 
     sampling: SamplingChoice = SamplingChoice()
     persona: str | None = None
+
+    @field_validator("model")
+    @classmethod
+    def _model_is_one_line(cls, name: str) -> str:
+        if not name.strip() or name.splitlines() != [name]:
+            raise ValueError("a model's name is more than blanks, and stands on one line")
+        return name
+
+    @field_validator("persona")
+    @classmethod
+    def _persona_says_something(cls, persona: str | None) -> str | None:
+        return persona if persona and persona.strip() else None
 
     @model_validator(mode="after")
     def _one_says_how_it_is_drawn(self) -> Self:

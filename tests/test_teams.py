@@ -123,3 +123,16 @@ def test_prices_of_a_base_hold_with_its_adapter_unless_it_has_its_own() -> None:
     assert Team.model_validate(told).prices_by_name["a+x"].completion == 3
     with pytest.raises(UsageError, match="no model of this team is called 'a\\+y'; did you mean 'a\\+x'"):
         Team.model_validate(told | {"prices": {"a+y": {"prompt": 1, "completion": 2}}})
+
+
+def test_a_persona_of_nothing_is_none(tmp_path: Path) -> None:
+    for persona in ("''", "'  '", '"\\n"', "null"):
+        team = read_team(write(tmp_path, f"leader: {{model: a, persona: {persona}}}\npeers: [{{model: a}}]\n"))
+        assert len(team.distinct) == 1
+    assert read_team(write(tmp_path, "leader: {model: a, persona: ' x'}\n")).leader.persona == " x"
+
+
+@pytest.mark.parametrize("name", ["' '", r'"a\nb"', r'"a\n"', r'"\t"', r'"a\u2028b"'])
+def test_a_model_s_name_is_a_line_with_something_in_it(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"team.yaml:1: field 'leader.model': a model's name is more than blanks, and"):
+        read_team(write(tmp_path, f"leader: {{model: {name}}}\n"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from mlpo_bench.harness.chats import settings as overrides
 from mlpo_bench.matrix import interventions, matching
 from mlpo_bench.matrix.config import TEAM, row_name, untrained_name
 from mlpo_bench.matrix.sweeps import matchable
-from mlpo_bench.protocols import Setting, build
+from mlpo_bench.protocols import Setting, build, calls, check_counts
 from mlpo_bench.teams import LEADER, Team
 
 
@@ -145,6 +144,8 @@ def cells(config: RunConfig) -> tuple[Cell, ...]:
     matching.check(config.sweeps)
     _check_suites(config)
     rows = _distinct(_rows(config))
+    for row in rows:
+        check_counts(row.protocol, len(row.team.peers))
     _check_seeds(config, rows)
     interventions.check(config.interventions, [(row.protocol, row.voices) for row in rows])
     rows += [altered for row in rows for altered in _altered(config, row)]
@@ -155,14 +156,35 @@ def cells(config: RunConfig) -> tuple[Cell, ...]:
         for row in rows
         for seed in dict.fromkeys((*config.seeds, *row.seeds))
     )
-    ids = Counter(cell.id for cell in matrix)
-    if len(ids) < len(matrix):
-        twice = ids.most_common(1)[0][0]
-        raise UsageError(
-            f"two cells would have the same name, {twice}: give teams names whose letters differ, seeds other figures, "
-            "and a team's members different models or personas."
-        )
+    _check_names(matrix)
     return matrix
+
+
+def _check_names(matrix: Iterable[Cell]) -> None:
+    """Refuse two cells whose files would have one name, and say what they differ in.
+
+    Raises:
+        UsageError: there are two.
+    """
+    known: dict[str, Cell] = {}
+    for cell in matrix:
+        if (first := known.setdefault(cell.id, cell)) is cell:
+            continue
+        for what, one, other, remedy in (
+            ("suites", first.suite, cell.suite, "rename one of the two files"),
+            ("teams", first.team, cell.team, "give one another name"),
+            ("seeds", first.setting.seed, cell.setting.seed, "choose another figure for one"),
+            ("rows", first.label, cell.label, "give members different models or personas, or settings other words"),
+        ):
+            if one != other:
+                raise UsageError(
+                    f"two cells would have the same name, {cell.id}: the {what} {one!r} and {other!r} differ in "
+                    f"capitals and signs alone; {remedy}."
+                )
+        raise UsageError(
+            f"two cells would have the same name, {cell.id}: two rows are called {cell.label!r}, though they do not "
+            "ask the same; let the protocol's label tell its settings apart (`said`)."
+        )
 
 
 def _check_suites(config: RunConfig) -> None:
@@ -305,7 +327,7 @@ def _check_seeds(config: RunConfig, rows: Iterable[_Row]) -> None:
 
 
 def _calls(row: _Row) -> int:
-    return row.protocol.calls(len(row.team.peers))
+    return calls(row.protocol, len(row.team.peers))
 
 
 def _row(protocol: Protocol, name: str, team: Team) -> _Row:

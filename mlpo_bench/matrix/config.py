@@ -27,7 +27,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from mlpo_bench import yamls
 from mlpo_bench.errors import UsageError, unknown
@@ -38,6 +47,7 @@ from mlpo_bench.matrix.own import OwnSuite
 from mlpo_bench.matrix.own import spelled_out as with_own_suites
 from mlpo_bench.matrix.size import rows_as_written
 from mlpo_bench.matrix.sweeps import MAX_SEEDS, MOST_BALLOTS, MOST_CELLS, Match, Peers, Sweep, check_ballots
+from mlpo_bench.protocols import calls as calls_of
 from mlpo_bench.questions import PAPER, SUITES, Suite
 from mlpo_bench.questions.splits import Split
 from mlpo_bench.teams import Team, WrittenTeam, check_prices
@@ -49,11 +59,20 @@ if TYPE_CHECKING:
     from mlpo_bench.teams import Price
 
 
+def _names_files(team: str) -> str:
+    """Refuse a team's name of which nothing is left in the names of its cells."""
+    if not re.search(r"[A-Za-z0-9]", team):
+        raise ValueError(
+            "a team's name has a letter (a to z) or a digit, for the files of its cells are named after it"
+        )
+    return team
+
+
 TEAM = "team"
 """The name of a run's team where there is only one."""
 KIND = "run configuration"
 USUAL = (Sweep.of("solo"), Sweep.of("vote"), Sweep.of("leader"))
-TeamName = Annotated[str, Field(min_length=1, max_length=100)]
+TeamName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_names_files)]
 BALLOTS_WITHOUT_A_LEADER = 5
 Ballots = Annotated[Annotated[yamls.Whole, Field(ge=1, le=MOST_BALLOTS)] | Match, BeforeValidator(check_ballots)]
 """How many a vote has, or what of each led row they are to match."""
@@ -193,6 +212,7 @@ class RunConfig(BaseModel):
             sweeps = self.sweeps
             for sweep in sweeps:
                 sweep.check_match()
+                sweep.check_peers()
             size = rows_as_written(sweeps, self.teams) * len(self.suites) * seeds
         if size > MOST_CELLS:
             raise ValueError(f"this matrix would have {size:,} cells, and a run has {MOST_CELLS:,} at most")
@@ -264,7 +284,7 @@ class RunConfig(BaseModel):
         if self.samples is not None:
             return self.samples if isinstance(self.samples, tuple) else (self.samples,)
         calls = [
-            protocol.calls(peers)
+            calls_of(protocol, peers)
             for sweep in self.protocols
             if sweep.kind.family == "led"
             for settled in [sweep.settled(self.rounds, self.peers, (BALLOTS_WITHOUT_A_LEADER,))]

@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serial
 
 from mlpo_bench.errors import UsageError
 from mlpo_bench.protocols import PROTOCOLS
-from mlpo_bench.protocols.interventions import POOL, Fault, Intervention, Kind, Plant, Swap
+from mlpo_bench.protocols.interventions import POOL, Fault, Intervention, Kind, Plant, Swap, draws_from_pool
 from mlpo_bench.yamls import Whole
 
 
@@ -79,6 +79,10 @@ class InterventionSweep(BaseModel):
             )
         if self.drop and "peers" in self.model_fields_set and self.peers != (1,):
             raise ValueError("`drop` says itself how many peers are left out: give it no `peers`")
+        if self.pool != POOL and not any(map(draws_from_pool, self.kinds)):
+            raise ValueError(
+                f"`pool` says of how many attempts one is drawn, and {' and '.join(self.kinds)} draws none: take it out"
+            )
         return self
 
     @model_serializer
@@ -105,7 +109,7 @@ class InterventionSweep(BaseModel):
             return
         for kind in self.kinds:
             for peers, seats in self._dropped(voices) if kind == "drop" else self._concerned(voices):
-                yield Intervention(kind, peers, seats, rounds, self.pool)
+                yield Intervention(kind, peers, seats, rounds, self.pool if draws_from_pool(kind) else POOL)
 
     def _rounds(self, heard: Sequence[int]) -> tuple[int, ...]:
         if not heard or self.round == "every":

@@ -181,6 +181,22 @@ class Sweep(BaseModel):
                 f"{' or '.join(ways)}, or take match out"
             )
 
+    def check_peers(self) -> None:
+        """Refuse a number of peers where none is asked.
+
+        Raises:
+            ValueError: there is one; the message says what to do.
+        """
+        if self.peers is not None and not self._uses_peers:
+            raise ValueError(
+                f"`peers` of {self.protocol!r} says how many peers are asked, and with these settings it asks none: "
+                "take it out"
+            )
+
+    @property
+    def _uses_peers(self) -> bool:
+        return any(protocol.uses_peers for protocol in self.protocols())
+
     def combinations(self) -> Iterator[dict[str, Value]]:
         """Yield every combination of the settings' values."""
         for values in product(*self.settings.values()):
@@ -229,8 +245,8 @@ class Sweep(BaseModel):
         for setting, values in ((self.kind.depth, rounds), (self.kind.ballots, samples)):
             if setting:
                 settings.setdefault(setting, values)
-        uses_peers = any(protocol.uses_peers for protocol in self.protocols())
-        return self.model_copy(update={"settings": settings, "peers": self.peers or (peers if uses_peers else None)})
+        seated = self.peers or (peers if self._uses_peers else None)
+        return self.model_copy(update={"settings": settings, "peers": seated})
 
 
 def matchable(kind: type[Protocol]) -> tuple[str | None, tuple[Match, ...]]:

@@ -6,11 +6,11 @@ import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import MISSING, Field, dataclass, fields
 from inspect import isabstract
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field as Bounds
 
-from mlpo_bench.protocols import _prompts
+from mlpo_bench.protocols import _fit, _prompts
 from mlpo_bench.registry import Registry
 from mlpo_bench.yamls import Whole
 
@@ -105,9 +105,14 @@ class Protocol(ABC):
     right stands, and it is no rival to anything."""
 
     def __init_subclass__(cls, **options: object) -> None:
-        """Register a class that can be used as it is."""
+        """Register a class that can be used as it is.
+
+        Raises:
+            UsageError: it cannot, though no method is left unwritten, or its name is taken.
+        """
         super().__init_subclass__(**options)
         if "name" in vars(cls) and not _unwritten(cls):
+            _fit.check_class(cls, get_args(Family))
             PROTOCOLS.add(cls, module=cls.__module__)
 
     @property

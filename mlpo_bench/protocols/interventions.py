@@ -51,6 +51,11 @@ _SAID: dict[Kind, str] = {
 }
 
 
+def draws_from_pool(kind: Kind) -> bool:
+    """Whether the harness draws attempts for interventions of a kind."""
+    return kind in get_args(Plant) or kind in PUSHING
+
+
 @dataclass(frozen=True, slots=True)
 class Intervention:
     """What is altered of what others get to read.
@@ -79,7 +84,7 @@ class Intervention:
     @property
     def draws_from_pool(self) -> bool:
         """Whether the harness draws attempts for it."""
-        return self.kind in get_args(Plant) or self.kind in PUSHING
+        return draws_from_pool(self.kind)
 
     @property
     def longer(self) -> int:
@@ -93,6 +98,8 @@ class Intervention:
         else:
             who = f"{'peer' if len(self.seats) == 1 else 'peers'} {' and '.join(map(str, self.seats))}"
         words = f"without {who}" if self.kind == "drop" else f"{who} {_SAID[self.kind]}"
+        if self.draws_from_pool and self.pool != POOL:
+            words += f" from {self.pool} attempts"
         if self.rounds == (heard[-1],):
             return words
         if self.rounds == tuple(heard):

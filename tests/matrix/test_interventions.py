@@ -105,3 +105,18 @@ def test_a_wrong_entry_is_told(entry: Any, said: str) -> None:
 def test_too_many_groups_are_refused() -> None:
     with pytest.raises(UsageError, match="makes 4845 rows"):
         cells(matrix({"drop": 4}, peers=20))
+
+
+def test_a_pool_stands_where_something_is_drawn_from_it() -> None:
+    plain = "leader, 1 round, 3 peers, 1 peer "
+    assert labels({"plant": "right", "pool": 8}, {"plant": "right", "pool": 16}) == [
+        f"{plain}planted right", f"{plain}planted right from 16 attempts"
+    ]  # fmt: skip
+    assert labels({"fault": ["empty", "injection"], "pool": 4}, {"fault": "empty"}) == [
+        f"{plain}empty", f"{plain}injecting from 4 attempts"
+    ]  # fmt: skip
+    for one in ({"drop": 1}, {"fault": "empty"}, {"swap": "noise"}, {"answers": "shuffled"}):
+        with pytest.raises(
+            ValueError, match=r"`pool` says of how many attempts one is drawn, and \w+ draws none: take"
+        ):
+            matrix(one | {"pool": 4})

@@ -316,16 +316,59 @@ def test_a_row_may_have_more_seeds_than_the_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "differs"),
     [
-        {"protocols": ["solo"], "seeds": [1, -1]},
-        {"protocols": ["solo"], "teams": {"a b": {"leader": {"model": "m"}}, "a-b": {"leader": {"model": "n"}}}},
-        {"protocols": ["solo"], "teams": {"A": {"leader": {"model": "m"}}, "a": {"leader": {"model": "n"}}}},
+        ({"seeds": [1, -1]}, r"bbh\.solo\.seed-1: the seeds 1 and -1 differ in .*; choose another figure"),
+        (
+            {"teams": {"a b": {"leader": {"model": "m"}}, "a-b": {"leader": {"model": "n"}}}},
+            "the teams 'a b' and 'a-b'",
+        ),
+        ({"teams": {"A": {"leader": {"model": "m"}}, "a": {"leader": {"model": "n"}}}}, "the teams 'A' and 'a' differ"),
     ],
 )
-def test_cells_of_one_name_are_refused_by_it(settings: dict[str, object]) -> None:
-    with pytest.raises(UsageError, match=r"same name, bbh\.[a1-z.-]+: give teams names whose letters differ"):
-        cells(config(**settings))
+def test_cells_of_one_name_are_refused_by_what_they_differ_in(settings: dict[str, object], differs: str) -> None:
+    with pytest.raises(UsageError, match=f"^two cells would have the same name, .*{differs}"):
+        cells(config(protocols=["solo"], **settings))
+
+
+def test_suites_whose_cells_would_have_one_name_are_named(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a_b.csv", "a-b.csv")]
+    for path in paths:
+        path.write_text("question,answer\n1?,1\n")
+    with pytest.raises(UsageError, match="the suites 'a_b' and 'a-b' differ in capitals and signs alone; rename one"):
+        cells(config(suites=list(map(str, paths)), protocols=["solo"]))
+
+
+def test_rows_of_one_label_are_refused_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PROTOCOLS, "_added", dict(PROTOCOLS._added))
+    type("Terse", (Leader,), {"name": "terse", "said": lambda _: {}})
+    with pytest.raises(UsageError, match="two rows are called 'terse, 3 peers', though they do not ask the same; let"):
+        labels(protocols=["terse"], rounds=[1, 2])
+
+
+@pytest.mark.parametrize("name", ["日本", "-", " "])
+def test_a_team_s_name_is_seen_in_names_of_files(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "matrix.yaml"
+    path.write_text(yaml.safe_dump({"teams": {name: {"leader": {"model": "m"}}}}))
+    with pytest.raises(UsageError, match="a team's name has a letter"):
+        read_config(path)
+    assert config(teams={f"{name}1": TWO_TEAMS["a"]})
+
+
+@pytest.mark.parametrize(
+    "sweep",
+    [
+        {"solo": {"peers": 5}},
+        {"refine": {"peers": [1, 3]}},
+        {"vote": {"samples": 4, "peers": 2}},
+        {"think": {"peers": 1}},
+    ],
+)
+def test_peers_of_what_asks_none_are_refused(sweep: dict[str, object]) -> None:
+    for team in (Team(), Team(leader=Member(), peers=())):
+        with pytest.raises(ValidationError, match=r"`peers` of .* and with these settings it asks none: take it out"):
+            config(protocols=[sweep], team=team)
+    assert labels(protocols=[{"vote": {"samples": 4, "over": ["leader", "team"], "peers": 2}}])[1:]
 
 
 def test_suites_that_differ_in_capitals_alone_are_refused_as_such(tmp_path: Path) -> None:
@@ -454,3 +497,15 @@ def test_what_is_counted_goes_with_the_tokens_that_are_matched() -> None:
     for budget, counts in (("written", "all"), ("tokens", "written"), ("tokens", ["all", "written"])):
         with pytest.raises(UsageError, match=r"`think: \{budget: \w+\}` has counts at .*: take counts out, or let bud"):
             asked(budget, counts)
+
+
+@pytest.mark.parametrize(
+    "protocols", [["reckless"], ["reckless", "vote"], ["reckless", {"vote": {"samples": "calls"}}]]
+)
+def test_a_protocol_s_calls_are_checked_before_anything_goes_by_them(
+    monkeypatch: pytest.MonkeyPatch, protocols: list[object]
+) -> None:
+    monkeypatch.setattr(PROTOCOLS, "_added", dict(PROTOCOLS._added))
+    type("Reckless", (Leader,), {"name": "reckless", "calls": lambda *_: "many"})
+    with pytest.raises(UsageError, match=r"protocol 'reckless' says calls\(3\) is 'many', which should be a whole"):
+        labels(protocols=protocols)

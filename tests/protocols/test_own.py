@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 from pydantic import Field
 
 from mlpo_bench.errors import UsageError
-from mlpo_bench.protocols import PROTOCOLS, Depth, Leader, Protocol, Room, Solo, build
+from mlpo_bench.protocols import PROTOCOLS, Depth, Leader, Protocol, Room, Solo, build, check_counts
 from mlpo_bench.questions import Question
 
 
@@ -264,3 +266,48 @@ def test_what_ends_with_half_a_character_is_said(hold: Hold) -> None:
 
     with pytest.raises(UsageError, match=r"^protocol 'halved' ends with half of a surrogate pair \(U\+D800\)"):
         hold(Halved())
+
+
+@pytest.mark.parametrize(
+    ("family", "says"),
+    [("votes", "'votes'; it is one of solo, vote, led, choice, other; did you mean 'vote'?"), (3, "3; it is one of ")],
+)
+def test_a_family_that_is_none_is_said_when_the_class_is_defined(family: Any, says: str) -> None:
+    with pytest.raises(UsageError, match=f"^protocol 'strange' has the family {re.escape(says)}"):
+        type("Strange", (Solo,), {"name": "strange", "family": family})
+    assert "strange" not in PROTOCOLS
+
+
+def test_what_is_no_async_def_cannot_solve(hold: Hold) -> None:
+    def solve(*_: object) -> str:
+        return "text"
+
+    async def solved(_: object, question: Question, room: Room) -> str:
+        return (await room.ask(room.leader, question.prompt, round=0)).text
+
+    @functools.wraps(solved)
+    def around(self: object, question: Question, room: Room) -> Any:
+        return solved(self, question, room)
+
+    with pytest.raises(UsageError, match="the method `solve` of protocol 'hasty' must be an `async def` that"):
+        type("Hasty", (Solo,), {"name": "hasty", "solve": solve})
+    assert hold(type("Around", (Solo,), {"name": "around", "solve": around})()).turns
+
+
+@pytest.mark.parametrize("given", [-3, 0, True, "3", None, 1.0, 2**31 + 1])
+@pytest.mark.parametrize("of", ["calls", "fewest_calls", "reads"])
+def test_numbers_that_plans_cannot_go_by_are_said(of: str, given: object) -> None:
+    made = type("Reckoning", (Solo,), {"name": "reckoning", of: lambda *_: given})()
+    if (of, given) == ("reads", 0):
+        check_counts(made, 3)
+    else:
+        with pytest.raises(
+            UsageError, match=rf"protocol 'reckoning' says {of}\(3\) is {given!r}, which should be a whole"
+        ):
+            check_counts(made, 3)
+
+
+def test_fewer_calls_are_no_more_than_all() -> None:
+    made = type("Reckoning", (Solo,), {"name": "reckoning", "fewest_calls": lambda *_: 2})()
+    with pytest.raises(UsageError, match=r"fewest_calls\(3\) is 2, which should be a whole number from 1 to 1\."):
+        check_counts(made, 3)
