@@ -291,6 +291,7 @@ def _swept(config: RunConfig, sweep: Sweep, name: str, team: Team) -> Iterator[_
         match combination.get(setting):
             case "calls":
                 for led in sorted(_matched(config, sweep, name, team), key=_calls):
+                    sweep.check_reckoned(_calls(led), repr(led.label))
                     yield _row(build(sweep.protocol, combination | {setting: _calls(led)}), name, led.team)
             case "tokens" | "written" as way:
                 open_ended = build(sweep.protocol, sweep.until_matched(combination, way))

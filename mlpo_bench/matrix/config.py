@@ -46,7 +46,7 @@ from mlpo_bench.matrix.interventions import InterventionSweep
 from mlpo_bench.matrix.own import OwnSuite
 from mlpo_bench.matrix.own import spelled_out as with_own_suites
 from mlpo_bench.matrix.size import rows_as_written
-from mlpo_bench.matrix.sweeps import MAX_SEEDS, MOST_BALLOTS, MOST_CELLS, Match, Peers, Sweep, check_ballots
+from mlpo_bench.matrix.sweeps import MAX_SEEDS, MOST_BALLOTS, MOST_CELLS, Peers, Reckoned, Sweep, check_ballots
 from mlpo_bench.protocols import calls as calls_of
 from mlpo_bench.questions import PAPER, SUITES, Suite
 from mlpo_bench.questions.splits import Split
@@ -74,8 +74,22 @@ KIND = "run configuration"
 USUAL = (Sweep.of("solo"), Sweep.of("vote"), Sweep.of("leader"))
 TeamName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_names_files)]
 BALLOTS_WITHOUT_A_LEADER = 5
-Ballots = Annotated[Annotated[yamls.Whole, Field(ge=1, le=MOST_BALLOTS)] | Match, BeforeValidator(check_ballots)]
+Ballots = Annotated[Annotated[yamls.Whole, Field(ge=1, le=MOST_BALLOTS)] | Reckoned, BeforeValidator(check_ballots)]
 """How many a vote has, or what of each led row they are to match."""
+
+
+def _with_suites(given: dict[str, Any], context: Mapping[str, Path] | None) -> dict[str, Any]:
+    """Return a configuration with its suites spelled out, or with why they cannot be had in their place.
+
+    Where a file is read, its other faults are told with that one.
+    """
+    try:
+        return with_own_suites(given, context)
+    except UsageError as mistake:
+        if context is None:
+            raise
+        kept = {name: value for name, value in given.items() if name not in {"own", "format"}}
+        return kept | {"suites": mistake}
 
 
 def row_name(team: str, label: str) -> str:
@@ -141,13 +155,15 @@ class RunConfig(BaseModel):
     @classmethod
     def _short_forms(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever a file holds
         if isinstance(given, dict):
-            given = with_own_suites(given, info.context)
+            given = _with_suites(given, info.context)
             given = short_forms.spelled_out(given, TEAM)
         return given
 
     @field_validator("rounds", "peers", "suites", "subjects", mode="before")
     @classmethod
     def _one_or_many(cls, given: Any) -> Any:  # noqa: ANN401
+        if isinstance(given, UsageError):  # why the suites cannot be had (see `_with_suites`)
+            raise ValueError(str(given))  # noqa: TRY004 - pydantic tells ValueErrors
         return [given] if isinstance(given, (int, str)) else given
 
     @field_validator("seeds", mode="before")
@@ -169,38 +185,40 @@ class RunConfig(BaseModel):
     def _each_once(cls, suites: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(suites))
 
-    @model_validator(mode="after")
-    def _subjects_exist(self) -> RunConfig:
+    @field_validator("subjects")
+    @classmethod
+    def _subjects_exist(cls, subjects: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
         """Refuse subjects of no suite; those of files are held against them when they are read."""
         known = {subject for suite in SUITES.values() for subject in suite.subjects}
-        for name in self.subjects or ():
-            if name not in known and not self.own:
-                raise unknown("subject", name, known)
-        return self
+        of_known_suites = "suites" in info.data and info.data.get("own") == {}
+        with yamls.of_a_field(info.context):
+            for name in subjects or ():
+                if name not in known and of_known_suites:
+                    raise unknown("subject", name, known)
+        return subjects
 
     @field_validator("generation")
     @classmethod
-    def _generation_is_known(cls, generation: dict[str, Any]) -> dict[str, Any]:
-        chats.check(generation)
+    def _generation_is_known(cls, generation: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        with yamls.of_a_field(info.context):
+            chats.check(generation)
         return generation
 
-    @model_validator(mode="after")
-    def _sweeps_name_known_teams(self) -> RunConfig:
-        for sweep in self.protocols:
-            for name in sweep.teams or ():
-                if name not in self.teams:
-                    raise unknown("team", name, self.teams)
-        return self
-
-    @model_validator(mode="after")
-    def _a_model_has_one_price(self) -> RunConfig:
-        check_prices(self.teams)
-        return self
+    @field_validator("protocols")
+    @classmethod
+    def _sweeps_name_known_teams(cls, sweeps: tuple[Sweep, ...], info: ValidationInfo) -> tuple[Sweep, ...]:
+        known = info.data.get("teams")  # None where they are at fault themselves
+        with yamls.of_a_field(info.context):
+            for name in (name for sweep in sweeps for name in sweep.teams or ()):
+                if known is not None and name not in known:
+                    raise unknown("team", name, known)
+        return sweeps
 
     @field_validator("teams")
     @classmethod
-    def _each_team_has_its_name(cls, teams: dict[str, Team], info: ValidationInfo) -> dict[str, Team]:
+    def _teams_go_together(cls, teams: dict[str, Team], info: ValidationInfo) -> dict[str, Team]:
         with yamls.of_a_field(info.context):
+            check_prices(teams)
             _check_untrained(teams)
         return teams
 

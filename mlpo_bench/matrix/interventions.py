@@ -23,12 +23,12 @@ from itertools import combinations
 from math import comb
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_serializer, model_validator
 
 from mlpo_bench.errors import UsageError
 from mlpo_bench.protocols import PROTOCOLS
 from mlpo_bench.protocols.interventions import POOL, Fault, Intervention, Kind, Plant, Swap, draws_from_pool
-from mlpo_bench.yamls import Whole
+from mlpo_bench.yamls import Whole, of_a_field
 
 
 if TYPE_CHECKING:
@@ -65,9 +65,10 @@ class InterventionSweep(BaseModel):
 
     @field_validator("protocols")
     @classmethod
-    def _can_be_altered(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            PROTOCOLS[name]  # says what is wrong with a name that is none
+    def _can_be_altered(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        with of_a_field(info.context):
+            for name in names:
+                PROTOCOLS[name]  # says what is wrong with a name that is none
         return names
 
     @model_validator(mode="after")
@@ -95,6 +96,11 @@ class InterventionSweep(BaseModel):
     def kinds(self) -> tuple[Kind, ...]:
         """What is done."""
         return self.swap or self.plant or self.answers or self.fault or ("drop",)
+
+    def parts(self) -> tuple[InterventionSweep, ...]:
+        """Return an entry for each number of peers that it names: each is to concern some row."""
+        field = "drop" if self.drop else "peers"
+        return tuple(self.model_copy(update={field: (one,)}) for one in getattr(self, field)) or (self,)
 
     def of(self, protocol: Protocol, voices: int) -> Iterator[Intervention]:
         """Yield the interventions in a protocol in which so many write what others read.
@@ -144,7 +150,7 @@ def check(sweeps: Sequence[InterventionSweep], rows: Sequence[tuple[Protocol, in
     Raises:
         UsageError: one concerns none.
     """
-    for sweep in sweeps:
+    for sweep in (part for whole in sweeps for part in whole.parts()):
         if not any(True for protocol, voices in rows for _ in sweep.of(protocol, voices)):
             told = ", ".join(f"{name}: {value}" for name, value in sweep.model_dump().items())
             raise UsageError(

@@ -6,12 +6,20 @@ import math
 from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
+from mlpo_bench import yamls
 from mlpo_bench.errors import UsageError, nearest
 from mlpo_bench.protocols import PROTOCOLS, RESERVED, build
 from mlpo_bench.teams import MAX_PEERS
-from mlpo_bench.yamls import Whole
 
 
 if TYPE_CHECKING:
@@ -20,10 +28,11 @@ if TYPE_CHECKING:
     from mlpo_bench.protocols import Protocol
 
 Value = bool | int | float | str
-Peers = Annotated[Whole, Field(ge=1, le=MAX_PEERS)]
+Peers = Annotated[yamls.Whole, Field(ge=1, le=MAX_PEERS)]
 
 
-Match = Literal["calls", "tokens", "written"]
+Reckoned = Literal["calls", "tokens"]
+Match = Reckoned | Literal["written"]
 
 MATCHES: tuple[Match, ...] = ("calls", "tokens")
 """What a number of ballots may be instead: as many as take each leader cell's calls, or its tokens."""
@@ -68,7 +77,7 @@ class Sweep(BaseModel):
     peers: Annotated[tuple[Peers, ...], Field(min_length=1)] | None = None
     teams: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     match: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    seeds: Annotated[tuple[Whole, ...], Field(min_length=1, max_length=MAX_SEEDS)] | None = None
+    seeds: Annotated[tuple[yamls.Whole, ...], Field(min_length=1, max_length=MAX_SEEDS)] | None = None
 
     @classmethod
     def of(cls, protocol: str, **settings: Value | tuple[Value, ...]) -> Self:
@@ -106,19 +115,21 @@ class Sweep(BaseModel):
 
     @field_validator("protocol")
     @classmethod
-    def _protocol_exists(cls, name: str) -> str:
-        PROTOCOLS[name]  # says what is wrong with a name that is none
+    def _protocol_exists(cls, name: str, info: ValidationInfo) -> str:
+        with yamls.of_a_field(info.context):
+            PROTOCOLS[name]  # says what is wrong with a name that is none
         return name
 
     @field_validator("match")
     @classmethod
-    def _matched_protocols_exist(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        for name in names or ():
-            PROTOCOLS[name]
+    def _matched_protocols_exist(cls, names: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        with yamls.of_a_field(info.context):
+            for name in names or ():
+                PROTOCOLS[name]
         return names
 
     @model_validator(mode="after")
-    def _settings_fit(self) -> Self:
+    def _settings_fit(self, info: ValidationInfo) -> Self:
         """Check every value, beside the first ones of the other settings and in the first combinations.
 
         Building a protocol checks its settings; all combinations are built when cells are made of them.
@@ -131,8 +142,9 @@ class Sweep(BaseModel):
             raise ValueError(f"these settings have {self.size:,} combinations, and a run {MOST_CELLS:,} cells at most")
         first = {name: values[0] for name, values in self.settings.items()}
         alone = (first | {name: value} for name, values in self.settings.items() for value in values)
-        for combination in chain(alone, islice(self.combinations(), _TRIED)):
-            self._protocol(combination)
+        with yamls.of_a_field(info.context):
+            for combination in chain(alone, islice(self.combinations(), _TRIED)):
+                self._protocol(combination)
         return self
 
     @model_serializer
@@ -179,6 +191,18 @@ class Sweep(BaseModel):
             raise ValueError(
                 f"`match` of {self.protocol!r} names rows to match, and its {setting} ({said}) match none: let it be "
                 f"{' or '.join(ways)}, or take match out"
+            )
+
+    def check_reckoned(self, ballots: int, whose: str) -> None:
+        """Refuse more ballots than a vote has, which nobody wrote: as many as something else has calls.
+
+        Raises:
+            UsageError: it would have more.
+        """
+        if ballots > MOST_BALLOTS:
+            raise UsageError(
+                f"{self.protocol!r} would have as many ballots as {whose} has calls, {ballots:,}, and a vote has "
+                f"{MOST_BALLOTS:,} at most; say how many (`samples: 8`)."
             )
 
     def check_peers(self) -> None:
@@ -245,6 +269,10 @@ class Sweep(BaseModel):
         for setting, values in ((self.kind.depth, rounds), (self.kind.ballots, samples)):
             if setting:
                 settings.setdefault(setting, values)
+        if self.kind.ballots and self.kind.ballots not in self.settings:
+            for ballots in samples:
+                if isinstance(ballots, int):
+                    self.check_reckoned(ballots, "the run's largest leader cell")
         seated = self.peers or (peers if self._uses_peers else None)
         return self.model_copy(update={"settings": settings, "peers": seated})
 

@@ -1,7 +1,7 @@
 """How members confer over a question: one file for each protocol, its prompts as templates beside it."""
 
 from mlpo_bench.protocols._build import RESERVED, build, read_setting, setting_names
-from mlpo_bench.protocols._fit import calls, check_counts
+from mlpo_bench.protocols._counts import calls, check_counts
 from mlpo_bench.protocols.base import PROTOCOLS, Depth, Draws, Family, Protocol, counted
 from mlpo_bench.protocols.conversation import Setting
 from mlpo_bench.protocols.critique import Critique

@@ -106,7 +106,7 @@ def _adapter(cls: type[Protocol]) -> TypeAdapter[Protocol]:
 
 
 def _fault(name: str, fault: ErrorDetails) -> str:
-    must = message(fault).removeprefix("input ")
+    must = message(fault).removeprefix("input ").removeprefix("this ")
     if not fault["loc"]:
         return f"protocol {name!r}: {must}."
     if fault["type"] == "missing":

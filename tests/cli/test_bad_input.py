@@ -171,7 +171,7 @@ def test_a_faulty_configuration_is_named_by_file(mlpo_bench: Cli, tmp_path: Path
     assert said.code == 2
     assert "config.yaml:2: unknown field 'round'; did you mean 'rounds'?" in said.err
     (tmp_path / "config.yaml").write_text("suites: [bhh]\n")
-    assert "config.yaml: no suite is called 'bhh'" in mlpo_bench("run", "--config", "config.yaml").err
+    assert "config.yaml:1: field 'suites': no suite is called 'bhh'" in mlpo_bench("run", "--config", "config.yaml").err
 
 
 @pytest.mark.parametrize("name", ["", "  "])

@@ -120,3 +120,13 @@ def test_a_pool_stands_where_something_is_drawn_from_it() -> None:
             ValueError, match=r"`pool` says of how many attempts one is drawn, and \w+ draws none: take"
         ):
             matrix(one | {"pool": 4})
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [({"drop": [1, 5]}, r"drop: \[5\]"), ({"swap": "noise", "peers": ["all", 9]}, r"swap: \['noise'\], peers: \[9\]")],
+)
+def test_each_number_of_peers_concerns_a_row(entry: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=rf"the intervention \{{{told}\}} concerns no row of the matrix"):
+        labels(entry)
+    assert labels(entry, peers=[3, 6 if "drop" in entry else 9])

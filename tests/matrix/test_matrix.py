@@ -509,3 +509,60 @@ def test_a_protocol_s_calls_are_checked_before_anything_goes_by_them(
     type("Reckless", (Leader,), {"name": "reckless", "calls": lambda *_: "many"})
     with pytest.raises(UsageError, match=r"protocol 'reckless' says calls\(3\) is 'many', which should be a whole"):
         labels(protocols=protocols)
+
+
+FAULTY = """\
+suites: [bhb]
+subjects: [naviget]
+teams: {a: {leader: {model: m}}}
+protocols:
+  - laeder
+  - leader: {shre: whole}
+  - leader: {rounds: true}
+  - vote: {samples: tokens, match: debat}
+generation: {temprature: 1}
+interventions: [{drop: 1, protocols: laeder}]
+"""
+
+
+def test_all_faults_of_names_are_told_with_line_and_field(tmp_path: Path) -> None:
+    path = tmp_path / "matrix.yaml"
+    path.write_text(FAULTY)
+    with pytest.raises(UsageError) as caught:
+        read_config(path)
+    said = str(caught.value).replace(str(path), "F").splitlines()
+    assert [line.partition(": ")[0] for line in said] == [f"F:{n}" for n in (1, 5, 6, 7, 8, 9, 10)]
+    for line, told in zip(said, (
+        "field 'suites': no suite is called 'bhb'; did you mean 'bbh'? Known: ",
+        "field 'protocols.0.protocol': no protocol is called 'laeder'; did you mean 'leader'? Known: ",
+        "field 'protocols.1': protocol 'leader' has no setting 'shre' (it has rounds, ",
+        "field 'protocols.2': the setting 'rounds' of protocol 'leader' must be a number, not true.",
+        "field 'protocols.3.vote.match': no protocol is called 'debat'; did you mean 'debate'? Known: ",
+        "field 'generation': ",
+        "field 'interventions.0.protocols': no protocol is called 'laeder'; did you mean 'leader'? Known: ",
+    ), strict=True):  # fmt: skip
+        assert told in line
+    path.write_text("suites: [bbh]\nsubjects: [naviget]\nprotocols:\n  - leader: {teams: [b]}\n")
+    with pytest.raises(UsageError) as caught:
+        read_config(path)
+    said = str(caught.value).replace(str(path), "F").splitlines()
+    assert said[0].startswith("F:2: field 'subjects': no subject is called 'naviget'; did you mean 'navigate'?")
+    assert said[1] == "F:3: field 'protocols': no team is called 'b'. Known: team."
+
+
+def test_ballots_that_nobody_wrote_are_told_whence_they_come() -> None:
+    says = r"'vote' would have as many ballots as {} has calls, 4,160, and a vote has 4,096 at most; say how many"
+    with pytest.raises(UsageError, match=says.format("the run's largest leader cell")):
+        config(protocols=["leader", "vote"], rounds=64, peers=64)
+    asked = config(protocols=["leader", {"vote": {"samples": "calls"}}], rounds=64, peers=64)
+    with pytest.raises(UsageError, match=says.format("'leader, 64 rounds, 64 peers'")):
+        cells(asked)
+    assert cells(config(protocols=["leader"], rounds=64, peers=64))
+
+
+def test_written_tokens_are_no_number_of_ballots() -> None:
+    for samples in ("written", [], 0.5, ["written"]):
+        with pytest.raises(ValidationError) as caught:
+            config(samples=samples)
+        assert "or 'written'" not in str(caught.value)
+        assert "'calls', 'tokens'" not in str(caught.value)

@@ -34,7 +34,10 @@ def matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("suites: [other]\nown: {other: {at: mine.csv}}\n", "is the suite 'other', and its name is 'mine': call it so"),
         ("suites: [bbh]\nown: {bbh: {at: bbh.csv}}\n", "own gives bbh.csv the name of the suite 'bbh'; rename the f"),
         ("suites: [mine.csv]\nformat: {3: number}\n", "a format is named for 3, which is no file of questions here."),
-        ("suites: [bbh]\nformat: number\n", "matrix.yaml: format is for files of questions; the suites asked for"),
+        (
+            "suites: [bbh]\nformat: number\n",
+            "matrix.yaml:1: field 'suites': format is for files of questions; the suites asked for",
+        ),
     ],
 )
 def test_a_file_under_another_name_or_form_is_refused(matrix: Path, text: str, says: str) -> None:

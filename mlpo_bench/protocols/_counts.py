@@ -1,42 +1,17 @@
-"""Whether a protocol is one that plans and results can go by: it may be anybody's."""
+"""What a protocol says in numbers of a question, which plans and matched votes go by: it may be anybody's."""
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING
 
-from mlpo_bench.errors import UsageError, nearest
+from mlpo_bench.errors import UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mlpo_bench.protocols.base import Protocol
 
 MOST_CALLS = 2**31
 _SHOWN = 60
-
-
-def check_class(cls: type[Protocol], families: Sequence[str]) -> None:
-    """Check what a class says before anything is asked of it.
-
-    Raises:
-        UsageError: it is alike to nothing known, or its `solve` cannot be waited for.
-    """
-    family: object = cls.family
-    if family not in families:
-        hint = nearest(family, families) if isinstance(family, str) else ""
-        raise UsageError(
-            f"protocol {cls.name!r} has the family {family!r:.{_SHOWN}}; it is one of {', '.join(families)}"
-            f"{hint or '.'}"
-        )
-    solve = cls.solve
-    # What stands around an async function may return what that returns, and need not be one itself.
-    itself = inspect.isfunction(solve) and not hasattr(solve, "__wrapped__")
-    if itself and not inspect.iscoroutinefunction(solve):
-        raise UsageError(
-            f"the method `solve` of protocol {cls.name!r} must be an `async def` that returns the final text."
-        )
 
 
 def calls(protocol: Protocol, peers: int) -> int:
