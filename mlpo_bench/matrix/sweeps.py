@@ -145,6 +145,8 @@ class Sweep(BaseModel):
         with yamls.of_a_field(info.context):
             for combination in chain(alone, islice(self.combinations(), _TRIED)):
                 self._protocol(combination)
+            if self.size <= _TRIED:
+                self.check_peers()
         return self
 
     @model_serializer

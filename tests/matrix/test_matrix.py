@@ -520,6 +520,7 @@ protocols:
   - leader: {shre: whole}
   - leader: {rounds: true}
   - vote: {samples: tokens, match: debat}
+  - solo: {peers: 5}
 generation: {temprature: 1}
 interventions: [{drop: 1, protocols: laeder}]
 """
@@ -531,13 +532,14 @@ def test_all_faults_of_names_are_told_with_line_and_field(tmp_path: Path) -> Non
     with pytest.raises(UsageError) as caught:
         read_config(path)
     said = str(caught.value).replace(str(path), "F").splitlines()
-    assert [line.partition(": ")[0] for line in said] == [f"F:{n}" for n in (1, 5, 6, 7, 8, 9, 10)]
+    assert [line.partition(": ")[0] for line in said] == [f"F:{n}" for n in (1, 5, 6, 7, 8, 9, 10, 11)]
     for line, told in zip(said, (
         "field 'suites': no suite is called 'bhb'; did you mean 'bbh'? Known: ",
         "field 'protocols.0.protocol': no protocol is called 'laeder'; did you mean 'leader'? Known: ",
         "field 'protocols.1': protocol 'leader' has no setting 'shre' (it has rounds, ",
         "field 'protocols.2': the setting 'rounds' of protocol 'leader' must be a number, not true.",
         "field 'protocols.3.vote.match': no protocol is called 'debat'; did you mean 'debate'? Known: ",
+        "field 'protocols.4': `peers` of 'solo' says how many peers are asked, and with these settings it asks none: ",
         "field 'generation': ",
         "field 'interventions.0.protocols': no protocol is called 'laeder'; did you mean 'leader'? Known: ",
     ), strict=True):  # fmt: skip
