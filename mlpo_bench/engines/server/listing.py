@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from mlpo_bench.engines.server.transport import Answer, Transport
     from mlpo_bench.engines.spec import ModelSpec
 
-OPEN_TIMEOUT_S = 25.0
-"""Longer than a connection may take, so that one which does not come about is told as such."""
+OPEN_TIMEOUT_S = 20.0
 TRIES, FIRST_RETRY_S = 5, 0.5
 WITHIN_S = 45.0
 """How long after the first try another may begin: three of them where a server is silent, or drips."""

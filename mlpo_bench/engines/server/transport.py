@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 16 * 2**20
 """What a reply may hold, as it is sent and unpacked: several times the longest that any model writes."""
-CONNECT_TIMEOUT_S = 20.0
+CONNECT_TIMEOUT_S = 15.0
+"""Less than any request may take, so that a connection which does not come about is told as such."""
 DEFAULT_KEY = "OPENAI_API_KEY"
 _VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")
 _AUTHORIZATION = "authorization"
