@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -88,7 +89,7 @@ class CellFiles:
         """
         self.check_one(self.records)
         records = read_records(self.records)
-        if self.result.exists():
+        if os.path.lexists(self.result):
             told = read_sealed(self.result)
             counted = [told.get("n"), told.get("errors")]
             if not all(type(count) is int for count in counted):
@@ -119,7 +120,7 @@ class CellFiles:
 
     def _seats(self) -> dict[str, Spent]:
         """Return what the seats of a cell that has ended spent; nothing where an earlier version did not tell."""
-        told = read_sealed(self.result).get("seats") if self.result.exists() else None
+        told = read_sealed(self.result).get("seats") if os.path.lexists(self.result) else None
         try:
             return _SEATS.validate_python(told or {})
         except ValidationError:
@@ -131,7 +132,7 @@ class CellFiles:
         Raises:
             DamagedFile: it is not, or is gone, or what tells of it is.
         """
-        if not self.result.exists():
+        if not os.path.lexists(self.result):
             return
         told = read_sealed(self.result).get(_DIGESTS)
         if not isinstance(told, dict):  # an earlier version wrote it

@@ -17,6 +17,7 @@ unused.jsonl.zst          completions without a conversation: ballots beyond a m
 from __future__ import annotations
 
 import contextlib
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from mlpo_bench import atomic, yamls
 from mlpo_bench.engines.adapters import revision_here
 from mlpo_bench.errors import UsageError, nearest, reason
 from mlpo_bench.log import listing, replacement
+from mlpo_bench.log.agreement import check_cells, check_configuration
 from mlpo_bench.log.cell_files import CellFiles, read_suite
 from mlpo_bench.log.files import DamagedFile, command
 from mlpo_bench.log.ledger import shared
@@ -281,7 +283,7 @@ class RunDirectory:
         """Return a cell's figures, or None where it has not come to an end, or they are not what was written."""
         path = self.cell_path(cell_id)
         with contextlib.suppress(DamagedFile):
-            return read_result(path, self._cell[cell_id]) if path.exists() else None
+            return read_result(path, self._cell[cell_id]) if os.path.lexists(path) else None
         return None
 
     def files(self, cell_id: str) -> CellFiles:
@@ -324,9 +326,18 @@ class RunDirectory:
         Raises:
             UsageError: none has yet, or they are not what was written.
         """
-        if not self.results_path.exists():
+        if not os.path.lexists(self.results_path):
             raise UsageError(f"the run {self.path} has no results yet; `{self.command}` goes on with it.")
-        return read_results(self.results_path, self._cell)
+        results = read_results(self.results_path, self._cell)
+        check_configuration(self.results_path, results, self._cell, self.config.digest, self._noted)
+        check_cells(self.results_path, results, self._cell, self.cell_path)
+        return results
+
+    def _noted(self) -> str | None:
+        """Return the identity of the configuration that the manifest tells; None where it cannot be read."""
+        with contextlib.suppress(UsageError):
+            return str(self.manifest()["config_sha256"])
+        return None
 
     def write_results(self) -> Results:
         """Put together what the cells of the run have come to so far, and write it.
@@ -354,7 +365,7 @@ class RunDirectory:
         Raises:
             DamagedFile: it is not what was written.
         """
-        return read_plan(self.plan_path) if self.plan_path.exists() else None
+        return read_plan(self.plan_path) if os.path.lexists(self.plan_path) else None
 
     def seconds(self) -> float:
         """Return how long the run's sessions took, in seconds of conversing and scoring."""

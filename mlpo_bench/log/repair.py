@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -43,20 +44,27 @@ def put_right(run: Path, parts: Sequence[str]) -> list[str]:
     told = list(_unread(run))
     for part in parts:
         (run / part).mkdir(exist_ok=True)
-        told += [put_aside(path, "is a folder") for path in sorted((run / part).iterdir()) if path.is_dir()]
+        told += [put_aside(path, why) for path in sorted((run / part).iterdir()) if (why := _no_file(path))]
     return told
 
 
 def _unread(run: Path) -> Iterator[str]:
     for name, read in (("manifest.json", read_manifest), ("plan.json", read_plan)):
-        if (run / name).exists():
+        if os.path.lexists(run / name):
             try:
                 read(run / name)
             except DamagedFile as fault:
                 yield put_aside(run / name, fault.why)
     for name in ("results.json", "config.yaml"):
-        if (run / name).is_dir():
-            yield put_aside(run / name, "is a folder")
+        if why := _no_file(run / name):
+            yield put_aside(run / name, why)
+
+
+def _no_file(path: Path) -> str:
+    """Return what stands in the place of a file, as what is said of it; nothing where a file or nothing does."""
+    if not os.path.lexists(path) or path.is_file():
+        return ""
+    return "is a folder" if path.is_dir() else "is no file"
 
 
 def decided_by(config: RunConfig, manifest: Mapping[str, Any]) -> bool:
@@ -78,7 +86,7 @@ def restored(path: Path, config: RunConfig) -> str:
 def put_aside(path: Path, why: str) -> str:
     """Give a damaged file or folder another name, and say so in a sentence that begins with what is wrong with it."""
     number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+    while os.path.lexists(aside := path.with_name(f"{path.name}.damaged-{number}")):
         number += 1
     path.rename(aside)
     return f"{path} {why}; it is kept as {aside.name}, and made anew."

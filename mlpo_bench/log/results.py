@@ -252,7 +252,7 @@ def read_result(path: Path, cell: Cell) -> CellResult:
         result = CellResult.model_validate(filled_in(content, cell), strict=True)
     except (ValueError, LookupError, TypeError):
         raise damaged(path, "does not hold a cell's figures") from None
-    if fault := _fault_of_cell(result):
+    if fault := _fault_of_place(result, cell) or _fault_of_cell(result):
         raise damaged(path, f"does not hold a cell's figures ({fault})")
     return result
 
@@ -269,7 +269,7 @@ def read_results(path: Path, cells: Mapping[str, Cell]) -> Results:
         results = _results(value, cells)
     except (ValueError, LookupError, TypeError, AttributeError):
         raise damaged(path, "does not hold a run's results") from None
-    if fault := _fault_of_results(results):
+    if fault := _fault_of_results(results, cells):
         raise damaged(path, f"does not hold a run's results ({fault})")
     return results
 
@@ -298,15 +298,39 @@ def _fault_of_cell(result: CellResult) -> str:
     return _fault_of_spent(result.seats.values())
 
 
-def _fault_of_results(results: Results) -> str:
+def _fault_of_place(result: CellResult, cell: Cell) -> str:
+    """Return what figures tell of another cell than theirs, as a clause; nothing where all is theirs.
+
+    Earlier versions may not tell what a cell is held against.
+    """
+    own = {"cell": cell.id, "suite": cell.suite, "team": cell.team, "label": cell.label}
+    own |= {"matched": cell.matched_id, "plain": cell.plain_id}
+    for name, value in own.items():
+        if (told := getattr(result, name)) != value and (told is not None or name not in {"matched", "plain"}):
+            return f"its {name} is {told!r}"
+    altered, told = cell.setting.intervention, result.intervention
+    settings = None if altered is None else orjson.loads(orjson.dumps(altered.settings))
+    if (settings is None) != (told is None) or (settings and told and not told.items() >= settings.items()):
+        return "its intervention is another"
+    return ""
+
+
+def _fault_of_results(results: Results, cells: Mapping[str, Cell]) -> str:
     """Return what cannot be among a run's results, as a clause; nothing where all can."""
-    counts = Counter(result.cell for result in results.cells)
+    counts = Counter([*(result.cell for result in results.cells), *results.unfinished])
     if twice := next((cell for cell, count in counts.items() if count > 1), None):
         return f"the cell {twice} stands there twice"
+    if unknown := next((cell for cell in counts if cell not in cells), None):
+        return f"the run has no cell {unknown!r}"
     for result in results.cells:
-        if fault := _fault_of_cell(result):
+        if fault := _fault_of_place(result, cells[result.cell]) or _fault_of_cell(result):
             return f"{result.cell}: {fault}"
-    return _fault_of_spent([*results.shared.alone.values(), *results.shared.paid.values()])
+        if result.suite not in results.sources:
+            return f"it has no source of {result.suite}"
+    alone, paid = results.shared.alone, results.shared.paid
+    if other := sorted(alone.keys() ^ paid.keys()):
+        return f"what {other[0]} cost is told by half"
+    return _fault_of_spent([*alone.values(), *paid.values()])
 
 
 def _fault_of_spent(costs: Iterable[Spent]) -> str:

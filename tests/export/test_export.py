@@ -152,10 +152,12 @@ def planted(run: RunDirectory, folder: Path, text: str, reasoning: str | None = 
         (folder / name).write_bytes((run.path / name).read_bytes())
     told = json.loads((folder / f"cells/{cell}.json").read_bytes())
     assert told.pop("files")  # the digests of what is about to be changed
-    told |= {"n": told["n"] - 1, "errors": told["errors"] + 1}
+    n = told["n"] - 1
+    told |= {"n": n, "errors": told["errors"] + 1, "accuracy": told["right"] / n}
     (folder / f"cells/{cell}.json").write_bytes(orjson.dumps(sealed(told)))
     results = json.loads(run.results_path.read_bytes())
-    results["cells"] = results["cells"][:1]
+    results["unfinished"] = [result["cell"] for result in results["cells"][1:]]
+    results["cells"] = [told]
     (folder / "results.json").write_bytes(orjson.dumps(sealed(results)))
     first, second, *rest = conversations(run, cell)
     first["final"] = first["turns"][0]["text"] = first["turns"][0]["answer"] = text

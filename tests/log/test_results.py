@@ -31,7 +31,7 @@ def run(carry_for_all: Any, mixed_team: dict[str, Any]) -> RunDirectory:
 
 def rewritten(run: RunDirectory, folder: Path, change: Any) -> RunDirectory:
     """Return a copy of what is read of a run, its results changed as if they had been written so."""
-    folder.mkdir()
+    shutil.copytree(run.path / "cells", folder / "cells")
     (folder / "config.yaml").write_bytes(run.config_path.read_bytes())
     value = orjson.loads(run.results_path.read_bytes())
     change(value)
@@ -73,7 +73,6 @@ def test_results_of_the_first_version_are_read_as_if_they_were_of_this_one(run: 
 
     older = rewritten(run, tmp_path / "older", first)
     assert older.results() == run.results()
-    (older.path / "cells").mkdir()
     for cell in run.cells:
         value = orjson.loads(run.cell_path(cell.id).read_bytes())
         older.cell_path(cell.id).write_bytes(orjson.dumps({k: v for k, v in value.items() if k not in (*NEW, SEAL)}))
@@ -118,7 +117,30 @@ FIGURES = [
     (_set("cells.0.accuracy", None), "bbh.solo: its accuracy is None, with "),
     (_set("cells.0.seats.leader.completion_tokens", -1), "bbh.solo: one of its costs has completion_tokens -1"),
     (lambda value: value["cells"].append(value["cells"][0]), "the cell bbh.solo stands there twice"),
+    (_set("unfinished", ["bbh.solo"]), "the cell bbh.solo stands there twice"),
+    (_set("cells.0.cell", "x"), "the run has no cell 'x'"),
+    (_set("unfinished", ["x"]), "the run has no cell 'x'"),
+    (_set("cells.0.suite", "x"), "bbh.solo: its suite is 'x'"),
+    (_set("cells.0.team", "x"), "bbh.solo: its team is 'x'"),
+    (_set("cells.0.label", "x"), "bbh.solo: its label is 'x'"),
+    (_set("cells.0.matched", "x"), "bbh.solo: its matched is 'x'"),
+    (_set("cells.0.plain", "x"), "bbh.solo: its plain is 'x'"),
+    (_set("cells.0.intervention", {"a": [1]}), "bbh.solo: its intervention is another"),
+    (_set("sources", {}), "it has no source of bbh"),
+    (_set("shared.paid", {}), "what "),
 ]
+
+
+def test_figures_of_another_cell_are_told(run: RunDirectory, tmp_path: Path) -> None:
+    shutil.copytree(run.path, tmp_path / "mine")
+    mine = RunDirectory(tmp_path / "mine")
+    first, second = mine.cells[0].id, mine.cells[1].id
+    shutil.copyfile(mine.cell_path(second), mine.cell_path(first))
+    with pytest.raises(
+        UsageError, match=rf"cells/{first}\.json does not hold a cell's figures \(its cell is '{second}'"
+    ):
+        mine.results()
+    assert mine.cell(first) is None
 
 
 @pytest.mark.parametrize(("change", "says"), FIGURES)

@@ -133,7 +133,9 @@ def test_what_mixes_weights_is_not_published(carry: Runs, script: Path, *, kept:
 def test_what_mixes_data_is_not_published(carry: Runs, script: Path) -> None:
     run = carry("mine", team=team(script), **FEW)
     content = orjson.loads(run.results_path.read_bytes())
-    content["cells"][0]["data"] = "sha256:another"
-    run.results_path.write_bytes(orjson.dumps(sealed(content)))
+    for path in (run.results_path, run.cell_path(content["cells"][0]["cell"])):
+        told = orjson.loads(path.read_bytes())
+        told.get("cells", [told])[0]["data"] = "sha256:another"
+        path.write_bytes(orjson.dumps(sealed(told)))
     with pytest.raises(UsageError, match="sha256:another"):
         entries_of(LoadedRun(run), anyway=True)
