@@ -19,6 +19,7 @@ from mlpo_bench.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from mlpo_bench.errors import UsageError
     from mlpo_bench.log.completions import Kept
     from mlpo_bench.store import Contents, Maker, Part, Size, Store
 
@@ -107,12 +108,14 @@ def prune(
     if not (model or older_than or run):
         raise UsageError("name what is to be deleted: --model, --older-than or --run. `mlpo-bench store` shows it.")
     path = _existing(store)
+    left_out: list[UsageError] = []
     with Store(path, leave_damaged=True) as opened:
         with _at_work(path):
-            part = _part(opened, model, older_than, run)
+            part = _part(opened, model, older_than, run, left_out)
             size = opened.size(part)
         if not size.completions:
             typer.echo(f"Nothing in {path} is like that.")
+            _tell(left_out)
             return
         if not yes:
             _ask(f"{_told(size)} of {len(opened):,} in {path}")
@@ -122,6 +125,7 @@ def prune(
             opened.compact()
         freed = before - path.stat().st_size
         typer.echo(f"{_told(size)} are deleted, {_mib(freed)} given back; {path} holds {len(opened):,}.")
+    _tell(left_out)
 
 
 @app.command("export")
@@ -150,11 +154,13 @@ def export(
     _check_export(file, path, beyond or ())
     held = {one.request for other in beyond or () for one in read_completions(other)}
     file.parent.mkdir(parents=True, exist_ok=True)
+    left_out: list[UsageError] = []
     with _at_work(path), Store(path, leave_damaged=True) as opened:
-        part = _part(opened, model, older_than, run)
+        part = _part(opened, model, older_than, run, left_out)
         kept = (Kept(key, made, by=by) for key, made, by in opened.part(part) if key not in held)
         count = write_completions(file, {"store": SCHEMA_VERSION}, kept, opened.makers())
     typer.echo(f"{count:,} completions in {file} ({_mib(file.stat().st_size)}).")
+    _tell(left_out)
 
 
 def _check_export(file: Path, store: Path, beyond: Iterable[Path]) -> None:
@@ -203,9 +209,20 @@ def rebuild(
     from mlpo_bench.store import Store, default_path
 
     folders = [RunDirectory.open(run) for run in runs]
+    left_out: list[UsageError] = []
     with Store(store or default_path()) as opened:
         for folder in folders:
-            typer.echo(f"{restore(folder, opened):,} completions of {folder.path} are new in {opened.path}.")
+            new = restore(folder, opened, left_out)
+            typer.echo(f"{new:,} completions of {folder.path} are new in {opened.path}.")
+    _tell(left_out)
+
+
+def _tell(left_out: Sequence[UsageError]) -> None:
+    """Say what of runs could not be taken, and end with 1 where there is any."""
+    for fault in left_out:
+        typer.echo(f"mlpo-bench: left out: {visible(str(fault))}", err=True)
+    if left_out:
+        raise typer.Exit(1)
 
 
 def _put(store: Store, completions: Iterable[Kept]) -> None:
@@ -241,8 +258,14 @@ def _existing(store: Path | None) -> Path:
     return path
 
 
-def _part(store: Store, models: Sequence[str] | None, older_than: str | None, runs: Sequence[str] | None) -> Part:
-    """Return the part of a store that options name.
+def _part(
+    store: Store,
+    models: Sequence[str] | None,
+    older_than: str | None,
+    runs: Sequence[str] | None,
+    left_out: list[UsageError],
+) -> Part:
+    """Return the part of a store that options name; `left_out` is given what of runs could not be read for it.
 
     Raises:
         UsageError: it holds no such model, there is no such run, or an age is none.
@@ -255,7 +278,7 @@ def _part(store: Store, models: Sequence[str] | None, older_than: str | None, ru
     return Part(
         makers={by for model in models for by in _makers(store, model)} if models else None,
         before=None if older_than is None else _before(older_than),
-        requests={one.request for folder in folders for one in kept(folder)} if runs else None,
+        requests={one.request for folder in folders for one in kept(folder, left_out)} if runs else None,
     )
 
 

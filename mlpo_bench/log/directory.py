@@ -25,17 +25,16 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from mlpo_bench import atomic, yamls
-from mlpo_bench.engines.adapters import revision_here
 from mlpo_bench.errors import UsageError, nearest, reason
 from mlpo_bench.log import listing, replacement
-from mlpo_bench.log.agreement import check_cells, check_configuration
+from mlpo_bench.log.agreement import Told, check_adapters, check_sources
 from mlpo_bench.log.cell_files import CellFiles, read_suite
 from mlpo_bench.log.files import DamagedFile, command
 from mlpo_bench.log.ledger import shared
 from mlpo_bench.log.manifest import CONFIG_FILES, note_config, read_manifest, text_digest
 from mlpo_bench.log.names import checked_name
-from mlpo_bench.log.plan import Plan, read_plan
-from mlpo_bench.log.repair import damaged_config, decided_by, put_right, restored
+from mlpo_bench.log.plan import Plan, pass_on, read_plan
+from mlpo_bench.log.repair import damaged_config, decided_by, put_aside_unfit, put_right, restored
 from mlpo_bench.log.results import CellResult, Results, check_alike, read_result, read_results
 from mlpo_bench.log.seals import write_sealed
 from mlpo_bench.matrix.cells import cells, chosen
@@ -103,7 +102,7 @@ class RunDirectory:
         with self.locked():
             self._put_right(None if add else config)
             before = self.config
-            self._check_adapters()
+            check_adapters(self.path, self.manifest() if self.manifest_path.exists() else {})
             if add:
                 self.left()  # reads all files: what another version wrote is refused before anything is changed
                 config = before.extended(config)
@@ -112,6 +111,7 @@ class RunDirectory:
             if config != before:  # more cells, or other prices
                 self._before = before, self.cells
                 self._write(config, cells(config))
+                pass_on(self.plan_path, self._cell, config.digest)
             self._taken_up = self._state()
 
     def check_as_taken_up(self) -> None:
@@ -144,6 +144,7 @@ class RunDirectory:
                 raise
             self.put_right.append(restored(self.config_path, config))
             self.config = config
+        self.put_right += put_aside_unfit(self.plan, self.check_sources)
 
     def _write(self, config: RunConfig, matrix: tuple[Cell, ...]) -> None:
         """Write what decides the run. Its cells are known by then: what cannot be run spoils no folder."""
@@ -200,17 +201,6 @@ class RunDirectory:
             with self.locked(wait=_REPLACED_WITHIN_S):
                 if replacement.unsettled(self.path):
                     replacement.settle(self.path)
-
-    def _check_adapters(self) -> None:
-        """Refuse to go on with adapters that were trained anew since: half of the run would be another leader's."""
-        for model in self.manifest()["models"] if self.manifest_path.exists() else ():
-            adapter = model.get("adapter")
-            now = adapter and revision_here(adapter["name"])
-            if now and now != adapter["revision"]:
-                raise UsageError(
-                    f"the run {self.path} was made when the adapter {adapter['name']} was {adapter['revision']}; "
-                    f"it is {now} now. Choose another --name."
-                )
 
     @contextlib.contextmanager
     def locked(self, *, wait: float = 0) -> Iterator[None]:
@@ -329,15 +319,12 @@ class RunDirectory:
         if not os.path.lexists(self.results_path):
             raise UsageError(f"the run {self.path} has no results yet; `{self.command}` goes on with it.")
         results = read_results(self.results_path, self._cell)
-        check_configuration(self.results_path, results, self._cell, self.config.digest, self._noted)
-        check_cells(self.results_path, results, self._cell, self.cell_path)
+        self._told.check_results(self.results_path, results)
         return results
 
-    def _noted(self) -> str | None:
-        """Return the identity of the configuration that the manifest tells; None where it cannot be read."""
-        with contextlib.suppress(UsageError):
-            return str(self.manifest()["config_sha256"])
-        return None
+    @property
+    def _told(self) -> Told:
+        return Told(self._cell, self.config.digest, self.manifest, self.cell_path)
 
     def write_results(self) -> Results:
         """Put together what the cells of the run have come to so far, and write it.
@@ -363,9 +350,9 @@ class RunDirectory:
         """Read what the run was expected to take; None before it began.
 
         Raises:
-            DamagedFile: it is not what was written.
+            DamagedFile: it is not what was written, or another run's.
         """
-        return read_plan(self.plan_path) if os.path.lexists(self.plan_path) else None
+        return read_plan(self.plan_path, self._told) if os.path.lexists(self.plan_path) else None
 
     def seconds(self) -> float:
         """Return how long the run's sessions took, in seconds of conversing and scoring."""
@@ -378,6 +365,16 @@ class RunDirectory:
             DamagedFile: it is not what was written.
         """
         return read_manifest(self.manifest_path)
+
+    def check_sources(self) -> None:
+        """Check that the manifest, where there is one, tells where the questions of cells that have ended came from.
+
+        Raises:
+            DamagedFile: it does not.
+        """
+        if self.manifest_path.exists():
+            ended = [cell.suite for cell in self.cells if self.cell_path(cell.id).exists()]
+            check_sources(self.manifest_path, self.manifest(), ended)
 
     def check_config(self, manifest: Mapping[str, Any]) -> None:
         """Read the configuration, and check that it is what a manifest tells.

@@ -6,6 +6,7 @@ shared. What was *paid* counts every distinct completion of the run once, howeve
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ from pydantic import BaseModel, Field
 from mlpo_bench import atomic
 from mlpo_bench.chat import Usage
 from mlpo_bench.log.columns import Columns
-from mlpo_bench.log.files import ROWS, read_parts, read_table, write_parts
+from mlpo_bench.log.files import ROWS, damaged, read_parts, read_table, write_parts
 
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ SCHEMA = pa.schema(
     ]
 )
 _PLACE = ("question", "seat", "round", "stage", "sample", "request")
+_WAITS = ("waited", "began")
 _TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
 _COUNTED = ["request", *_TOKENS, "seconds"]
 CACHE_WRITES = "cache_write_tokens"
@@ -186,17 +188,56 @@ def read_ledger(path: Path) -> pa.Table:
     Raises:
         DamagedFile: the file is not what was written.
     """
-    return read_table(path, needed=[*_PLACE, *_COUNTED], held=_HELD)
+    table = read_table(path, needed=[*_PLACE, *_COUNTED], held=_HELD)
+    _check_verdicts(path, table)
+    return table
 
 
-def check_ledger(path: Path) -> None:
-    """Check that a ledger is one.
+def check_ledger(path: Path) -> set[str]:
+    """Check that a ledger is one, and return the questions that its turns are of.
 
     Raises:
         DamagedFile: the file is not what was written.
     """
-    for _ in read_parts(path, needed=[*_PLACE, *_COUNTED], held=_HELD):
-        pass
+    questions: set[str] = set()
+    for table in read_parts(path, needed=[*_PLACE, *_COUNTED], held=_HELD):
+        _check_verdicts(path, table)
+        questions.update(pc.unique(table["question"]).to_pylist())
+    return questions
+
+
+def _check_verdicts(path: Path, turns: pa.Table) -> None:
+    """Check that no turn is right whose answer could not be read; earlier versions judged no turns."""
+    if not {"answer", "right"} <= set(turns.column_names):
+        return
+    if pc.any(pc.and_(pc.is_null(turns["answer"]), turns["right"])).as_py():
+        raise damaged(path, "has a row that is 'right' without an 'answer'")
+
+
+def turns_digest(path: Path) -> str:
+    """Return the SHA-256 of a ledger's turns, in hex, without their waits: two runs have all else in common.
+
+    Raises:
+        DamagedFile: the file is not what was written.
+    """
+    hashes: dict[str, Any] = {}
+    for table in read_parts(path, needed=[*_PLACE, *_COUNTED], held=_HELD):
+        for field in _HELD.schema:
+            if field.name in table.column_names and field.name not in _WAITS:
+                for aspect, told in _bytes(table[field.name].cast(field.type)):
+                    hashes.setdefault(f"{field.name} {aspect}", hashlib.sha256()).update(told)
+    return hashlib.sha256("".join(f"{name} {one.hexdigest()}\n" for name, one in hashes.items()).encode()).hexdigest()
+
+
+def _bytes(column: pa.ChunkedArray) -> Iterator[tuple[str, bytes]]:
+    """Yield what a column holds, by what it tells: however a file is cut into parts, these add up to the same."""
+    yield "nulls", pc.is_null(column).to_numpy().tobytes()
+    if not pa.types.is_string(column.type):
+        yield "values", column.to_numpy().tobytes()
+        return
+    texts = pc.fill_null(column, "")
+    yield "lengths", pc.binary_length(texts).to_numpy().tobytes()
+    yield "values", "".join(texts.to_pylist()).encode()
 
 
 def read_places(path: Path) -> dict[Place, tuple[str | None, bool, float]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 import mlpo_bench
 from mlpo_bench import yamls
@@ -174,21 +174,31 @@ class _Told(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
 
+def _checked_time(told: str) -> str:
+    datetime.fromisoformat(told)
+    return told
+
+
+_Count = Annotated[int, Field(ge=0)]
+_Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Time = Annotated[str, AfterValidator(_checked_time)]
+
+
 class _Completions(_Told):
-    made: int = 0
-    made_by: dict[str, int] = {}
-    reused: int = 0
-    reused_from: str | None = None
-    reused_to: str | None = None
+    made: _Count = 0
+    made_by: dict[str, _Count] = {}
+    reused: _Count = 0
+    reused_from: _Time | None = None
+    reused_to: _Time | None = None
 
 
 class _Session(_Told):
-    started: str
-    ended: str | None
+    started: _Time
+    ended: _Time | None
     command: Annotated[list[str], Field(min_length=1)]
     store: str | None = None
-    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    worked: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {}
+    seconds: _Amount = 0.0
+    worked: dict[str, Annotated[list[_Amount], Field(min_length=2, max_length=2)]] = {}
     completions: _Completions = _Completions()
 
 
@@ -208,7 +218,7 @@ class _Answered(_Told):
 
 
 class _Rescored(_Told):
-    date: str
+    date: _Time
     versions: dict[str, str]
     git: _Git | None
 
@@ -231,8 +241,11 @@ class _Model(_Told):
 
 
 class _Hardware(_Told):
-    cores: int | None = None
-    memory_gib: float | None = None
+    machine: str | None = None
+    system: str | None = None
+    processor: str | None = None
+    cores: _Count | None = None
+    memory_gib: _Amount | None = None
     accelerators: list[str] = []
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
-from mlpo_bench.log.files import damaged, read_json
+from mlpo_bench.errors import UsageError
+from mlpo_bench.log.files import damaged
 from mlpo_bench.log.ledger import Spent
+from mlpo_bench.log.seals import read_sealed, write_sealed
 from mlpo_bench.matrix.config import TEAM
 
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
+    from mlpo_bench.log.agreement import Told
 
+
+_IDENTITY = "config_sha256"
 _Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -64,14 +71,35 @@ class Plan(BaseModel):
         return sum(spent.calls for spent in self.paid.values())
 
 
-def read_plan(path: Path) -> Plan:
+def write_plan(path: Path, plan: Plan, identity: str) -> None:
+    """Write what a run is expected to take, with the identity of its configuration."""
+    write_sealed(path, {**plan.model_dump(mode="json"), _IDENTITY: identity})
+
+
+def read_plan(path: Path, run: Told | None = None) -> Plan:
     """Return what a run was expected to take.
 
+    Args:
+        path: Where it lies.
+        run: The run, to check that it is its own; earlier versions' plans do not tell.
+
     Raises:
-        DamagedFile: the file is not what was written.
+        DamagedFile: the file is not what was written, or another run's.
     """
-    content = read_json(path)
+    content = read_sealed(path)
+    identity = content.pop(_IDENTITY, None)
     try:
-        return Plan.model_validate(content)
+        plan = Plan.model_validate(content)
     except ValidationError:
         raise damaged(path, "is no plan") from None
+    if run is not None and identity is not None:
+        run.check_identity(path, identity, {cell.cell for cell in plan.cells})
+    return plan
+
+
+def pass_on(path: Path, cells: Collection[str], identity: str) -> None:
+    """Have the plan of a run stay its own whose configuration is another now, with the same cells."""
+    with contextlib.suppress(UsageError):
+        plan = read_plan(path)
+        if {cell.cell for cell in plan.cells} == set(cells):
+            write_plan(path, plan, identity)

@@ -14,7 +14,7 @@ from mlpo_bench.log.plan import read_plan
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mlpo_bench.matrix.config import RunConfig
@@ -65,6 +65,15 @@ def _no_file(path: Path) -> str:
     if not os.path.lexists(path) or path.is_file():
         return ""
     return "is a folder" if path.is_dir() else "is no file"
+
+
+def put_aside_unfit(*checks: Callable[[], object]) -> Iterator[str]:
+    """Put aside what does not fit the rest of its run, as one check or another tells; say so, a sentence each."""
+    for check in checks:
+        try:
+            check()
+        except DamagedFile as fault:
+            yield put_aside(fault.path, fault.why)
 
 
 def decided_by(config: RunConfig, manifest: Mapping[str, Any]) -> bool:

@@ -303,7 +303,7 @@ def _fault_of_place(result: CellResult, cell: Cell) -> str:
 
     Earlier versions may not tell what a cell is held against.
     """
-    own = {"cell": cell.id, "suite": cell.suite, "team": cell.team, "label": cell.label}
+    own: dict[str, str | None] = {"cell": cell.id, "suite": cell.suite, "team": cell.team, "label": cell.label}
     own |= {"matched": cell.matched_id, "plain": cell.plain_id}
     for name, value in own.items():
         if (told := getattr(result, name)) != value and (told is not None or name not in {"matched", "plain"}):

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError, nearest
+from mlpo_bench.log.agreement import check_sources
 from mlpo_bench.log.directory import RunDirectory
 from mlpo_bench.log.files import DamagedFile
 
@@ -91,7 +92,10 @@ class LoadedRun:
         Raises:
             UsageError: none has yet, or another version wrote them in another form.
         """
-        return self.directory.results()
+        results = self.directory.results()
+        if (manifest := self._sound_manifest()) is not None:
+            check_sources(self.directory.manifest_path, manifest, results.sources)
+        return results
 
     @cached_property
     def result(self) -> dict[str, CellResult]:

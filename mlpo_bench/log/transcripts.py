@@ -40,6 +40,14 @@ _TOLD: dict[str, tuple[type, ...]] = {
     "seconds": (int, float),
     "request": (str,),
 }
+# What a text tells that was read in a turn's place; `text` is null where nothing was.
+_ALTERED: dict[str, tuple[type, ...]] = {
+    "seat": (str,),
+    "peer": (int,),
+    "round": (int,),
+    "text": (str, NoneType),
+    "key": (str, NoneType),
+}
 FRAME_BYTES = 1 << 18
 
 
@@ -164,17 +172,28 @@ def _is_conversation(line: object) -> bool:
     return (
         isinstance(line.get("final"), str)
         and all(isinstance(turns, list) for turns in made)
+        and bool(line.get("turns"))
         and all(map(_is_turn, chain(*made)))
+        and isinstance(line.get("altered", []), list)
+        and all(map(_is_altered, line.get("altered", [])))
     )
 
 
 def _is_turn(turn: object) -> bool:
-    if not isinstance(turn, dict):
+    if not isinstance(turn, dict) or not _tells(turn, _TOLD):
         return False
+    return all(isinstance(one, dict) and _is_said(one) for one in turn["read"])
+
+
+def _is_altered(one: object) -> bool:
+    return isinstance(one, dict) and _tells(one, _ALTERED)
+
+
+def _tells(one: dict[str, Any], told: Mapping[str, tuple[type, ...]]) -> bool:
     return all(
-        type(turn.get(name, _TOLD)) in kinds and (int not in kinds or 0 <= turn[name] < math.inf)
-        for name, kinds in _TOLD.items()
-    ) and all(isinstance(one, dict) and _is_said(one) for one in turn["read"])
+        type(one.get(name, told)) in kinds and (int not in kinds or 0 <= one[name] < math.inf)
+        for name, kinds in told.items()
+    )
 
 
 def _is_said(message: dict[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -104,23 +105,58 @@ def pour(folder: RunDirectory, cells: Iterable[Cell], layers: Layers) -> None:
         layers.add(one)
 
 
-def restore(folder: RunDirectory, store: Store) -> int:
-    """Put into a store what a run's files hold, unless they are damaged; return how many answers are new there."""
+def restore(folder: RunDirectory, store: Store, left_out: list[UsageError]) -> int:
+    """Put into a store what a run's files hold; return how many answers are new there.
+
+    `left_out` is given what is wrong with those of which nothing, or not all, could be taken.
+    """
     before = len(store)
-    for one in kept(folder):
+    for one in kept(folder, left_out):
         store.put(one.request, one.made, one.by)
     return len(store) - before
 
 
-def kept(folder: RunDirectory) -> Iterator[Kept]:
-    """Yield what a run's files hold, unless they are damaged; equal requests of several cells come several times."""
+def kept(folder: RunDirectory, left_out: list[UsageError]) -> Iterator[Kept]:
+    """Yield what a run's files hold; equal requests of several cells come several times.
+
+    `left_out` is given what is wrong with those of which nothing, or not all, could be taken.
+    """
+    cells: Sequence[Cell] = ()
+    with _noted(left_out):
+        _check_config(folder)
+        cells = folder.cells
     makers = _makers(folder)
-    for cell in folder.cells:
-        with contextlib.suppress(UsageError):  # damaged files are told of where the run is read
-            folder.files(cell.id).check_one(folder.transcript_path(cell))
-            yield from _completions_of(folder, cell, makers)
-    with contextlib.suppress(UsageError):
+    for cell in cells:
+        of_seats, transcripts = _of_seats(cell, makers), folder.transcript_path(cell)
+        with _noted(left_out):
+            if os.path.lexists(transcripts) or os.path.lexists(folder.cell_path(cell.id)):
+                folder.files(cell.id).check_one(transcripts)
+                yield from _completions(transcripts, of_seats)
+        with _noted(left_out):
+            if folder.files(cell.id).weighed:
+                folder.files(cell.id).check_calibration()
+                yield from _completions(folder.calibration_path(cell.id), of_seats)
+    with _noted(left_out):
         yield from read_unused(folder)
+
+
+@contextlib.contextmanager
+def _noted(left_out: list[UsageError]) -> Iterator[None]:
+    """Go on after what cannot be read of a run, and note what is wrong with it, once."""
+    try:
+        yield
+    except UsageError as fault:
+        if str(fault) not in map(str, left_out):
+            left_out.append(fault)
+
+
+def _check_config(folder: RunDirectory) -> None:
+    """Check that the configuration is the run's, as far as there is a manifest to tell."""
+    manifest = None
+    with contextlib.suppress(UsageError):
+        manifest = folder.manifest()
+    if manifest is not None:
+        folder.check_config(manifest)
 
 
 def _makers(folder: RunDirectory) -> dict[str, Maker | None]:
@@ -134,10 +170,15 @@ def _makers(folder: RunDirectory) -> dict[str, Maker | None]:
 
 
 def _completions_of(folder: RunDirectory, cell: Cell, makers: Mapping[str, Maker | None]) -> Iterator[Kept]:
-    of_seats = {seat: makers.get(member.spec.name) for seat, member in cell.setting.team.seats.items()}
+    of_seats = _of_seats(cell, makers)
     yield from _completions(folder.transcript_path(cell), of_seats)
-    if (path := folder.calibration_path(cell.id)).exists():
-        yield from _completions(path, of_seats)
+    if folder.files(cell.id).weighed:
+        yield from _completions(folder.calibration_path(cell.id), of_seats)
+
+
+def _of_seats(cell: Cell, makers: Mapping[str, Maker | None]) -> dict[str, Maker | None]:
+    """Return who made what a cell's seats answered."""
+    return {seat: makers.get(member.spec.name) for seat, member in cell.setting.team.seats.items()}
 
 
 def _completions(path: Path, makers: Mapping[str, Maker | None]) -> Iterator[Kept]:

@@ -113,6 +113,7 @@ def _ended(folder: RunDirectory) -> list[Cell]:
     if not ended:
         raise UsageError(f"no cell of the run {folder.path} has come to its end; `{folder.command}` goes on with it.")
     folder.check_config(folder.manifest())
+    folder.check_sources()
     for cell in ended:
         read_result(folder.cell_path(cell.id), cell)
         folder.files(cell.id).check()

@@ -13,8 +13,9 @@ from mlpo_bench.engines.late import start_of
 from mlpo_bench.errors import Stopped, StoppedAtOnce, UsageError, unknown
 from mlpo_bench.harness.suite import SuiteTasks, quiet_lm_eval
 from mlpo_bench.log import origins
-from mlpo_bench.log.files import noted_store, write_json
+from mlpo_bench.log.files import noted_store
 from mlpo_bench.log.manifest import Manifest
+from mlpo_bench.log.plan import write_plan
 from mlpo_bench.questions import from_elsewhere
 from mlpo_bench.runs import throughput
 from mlpo_bench.runs.calibration import calibrated
@@ -107,7 +108,7 @@ def _restore(store: Store, folder: RunDirectory, observer: Listener) -> None:
     lost = Path(before).absolute() == store.path.absolute() and store.empty
     if not (store.set_aside or lost):
         return
-    restored = restore(folder, store)
+    restored = restore(folder, store, [])  # what is damaged is made anew
     if restored or store.set_aside:
         why = f"was damaged and is set aside as {store.set_aside}" if store.set_aside else "is new"
         observer.say(
@@ -192,7 +193,7 @@ async def _plan(folder: RunDirectory, suites: Mapping[str, SuiteTasks], observer
     loaded = load_suites(config, others, observer, others) | dict(suites)
     observer.say("Estimating what it will take")
     made = await plan(every, {name: loaded[name] for name in names}, config.prices)
-    write_json(folder.plan_path, made.model_dump(mode="json"))
+    write_plan(folder.plan_path, made, config.digest)
 
 
 def load_suites(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from mlpo_bench.harness.documents import CutOff
 from mlpo_bench.harness.verdicts import Verdict
 from mlpo_bench.log import ledger
-from mlpo_bench.log.files import write_json
 from mlpo_bench.log.records import write_records
 from mlpo_bench.log.results import CellResult
+from mlpo_bench.log.seals import write_sealed
 from mlpo_bench.log.transcripts import read_transcripts
 
 
@@ -45,7 +45,7 @@ def score(
     serial = ledger.serial_tokens(path)
     result = CellResult.of(cell, records, seats, scores.results, suite.source.revision, serial)
     told = {"source": str(suite.source), "whole": suite.whole, "lm_eval": suite.configs}
-    write_json(folder.suite_path(cell.suite), told)
+    write_sealed(folder.suite_path(cell.suite), told)
     folder.files(cell.id).write(result)
     return result
 

@@ -92,10 +92,16 @@ def test_a_store_that_was_lost_is_rebuilt_from_runs(mlpo_bench: Cli, made_up: Pa
     said = mlpo_bench("store", "rebuild", "first", "--store", "second.sqlite")
     assert (said.code, said.out.strip()) == (0, f"{kept} completions of runs/first are new in second.sqlite.")
     RunDirectory.open("first").unused_path.unlink(missing_ok=True)  # by chance it has ballots beyond a vote, or none
-    for path in Path("runs/first/transcripts").iterdir():
+    damaged = list(Path("runs/first/transcripts").iterdir())
+    for path in damaged:
         path.write_bytes(path.read_bytes()[:-50])  # what is damaged is left out
-    assert mlpo_bench("store", "rebuild", "first", "--store", "third.sqlite").code == 0
-    assert count(Path("third.sqlite")) == 0
+    said = mlpo_bench("store", "rebuild", "first", "--store", "third.sqlite")
+    assert (said.code, count(Path("third.sqlite"))) == (1, 0)
+    assert said.err.count("mlpo-bench: left out: runs/first/transcripts/") == len(damaged)
+    assert "is not what was written: it was cut short or changed; `mlpo-bench run --config" in said.err
+    said = mlpo_bench("store", "export", "part.zst", "--store", "first.sqlite", "--run", "first")
+    assert (said.code, said.out) == (1, "0 completions in part.zst (0.0 MiB).\n")
+    assert "left out: runs/first/transcripts/" in said.err
     assert mlpo_bench(*options, "--store", "second.sqlite", "--name", "second").code == 0
     assert LoadedRun.open("second").manifest["sessions"][0]["completions"]["made"] == 0
 

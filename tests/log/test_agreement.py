@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from mlpo_bench.log import RunDirectory
+from mlpo_bench.log import LoadedRun, RunDirectory
 from mlpo_bench.log.files import DamagedFile
 from mlpo_bench.log.seals import sealed
 
@@ -47,7 +47,9 @@ def test_results_of_another_run_are_not_believed(
     )
     assert [cell.id for cell in other.cells] == [cell.id for cell in copied.cells]
     shutil.copyfile(other.results_path, copied.results_path)
-    with pytest.raises(DamagedFile, match=r"copied/results\.json is of another configuration.*`mlpo-bench run "):
+    with pytest.raises(
+        DamagedFile, match=r"copied/results\.json is of another configuration than the run's; `mlpo-bench"
+    ):
         copied.results()
 
 
@@ -99,6 +101,57 @@ def test_a_configuration_may_have_had_another_identity_in_another_version(copied
     copied.manifest_path.unlink()
     with pytest.raises(DamagedFile, match="is of another configuration"):
         copied.results()
+
+
+def test_a_manifest_tells_where_questions_came_from(
+    carry_for_all: Runs, mixed_team: dict[str, Any], copied: RunDirectory
+) -> None:
+    change(copied.manifest_path, lambda value: value.update(sources={}))
+    with pytest.raises(DamagedFile, match=r"manifest\.json does not tell where the questions of bbh came from; `mlpo-"):
+        _ = LoadedRun.open(copied.path).results
+    with pytest.raises(DamagedFile, match="does not tell where the questions of bbh came from"):
+        copied.check_sources()
+    again = RunDirectory.for_run(config_of(carry_for_all, mixed_team), copied.path.parent, "copied")
+    assert [cell.id for cell in again.left()] == [cell.id for cell in again.cells]
+
+
+def config_of(carry: Runs, team: dict[str, Any], **more: Any) -> Any:
+    return carry.config(**{"protocols": ["solo", "leader"], "rounds": 1, "peers": 1, "team": team, **more})
+
+
+def test_a_plan_of_another_run_is_not_believed(
+    carry_for_all: Runs, mixed_team: dict[str, Any], copied: RunDirectory
+) -> None:
+    other = carry_for_all(
+        "another", protocols=["solo", "leader"], rounds=1, peers=1, team=mixed_team, subjects=["navigate"]
+    )
+    shutil.copyfile(other.plan_path, copied.plan_path)
+    with pytest.raises(DamagedFile, match=r"copied/plan\.json is of another configuration than the run's; `mlpo-bench"):
+        copied.plan()
+    change(copied.plan_path, lambda value: value.pop("config_sha256"))  # as an earlier version wrote it
+    assert copied.plan() == other.plan()
+    shutil.copyfile(other.plan_path, copied.plan_path)
+    again = RunDirectory.for_run(config_of(carry_for_all, mixed_team), copied.path.parent, "copied")
+    assert again.plan() is None
+    assert any("copied/plan.json is of another configuration" in sentence for sentence in again.put_right)
+
+
+def test_a_plan_that_was_changed_is_told(copied: RunDirectory) -> None:
+    value = orjson.loads(copied.plan_path.read_bytes())
+    copied.plan_path.write_bytes(orjson.dumps(value | {"seconds": 3.0}))
+    with pytest.raises(DamagedFile, match=r"plan\.json is not what was written: it was changed"):
+        copied.plan()
+
+
+def test_a_plan_may_be_older_than_a_configuration_that_is_extended(
+    carry_for_all: Runs, mixed_team: dict[str, Any], copied: RunDirectory
+) -> None:
+    before = copied.plan()
+    more = config_of(carry_for_all, mixed_team, protocols=["oracle"])
+    assert RunDirectory.for_run(more, copied.path.parent, "copied", add=True).plan() == before
+    same = config_of(carry_for_all, mixed_team, protocols=[{"leader": {"rounds": 1}}])
+    again = RunDirectory.for_run(same, copied.path.parent, "copied", add=True)
+    assert again.plan() == before
 
 
 @pytest.mark.parametrize("name", ["results.json", "plan.json"])

@@ -35,7 +35,7 @@ WHOLE: dict[str, Any] = {
     "sources": {"bbh": {"where": "here", "revision": "1"}},
     "versions": {"torch": None, "python": "3.11"},
     "git": GIT,
-    "hardware": {"cores": 2, "memory_gib": 7.5, "accelerators": ["one"]},
+    "hardware": {"processor": "one", "cores": 2, "memory_gib": 7.5, "accelerators": ["one"]},
     "sessions": [SESSION],
     "rescored": [{"date": "2026-01-01", "versions": {}, "git": GIT}],
 }
@@ -72,6 +72,26 @@ def test_a_value_of_another_kind_is_damage(at: tuple[Any, ...], tmp_path: Path) 
     path = tmp_path / "manifest.json"
     path.write_text(json.dumps(changed(at, [[1]])))
     with pytest.raises(DamagedFile, match="is no manifest"):
+        read_manifest(path)
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        (("hardware", "processor"), True),
+        (("sessions", 0, "started"), "x\0"),
+        (("sessions", 0, "ended"), "yesterday"),
+        (("sessions", 0, "worked", "m"), [-5, 100]),
+        (("sessions", 0, "completions", "made"), -5),
+        (("sessions", 0, "completions", "made_by", "m"), -1),
+        (("sessions", 0, "completions", "reused_from"), ""),
+        (("rescored", 0, "date"), "x"),
+    ],
+)
+def test_a_value_that_cannot_be_is_damage(at: tuple[Any, ...], value: object, tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(changed(at, value)))
+    with pytest.raises(DamagedFile, match=r"is no manifest \("):
         read_manifest(path)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow.parquet as pq
 import pytest
 import zstandard
@@ -25,6 +26,7 @@ from mlpo_bench.engines.scripted import ScriptedEngine
 from mlpo_bench.errors import EngineError, Stopped, UsageError
 from mlpo_bench.log import RunDirectory, replacement
 from mlpo_bench.log.files import write_json
+from mlpo_bench.log.seals import sealed
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.matrix.cells import cells
 from mlpo_bench.runs.recollection import NOT_RECORDED
@@ -175,6 +177,10 @@ def test_a_run_that_did_not_keep_its_train_answers_weighs_as_before_and_says_so(
     path = run.calibration_path("bbh.weighted-vote-of-5-3-peers")
     kept = path.read_bytes()
     path.unlink()
+    cell = run.cell_path("bbh.weighted-vote-of-5-3-peers")
+    told = orjson.loads(cell.read_bytes())
+    del told["files"]["calibration"]
+    cell.write_bytes(orjson.dumps(sealed(told)))
     before = run.results().cells
     reader(unread_odd)
     assert again(run).weighed_before == ["bbh.weighted-vote-of-5-3-peers"]
