@@ -433,8 +433,8 @@ def test_files_that_cannot_be_read_are_named(carry: Runs, team: dict[str, Any]) 
         ([turned(first, seat="judge"), *rest], "line 1, is no conversation that this version reads"),
         ([turned(first, request="00" * 32), *rest], "none of the run's models was asked bbh/.* as it is asked"),
         ([turned(first, read=[{"role": "user", "content": "?"}]), *rest], "was worded otherwise"),
-        ([json.dumps(first | {"question": "bbh/x/1"}).encode() + b"\n", *rest], "answers bbh/x/1, which the run"),
-        (rest, "was cut short: it lacks 1 conversations, bbh/"),
+        ([json.dumps(first | {"question": "bbh/x/1"}).encode() + b"\n", *rest], "bbh/x/1 is no question of its cell"),
+        (rest, "lacks 1 conversations, bbh/"),
     ):
         path.write_bytes(zstandard.compress(b"".join(spoiled)))
         with pytest.raises(UsageError, match=message):
