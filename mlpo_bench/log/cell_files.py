@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mlpo_bench.log.files import DamagedFile, damaged, digest, read_lines, read_table
 from mlpo_bench.log.ledger import Spent, by_seat, check_ledger, read_ledger, turns_digest
-from mlpo_bench.log.records import read_questions, read_records
+from mlpo_bench.log.records import read_records
 from mlpo_bench.log.seals import read_sealed, write_sealed
 from mlpo_bench.log.transcripts import read_transcripts
 
@@ -63,8 +63,9 @@ class CellFiles:
         self.check_one(self.transcripts)
         next(read_transcripts(self.transcripts), None)
         self.read_records()
-        self._check_asked(check_ledger(self.ledger))
+        questions = check_ledger(self.ledger)
         self._check_turns()
+        self._check_asked(questions)
         read_suite(self.suite)
         if self.weighed:
             self.check_calibration()
@@ -97,7 +98,7 @@ class CellFiles:
 
     def _conversations(self) -> Iterator[dict[str, Any]]:
         told: set[str] = set()
-        asked = read_questions(self.records) if os.path.lexists(self.result) else None
+        asked = set(self.read_records().column("question")) if os.path.lexists(self.result) else None
         for line in read_transcripts(self.transcripts):
             if line["question"] in told:
                 raise damaged(self.transcripts, f"is damaged: it has two conversations over {line['question']}")
@@ -133,15 +134,16 @@ class CellFiles:
             DamagedFile: the file is not what was written, or another cell's.
         """
         table = read_ledger(self.ledger)
-        self._check_asked(set(pc.unique(table["question"]).to_pylist()))
         self._check_turns()
+        self._check_asked(set(pc.unique(table["question"]).to_pylist()))
         return table
 
     def _check_asked(self, questions: set[str]) -> None:
         """Check that turns are of all questions that were answered; of a cell that has yet to end nothing is known."""
         if not os.path.lexists(self.result):
             return
-        if not read_questions(self.records, answered=True) <= questions <= read_questions(self.records):
+        records = self.read_records()
+        if not set(records.answered.column("question")) <= questions <= set(records.column("question")):
             raise damaged(self.ledger, "does not hold turns of the questions that its cell answered")
 
     def _check_turns(self) -> None:

@@ -199,19 +199,6 @@ def read_records(path: Path) -> Records:
     return records
 
 
-def read_questions(path: Path, *, answered: bool = False) -> set[str]:
-    """Return the questions that a cell was asked, or those that it answered.
-
-    Raises:
-        DamagedFile: the file is not what was written.
-    """
-    questions: set[str] = set()
-    for table in read_parts(path, ["question", "error"], held=_HELD):
-        some = table.filter(pc.is_null(table["error"])) if answered else table
-        questions.update(some["question"].to_pylist())
-    return questions
-
-
 def _parts(path: Path) -> Iterator[pa.Table]:
     for table in read_parts(path, needed=[name for name in SCHEMA.names if name not in _SELDOM], held=_HELD):
         if pc.any(pc.and_(pc.is_null(table["right"]), pc.is_null(table["error"]))).as_py():

@@ -183,7 +183,7 @@ def _tell(run: Path, name: str, version: object) -> None:
         path.write_bytes(zstandard.compress(f"{line}\n".encode()))
     cell = run / "cells" / "bbh.solo.json"
     told = json.loads(cell.read_text())
-    if path.parent.name in told["files"]:
+    if path.parent.name in {"transcripts", "records"}:
         told["files"][path.parent.name] = hashlib.sha256(path.read_bytes()).hexdigest()
         cell.write_text(json.dumps(sealed(told)))
 
@@ -230,7 +230,7 @@ def _retyped(run: Path, name: str, column: str, values: Callable[[list[Any]], li
     pq.write_table(table.set_column(table.column_names.index(column), column, changed), path)
     cell = run / "cells" / f"{path.stem}.json"
     told = json.loads(cell.read_text())
-    if path.parent.name in told["files"]:
+    if path.parent.name in {"transcripts", "records"}:
         told["files"][path.parent.name] = hashlib.sha256(path.read_bytes()).hexdigest()
         cell.write_text(json.dumps(sealed(told)))
 
@@ -337,7 +337,7 @@ def _turns(**changes: object) -> Callable[[Path], None]:
 
 
 def _endless(path: Path) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), "seconds": "nan"}))
+    path.write_text(json.dumps(sealed({**json.loads(path.read_text()), "seconds": "nan"})))
 
 
 TRANSCRIPTS = "transcripts/bbh.leader-1-round-3-peers.jsonl.zst"

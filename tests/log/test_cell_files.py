@@ -108,6 +108,8 @@ def test_turns_are_those_that_the_cell_counts(
 ) -> None:
     unsealed(copied, LEADER)
     column(copied.ledger_path(LEADER), name, values)
+    if name == "answer":
+        column(copied.ledger_path(LEADER), "right", lambda values: [True] * len(values))
     for read in (lambda: LoadedRun(copied).turns(LEADER), copied.files(LEADER).check):
         with pytest.raises(DamagedFile) as told:
             read()
