@@ -90,7 +90,7 @@ def run(
         suites: names, files or instances (see `SuiteLike`).
         protocols: names, instances, or names with their settings (see `ProtocolLike`).
         team: a file, a `Team`, or what a team file holds (see `TeamLike`).
-        config: a matrix as YAML; what else is given goes before it.
+        config: a matrix as YAML; what else is given overrides it.
         name: the run's name.
         folder: where runs lie.
         only: take the cells with one of these words in their names, and those whose tokens they match.
@@ -184,7 +184,7 @@ def _configured(
 
 
 def _protocol(given: ProtocolLike) -> object:
-    """Return an entry of a matrix; what an instance says of its depth and its ballots goes before the run's."""
+    """Return an entry of a matrix; what an instance says of its depth and its ballots overrides the run's."""
     if isinstance(given, type):
         return PROTOCOLS.reference(given)
     if not isinstance(given, Protocol):

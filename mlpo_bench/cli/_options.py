@@ -176,7 +176,8 @@ def configuration(
         Option(
             "--matrix",
             "--config",
-            help="'default', a matrix file, or a run's config.yaml to repeat; other options go before it.",
+            help="A matrix file, one of ours (default, elsewhere, interventions, leaderboard), or a run's config.yaml "
+            "to repeat; other options override it.",
             rich_help_panel=HOW,
             autocompletion=complete.matrices,
         ),
@@ -216,7 +217,7 @@ def configuration(
         Option(
             "--gen-kwargs",
             "--gen_kwargs",
-            help="Generation settings before all others: temperature=0,max_gen_toks=256",
+            help="Generation settings, which override all others: temperature=0,max_gen_toks=256",
             rich_help_panel=HOW,
         ),
     ] = None,

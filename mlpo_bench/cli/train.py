@@ -85,7 +85,7 @@ class _Chosen:
     def read(self) -> Recipe:
         """Read the recipe with the changes in place.
 
-        A folder of data that was named goes before the recipe's own; one that stands in the environment does not.
+        A folder of data that was named overrides the recipe's own; one that stands in the environment does not.
         """
         from mlpo_bench.questions.loading import DATA_VARIABLE
         from mlpo_bench.training import recipe_file

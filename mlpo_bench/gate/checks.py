@@ -8,6 +8,8 @@ from enum import StrEnum
 
 PASSED, REGRESSION, CANNOT_JUDGE = 0, 1, 2
 """The exit codes of a gate."""
+_REFUSED = ("gate", "can judge")
+"""The one check of a gate that could look at nothing."""
 
 
 class Outcome(StrEnum):
@@ -49,7 +51,12 @@ class Judgement:
     @classmethod
     def refused(cls, title: str, why: str) -> Judgement:
         """Make the judgement of a gate that cannot judge."""
-        return cls(title, (Check("gate", "can judge", Outcome.CANNOT_JUDGE, why),))
+        return cls(title, (Check(*_REFUSED, Outcome.CANNOT_JUDGE, why),))
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing was looked at."""
+        return [(check.group, check.name) for check in self.checks] == [_REFUSED]
 
     def having(self, outcome: Outcome) -> tuple[Check, ...]:
         """Return the checks that came out so."""

@@ -28,6 +28,13 @@ _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~&@:$])")
 def print_judgement(judgement: Judgement, console: Console) -> None:
     """Print what failed or could not be judged, with details, below a line for each group."""
     console.print(judgement.title, style="bold")
+    if not judgement.is_refused:  # whose one check is the sentence below
+        _print_checks(judgement, console)
+    outcome = Outcome(("passed", "failed", "cannot judge")[judgement.exit_code])
+    console.print(judgement.summary, style=_STYLES[outcome])
+
+
+def _print_checks(judgement: Judgement, console: Console) -> None:
     table = Table(header_style="bold")
     for title, justify in (("", "left"), ("passed", "right"), ("failed", "right"), ("cannot judge", "right")):
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
@@ -37,11 +44,10 @@ def print_judgement(judgement: Judgement, console: Console) -> None:
     console.print(table)
     telling = [check for check in judgement.checks if check.outcome is not Outcome.PASSED]
     for place, check in enumerate(telling):
-        console.print(f"{check.outcome}: {check.message}", style=_STYLES[check.outcome])
+        if len(telling) > 1 or check.message not in judgement.summary:
+            console.print(f"{check.outcome}: {check.message}", style=_STYLES[check.outcome])
         if check.details and place < _MOST_DETAILED:
             console.print(check.details, style="dim")
-    outcome = Outcome(("passed", "failed", "cannot judge")[judgement.exit_code])
-    console.print(judgement.summary, style=_STYLES[outcome])
 
 
 def workflow_commands(judgement: Judgement) -> Iterator[str]:

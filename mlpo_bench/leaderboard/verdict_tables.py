@@ -174,6 +174,6 @@ def _counts(one: Judged, *, several: bool) -> Iterator[tuple[str, ...]]:
                 str(sum(verdict.outcome == outcome for verdict in verdicts))
                 for outcome in ("beats", "loses to", "cannot be told from")
             ),
-            f"{min(differences):+.3f} to {max(differences):+.3f}",
+            " to ".join(dict.fromkeys(f"{end(differences):+.3f}" for end in (min, max))),
             "-" if chance is None else f"{chance:.2f}",
         )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Critique(Protocol):
-    """An actor, K critics and T `rounds`: 1 + (K + 1) * T calls in 1 + 2 * T serial steps."""
+    """The leader's seat answers, K peers criticise, it revises, over T `rounds`: 1 + (K + 1) * T calls."""
 
     rounds: Depth = 1
 

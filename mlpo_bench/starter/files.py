@@ -103,7 +103,7 @@ def matrix_text(choices: Choices, path: Path, team: str) -> str:
             "K: the first so many of the team file",
         ),
         ("# seeds: 3", "tables then show means and their spread"),
-        ("# generation: {max_gen_toks: 512}", "goes before what tasks and members say"),
+        ("# generation: {max_gen_toks: 512}", "overrides what tasks and members say"),
     )
 
 

@@ -198,6 +198,8 @@ def test_a_table_holds_at_80_columns() -> None:
         assert max(map(len, printed.splitlines())) <= 80
         assert "..." not in printed.replace("leader", "")
         assert "\u2026" not in printed
+        assert f"open, {found.led[1].needed:,} q." in printed
+        assert "open, 900 q.: cannot be told yet" in " ".join(printed.split())
         for verdict in found.led:
             assert f"{verdict.comparison.difference.value:+.3f}" in printed
         assert " ".join(found.sentence.split()) in " ".join(printed.split())

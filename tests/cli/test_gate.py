@@ -107,6 +107,10 @@ def test_what_cannot_be_judged_ends_with_two(
     run, kept = made("one"), tmp_path / "baseline.json"
     absent = call(run, "--baseline", kept, "--junit", "j.xml", "--github")
     assert absent.exit_code == 2
+    alone = " ".join(call(run, "--baseline", kept).output.split())
+    assert alone.count("Make one with --update") == 1  # a sentence, and no table of nothing
+    assert "passed" not in alone
+    assert "name it with --baseline FILE" in " ".join(call(run).output.split())
     assert "Make one with --update" in absent.output
     assert "::warning" in absent.output
     assert len(ET.parse("j.xml").findall(".//error")) == 1

@@ -7,6 +7,7 @@ import contextlib
 import csv
 import io
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -322,7 +323,11 @@ def test_a_narrow_terminal_reads_verdicts_in_a_word_and_of_columns_that_are_ther
     assert "Tokens: A's mean" not in narrow.notes[0]
     assert {row[-1] for row in narrow.rows} == {pair.brief for pair in (*found.pairs, *found.means)}
     assert all(pair.brief[0] == pair.verdict[0] for pair in found.pairs if pair.adjusted < 0.05)
-    assert all(pair.brief.startswith("open") for pair in found.pairs if pair.adjusted >= 0.05)
+    still_open = [replace(pair, adjusted=0.5) for pair in found.pairs]
+    assert {pair.brief for pair in still_open} == {
+        "open" if pair.could_show is None else f"open (>{pair.could_show:.3f})" for pair in still_open
+    }
+    assert "open (>0.253): no difference is shown" in narrow.notes[0]
 
 
 def test_what_is_so_of_both_runs_is_said_once(make: Callable[..., RunDirectory]) -> None:

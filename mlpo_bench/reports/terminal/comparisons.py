@@ -37,7 +37,10 @@ _LEGEND = {
     "the strictest test of the table.",
     "tokens A/B": "Tokens: A's mean a question, read and written, over B's.",
 }
-_BRIEF = "A or B: which is better. * also on other subjects. Open: no difference is shown; beside it, what could be."
+_BRIEF = (
+    "A or B: which is better. *: also on other subjects. open (>0.253): no difference is shown; of one beyond 0.253, "
+    "four samples of five would show it (nothing in parentheses where none could be shown)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class Pair:
     def brief(self) -> str:
         """What it shows, in a word or two: `A*` where that is shown of other subjects, too."""
         if self.adjusted >= ALPHA:
-            return "open" if self.could_show is None else f"open {self.could_show:.3f}"
+            return "open" if self.could_show is None else f"open (>{self.could_show:.3f})"
         sure = self.adjusted_subjects is not None and self.adjusted_subjects < ALPHA
         return f"{'A' if self.difference.value > 0 else 'B'}{'*' if sure else ''}"
 

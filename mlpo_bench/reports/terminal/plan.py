@@ -35,15 +35,20 @@ def print_plan(plan: Plan, console: Console) -> None:
     share = f" ({plan.calls_paid / plan.calls_alone:.2f})" if plan.calls_alone else ""
     console.print(
         f"{cells}: {plan.calls_alone:,} calls run apart, {plan.calls_paid:,} together{share}. "
-        f"Time: {duration(plan.seconds)}. Price: {price(plan.price)}."
+        f"Time: {duration(plan.seconds)}. Price: {_price(plan)}."
     )
     for model, basis in plan.basis.items():
         console.print(f"{model}: {basis}", style="dim")
     console.print(
         "Calls are exact (at most, where answers decide), but for votes at the tokens of another cell; tokens, time "
-        "and price are estimates from a rehearsal over a few questions. Nothing was started.",
+        "and price are estimates from a rehearsal over a few questions. Run apart: each row asks all of its own. "
+        "Together: what several rows ask alike is asked once. Nothing was started.",
         style="dim",
     )
+
+
+def _price(plan: Plan) -> str:
+    return "unknown (a model without `prices` in the team file)" if plan.price is None else price(plan.price)
 
 
 def _suite(suite: str, cells: Iterable[CellPlan]) -> Table:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _HOW_TO_READ = (
     "row - vote: the row's accuracy less that of a vote of its leader's own answers at the same cost. The vote is the "
     "mean over all votes of that size from the run's ballots. Interval and p are about other questions of these "
-    "subjects; p is adjusted by Holm over this table. *: holds for other subjects, too. open 900: cannot be told yet; "
-    "about 900 questions would tell."
+    "subjects; p is adjusted by Holm over this table. *: holds for other subjects, too. open, 900 q.: cannot be told "
+    "yet; about 900 questions would tell (no number where ten million would not)."
 )
 _OF_WIDE = " Ballots: of the vote. Tokens, operations: the row's over the vote's."
 _PEERS = re.compile(r", (\d+ peers?)$")
@@ -104,7 +104,7 @@ def _figures(one: Verdict, *, wide: bool) -> tuple[str, ...]:
 def _told(one: Verdict) -> str:
     short = "" if one.even else f" (vote: {100 / one.taken:.0f} % of its {one.equal})"
     if one.outcome == "cannot be told from":
-        return f"open{'' if one.needed is None else f' {one.needed:,}'}{short}"
+        return f"open{'' if one.needed is None else f', {one.needed:,} q.'}{short}"
     return f"{one.outcome.split()[0]}{'*' if one.elsewhere else ''}{short}"
 
 
