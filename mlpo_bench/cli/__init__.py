@@ -86,9 +86,9 @@ app.command("lm-eval", rich_help_panel=LOOK, context_settings=lm_eval.PASS_THROU
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from mlpo_bench import __version__
+        from mlpo_bench import __version__, checkout
 
-        typer.echo(f"mlpo-bench {__version__}")
+        typer.echo(f"mlpo-bench {checkout.version_told(__version__, checkout.state())}")
         raise typer.Exit
 
 

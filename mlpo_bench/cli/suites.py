@@ -13,7 +13,14 @@ from mlpo_bench.cli import _complete as complete
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.table import Table
+
     from mlpo_bench.questions import Suite
+    from mlpo_bench.questions.source import Source
+
+_TITLES = 100
+_COUNTS_BESIDE_SUBJECTS = 80
+"""So many columns a terminal has where titles are shown, and where counts are beside the names of subjects."""
 
 
 def suites(
@@ -38,8 +45,6 @@ def suites(
     ] = None,
 ) -> None:
     """List the suites, and where their questions would come from on this machine."""
-    from rich.table import Table
-
     from mlpo_bench import questions
     from mlpo_bench.cli._options import named_suites
     from mlpo_bench.reports.terminal.console import Console
@@ -49,20 +54,41 @@ def suites(
         _write(chosen, tasks)
         return
 
-    faults: list[str] = []
-    table = Table(header_style="bold")
-    # Names are copied from here, so they stay whole; many subjects have a line each, and take the titles' place.
-    names = {"suite", "subjects"} if subjects else {"suite"}
-    for title in ("suite", *(() if subjects else ("title",)), "subjects", "test", "train", "source"):
-        right = title in {"test", "train"}
-        table.add_column(title, justify="right" if right else "left", overflow="fold", no_wrap=title in names)
-    for one in chosen:
-        told = ("\n".join(one.subjects),) if subjects else (one.title, str(len(one.subjects)))
-        table.add_row(one.name, *told, *_at_hand(one, data, faults))
     console = Console()
-    console.print(table)
+    notes: list[str] = []
+    faults: list[str] = []
+    rows = [_row(one, subjects=subjects) | _at_hand(one, data, notes, faults) for one in chosen]
+    console.print(_table(rows, console.width, subjects=subjects))
+    for note in notes:
+        console.print(note, style="dim")
     for fault in faults:
-        console.print(fault, style="red", soft_wrap=True)
+        console.print(fault, style="red")
+
+
+def _row(suite: Suite, *, subjects: bool) -> dict[str, str]:
+    told = "\n".join(suite.subjects) if subjects else str(len(suite.subjects))
+    return {"suite": suite.name, "title": suite.title, "subjects": told}
+
+
+def _table(rows: Sequence[dict[str, str]], width: int, *, subjects: bool) -> Table:
+    """Return the table with the columns that a terminal has room for: no word is cut, so that names can be copied."""
+    from rich.table import Table
+
+    from mlpo_bench.reports.grids import NARROW, PLAIN
+
+    spared = {"title"} if subjects or width < _TITLES else set()
+    if subjects and width < _COUNTS_BESIDE_SUBJECTS:
+        spared |= {"test", "train", "source"}
+    table = Table(header_style="bold", **({} if width >= NARROW else PLAIN))
+    columns = [name for name in rows[0] if name not in spared]
+    for name in columns:
+        counted = name in {"test", "train"} or (name == "subjects" and not subjects)
+        table.add_column(
+            name, justify="right" if counted else "left", overflow="fold", no_wrap=name in {"suite", "subjects"}
+        )
+    for row in rows:
+        table.add_row(*(row[name] for name in columns))
+    return table
 
 
 def _write(chosen: Sequence[Suite], folder: Path) -> None:
@@ -82,22 +108,30 @@ def _write(chosen: Sequence[Suite], folder: Path) -> None:
         typer.echo(f"{folder / one.name}: the task {group_name(one)} and those of its {len(one.subjects)} subjects")
 
 
-def _at_hand(suite: Suite, data: Path | None, faults: list[str]) -> tuple[str, str, str]:
-    """Return how many test and train questions there are and where from; what is wrong is added to `faults`."""
+def _at_hand(suite: Suite, data: Path | None, notes: list[str], faults: list[str]) -> dict[str, str]:
+    """Return how many test and train questions there are and where from; sentences are added to the lists."""
     from mlpo_bench import questions
     from mlpo_bench.errors import UsageError
 
-    counts, source = [], ""
+    counts: dict[str, str] = {}
+    source, note = "", ""
     for split in ("test", "train"):
         try:
             loaded = questions.load(suite, split, data)
         except UsageError as missing:
-            counts.append("-")
+            counts[split] = "-"
             if not source:
-                source = "none; see below"
+                source = "none"
                 faults.append(f"{suite.name}: {missing}")
         else:
-            counts.append(f"{len(loaded.items):,}")
-            source = str(loaded.source)
-    test, train = counts
-    return test, train, source
+            counts[split] = f"{len(loaded.items):,}"
+            source, note = _told(suite, loaded.source)
+    notes += [note] if note else []
+    return counts | {"source": source}
+
+
+def _told(suite: Suite, source: Source) -> tuple[str, str]:
+    """Return a source in a word or two, and a sentence on what these leave out."""
+    if source.kind in {"folder", "file", "hub"}:
+        return source.kind, f"{suite.name}: {source}"
+    return f"{source.where} {source.revision}", f"{suite.name}: {source.note}" if source.note else ""

@@ -5,20 +5,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import platform
-import subprocess
 import sys
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 import mlpo_bench
-from mlpo_bench import yamls
+from mlpo_bench import checkout, yamls
 from mlpo_bench.engines import ModelFacts
 from mlpo_bench.harness import readers
 from mlpo_bench.log import answerers, hardware
@@ -29,6 +27,7 @@ from mlpo_bench.store import default_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from mlpo_bench.dispatch import Tally
     from mlpo_bench.engines import Engine, ModelSpec
@@ -81,7 +80,7 @@ class Manifest:
             "answered": answered,
             "sources": before.get("sources", {}) | {suite: asdict(source) for suite, source in sources.items()},
             "versions": _versions(),
-            "git": _git_state(Path(mlpo_bench.__file__).parent),
+            "git": _git_state(),
             "hardware": hardware.described(),
         }
         if rescored := before.get("rescored"):
@@ -298,7 +297,7 @@ def text_digest(text: str) -> str:
 def circumstances() -> dict[str, Any]:
     """Return when it is, and which code this is: `date`, `versions` of packages that are here, and `git`."""
     versions = {name: version for name, version in _versions().items() if version is not None}
-    return {"date": now(), "versions": versions, "git": _git_state(Path(mlpo_bench.__file__).parent)}
+    return {"date": now(), "versions": versions, "git": _git_state()}
 
 
 def now() -> str:
@@ -320,21 +319,6 @@ def _versions() -> dict[str, str | None]:
     return versions
 
 
-def _git_state(folder: Path) -> dict[str, Any] | None:
-    """Return the commit of the checkout that the package runs from, or None for an installed package."""
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(  # noqa: S603 - fixed arguments
-            ["git", "--no-optional-locks", "-C", str(folder), *arguments],  # noqa: S607 - whichever git the person uses
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
-        return done.stdout.strip()
-
-    try:
-        git("ls-files", "--error-unmatch", str(folder / "__init__.py"))
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
-    except (OSError, subprocess.SubprocessError):
-        return None
+def _git_state() -> dict[str, Any] | None:
+    at = checkout.state()
+    return None if at is None else at._asdict()

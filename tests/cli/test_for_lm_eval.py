@@ -27,7 +27,7 @@ def test_a_model_s_folder_is_printed_alone(mlpo_bench: Cli, tiny_model: Path) ->
 
 
 def test_the_embedded_model_is_told_with_its_place(mlpo_bench: Cli) -> None:
-    said = mlpo_bench("models").out
+    said = " ".join(mlpo_bench("models").out.split())
     assert (
         "smollm2-135m lies in its wheel, until it is first used; `mlpo-bench models --path smollm2-135m` prints" in said
     )
