@@ -45,7 +45,8 @@ def models(
     copies = merged.copies()
     rows = [(model.name, model.source, "yes" if model.present else "no", _mib(model.size)) for model in listed]
     rows += [
-        (copy.name, f"merged, {copy.about.dtype}, {_glob(copy.folder)}", "yes", _mib(copy.size)) for copy in copies
+        (copy.name, f"merged, {copy.about.dtype}, {_glob(copy.about.adapter_revision)}", "yes", _mib(copy.size))
+        for copy in copies
     ]
     console.print(_table(rows, console.width))
     if copies:
@@ -86,10 +87,9 @@ def _table(rows: Sequence[tuple[str, ...]], width: int) -> Table:
     return table
 
 
-def _glob(folder: Path) -> str:
+def _glob(adapter: str) -> str:
     """Return a pattern that finds a merged copy's folder: a part of its adapter's revision."""
-    _, adapter, *_ = folder.name.split("-")
-    return f"*-{adapter[:8]}*"
+    return f"*-{adapter.removeprefix('sha256:')[:8]}*"
 
 
 def _mib(size: int | None) -> str:

@@ -36,7 +36,9 @@ def test_subjects_stay_whole(mlpo_bench: Cli, width: int, monkeypatch: pytest.Mo
 def test_models_have_names_to_copy_and_no_long_hashes(
     mlpo_bench: Cli, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    about = merged.About("smollm2-135m", "b" * 16, "leaders/mlpo-without-filter", "a" * 16, "bfloat16", 0.1)
+    about = merged.About(
+        "smollm2-135m", "b" * 16, "leaders/mlpo-without-filter", "sha256:0123456789abcdef", "bfloat16", 0.1
+    )
     copy = merged.Copy(about, Path("/copies") / f"{'b' * 16}-0123456789abcdef-bfloat16", 2**20)
     monkeypatch.setattr(merged, "copies", lambda: [copy])
     monkeypatch.setenv("COLUMNS", str(width))
