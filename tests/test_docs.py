@@ -75,6 +75,16 @@ def test_every_setting_of_a_protocol_is_explained() -> None:
     assert {name for name in settings if f"\n| `{name}` |" not in page} == set()
 
 
+def test_every_variable_of_the_environment_is_on_its_page() -> None:
+    """Names of libraries' and systems' own kinds, wherever the code has one."""
+    kinds = "ARROW ACCELERATE GITHUB GOMP HF HUGGING MLPO_BENCH OMP OPENAI RANK RAY SSL VLLM WANDB WORLD XDG"
+    literal = re.compile(rf"""["']((?:{kinds.replace(" ", "|")})(?:_[A-Z]+)*)["']""")
+    sources = (DOCS.parent / "mlpo_bench").rglob("*.py")
+    read = {name for path in sources for name in literal.findall(path.read_text(encoding="utf-8"))}
+    assert {"HF_TOKEN", "MLPO_BENCH_DATA", "RAY_ADDRESS"} < read
+    assert read - named("environment.md") - {"MLPO_BENCH_NO_KEY", "HF"} == set()  # no name of a variable that is set
+
+
 def test_every_column_of_a_runs_files_is_documented() -> None:
     columns = set(Record.__dataclass_fields__) | set(SCHEMA.names)
     assert columns - named("run-files.md") == set()

@@ -132,7 +132,12 @@ def configuration(
     ] = None,
     limit: Annotated[
         int | None,
-        Option("--limit", "-L", help="Questions a suite, spread evenly over its subjects.", rich_help_panel=WHAT),
+        Option(
+            "--limit",
+            "-L",
+            help="Questions a suite, spread evenly over its subjects.  \\[default: all]",
+            rich_help_panel=WHAT,
+        ),
     ] = None,
     subjects: Annotated[
         str | None,
@@ -388,4 +393,5 @@ def _matrix(name: str) -> RunConfig:
 
 def _say(fault: Fault) -> str:
     field = str(next(iter(fault.location), ""))
-    return f"{_OPTIONS.get(field, f'--{field}')}: {fault.clause}{'' if fault.clause.endswith('?') else '.'}"
+    clause = fault.clause + ("; leave it out for all" if field == "limit" else "")
+    return f"{_OPTIONS.get(field, f'--{field}')}: {clause}{'' if clause.endswith('?') else '.'}"

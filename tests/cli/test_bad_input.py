@@ -22,7 +22,7 @@ BALLOTS = "takes numbers of ballots, tokens or calls, such as 8 or calls,tokens"
         (["--subjects", "navigat"], "no subject is called 'navigat'; did you mean 'navigate'?"),
         (["--protocol", "solo,leeder"], "no protocol is called 'leeder'; did you mean 'leader'?"),
         (["--split", "tset"], "--split: "),
-        (["--limit", "0"], "--limit: input should be greater than or equal to 1 (it is 0)."),
+        (["--limit", "0"], "--limit: input should be greater than or equal to 1 (it is 0); leave it out for all."),
         (["--rounds", "1,two"], "--rounds takes whole numbers separated by commas, such as 1,2,5; 'two' is none."),
         (["--rounds", "0"], "--rounds: "),
         (["--peers", "65"], "--peers: "),
@@ -91,7 +91,10 @@ def test_run_names_what_is_wrong(mlpo_bench: Cli, arguments: list[str], message:
     [
         (["--peers", "0"], "--peers: input should be greater than or equal to 1 (it is 0)."),
         (["--rounds", "0,65"], "--rounds: input should be greater than or equal to 1 (it is 0)."),
-        (["--limit", str(2**63)], f"--limit: input should be a whole number of 64 bits (it is {2**63})."),
+        (
+            ["--limit", str(2**63)],
+            f"--limit: input should be a whole number of 64 bits (it is {2**63}); leave it out for all.",
+        ),
         (["--samples", "0"], "--samples: a vote has 1 to 4096 ballots, not 0."),
         (["--split", "tset"], "--split: input should be 'test', 'train' or 'all' (it is 'tset'); did you mean 'test'?"),
         (["--samples", "token"], f"--samples {BALLOTS}; 'token' is none; did you mean 'tokens'?"),
