@@ -11,6 +11,7 @@ from mlpo_bench.leaderboard.figures import estimate, figure, rounded
 from mlpo_bench.leaderboard.ranks import ranked, weighted
 from mlpo_bench.leaderboard.verdicts import votes_of
 from mlpo_bench.questions import in_order
+from mlpo_bench.reports.figures import with_counts
 from mlpo_bench.stats import compare, holm, macro, sign_flip
 
 
@@ -126,8 +127,7 @@ def _names(suites: Sequence[str], entries: Sequence[Entry]) -> dict[str, str]:
 
 def _with_ballots(entry: Entry, suites: Sequence[str]) -> str:
     counts = {a.samples for suite in suites for a in entry.suites[suite].answers if a.samples is not None}
-    what = "budget" if "counts" in entry.protocol.settings else "n"
-    return f"{entry.name} ({what} = {', '.join(map(str, sorted(counts)))})" if counts else entry.name
+    return with_counts(entry.name, sorted(counts), "tokens" if "counts" in entry.protocol.settings else "ballots")
 
 
 def _line(entry: Entry, suites: Sequence[str], name: str, rank: Rank | None, vote: AgainstVote | None) -> Line:

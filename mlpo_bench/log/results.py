@@ -162,8 +162,8 @@ class CellResult(BaseModel):
 
     @property
     def counted(self) -> str:
-        """What its `samples` count: `n` ballots, or the tokens of a `budget` for each question."""
-        return "budget" if "budget" in self.settings else "n"
+        """What its `samples` count: ballots, or the tokens of a `budget` for each question."""
+        return "tokens" if "budget" in self.settings else "ballots"
 
     @property
     def operations(self) -> float | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _UNITS = ((1e21, "Z"), (1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
 _MILLIONTH = 1e-6
@@ -57,6 +57,14 @@ def short_names(models: Iterable[str]) -> dict[str, str]:
     short = {model: "+".join(part.rstrip("/").rsplit("/", 1)[-1] for part in model.split("+")) for model in models}
     alike = Counter(short.values())
     return {model: name if alike[name] == 1 else model for model, name in short.items()}
+
+
+def with_counts(row: str, counts: Sequence[int], what: str) -> str:
+    """Return a row's name with what it came to where it matches another: `vote at the tokens of leader (6 ballots)`."""
+    if not counts:
+        return row
+    things = what.removesuffix("s") if list(counts) == [1] else what
+    return f"{row} ({', '.join(f'{each:,}' for each in counts)} {things})"
 
 
 def count(number: int) -> str:

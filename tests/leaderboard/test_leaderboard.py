@@ -296,7 +296,7 @@ def test_a_row_is_compared_with_the_vote_at_its_tokens() -> None:
     assert found is not None
     assert found.difference.value == pytest.approx(10 / N, abs=1e-6)
     assert found.p == found.adjusted == pytest.approx(2 / 2**10, rel=1e-5)
-    assert "vote at the tokens of leader, 1 round (n = 5)" in against
+    assert "vote at the tokens of leader, 1 round (5 ballots)" in against
 
 
 def test_only_a_vote_of_the_leaders_own_answers_stands_in_the_column_of_votes() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlpo_bench.reports.figures import count, duration, operations, price, short_names
+from mlpo_bench.reports.figures import count, duration, operations, price, short_names, with_counts
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,10 @@ def test_models_are_called_by_the_last_part_of_their_names_unless_two_would_be_c
 )
 def test_counts_are_short_and_whole(number: int, told: str) -> None:
     assert count(number) == told
+
+
+def test_a_matched_row_says_what_it_came_to() -> None:
+    assert with_counts("vote", [], "ballots") == "vote"
+    assert with_counts("vote at the tokens of leader", [1], "ballots") == "vote at the tokens of leader (1 ballot)"
+    assert with_counts("vote", [6, 1_000], "ballots") == "vote (6, 1,000 ballots)"
+    assert with_counts("think", [2_048], "tokens") == "think (2,048 tokens)"

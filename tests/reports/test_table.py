@@ -106,7 +106,7 @@ def test_a_matched_vote_tells_how_many_ballots_it_came_to() -> None:
     text = printed(
         [cell("vote at the tokens of leader", seed=s, samples=n, matched="x") for s, n in ((0, 7), (1, 9))], 200
     )
-    assert "vote at the tokens of leader (n = 7, 9)" in text
+    assert "vote at the tokens of leader (7, 9 ballots)" in text
 
 
 def test_another_team_than_the_first_is_named() -> None:

@@ -19,7 +19,7 @@ const COLUMNS = [
 ];
 const sorting = {key: null, down: true};
 
-const rowName = (row) => (row.ballots ? `${row.name} (${row.counted} = ${row.ballots})` : row.name);
+const rowName = (row) => (row.ballots ? `${row.name} (${whole(row.ballots)} ${row.ballots === 1 ? row.counted.slice(0, -1) : row.counted})` : row.name);
 
 function sortedRows() {
   const rows = rowsHere();

@@ -14,7 +14,7 @@ from mlpo_bench.analysis import limits
 from mlpo_bench.analysis.rows import by_name, over_suites, read_rows
 from mlpo_bench.log.files import in_store
 from mlpo_bench.matrix.config import row_name
-from mlpo_bench.reports.figures import operations
+from mlpo_bench.reports.figures import operations, with_counts
 from mlpo_bench.reports.grids import LABEL_WIDTH, fitting
 from mlpo_bench.reports.terminal.costs import print_costs
 from mlpo_bench.reports.terminal.plan import print_error_of
@@ -256,7 +256,7 @@ def _label(seeds: Sequence[CellResult]) -> str:
     first = seeds[0]
     label = row_name(first.team, first.label)
     ballots = sorted({cell.samples for cell in seeds if cell.samples is not None})
-    return f"{label} ({first.counted} = {', '.join(map(str, ballots))})" if ballots else label
+    return with_counts(label, ballots, first.counted)
 
 
 def _bounds(answered: Sequence[CellResult], pooled: Estimate | None) -> str:
