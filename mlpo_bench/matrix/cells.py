@@ -129,7 +129,7 @@ class _Row:
         return len(self.protocol.voices(Setting(self.team, self.protocol).seats))
 
     def cell(self, suite: str, seed: int, given: dict[str, Any]) -> Cell:
-        """Return its cell of a suite and a seed; `given` are the settings that go before others."""
+        """Return its cell of a suite and a seed; `given` are the settings that override others."""
         setting = Setting(self.team, self.protocol, seed, given, intervention=self.intervention)
         matched = (None, None) if self.matched is None else (self.matched.label, self.matched.team_name)
         return Cell(suite, setting, self.label, self.team_name, matched[0], self.seat, self.plain, matched[1])

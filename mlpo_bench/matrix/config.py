@@ -122,7 +122,7 @@ class RunConfig(BaseModel):
     `rounds`, `peers` and `samples` hold for protocols that do not say otherwise; where `samples` is None, a vote has
     as many ballots as the largest leader cell has calls, and there is another at the tokens of each leader cell.
     `calibration` is the number of train questions a suite from which votes are weighted. `generation` holds lm-eval's
-    generation settings that go before everybody's own. `own` tells of suites that no package registers where they are
+    generation settings that override everybody's own. `own` tells of suites that no package registers where they are
     found.
     """
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all conversations of a cell have in common: team, protocol, seed, and settings that go before others.
+    """What all conversations of a cell have in common: team, protocol, seed, and settings that override others.
 
     `weights` are the members' scores on the train split, for protocols that weigh; `intervention` is what is altered of
     what seats read of one another.

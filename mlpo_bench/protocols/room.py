@@ -49,7 +49,7 @@ class Room:
         seats: who sits here, the leader first (see `seated`).
         dispatch: the way to the engines.
         sampling: how answers are drawn where a member does not say otherwise.
-        overrides: settings that go before a member's own (a command line's `--gen-kwargs`).
+        overrides: settings that override a member's own (a command line's `--gen-kwargs`).
         seed: the run's seed.
         weights: the members' scores on the train split, for protocols that weigh.
         intervention: what is altered of what others get to read.
