@@ -243,7 +243,7 @@ def _rows(config: RunConfig) -> Iterator[_Row]:
     by_name = dict(teams(config))
     for sweep in config.sweeps:
         for name, team in by_name.items():
-            if sweep.asks(_written(config, name)):
+            if sweep.asks(name):
                 rows = _alone(sweep, name, team) if sweep.kind.each_member else _swept(config, sweep, name, team)
                 yield from (replace(row, seeds=sweep.seeds or ()) for row in rows)
 
@@ -263,11 +263,6 @@ def teams(config: RunConfig) -> Iterator[tuple[str, Team]]:
         yield name, unpriced
         if (before := team.before_training) is not None:
             yield untrained_name(name), before.model_copy(update={"prices": {}})
-
-
-def _written(config: RunConfig, name: str) -> str:
-    """Return what a configuration calls a team: a trained one and what it was before have one name there."""
-    return name if name in config.teams else next(one for one in config.teams if untrained_name(one) == name)
 
 
 def _alone(sweep: Sweep, name: str, team: Team) -> Iterator[_Row]:
@@ -308,7 +303,7 @@ def _swept(config: RunConfig, sweep: Sweep, name: str, team: Team) -> Iterator[_
 def _matched(config: RunConfig, vote: Sweep, name: str, team: Team) -> Iterator[_Row]:
     """Yield the rows of a team that a vote's ballots match: those that a leader leads in rounds, or those it names."""
     for sweep in config.sweeps:
-        if vote.matched(sweep) and sweep.asks(_written(config, name)):
+        if vote.matched(sweep) and sweep.asks(name):
             yield from _swept(config, sweep, name, team)
 
 

@@ -207,10 +207,13 @@ class RunConfig(BaseModel):
     @field_validator("protocols")
     @classmethod
     def _sweeps_name_known_teams(cls, sweeps: tuple[Sweep, ...], info: ValidationInfo) -> tuple[Sweep, ...]:
-        known = info.data.get("teams")  # None where they are at fault themselves
+        teams = info.data.get("teams")  # None where they are at fault themselves
+        if teams is None:
+            return sweeps
+        known = [*teams, *(untrained_name(name) for name, team in teams.items() if team.before_training is not None)]
         with yamls.of_a_field(info.context):
             for name in (name for sweep in sweeps for name in sweep.teams or ()):
-                if known is not None and name not in known:
+                if name not in known:
                     raise unknown("team", name, known)
         return sweeps
 

@@ -174,7 +174,7 @@ class Sweep(BaseModel):
         return not other.matches and (other.protocol in self.match or other.kind.name in self.match)
 
     def asks(self, team: str) -> bool:
-        """Whether its rows are a team's, by the name that the configuration has for it."""
+        """Whether its rows are a team's, by its name."""
         return self.teams is None or team in self.teams
 
     def shares_team(self, other: Sweep) -> bool:

@@ -464,10 +464,13 @@ def test_a_row_that_matches_others_is_not_matched_itself() -> None:
         labels(protocols=protocols)
 
 
-def test_a_team_stands_for_what_its_leader_was_before_training_too() -> None:
-    protocols = [{"leader": {"teams": ["a"]}}, {"vote": {"samples": "tokens", "teams": ["a"]}}]
-    found = cells(config(protocols=protocols, rounds=1, peers=1, teams={"a": TRAINED, "b": TWO_TEAMS["b"]}))
-    assert [cell.team for cell in found] == ["a", "a untrained", "a", "a untrained"]
+@pytest.mark.parametrize("named", [["a"], ["a untrained"], ["a", "a untrained"]])
+def test_what_a_leader_was_before_training_is_a_team_by_its_own_name(named: list[str]) -> None:
+    protocols = [{"leader": {"teams": named}}, {"vote": {"samples": "tokens", "teams": named}}]
+    teams = {"a": TRAINED, "b": TWO_TEAMS["b"]}
+    assert [cell.team for cell in cells(config(protocols=protocols, rounds=1, peers=1, teams=teams))] == named * 2
+    with pytest.raises(UsageError, match="no team is called 'b untrained'"):
+        config(protocols=[{"leader": {"teams": ["b untrained"]}}], teams=teams)
 
 
 @pytest.mark.parametrize(
