@@ -20,6 +20,7 @@ from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log import LoadedRun
 from mlpo_bench.log.records import read_records
+from mlpo_bench.log.seals import SEAL
 from mlpo_bench.log.transcripts import read_transcripts
 from mlpo_bench.matrix.cells import cells
 from mlpo_bench.reports.frontier import placed
@@ -209,6 +210,9 @@ def test_a_ledger_that_does_not_tell_who_was_right_is_refused(carry: Runs, mixed
     (cell,) = cells(run.config)
     path = run.ledger_path(cell.id)
     pq.write_table(pq.read_table(path).drop_columns(["answer", "right", "cut_off"]), path)
+    ended = orjson.loads(run.cell_path(cell.id).read_bytes())
+    del ended["files"], ended[SEAL]  # it told no digests then
+    run.cell_path(cell.id).write_bytes(orjson.dumps(ended))
     (row,) = read_rows(LoadedRun(run))
     with pytest.raises(UsageError, match=r"made before its ledger told .* under another name"):
         diagnose(LoadedRun(run), row)

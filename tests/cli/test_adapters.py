@@ -162,5 +162,5 @@ def test_merged_copies_are_listed_with_their_size_and_what_may_be_done(
     copy = merged.copy_of(models.resolve(ModelSpec(model=str(base), adapter="leaders/mine")), "float32")
     said = mlpo_bench("models").out
     assert "base+mine" in said
-    assert "merged into float32" in said
+    assert "merged, float32" in said
     assert f"of {copy.folder.parent}. None is deleted by itself; each may be" in said

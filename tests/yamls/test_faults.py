@@ -104,8 +104,8 @@ EXACT = {
         "3: field 'teams.true': input should be text (it is true); YAML reads on as true: put it in quotes.",
     ),
     "a name that is a yes beside names in quotation marks": (
-        'teams:\n  "@x": {leader: {}}\n  "on": {leader: {}}\n  =: {leader: {}}\n  on: {leader: {}}\n',
-        "5: field 'teams.true': input should be text (it is true); YAML reads on as true: put it in quotes.",
+        'teams:\n  "@x": {leader: {}}\n  "on": {leader: {}}\n  on: {leader: {}}\n',
+        "4: field 'teams.true': input should be text (it is true); YAML reads on as true: put it in quotes.",
     ),
     "a match without ballots": (
         "protocols: [leader, {solo: {match: [leader]}}]\n",
