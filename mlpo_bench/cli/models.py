@@ -52,7 +52,8 @@ def models(
     if copies:
         console.print(
             f"Copies with an adapter merged in take {_mib(sum(copy.size for copy in copies))} of {merged.folder()}, in "
-            "folders called as above. None is deleted by itself; each may be, and is made again when it is needed."
+            "folders called as above. None is deleted by itself; each may be, and is made again when it is needed.",
+            soft_wrap=True,
         )
     for engine, word in available():
         console.print(f"engine {engine}: {word}")

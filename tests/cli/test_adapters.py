@@ -163,4 +163,4 @@ def test_merged_copies_are_listed_with_their_size_and_what_may_be_done(
     said = mlpo_bench("models").out
     assert "base+mine" in said
     assert "merged, float32" in said
-    assert f"of {copy.folder.parent}. None is deleted by itself; each may be" in said
+    assert f"of {copy.folder.parent}, in folders called as above. None is deleted by itself; each may be" in said
