@@ -56,9 +56,10 @@ def models(
             soft_wrap=True,
         )
     for engine, word in available():
-        console.print(f"engine {engine}: {word}")
+        console.print(f"engine {engine}: {word}", soft_wrap=True)
     at = f"in {embedded.folder}" if embedded.present else "in its wheel, until it is first used"
-    console.print(f"{embedded.name} lies {at}; `mlpo-bench models --path {embedded.name}` prints where.")
+    told = f"{embedded.name} lies {at}; `mlpo-bench models --path {embedded.name}` prints where."
+    console.print(told, soft_wrap=True)
     console.print("Any hub id, folder with safetensors or GGUF file can be named in a team file.", style="dim")
 
 

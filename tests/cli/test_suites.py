@@ -43,7 +43,8 @@ def test_models_have_names_to_copy_and_no_long_hashes(
     monkeypatch.setattr(merged, "copies", lambda: [copy])
     monkeypatch.setenv("COLUMNS", str(width))
     lines = mlpo_bench("models").out.splitlines()
-    assert max(map(len, lines)) <= width
+    table = lines[: next(place for place, line in enumerate(lines) if line.startswith("Copies with"))]
+    assert max(map(len, table)) <= width  # sentences with paths are left to the terminal, which copies them whole
     (row,) = [line for line in lines if "smollm2-135m+mlpo-without-filter" in line]
     assert "1 MiB" in row
     assert "*-01234567*" in " ".join(lines)
