@@ -7,6 +7,7 @@ made again by the same command, out of the completions that `store export` carri
 
 from __future__ import annotations
 
+import filecmp
 import io
 import secrets
 import shutil
@@ -79,24 +80,32 @@ def _how() -> zstandard.ZstdCompressionParameters:
 
 
 def unpack(file: Path, parent: Path) -> TrainingFolder:
-    """Make a training's folder again under `parent`.
+    """Make a training's folder again under `parent`; one that holds all of it already stays as it is.
 
     Raises:
-        UsageError: the file is none of `pack`, there is no room for it, or there is such a training.
+        UsageError: the file is none of `pack`, there is no room for it, or there is another training of that name.
     """
     beside, made = parent / f".{file.name}.{secrets.token_hex(4)}", not parent.exists()
     try:
         archives.unpack(file, beside)
         place = parent / _recipe(file, beside).name
-        if place.exists():
+        if not place.exists():
+            beside.replace(place)
+        elif not _holds(place, beside):
             raise UsageError(f"there is a training {place} already; move it away, or unpack into another --output.")
-        beside.replace(place)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         if made:
             with suppress(OSError):  # there is a training in it now
                 parent.rmdir()
     return TrainingFolder(place)
+
+
+def _holds(place: Path, unpacked: Path) -> bool:
+    """Whether a training has all that was packed, as it was: a command told to end may have made it just before."""
+    packed = [path for path in unpacked.rglob("*") if path.is_file()]
+    there = [place / path.relative_to(unpacked) for path in packed]
+    return all(one.is_file() and filecmp.cmp(one, path, shallow=False) for one, path in zip(there, packed, strict=True))
 
 
 def _recipe(file: Path, unpacked: Path) -> Recipe:

@@ -48,7 +48,13 @@ def test_what_holds_questions_stays_and_is_made_again_out_of_the_store(train: Tr
     shutil.rmtree(folder.path)
     again = unpack(file, folder.path.parent)
     assert again.path == folder.path
+    assert unpack(file, folder.path.parent).path == again.path  # once more changes nothing
     assert [again.state(stage) for stage in DATA_STAGES] == ["lost"] * 3
+    ledger = again.ledger_path.read_bytes()
+    again.ledger_path.write_bytes(ledger + b" ")
+    with pytest.raises(UsageError, match="there is a training"):
+        unpack(file, folder.path.parent)
+    again.ledger_path.write_bytes(ledger)
     assert TrainingFolder(again.path).recipe.name == "mine"
     train("mine")
     assert {path.name: path.read_bytes() for path in again.path.glob("*.parquet")} == before
