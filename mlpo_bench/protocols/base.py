@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field as Bounds
 
-from mlpo_bench.protocols import _prompts, _written
+from mlpo_bench.protocols import _checks, _prompts
 from mlpo_bench.registry import Registry
 from mlpo_bench.yamls import Whole
 
@@ -112,8 +112,8 @@ class Protocol(ABC):
         """
         super().__init_subclass__(**options)
         if "name" in vars(cls) and not _unwritten(cls):
-            _written.check_family(cls.name, cls.family, get_args(Family))
-            _written.check_solve(cls.name, cls.solve)
+            _checks.check_family(cls.name, cls.family, get_args(Family))
+            _checks.check_solve(cls.name, cls.solve)
             PROTOCOLS.add(cls, module=cls.__module__)
 
     @property

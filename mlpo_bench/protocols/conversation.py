@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.errors import UsageError
-from mlpo_bench.protocols import _asked
+from mlpo_bench.protocols import _checks
 from mlpo_bench.protocols.room import Room, seated
 from mlpo_bench.protocols.transcript import NOTHING_READY
 
@@ -60,7 +60,7 @@ class Setting:
         room = self.room(question, dispatch, sampling)
         room.intervention, room.stand_ins = self.intervention, stand_ins
         final: object = await self.protocol.solve(question, room)
-        held = room.transcript(_asked.text(self.protocol.name, "ends with", final, "a text (a turn's `text`)"))
+        held = room.transcript(_checks.text(self.protocol.name, "ends with", final, "a text (a turn's `text`)"))
         if not held.turns:
             raise UsageError(f"protocol {self.protocol.name!r} has asked nobody: its text would be no model's answer.")
         return held

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlpo_bench import answers
 from mlpo_bench.chat import Message, Sampling
 from mlpo_bench.dispatch import Request
-from mlpo_bench.protocols import _asked
+from mlpo_bench.protocols import _checks
 from mlpo_bench.protocols.draws import numbered
 from mlpo_bench.protocols.faults import Scene
 from mlpo_bench.protocols.interventions import Alteration
@@ -192,7 +192,7 @@ class Room:
         samples: Sequence[int] | None,
         max_tokens: int | None = None,
     ) -> list[Turn]:
-        _asked.check(self.protocol, [chat[-1].content for chat in chats], round, samples or (), max_tokens)
+        _checks.check_asked(self.protocol, [chat[-1].content for chat in chats], round, samples or (), max_tokens)
         stage = self._stages
         self._stages += 1
         drawn = self._drawn(seats, max_tokens)
