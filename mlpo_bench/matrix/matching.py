@@ -1,4 +1,4 @@
-"""Which rows those that match others are held to: every one has some, and of a team of its own."""
+"""Which rows those that match others are held to: every one has some, of each team that it names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check(sweeps: Sequence[Sweep]) -> None:
-    """Check that every settled sweep that is to match other rows has some.
+    """Check that every settled sweep that is to match other rows has some, of each team that it names.
 
     Raises:
         UsageError: one has none.
@@ -24,11 +24,11 @@ def check(sweeps: Sequence[Sweep]) -> None:
         matched = [other for other in sweeps if sweep.matched(other)] if sweep.matches else []
         if sweep.matches and not matched:
             raise UsageError(_unled(sweep) if sweep.match is None else _unfound(sweep, sweep.match, sweeps))
-        if matched and not any(map(sweep.shares_team, matched)):
+        if matched and (lacking := [name for name in sweep.teams or () if not any(one.asks(name) for one in matched)]):
+            whose = list(dict.fromkeys(name for one in matched for name in one.teams or ()))
             raise UsageError(
-                f"`{_asked(sweep)}` of {_teams([sweep])} has no row to match: {_names(matched)} "
-                f"{'is' if len(matched) == 1 else 'are'} of {_teams(matched)} alone. Give both a team in common "
-                "(`teams`)."
+                f"`{_asked(sweep)}` of {_teams(lacking)} has no row to match: {_names(matched)} "
+                f"{'is' if len(matched) == 1 else 'are'} of {_teams(whose)} alone. Give both the same teams (`teams`)."
             )
 
 
@@ -61,6 +61,5 @@ def _names(sweeps: Sequence[Sweep]) -> str:
     return ", ".join(dict.fromkeys(sweep.protocol for sweep in sweeps))
 
 
-def _teams(sweeps: Sequence[Sweep]) -> str:
-    names = list(dict.fromkeys(repr(name) for sweep in sweeps for name in sweep.teams or ()))
-    return f"{'the team' if len(names) == 1 else 'the teams'} {', '.join(names)}"
+def _teams(names: Sequence[str]) -> str:
+    return f"the {'team' if len(names) == 1 else 'teams'} {', '.join(map(repr, names))}"

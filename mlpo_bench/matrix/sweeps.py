@@ -177,10 +177,6 @@ class Sweep(BaseModel):
         """Whether its rows are a team's, by its name."""
         return self.teams is None or team in self.teams
 
-    def shares_team(self, other: Sweep) -> bool:
-        """Whether a team has rows of both."""
-        return self.teams is None or other.teams is None or not {*self.teams}.isdisjoint(other.teams)
-
     def check_match(self) -> None:
         """Refuse a settled sweep that names protocols to match, and matches nothing of them.
 

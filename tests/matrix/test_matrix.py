@@ -451,10 +451,14 @@ TWO_TEAMS = {"a": Team(leader=Member(model="m")), "b": Team(leader=Member(model=
         {"extend": {"budget": "tokens", "teams": ["b"], "match": ["leader"]}},
     ],
 )
-def test_what_matches_rows_of_no_team_of_its_own_is_refused(matching: dict[str, object]) -> None:
-    says = r"\{.*\}` of the team 'b' has no row to match: leader is of the team 'a' alone. Give both a team in common"
+def test_what_matches_rows_of_no_team_of_its_own_is_refused(matching: dict[str, dict[str, object]]) -> None:
+    says = r"\{.*\}` of the team 'b' has no row to match: leader is of the team 'a' alone. Give both the same teams"
     with pytest.raises(UsageError, match=says):
         labels(protocols=[{"leader": {"teams": ["a"]}}, matching], teams=TWO_TEAMS)
+    (protocol, settings), *_ = matching.items()
+    both = {protocol: settings | {"teams": ["a", "b"]}}  # a row of one of its teams is none of the other's
+    with pytest.raises(UsageError, match=says):
+        labels(protocols=[{"leader": {"teams": ["a"]}}, both], teams=TWO_TEAMS)
     assert labels(protocols=[{"leader": {"teams": ["a", "b"]}}, matching], teams=TWO_TEAMS, rounds=1)[-1:]
 
 
