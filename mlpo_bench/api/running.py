@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack, cast
@@ -29,8 +29,6 @@ from mlpo_bench.teams import Team, read_team
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from mlpo_bench.engines import Engine, ModelSpec, OpenEngines
     from mlpo_bench.matrix.sweeps import Match
     from mlpo_bench.runs.observer import RunObserver
@@ -168,11 +166,11 @@ def _configured(
     if given.get("data") is not None:
         given["data"] = str(expanded(given["data"]).resolve())
     if suites is not None:
-        every_suite = [suites] if isinstance(suites, (str, Path, Suite)) else suites
+        every_suite = [suites] if isinstance(suites, (str, Path, Suite)) else _listed("suites", suites)
         given["suites"] = [str(one) if isinstance(one, Path) else one for one in every_suite]
     if protocols is not None:
         one = isinstance(protocols, (str, Protocol, type, Mapping))
-        every = cast("Sequence[ProtocolLike]", [protocols] if one else protocols)
+        every = cast("Sequence[ProtocolLike]", [protocols] if one else _listed("protocols", protocols))
         given["protocols"] = [_protocol(each) for each in every]
     if team is not None:
         given["teams"] = _teams(team)
@@ -181,6 +179,12 @@ def _configured(
         return RunConfig.model_validate(given)
     except ValidationError as error:
         raise UsageError(yamls.listed(yamls.sentences(error, RunConfig, given))) from None
+
+
+def _listed(what: str, given: Any) -> list[Any]:  # noqa: ANN401 - whatever somebody gives in a list's place
+    if not isinstance(given, Iterable):
+        raise UsageError(f"{what}: {given!r} is none, and no list of some.")
+    return list(given)
 
 
 def _protocol(given: ProtocolLike) -> object:
@@ -204,6 +208,8 @@ def _teams(given: TeamLike) -> dict[str, object]:
         return {TEAM: read_team(expanded(given))}
     if isinstance(given, Team):
         return {TEAM: given}
+    if not isinstance(given, Mapping):
+        raise UsageError(f"team: {given!r} is none: give a file, a `Team`, or what a team file holds.")
     if "leader" in given:
         return {TEAM: dict(given)}
     return {name: read_team(expanded(each)) if isinstance(each, (str, Path)) else each for name, each in given.items()}

@@ -173,7 +173,10 @@ def _guessed(path: Path, rows: Iterable[Row]) -> tuple[str, str]:
     for form, pattern in _GUESSES:
         if all(pattern.fullmatch(one) for one in stated):
             return form, ", as all answers are such"
-    raise UsageError(f"{path.name}: say in which form its questions are answered (--format): {', '.join(FORMATS)}.")
+    raise UsageError(
+        f"{path.name}: say in which form its questions are answered (--format, or `format:` in a matrix): "
+        f"{', '.join(FORMATS)}."
+    )
 
 
 def _entries(path: Path, name: str, rows: Iterable[Row], form: str, *, several: bool) -> tuple[Entries, int]:

@@ -162,6 +162,9 @@ def test_paths_are_paths_and_begin_at_home(monkeypatch: pytest.MonkeyPatch, tmp_
         ({"limit": 0}, "field 'limit': input should be greater than or equal to 1"),
         ({"team": "missing.yaml"}, "missing.yaml cannot be read"),
         ({"team": {"leader": {"modle": "m"}}}, "modle"),
+        ({"team": 5}, "team: 5 is none: give a file"),
+        ({"suites": 5}, "suites: 5 is none"),
+        ({"protocols": 5}, "protocols: 5 is none"),
     ],
 )
 @pytest.mark.usefixtures("folder")
