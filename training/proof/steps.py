@@ -136,21 +136,21 @@ STEPS = (
     ),
     Step(
         "2b",
-        "untrained and mlpo on BBH: two and three rounds",
+        "untrained and mlpo on BBH: two, three and five rounds",
         (
             Evaluation("untrained", LATER, revisions=6, verdicts=2, suites=("bbh",)),
             Evaluation("mlpo", LATER, revisions=6, verdicts=2, suites=("bbh",)),
+            Evaluation("mlpo", (FIVE,), revisions=6, verdicts=2, suites=("bbh",)),
+            Evaluation("untrained", (FIVE,), revisions=6, verdicts=2, suites=("bbh",)),
         ),
     ),
     Step(
         "2c",
-        "more rounds on the other suites, five on BBH, and votes at the tokens of two and three",
+        "more rounds on the other suites, and votes at the tokens of two and three on BBH",
         (
             Evaluation("untrained", LATER, revisions=6, verdicts=2, suites=("mmlu", "math")),
             Evaluation("mlpo", LATER, revisions=6, verdicts=2, suites=("mmlu", "math")),
             _led("sft", "mmlu", "math"),
-            Evaluation("untrained", (FIVE,), revisions=6, verdicts=2, suites=("bbh",)),
-            Evaluation("mlpo", (FIVE,), revisions=6, verdicts=2, suites=("bbh",)),
             Evaluation("untrained", MANY, openings=22, suites=("bbh",)),
             Evaluation("mlpo", tuple(AT_TOKENS + row for row in LATER), openings=22, suites=("bbh",)),
         ),
