@@ -18,7 +18,7 @@ import numpy as np
 
 from mlpo_bench.stats.intervals import Estimate
 from mlpo_bench.stats.paired import Strata, strata_of
-from mlpo_bench.stats.units import checked
+from mlpo_bench.stats.units import Units, checked
 
 
 if TYPE_CHECKING:
@@ -60,13 +60,13 @@ class _Total:
     subjects: int | None
     few: tuple[str, ...]
 
-    def estimate(self, level: float, method: str) -> Estimate:
-        """Return the value with its interval."""
+    def estimate(self, level: float, method: str, most: float = 1.0) -> Estimate:
+        """Return the value with its interval, which goes no further than the value could."""
         from scipy.special import stdtrit
 
         reach = float(stdtrit(self.degrees, (1 + level) / 2)) * self.deviation
         caution = f"the rows differ on few questions of {', '.join(self.few)}: the interval is wide" if self.few else ""
-        low, high = self.value - reach, self.value + reach
+        low, high = max(self.value - reach, -most), min(self.value + reach, most)
         return Estimate(self.value, low, high, self.questions, self.subjects, method, caution or None)
 
     @property
@@ -106,7 +106,7 @@ def interaction(first: Mapping[str, Paired], second: Mapping[str, Paired], *, le
     return Interaction(
         first=one.estimate(level, over_suites),
         second=other.estimate(level, over_suites),
-        difference=apart.estimate(level, "Welch's t, within subjects"),
+        difference=apart.estimate(level, "Welch's t, within subjects", most=2.0),
         p=_p(apart),
     )
 
@@ -128,7 +128,7 @@ def _mean(suites: Mapping[str, Paired]) -> _Total:
         if len(a) != len(b):
             raise ValueError(f"{suite}: {len(a)} questions are compared with {len(b)}.")
         apart, n = a - b, len(a)
-        values.append(float(apart.mean()))
+        values.append(Units.of(apart).mean)
         strata = strata_of(apart, of_questions)
         if np.abs(apart).sum() < _FEW_DIFFERING or not any(strata.spread):
             few.append(suite)

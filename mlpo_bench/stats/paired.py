@@ -237,7 +237,7 @@ def stratified(
     if subjects is not None and len(subjects) != len(first):
         raise ValueError(f"{len(first)} questions, but {len(subjects)} subjects.")
     apart, n = first - second, len(first)
-    value, total = float(apart.mean()), float(apart.sum())
+    value, total = Units.of(apart).mean, float(apart.sum())
     differing = int((np.abs(apart) > _ROUNDING).sum())
     strata, caution = strata_of(apart, subjects), None
     in_all = float(np.abs(apart).sum())

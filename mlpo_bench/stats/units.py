@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _DECIMALS = 9
 _SAME = 1e-7
+_NOTHING = 1e-9
 _AT_ONCE = 5_000_000
 
 
@@ -51,8 +52,9 @@ class Units:
 
     @property
     def mean(self) -> float:
-        """The mean score of a question."""
-        return float(self.sums.sum() / self.sizes.sum())
+        """The mean score of a question; 0 where rounding is all that is left of a total, as of thirds that cancel."""
+        total = float(self.sums.sum())
+        return 0.0 if abs(total) < _NOTHING else total / float(self.sizes.sum())
 
     @property
     def rounded(self) -> NDArray[np.float64]:

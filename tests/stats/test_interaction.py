@@ -104,3 +104,9 @@ def test_wrong_input_is_refused() -> None:
         interaction({}, {"a": ([1.0], [0.0], None)})
     with pytest.raises(ValueError, match="a: 2 questions are compared with 1"):
         interaction({"a": ([1.0, 0.0], [0.0], None)}, {"b": ([1.0], [0.0], None)})
+
+
+def test_an_interval_goes_no_further_than_gains_can_lie_apart() -> None:
+    found = interaction({"a": ([1.0], [1.0], None)}, {"b": ([0.0], [0.0], None)})
+    assert (found.first.low, found.second.high) == (-1.0, 1.0)
+    assert (found.difference.value, found.difference.low, found.difference.high) == (0.0, -2.0, 2.0)

@@ -251,3 +251,11 @@ def test_a_difference_in_few_subjects_is_told_of() -> None:
     found = difference([1.0] * 30 + [0.5] * 170, [0.0] * 30 + [0.5] * 170, subjects)
     assert found.caution == "the cells differ in 3 subjects only: whether others would, they cannot tell"
     assert difference([1.0] * 80 + [0.5] * 120, [0.0] * 80 + [0.5] * 120, subjects).caution is None
+
+
+def test_wins_and_losses_over_three_seeds_that_make_up_for_each_other_come_to_nothing() -> None:
+    row, other = np.array([0, 1, 1, 2, 2, 2, 3]) / 3, np.array([3, 0, 0, 0, 2, 3, 3]) / 3
+    assert float((row - other).mean()) != 0
+    found = compare(row, other, list("aabbccc"))
+    assert found.elsewhere is not None
+    assert (found.difference.value, found.elsewhere.value) == (0.0, 0.0)
