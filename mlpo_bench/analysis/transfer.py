@@ -16,7 +16,7 @@ from mlpo_bench.analysis.matches import verdicts
 from mlpo_bench.analysis.rows import by_name, read_rows
 from mlpo_bench.errors import UsageError, unknown
 from mlpo_bench.paths import expanded
-from mlpo_bench.questions import PAPER, SUITES, find
+from mlpo_bench.questions import PAPER, SUITES, find, own
 from mlpo_bench.stats import ALPHA, interaction, stratified
 
 
@@ -202,7 +202,15 @@ def _known(run: LoadedRun, named: Sequence[str]) -> tuple[str, ...]:
     """
     if not named:
         raise UsageError(f"--trained-on names no suite; those of this run are {', '.join(run.config.suites)}.")
-    return tuple(dict.fromkeys(one if one in run.config.suites else find(one).name for one in named))
+    return tuple(dict.fromkeys(_suite(one, run.config.suites) for one in named))
+
+
+def _suite(named: str, of_run: Sequence[str]) -> str:
+    if named in of_run:
+        return named
+    if ":" not in named and not own.is_table(named) and named not in SUITES:
+        raise unknown("suite", named, {*of_run, *SUITES})
+    return find(named).name
 
 
 def suites_of_card(leader: Member) -> tuple[str, ...] | None:

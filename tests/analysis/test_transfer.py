@@ -125,6 +125,15 @@ def test_a_suite_that_is_misnamed_is_told(run: LoadedRun, trained: list[str], sa
         transfer(run, against="solo", trained=trained)
 
 
+def test_a_misnamed_suite_of_one_s_own_is_told_by_the_run_s_name_of_it(
+    run: LoadedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = run.config.model_copy(update={"suites": ["bbh", "rivers"]})
+    monkeypatch.setattr(LoadedRun, "config", config)
+    with pytest.raises(UsageError, match="no suite is called 'rivr'; did you mean 'rivers'"):
+        transfer(run, against="solo", trained=["rivr"])
+
+
 def test_the_table_holds_every_suite_the_two_means_and_the_test(run: LoadedRun, apart: list[ResultRow]) -> None:  # noqa: ARG001
     made = transfer(run, against="solo")
     table = grid(made)
