@@ -265,6 +265,16 @@ def test_other_data_is_compared_only_when_asked(first: RunDirectory, make: Calla
     assert any("the same id may be two questions" in note for note in found.notes)
 
 
+def test_rows_that_other_readers_read_are_told(
+    first: RunDirectory, make: Callable[..., RunDirectory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlpo_bench.log.results.readers.identity", lambda: "another")
+    other = make("read otherwise")
+    found = of_runs(LoadedRun(first), LoadedRun(other))
+    assert any(note.startswith("Rows were read by different readers") for note in found.notes)
+    assert not any("readers" in note for note in against(LoadedRun(other), "solo").notes)
+
+
 def said(*arguments: object) -> Any:
     app = typer.Typer()
     app.command()(compare)

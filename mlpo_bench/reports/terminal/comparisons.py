@@ -37,6 +37,10 @@ _LEGEND = {
     "the strictest test of the table.",
     "tokens A/B": "Tokens: A's mean a question, read and written, over B's.",
 }
+_READ_OTHERWISE = (
+    "Rows were read by different readers, which may be all that tells them apart: `mlpo-bench rescore RUN` has a run "
+    "read by those of today."
+)
 _BRIEF = (
     "A or B: which is better. *: also on other subjects. open (>0.253): no difference is shown; of one beyond 0.253, "
     "four samples of five would show it (nothing in parentheses where none could be shown)."
@@ -213,6 +217,8 @@ def _comparisons(title: str, rows: Sequence[tuple[ResultRow, ResultRow]], notes:
         f"Holm: p adjusted over {every_one} of the table{', means over suites among them' if means else ''}; a verdict "
         f"needs it below {ALPHA}."
     )
+    if len({cell.readers for pair in rows for row in pair for cell in row.cells}) > 1:
+        notes = [*notes, _READ_OTHERWISE]
     left_out = [f"{pair.suite}, {pair.row} ({pair.left_out})" for pair in told if pair.left_out]
     if left_out:
         notes = [*notes, f"Questions that only one of the two answered are left out: {_listed(left_out)}."]
