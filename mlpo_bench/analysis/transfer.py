@@ -120,7 +120,9 @@ def transfer(
     paired = _against_vote(run, rows, name) if rival is None else _against_row(named[name], named[rival])
     if not paired:
         told = f"{rival} answers no question that {name} answers" if rival else f"{name} has no vote at its tokens"
-        raise UsageError(f"{told}; name a row with --against: {'; '.join(other for other in named if other != name)}.")
+        others = "; ".join(other for other in named if other != name)
+        remedy = f"name a row with --against: {others}" if others else "the run has no other row"
+        raise UsageError(f"{told}; {remedy}.")
     inside, told_by = _trained(run, next(iter(named[name].values())), trained)
     groups = [{s: each for s, each in paired.items() if _is_inside(s, inside) is kind} for kind in (True, False)]
     return Transfer(

@@ -125,6 +125,12 @@ def test_a_suite_that_is_misnamed_is_told(run: LoadedRun, trained: list[str], sa
         transfer(run, against="solo", trained=trained)
 
 
+def test_a_row_that_is_alone_in_its_run_has_nothing_to_be_held_against(carry_for_all: Runs) -> None:
+    alone = LoadedRun(carry_for_all("alone", protocols=[{"vote": {"samples": 2}}]))
+    with pytest.raises(UsageError, match="vote of 2 has no vote at its tokens; the run has no other row"):
+        transfer(alone, "vote of 2")
+
+
 def test_a_misnamed_suite_of_one_s_own_is_told_by_the_run_s_name_of_it(
     run: LoadedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
