@@ -219,6 +219,8 @@ def test_a_plan_prints_a_row_once_and_says_how_many_questions_a_difference_needs
     tests = int(re.findall(r"as (\d+) led rows? (?:are|is) held", told)[0])
     assert int(count.replace(",", "")) == questions_to_detect(0.05, 0.2, tests)
     assert mlpo_bench("plan", *run[1:], "--detect", 0).code == 2
+    alone = mlpo_bench("plan", *run[1:], "--protocol", "solo", "--detect", 0.05)
+    assert "so many questions, were one led row held against votes: " in " ".join(alone.out.split())
 
 
 def test_a_failing_member_fails_its_questions_and_the_rest_is_done(

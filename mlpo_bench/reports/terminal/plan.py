@@ -86,9 +86,9 @@ def print_detection(plan: Plan, led: int, difference: float, console: Console) -
     if not needed:
         needed = {difference: questions_to_detect(difference, difference, max(led, 1))}
     told = "; ".join(f"{count:,} where they differ on {share:.0%} of them" for share, count in needed.items())
-    rows = "1 led row is" if led == 1 else f"{led} led rows are"
+    rows = {0: "were one led row", 1: "as 1 led row is"}.get(led, f"as {led} led rows are")
     console.print(
-        f"To tell a difference of {difference:g} in four samples of five, a suite needs so many questions, as {rows} "
+        f"To tell a difference of {difference:g} in four samples of five, a suite needs so many questions, {rows} "
         f"held against votes: {told}."
         f" This run asks {', '.join(f'{n:,} of {suite.upper()}' for suite, n in asked.items())}.".replace("%", " %")
     )
