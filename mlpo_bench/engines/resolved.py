@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.engines import folders, headers, json_files, quantised
@@ -65,11 +65,15 @@ class ResolvedModel:
         return json_files.read_object(self.folder / "config.json")
 
     @property
+    def text_config(self) -> dict[str, Any]:
+        """The part of its config.json that is of the model of texts in one that sees as well; else nothing."""
+        told = self.config.get("text_config")
+        return told if isinstance(told, dict) else {}
+
+    @property
     def dtype(self) -> str:
         """The type the weights were published in, such as `bfloat16`: as the configuration says, else as they are."""
-        config = self.config
-        text = config.get("text_config") or {}
-        told = next((c[k] for c in (config, text) for k in ("dtype", "torch_dtype") if c.get(k)), None)
+        told = next((c[k] for c in (self.config, self.text_config) for k in ("dtype", "torch_dtype") if c.get(k)), None)
         if isinstance(told, dict):  # a type for each part of the model
             told = told.get("") or next(iter(told.values()), None)
         named = str(told).removeprefix("torch.").lower()
@@ -90,10 +94,9 @@ class ResolvedModel:
     @property
     def context(self) -> int | None:
         """The longest input the model was made for, in tokens, or None where its config does not tell."""
-        config = self.config
-        text = config.get("text_config") or {}
-        names = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
-        return next((int(c[k]) for c in (config, text) for k in names if c.get(k)), None)
+        names = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length", "max_seq_len")
+        told = (c.get(k) for c in (self.config, self.text_config) for k in names)
+        return next((int(each) for each in told if isinstance(each, int | float) and 0 < each < inf), None)
 
     @property
     def parameters(self) -> int:

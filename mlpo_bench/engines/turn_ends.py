@@ -2,11 +2,13 @@
 
 The two differ where a template was given to a model whose files still name the end of a text (`<|endoftext|>`), as in
 base models that come with one, and in what was trained on them. Such a model ends its turn (`<|im_end|>`), and nothing
-stops it: it goes on as the user.
+stops it: it goes on as the user. What names an end to the engines is generation_config.json; config.json does where
+there is no such file, and not where the file leaves ends out.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.engines import generation, json_files
@@ -24,8 +26,9 @@ def numbers(told: object, tokenizer: Any) -> Iterator[int]:  # noqa: ANN401 - tr
         for each in told:
             yield from numbers(each, tokenizer)
     elif isinstance(told, str):
-        yield int(told) if told.isdecimal() else tokenizer.convert_tokens_to_ids(told)
-    elif isinstance(told, int | float) and not isinstance(told, bool):
+        number = int(told) if told.isdecimal() else tokenizer.get_vocab().get(told)
+        yield from [] if number is None else [number]  # of a token that it lacks, a tokenizer gives the unknown one's
+    elif isinstance(told, int | float) and not isinstance(told, bool) and math.isfinite(told):
         yield int(told)
 
 
@@ -36,18 +39,19 @@ def not_named(model: ResolvedModel, tokenizer: Any, behind: str, but: Collection
         model: the model.
         tokenizer: its tokenizer.
         behind: what the template writes behind an answer.
-        but: special tokens that may stand within an answer.
+        but: tokens that may stand within an answer.
     """
     behind = behind.lstrip()
-    special = {str(token): number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
-    written = max((token for token in special if behind.startswith(token)), key=len, default=None)
+    # Not all makers mark what they add for chats as special.
+    added = {str(token): number for number, token in tokenizer.added_tokens_decoder.items()}
+    written = max((token for token in added if behind.startswith(token)), key=len, default=None)
     if written is None or written in but:
         return None
-    return None if special[written] in {*_named(model, tokenizer), tokenizer.eos_token_id} else special[written]
+    return None if added[written] in {*_named(model, tokenizer), tokenizer.eos_token_id} else added[written]
 
 
 def _named(model: ResolvedModel, tokenizer: Any) -> Iterator[int]:  # noqa: ANN401 - as above
     file = model.folder / generation.FILE
-    config = model.config
-    for told in (json_files.read_object(file) if file.is_file() else {}, config, config.get("text_config") or {}):
-        yield from numbers(told.get("eos_token_id"), tokenizer)
+    told = [json_files.read_object(file)] if file.is_file() else [model.config, model.text_config]
+    for each in told:
+        yield from numbers(each.get("eos_token_id"), tokenizer)

@@ -172,7 +172,7 @@ def _asked(model: ResolvedModel, spec: ModelSpec, place: Device) -> dict[str, An
 def _check_parallel(model: ResolvedModel, spec: ModelSpec, place: Device) -> None:
     """Check that a model can be divided as a team file says, and that there are devices for it."""
     options = spec.engine_options
-    config = model.config.get("text_config") or model.config
+    config = model.text_config or model.config
     heads, layers = config.get("num_attention_heads"), config.get("num_hidden_layers")
     if heads and heads % options.tensor_parallel:
         near = [n for n in range(1, heads + 1) if heads % n == 0]

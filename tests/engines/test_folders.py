@@ -328,6 +328,19 @@ def test_a_type_that_is_not_told_is_that_of_the_weights(tiny_folder: Path, tmp_p
     assert resolved(folder).dtype == "bfloat16"
 
 
+@pytest.mark.parametrize(
+    ("told", "context"),
+    [({"max_position_embeddings": -1}, None), ({"max_seq_len": 32}, 32), ({"max_seq_len": 32.0}, 32),
+     ({"max_seq_len": float("inf")}, None), ({"text_config": {"max_position_embeddings": 16}}, 16),
+     ({"text_config": []}, None), ({"max_seq_len": "many"}, None)],
+)  # fmt: skip
+def test_a_context_is_a_number_above_nothing(
+    told: dict[str, object], context: int | None, tiny_folder: Path, tmp_path: Path
+) -> None:
+    folder = changed(tmp_path / "m", tiny_folder, **({"max_position_embeddings": None} | told))
+    assert resolved(folder).context == context
+
+
 @pytest.mark.parametrize("ends", [[[2], [6]], ["</s>", "user"], ["2", "6"], [2.0, 6], [2, 6]])
 def test_ends_are_known_in_whatever_form(ends: object, tiny_folder: Path, tmp_path: Path) -> None:
     folder = changed(tmp_path / "m", tiny_folder)
