@@ -11,6 +11,8 @@ that shows it nowhere would have questions dropped, and is refused. Some kinds o
   answer where the model starts to write the user's next message.
 - With a template that walks over parts of a message, as those of models that see pictures do: it is given each text
   as a list of one part.
+- With a template that knows no prompt for an answer (`add_generation_prompt`), and begins the model's turn where the
+  answer stands: what it writes there ends the prompt, or the model would have to write it itself.
 - With a template that writes today's date: it is told the same day for ever (`DATE`, or the one that a team file
   names), which is part of the identity of requests.
 
@@ -47,7 +49,9 @@ _ASKED = "a question to look for"
 _ANSWERED = "an answer to look for"
 _CLOCK = "strftime_now"
 """What templates call to learn the day, as transformers offers it."""
-_OURS = frozenset({"messages", "conversation", "tokenize", "add_generation_prompt", "continue_final_message"})
+_OURS = frozenset(
+    {"messages", "conversation", "tokenize", "add_generation_prompt", "continue_final_message", _CLOCK, "return_dict"}
+)
 """What a template is told by whoever renders a chat."""
 _SPELLED = "\ue0f0{}\ue0f1"
 """Stands for what is spelled out while the rest is rendered: signs of the Unicode block that is nobody's."""
@@ -97,11 +101,11 @@ class ChatTokens:
         _check_told(template_kwargs, tokenizer.chat_template)
         self._date = date if self._has_template and _CLOCK in str(tokenizer.chat_template) else None
         self._told = dict(template_kwargs) | ({} if self._date is None else {_CLOCK: _clock(self._date)})
-        # Made for training: what is read would be over before the answer begins.
-        ends = [] if self._has_template else tokenizer.encode("a")
-        self._appends_end = bool(ends) and ends[-1] == tokenizer.eos_token_id
+        # Made for training or for encoders: what is read would be over before the answer begins.
+        self._appended = 0 if self._has_template else _appended(tokenizer)
         self._takes_parts = self._has_template and self._wants_parts()
         self._has_system_role = self._has_template and self._fault(_PROBE, Message("system", _PROBE)) is None
+        self._begins = self._begun() if self._has_template else ""
         special = {str(token): number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
         self._special = _any_of(special)
         self.marks = thought_marks.among(special)
@@ -154,8 +158,10 @@ class ChatTokens:
         told = {
             "tokenizer as written": self.mended is not None,
             "content parts": self._takes_parts,
+            "turn begun": bool(self._begins),
+            "template's tokens whole": self._has_template and self.tokenizer.split_special_tokens,
             f"date {self._date}": self._date is not None,
-            "no end appended": self._appends_end,
+            "no end appended": self._appended > 0,
             "marks of thoughts": bool(self.marks),
             f"turn ends by {self.turn_end}": self.turn_end is not None,
             "thought opened": bool(self.opened([Message("user", _ASKED)])),
@@ -171,7 +177,7 @@ class ChatTokens:
         """Return a chat as the model reads it, up to where its answer starts."""
         if not self._has_template:
             return PlainChat().text(messages)
-        return self._render(messages if self._has_system_role else without_system(messages))
+        return self._render(messages if self._has_system_role else without_system(messages)) + self._begins
 
     def ids(self, messages: Sequence[Message]) -> list[int]:
         """Return the token ids of a chat."""
@@ -183,14 +189,18 @@ class ChatTokens:
     def _encoded(self, text: str, *, first: bool) -> list[int]:
         """Return the ids of a text; `first` says that a sequence starts with it."""
         starts = first and not self._has_template
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=starts)
-        return ids[:-1] if starts and self._appends_end else ids
+        # Some tokenizers are saved with the advice to spell their special tokens out: those of a template as well.
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=starts, split_special_tokens=False)
+        return ids[: len(ids) - self._appended] if starts else ids
 
     def opened(self, messages: Sequence[Message]) -> str:
         """Return the mark of a thought that a chat's prompt opens, and all behind it: the answer begins with it."""
         if not self._may_open or not messages:
             return ""
-        return thought_marks.opened(self.text(messages), messages[-1].content)
+        # A template may refuse or strip marks in earlier turns, and change the last message, which may be any word.
+        *before, last = self._spelled(messages)[0]
+        asked = replace(last, content=f"{last.content}\n{_ASKED}")
+        return thought_marks.opened(self.text([*before, asked]), _ASKED)
 
     def decoded(self, ids: Sequence[int]) -> str:
         """Return the text of an answer's tokens: of special ones, those that set thoughts apart alone."""
@@ -205,8 +215,8 @@ class ChatTokens:
         """Return a text that was decoded with all special tokens as `decoded` has it."""
         return self._unmarked.sub("", text)
 
-    def _spelled_out(self, messages: Sequence[Message]) -> list[int]:
-        """Return the token ids of a chat whose messages spell special tokens, with the letters of these."""
+    def _spelled(self, messages: Sequence[Message]) -> tuple[list[Message], list[str]]:
+        """Return messages with signs in the place of the special tokens that they spell, and these tokens."""
         spelled: list[str] = []
 
         def marked(found: re.Match[str]) -> str:
@@ -214,14 +224,14 @@ class ChatTokens:
             return _SPELLED.format(len(spelled) - 1)
 
         taken = str.maketrans(dict.fromkeys(_SPELLED.format(""), "\ufffd"))
-        text = self.text(
-            [
-                replace(message, content=self._special.sub(marked, message.content.translate(taken)))
-                for message in messages
-            ]
-        )
+        signed = [replace(m, content=self._special.sub(marked, m.content.translate(taken))) for m in messages]
+        return signed, spelled
+
+    def _spelled_out(self, messages: Sequence[Message]) -> list[int]:
+        """Return the token ids of a chat whose messages spell special tokens, with the letters of these."""
+        signed, spelled = self._spelled(messages)
         ids: list[int] = []
-        for place, part in enumerate(re.split(_SPELLED.format(r"(\d+)"), text)):
+        for place, part in enumerate(re.split(_SPELLED.format(r"(\d+)"), self.text(signed))):
             if place % 2:
                 ids += self._letters(spelled[int(part)])
             else:
@@ -269,6 +279,15 @@ class ChatTokens:
     def _content(self, text: str) -> str | list[dict[str, str]]:
         return [{"type": "text", "text": text}] if self._takes_parts else text
 
+    def _begun(self) -> str:
+        """Return what the template writes in front of an answer, where it never ends a prompt with that."""
+        chat = [Message("user", _ASKED)]
+        prompt, whole = self._render(chat), self.answered(chat, _ANSWERED) or ""
+        if prompt != self._render(chat, prompted=False) or not whole.startswith(prompt):
+            return ""
+        begun, found, _ = whole[len(prompt) :].partition(_ANSWERED)
+        return begun.rstrip(" ") if found else ""  # a space belongs to the answer's first token
+
     def _wants_parts(self) -> bool:
         """Whether the template shows a text only where it stands in a list of parts.
 
@@ -306,6 +325,13 @@ def _check_told(names: Iterable[str], template: str | None) -> None:
         if not re.search(rf"\b{re.escape(name)}\b", str(template or "")):
             what = "its chat template does not ask for it" if template else "it has no chat template"
             raise UsageError(f"chat_template_kwargs name {name}, but {what}.")
+
+
+def _appended(tokenizer: Any) -> int:  # noqa: ANN401 - transformers has no types
+    """Return how many tokens a tokenizer puts behind a text: an end, or an encoder's separator."""
+    whole, bare = (tokenizer.encode("a", add_special_tokens=special) for special in (True, False))
+    starts = (at for at in range(len(whole)) if bare and whole[at : at + len(bare)] == bare)
+    return next((len(whole) - at - len(bare) for at in starts), 0)
 
 
 def _any_of(tokens: Iterable[str]) -> re.Pattern[str]:

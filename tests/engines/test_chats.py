@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import date
 from pathlib import Path
@@ -97,6 +98,18 @@ def test_a_template_that_drops_questions_is_refused(tiny: ModuleType, template: 
         ChatTokens(tiny.tokenizer(template))
 
 
+NO_PROMPT = "{% for m in messages %}{{ '<s> ' + m.role + ' : ' + m.content + ' </s> ' }}{% endfor %}"
+
+
+def test_a_template_that_knows_no_prompt_for_an_answer_begins_the_turn_all_the_same(tiny: ModuleType) -> None:
+    chats = ChatTokens(tiny.tokenizer(NO_PROMPT))
+    assert chats.text(CHAT[1:2]) == "<s> user : a b </s> <s> assistant :"
+    assert chats.behind(CHAT[1:2], "c") == " c </s> "
+    assert chats.identity == ("turn begun",)
+    inside = ChatTokens(tiny.tokenizer(tiny.PLAIN.replace("m.role + ' : '", "(m.role == 'user') * '[INST] '")))
+    assert (inside.text(CHAT[1:2]), inside.identity) == ("[INST] a b ", ())
+
+
 def test_a_template_is_told_the_same_day_for_ever(tiny: ModuleType) -> None:
     dated = "{{ strftime_now('%d %b %Y %H') }} " + tiny.TEMPLATE
     chats = ChatTokens(tiny.tokenizer(dated))
@@ -151,6 +164,7 @@ def test_transformers_advice_on_decoding_is_kept_off_the_terminal(
         ("TEMPLATE", {"enable_thinkng": False}, "name enable_thinkng, but its chat template does not ask for it"),
         ("TEMPLATE", {"add_generation_prompt": False}, "add_generation_prompt, which is not the team file's to say"),
         (None, {"enable_thinking": False}, "enable_thinking, but it has no chat template"),
+        ("TEMPLATE", {"strftime_now": "x"}, "strftime_now, which is not the team file's to say"),
     ],
 )
 def test_what_a_template_does_not_ask_for_is_not_passed_over(
@@ -160,18 +174,28 @@ def test_what_a_template_does_not_ask_for_is_not_passed_over(
         ChatTokens(tiny.tokenizer(template and getattr(tiny, template)), template_kwargs=kwargs)
 
 
-def test_a_base_models_prompt_does_not_end_before_the_answer(tiny: ModuleType) -> None:
+@pytest.mark.parametrize(("end", "number"), [("</s>", 2), ("user", 6)], ids=["an end", "an encoder's separator"])
+def test_a_base_models_prompt_does_not_end_before_the_answer(end: str, number: int, tiny: ModuleType) -> None:
     from tokenizers.processors import TemplateProcessing
 
     tokenizer = tiny.tokenizer(None)
     expected = ChatTokens(tokenizer).ids(HOSTILE[:1])
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+        single=f"<s> $A {end}", special_tokens=[("<s>", 1), (end, number)]
     )
     chats = ChatTokens(tokenizer)
-    assert chats.ids([Message("user", "a b")])[-1] != 2
+    assert chats.ids([Message("user", "a b")])[-1] != number
     assert chats.identity == ("no end appended",)
     assert chats.ids(HOSTILE[:1]) == expected
+
+
+def test_a_templates_tokens_are_tokens_whatever_a_tokenizer_is_saved_with(tiny: ModuleType, tmp_path: Path) -> None:
+    tiny.tokenizer().save_pretrained(tmp_path)
+    told = json.loads((tmp_path / "tokenizer_config.json").read_text()) | {"split_special_tokens": True}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(told))
+    chats = ChatTokens.of_folder(tmp_path)
+    assert chats.ids(HOSTILE) == ChatTokens(tiny.tokenizer()).ids(HOSTILE)
+    assert chats.identity == ("template's tokens whole",)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,25 @@ def test_a_prompt_that_opens_a_thought_has_an_identity_of_its_own(tiny: ModuleTy
     assert ChatTokens(tiny.tokenizer(None)).opened(CHAT) == ""
 
 
+@pytest.mark.parametrize("last", ["", " ", "think", "<think>", "</think>", "a\n\n b < c"])
+def test_a_prompt_opens_a_thought_whatever_was_said_last(last: str, tiny: ModuleType) -> None:
+    tokenizer = opening(tiny)
+    tokenizer.chat_template = tokenizer.chat_template.replace("m.content", "m.content.split() | join(' ') | e")
+    assert ChatTokens(tokenizer).opened([Message("user", last)]) == "<think>"
+
+
+def test_a_template_that_refuses_marks_in_earlier_turns_is_shown_none(tiny: ModuleType) -> None:
+    """As that of gpt-oss: what it does not take as tokens it is given as letters."""
+    mark = "<|channel|>analysis<|message|>"
+    refuses = f"{{% for m in messages if '{mark}' in m.content %}}{{{{ raise_exception('a mark') }}}}{{% endfor %}}"
+    tokenizer = tiny.tokenizer(refuses + tiny.TEMPLATE)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|channel|>", "<|message|>"]})
+    chats = ChatTokens(tokenizer)
+    turns = [Message("user", "a"), Message("assistant", f"{mark}b"), Message("user", "c")]
+    assert chats.ids(turns)
+    assert chats.opened(turns) == ""
+
+
 def said(tokenizer: Any, model: Any) -> str:
     from mlpo_bench.engines import hf
 
