@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mlpo_bench import atomic
 from mlpo_bench.engines import headers, hub, json_files
 from mlpo_bench.engines.base import AdapterFacts
 from mlpo_bench.engines.hashes import revision_of
@@ -87,19 +86,6 @@ def revision_here(name: str) -> str | None:
     folder = expanded(name)
     files = [folder / CONFIG, folder / WEIGHTS]
     return revision_of(files) if all(file.is_file() for file in files) else None
-
-
-def chat_template(folder: Path) -> str:
-    """Return the chat template of a tokenizer that lies in a folder; nothing where there is none, or several."""
-    for name in ("chat_template.jinja", "tokenizer_config.json"):
-        if not (folder / name).is_file():
-            continue
-        text = atomic.read(folder / name)
-        told = text.decode(errors="replace") if name.endswith(".jinja") else json_files.parsed(text)
-        told = told.get("chat_template") if isinstance(told, dict) else told
-        if isinstance(told, str):
-            return told
-    return ""
 
 
 def is_adapter(folder: Path) -> bool:

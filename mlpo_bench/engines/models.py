@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mlpo_bench.engines import adapters, folders, gguf_files, hub, lora, smollm2
+from mlpo_bench.engines import adapters, folders, gguf_files, hub, lora, smollm2, tokenizer_files
 from mlpo_bench.engines.cache import cache_dir, size
 from mlpo_bench.engines.hashes import revision_of, revision_of_file
 from mlpo_bench.engines.resolved import ResolvedModel
@@ -57,9 +57,9 @@ def resolve(spec: ModelSpec) -> ResolvedModel:
 
 def _other_template(base: ResolvedModel, adapter: Adapter) -> str:
     """Return what a person should know of an adapter that was trained with another chat template than its base's."""
-    with contextlib.suppress(OSError, ValueError):
-        own = adapters.chat_template(adapter.folder)
-        if own and own.strip() != adapters.chat_template(base.folder).strip():
+    with contextlib.suppress(OSError, UsageError):
+        own = tokenizer_files.chat_template(adapter.folder)
+        if own and own.strip() != tokenizer_files.chat_template(base.folder).strip():
             return (
                 "the adapter's folder holds another chat template than its base's, which is the one that is used "
                 f"(tokenizer: {adapter.name} in the team file uses the adapter's)"

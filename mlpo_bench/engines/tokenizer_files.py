@@ -4,6 +4,8 @@ Many makers name LlamaTokenizer in tokenizer_config.json, whatever their tokeniz
 transformers then puts Llama's way of splitting words in place of the file's, and spaces are lost in all that is read
 and written (huggingface/transformers issue 45488); its own list of such models goes by names. Here both are tried on a
 sentence. Where only the file's own gives it back, a copy of the tokenizer is made that names no class.
+
+Models that see keep their chat template with what prepares pictures, where transformers' tokenizers do not look.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from mlpo_bench import atomic
 from mlpo_bench.engines import json_files
 from mlpo_bench.engines.cache import cache_dir, made_once
 from mlpo_bench.engines.folders import TOKENIZER_FILES
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 
 FILE, CONFIG = "tokenizer.json", "tokenizer_config.json"
+_TEMPLATES = ("chat_template.jinja", CONFIG, "chat_template.json", "processor_config.json")
 PLAIN_CLASS = "PreTrainedTokenizerFast"
 _OWN_CODE = "contains custom code"
 """Words of transformers where a folder would run code."""
@@ -49,7 +53,29 @@ def load(folder: Path, *, trust_remote_code: bool) -> tuple[Any, Path | None]:
             tokenizer.decode([])
     except Exception as error:  # whatever transformers meets in files that others wrote
         raise UsageError(_unread(folder, error)) from error
+    if callable(tokenizer.added_tokens_decoder):  # mistral-common's, which knows no chat templates
+        raise UsageError(
+            f"the tokenizer in {folder} lies there in Mistral's own form alone (tekken.json); name the folder of "
+            "another (`tokenizer`)."
+        )
     return tokenizer, mended
+
+
+def chat_template(folder: Path) -> str:
+    """Return the chat template that lies in a folder; nothing where there is none, or several.
+
+    Raises:
+        UsageError: a file that may hold it cannot be read.
+    """
+    for name in _TEMPLATES:
+        if not (folder / name).is_file():
+            continue
+        if name.endswith(".jinja"):
+            return atomic.read(folder / name).decode(errors="replace")
+        told = json_files.read_object(folder / name).get("chat_template")
+        if isinstance(told, str):
+            return told
+    return ""
 
 
 def misread(folder: Path, tokenizer: Any) -> bool:  # noqa: ANN401 - transformers has no types

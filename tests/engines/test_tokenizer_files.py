@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mlpo_bench.chat import Message
 from mlpo_bench.engines.chats import ChatTokens
+from mlpo_bench.errors import UsageError
 
 
 pytest.importorskip("transformers")
@@ -56,3 +58,24 @@ def test_others_are_left_as_transformers_reads_them(tiny: ModuleType, tmp_path: 
     chats = ChatTokens.of_folder(saved(tmp_path / "plain", tiny, "PreTrainedTokenizerFast"))
     assert (chats.identity, chats.mended) == ((), None)
     assert chats.decoded(chats.ids(CHAT)) == "user : Is it so?\n\n  Yes, 12 of them. assistant :"
+
+
+@pytest.mark.parametrize("file", ["chat_template.json", "processor_config.json"])
+def test_a_chat_template_that_lies_with_the_processor_is_used(file: str, tiny: ModuleType, tmp_path: Path) -> None:
+    tiny.tokenizer(None).save_pretrained(tmp_path)
+    assert ChatTokens.of_folder(tmp_path).text(CHAT[:1]).startswith("User: ")
+    (tmp_path / file).write_text(json.dumps({"chat_template": tiny.TEMPLATE}))
+    chats = ChatTokens.of_folder(tmp_path)
+    assert chats.text(CHAT[:1]).startswith("<s>user : ")
+    assert (chats.stops, chats.identity) == ((), ("template of the processor",))
+    (tmp_path / file).write_text("{")
+    with pytest.raises(UsageError, match=f"{file} cannot be read as a JSON object"):
+        ChatTokens.of_folder(tmp_path)
+
+
+def test_one_in_mistrals_own_form_alone_is_a_sentence(tmp_path: Path) -> None:
+    held = pytest.importorskip("mistral_common").__path__[0]
+    shutil.copy(f"{held}/data/tekken_240911.json", tmp_path / "tekken.json")
+    (tmp_path / "config.json").write_text('{"model_type": "mistral"}')
+    with pytest.raises(UsageError, match=r"lies there in Mistral's own form alone \(tekken\.json\); name the folder"):
+        ChatTokens.of_folder(tmp_path)
