@@ -279,7 +279,7 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
     drawing = generation.of(resolved, spec, FOLLOWED)
     with quiet_transformers():
         chats = ChatTokens.of_model(resolved, spec)
-        model = hf_weights.load(resolved, spec, dtype)
+        model, left_out = hf_weights.load(resolved, spec, dtype)
     hf_fit.check_vocabulary(model, chats, resolved)
     parameters = resolved.parameters if resolved.is_quantised else model.num_parameters()
     if resolved.adapter:
@@ -297,7 +297,7 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
         dtype=dtype,
         context=min(resolved.context or DEFAULT_CONTEXT, spec.context or resolved.context or DEFAULT_CONTEXT),
         parameters=parameters,
-        note="; ".join(filter(None, [_pace(spec, rows, deterministic=deterministic), resolved.note])),
+        note="; ".join(filter(None, [_pace(spec, rows, deterministic=deterministic), resolved.note, left_out])),
         adapter=resolved.adapter_facts,
         told=drawing.told,
     )

@@ -65,8 +65,11 @@ def _check_place(device_map: str | dict[str, int | str], name: str) -> None:
             )
 
 
-def load(resolved: ResolvedModel, spec: ModelSpec, dtype: str) -> Any:  # noqa: ANN401 - transformers has no types
+def load(resolved: ResolvedModel, spec: ModelSpec, dtype: str) -> tuple[Any, str]:
     """Load the weights of a model, without its adapter, where a team file wants them, or else where they are fastest.
+
+    Returns:
+        The model, and what a person should know of weights that its files hold and it has no place for.
 
     Raises:
         UsageError: transformers cannot load them, or not in this way.
@@ -80,6 +83,7 @@ def load(resolved: ResolvedModel, spec: ModelSpec, dtype: str) -> Any:  # noqa: 
             use_safetensors=True,
             trust_remote_code=resolved.trust_remote_code,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # each is told of below, by name and shapes
             **chosen,
         )
         if not {"device_map", "quantization_config"} & chosen.keys():
@@ -97,8 +101,9 @@ def load(resolved: ResolvedModel, spec: ModelSpec, dtype: str) -> Any:  # noqa: 
                 "`trust_remote_code: true` of the member."
             ) from error
         raise UsageError(f"transformers cannot load {resolved.name}: {reason}") from error
+    _check_shapes(resolved, sorted(told["mismatched_keys"]))
     _check_whole(resolved, sorted(told["missing_keys"]))
-    return model
+    return model, _left_out(sorted(told["unexpected_keys"]))
 
 
 def _loader(resolved: ResolvedModel) -> Any:  # noqa: ANN401 - as above
@@ -112,12 +117,33 @@ def _loader(resolved: ResolvedModel) -> Any:  # noqa: ANN401 - as above
     return transformers.AutoModelForCausalLM
 
 
+def _check_shapes(resolved: ResolvedModel, differing: Sequence[tuple[str, Sequence[int], Sequence[int]]]) -> None:
+    """Refuse weights of other shapes than the configuration tells, as after tokens were added to them alone."""
+    if differing:
+        name, held, wanted = differing[0]
+        raise UsageError(
+            f"the weights of {resolved.name} are not those of its config.json: {name} is "
+            f"{' x '.join(map(str, held))}, and would have to be {' x '.join(map(str, wanted))}{_more(differing)}; "
+            "take both from the same place."
+        )
+
+
+def _left_out(strange: Sequence[str]) -> str:
+    """Return that weights have no place in a model, of which transformers only warns; nothing where all have one."""
+    if not strange:
+        return ""
+    return f"weights without a place in what its config.json tells are left out: {strange[0]}{_more(strange)}"
+
+
+def _more(found: Sequence[object]) -> str:
+    return f" and {len(found) - 1} more" if len(found) > 1 else ""
+
+
 def _check_whole(resolved: ResolvedModel, missing: Sequence[str]) -> None:
     """Refuse a model of which weights are missing: transformers draws them at random, and only warns."""
     if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise UsageError(
-            f"{resolved.name} lacks weights ({missing[0]}{more}), which would be drawn at random: its files are not "
-            "whole, or in a form that its config.json does not tell, or it is no model that writes text (one for "
+            f"{resolved.name} lacks weights ({missing[0]}{_more(missing)}), which would be drawn at random: its files "
+            "are not whole, or in a form that its config.json does not tell, or it is no model that writes text (one for "
             "embeddings or rewards)."
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,6 +36,40 @@ def test_a_device_that_is_full_is_told_of(
     spec = ModelSpec(model=str(tiny_folder))
     with pytest.raises(UsageError, match=r"does not fit the memory that is free .*device_map: auto"):
         hf_weights.load(models.resolve(spec), spec, "float32")
+
+
+def changed(folder: Path, tiny_folder: Path, weights: dict[str, Any], **config: object) -> ModelSpec:
+    """Save a copy of the tiny model with other weights and another configuration."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(tiny_folder, folder)
+    held = load_file(folder / "model.safetensors") | weights
+    save_file(held, folder / "model.safetensors", metadata={"format": "pt"})
+    told = json.loads((folder / "config.json").read_text()) | config
+    (folder / "config.json").write_text(json.dumps(told))
+    return ModelSpec(model=str(folder), engine="hf")
+
+
+@pytest.mark.parametrize("size", [20, 30])
+def test_weights_of_other_shapes_than_the_configuration_tells_are_told_of(
+    size: int, tiny_folder: Path, tmp_path: Path
+) -> None:
+    spec = changed(tmp_path / "m", tiny_folder, {}, vocab_size=size)
+    told = rf"lm_head\.weight is 24 x 32, and would have to be {size} x 32 and 1 more; take both from the same place"
+    with pytest.raises(UsageError, match=told):
+        hf.load(models.resolve(spec), spec)
+
+
+def test_weights_that_have_no_place_are_noted(tiny_folder: Path, tmp_path: Path) -> None:
+    """Such as layers beyond those of a damaged configuration, biases, or a half-merged adapter."""
+    spec = changed(tmp_path / "m", tiny_folder, {"model.layers.0.self_attn.q_proj.bias": torch.ones(32)})
+    assert hf.load(models.resolve(spec), spec).facts.note == (
+        "weights without a place in what its config.json tells are left out: model.layers.0.self_attn.q_proj.bias"
+    )
+    whole = ModelSpec(model=str(tiny_folder), engine="hf")
+    assert hf.load(models.resolve(whole), whole).facts.note == ""
+    tied = changed(tmp_path / "tied", tiny_folder, {}, tie_word_embeddings=True)
+    assert hf.load(models.resolve(tied), tied).facts.note == ""
 
 
 def test_a_model_that_sees_pictures_as_well_answers_in_words(tiny: ModuleType, tmp_path: Path) -> None:
