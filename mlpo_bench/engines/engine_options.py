@@ -65,6 +65,8 @@ class EngineOptions(BaseModel):
                 f"{given!r} is no place for a model{nearest(given, PLACES) or '.'} It is one of {', '.join(PLACES)}, a "
                 "device such as cuda:1, or names of modules with a device for each"
             )
+        if given == {}:
+            raise ValueError("it names no module; leave it out, or say where the model is to lie")
         return given
 
     def __hash__(self) -> int:

@@ -10,6 +10,7 @@ Tokens that end an answer are the model's own in any case.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from mlpo_bench.engines import json_files
@@ -49,7 +50,7 @@ _BOUNDS: dict[str, tuple[str, Callable[[float], bool]]] = {
     "top_p": ("a number above 0, up to 1", lambda value: 0 < value <= 1),
     "top_k": ("a whole number from 0", lambda value: value >= -1 and value == int(value)),
     "min_p": ("a number from 0 to 1", lambda value: 0 <= value <= 1),
-    "repetition_penalty": ("a number above 0", lambda value: value > 0),
+    "repetition_penalty": ("a number above 0", lambda value: 0 < value < inf),
     "min_new_tokens": ("a whole number from 0", lambda value: value >= 0 and value == int(value)),
 }
 

@@ -281,6 +281,7 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
         chats = ChatTokens.of_model(resolved, spec)
         model, left_out = hf_weights.load(resolved, spec, dtype)
     hf_fit.check_vocabulary(model, chats, resolved)
+    hf_fit.check_advice(model, chats, resolved, drawing)
     parameters = resolved.parameters if resolved.is_quantised else model.num_parameters()
     if resolved.adapter:
         model = lora.applied(model, resolved, resolved.adapter).get_base_model()
@@ -290,12 +291,13 @@ def load(resolved: ResolvedModel, spec: ModelSpec, *, deterministic: bool = Fals
 
         wide_products.widen(model)
     rows = hf_fit.rows(model, chats, resolved, 1 if deterministic else spec.engine_options.max_num_seqs)
+    holds = resolved.context or hf_fit.context(model) or DEFAULT_CONTEXT
     facts = ModelFacts(
         name=resolved.name,
         engine="hf",
         revision=identity.revision(resolved, spec, chats, *_once(resolved, spec, drawing)),
         dtype=dtype,
-        context=min(resolved.context or DEFAULT_CONTEXT, spec.context or resolved.context or DEFAULT_CONTEXT),
+        context=min(holds, spec.context or holds),
         parameters=parameters,
         note="; ".join(filter(None, [_pace(spec, rows, deterministic=deterministic), resolved.note, left_out])),
         adapter=resolved.adapter_facts,

@@ -11,6 +11,7 @@ from mlpo_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from mlpo_bench.engines.chats import ChatTokens
+    from mlpo_bench.engines.generation import Generation
     from mlpo_bench.engines.resolved import ResolvedModel
 
 
@@ -30,6 +31,23 @@ def check_vocabulary(model: Any, chats: ChatTokens, resolved: ResolvedModel) -> 
             f"the tokenizer of {resolved.name} writes the token {token} (number {most}) into every prompt, but the "
             f"model has {held} tokens: it is another model's, or tokens were added to it alone."
         )
+
+
+def check_advice(model: Any, chats: ChatTokens, resolved: ResolvedModel, drawing: Generation) -> None:  # noqa: ANN401
+    """Refuse advice of a model's makers that transformers cannot follow, before anything is asked.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    from mlpo_bench.engines.decoding.rules import Rules
+
+    Rules(drawing, ends(model, chats)).check(model.get_input_embeddings().weight.shape[0], resolved.name)
+
+
+def context(model: Any) -> int | None:  # noqa: ANN401 - as above
+    """Return the longest input of a model whose config.json leaves it out, in tokens; None where its kind has none."""
+    told = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return told if isinstance(told, int) and told > 0 else None
 
 
 def rows(model: Any, chats: ChatTokens, resolved: ResolvedModel, asked: int | None) -> int | None:  # noqa: ANN401

@@ -144,6 +144,6 @@ def _check_whole(resolved: ResolvedModel, missing: Sequence[str]) -> None:
     if missing:
         raise UsageError(
             f"{resolved.name} lacks weights ({missing[0]}{_more(missing)}), which would be drawn at random: its files "
-            "are not whole, or in a form that its config.json does not tell, or it is no model that writes text (one for "
-            "embeddings or rewards)."
+            "are not whole, or in a form that its config.json does not tell, or it is no model that writes text (one "
+            "for embeddings or rewards)."
         )

@@ -45,6 +45,7 @@ def refused(**said: Any) -> str:
         ("vllm", {"device_map": "auto"}, "device_map is an option of engine hf, not of vllm"),
         ("auto", {"device_map": "auto", "sleep": True}, "no engine takes device_map, sleep together"),
         ("hf", {"device_map": "autp"}, "'autp' is no place for a model; did you mean 'auto'?"),
+        ("hf", {"device_map": {}}, "it names no module; leave it out"),
         ("vllm", {"memory": 1.5}, "less than or equal to 1"),
         ("vllm", {"tensor_parallel": 0}, "greater than or equal to 1"),
         ("vllm", {"chat_template_kwargs": {"a": float("nan")}}, "must be what JSON can hold"),

@@ -181,6 +181,7 @@ def test_a_model_whose_makers_advise_nothing_is_drawn_as_asked(tiny_folder: Path
         ({"top_k": -5}, "top_k: -5, which is not a whole number from 0"),
         ({"temperature": True}, "temperature: True, which is not a number from 0 to 5"),
         ({"repetition_penalty": "much"}, "repetition_penalty: 'much', which is not a number above 0"),
+        ({"repetition_penalty": float("inf")}, "repetition_penalty: inf, which is not a number above 0"),
     ],
 )
 def test_advice_that_cannot_be_followed_is_one_sentence(
@@ -188,6 +189,22 @@ def test_advice_that_cannot_be_followed_is_one_sentence(
 ) -> None:
     with pytest.raises(UsageError, match=told):
         of(advised(tmp_path, tiny_folder, **advice))
+
+
+@pytest.mark.parametrize(
+    "advice",
+    [{"bad_words_ids": []}, {"bad_words_ids": [[999]]}, {"suppress_tokens": "x"}, {"no_repeat_ngram_size": 2.5},
+     {"min_new_tokens": 2.0}, {"sequence_bias": {"x": 1}}],
+    ids=",".join,
+)  # fmt: skip
+def test_rules_that_transformers_cannot_follow_are_one_sentence_before_anything_is_asked(
+    advice: dict[str, Any], tiny_folder: Path, tmp_path: Path
+) -> None:
+    folder = advised(tmp_path, tiny_folder, **advice)
+    told = f"says {next(iter(advice))}: .*, which transformers cannot follow .*`generation: task` does without it"
+    with pytest.raises(UsageError, match=told):
+        texts(folder, GREEDY, generation="model")
+    assert texts(folder, GREEDY)[0]
 
 
 def test_a_file_that_is_no_json_is_one_sentence(tiny_folder: Path, tmp_path: Path) -> None:

@@ -72,6 +72,14 @@ def test_weights_that_have_no_place_are_noted(tiny_folder: Path, tmp_path: Path)
     assert hf.load(models.resolve(tied), tied).facts.note == ""
 
 
+def test_a_context_that_a_configuration_leaves_out_is_that_of_its_kind(tiny_folder: Path, tmp_path: Path) -> None:
+    spec = changed(tmp_path / "m", tiny_folder, {})
+    told = json.loads((tmp_path / "m" / "config.json").read_text())
+    del told["max_position_embeddings"]
+    (tmp_path / "m" / "config.json").write_text(json.dumps(told))
+    assert hf.load(models.resolve(spec), spec).facts.context == transformers.LlamaConfig().max_position_embeddings
+
+
 def test_a_model_that_sees_pictures_as_well_answers_in_words(tiny: ModuleType, tmp_path: Path) -> None:
     text = {
         "model_type": "mistral", "vocab_size": 24, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers.generation import logits_process
 
+from mlpo_bench.engines import generation
+from mlpo_bench.errors import UsageError
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,6 +54,27 @@ class Rules:
     def __bool__(self) -> bool:
         """Whether there is any."""
         return bool(self._advice)
+
+    def check(self, vocabulary: int, name: str) -> None:
+        """Check that advice can be followed, by a row of nothing.
+
+        Args:
+            vocabulary: how many tokens the model has.
+            name: what the person called the model.
+
+        Raises:
+            UsageError: some of it cannot.
+        """
+        for rule, value in self._advice.items():
+            try:
+                made = _MADE[rule](value, 1, self._ends, torch.device("cpu"))
+                made(torch.zeros(1, 1, dtype=torch.long), torch.zeros(1, vocabulary))
+            except Exception as fault:  # whatever transformers trips over
+                reason = (str(fault).splitlines() or [type(fault).__name__])[0].rstrip(".")
+                raise UsageError(
+                    f"the {generation.FILE} of {name} says {rule}: {value!r}, which transformers cannot follow "
+                    f"({reason}); `generation: task` does without it."
+                ) from fault
 
     def applied(self, logits: torch.Tensor, seen: Sequence[int], prompt: int) -> torch.Tensor:
         """Return a row's logits, of shape (1, vocabulary), with the advice applied.
