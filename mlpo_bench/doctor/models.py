@@ -76,6 +76,9 @@ def _weights(spec: ModelSpec, memory: float | None) -> Finding:
             found += f"; {_adapter(spec.adapter, base)}"
     except UsageError as fault:
         return Finding("model", spec.name, State.NO, *_said(str(fault), spec.model), needed=True)
+    except OSError as fault:  # a name that no file can have, a folder that may not be read
+        found = f"it cannot be read: {fault.strerror or fault}"
+        return Finding("model", spec.name, State.NO, found, _MEND, needed=True)
     bytes_ = 0 if base is None else sum(file.stat().st_size for file in base.weight_files)
     if memory is not None and bytes_ > memory:
         found += f"; its weights take more than the {memory / GIB:,.0f} GiB of the device"

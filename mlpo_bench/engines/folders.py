@@ -45,7 +45,7 @@ def weight_files(folder: Path) -> list[Path]:
     if (folder / INDEX).is_file():
         return _indexed(folder)
     others = {*folder.glob(CONSOLIDATED), folder / adapters.WEIGHTS}
-    return sorted(set(folder.glob("*.safetensors")) - others)
+    return sorted(file for file in set(folder.glob("*.safetensors")) - others if file.is_file())
 
 
 def _indexed(folder: Path) -> list[Path]:
@@ -73,9 +73,7 @@ def check(name: str, folder: Path) -> None:
     if not (folder / "config.json").is_file():
         if adapter:
             raise UsageError(f"{name} is an adapter, no model: {named}")
-        snapshots = sorted(folder.glob("snapshots/*/config.json"))
-        inside = f" It is a folder of the hub's cache; the model in it is {snapshots[-1].parent}." if snapshots else ""
-        raise UsageError(f"{name} is no model: {folder} holds no config.json.{inside}")
+        raise UsageError(f"{name} is no model: {folder} holds no config.json.{_inside(folder)}")
     _check_kind(name, folder)
     weights = weight_files(folder)
     large = [*weights, *(folder / name for name in _LARGE_TOKENIZERS if (folder / name).is_file())]
@@ -93,9 +91,25 @@ def check(name: str, folder: Path) -> None:
             f"{name} holds weights in Mistral's own form alone (consolidated.safetensors); take the model in the form "
             "of transformers (model.safetensors), which its makers publish beside it or in a repository of its own."
         )
+    if gone := [file for file in sorted(folder.glob("*.safetensors")) if file.is_symlink() and not file.exists()]:
+        raise UsageError(
+            f"{name} is not whole: {gone[0].name} is a link to {gone[0].readlink()}, where nothing lies; fetch or copy "
+            "the model again."
+        )
     pickled = any(file for pattern in _PICKLED for file in folder.glob(pattern))
     held = " (only pickled weights, which can run code)" if pickled else ""
     raise UsageError(f"{name} holds no safetensors{held}; convert it if you trust its makers. Run: {_conversion(name)}")
+
+
+def _inside(folder: Path) -> str:
+    """Return which models lie in a folder that is none itself: the hub's cache and trainers make such."""
+    if snapshots := sorted(folder.glob("snapshots/*/config.json")):
+        return f" It is a folder of the hub's cache; the model in it is {snapshots[-1].parent}."
+    inside = {found.parent for file in ("config.json", adapters.CONFIG) for found in folder.glob(f"*/{file}")}
+    if not inside:
+        return ""
+    last = max(sorted(inside), key=lambda each: [int(part) for part in re.findall(r"\d+", each.name)])
+    return f" {'The model' if len(inside) == 1 else 'The last of the models'} in it is {last}."
 
 
 def _check_kind(name: str, folder: Path) -> None:

@@ -216,14 +216,15 @@ def test_models_that_are_not_here_are_told_apart(
     (tmp_path / "pickled").mkdir()
     (tmp_path / "pickled" / "config.json").write_text("{}")
     (tmp_path / "pickled" / "pytorch_model.bin").write_bytes(b"-")
-    names = ("some/offline", str(tmp_path / "pickled"), "/no/such/folder")
+    names = ("some/offline", str(tmp_path / "pickled"), "/no/such/folder", "x" * 300)
     code, found = doctor(*(f"{{model: {name}}}" for name in names))
     assert code == 1
-    offline, pickled, wrong = (found["model", name] for name in names)
+    offline, pickled, wrong, long = (found["model", name] for name in names)
     assert "HF_HUB_OFFLINE is set" in offline["found"]
     assert offline["mend"].startswith("hf download some/offline")
     assert "only pickled weights" in pickled["found"]
     assert wrong["found"] == "/no/such/folder is neither a folder nor a hub id."
+    assert long["found"] == "it cannot be read: File name too long"
 
 
 def test_the_hub_is_asked_for_what_is_not_here_and_nothing_is_fetched(

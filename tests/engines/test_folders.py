@@ -307,6 +307,35 @@ def test_a_folder_of_the_hubs_cache_names_the_model_in_it(tiny_folder: Path, tmp
         resolved(tmp_path / "models--a--b")
 
 
+def test_a_folder_of_a_trainer_names_the_last_model_in_it(tiny_folder: Path, tmp_path: Path) -> None:
+    for step in (500, 1000):
+        changed(tmp_path / "out" / f"checkpoint-{step}", tiny_folder)
+    (tmp_path / "out" / "runs").mkdir()
+    with pytest.raises(
+        UsageError, match=r"holds no config\.json\. The last of the models in it is .*/checkpoint-1000\.$"
+    ):
+        resolved(tmp_path / "out")
+    changed(tmp_path / "other" / "model", tiny_folder)
+    with pytest.raises(UsageError, match=r" The model in it is .*/other/model\.$"):
+        resolved(tmp_path / "other")
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_link_that_leads_nowhere_is_told(parts: int, folder: Path, tmp_path: Path) -> None:
+    if parts == 2:
+        in_two(folder)
+    file = next(folder.glob("model*.safetensors"))
+    file.unlink()
+    file.symlink_to(tmp_path / "blobs" / "gone")
+    told = (
+        rf"is not whole: {file.name} is a link to .*/blobs/gone, where nothing lies"
+        if parts == 1
+        else "lacks 1 of the 2"
+    )
+    with pytest.raises(UsageError, match=told):
+        resolved(folder)
+
+
 # What configurations say in odd ways.
 
 
