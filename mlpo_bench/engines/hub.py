@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Characters of a reason: the clients put whole stacks of addresses into theirs.
 _LONGEST = 200
+_WEIGHTS = ".safetensors"
 _ASKED_WITHIN_S = 10.0
 _REFUSED_TOKEN = re.compile(r"invalid (credentials|user token|token)|expired|revoked", re.IGNORECASE)
 _SECONDS = re.compile(r"retry after (\d+) seconds", re.IGNORECASE)
@@ -43,18 +44,26 @@ def downloaded(name: str, revision: str | None, files: list[str], but: Sequence[
         UsageError: the hub has it, but does not give it: it asks for consent, refuses the token, is asked too often;
             it has no such revision; or there is no room for it.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HFValidationError
 
     try:
         with quiet_hub():
-            return Path(snapshot_download(name, revision=revision, allow_patterns=files, ignore_patterns=list(but)))
+            folder = Path(snapshot_download(name, revision=revision, allow_patterns=files, ignore_patterns=list(but)))
     except HFValidationError:
         raise NotThere(f"the hub has none of that name{_id_in(name)}") from None
     except Exception as error:  # noqa: BLE001 - its clients raise dozens of kinds; each is told in a sentence
         if absent := _absent(error):
             raise NotThere(absent) from None
         raise UsageError(f"{name} cannot be fetched: {why_not(error, name, revision)}.") from None
+    if constants.HF_HUB_OFFLINE and _lacks_weights(folder, files):
+        raise NotThere("HF_HUB_OFFLINE is set, and the hub's cache on this machine has only a part of it")
+    return folder
+
+
+def _lacks_weights(folder: Path, files: Sequence[str]) -> bool:
+    """Whether what was fetched of a repository before leaves weights out: a tokenizer, a configuration."""
+    return any(file.endswith(_WEIGHTS) for file in files) and not any(folder.glob(f"*{_WEIGHTS}"))
 
 
 def cached(name: str, revision: str | None, files: list[str], but: Sequence[str] = ()) -> Path | None:
@@ -66,16 +75,17 @@ def cached(name: str, revision: str | None, files: list[str], but: Sequence[str]
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(
+        folder = Path(
             snapshot_download(
                 name, revision=revision, allow_patterns=files, ignore_patterns=list(but), local_files_only=True
             )
         )
     except (HFValidationError, LocalEntryNotFoundError):
         return None
+    return None if _lacks_weights(folder, files) else folder
 
 
-def to_fetch(name: str, revision: str | None, ending: str = ".safetensors") -> int:
+def to_fetch(name: str, revision: str | None, ending: str = _WEIGHTS) -> int:
     """Ask the hub whether it would give a model, and return how large its files of an ending are, in bytes.
 
     Raises:

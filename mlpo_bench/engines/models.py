@@ -124,12 +124,12 @@ def known() -> list[KnownModel]:
 
 
 def _in_hub_cache() -> list[KnownModel]:
-    from huggingface_hub import scan_cache_dir
+    from huggingface_hub import constants, scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
     try:
-        repos = scan_cache_dir().repos
-    except CacheNotFound:
+        repos = scan_cache_dir(constants.HF_HUB_CACHE).repos
+    except (CacheNotFound, ValueError):  # there is none, or a file in its place
         return []
     models = sorted((r for r in repos if r.repo_type == "model"), key=lambda r: r.repo_id)
     return [KnownModel(r.repo_id, "the hub's cache", True, r.size_on_disk, r.repo_path) for r in models]
@@ -164,7 +164,8 @@ def _from_hub(spec: ModelSpec) -> ResolvedModel:
 
 def _no_such_model(name: str, why_not_hub: str) -> UsageError:
     here = [model.name for model in known()]
+    hint = "" if name in here else nearest(name, here)  # it may be here in part, or at another revision
     return UsageError(
-        f"no such model: {name!r} is no folder, {why_not_hub}{nearest(name, here) or '.'} "
+        f"no such model: {name!r} is no folder, {why_not_hub}{hint or '.'} "
         f"Name a folder, a hub id, or one that is here: {', '.join(here)}."
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mlpo_bench.engines import gguf_files, models, smollm2
+from mlpo_bench.engines import gguf_files, hub, models, smollm2
 from mlpo_bench.errors import UsageError
 from mlpo_bench.teams import ModelSpec
 
@@ -83,19 +83,45 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
         resolved(tmp_path)
 
 
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def cached(cache: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the hub's cache hold a folder as some/model, with nothing to be fetched."""
+    repo = cache / "models--some--model"
+    (repo / "refs").mkdir(parents=True)
+    (repo / "refs" / "main").write_text(COMMIT)
+    (repo / "snapshots").mkdir()
+    (repo / "snapshots" / COMMIT).symlink_to(folder)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+
 def test_a_hub_id_that_is_cached_is_found_offline(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commit = "0123456789abcdef0123456789abcdef01234567"
-    repo = tmp_path / "hub" / "models--some--model"
-    (repo / "refs").mkdir(parents=True)
-    (repo / "refs" / "main").write_text(commit)
-    (repo / "snapshots").mkdir()
-    (repo / "snapshots" / commit).symlink_to(tiny_folder)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    cached(tmp_path / "hub", tiny_folder, monkeypatch)
     model = models.resolve(ModelSpec(model="some/model"))
-    assert (model.name, model.revision) == ("some/model", commit)
+    assert (model.name, model.revision) == ("some/model", COMMIT)
+
+
+def test_a_hub_id_whose_weights_were_never_fetched_is_not_there(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads a tokenizer or a configuration alone leaves such a cache behind."""
+    part = shutil.copytree(tiny_folder, tmp_path / "part", ignore=shutil.ignore_patterns("*.safetensors"))
+    cached(tmp_path / "hub", part, monkeypatch)
+    told = r"the hub's cache on this machine has only a part of it\. Name a folder, .* some/model\.$"
+    with pytest.raises(UsageError, match=told):
+        models.resolve(ModelSpec(model="some/model"))
+    assert hub.cached("some/model", None, list(models.HUB_FILES)) is None
+    assert hub.cached("some/model", None, ["*.json"]) is not None
+
+
+def test_a_file_in_the_place_of_the_hubs_cache_holds_no_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hub").touch()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    assert [model.name for model in models.known()] == ["smollm2-135m"]
 
 
 @pytest.mark.parametrize("name", ["no/such-model", "smollm2-135", "/no/such/folder"])
