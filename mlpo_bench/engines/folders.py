@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from mlpo_bench.engines import adapters, headers, json_files
@@ -26,7 +27,7 @@ INDEX, WHOLE = "model.safetensors.index.json", "model.safetensors"
 CONSOLIDATED = "consolidated*.safetensors"
 TOKENIZER_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
 _WRITES_NOTHING = re.compile(
-    r"For(?:SequenceClassification|TokenClassification|MaskedLM|QuestionAnswering|MultipleChoice|Embedding)$|RewardModel$"
+    r"For(?:SequenceClassification|TokenClassification|MaskedLM|QuestionAnswering|MultipleChoice|Embedding|PreTraining)$|RewardModel$"
 )
 _LARGE_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tekken.json")
 _SENTENCE_TRANSFORMERS = "modules.json"
@@ -80,7 +81,7 @@ def check(name: str, folder: Path) -> None:
     if pointers := [file.name for file in large if headers.is_pointer(file)]:
         raise UsageError(
             f"{name} is not whole: {pointers[0]} is a pointer of Git LFS, whose content was not fetched. "
-            f"Run: git -C {folder} lfs pull"
+            f"Run: git -C {shlex.quote(str(folder))} lfs pull"
         )
     if weights:
         return

@@ -107,10 +107,18 @@ def load(resolved: ResolvedModel, spec: ModelSpec, dtype: str) -> tuple[Any, str
 
 
 def _loader(resolved: ResolvedModel) -> Any:  # noqa: ANN401 - as above
-    """Return what loads a model of its kind: transformers knows some that see as these alone."""
+    """Return what loads a model of its kind: transformers knows some that see as these alone.
+
+    Raises:
+        ValueError: it is an encoder, whose words see those behind them; transformers would let it write all the same.
+    """
     import transformers
 
     config = transformers.AutoConfig.from_pretrained(resolved.folder, trust_remote_code=resolved.trust_remote_code)
+    if getattr(config, "is_decoder", True) is False and type(config) in transformers.MODEL_FOR_MASKED_LM_MAPPING:
+        raise ValueError(
+            f"it is an encoder ({config.model_type}), which fills in texts; a member of a team writes them."
+        )
     sees = type(config) in transformers.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
     if sees and type(config) not in transformers.MODEL_FOR_CAUSAL_LM_MAPPING:
         return transformers.AutoModelForImageTextToText

@@ -245,7 +245,8 @@ def changed(folder: Path, tiny_folder: Path, **config: object) -> Path:
 
 
 @pytest.mark.parametrize(
-    "architecture", ["Qwen3ForSequenceClassification", "ModernBertForMaskedLM", "Qwen2ForProcessRewardModel"]
+    "architecture",
+    ["Qwen3ForSequenceClassification", "ModernBertForMaskedLM", "Qwen2ForProcessRewardModel", "BertForPreTraining"],
 )
 def test_a_model_that_judges_or_fills_in_is_refused(architecture: str, tiny_folder: Path, tmp_path: Path) -> None:
     folder = changed(tmp_path / "m", tiny_folder, architectures=[architecture])

@@ -80,6 +80,23 @@ def test_a_context_that_a_configuration_leaves_out_is_that_of_its_kind(tiny_fold
     assert hf.load(models.resolve(spec), spec).facts.context == transformers.LlamaConfig().max_position_embeddings
 
 
+@pytest.mark.parametrize("decoder", [False, True])
+def test_an_encoder_does_not_write(decoder: bool, tiny: ModuleType, tmp_path: Path) -> None:
+    """Its head is that of a model that writes; only its configuration tells them apart."""
+    config = transformers.BertConfig(
+        vocab_size=24, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=64, is_decoder=decoder,
+    )  # fmt: skip
+    transformers.BertLMHeadModel(config).save_pretrained(tmp_path)
+    tiny.tokenizer().save_pretrained(tmp_path)
+    spec = ModelSpec(model=str(tmp_path), engine="hf")
+    if decoder:
+        assert hf.load(models.resolve(spec), spec).facts.context == 64
+        return
+    with pytest.raises(UsageError, match=r"it is an encoder \(bert\), which fills in texts"):
+        hf.load(models.resolve(spec), spec)
+
+
 def test_a_model_that_sees_pictures_as_well_answers_in_words(tiny: ModuleType, tmp_path: Path) -> None:
     text = {
         "model_type": "mistral", "vocab_size": 24, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
