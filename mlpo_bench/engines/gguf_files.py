@@ -35,7 +35,7 @@ def find(name: str) -> Path | None:
     """
     path = expanded(name)
     if path.is_dir():
-        if (path / "config.json").is_file() or not (files := sorted(path.glob("*.gguf"))):
+        if (path / "config.json").is_file() or not (files := _in(path)):
             return None
         if len(files) > 1 and not _PART.search(files[0].name):
             listed = ", ".join(file.name for file in files)
@@ -43,7 +43,7 @@ def find(name: str) -> Path | None:
         path = files[0]
     elif not path.is_file():
         if path.suffix == ".gguf":
-            others = [str(other) for other in sorted(path.parent.glob("*.gguf"))]
+            others = [str(other) for other in _in(path.parent)]
             raise UsageError(f"there is no file {name}{nearest(name, others) or '.'}")
         return None
     if _PART.search(path.name):
@@ -52,6 +52,10 @@ def find(name: str) -> Path | None:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise UsageError(f"{name} is a file, but no GGUF file; a model is a folder, a hub id or a GGUF file.")
     return path.resolve()
+
+
+def _in(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.glob("*.gguf") if file.is_file())
 
 
 def folder_of(file: Path, *, tokenizer: bool = True) -> Path:

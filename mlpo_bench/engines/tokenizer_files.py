@@ -32,6 +32,8 @@ _TEMPLATES = ("chat_template.jinja", CONFIG, "chat_template.json", "processor_co
 PLAIN_CLASS = "PreTrainedTokenizerFast"
 _OWN_CODE = "contains custom code"
 """Words of transformers where a folder would run code."""
+_NO_FILE = "Couldn't instantiate the backend tokenizer"
+"""Words of transformers where a folder lacks all that a tokenizer is made of."""
 _PROBE = "A question:\n\nHow much is 12 times 345? It's 4,140."
 
 
@@ -116,6 +118,11 @@ def _unread(folder: Path, error: Exception) -> str:
         return (
             f"the tokenizer in {folder} brings code of its own, which is not run unasked: where you trust its makers, "
             "say `trust_remote_code: true` of the member, or name the folder of another (`tokenizer`)."
+        )
+    if reason.startswith(_NO_FILE):
+        return (
+            f"{folder} holds no tokenizer, or the configuration of one alone; name the folder of one (`tokenizer`), "
+            "such as that of the model that this one was made of."
         )
     try:
         if (folder / "config.json").is_file():

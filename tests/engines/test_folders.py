@@ -197,6 +197,11 @@ def test_what_is_no_single_gguf_file_is_a_sentence(tiny: ModuleType, tmp_path: P
         resolved(broken)
     with pytest.raises(UsageError, match=r"there is no file .*/aa\.gguf; did you mean '.*/a\.gguf'"):
         resolved(tmp_path / "aa.gguf")
+    (tmp_path / "b.gguf").symlink_to(tmp_path / "gone")
+    with pytest.raises(UsageError, match=r"there is no file .*/b\.gguf; did you mean '.*/a\.gguf'"):
+        resolved(tmp_path / "b.gguf")
+    assert resolved(tmp_path).context == 128
+    (tmp_path / "b.gguf").unlink()
     shutil.copy(file, tmp_path / "b.gguf")
     with pytest.raises(UsageError, match=r"holds 2 GGUF files; name one of them as the model: a\.gguf, b\.gguf"):
         resolved(tmp_path)
@@ -221,6 +226,17 @@ def test_another_tokenizer_is_read_and_is_part_of_the_identity(
     assert identity.endswith(f"|{dtype}|{engine}")
     file = tiny.save_gguf(tmp_path / "tiny.gguf")
     assert answered(file, tokenizer=str(other))[0].usage.prompt == made.usage.prompt
+
+
+@pytest.mark.parametrize("configuration", [True, False])
+def test_a_model_without_a_tokenizer_is_a_sentence(configuration: bool, folder: Path) -> None:
+    for file in folder.glob("*token*"):
+        if not configuration or file.name != "tokenizer_config.json":
+            file.unlink()
+    with pytest.raises(
+        UsageError, match=r"model holds no tokenizer, .*; name the folder of one \(`tokenizer`\), such as"
+    ):
+        answered(folder)
 
 
 def test_a_tokenizer_that_is_none_is_a_sentence(tiny_folder: Path, tmp_path: Path) -> None:
