@@ -80,7 +80,7 @@ class ChatTokens:
     Attributes:
         tokenizer: the same.
         mended: the folder of a copy that it was loaded from, where transformers misreads the model's own.
-        of_processor: whether its template is that of a model that sees, which its tokenizer is loaded without.
+        template_told: how its template differs from what transformers reads of the folder; nothing where it does not.
         marks: the special tokens that set thoughts apart.
         turn_end: the token that ends a turn in the template, where the model's files do not name it.
 
@@ -97,7 +97,7 @@ class ChatTokens:
     ) -> None:
         self.tokenizer = tokenizer
         self.mended: Path | None = None
-        self.of_processor = False
+        self.template_told = ""
         self.turn_end: int | None = None
         self._has_template = bool(tokenizer.chat_template)
         _check_told(template_kwargs, tokenizer.chat_template)
@@ -130,13 +130,12 @@ class ChatTokens:
             UsageError: the folder holds no tokenizer that transformers can read, or its template drops questions.
         """
         tokenizer, mended = tokenizer_files.load(folder, trust_remote_code=trust_remote_code)
-        of_processor = "" if tokenizer.chat_template else tokenizer_files.chat_template(folder)
-        tokenizer.chat_template = tokenizer.chat_template or of_processor or None
+        tokenizer.chat_template, told = tokenizer_files.template_for(tokenizer.chat_template, folder)
         try:
             chats = cls(tokenizer, date=date, template_kwargs=template_kwargs)
         except UsageError as mistake:
             raise UsageError(f"the tokenizer in {folder} cannot be used: {mistake}") from None
-        chats.mended, chats.of_processor = mended, bool(of_processor)
+        chats.mended, chats.template_told = mended, told
         return chats
 
     @classmethod
@@ -161,7 +160,7 @@ class ChatTokens:
         """What of the rendering decides what is read, where it is not what messages and template alone say."""
         told = {
             "tokenizer as written": self.mended is not None,
-            "template of the processor": self.of_processor,
+            self.template_told: bool(self.template_told),
             "content parts": self._takes_parts,
             "turn begun": bool(self._begins),
             "template's tokens whole": self._has_template and self.tokenizer.split_special_tokens,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 FILE, CONFIG = "tokenizer.json", "tokenizer_config.json"
 _TEMPLATES = ("chat_template.jinja", CONFIG, "chat_template.json", "processor_config.json")
+_BYTE_ORDER = "\ufeff"
 PLAIN_CLASS = "PreTrainedTokenizerFast"
 _OWN_CODE = "contains custom code"
 """Words of transformers where a folder would run code."""
@@ -78,6 +79,20 @@ def chat_template(folder: Path) -> str:
         if isinstance(told, str):
             return told
     return ""
+
+
+def template_for(read: Any, folder: Path) -> tuple[Any, str]:  # noqa: ANN401 - one template, or several by name
+    """Return the chat template that is to be used, and in words how it differs from the one that transformers reads.
+
+    Raises:
+        UsageError: as for `chat_template`.
+    """
+    if not read:
+        held = chat_template(folder)
+        return held or None, "template of the processor" if held else ""
+    if isinstance(read, str) and read.startswith(_BYTE_ORDER):  # every prompt would begin with it
+        return read.removeprefix(_BYTE_ORDER), "template without its byte order mark"
+    return read, ""
 
 
 def misread(folder: Path, tokenizer: Any) -> bool:  # noqa: ANN401 - transformers has no types

@@ -79,3 +79,11 @@ def test_one_in_mistrals_own_form_alone_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "mistral"}')
     with pytest.raises(UsageError, match=r"lies there in Mistral's own form alone \(tekken\.json\); name the folder"):
         ChatTokens.of_folder(tmp_path)
+
+
+def test_a_byte_order_mark_in_front_of_a_template_is_no_part_of_prompts(tiny: ModuleType, tmp_path: Path) -> None:
+    tiny.tokenizer().save_pretrained(tmp_path)
+    (tmp_path / "chat_template.jinja").write_text(tiny.TEMPLATE, encoding="utf-8-sig")
+    chats = ChatTokens.of_folder(tmp_path)
+    assert chats.text(CHAT[:1]).startswith("<s>user : ")
+    assert chats.identity == ("template without its byte order mark",)
