@@ -259,3 +259,9 @@ def test_wins_and_losses_over_three_seeds_that_make_up_for_each_other_come_to_no
     found = compare(row, other, list("aabbccc"))
     assert found.elsewhere is not None
     assert (found.difference.value, found.elsewhere.value) == (0.0, 0.0)
+
+
+def test_few_differing_questions_deviate_with_one_more_each_way() -> None:
+    one, none = np.array([1.0, 0, 0, 0, 0]), np.zeros(5)
+    assert compare(one, none).deviation == pytest.approx(float(np.std([1, 0, 0, 0, 0, 1, -1], ddof=1)))
+    assert compare(none, none).deviation == 0

@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpo_bench.stats import ALPHA, detectable, detectable_mean, mcnemar, mcnemar_power, questions_to_detect, sign_flip
+from mlpo_bench.stats import (
+    ALPHA,
+    detectable,
+    detectable_mean,
+    fewest_questions,
+    mcnemar,
+    mcnemar_power,
+    questions_by_p,
+    questions_to_detect,
+    sign_flip,
+)
 
 
 def brute_force(n: int, discordant: float, difference: float) -> float:
@@ -99,3 +109,19 @@ def test_questions_to_detect_a_difference_find_it_in_four_samples_of_five() -> N
     assert 2 / 2**10 < ALPHA / 20 < 2 / 2**9
     with pytest.raises(ValueError, match="needs that share"):
         questions_to_detect(0.3, 0.2)
+
+
+@pytest.mark.parametrize("tests", [1, 2, 7, 30])
+def test_the_fewest_questions_are_those_of_which_one_fewer_cannot_be_told(tests: int) -> None:
+    found = fewest_questions(tests)
+    all_right = [mcnemar(np.ones(n), np.zeros(n)) for n in (found - 1, found)]
+    assert all_right[1] <= ALPHA / tests < all_right[0]
+    assert fewest_questions() == fewest_questions(1) == 6
+
+
+def test_questions_are_reckoned_from_a_p_by_the_z_that_it_stands_for() -> None:
+    # z is 1.960 at 0.05 and 1.2816 at 0.2; a power of 0.8 takes 0.8416 more.
+    assert questions_by_p(100, 0.2) == pytest.approx(100 * ((1.95996 + 0.84162) / 1.28155) ** 2, abs=1)
+    assert questions_by_p(100, 0.2) == questions_by_p(100, 0.2, tests=1) != questions_by_p(100, 0.2, tests=2)
+    assert questions_by_p(100, 1.0) is None
+    assert questions_by_p(1_000_000, 0.9) is None
