@@ -10,7 +10,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mlpo_bench import atomic, yamls
-from mlpo_bench.errors import UsageError
+from mlpo_bench.errors import UsageError, reason
 from mlpo_bench.log.files import check_schema_of
 
 
@@ -76,7 +76,7 @@ class Kept(BaseModel):
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic.write(path, _in_lines(self.model_dump(mode="json", exclude_none=True)))
         except OSError as error:
-            raise UsageError(f"the baseline {path} cannot be written: {error.strerror}.") from None
+            raise UsageError(f"the baseline {path} cannot be written: {reason(error)}.") from None
 
 
 def ratcheted(kept: Kept) -> Iterator[str]:

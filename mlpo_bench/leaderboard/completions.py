@@ -18,7 +18,7 @@ import orjson
 from pydantic import ValidationError
 
 from mlpo_bench.engines import ModelFacts
-from mlpo_bench.errors import UsageError
+from mlpo_bench.errors import UsageError, reason
 from mlpo_bench.leaderboard.board import entry_paths
 from mlpo_bench.leaderboard.entry import Completions, read_entry
 from mlpo_bench.log.completions import Layers, read_completions, read_header, write_completions
@@ -122,7 +122,7 @@ def keep(leaderboard: Path, run: LoadedRun, some: Sequence[Cell]) -> Completions
             path.parent.mkdir(parents=True, exist_ok=True)
             write_completions(path, KeptRun(_public(run.config), models, layers.of_cell).header, layers)
         except OSError as error:
-            raise UsageError(f"{leaderboard} cannot be written: {error.strerror}.") from None
+            raise UsageError(f"{leaderboard} cannot be written: {reason(error)}.") from None
     return Completions(file=name, sha256=digest(path))
 
 

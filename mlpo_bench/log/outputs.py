@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import zstandard
 
 from mlpo_bench import atomic
-from mlpo_bench.errors import UsageError
+from mlpo_bench.errors import UsageError, reason
 from mlpo_bench.log.directory import PARTS
 
 
@@ -101,11 +101,13 @@ def check_folder(folder: Path, names: Iterable[str] | None = None) -> None:
     """Check that a folder that a person named may be written into or, where all its `names` are told, replaced.
 
     Raises:
-        UsageError: a run or a training keeps its own files there; or it holds others than those.
+        UsageError: a run or a training keeps its own files there; it is a file; or it holds others than those.
     """
     _check_place(folder, folder.resolve() / "any")
     if _is_run(folder.resolve()):
         raise _refused(folder, "it is a run, which keeps its own files there; name another folder")
+    if folder.exists() and not folder.is_dir():
+        raise _refused(folder, "a file stands where a folder is needed")
     if names is not None and folder.is_dir() and (others := {path.name for path in folder.iterdir()} - set(names)):
         raise _refused(folder, f"it holds {min(others)}, which would be lost; name a folder that is empty or not there")
 
@@ -142,7 +144,7 @@ def write(path: Path, content: bytes, kind: Kind, *, folders: bool = False) -> N
             path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(path, content)
     except OSError as error:
-        raise _refused(path, str(error.strerror)) from None
+        raise _refused(path, reason(error)) from None
 
 
 def _standing(path: Path) -> bytes:
@@ -155,7 +157,7 @@ def _standing(path: Path) -> bytes:
     except (FileNotFoundError, NotADirectoryError):  # a folder that is none is told when the file is written
         return b""
     except OSError as error:
-        raise _refused(path, str(error.strerror)) from None
+        raise _refused(path, reason(error)) from None
 
 
 def _check_place(path: Path, place: Path) -> None:

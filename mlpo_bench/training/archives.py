@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, cast
 import zstandard
 
 from mlpo_bench import atomic
-from mlpo_bench.errors import UsageError
+from mlpo_bench.errors import UsageError, reason
 from mlpo_bench.log.files import DamagedFile, unreadable
 
 
@@ -64,7 +64,7 @@ def unpack(file: Path, into: Path) -> None:
     except ValueError:  # tarfile takes figures for figures
         raise UsageError(f"{file} is no packed training: {_DAMAGED}.") from None
     except OSError as error:
-        raise UsageError(f"{file} cannot be unpacked into {into.parent}: {error.strerror}.") from None
+        raise UsageError(f"{file} cannot be unpacked into {into.parent}: {reason(error)}.") from None
 
 
 def _unpack(stream: _Unpacked, into: Path, bounds: _Bounds) -> None:

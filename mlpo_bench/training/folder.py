@@ -120,7 +120,7 @@ class TrainingFolder:
         """
         folder = cls(parent / recipe.name, recipe)
         ours = folder.recipe_path.exists() or (folder.path / "stages").is_dir()
-        if folder.path.exists() and not ours and any(folder.path.iterdir()):
+        if folder.path.is_dir() and not ours and any(folder.path.iterdir()):
             raise UsageError(f"the folder {folder.path} exists and is no training; choose another name or --output.")
         try:
             (folder.path / "stages").mkdir(parents=True, exist_ok=True)

@@ -235,8 +235,6 @@ class _Reckoner:
         """Return what reinforcement takes; with `once`, completions that go through together share their prompt."""
         mlpo = self.recipe.mlpo
         prompt, completion = self._prompt_tokens(), min(self._completion(), mlpo.max_tokens)
-        steps = self._steps(prompt, completion)
-        prompts, completions = steps * mlpo.prompts_per_step, steps * mlpo.prompts_per_step * mlpo.generations
         together = min(mlpo.micro_batch, mlpo.generations)
         if mlpo.once:
             readings = -(-mlpo.generations // together)
@@ -244,20 +242,19 @@ class _Reckoner:
         else:
             readings, rows, length, learnt = mlpo.generations, mlpo.micro_batch, prompt + completion, completion
         load = Load(rows, round(length), round(learnt), mlpo.gradient_checkpointing, reference=mlpo.beta > 0)
-        tokens = round((prompts * readings * prompt + completions * completion) * mlpo.iterations)
-        written = round(completions * completion)
-        stage = self._trained("mlpo", steps, "steps", tokens, load, written)
-        read = round((prompts if mlpo.once else completions) * prompt)
-        return stage.model_copy(update={"calls": completions, "prompt_tokens": read, "completion_tokens": written})
+        completions = mlpo.prompts_per_step * mlpo.generations
+        read = (mlpo.prompts_per_step if mlpo.once else completions) * prompt
+        written = completions * completion
+        trained = (mlpo.prompts_per_step * readings * prompt + written) * mlpo.iterations
+        steps = self._steps(read + written + trained)
+        stage = self._trained("mlpo", steps, "steps", round(steps * trained), load, round(steps * written))
+        took = {"prompt_tokens": round(steps * read), "completion_tokens": round(steps * written)}
+        return stage.model_copy(update={"calls": steps * completions, **took})
 
-    def _steps(self, prompt: float, completion: float) -> int:
-        """Return how many steps are taken: those of the recipe, or as many as its tokens allow."""
+    def _steps(self, each: float) -> int:
+        """Return how many steps of so many tokens are taken: those of the recipe, or as many as its tokens allow."""
         mlpo = self.recipe.mlpo
-        if mlpo.tokens is None:
-            return mlpo.steps
-        read = prompt if mlpo.once else mlpo.generations * prompt
-        each = mlpo.prompts_per_step * (2 * read + 2 * mlpo.generations * completion)
-        return min(max(-(-mlpo.tokens // round(each)), 1), mlpo.steps)
+        return mlpo.steps if mlpo.tokens is None else min(max(-(-mlpo.tokens // round(each)), 1), mlpo.steps)
 
     def _trained(self, stage: Stage, items: int, what: str, tokens: int, load: Load, written: int = 0) -> StagePlan:
         model, rate = self._shape, speed.known(stage)

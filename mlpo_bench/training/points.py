@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from typing import TYPE_CHECKING
 
 from mlpo_bench.log.files import DamagedFile, read_bytes
@@ -51,7 +52,8 @@ def _point(path: Path, number: int, line: bytes) -> Point:
 
 
 def _is_figure(value: object) -> bool:
-    return type(value) in (int, float)
+    # What is no finite number was never written, and could be neither shown nor drawn.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def series(points: Sequence[Point], name: str) -> list[tuple[float, float]]:

@@ -47,7 +47,7 @@ class Questions(Section):
     """
 
     limit: Count | None = None
-    subjects: tuple[str, ...] | None = None
+    subjects: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     data: str | None = None
 
     @field_validator("data")
@@ -165,7 +165,7 @@ class Adapter(Section):
     rank: Count = 16
     alpha: Annotated[yamls.Real, Field(gt=0, le=1e6)] = 32.0
     dropout: Annotated[yamls.Real, Field(ge=0, lt=1)] = 0.0
-    targets: tuple[str, ...] | Literal["all-linear"] = "all-linear"
+    targets: Annotated[tuple[str, ...], Field(min_length=1)] | Literal["all-linear"] = "all-linear"
 
 
 class Optimising(Section):

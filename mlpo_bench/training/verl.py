@@ -19,6 +19,7 @@ from mlpo_bench.engines import models
 from mlpo_bench.engines.chats import ChatTokens
 from mlpo_bench.errors import UsageError
 from mlpo_bench.log import outputs
+from mlpo_bench.protocols.base import counted
 from mlpo_bench.training import verl_reward
 from mlpo_bench.training.policy import as_messages
 from mlpo_bench.training.rows import Prompt, read_rows
@@ -56,6 +57,11 @@ def hand_over(folder: TrainingFolder, into: Path, *, nodes: int, gpus: int) -> i
     outputs.check_folder(into, (ROWS, COMMAND))
     _check(folder)
     prompts = read_rows(folder.prompts, Prompt)
+    if len(prompts) < recipe.mlpo.prompts_per_step:  # verl drops the rest of a pass that fills no step, here all of it
+        raise UsageError(
+            f"{recipe.name} cannot be handed over: its {counted(len(prompts), 'prompt')} fill no step of "
+            f"{recipe.mlpo.prompts_per_step}. Lower mlpo.prompts_per_step, or take more questions."
+        )
     chats = _chats(recipe)
     told = settings(folder, into.resolve(), _longest(chats, prompts), len(prompts))
     told |= {"trainer.nnodes": nodes, "trainer.n_gpus_per_node": gpus}

@@ -58,3 +58,14 @@ def test_a_trainings_curves_are_shown_and_drawn(mlpo_bench: Callable[..., Any], 
     assert re.search(r"reward +0.5 +▁█ +0.75", said.out)
     assert (tmp_path / "curves.svg").read_text().startswith("<svg")
     assert "there is no training 'mime'; did you mean 'mine'?" in mlpo_bench("train", "curves", "mime").err
+
+
+@pytest.mark.parametrize("figure", ["NaN", "Infinity", "-Infinity", "1e400", "1" + "0" * 400, "true"])
+def test_what_is_no_finite_number_is_no_figure(mlpo_bench: Callable[..., Any], tmp_path: Path, figure: str) -> None:
+    folder = tmp_path / "trainings" / "mine"
+    (folder / "mlpo").mkdir(parents=True)
+    (folder / "recipe.yaml").write_text("name: mine")
+    (folder / "mlpo" / "curves.jsonl").write_text(f'{{"step": 1, "loss": 0.5}}\n{{"step": 2, "loss": {figure}}}\n')
+    said = mlpo_bench("train", "curves", "mine", "--plot", "curves.svg")
+    assert said.code == 2
+    assert "holds no figures of a step in line 2; delete the lines from there on." in said.err

@@ -168,3 +168,11 @@ def test_a_folder_is_replaced_if_all_in_it_is_known(tmp_path: Path) -> None:
     (tmp_path / "b").write_text("")
     with pytest.raises(UsageError, match="it holds b, which would be lost"):
         outputs.check_folder(tmp_path, ["a"])
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("")
+    with pytest.raises(UsageError, match=r"a cannot be written: a file stands where a folder is needed\."):
+        outputs.check_folder(tmp_path / "a", ["b"])
+    with pytest.raises(UsageError, match="b cannot be written: a file stands where a folder is needed"):
+        outputs.write(tmp_path / "a" / "b", b"<svg", outputs.PLOT, folders=True)

@@ -251,7 +251,7 @@ def test_whatever_is_changed_in_one_is_told_in_a_sentence(tmp_path: Path, into: 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("x")
-    with pytest.raises(UsageError, match=r"x cannot be unpacked into .*taken: Not a directory\.$"):
+    with pytest.raises(UsageError, match=r"x cannot be unpacked into .*taken: a file stands where a folder is needed"):
         archives.unpack(written(tmp_path / "x", [entry("a")]), tmp_path / "taken" / "into")
     with pytest.raises(UsageError, match=r"missing is missing\.$"):
         archives.unpack(tmp_path / "missing", tmp_path / "into")

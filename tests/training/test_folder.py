@@ -120,6 +120,12 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
         TrainingFolder.for_recipe(recipe(), tmp_path)
 
 
+def test_a_file_in_a_folders_place_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "small").write_text("x")
+    with pytest.raises(UsageError, match=r"small cannot be written: a file stands where a folder is needed\."):
+        TrainingFolder.for_recipe(recipe(), tmp_path)
+
+
 def test_one_process_at_a_time(folder: TrainingFolder) -> None:
     other = TrainingFolder(folder.path)
     with folder.locked(), pytest.raises(UsageError, match="another process"), other.locked():

@@ -84,6 +84,19 @@ def test_a_prompt_that_is_read_once_is_less_work(train: Trainings, tmp_path: Pat
     assert halves.trained_tokens - completions == pytest.approx(2 * prompts, rel=1e-3)
 
 
+@pytest.mark.parametrize("mlpo", [{}, {"micro_batch": 2}, {"once": False}, {"iterations": 3}])
+def test_tokens_that_may_be_taken_bound_the_steps(train: Trainings, tmp_path: Path, mlpo: dict[str, Any]) -> None:
+    def reinforcing(name: str, **more: Any) -> Any:
+        return planned(train.recipe(name, mlpo={**mlpo, **more}), tmp_path).stages[-2]
+
+    def taken(stage: Any) -> int:
+        return int(stage.prompt_tokens + stage.completion_tokens + stage.trained_tokens)
+
+    tokens = taken(reinforcing("a", steps=7))
+    assert reinforcing("b", tokens=tokens - 100).items == 7
+    assert reinforcing("c", tokens=tokens + 100).items == 8
+
+
 def test_the_control_without_peers_reads_less(train: Trainings, tmp_path: Path) -> None:
     with_peers = planned(train.recipe("a", method="mlpo"), tmp_path).stages[-2]
     alone = planned(train.recipe("b", method="grpo"), tmp_path).stages[-2]

@@ -49,6 +49,8 @@ def test_data_lies_beside_the_recipe(tmp_path: Path) -> None:
         ("name: a\nrollouts:\n  samples: 0", "recipe.yaml:3: field 'rollouts.samples'"),
         ("name: a\nsuites: [bhh]", "no suite is called 'bhh'; did you mean 'bbh'?"),
         ("name: a\nquestions:\n  subjects: [navigat]", "no subject is called 'navigat'; did you mean 'navigate'?"),
+        ("name: a\nquestions:\n  subjects: []", "recipe.yaml:3: field 'questions.subjects'"),
+        ("name: a\nadapter: {targets: []}", "recipe.yaml:2: field 'adapter.targets'"),
         ("name: ../a", "field 'name'"),
         (
             "name: a\nteam:\n  leader: {modl: x}",

@@ -135,6 +135,12 @@ def test_a_folder_with_other_files_is_not_replaced(train: Trainings, tmp_path: P
     assert (tmp_path / "home" / "thesis.tex").read_text() == "years of work"
 
 
+def test_prompts_that_fill_no_step_are_refused(train: Trainings, tmp_path: Path) -> None:
+    folder = train("mine", until="filter", method="mlpo", mlpo={"prompts_per_step": 1000})
+    with pytest.raises(UsageError, match=r"its \d+ prompts fill no step of 1000\. Lower mlpo\.prompts_per_step"):
+        verl.hand_over(folder, tmp_path / "verl", nodes=1, gpus=8)
+
+
 def test_fine_tuning_comes_first(train: Trainings, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the stage sft of mine has yet to be done"):
         verl.hand_over(train("mine", until="filter"), tmp_path / "verl", nodes=1, gpus=8)
