@@ -3,7 +3,8 @@
 The rule is the one by which BIG-Bench Extra Hard's publishers score (arXiv 2502.19187): case, spaces behind commas,
 apostrophes, brackets around a list, brackets around a single letter, a question mark at the end, and how a number is
 written make no difference. Here none of these does on either side, and a full stop at the end does not, either:
-eleven of their gold answers are sentences, whose stop their own rule takes from the answer alone.
+eleven of their gold answers are sentences, whose stop their own rule takes from the answer alone. Nor does an "and"
+before the last of a list between commas, by which a writer only says that it is the last.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 
 _NUMBER = re.compile(r"(?P<sign>[-+]?)(?P<whole>[0-9]*)(?:\.(?P<fraction>[0-9]*))?")
+# The last of a list, "ape, bat and cat" or "ape, bat, and cat"
+_AND_LAST = re.compile(r"(?P<before>,[^,]{1,80}?),?\sand\s(?=[^,]{1,80}\Z)")
 _ONE_IN_BRACKETS = re.compile(r"\((.)\)", re.DOTALL)
 
 
@@ -50,6 +53,7 @@ class Literal(Format):
         plain = unicodedata.normalize("NFC", passages.plain(answer)).casefold()
         plain = " ".join(passages.bare(plain).rstrip(".? ").replace("'", "").split())
         plain = re.sub(r"\s?,\s?", ",", plain)
+        plain = _AND_LAST.sub(r"\g<before>,", re.sub(r",and\s(?=[^,]{1,80}\Z)", ",", plain))
         if len(plain) > len("[]") and plain[0] == "[" and plain[-1] == "]":
             plain = plain[1:-1].strip()
         if one := _ONE_IN_BRACKETS.fullmatch(plain):

@@ -59,6 +59,9 @@ _REMARK = re.compile(
     r"(?=[A-Z][\w']{0,20} [a-z])(?=[^:]{0,300}\b(?:I|we|you|is|are|was|were|this|that|these|the|it|them|in|has|have)\b)"
     r"[^:]{4,300}\Z"
 )
+# "ape, bat and cat", "ape, bat, and cat": behind words between commas, an "and" before the last joins it to them
+_AND_LAST = re.compile(r"(?P<before>,[^,]{1,80}?),?\sand\s{1,3}(?=[^\s,]{1,60}\W{0,3}\Z)")
+_AND_OF_TWO = re.compile(r",\s{0,3}and\s{1,3}(?=[^\s,]{1,60}\W{0,3}\Z)")
 _ENDS_TRIED = 400
 _OF_SENTENCES = frozenset(
     ("the", "a", "to", "is", "are", "of", "not", "cannot", "it", "this", "be", "in", "sort", "you")
@@ -91,7 +94,7 @@ class Words(Format):
         passage = _LETTERED.sub(" ", passage) if len(_LETTERED.findall(passage)) > 1 else passage
         passage = _INLINE_NUMBER.sub(" ", _BULLET.sub("", passage))
         if "," in passage:
-            passage = re.sub(r",\s{0,3}and\s{1,3}(?=[^\s,]{1,60}\W{0,3}\Z)", ", ", passage)
+            passage = _AND_LAST.sub(r"\g<before>, ", _AND_OF_TWO.sub(", ", passage))
         words = [_stripped(word) for word in _BETWEEN.split(passage)]
         words = [word for word in words if word.strip("-&'")]
         if not words or not all(_WORD.fullmatch(word) for word in words) or _ANNOUNCED.match(" ".join(words)):
@@ -125,8 +128,8 @@ class Words(Format):
         return None
 
     def key(self, answer: str) -> str:
-        """Return the words in lower case with single spaces."""
-        return " ".join(passages.plain(answer).casefold().split())
+        """Return the words in lower case with single spaces, which gold may have commas for."""
+        return " ".join(passages.plain(answer).casefold().replace(",", " ").split())
 
     def _closing(self, after: str) -> str | None:
         """Return the list that follows its announcement, perhaps with a remark on it behind it."""
