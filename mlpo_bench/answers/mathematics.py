@@ -12,7 +12,7 @@ import html
 import re
 from typing import TYPE_CHECKING
 
-from mlpo_bench.answers import declarations, expressions, latex, layout, number_words, passages
+from mlpo_bench.answers import declarations, expressions, latex, layout, number_words, passages, solutions
 from mlpo_bench.answers.declared import Declared
 from mlpo_bench.answers.format import Format
 from mlpo_bench.answers.referees import shared
@@ -140,7 +140,7 @@ class Mathematics(Format):
         contents = [content for _, _, content in passages.boxes(passage)]
         if contents:
             passage = contents[0] if len(contents) == 1 else ", ".join(reversed(contents))
-        passage = _BECAUSE.split(html.unescape(passage), maxsplit=1)[0]
+        passage = _BECAUSE.split(solutions.without_rejected(html.unescape(passage)), maxsplit=1)[0]
         if re.match(r"not\s", passage):
             passage = passage.partition(" but ")[2]
         if (words := _IN_WORDS_TOO.search(passage)) and number_words.whole(words["said"]) is not None:
@@ -158,7 +158,7 @@ class Mathematics(Format):
 
     def conclusion(self, sentence: str) -> str | None:
         """Return the formulas of a concluding sentence, or the expression that it says something is."""
-        sentence = _ATTAINED.sub("", sentence)
+        sentence = solutions.without_rejected(_ATTAINED.sub("", sentence))
         said = _OF_RESULT.match(sentence) or passages.concludes(sentence)
         if not said or _TAKEN_BACK.search(sentence) or len(re.findall(r"(?<!\\)\$", sentence)) % 2:
             return None
@@ -179,6 +179,8 @@ class Mathematics(Format):
         """Return the expression that a sentence without formulas comes to: "there are 10 ways", "so it is 10"."""
         if there := _THERE_ARE.search(sentence):
             return self.parse(there.group(1))
+        if (several := solutions.listed(sentence)) is not None:
+            return self.parse(several)
         stated = [sentence[match.end() :].strip().rstrip(".!") for match in _COMES_TO.finditer(sentence)]
         if at_once := _SO_AT_ONCE.match(sentence):
             stated.append(at_once.group(1))
@@ -187,7 +189,7 @@ class Mathematics(Format):
 
     def alone(self, line: str) -> str | None:
         """Return the formula or number that a line consists of, perhaps behind a name: "x = 10", "= 10"."""
-        alone = line.strip("*_ ").rstrip(".")
+        alone = solutions.without_rejected(line).strip("*_ ").rstrip(".")
         if named := re.fullmatch(r"\$?(?:[a-zA-Z]\s?)?=\s?([^=]{1,200})\$?", alone):
             return self.parse(named.group(1).rstrip("$")) if re.search(r"[0-9]|\\", named.group(1)) else None
         return self.parse(alone) if _NUMBER.fullmatch(alone) or _DELIMITED.fullmatch(alone) else None

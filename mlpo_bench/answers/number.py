@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from mlpo_bench.answers import number_words, parts, passages, quantities
+from mlpo_bench.answers import number_words, parts, passages, quantities, solutions
 from mlpo_bench.answers.format import Format
 
 
@@ -82,7 +82,8 @@ _E_NOTATION = re.compile(
 # "n = 12, m = 5" says what each is, and not which of them is asked for
 _ASSIGNED = r"[a-z]\s?=\s?-?[0-9.]{1,20}"
 _SEVERAL_ASSIGNED = re.compile(
-    rf"(?<![\w)]){_ASSIGNED}\s?(?:,|;|\band\b)\s?{_ASSIGNED}\W{{0,4}}(?:</answer>)?\W{{0,4}}\Z", re.IGNORECASE
+    rf"(?<![\w)]){_ASSIGNED}(?:\s?[,;]\s?(?:and\s|or\s)?|\s(?:and|or)\s){_ASSIGNED}\W{{0,4}}(?:</answer>)?\W{{0,4}}\Z",
+    re.IGNORECASE,
 )
 _MIXED = re.compile(
     r"(?<![\w.,/])(?P<whole>[0-9]{1,9})(?:\s|\sand\s)(?P<top>[1-9])/(?P<bottom>[248]|5|10)(?![\w/.,]\S)"
@@ -152,7 +153,8 @@ class Number(Format):
 
     def parse(self, passage: str) -> str | None:
         """Return the one number that a passage states, in digits or in words."""
-        passage = re.sub(r"\(\s?=[^()]{0,200}\)", "", passages.unemphasised(passage))  # "62 (= 25 + 37)"
+        passage = solutions.without_rejected(passages.unemphasised(passage))
+        passage = re.sub(r"\(\s?=[^()]{0,200}\)", "", passage)  # "62 (= 25 + 37)"
         left, equals, right = _THOUSANDS.sub(",", _in_decimals(passage)).rpartition("=")
         stated = passages.bare(passages.before_reason(passages.unwrapped(right).strip())).rstrip(".")
         stated = _SIGN_APART.sub(r"\1", _NEGATIVE.sub("-", stated))
