@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from mlpo_bench.answers import equations, latex
-from mlpo_bench.answers.shapes import DEEPEST, MOST_PARTS, Shape, taken_apart
+from mlpo_bench.answers.shapes import DEEPEST, MOST_PARTS, Shape, split, taken_apart
 from mlpo_bench.answers.values import has_digits_of, same_value
 
 
@@ -35,6 +35,7 @@ _WHERE_DEFINED = re.compile(
     r"(?:[,(]\s?|(?<![a-zA-Z\\])(?=(?:for|where|when|with|if)\s)|\s)(?:(?:for|where|when|with|if)\s)?"
     r"(?P<name>[a-zA-Z])\s?\\neq\s?[-0-9a-zA-Z/\\{}]{1,30}\)?\Z"
 )
+_EQUALS = re.compile("=")
 _LIST_OR_NUMBER = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){1,6}")
 
 
@@ -70,7 +71,20 @@ def _same_said(answer: str, gold: str, in_per_cent: list[bool], same: Same) -> b
         per_cent, number = (said, gold) if in_per_cent[0] else (gold, said)
         if len(set(in_per_cent)) > 1 and _as_share(per_cent, number, same):
             return True
-    return False
+    return _is_identity(answer, gold, same)
+
+
+def _is_identity(answer: str, gold: str, same: Same) -> bool:
+    """Return whether an answer says that what was asked about is gold, whatever its letters are: `x^2-1=(x+1)(x-1)`.
+
+    What holds for some values alone, `2x=10`, is an equation, and its right side the answer to nothing.
+    """
+    sides = split(answer, _EQUALS)
+    if len(sides) == 1 or equations.is_relation(gold) or not all(re.search("[a-zA-Z]", side) for side in sides):
+        return False
+    if any(equations.is_relation(side) for side in sides) or not same_value(sides[-1], gold, same):
+        return False
+    return all(same_value(side, sides[-1], same) for side in sides[:-1])
 
 
 def _sayings(answer: str, gold: str) -> Iterator[str]:

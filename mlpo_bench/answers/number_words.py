@@ -51,17 +51,25 @@ _PARTS = {
     "ninth": 9,
 }
 _FRACTION = re.compile(
-    rf"\A(?P<top>an?|{'|'.join(_UNITS)})[\s-](?P<part>half|halves|(?:{'|'.join(_PARTS)}|tenth)s?)\Z", re.IGNORECASE
+    rf"\A(?:(?:(?P<minus>minus|negative)|plus)\s)?(?:(?P<whole>{'|'.join(_UNITS)})\sand\s)?(?P<top>an?|{'|'.join(_UNITS)})[\s-]"
+    rf"(?P<part>half|halves|(?:{'|'.join(_PARTS)}|tenth)s?)\Z",
+    re.IGNORECASE,
 )
 
 
 def fraction(text: str) -> tuple[int, int] | None:
-    """Return numerator and denominator of a fraction in words ("two-thirds"), or None."""
+    """Return numerator and denominator of a fraction in words ("two-thirds", "minus one and a half"), or None."""
     said = _FRACTION.match(text.strip())
     if said is None:
         return None
     top, part = said["top"].casefold(), said["part"].casefold().replace("halves", "half").rstrip("s")
-    return 1 if top in {"a", "an"} else _SMALL[top], {**_PARTS, "tenth": 10}[part]
+    below = {**_PARTS, "tenth": 10}[part]
+    above = 1 if top in {"a", "an"} else _SMALL[top]
+    if said["whole"]:
+        if above >= below:
+            return None  # "two and five halves" may be a list
+        above += below * _SMALL[said["whole"].casefold()]
+    return (-above if said["minus"] else above), below
 
 
 _DIGITS_MOVED = {"hundred": 2, "thousand": 3, "k": 3, "million": 6, "m": 6, "billion": 9, "bn": 9, "trillion": 12}

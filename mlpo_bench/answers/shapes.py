@@ -15,7 +15,7 @@ DEEPEST = 6
 _OPENING, _CLOSING = "([{", ")]}"
 OR = re.compile(r"(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])|\\lor(?![a-zA-Z])|\\(?:text|mathrm)\{\s?(?:and|or)\s?\}")
 _NAME = (
-    r"(?:\\?[a-zA-Z]{1,7}(?:_\{?[a-zA-Z0-9]{1,3}\}?)?'?(?:\((?:\\?[a-zA-Z]{1,6}|-?[0-9.]{1,9})\))?"
+    r"(?:\\?[a-zA-Z]{1,7}(?:_\{?[a-zA-Z0-9]{1,3}\}?)?'?(?:\^\{-1\}(?=\())?(?:\((?:\\?[a-zA-Z]{1,6}|-?[0-9.]{1,9})\))?"
     r"|\((?:\\?[a-zA-Z]{1,6},){1,3}\\?[a-zA-Z]{1,6}\)|\\angle\s?[A-Z]{1,3}|\\(?:overline|overrightarrow)\{[A-Z]{1,2}\})"
 )
 _ASSIGNED = re.compile(rf"\s?(?P<name>{_NAME})\s?(?:=|\\in(?![a-zA-Z])|\\approx)\s?(?P<value>.+)\Z", re.DOTALL)
