@@ -15,7 +15,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from mlpo_bench.answers import corrections, passages, quotations, structured
+from mlpo_bench.answers import abroad, corrections, passages, quotations, structured
 from mlpo_bench.answers.declared import Declared
 
 
@@ -62,33 +62,6 @@ _ANSWER_IS = re.compile(
 _CHOICE_IS = re.compile(
     r"(?:correct|right|best|final|my|selected|chosen)\ (?:option|choice|letter|statement|selection|pick)"
     rf"(?:\ here)?[ \t*_]{{0,4}}{_IS}"
-)
-_ABROAD = re.compile(
-    r"(?:\u7b54\u6848|\u7b54\u3048|\u6b63\u89e3|\u6b63\u786e(?:\u7684)?\u9009\u9879|\u9009\u62e9"
-    r"|(?:\u6545|\u56e0\u6b64|\u6240\u4ee5|\u672c\u9898|(?<!\u4e0d)\u5e94\u8be5?)\u9009"
-    r"|\uc815\ub2f5|(?<![\uac00-\ud7a3])\ub2f5(?=\s?(?::|\uc740)))"
-    r"\s{0,2}(?:\u5e94\u8be5?[\u662f\u4e3a]|\u662f|\u4e3a|\u70ba|\u9009|\u9078|\u306f|\uc740|:|(?=[a-z(]))\s{0,2}:?"
-    r"|\u9009\u9879(?=\s?\(?[a-z]\)?\s?\u662f?(?:\u6b63\u786e|\u5bf9))"  # "option B is right"
-    r"|\b(?:antwort|l\u00f6sung|r\u00e9ponse|reponse|respuesta|risposta|resposta|\u043e\u0442\u0432\u0435\u0442)"
-    r"(?:\s(?:correcta|correcte|corretta|correta|final[ae]?|richtige))?\s{0,2}(?:(?:ist|lautet|est|es|\u00e8|\u00e9)\b|:|-|\u2014)"
-    r"\s{0,2}:?(?:\s?(?:la|a|die|der|l')?\s?(?:letra|lettre|opci\u00f3n|op\u00e7\u00e3o|lettera|option|buchstabe)\b"
-    r"|\s?(?:la|die|a)(?=\s[a-r]\b))?"
-)
-# In the languages of Vietnam, Indonesia, Poland, Czechia, Turkey, the Netherlands, Sweden, Norway, Denmark, Finland,
-# Hungary, Romania, Ukraine, Greece, Israel, Arabia, Iran, India, Bangladesh and Thailand.
-_ABROAD_TOO = re.compile(
-    r"(?:\b(?:\u0111\u00e1p \u00e1n|c\u00e2u tr\u1ea3 l\u1eddi|jawab(?:an|nya)|jawapan|odpowied[\u017az]"
-    r"|odpov\u011b\u010f|cevap|yan\u0131t|antwoord|svaret|svar|vastaus|v\u00e1lasz|r\u0103spuns(?:ul)?"
-    r"|\u0432\u0456\u0434\u043f\u043e\u0432\u0456\u0434\u044c"
-    r"|\u03b1\u03c0\u03ac\u03bd\u03c4\u03b7\u03c3\u03b7|(?:\u05d4)?\u05ea\u05e9\u05d5\u05d1\u05d4)"
-    r"|\u0627\u0644[\u0625\u0627]\u062c\u0627\u0628\u0629|\u0627\u0644\u062c\u0648\u0627\u0628|\u067e\u0627\u0633\u062e"
-    r"|\u0909\u0924\u094d\u0924\u0930|\u091c\u0935\u093e\u092c|\u0989\u09a4\u09cd\u09a4\u09b0|\u0e04\u0e33\u0e15\u0e2d\u0e1a)"
-    r"(?:\s(?:\u0111\u00fang|cu\u1ed1i c\u00f9ng|(?:yang\s)?(?:benar|tepat|betul)|akhir|ko\u0144cowa"
-    r"|corect|final|\u0627\u0644\u0635\u062d\u064a\u062d\u0629"
-    r"|\u0627\u0644\u0646\u0647\u0627\u0626\u064a\u0629|\u0627\u0644\u0635\u062d\u064a\u062d)){0,2}"
-    r"\s{0,2}(?:(?:l\u00e0|adalah|ialah|to|brzmi|je|is|\u00e4r|er|on|este"
-    r"|\u03b5\u03af\u03bd\u03b1\u03b9|\u05d4\u05d9\u05d0)\b"
-    r"|(?:\u0647\u064a|\u0647\u0648|\u0939\u0948|\u0e04\u0e37\u0e2d)(?=[\s:])|[:\u2014]|-(?=\s))\s{0,2}:?"
 )
 _HEADING = re.compile(r"^[^\w\n<>]{0,12}(?:final\s|my\s|the\s)?answer[^\w\n<>]{0,6}$", re.MULTILINE)
 _HASHES = re.compile(
@@ -203,8 +176,7 @@ def phrased(text: str, *, letter_a: bool = True, unknown: bool = False) -> Itera
     patterns = [
         _ANSWER_IS,
         _CHOICE_IS,
-        _ABROAD,
-        _ABROAD_TOO,
+        *abroad.DECLARING,
         _HEADING,
         _HASHES,
         _ABBREVIATED,

@@ -42,8 +42,9 @@ NAMED_AFTER = re.compile(
     r"[*_`\"'$]{0,4}(?:(?P<alone>[B-HJ-R])[*_`\"'$]{0,4}\s(?=[\w\\$-])|(?P<article>A)[*_`\"'$]{0,4}\s(?=[A-Z0-9]))"
 )
 ANOTHER = re.compile(
-    r"[\s,;/&]{0,4}(?:and/or\b|and\b|or\b|\u8fd8\u662f|,|;|/|&)\s{0,3}(?:(?:possibly|maybe|perhaps|also|both|even)\s)?[\s*_]{0,4}"
-    r"(?:[(\[]\s?[A-Ra-r]\s?[)\]]|[A-R]\b(?!'|\s[a-z]))"
+    r"[\s,;/&]{0,4}(?:and/or\b|and\b|or\b|还是|或者?|和|または|또는|[와과]|(?:und|oder|ou|et|o|y|e|или|и)\b|,|;|/|&)"
+    r"\s{0,3}(?:(?:possibly|maybe|perhaps|also|both|even|the|la|die|a|option)\s){0,2}[\s*_]{0,4}"
+    r"(?:[(\[]\s?[A-Ra-r]\s?[)\]]|[A-R](?![a-zA-Z0-9_']|\s[a-z]))"
     r"|\s{0,3}[(\[][A-R][)\]]|\s{1,3}[A-R]\s{0,3}\Z"
 )
 NOT = re.compile(
@@ -161,6 +162,12 @@ CONCLUDING = tuple(
             r"\b(?:it|this|that)(?:'s|\sis|\smust be|\sshould be|\shas to be|\swould be)\s"
             rf"(?:actually\s|rather\s|really\s)?(?:{_NOUN}\s)?(?P<at>{_LETTER})"
             r"(?=[*_`\"'$)]{0,4}(?:[.,;:!]|\s-|\sbecause|\ssince|\Z))"
+        ),
+        # Antwort B ist richtig; la opción (C) es correcta
+        (
+            r"\b(?:antwort|option|réponse|opción|respuesta|opzione|risposta|opção|alternativa|resposta)\s"
+            rf"(?P<at>{_BRACKETED}|(?-i:[A-R])\b)\s(?:ist|est|es|è|é)\s(?:la\s|a\s|die\s)?"
+            r"(?:richtige?|korrekte?|correcte?|juste|bonne|correcta|corretta|giusta|correta|certa)\b"
         ),
         # only option (C) satisfies the clues; this matches option C; a good guess would be C
         rf"\bonly\s(?:{_NOUN}\s)?(?P<at>{_MARKUP}{_BRACKETED}|[A-R]\b)(?=\s[a-z])",

@@ -1,0 +1,82 @@
+"""Answers in the languages in which models fall into: what they declare, and what they leave open or deny."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlpo_bench import answers
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("答案是选项A", "(A)"),
+        ("答案是选项A。", "(A)"),
+        ("答案为选项 B", "(B)"),
+        ("正确答案是选项C", "(C)"),
+        ("正确选项是D", "(D)"),
+        ("所以答案是 (B) 选项", "(B)"),
+        ("答えは選択肢Bです。", "(B)"),
+        ("正しい選択肢はCです。", "(C)"),
+        ("정답은 선택지 B입니다.", "(B)"),
+        ("La bonne réponse est donc la réponse B", "(B)"),
+        ("La bonne réponse est donc B.", "(B)"),
+        ("La réponse correcte est donc l'option (B).", "(B)"),
+        ("La bonne option est la B.", "(B)"),
+        ("L'option correcte est la D", "(D)"),
+        ("L'option correcte est donc la (D).", "(D)"),
+        ("La opción correcta es la B", "(B)"),
+        ("La opción correcta es la opción B.", "(B)"),
+        ("Por lo tanto, la opción correcta es la (D).", "(D)"),
+        ("La respuesta correcta es la opción A) Lima", "(A)"),
+        ("La respuesta correcta es, por lo tanto, la C.", "(C)"),
+        ("La alternativa correcta es la B", "(B)"),
+        ("Die richtige Option ist B.", "(B)"),
+        ("Die richtige Antwort ist daher Antwort B.", "(B)"),
+        ("Die richtige Antwort lautet also B.", "(B)"),
+        ("Richtig ist Antwort B.", "(B)"),
+        ("Antwort B ist richtig.", "(B)"),
+        ("La risposta corretta è quindi la B.", "(B)"),
+        ("La risposta corretta è l'opzione B.", "(B)"),
+        ("L'opzione corretta è la B.", "(B)"),
+        ("La risposta giusta è la lettera B.", "(B)"),
+        ("A resposta correta é a alternativa B.", "(B)"),
+        ("A alternativa correta é a B.", "(B)"),
+        ("Portanto, a opção correta é (B).", "(B)"),
+        ("A resposta correta é, portanto, a B.", "(B)"),
+    ],
+)
+def test_the_option_is_read_however_it_is_called(text: str, letter: str) -> None:
+    assert answers.read("option", text) == letter
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "答案不是选项A",
+        "答案是A还是B\uff1f",
+        "答案是A或者B",
+        "答えはBまたはCです。",
+        "정답은 B 또는 C입니다.",
+        "정답은 B와 C입니다.",
+        "La réponse n'est pas B",
+        "La réponse est B ou C",
+        "La bonne réponse est la B ou la C.",
+        "La réponse est à Paris",
+        "La opción correcta no es la B",
+        "La opción correcta es la B o la C",
+        "La respuesta es A veces",
+        "Die Antwort ist nicht B.",
+        "Die Antwort ist B oder C.",
+        "Die richtigen Antworten sind B und C.",
+        "Antwort B ist falsch.",
+        "Antwort B ist nicht richtig.",
+        "La risposta non è la B.",
+        "La risposta è B o C",
+        "A resposta não é B",
+        "A resposta é B ou C",
+        "A resposta é B e C.",
+    ],
+)
+def test_no_option_is_read_where_it_is_denied_or_one_of_two(text: str) -> None:
+    assert answers.read("option", text) is None
