@@ -25,6 +25,9 @@ _IS = re.compile(
     rf"[*_\-\s]{{0,6}}(?:option\s)?\(?(?P<letter>[A-R])[).:]{{0,2}}[*_]{{0,2}}\s(?:is\s|-\s|\u2014\s)?(?:{_WORDS})[*_.!\s]{{0,4}}",
     re.IGNORECASE,
 )
+# "| D | Oslo | **Correct** |"
+_ROW = re.compile(r"[ \t]{0,4}\|[ \t*_(]{0,6}(?P<letter>[A-R])[.:)*_ \t]{0,6}\|(?P<cells>[^\n]{1,600})\|[ \t]{0,4}")
+_CELL = re.compile(rf"[ \t*_]{{0,6}}(?:{_MARK}\ufe0f?[ \t*_]{{0,4}})?(?:{_WORDS})[*_.! \t]{{0,6}}", re.IGNORECASE)
 _YES_AND_NO = 2
 
 
@@ -35,11 +38,11 @@ def judged_right(text: str) -> str | None:
     for line in reversed(text.strip().split("\n")):
         if not line.strip():
             continue
-        entry = _IS.fullmatch(line) or _ENTRY.fullmatch(line.rstrip())
+        entry = _ROW.fullmatch(line) or _IS.fullmatch(line) or _ENTRY.fullmatch(line.rstrip())
         if entry is None:
             break
         named = entry.groupdict()
-        letter = str(named["letter"] or named["inside"]).upper()
+        letter = str(named.get("letter") or named["inside"]).upper()
         if letter in verdicts:
             return None
         marks = {mark in RIGHT_MARKS for mark in re.findall(_MARK, line)}
@@ -53,6 +56,9 @@ def judged_right(text: str) -> str | None:
 
 def _in_words(entry: re.Match[str]) -> bool | None:
     """Return what the last word of an entry says of it, or None where it says nothing."""
+    if entry.re is _ROW:
+        judged = {bool(cell["right"]) for cell in map(_CELL.fullmatch, entry["cells"].split("|")) if cell}
+        return judged.pop() if len(judged) == 1 else None
     said = entry if "right" in entry.groupdict() else _IN_WORDS.fullmatch(entry["text"])
     return bool(said["right"]) if said else None
 
@@ -62,5 +68,5 @@ def _are_words(text: str, entries: int) -> bool:
     last = text.rstrip().rpartition("\n")[2]
     return (
         entries == _YES_AND_NO
-        and re.search(r"[A-R][).:]{0,2}[*_]{0,2}\s(?:yes|no|true|false)\b", last, re.IGNORECASE) is not None
+        and re.search(r"[A-R][).:]{0,2}[*_]{0,2}\s(?:\|\s)?(?:yes|no|true|false)\b", last, re.IGNORECASE) is not None
     )

@@ -33,7 +33,7 @@ STATED = re.compile(
     r"[*_`\"'$]{0,4}"
     r"(?:[(\[{]\s?(?P<inside>[A-R])\s?(?:[)\]}]|\Z)"
     r"|(?P<alone>[A-R])(?=[*_`\"'$]{0,4}\s{0,3}(?:\Z|[.,:;)!?*\]}\n]|[-\u2014]\s|\("
-    r"|because\b|since\b|as\b|which\b|and\b|or\b|&|/)|[*_`\"'$]{0,4}\s?(?:[\u3040-\u30ff\uac00-\ud7a3]|\u662f?(?:\u6b63\u786e|\u5bf9))))"
+    r"|because\b|since\b|as\b|which\b|but\b|though\b|although\b|and\b|or\b|&|/)|[*_`\"'$]{0,4}\s?(?:[\u3040-\u30ff\uac00-\ud7a3]|\u662f?(?:\u6b63\u786e|\u5bf9))))"
     r"[*_`\"'$]{0,4}",
     re.IGNORECASE,
 )
@@ -46,6 +46,14 @@ ANOTHER = re.compile(
     r"\s{0,3}(?:(?:possibly|maybe|perhaps|also|both|even|the|la|die|a|option)\s){0,2}[\s*_]{0,4}"
     r"(?:[(\[]\s?[A-Ra-r]\s?[)\]]|[A-R](?![a-zA-Z0-9_']|\s[a-z]))"
     r"|\s{0,3}[(\[][A-R][)\]]|\s{1,3}[A-R]\s{0,3}\Z"
+)
+# "B, but C is also possible", "A, but it could be B": two are left open.
+OPEN = re.compile(
+    rf"\b(?:could|might|may)\s(?:also\s|well\s|just as well\s|possibly\s|equally\s){{0,2}}be\s"
+    rf"{_NOUN}?\s?(?P<one>{_BRACKETED}|(?-i:[A-R])\b)"
+    rf"|(?P<other>{_BRACKETED}|(?-i:\b[A-R])\b)\s(?:is|seems|looks|could be|might be|may be|would be)\s"
+    r"(?:also|equally|just as|as|another)\s(?:possible|plausible|likely|valid|good|correct|right|possibility)\b",
+    re.IGNORECASE,
 )
 NOT = re.compile(
     r"(?:definitely\s|certainly\s)?(?:not|neither|n't|anything but|no longer|never|far from)\s"
@@ -93,11 +101,18 @@ JUDGED = re.compile(
     r"\b(?:not|isn't|cannot|can't|doesn't|breaks?|fails?|contradicts?|violates?|wrong|incorrect|false|ruled|eliminated"
     r"|impossible)\b|\([A-R]\)"
 )
+# "Between B and C, I'd choose B": what is chosen from is not what is chosen.
+CHOSEN_FROM = re.compile(
+    rf"\A[\W_]{{0,8}}(?:so\s)?(?:between|of|out of|from|among|considering)\s(?:just\s|only\s|{_NOUN}\s)?"
+    rf"(?:{_BRACKETED}|(?-i:[A-R])\b)(?:(?:,\s(?:and\s|or\s)?|\s(?:and|or)\s)(?:{_BRACKETED}|(?-i:[A-R])\b)){{1,6}},\s",
+    re.IGNORECASE,
+)
 JSON_VALUE = re.compile(r"\{\s?[\"']\w{1,20}[\"']\s?:\s?[\"']?([^\"'}]{1,200})")
 ALONE = re.compile(
-    r"(?:=>|->|\u2192|>)?[*_`\"'$\s]{0,6}(?:(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Ss]election|[Cc]orrect|[Pp]robably|[Ll]ikely"
+    r"(?:=>|->|\u2192|>)?[*_`\"'$\s]{0,6}(?:[选選][择擇]?\s?|(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Ss]election|[Cc]orrect|[Pp]robably|[Ll]ikely"
     r"|[Cc]learly|[Dd]efinitely)\s?:?\s"
-    r"|(?:[Mm]y\s|[Oo]ur\s)?(?:[Ff]inal|[Ss]olution|[Rr]esponse|[Dd]ecision|[Cc]onclusion|[Rr]esult|[Vv]ote|[Pp]ick)"
+    r"|(?:[Mm]y\s|[Oo]ur\s)?(?:[Ff]inal|[Ss]olution|[Rr]esponse|[Dd]ecision|[Cc]onclusion|[Rr]esult|[Vv]ote|[Pp]ick"
+    r"|[Cc]onsensus(?:\sanswer)?|[Mm]ajority(?:\s(?:answer|vote))?|[Vv]erdict)"
     r"[*_]{0,2}\s?:[*_]{0,2}\s)?(?:[(\[]?([A-R])[)\]]?|\{([A-R])\})[.*_`\"'$\s]{0,6}"
     r"(?:,?\s(?:I|i)(?:'d|\s(?:would|am|'m))?\s(?:think|believe|guess|suppose|say|sure)\W{0,3}|\s\((?=(?:I|I'm|the|an?|not)\s|[A-Za-z][a-z]{3})[^()\n]{2,80}\)\.?"
     r"|(?:,|\s[-\u2014])\s(?:because|since)\s[^\n]{2,400})?"
@@ -119,7 +134,7 @@ CONCLUDING = tuple(
         # (B) is the correct answer
         (
             rf"(?:\A|[\s,:;*(])(?:{_NOUN}\s)?(?P<at>{_LETTER})[*_]{{0,2}}\)?\s?(?:[^.,;:!?]{{0,60}}?\s)?"
-            r"(?:is|must be|seems|remains)\s(?:clearly\s|therefore\s|thus\s|indeed\s|the\s){0,3}"
+            r"(?:is|must be|seems|remains)\s(?:clearly\s|therefore\s|thus\s|indeed\s|the\s|my\s|our\s|final\s){0,3}"
             r"(?:only\s|most\s|more\s)?"
             r"(?:one\s(?:that|left)|(?<=\smost\s)\w{4,14}|(?<=\smore\s)\w{4,14}|correct|right|true|best|closest|nearest|intended|exception|better\s(?:one|choice|option|answer|fit)|answer|left|likely|plausible|(?<=\sonly\s)(?:option|choice|statement))\b"
         ),
@@ -134,6 +149,16 @@ CONCLUDING = tuple(
         (
             r"\b(?:updat|chang|switch|revis|mov|correct)(?:e|ed|ing)?\b[^.!?\n]{0,40}\bfrom\s"
             rf"(?:{_NOUN}\s)?(?:{_MARKUP}{_BRACKETED}|(?-i:[A-R])\b)\sto\s(?:{_NOUN}\s)?(?P<at>{_LETTER}|{_CALLED}|(?-i:A)\Z)"
+        ),
+        # A is my final answer; the closest is D; the consensus is B
+        (
+            rf"\A[\W_]{{0,6}}(?:so\s|thus\s|hence\s)?(?P<at>{_BRACKETED}|(?-i:[A-R])\b)\sis\s(?:my|our)\s"
+            r"(?:final\s|best\s){0,2}(?:answer|choice|pick|guess)\b"
+        ),
+        (
+            r"\bthe\s(?:closest|nearest|best|likeliest|most\s[a-z]{4,14}|consensus)"
+            r"(?:\s(?:one|match|fit|value|guess|bet|estimate|candidate|answer))?\s(?:is|would be|seems to be|must be)\s"
+            rf"(?:therefore\s|thus\s|probably\s|clearly\s)?(?P<at>{_LETTER})(?=[*_`\"'$)]{{0,4}}(?:[.,;!]|\Z|\s(?:because|since)\b))"
         ),
         # option B fits best
         rf"(?:\A|[\s,:;*]){_NOUN}\s(?P<at>{_LETTER})\s(?:fits|works|matches|holds|remains|stands|follows)\b",
@@ -160,7 +185,8 @@ CONCLUDING = tuple(
         # Actually it is (C); it should be B
         (
             r"\b(?:it|this|that)(?:'s|\sis|\smust be|\sshould be|\shas to be|\swould be)\s"
-            rf"(?:actually\s|rather\s|really\s)?(?:{_NOUN}\s)?(?P<at>{_LETTER})"
+            r"(?:(?:actually|rather|really|probably|likely|most likely|definitely|clearly|certainly|therefore)\s)?"
+            rf"(?:{_NOUN}\s)?(?P<at>{_LETTER})"
             r"(?=[*_`\"'$)]{0,4}(?:[.,;:!]|\s-|\sbecause|\ssince|\Z))"
         ),
         # Antwort B ist richtig; la opción (C) es correcta

@@ -68,7 +68,8 @@ class Option(Format):
             passage, stated.end()
         ):
             return self.conclusion(passage.rpartition(" but ")[2]) if " but " in passage else None
-        return None if _is_a_word(letter, passage, stated) else _canonical(letter)
+        left_open = _left_open(passage, letter) or _is_a_word(letter, passage, stated)
+        return None if left_open else _canonical(letter)
 
     def by_question(self, passage: str, question: str) -> str | None:
         """Return the letter of the option whose whole text a passage says."""
@@ -86,11 +87,12 @@ class Option(Format):
             return None
         if left := letters.ALL_BUT.search(sentence):
             return _canonical(re.sub(r"[^A-Za-z]", "", left["at"] or left["left"]))
+        sentence = letters.CHOSEN_FROM.sub("", sentence)
         kept = letters.RULED_OUT.sub(" ", sentence)
         for pattern in letters.CONCLUDING:
             said = [match for match in pattern.finditer(kept) if not declarations.denied(kept[: match.start("at")])]
             chosen = {re.sub(r"[^A-Za-z]", "", match["at"]).upper() for match in said}
-            if len(chosen) == 1 and not _several(kept, chosen):
+            if len(chosen) == 1 and not _several(kept, chosen) and not _left_open(kept, *chosen):
                 return _canonical(chosen.pop())
         if letters.DENYING.search(kept):
             return None
@@ -98,6 +100,8 @@ class Option(Format):
 
     def alone(self, line: str) -> str | None:
         """Return the option that a line names and nothing else."""
+        if line.startswith(("\\", "$\\")):  # \textbf{B}
+            line = passages.unwrapped(line)
         if match := letters.ALONE.fullmatch(line):
             return _canonical(match.group(1) or match.group(2))
         if match := letters.BRACKETED_ALONE.fullmatch(line):
@@ -221,6 +225,11 @@ def _several(sentence: str, chosen: set[str]) -> bool:
     before = rf"\b[A-R]\b[)\]]?\s?(?:or|and|/)\s?[(\[]?{letter}\b"
     behind = rf"[(\[]?\b{letter}\b[)\]]?\s?\(?(?:,|or|and|/)\s?[(\[]?[A-R]\b[)\]]?(?!\w)"
     return re.search(f"{before}|{behind}", sentence) is not None
+
+
+def _left_open(sentence: str, chosen: str) -> bool:
+    """Return whether a sentence says of another letter than the chosen one that it may be as right."""
+    return any(chosen.upper() not in (one or other).upper() for one, other in letters.OPEN.findall(sentence))
 
 
 def _only(passage: str) -> str | None:
