@@ -50,4 +50,19 @@ _FURTHER = re.compile(
     r"|\u03b5\u03af\u03bd\u03b1\u03b9|\u05d4\u05d9\u05d0)\b"
     r"|(?:\u0647\u064a|\u0647\u0648|\u0939\u0948|\u0e04\u0e37\u0e2d)(?=[\s:])|[:\u2014]|-(?=\s))\s{0,2}:?"
 )
+# A number with what it counts and the verb that closes its sentence: "7개입니다", "7個です", "7个"; not "7万", which is
+# another number, nor "7割", which is a share.
+_COUNTED = re.compile(
+    r"(?P<number>[-+$]{0,2}[0-9][0-9,.]{0,40}(?<![,.]))\s?"
+    r"(?:개|명|마리|권|장|살|원|시간|분|일|년|個|个|人|名|本|枚|匹|台|冊|回|歳|岁|円|元|块|只|支|次|天|年|小时|小時|時間|分钟|公里|米)?"
+    r"(?:입니다|이다|이에요|예요|です|である|だ|になります)?[\s.。!]{0,3}"
+)
+
+
+def without_counter(text: str) -> str:
+    """Return the number that a text consists of with what East Asian languages put behind it; any other text whole."""
+    counted = _COUNTED.fullmatch(text)
+    return str(counted["number"]) if counted else text
+
+
 DECLARING = (_EAST_ASIAN, _ROMANCE_AND_GERMAN, _FURTHER)

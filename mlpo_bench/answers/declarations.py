@@ -59,6 +59,12 @@ _ANSWER_IS = re.compile(
     rf"|clearly|in\ short|in\ fact|in\ the\ end|by\ elimination"
     rf"|if\ you\ look\ closely),\ )?[ \t*_]{{0,4}}{_IS}"
 )
+# "the answer's 10"; "the answer's digits" are its own.
+_ANSWER_S = re.compile(
+    r"answer(?<=\banswer)'s\ (?:(?:definitely|clearly|probably|simply|just|exactly|therefore)\ )?"
+    r"(?=[-$(\\*\"0-9]|(?:[a-r]|yes|no|true|false|valid|invalid|half|an?\ (?:half|dozen|hundred|thousand)"
+    r"|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[a-z]{3,5}teen|[a-z]{3,5}ty)(?:-[a-z]{3,5})?)\b[^a-z]{0,4}(?:\Z|\n))"
+)
 _CHOICE_IS = re.compile(
     r"(?:correct|right|best|final|my|selected|chosen)\ (?:option|choice|letter|statement|selection|pick)"
     rf"(?:\ here)?[ \t*_]{{0,4}}{_IS}"
@@ -175,6 +181,7 @@ def phrased(text: str, *, letter_a: bool = True, unknown: bool = False) -> Itera
     lowered = passages.lower(text)
     patterns = [
         _ANSWER_IS,
+        _ANSWER_S,
         _CHOICE_IS,
         *abroad.DECLARING,
         _HEADING,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from mlpo_bench.answers import number_words, parts, passages, quantities, solutions
+from mlpo_bench.answers import abroad, number_words, parts, passages, quantities, results, solutions
 from mlpo_bench.answers.format import Format
 
 
@@ -18,7 +18,7 @@ _LEADING = re.compile(
 )
 # Another number beside the leading one: "12 50", "2 hours 30 minutes", "7 or 8"; "36 from 3 trays" says 36.
 _ANOTHER = re.compile(
-    r"\A(?:\s{1,3}[0-9]|\s?[+<>]|\s(?:dozen|in)\b|[^;:(]{0,60}?(?<!\sfrom)(?<!\sin)(?<!\son)(?<!\sfor)(?<!\swith)(?<!\sof)(?<!\sper)"
+    r"\A(?:\s{1,3}[0-9]|\s?[+<>]|\s(?:dozen|in(?!\s(?:total|all)\b))\b|[^;:(]{0,60}?(?<!\sfrom)(?<!\sin)(?<!\son)(?<!\sfor)(?<!\swith)(?<!\sof)(?<!\sper)"
     r"(?<!\sby)(?<!\safter)(?<!\sthe)\s\$?[0-9])"
 )
 _THOUSANDS = re.compile(r"(?<=[0-9])(?:\{,\}|,?\\[,!;:]|,\s?\\!|[\x20'_])(?=[0-9]{3}(?![0-9]))")
@@ -45,7 +45,8 @@ _IN_WORDS = re.compile(
 )
 # "8 is the answer"
 _IS_THE_ANSWER = re.compile(
-    rf"\A[\W_]{{0,4}}?(?P<said>[-$]{{0,2}}{_DIGITS}(?:\s[a-z]{{1,20}}){{0,2}}?)[*_\"']{{0,3}}\s(?:is|was)\s(?:the|our|my|your)\s"
+    rf"\A[\W_]{{0,4}}?(?:(?:i|we)\s(?:think|believe|would\ssay)\s(?:that\s)?)?"
+    rf"(?P<said>[-$]{{0,2}}{_DIGITS}(?:\s[a-z]{{1,20}}){{0,2}}?)[*_\"']{{0,3}}\s(?:is|was)\s(?:the|our|my|your)\s"
     r"(?:final\s|correct\s|right\s)?(?:answer|result)\b[^?]{0,40}\Z",
     re.IGNORECASE,
 )
@@ -98,7 +99,7 @@ _ABOUT = re.compile(
     r"\A(?:\u2248|~|\\approx\b|(?:approximately|approx\.|about|roughly)\s)\s?(?=[-$0-9])", re.IGNORECASE
 )
 # What may stand beside a number alone: how it was calculated, a per cent sign, a currency
-_BESIDE = re.compile(r"(?<=[0-9])(?:\s\([^()\n]{1,60}\)|\s?(?:\\?%|[\u20ac\u00a3\u00a5]))\Z")
+_BESIDE = re.compile(r"(?<=[0-9])(?:\s\([^()\n]{1,60}\)|\s?(?:\\?%|[\u20ac\u00a3\u00a5]|USD|EUR|GBP))\Z")
 _LONGEST_RESULT = 60
 _GETS = (
     r"(?:(?:has\s|have\s|had\s)?got|has|have|had|gets?|receives?|earns?|needs?|takes?|pays?|spends?|saves?|sells?|buys?|eats?|reads?|uses?|contains?"
@@ -122,12 +123,13 @@ _FIRST_COUNTS = re.compile(
 )
 # "There are 7 hats", "The total cost is 7", "Total: 7": said of what was asked for, and not of anything on the way.
 _SAID_OF_RESULT = re.compile(
-    r"\A[\W_]{0,8}(?:(?:it|that|this)(?:\sis|'s|\scomes to)\s(?:exactly\s|only\s)?"
+    r"\A[\W_]{0,8}(?:(?:it|that|this)(?:\sis|'s|\scomes to|\swould be|\swill be)\s(?:exactly\s|only\s)?"
     rf"|(?:[A-Za-z][\w']{{0,20}}\s){{1,5}}?(?:is|are|was|were)\s(?=(?:minus\s|negative\s)?[-$]{{0,2}}{_DIGITS}(?:\s\w{{1,20}}){{0,3}}\W{{0,3}}\Z)"
     r"|there\s(?:is|are|was|were|will be|would be)\s(?:exactly\s|only\s)?"
     r"|(?:the\s|our\s|her\s|his\s|their\s)?(?:\w{2,12}\s){0,2}?"
     r"(?:result|total|sum|number|value|cost|amount|count|difference|product)\b[^.:=?!]{0,80}?"
-    r"(?:\b(?:is|are|was|equals|(?:comes|works|adds)(?:\sout|\sup)?\sto|amounts to)\b|:)\s?(?:exactly\s)?"
+    r"(?:\b(?:is|are|was|equals|(?:would|will|should|must) be"
+    r"|(?:comes|works|adds)(?:\sout|\sup)?\sto|amounts to)\b|:)\s?(?:exactly\s)?"
     rf"|(?:[A-Za-z][\w']{{0,20}},?\s){{1,6}}?(?:will\s|would\s)?{_GETS}\s"
     r"(?:(?:him|her|them|it|us|(?:her|his|their|the)\s[a-z]{2,15}|(?-i:[A-Z])[a-z]{1,15})\s)?"
     r"(?:exactly\s|only\s|a\s[a-z]{2,12}\sof\s)?"
@@ -153,7 +155,7 @@ class Number(Format):
 
     def parse(self, passage: str) -> str | None:
         """Return the one number that a passage states, in digits or in words."""
-        passage = solutions.without_rejected(passages.unemphasised(passage))
+        passage = abroad.without_counter(solutions.without_rejected(passages.unemphasised(passage)))
         passage = re.sub(r"\(\s?=[^()]{0,200}\)", "", passage)  # "62 (= 25 + 37)"
         left, equals, right = _THOUSANDS.sub(",", _in_decimals(passage)).rpartition("=")
         stated = passages.bare(passages.before_reason(passages.unwrapped(right).strip())).rstrip(".")
@@ -186,25 +188,29 @@ class Number(Format):
 
     def conclusion(self, sentence: str) -> str | None:
         """Return the number that a sentence comes to as a result or a conclusion, or states of its subject."""
-        sentence = _in_decimals(sentence)
-        return self._comes_to(sentence) if (whole := parts.whole(sentence)) is None else whole
+        sentence = results.without_contrast(_in_decimals(sentence))
+        if (answer := parts.whole(sentence) or self._comes_to(sentence)) is not None:
+            return answer
+        if (left := results.left_over(sentence)) is not None:
+            return self.parse(left)
+        clause = results.behind_reason(sentence)
+        return None if clause is None else self._comes_to(clause)
 
     def _comes_to(self, sentence: str) -> str | None:
         """Return the number of a sentence that does not count its parts."""
         if "=" in sentence:
             return self.parse(sentence) if len(sentence.rpartition("=")[2]) <= _LONGEST_RESULT else None
-        if sentence.rstrip("*_ ").endswith("?"):
-            return None
-        if passages.concludes(sentence):
-            return self._concluding(sentence)
+        asked = sentence.rstrip("*_ ").endswith("?")
+        if asked or passages.concludes(sentence):
+            return None if asked else self._concluding(sentence)
         said_in_words = passages.unemphasised(sentence)
         if words := _IN_WORDS.match(said_in_words) or _THAT_MAKES.match(said_in_words):
             return number_words.read(words["said"])
         sentence = parts.without_aside(sentence)
         said = _IS_THE_ANSWER.match(sentence) or _THAT_IS.search(sentence) or _SAID_OF_RESULT.match(sentence)
-        if said is None or len(_NUMBER.findall(_FOR_SO_MANY.sub("", said["said"]))) > 1:
+        if said is None or results.supposes(sentence):
             return None
-        return self.parse(said["said"])
+        return None if len(_NUMBER.findall(_FOR_SO_MANY.sub("", said["said"]))) > 1 else self.parse(said["said"])
 
     def _concluding(self, sentence: str) -> str | None:
         """Return the number behind a colon, the first count, the only number, or the last that something is."""
@@ -221,7 +227,7 @@ class Number(Format):
 
     def alone(self, line: str) -> str | None:
         """Return the number that a line consists of."""
-        alone = passages.bare(line)
+        alone = abroad.without_counter(results.without_contrast(passages.bare(line)))
         alone = _ABOUT.sub("", alone).lstrip("\u20ac\u00a3\u00a5 ")
         alone = passages.bare(_SIGN_APART.sub(r"\1", _BESIDE.sub("", alone.rstrip(". "))))
         alone = re.sub(r"\A\(\s?(-[^()\s]{1,40})\s?\)\Z", r"\1", alone)
@@ -238,7 +244,7 @@ class Number(Format):
         """Return what the closing line states, unless it goes on with a list's numbering."""
         if passages.continues_a_list(text):
             return None
-        above, _, line = text.strip("*_ \n").rpartition("\n")
+        above, _, line = results.without_contrast(text.strip("*_ \n")).rpartition("\n")
         another = any(_COUNTED.fullmatch(one.strip()) for one in above[-self.longest :].split("\n"))
         apart = not above or (above.endswith("\n") and not another)
         counted = apart and _COUNTED.fullmatch(passages.unadorned(line.strip("*_ ")))

@@ -80,3 +80,27 @@ def test_the_option_is_read_however_it_is_called(text: str, letter: str) -> None
 )
 def test_no_option_is_read_where_it_is_denied_or_one_of_two(text: str) -> None:
     assert answers.read("option", text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "7개",
+        "7입니다",
+        "7개입니다.",
+        "7です",
+        "7個です。",
+        "7个",
+        "7元",
+        "답은 7개입니다.",
+        "答えは7です。",
+        "答案是7个。",
+    ],
+)
+def test_what_stands_behind_a_number_in_east_asia_is_no_part_of_it(text: str) -> None:
+    assert answers.read("number", text) == "7"
+
+
+@pytest.mark.parametrize("text", ["7万", "答案是7万", "7割", "7개와 8개", "7または8です", "7個ではない", "3分の7です"])
+def test_another_number_or_two_are_not_the_one(text: str) -> None:
+    assert answers.read("number", text) is None
