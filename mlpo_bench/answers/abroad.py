@@ -65,4 +65,31 @@ def without_counter(text: str) -> str:
     return str(counted["number"]) if counted else text
 
 
+_YES = r"(?:oui|ja|jawohl|sí|sì|sim|да|tak|evet|はい|네|예|是的?|对的?)"
+_NO = r"(?:non|nein|não|nao|нет|nie|hay\u0131r|いいえ|아니[요오]|否|不是|不)"
+_VALID = r"(?:valid[aeo]|válid[oa]|gültig|schlüssig|有效的?|有効|유효|妥当)"
+_INVALID = (
+    r"(?:invalid[aeo]|inválid[oa]|non valid[aeo]|no válid[oa]|ungültig|nicht (?:gültig|schlüssig)|无效的?|無効|무효)"
+)
+# A word for a verdict, and nothing but a reason or a remark behind it; "是否" and "oui ou non" are none.
+_VERDICT = re.compile(
+    rf"[\s*_`\"'「『“]{{0,6}}(?:(?P<Yes>{_YES})|(?P<No>{_NO})|(?P<invalid>{_INVALID})|(?P<valid>{_VALID}))"
+    r"[*_`\"'」』”]{0,4}(?:です|だ|입니다|이다|합니다|だ)?(?=\s{0,3}(?:\Z|[.,:;!(\n—]|-\s))(?P<rest>.{0,400})",
+    re.IGNORECASE | re.DOTALL,
+)
+_ANY = re.compile(rf"(?<![\w-])(?:{_YES}|{_NO}|{_VALID}|{_INVALID})(?![\w-])|\b(?:ou|oder|yes|no|si)\b", re.IGNORECASE)
+_NEAR = 20
+
+
+def verdict(text: str) -> str | None:
+    """Return the verdict that a text opens with in another language, "Yes" or "No", "valid" or "invalid", or None.
+
+    Where another such word stands right behind it, the text may name both.
+    """
+    said = _VERDICT.match(text)
+    if said is None or said["rest"].rstrip().endswith("?") or _ANY.search(said["rest"][:_NEAR]):
+        return None
+    return next(name for name in ("Yes", "No", "invalid", "valid") if said[name])
+
+
 DECLARING = (_EAST_ASIAN, _ROMANCE_AND_GERMAN, _FURTHER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar
 
-from mlpo_bench.answers import booleans, denials, passages
+from mlpo_bench.answers import abroad, booleans, denials, passages
 from mlpo_bench.answers.format import Format
 
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _LEAD_IN = (
     r"(?:that\s|it\s|this\s|the\s(?:argument|statement|expression|result|value|sentence)\s|is\s|it's\s|are\s"
-    r"|definitely\s|clearly\s|(?:wait|sorry|oops|actually|so|therefore|thus|hence|then|well|indeed),?\s)"
+    r"|definitely\s|clearly\s|probably\s|(?:most\s)?likely\s|an?\s|(?:deductively|logically|formally)\s"
+    r"|(?:i|we)\s(?:(?:would|do)\s)?(?:believe|think|guess|suspect|suppose|say)\s|i'd\ssay\s|the\sanswer\s|(?:wait|sorry|oops|actually|so|therefore|thus|hence|then|well|indeed),?\s)"
 )
 _END = (
     r"(?!\.\s?[0-9])(?=[*_`\"')}$\]]{0,4}(?:\s{0,3}(?:\Z|[.,:;!?(\u2014<\n]|-\s"
@@ -42,6 +43,8 @@ class Verdict(Format):
     words: ClassVar[Mapping[re.Pattern[str], str]]
     opens: ClassVar[re.Pattern[str]]
     stated: ClassVar[re.Pattern[str]]
+    abroad: ClassVar[frozenset[str]] = frozenset()
+    """The verdicts that are read in other languages, too."""
     # "the result is not True, it is False"
     _replaced = re.compile(
         r"[^.;!?]{0,80}?\bnot\s[\"'*_]{0,2}(?P<denied>yes|no|true|false|valid|invalid)[\"'*_]{0,2}\s?[,;]?\s(?:but|rather|instead)?[,\s]{0,2}"
@@ -53,6 +56,8 @@ class Verdict(Format):
     def parse(self, passage: str) -> str | None:
         """Return the one word of the two that a passage opens with, or says."""
         passage = passages.before_reason(passages.bare(passages.unwrapped(passage)))
+        if (said_abroad := self._in_another_language(passage)) is not None:
+            return said_abroad
         if replaced := self._replaced.match(passage):
             return self._said(replaced["word"]) or None
         if opening := self.opens.match(passage):
@@ -60,6 +65,10 @@ class Verdict(Format):
             behind = re.match(r"[\s,/|]{0,4}(?:(?:or|and)\s)?(\w{2,7})\b", passage[opening.end("word") :])
             return (said or None) if behind is None or self._said(behind.group(1)) in {None, "", said} else None
         return self._said(passage) or None
+
+    def _in_another_language(self, passage: str) -> str | None:
+        said = abroad.verdict(passage)
+        return said if said in self.abroad else None
 
     def _said(self, passage: str) -> str | None:
         said = {canonical for pattern, canonical in self.words.items() if pattern.search(passage)}
@@ -104,6 +113,8 @@ class Verdict(Format):
     def alone(self, line: str) -> str | None:
         """Return the word that a line consists of."""
         line = passages.bare(line.strip().lstrip("> ").rstrip(".!"))
+        if (said_abroad := self._in_another_language(line)) is not None:
+            return said_abroad
         return self._said(line) or None if line.isalpha() else None
 
 
@@ -112,7 +123,7 @@ def _word(pattern: str) -> re.Pattern[str]:
 
 
 def _opens(words: str) -> re.Pattern[str]:
-    return re.compile(rf"[\W_]{{0,4}}{_LEAD_IN}{{0,3}}(?P<word>{words}){_END}", re.IGNORECASE)
+    return re.compile(rf"[\W_]{{0,4}}{_LEAD_IN}{{0,5}}(?P<word>{words}){_END}", re.IGNORECASE)
 
 
 # What was asked, turned into a statement: "The sentence is not plausible", "You would return to the starting point".
@@ -167,10 +178,11 @@ class YesNo(Verdict):
         ): "No",
     }
     opens = _opens("yes|yep|yeah|no|nope")
+    abroad = frozenset(("Yes", "No"))
     stated = re.compile(
         r"\b(?:answers?|say|says|reply|conclude|meant?)\W{1,4}"
         r"((?:yes|no)\b(?=[\"'*_)]{0,4}\s(?:here|in this case)\W{0,4}\Z)|(?:yes|no)\b.*\Z)"
-        r"|,\s(yes|no)(?=,\s|,?\s(?:he|she|it|they|you|we|i)\s(?:do|does|did|will|would|is|are|can|has)\b)",
+        r"|\bso,\s(yes|no)\W{0,4}\Z|,\s(yes|no)(?=,\s|,?\s(?:he|she|it|they|you|we|i)\s(?:do|does|did|will|would|is|are|can|has)\b)",
         re.IGNORECASE | re.DOTALL,
     )
 
@@ -243,12 +255,19 @@ class ValidInvalid(Verdict):
     name = "valid_invalid"
     instruction = "End with valid or invalid, written as <answer>valid</answer> or <answer>invalid</answer>."
     opens = _opens("valid|invalid")
+    abroad = frozenset(("valid", "invalid"))
     stated = re.compile(
-        r"(\b(?:argument|reasoning|inference|deduction|conclusion|it|this|which)(?:,\sgiven\s[^.,;:!?]{1,80},)?\s(?:\w{1,12}\s){0,3}"
+        r"(\b(?:argument|reasoning|inference|deduction|conclusion|it|this|which)(?:(?<=\bit)'s)?(?:,\sgiven\s[^.,;:!?]{1,80},)?\s(?:\w{1,12}\s){0,3}"
         r"(?:is|isn't|valid|invalid|can|cannot|can't|could|must|was|as|are|makes|lacks|has|does|doesn't)\b.*)\Z",
         re.IGNORECASE | re.DOTALL,
     )
     _verdict = _word("valid|invalid|validity")
+    # "Not deductively valid", "An invalid argument"
+    _alone = re.compile(
+        r"(?:an?\s)?(?:not\s)?(?:an?\s)?(?:[a-z]{4,12}ly\s)?(?:valid|invalid)"
+        r"(?:\s(?:argument|inference|deduction|reasoning|syllogism|conclusion))?",
+        re.IGNORECASE,
+    )
     _follows = re.compile(
         r"\A[\W_]{0,8}(?:(?:so|therefore|thus|hence|overall|finally),?\s)?(?:the|this|its)\s(?:conclusion|argument|inference)\s(?:(?:does|can|could)\s)?"
         r"(?P<not>(?:n't|not|cannot|doesn't|can't)\s)?(?:be\s)?(?:(?:necessarily|logically|deductively)\s){0,2}"
@@ -263,6 +282,11 @@ class ValidInvalid(Verdict):
         if answer is not None or _UNDECIDED.search(passage):
             return answer
         return self._said(denials.consequence(passages.bare(passages.unwrapped(passage))))
+
+    def alone(self, line: str) -> str | None:
+        """Return the verdict that a line consists of, with the word for what it is said of."""
+        said = passages.bare(line.strip().lstrip("> ").rstrip(".!"))
+        return self._said(said) if self._alone.fullmatch(said) else super().alone(line)
 
     def of_statement(self, sentence: str, stated: re.Match[str]) -> str:
         """Return the clause that says the word: "it would be wrong to call this valid" denies it from before."""

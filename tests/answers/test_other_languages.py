@@ -104,3 +104,67 @@ def test_what_stands_behind_a_number_in_east_asia_is_no_part_of_it(text: str) ->
 @pytest.mark.parametrize("text", ["7万", "答案是7万", "7割", "7개와 8개", "7または8です", "7個ではない", "3分の7です"])
 def test_another_number_or_two_are_not_the_one(text: str) -> None:
     assert answers.read("number", text) is None
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "verdict"),
+    [
+        ("yes_no", "是", "Yes"),
+        ("yes_no", "是的。", "Yes"),
+        ("yes_no", "否", "No"),
+        ("yes_no", "不是", "No"),
+        ("yes_no", "答案\uff1a是", "Yes"),
+        ("yes_no", "答案是否", "No"),
+        ("yes_no", "はい", "Yes"),
+        ("yes_no", "いいえ、違います。", "No"),
+        ("yes_no", "答えは「はい」です。", "Yes"),
+        ("yes_no", "네", "Yes"),
+        ("yes_no", "정답은 아니요입니다.", "No"),
+        ("yes_no", "oui", "Yes"),
+        ("yes_no", "La réponse est non.", "No"),
+        ("yes_no", "<answer>Oui</answer>", "Yes"),
+        ("yes_no", "nein", "No"),
+        ("yes_no", "Ja, das stimmt.", "Yes"),
+        ("yes_no", "Die Antwort ist Nein.", "No"),
+        ("yes_no", "La respuesta es sí.", "Yes"),
+        ("yes_no", "La respuesta es no.", "No"),
+        ("yes_no", "La risposta è sì.", "Yes"),
+        ("yes_no", "Não", "No"),
+        ("yes_no", "A resposta é sim.", "Yes"),
+        ("yes_no", "Ответ: нет", "No"),
+        ("valid_invalid", "有效", "valid"),
+        ("valid_invalid", "答案是无效", "invalid"),
+        ("valid_invalid", "ungültig", "invalid"),
+        ("valid_invalid", "La réponse est invalide.", "invalid"),
+        ("valid_invalid", "Non valido.", "invalid"),
+    ],
+)
+def test_a_verdict_is_read_in_other_languages(form: str, text: str, verdict: str) -> None:
+    assert answers.read(form, text) == verdict
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("yes_no", "是否"),
+        ("yes_no", "答案是否正确\uff1f"),
+        ("yes_no", "是或否"),
+        ("yes_no", "是还是否\uff1f"),
+        ("yes_no", "是, 否"),
+        ("yes_no", "不知道"),
+        ("yes_no", "Oui ou non"),
+        ("yes_no", "Oui, ou non ?"),
+        ("yes_no", "Ja oder nein"),
+        ("yes_no", "Die Antwort ist ja oder nein."),
+        ("yes_no", "Ja?"),
+        ("yes_no", "Sí o no"),
+        ("yes_no", "The answer is non-trivial."),
+        ("yes_no", "Non seulement cela."),
+        ("true_false", "是"),
+        ("valid_invalid", "oui"),
+        ("valid_invalid", "有效或无效"),
+        ("valid_invalid", "gültig oder ungültig"),
+    ],
+)
+def test_no_verdict_is_read_from_two_or_from_another_word(form: str, text: str) -> None:
+    assert answers.read(form, text) is None
