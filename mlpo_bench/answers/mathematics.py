@@ -50,7 +50,8 @@ _OF_RESULT = re.compile(
     r"|(?:the\s)?(?:\w{2,12}\s){0,2}?(?:result|total|sum|number|value|probability|area|length|product|difference|minimum"
     r"|maximum|answer|solution|ratio|root|zero|volume|perimeter|circumference|radius|diameter|height|width|distance|speed"
     r"|integer|digit|term|multiple|factor|prime|divisor|base|exponent|constant|score|price|cost|time|age|count|amount"
-    r"|percentage|fraction|degree|rate|slope|angle|remainder|quotient|average|mean|median|range|coefficient|determinant|magnitude|coordinate)(?:s|es)?\b(?:[^.:=?!$]|\$[^$]{1,40}\$){0,80}?\b(?:is|are|equals)\s)",
+    r"|percentage|fraction|degree|rate|slope|angle|vertex|center|centre|midpoint|focus|point|intersection|vector|remainder|quotient|average|mean|median|range|coefficient|determinant|magnitude|coordinate)(?:s|es)?\b(?:[^.:=?!$]|\$[^$]{1,40}\$){0,80}?\b(?:(?:is|are|lies)(?:\slocated)?(?:\sat)?|equals)\s"
+    r"|the\s(?:\w{2,12}\s){1,5}(?:intersect|meet|cross|touch)(?:es|s)?\sat\s)",
     re.IGNORECASE,
 )
 _ABOUT = re.compile(
@@ -72,11 +73,14 @@ _FRACTION = (
     r"(?:[0-9]{1,15}(?:\s{1,3}|\sand\s))?[0-9]{1,15}\s?[/\u2044]\s?[0-9]{1,15}(?![0-9/])"
     rf"|[0-9]{{0,15}}\s?{_ONE_SIGN}"
 )
-_COMES_TO = re.compile(r"(?:\b(?:is|are|equals|be|gives|get|obtain|to|have)|[=:])\s{1,3}(?=\S)")
+_COMES_TO = re.compile(
+    r"(?:\b(?:(?:is|are|lies)(?:\slocated)?\sat|is|are|equals|be|gives|get|obtain|to|have)|[=:])\s{1,3}(?=\S)"
+)
 _SAYS_A_VALUE = re.compile(rf"[0-9]|\\|{_ONE_SIGN}")
 _MATHS = re.compile(
-    r"[-+(\[{]{0,3}\\?[$]?(?:[0-9.]|\\[a-zA-Z]|[a-zA-Z](?![a-zA-Z]))[^\s]{0,200}(?:\s[-+*/=<>\u00b1]\s\S{1,60}|\s(?:[a-z]{2,20}))"
+    r"[-+(\[{]{0,3}\\?[$]?(?:[0-9.]|\\[a-zA-Z]|[a-zA-Z](?![a-zA-Z]))[^\s]{0,200}(?:\s[-+*/=<>\u00b1\u2248]\s\S{1,60}|\s(?:[a-z]{2,20}))"
     rf"{{0,6}}\Z|-?(?:{_FRACTION})(?:\s[a-z]{{2,20}}){{0,6}}\Z"
+    r"|\(\s?-?[^()\s,]{1,30}(?:,\s?-?[^()\s,]{1,30}){1,3}\s?\)\Z"  # a point
 )
 _LAST_FORMULA = re.compile(
     rf"\b(?:is|are|equals|that|get|have|so|giving|obtain|find)\s(?P<said>{_DELIMITED.pattern})\W{{0,3}}\Z", re.DOTALL
@@ -91,6 +95,14 @@ _THERE_ARE = re.compile(
     rf"\bthere (?:is|are) (?:exactly |only )?({_FRACTION}|[0-9][0-9,]{{0,20}})(?= [a-z])", re.IGNORECASE
 )
 _SO_AT_ONCE = re.compile(rf"\W{{0,4}}[a-zA-Z]{{2,9}}[,:]?\s(-?(?:{_FRACTION})|\S{{1,40}}?)\.?\Z")
+# What a line may name before its value: x, an angle, a function
+_NAMED = re.compile(
+    r"\$?(?:(?:m\s?)?(?:\u2220|\\angle\s?)[A-Z]{1,3}\s?|[fgh](?:\^\{?-1\}?|\u207b\u00b9)?\([a-z]\)\s?|[a-zA-Z]\s?)?=\s?([^=]{1,200})\$?"
+)
+_ABOUT_ALONE = re.compile(
+    r"\$?(?P<said>(?:[0-9.]{1,20}(?:\u03c0|\\pi)|[^\s=\u2248$]{0,40}(?:\\frac|\\sqrt|\u221a)[^\s=\u2248$]{1,40}))"
+    r"\s?(?:\u2248|\\approx)\s?-?[0-9.,]{1,20}\$?"
+)
 _TAKEN_BACK = re.compile(r"\bnot\b|n't\b|\bcannot\b|\?[*_ ]{0,4}\Z")
 _NUMBER = re.compile(
     rf"\(-?(?:{_FRACTION})\)|-?\s?(?:{_FRACTION}|(?:[0-9]{{1,15}}\s?)?\\[dtc]?frac\{{-?[0-9]{{1,15}}\}}\{{[0-9]{{1,15}}\}}"
@@ -190,9 +202,14 @@ class Mathematics(Format):
     def alone(self, line: str) -> str | None:
         """Return the formula or number that a line consists of, perhaps behind a name: "x = 10", "= 10"."""
         alone = solutions.without_rejected(line).strip("*_ ").rstrip(".")
-        if named := re.fullmatch(r"\$?(?:[a-zA-Z]\s?)?=\s?([^=]{1,200})\$?", alone):
-            return self.parse(named.group(1).rstrip("$")) if re.search(r"[0-9]|\\", named.group(1)) else None
-        return self.parse(alone) if _NUMBER.fullmatch(alone) or _DELIMITED.fullmatch(alone) else None
+        if about := _ABOUT_ALONE.fullmatch(alone):
+            return self.parse(about["said"])
+        if named := _NAMED.fullmatch(alone):
+            if re.search(r"[0-9]|\\", named.group(1)):
+                return self.parse(named.group(1).rstrip("$"))
+            return self.parse(alone) if "(x)" in alone else None
+        in_words = number_words.fraction(alone) or number_words.whole(alone)
+        return self.parse(alone) if in_words or _NUMBER.fullmatch(alone) or _DELIMITED.fullmatch(alone) else None
 
     def last_resort(self, text: str) -> str | None:
         """Return the display that closes a text, or what its closing line states."""
