@@ -12,7 +12,7 @@ _VERB = (
 # What a denied verb or noun goes on with is denied, a clause or not: "not the case that it is", "no way it is".
 _GOVERNING = (
     r"(?:case|way|reason|fact|sure|certain|clear|true|likely|possible|something|anything|what|one|why|how|whether|if"
-    r"|where|when|(?:think|believ|sa[yi]|claim|conclud|mean|impl[yi]|entail|show|prove|establish|demonstrat|guarante|ensur"
+    r"|where|when|(?:think|believ|doubt|sa[yi]|claim|conclud|mean|impl[yi]|entail|show|prove|establish|demonstrat|guarante|ensur"
     r"|suggest|indicat|support|call|consider|regard|mak|render)\w{0,4})"
 )
 _SUBJECT = (
@@ -30,9 +30,9 @@ _CLAUSE = re.compile(
     re.IGNORECASE,
 )
 _DENIAL = re.compile(
-    r"(?<![\w'-])(?:not(?!\sonly)|lacks?|never|cannot|can't|neither|nor|isn't|aren't|wasn't|doesn't|don't"
+    r"(?<![\w'-])(?:not(?!\sonly|\ssurprising)|(?:hardly|scarcely)(?!\ssurprising)|(?<!\bno\s)(?<!\bwithout\s)(?<!\bbeyond\s)doubt|lacks?|never|cannot|can't|neither|nor|isn't|aren't|wasn't|doesn't|don't"
     r"|(?:wrong|incorrect|a mistake)(?=\sto\b)"
-    r"|fails to be|far from|no(?!,|\.|:|;|\s(?:doubt|question)\b))(?![\w'-])[^.,;:!?\n]{0,100}\Z",
+    r"|fails to be|far from|no(?!,|\.|:|;|\s(?:doubt|question|surprise|wonder)\b))(?![\w'-])[^.,;:!?\n]{0,100}\Z",
     re.IGNORECASE,
 )
 # "not, in fact, valid"
@@ -42,7 +42,7 @@ _ASIDE = re.compile(
 )
 # "There is no reason to think that the", "The premises do not make the"
 _REACHES = re.compile(
-    rf"(?:\bnot|n't|\bcannot|\bnever|\bno)\s(?:\w{{1,20}}\s){{0,3}}?{_GOVERNING}\s(?:that\s)?(?:(?:the|this|its|an?)\s(?:\w{{1,12}}\s)?)?\Z",
+    rf"(?:\bnot|n't|\bcannot|\bnever|\bhardly|\bno)\s(?:\w{{1,20}}\s){{0,3}}?{_GOVERNING}\s(?:that\s)?(?:(?:the|this|its|an?)\s(?:\w{{1,12}}\s)?)?\Z",
     re.IGNORECASE,
 )
 _CONSEQUENCE = re.compile(

@@ -29,6 +29,13 @@ _UNDECIDED = re.compile(
 )
 
 
+# "Yes, but it could be no", "probably yes, probably no"
+_HEDGED = re.compile(
+    r"\b(?:could|might|may|can|probably|maybe|perhaps|possibly|or)\s(?:(?:also|well|equally|just as well)\s){0,2}"
+    r"(?:be\s)?(?:an?\s)?"
+    r"[\"'*_]{0,2}(?P<word>yes|no|true|false|valid|invalid)\b(?!\s[a-z])",
+    re.IGNORECASE,
+)
 _THEREFORE = re.compile(r"\A[\W_]{0,8}(?:so|therefore|thus|hence)[,:]?\s", re.IGNORECASE)
 _ARROW = re.compile(r"\u2192|\u21d2|[-=]>")  # "False and True → False"
 
@@ -62,9 +69,16 @@ class Verdict(Format):
             return self._said(replaced["word"]) or None
         if opening := self.opens.match(passage):
             said = self._said(opening["word"])
+            if self._hedged(passage[opening.end("word") :], said):
+                return None
             behind = re.match(r"[\s,/|]{0,4}(?:(?:or|and)\s)?(\w{2,7})\b", passage[opening.end("word") :])
             return (said or None) if behind is None or self._said(behind.group(1)) in {None, "", said} else None
         return self._said(passage) or None
+
+    def _hedged(self, rest: str, said: str | None) -> bool:
+        """Return whether what stands behind a word says that it may as well be the other one."""
+        other = _HEDGED.search(rest)
+        return other is not None and self._said(other["word"]) not in {None, "", said}
 
     def _in_another_language(self, passage: str) -> str | None:
         said = abroad.verdict(passage)
@@ -82,7 +96,8 @@ class Verdict(Format):
         if opening and re.match(
             r"[*_\"')]{0,3}(?:[.,:;!](?:\s|\Z)|\s{0,2}(?:\u2014|-\s)|\Z)", sentence[opening.end("word") :]
         ):
-            return self._said(opening["word"]) or None
+            said = self._said(opening["word"])
+            return None if self._hedged(sentence[opening.end("word") :], said) else said or None
         left, _, result = _ARROW.sub("=", sentence).rpartition("=")
         if re.search(r"(?:\A|\W)[A-Z]\s{0,2}\Z", left) and not passages.concludes(sentence):
             return None  # "A = True" says what A is
@@ -104,7 +119,10 @@ class Verdict(Format):
         if re.search(r"\b(?:let me|let's|let us|i will|i'll|we need|i need)\b", first, re.IGNORECASE):
             return None
         set_off = said and re.match(r"[*_\"']{0,3}[.,:;!]\s", first[said.end("word") :])
-        return self._said(first[: said.end("word") + 1]) or None if said and set_off else super().opening(text)
+        if said is None or not set_off:
+            return super().opening(text)
+        word = self._said(first[: said.end("word") + 1])
+        return None if self._hedged(first[said.end("word") :], word) else word or None
 
     def instead(self, said: str, answer: str) -> str | None:
         """Return the word that a correction says, whatever reason follows."""
@@ -244,7 +262,8 @@ class TrueFalse(Verdict):
 
 _GIVEN = re.compile(r",\sgiven\s[^.,;:!?]{1,80},(?=\s)", re.IGNORECASE)  # "given the explicitly stated premises"
 _DENYING = re.compile(
-    r"\b(?:wrong|incorrect|mistake|mistaken|false|cannot|can't|not)\s(?:to\s|that\s)?(?:call|say|think|consider|conclude|claim|regard)\b",
+    r"\b(?:wrong|incorrect|mistake|mistaken|false|cannot|can't|not)\s(?:to\s|that\s)?(?:call|say|think|consider|conclude|claim|regard)\b"
+    r"|(?<!\bno\s)(?<!\bwithout\s)\bdoubt\s(?:that\s|whether\s|if\s)?(?:the\s|this\s)?\Z",
     re.IGNORECASE,
 )
 
@@ -298,6 +317,8 @@ class ValidInvalid(Verdict):
     def conclusion(self, sentence: str) -> str | None:
         """Return the verdict of a sentence; one on whether the conclusion follows from the premises is one, too."""
         if (answer := super().conclusion(sentence)) is not None:
+            return answer
+        if (answer := self.alone(_BECAUSE.split(sentence, maxsplit=1)[0])) is not None and "?" not in sentence:
             return answer
         follows = self._follows.match(sentence)
         return None if follows is None else "invalid" if follows["not"] else "valid"
