@@ -112,7 +112,7 @@ ALONE = re.compile(
     r"(?:=>|->|\u2192|>)?[*_`\"'$\s]{0,6}(?:[选選][择擇]?\s?|(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Ss]election|[Cc]orrect|[Pp]robably|[Ll]ikely"
     r"|[Cc]learly|[Dd]efinitely)\s?:?\s"
     r"|(?:[Mm]y\s|[Oo]ur\s)?(?:[Ff]inal|[Ss]olution|[Rr]esponse|[Dd]ecision|[Cc]onclusion|[Rr]esult|[Vv]ote|[Pp]ick"
-    r"|[Cc]onsensus(?:\sanswer)?|[Mm]ajority(?:\s(?:answer|vote))?|[Vv]erdict)"
+    r"|[Cc]onsensus(?:\sanswer)?|[Mm]ajority(?:\s(?:answer|vote))?|[Vv]erdict|[Vv]iew|[Oo]pinion|[Cc]hoice)"
     r"[*_]{0,2}\s?:[*_]{0,2}\s)?(?:[(\[]?([A-R])[)\]]?|\{([A-R])\})[.*_`\"'$\s]{0,6}"
     r"(?:,?\s(?:I|i)(?:'d|\s(?:would|am|'m))?\s(?:think|believe|guess|suppose|say|sure)\W{0,3}|\s\((?=(?:I|I'm|the|an?|not)\s|[A-Za-z][a-z]{3})[^()\n]{2,80}\)\.?"
     r"|(?:,|\s[-\u2014])\s(?:because|since)\s[^\n]{2,400})?"
@@ -158,7 +158,8 @@ CONCLUDING = tuple(
         (
             r"\bthe\s(?:closest|nearest|best|likeliest|most\s[a-z]{4,14}|consensus)"
             r"(?:\s(?:one|match|fit|value|guess|bet|estimate|candidate|answer))?\s(?:is|would be|seems to be|must be)\s"
-            rf"(?:therefore\s|thus\s|probably\s|clearly\s)?(?P<at>{_LETTER})(?=[*_`\"'$)]{{0,4}}(?:[.,;!]|\Z|\s(?:because|since)\b))"
+            rf"(?:therefore\s|thus\s|probably\s|clearly\s)?(?P<at>{_LETTER})"
+            r"(?=[*_`\"'$)]{0,4}(?:[.,;!]|\Z|\s(?:because|since)\b))(?![^.!?\n]{0,200}\b(?:but|however|though)\b)"
         ),
         # option B fits best
         rf"(?:\A|[\s,:;*]){_NOUN}\s(?P<at>{_LETTER})\s(?:fits|works|matches|holds|remains|stands|follows)\b",
@@ -192,7 +193,7 @@ CONCLUDING = tuple(
         # Antwort B ist richtig; la opción (C) es correcta
         (
             r"\b(?:antwort|option|réponse|opción|respuesta|opzione|risposta|opção|alternativa|resposta)\s"
-            rf"(?P<at>{_BRACKETED}|(?-i:[A-R])\b)\s(?:ist|est|es|è|é)\s(?:la\s|a\s|die\s)?"
+            rf"(?P<at>{_BRACKETED}|(?-i:[A-R])\b)\s(?:ist|est|es|è|é|está)\s(?:la\s|a\s|die\s)?"
             r"(?:richtige?|korrekte?|correcte?|juste|bonne|correcta|corretta|giusta|correta|certa)\b"
         ),
         # only option (C) satisfies the clues; this matches option C; a good guess would be C

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 _SHORT = 80
+_OF_PEERS = re.compile(r"[\W_]{0,8}(?:consensus|majority)\b", re.IGNORECASE)
 
 
 class Option(Format):
@@ -136,7 +137,8 @@ class Option(Format):
             and rest.startswith("\n")
         ):
             return None if any(map(letters.ENTRY.match, rest.split("\n"))) else _canonical(one["letter"])
-        return super().opening(text)
+        # A leader may go on to say why it is not what its peers agree on.
+        return None if _OF_PEERS.match(first) else super().opening(text)
 
     def key(self, answer: str) -> str:
         """Return the letter alone."""
@@ -222,8 +224,9 @@ def _is_a_word(letter: str, passage: str, stated: re.Match[str]) -> bool:
 def _several(sentence: str, chosen: set[str]) -> bool:
     """Return whether a sentence joins the chosen letter to another by "or" or "and"."""
     letter = next(iter(chosen))
-    before = rf"\b[A-R]\b[)\]]?\s?(?:or|and|/)\s?[(\[]?{letter}\b"
-    behind = rf"[(\[]?\b{letter}\b[)\]]?\s?\(?(?:,|or|and|/)\s?[(\[]?[A-R]\b[)\]]?(?!\w)"
+    perhaps = r"(?:(?:maybe|perhaps|possibly|probably|also|even)\s)?"
+    before = rf"\b[A-R]\b[)\]]?,?\s?(?:or|and|/)\s?{perhaps}[(\[]?{letter}\b"
+    behind = rf"[(\[]?\b{letter}\b[)\]]?,?\s?\(?(?:,|or|and|/)\s?{perhaps}[(\[]?[A-R]\b[)\]]?(?!\w)"
     return re.search(f"{before}|{behind}", sentence) is not None
 
 
