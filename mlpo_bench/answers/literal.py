@@ -51,7 +51,7 @@ class Literal(Format):
     def key(self, answer: str) -> str:
         """Return what is left of an answer without all that makes no difference."""
         plain = unicodedata.normalize("NFC", passages.plain(answer)).casefold()
-        plain = " ".join(passages.bare(plain).rstrip(".? ").replace("'", "").split())
+        plain = passages.without_subject(" ".join(passages.bare(plain).rstrip(".? ").replace("'", "").split()))
         plain = re.sub(r"\s?,\s?", ",", plain)
         plain = _AND_LAST.sub(r"\g<before>,", re.sub(r",and\s(?=[^,]{1,80}\Z)", ",", plain))
         if len(plain) > len("[]") and plain[0] == "[" and plain[-1] == "]":

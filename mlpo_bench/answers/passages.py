@@ -200,6 +200,19 @@ def without_closing_words(text: str) -> str:
     return text
 
 
+# "The day is Friday" says Friday.
+_OF_SUBJECT = re.compile(
+    r"\A(?:so\s|that\s){0,2}(?:the|our)\s(?:day|date|month|year|weekday|word|name|city|country|colou?r|number|person|winner)"
+    r"(?:\sof\sthe\sweek)?\s(?:is|was|would\sbe)\s(?=\S{1,40}(?:\s\S{1,40}){0,3}\s?\Z)",
+    re.IGNORECASE,
+)
+
+
+def without_subject(text: str) -> str:
+    """Return what a short text says of a day, a name or the like, without the words for what it is said of."""
+    return _OF_SUBJECT.sub("", text)
+
+
 _UNFINISHED = re.compile(
     r"(?:[,;*+/=(\u00d7\u00f7]|\b(?:the|a|an|of|and|or|to|is|are|was|that|which|with|for|in|by|so|then|as|we|i|but|at|on|from|if|it|its|be"
     r"|this|these|because|since|not|have|has|must|would|will|can))\s{0,3}\Z",

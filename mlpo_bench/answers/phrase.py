@@ -23,4 +23,4 @@ class Phrase(Format):
 
     def key(self, answer: str) -> str:
         """Return the letters and digits alone."""
-        return re.sub(r"[\W_]+", " ", answer.casefold()).strip()
+        return passages.without_subject(re.sub(r"[\W_]+", " ", answer.casefold()).strip())

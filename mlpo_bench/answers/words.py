@@ -129,7 +129,7 @@ class Words(Format):
 
     def key(self, answer: str) -> str:
         """Return the words in lower case with single spaces, which gold may have commas for."""
-        return " ".join(passages.plain(answer).casefold().replace(",", " ").split())
+        return passages.without_subject(" ".join(passages.plain(answer).casefold().replace(",", " ").split()))
 
     def _closing(self, after: str) -> str | None:
         """Return the list that follows its announcement, perhaps with a remark on it behind it."""

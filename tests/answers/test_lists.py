@@ -92,3 +92,20 @@ def test_a_value_that_is_rejected_is_no_solution(form: str, text: str) -> None:
 )
 def test_no_single_value_is_taken_from_several_or_from_a_rejected_one(form: str, text: str) -> None:
     assert answers.read(form, text) is None
+
+
+@pytest.mark.parametrize("form", ["literal", "phrase", "words"])
+@pytest.mark.parametrize(
+    ("text", "gold", "right"),
+    [
+        ("<answer>the day is Friday</answer>", "Friday", True),
+        ("The answer is that the day is Friday.", "Friday", True),
+        ("<answer>The day of the week is Friday</answer>", "friday", True),
+        ("<answer>Friday</answer>", "The day is Friday", True),
+        ("<answer>the day is Monday</answer>", "Friday", False),
+        ("<answer>the day is not Friday</answer>", "Friday", False),
+        ("<answer>the next day is Friday</answer>", "Friday", False),
+    ],
+)
+def test_what_a_short_answer_says_of_a_day_is_the_day(form: str, text: str, gold: str, right: bool) -> None:
+    assert answers.judge(form, answers.read(form, text), gold) is right
