@@ -89,6 +89,8 @@ _LAST_NUMBER = re.compile(
     r"\b(?:is|are|equals|be)\s(?:exactly\s|only\s|indeed\s|just\s|therefore\s)?"
     rf"(?P<said>-?(?:{_FRACTION}|[0-9][0-9,]{{0,40}}(?:\.[0-9]{{1,40}})?)(?:\s[a-z]{{2,20}}){{0,3}})[*_.! ]{{0,3}}\Z"
 )
+# "The vertex is $(3,-2)$ and the focus is $(3,-1)$" says two things, of which either may be asked for.
+_OF_ANOTHER = re.compile(r"\bis\s[^a-z]{1,80}\sand\s(?:the|its)\s(?:[a-z]{1,15}\s){1,4}is\s(?=\$|\\\()")
 _FIRST_FORMULA = re.compile(r"\b(?:is|are|equals)\s(?=\$|\\\()")
 _JOINED = re.compile(r"\$\s?(?:,|and|or|,\s?and)\s?\$")
 _THERE_ARE = re.compile(
@@ -100,7 +102,7 @@ _NAMED = re.compile(
     r"\$?(?:(?:m\s?)?(?:\u2220|\\angle\s?)[A-Z]{1,3}\s?|[fgh](?:\^\{?-1\}?|\u207b\u00b9)?\([a-z]\)\s?|[a-zA-Z]\s?)?=\s?([^=]{1,200})\$?"
 )
 _ABOUT_ALONE = re.compile(
-    r"\$?(?P<said>(?:[0-9.]{1,20}(?:\u03c0|\\pi)|[^\s=\u2248$]{0,40}(?:\\frac|\\sqrt|\u221a)[^\s=\u2248$]{1,40}))"
+    r"\$?(?P<said>(?:[0-9.]{1,20}(?:\u03c0|\\pi)|(?:\u03c0|\\pi)/[0-9]{1,9}|[^\s=\u2248$]{0,40}(?:\\frac|\\sqrt|\u221a)[^\s=\u2248$]{1,40}))"
     r"\s?(?:\u2248|\\approx)\s?-?[0-9.,]{1,20}\$?"
 )
 _TAKEN_BACK = re.compile(r"\bnot\b|n't\b|\bcannot\b|\?[*_ ]{0,4}\Z")
@@ -181,6 +183,8 @@ class Mathematics(Format):
         """Return what a sentence says something is: the formula at its end, its several as a list, or its first."""
         if number := _LAST_NUMBER.search(passages.before_reason(sentence)):
             return self.parse(number["said"])
+        if len(formulas) > 1 and _OF_ANOTHER.search(sentence):
+            return None
         if last := _LAST_FORMULA.search(sentence):
             return self.parse(last["said"])
         if len(formulas) == 1 or _JOINED.search(sentence):

@@ -10,7 +10,9 @@ import re
 
 _DIGITS = r"[-$]{0,2}[0-9]{1,20}(?:,[0-9]{3}){0,6}(?:\.[0-9]{1,20})?"
 _NOUNS = r"(?:\s(?!and\b|or\b|of\b|but\b|more\b|less\b|fewer\b|times\b|to\b)[a-z'-]{1,20}){0,5}"
-_CONTRAST = re.compile(rf",\s(?:and\s)?not\s{_DIGITS}(?:\s[a-z]{{1,20}}){{0,3}}[.!*_\s]{{0,4}}\Z", re.IGNORECASE)
+_CONTRAST = re.compile(
+    rf"(?:,\s(?:and\s)?|\s\()not\s{_DIGITS}(?:\s[a-z]{{1,20}}){{0,3}}[.!*_)\s]{{0,4}}\Z", re.IGNORECASE
+)
 _REASON_FIRST = re.compile(
     r"\A[\W_]{0,8}(?:(?:so|thus|and|but),?\s)?(?:since|because|as|given|after|with|by|having)\s[^?\n]{1,300},\s"
     r"(?P<clause>(?![^,]{0,200}\b(?:more|less|fewer|times|if|unless)\b)[^,?]{3,200})\Z",
@@ -48,4 +50,4 @@ def left_over(sentence: str) -> str | None:
 
 def supposes(sentence: str) -> bool:
     """Return whether a sentence says what would be in a case that is not the one."""
-    return " would " in sentence and _SUPPOSES.search(sentence) is not None
+    return " would " in sentence and (", but " in sentence or _SUPPOSES.search(sentence) is not None)
