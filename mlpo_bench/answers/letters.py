@@ -52,7 +52,9 @@ OPEN = re.compile(
     rf"\b(?:could|might|may)\s(?:also\s|well\s|just as well\s|possibly\s|equally\s){{0,2}}be\s"
     rf"{_NOUN}?\s?(?P<one>{_BRACKETED}|(?-i:[A-R])\b)"
     rf"|(?P<other>{_BRACKETED}|(?-i:\b[A-R])\b)\s(?:is|seems|looks|could be|might be|may be|would be)\s"
-    r"(?:also|equally|just as|as|another)\s(?:possible|plausible|likely|valid|good|correct|right|possibility)\b",
+    r"(?:also|equally|just as|as|another)\s(?:possible|plausible|likely|valid|good|correct|right|possibility)\b"
+    rf"|\bbut\s(?:maybe|perhaps|possibly)\s(?P<third>{_BRACKETED}|(?-i:[A-R])\b)"
+    rf"|(?P<fourth>{_BRACKETED}|(?-i:\b[A-R])\b)\s(?:works|fits|holds)\s(?:as well|too|equally|just as)\b",
     re.IGNORECASE,
 )
 NOT = re.compile(
@@ -161,6 +163,8 @@ CONCLUDING = tuple(
             rf"(?:therefore\s|thus\s|probably\s|clearly\s)?(?P<at>{_LETTER})"
             r"(?=[*_`\"'$)]{0,4}(?:[.,;!]|\Z|\s(?:because|since)\b))(?![^.!?\n]{0,200}\b(?:but|however|though)\b)"
         ),
+        # my best guess is B
+        rf"\bmy\s(?:best\s|final\s)?(?:guess|choice|pick|vote)\s(?:is|would be)\s(?P<at>{_LETTER})",
         # option B fits best
         rf"(?:\A|[\s,:;*]){_NOUN}\s(?P<at>{_LETTER})\s(?:fits|works|matches|holds|remains|stands|follows)\b",
         # B fits best; D satisfies every clue

@@ -232,7 +232,7 @@ def _several(sentence: str, chosen: set[str]) -> bool:
 
 def _left_open(sentence: str, chosen: str) -> bool:
     """Return whether a sentence says of another letter than the chosen one that it may be as right."""
-    return any(chosen.upper() not in (one or other).upper() for one, other in letters.OPEN.findall(sentence))
+    return any(chosen.upper() not in "".join(named).upper() for named in letters.OPEN.findall(sentence))
 
 
 def _only(passage: str) -> str | None:

@@ -9,7 +9,7 @@ import re
 
 
 _VALUE = r"-?\s?[^\s,;=$]{1,40}(?:\s[-+*/\u00b1]\s[^\s,;=$]{1,20}){0,2}"
-_ASSIGNED = rf"[a-zA-Z](?:_[0-9a-z])?\s?=\s?{_VALUE}"
+_ASSIGNED = rf"(?:[a-zA-Z](?:_[0-9a-z])?\s?=\s?{_VALUE}|\([a-z],\s?[a-z](?:,\s?[a-z])?\)\s?=\s?\([^()\n]{{1,40}}\))"
 _JOINED = r"\s?(?:[,;]\s(?:and\s|or\s)?|(?<=\s)(?:and|or)\s)"
 _SEVERAL = re.compile(
     rf"(?<![\w)}}+*/^=<>-])(?<![+*/=<>^-]\s)(?P<said>{_ASSIGNED}(?:{_JOINED}(?:{_ASSIGNED}|-?[0-9]\S{{0,20}}(?=[,.;\s]|\Z))){{1,9}})\s{{0,3}}\Z"
@@ -18,9 +18,9 @@ _SEVERAL = re.compile(
 _ON_CONDITION = re.compile(
     r"\b(?:since|because|when|if|where|with|given|for|as|from|at|let|setting)\s\W{0,3}\Z", re.IGNORECASE
 )
-_NUMBER = r"-?(?:[0-9]{1,15}(?:[./][0-9]{1,15})?)"
+_NUMBER = r"(?:-?[0-9]{1,15}(?:[./][0-9]{1,15})?|\([^()\n]{1,40},[^()\n]{1,40}\))"
 _NUMBERS = re.compile(
-    r"\b(?:solutions|roots|zero(?:e)?s|values|answers|intercepts)\b[^.:=?!\n]{0,60}?\bare:?\s"
+    r"\b(?:solutions|roots|zero(?:e)?s|values|answers|intercepts|points|pairs)\b[^.:=?!\n]{0,60}?\bare:?\s"
     rf"(?P<said>{_NUMBER}(?:(?:,\s(?:and\s|or\s)?|\s(?:and|or)\s){_NUMBER}){{1,9}})\s{{0,3}}\Z",
     re.IGNORECASE,
 )
