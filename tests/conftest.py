@@ -40,6 +40,23 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+
+# Each file of a run waits until the disk holds it, ten milliseconds on many machines, thousands of times. What tests
+# write lies in memory, where there is as much of it, unless a place is named; the waiting itself is tested on its own.
+IN_MEMORY, ROOM = "/dev/shm", 6 * 2**30
+
+
+def _can_hold_runs(folder: str) -> bool:
+    """Return whether a folder takes files, lets programs among them run, and has room for some runs of all tests."""
+    if not hasattr(os, "statvfs") or not os.access(folder, os.W_OK):
+        return False
+    told = os.statvfs(folder)
+    return not told.f_flag & getattr(os, "ST_NOEXEC", 0) and told.f_bavail * told.f_frsize >= ROOM
+
+
+if _can_hold_runs(IN_MEMORY):
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", IN_MEMORY)
+
 # trackio reads it when it is imported, and TRL may import it first.
 os.environ["TRACKIO_DIR"] = tempfile.mkdtemp(prefix="trackio-")
 atexit.register(shutil.rmtree, os.environ["TRACKIO_DIR"], ignore_errors=True)

@@ -229,7 +229,7 @@ def test_rows_that_were_added_before_completions_were_kept_are_passed_over(run: 
     assert "No completions were kept of 6 rows: only running and adding them again judges them anew." in said
     for path in (FOLDER / "completions").iterdir():
         path.unlink()
-    solo = next((FOLDER / "entries").glob("*solo*"))
+    (solo,) = (path for path in (FOLDER / "entries").iterdir() if read_entry(path).label == "solo")
     solo.write_bytes(read_entry(solo).model_copy(update={"completions": None}).signed().to_json())
     told("check")
     assert "No completions were kept of 7 rows" in " ".join(told("rescore").split())

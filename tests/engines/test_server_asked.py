@@ -226,6 +226,15 @@ def test_a_list_of_models_that_fails_in_passing_is_asked_for_again(
     assert len(server.asked) == 1
 
 
+def test_a_server_that_has_just_begun_to_answer_is_asked_for_its_list_once_more() -> None:
+    said: list[str] = []
+    with ImitatedServer(Mode(models=OF_VLLM, before=(BUSY,) * server_listing.TRIES)) as server:
+        spec = spec_of(server)
+        assert opened(spec, said).facts.fingerprint == f"{MODEL}|{server.url} {MODEL}|unknown|openai"
+    assert len(server.listed) == server_listing.TRIES + 1
+    assert not any("its answers are kept apart" in one for one in said)
+
+
 def test_a_server_says_when_its_list_of_models_may_be_asked_for_again() -> None:
     later = sent({}, 429, Retry_After="1.2")
     with ImitatedServer(Mode(models=OF_VLLM, before=(later,))) as server:

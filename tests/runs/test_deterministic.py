@@ -70,8 +70,9 @@ def test_a_resumed_run_equals_an_undisturbed_one(
 ) -> None:
     def start(name: str) -> subprocess.Popen[bytes]:
         command = [
-            sys.executable, "-m", "mlpo_bench", "run", "--suite", "bbh", "--data", str(made_up), "--limit", "3",
-            "--rounds", "2", "--peers", "2", "--deterministic", "--gen-kwargs", "max_gen_toks=24",
+            sys.executable, "-m", "mlpo_bench", "run", "--suite", "bbh", "--data", str(made_up), "--limit", "2",
+            "--protocol", "solo,leader,vote", "--samples", "2", "--rounds", "2", "--peers", "2", "--deterministic",
+            "--gen-kwargs", "max_gen_toks=16",
             "--name", name, "--store", str(tmp_path / f"{name}.sqlite"), "--quiet",
         ]  # fmt: skip
         return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)

@@ -334,14 +334,22 @@ async def connect(
                 f"the key in {spec.api_key_env} is not sent to {transport.url}, which is neither https nor this "
                 "machine; if it belongs there, name a variable of its own as api_key_env."
             )
-        listing = await listed(transport, spec, say)
+        listing, unready = await listed(transport, spec, say), ""
+        if listing.hindrance:
+            unready = await _try(transport, RequestBuilder(spec, listing.owner), spec, listing, say)
+            if listing.again_after == 0 and not unready:  # what answers by now may have its list by now, too
+                listing = await listed(transport, spec, tries=1)
+        if listing.unknown:
+            say(
+                f"the server {transport.url} may have a list of models at another time: its answers are kept apart "
+                "from those under that."
+            )
         builder = RequestBuilder(spec, listing.owner)
         if spec.deployment == AUTO and listing.created_at is None:
             say(
                 f"the server {transport.url} does not tell when its model was made, so that `deployment: auto` keeps "
                 "nothing apart; name its deployment yourself."
             )
-        unready = await _try(transport, builder, spec, listing, say) if listing.hindrance else ""
         facts, hindrance = facts_of(spec, listing, builder.rendering), _hindrance(transport, listing)
         return ServerEngine(transport, builder, spec, facts, say, retries, hindrance, unready)
     except BaseException:
@@ -363,8 +371,6 @@ async def _try(
     if listing.unknown and isinstance(odd, Unreachable):
         raise NoServer(f"{str(odd).rstrip('.')}; start it, or correct the base_url.")
     say(f"{where}: {hindrance}; " + (f"a trial question failed: {odd}" if odd else "a trial question was answered."))
-    if listing.unknown:
-        say(f"{where} may have a list of models at another time: its answers are kept apart from those under that.")
     return f"{hindrance}; {odd}" if listing.unknown and odd is not None and odd.transient else ""
 
 

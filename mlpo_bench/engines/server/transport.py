@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,7 +21,6 @@ from mlpo_bench.errors import EngineError, Unreachable, UsageError, reason
 
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Mapping
 
     from mlpo_bench.engines.spec import ModelSpec
@@ -91,15 +91,17 @@ class Transport:
             follow_redirects=False,
             trust_env=False,  # what of the environment concerns this server is told here
             proxy=proxy.url if proxy else None,
-            verify=self._trusted() if self.url.startswith("https:") else True,
+            verify=self._trusted(),
         )
 
-    def _trusted(self) -> ssl.SSLContext:
-        """Return what a server's certificate is held against.
+    def _trusted(self) -> ssl.SSLContext | bool:
+        """Return what a server's certificate is held against; nobody's where none is shown, which takes no files.
 
         Raises:
             UsageError: the environment names certificates that are none.
         """
+        if not self.url.startswith("https:"):
+            return True if self._proxy else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
             return httpx.create_ssl_context()
         except OSError as error:  # of SSL's own, too
