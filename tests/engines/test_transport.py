@@ -191,6 +191,16 @@ def test_a_time_that_cannot_be_is_not_noted(created: object) -> None:
         assert "created" not in (opened(server.spec()).facts.told or {})
 
 
+def test_plain_http_reads_no_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+    monkeypatch.setattr("ssl.SSLContext.load_verify_locations", lambda *_, **told: read.append(told))
+    assert answers(reply(said("Yes.")))[0].text == "Yes."
+    assert not read
+    with pytest.raises(UsageError):
+        opened(ModelSpec(model=MODEL, base_url="https://127.0.0.1:9/v1"))
+    assert read
+
+
 def test_certificates_that_are_none_are_named_where_they_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "words.pem").write_text("no certificate")
     for name in ("words.pem", "gone.pem"):

@@ -94,14 +94,14 @@ class Transport:
             verify=self._trusted(),
         )
 
-    def _trusted(self) -> ssl.SSLContext | bool:
-        """Return what a server's certificate is held against; nobody's where none is shown, which takes no files.
+    def _trusted(self) -> ssl.SSLContext:
+        """Return what the server's certificate is held against: nothing, and no file is read, where it shows none.
 
         Raises:
             UsageError: the environment names certificates that are none.
         """
         if not self.url.startswith("https:"):
-            return True if self._proxy else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
             return httpx.create_ssl_context()
         except OSError as error:  # of SSL's own, too
