@@ -74,7 +74,7 @@ _INVALID = (
 # A word for a verdict, and nothing but a reason or a remark behind it; "是否" and "oui ou non" are none.
 _VERDICT = re.compile(
     rf"[\s*_`\"'「『“]{{0,6}}(?:(?P<Yes>{_YES})|(?P<No>{_NO})|(?P<invalid>{_INVALID})|(?P<valid>{_VALID}))"
-    r"[*_`\"'」』”]{0,4}(?:です|だ|입니다|이다|합니다|だ)?(?=\s{0,3}(?:\Z|[.,:;!(\n—]|-\s))(?P<rest>.{0,400})",
+    r"[*_`\"'」』”]{0,4}(?:です|だ|입니다|이다|합니다)?(?=\s{0,3}(?:\Z|[.,:;!(\n—]|-\s))(?P<rest>.{0,400})",
     re.IGNORECASE | re.DOTALL,
 )
 _ANY = re.compile(rf"(?<![\w-])(?:{_YES}|{_NO}|{_VALID}|{_INVALID})(?![\w-])|\b(?:ou|oder|yes|no|si)\b", re.IGNORECASE)

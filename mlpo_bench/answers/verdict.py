@@ -29,9 +29,11 @@ _UNDECIDED = re.compile(
 )
 
 
-# "Yes, but it could be no", "probably yes, probably no"
+# "Yes, but it could be no", "probably yes, probably no"; "yes or no" side by side only says what may be answered.
+_NOT_OF_A_PAIR = "".join(rf"(?<!{word}\s)(?<!{word}[\"'*_]\s)" for word in ("yes", r"\bno", "true", "false", "valid"))
 _HEDGED = re.compile(
-    r"\b(?:could|might|may|can|probably|maybe|perhaps|possibly|or)\s(?:(?:also|well|equally|just as well)\s){0,2}"
+    rf"\b(?:could|might|may|can|probably|maybe|perhaps|possibly|{_NOT_OF_A_PAIR}or)\s"
+    r"(?:(?:also|well|equally|just as well)\s){0,2}"
     r"(?:be\s)?(?:an?\s)?"
     r"[\"'*_]{0,2}(?P<word>yes|no|true|false|valid|invalid)\b(?!\s[a-z])",
     re.IGNORECASE,

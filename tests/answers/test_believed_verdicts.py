@@ -43,6 +43,13 @@ from mlpo_bench import answers
         ("yes_no", "Yes, but it could be clearer.", "Yes"),
         ("yes_no", "Yes, or more exactly, yes.", "Yes"),
         ("valid_invalid", "It's not valid.", "invalid"),
+        # That either word may be the answer leaves nothing open.
+        ("yes_no", "Yes. The question asks for yes or no.", "Yes"),
+        ("yes_no", 'Yes, I was told to answer with "yes" or "no".', "Yes"),
+        ("yes_no", "No. The answer may be yes or no.", "No"),
+        ("true_false", "True. I was asked to end with True or False.", "True"),
+        ("valid_invalid", "The argument is valid. Arguments may be valid or invalid.", "valid"),
+        ("valid_invalid", "Invalid. An argument can be valid or invalid.", "invalid"),
     ],
 )
 def test_what_a_writer_believes_is_read(form: str, text: str, verdict: str) -> None:
@@ -60,6 +67,8 @@ def test_what_a_writer_believes_is_read(form: str, text: str, verdict: str) -> N
         ("yes_no", "The answer is yes, but it could be no."),
         ("yes_no", "Probably yes, probably no."),
         ("yes_no", "Yes, or maybe no."),
+        ("yes_no", "Yes, or no."),
+        ("yes_no", "The answer can only be Yes (as stated) or No (as written)."),
         ("valid_invalid", "Valid, but it may be invalid."),
         ("yes_no", "I think so."),
         ("yes_no", "Some believe it's yes, I am not sure."),
